@@ -1,0 +1,93 @@
+/* Runs the groups of tests.def, or those whose names contain an argument, and prints one line a group and the totals. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#define TEST(name) void test_##name(test *t);
+#include "tests.def"
+#undef TEST
+
+typedef struct group { const char *name; void (*run)(test *t); } group;
+static const group groups[] = {
+#define TEST(name) { #name, test_##name },
+#include "tests.def"
+#undef TEST
+};
+
+void test_check(test *t, bool ok, const char *file, int line, const char *format, ...)
+{
+    if (ok) {
+        t->passed++;
+        return;
+    }
+    t->failed++;
+    if (t->shown++ >= 40) return;
+    va_list args;
+    va_start(args, format);
+    printf("FAILED %s (%s:%d): ", t->name, file, line);
+    vprintf(format, args);
+    printf("\n");
+    va_end(args);
+    fflush(stdout);
+}
+
+void test_skip(test *t, const char *format, ...)
+{
+    t->skipped++;
+    va_list args;
+    va_start(args, format);
+    printf("skipped %s: ", t->name);
+    vprintf(format, args);
+    printf("\n");
+    va_end(args);
+}
+
+const char *test_models(void)
+{
+    const char *folder = getenv("QUERN_MODELS");
+    if (!folder) folder = "../shared/models";
+    struct stat st;
+    return stat(folder, &st) == 0 && S_ISDIR(st.st_mode) ? folder : NULL;
+}
+
+const char *test_temp_folder(void)
+{
+    static char folder[64];
+    if (!folder[0]) {
+        snprintf(folder, sizeof folder, "/tmp/quern-test-XXXXXX");
+        if (!mkdtemp(folder)) snprintf(folder, sizeof folder, ".");
+    }
+    return folder;
+}
+
+static bool wanted(const char *name, int argc, char **argv)
+{
+    bool any = false;
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-') continue;
+        any = true;
+        if (strstr(name, argv[i])) return true;
+    }
+    return !any;
+}
+
+int main(int argc, char **argv)
+{
+    test total = { 0 };
+    for (size_t i = 0; i < COUNT(groups); i++) {
+        if (!wanted(groups[i].name, argc, argv)) continue;
+        test t = { .name = groups[i].name };
+        u64 from = clock_ns();
+        groups[i].run(&t);
+        printf("%-24s %6llu passed %4llu failed %4llu skipped  %7.0f ms\n", t.name, (unsigned long long)t.passed,
+               (unsigned long long)t.failed, (unsigned long long)t.skipped, (double)(clock_ns() - from) / 1e6);
+        fflush(stdout);
+        total.passed += t.passed, total.failed += t.failed, total.skipped += t.skipped;
+    }
+    printf("%llu passed, %llu failed, %llu skipped\n", (unsigned long long)total.passed, (unsigned long long)total.failed,
+           (unsigned long long)total.skipped);
+    return total.failed ? 1 : 0;
+}

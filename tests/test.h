@@ -1,0 +1,31 @@
+/* The test harness: each tests/NAME.c with TEST(NAME) in tests.def defines `void test_NAME(test *t)`.
+ * A check counts as passed or failed, a skip is counted and listed by its reason. Nothing else is printed for a passing check. */
+#ifndef TEST_H
+#define TEST_H
+
+#include "base/base.h"
+
+typedef struct test {
+    const char *name;                                        /* of the running group                                      */
+    u64 passed, failed, skipped;
+    u32 shown;                                               /* failures printed so far in this group                     */
+    bool verbose;
+} test;
+
+void test_check(test *t, bool ok, const char *file, int line, const char *format, ...) PRINTF_LIKE(5, 6);
+void test_skip(test *t, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Count a check; the words are printed when it fails. Gives the condition back, so a test can stop early. */
+#define CHECK(t, cond, ...) test_check_value((t), (cond), __FILE__, __LINE__, __VA_ARGS__)
+#define test_check_value(t, cond, file, line, ...) (test_check((t), (cond), (file), (line), __VA_ARGS__))
+#define CHECK_OK(t, call)                                                                                                   \
+    do {                                                                                                                    \
+        qn_status check_status = (call);                                                                                    \
+        test_check((t), check_status == QN_OK, __FILE__, __LINE__, "%s: %s: %s", #call, qn_status_text(check_status),        \
+                   check_status == QN_OK ? "" : qn_last_error());                                                           \
+    } while (0)
+#define SKIP(t, ...) test_skip((t), __VA_ARGS__)
+
+/* Where the shared test models lie ($QUERN_MODELS, default ../shared/models); NULL when absent. */
+const char *test_models(void);
+const char *test_temp_folder(void);                          /* a fresh folder for this run                               */
+#endif

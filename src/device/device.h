@@ -54,5 +54,8 @@ struct qn_device {                                           /* the head of ever
     qn_device_info info;                                     /* caps inside                                               */
 };
 
+#define BACKEND(name) extern const qn_backend name##_backend;
+#include "device/backends.def"
+#undef BACKEND
 extern const qn_backend *const device_backends[];            /* backends.def, NULL at the end                             */
 #endif

@@ -6,10 +6,6 @@
 
 #include "test.h"
 
-#define TEST(name) void test_##name(test *t);
-#include "tests.def"
-#undef TEST
-
 typedef struct group { const char *name; void (*run)(test *t); } group;
 static const group groups[] = {
 #define TEST(name) { #name, test_##name },
@@ -17,14 +13,14 @@ static const group groups[] = {
 #undef TEST
 };
 
-void test_check(test *t, bool ok, const char *file, int line, const char *format, ...)
+bool test_check(test *t, bool ok, const char *file, int line, const char *format, ...)
 {
     if (ok) {
         t->passed++;
-        return;
+        return true;
     }
     t->failed++;
-    if (t->shown++ >= 40) return;
+    if (t->shown++ >= 40) return false;
     va_list args;
     va_start(args, format);
     printf("FAILED %s (%s:%d): ", t->name, file, line);
@@ -32,6 +28,7 @@ void test_check(test *t, bool ok, const char *file, int line, const char *format
     printf("\n");
     va_end(args);
     fflush(stdout);
+    return false;
 }
 
 void test_skip(test *t, const char *format, ...)

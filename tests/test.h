@@ -12,11 +12,10 @@ typedef struct test {
     bool verbose;
 } test;
 
-void test_check(test *t, bool ok, const char *file, int line, const char *format, ...) PRINTF_LIKE(5, 6);
+bool test_check(test *t, bool ok, const char *file, int line, const char *format, ...) PRINTF_LIKE(5, 6);
 void test_skip(test *t, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Count a check; the words are printed when it fails. Gives the condition back, so a test can stop early. */
-#define CHECK(t, cond, ...) test_check_value((t), (cond), __FILE__, __LINE__, __VA_ARGS__)
-#define test_check_value(t, cond, file, line, ...) (test_check((t), (cond), (file), (line), __VA_ARGS__))
+#define CHECK(t, cond, ...) test_check((t), (cond), __FILE__, __LINE__, __VA_ARGS__)
 #define CHECK_OK(t, call)                                                                                                   \
     do {                                                                                                                    \
         qn_status check_status = (call);                                                                                    \
@@ -24,6 +23,10 @@ void test_skip(test *t, const char *format, ...) PRINTF_LIKE(2, 3);
                    check_status == QN_OK ? "" : qn_last_error());                                                           \
     } while (0)
 #define SKIP(t, ...) test_skip((t), __VA_ARGS__)
+
+#define TEST(group) void test_##group(test *t);
+#include "tests.def"
+#undef TEST
 
 /* Where the shared test models lie ($QUERN_MODELS, default ../shared/models); NULL when absent. */
 const char *test_models(void);

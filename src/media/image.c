@@ -1,0 +1,150 @@
+/* Picture files -> upright RGBA. The format is found by content, the codec decodes, EXIF orientation is applied.
+ * Not here: the codecs (image_jpeg.c ...), resizing (resize.c), tensors (prep.c). */
+#include "media/media.h"
+
+/* A codec that the build left out has a row too, so that the message can name it. */
+#if defined(QUERN_HAVE_JPEG) && QUERN_HAVE_JPEG
+#define JPEG_DECODE image_jpeg_decode
+#else
+#define JPEG_DECODE NULL
+#endif
+#if defined(QUERN_HAVE_PNG) && QUERN_HAVE_PNG
+#define PNG_DECODE image_png_decode
+#else
+#define PNG_DECODE NULL
+#endif
+#if defined(QUERN_HAVE_WEBP) && QUERN_HAVE_WEBP
+#define WEBP_DECODE image_webp_decode
+#else
+#define WEBP_DECODE NULL
+#endif
+
+typedef struct picture_format {
+    const char *name, *library; /* library NULL: recognised, so that it can be refused by name */
+    u32 at;                     /* where the magic bytes lie                                   */
+    const char *magic;
+    qn_status (*decode)(qn_bytes file, decoded *out);
+} picture_format;
+
+/* clang-format off */
+static const picture_format formats[] = {
+    { "JPEG", "libjpeg-turbo", 0, "\xff\xd8\xff",     JPEG_DECODE },
+    { "PNG",  "libpng",        0, "\x89PNG\r\n\x1a\n", PNG_DECODE },
+    { "WebP", "libwebp",       8, "WEBP",             WEBP_DECODE },
+    { "BMP",  "built in",      0, "BM",               image_bmp_decode },
+    { "GIF",  NULL,            0, "GIF8",             NULL },
+    { "TIFF", NULL,            0, "II*",              NULL },
+    { "TIFF", NULL,            0, "MM",               NULL },
+    { "AVIF", NULL,            4, "ftypavif",         NULL },
+    { "HEIC", NULL,            4, "ftyphei",          NULL },
+    { "PSD",  NULL,            0, "8BPS",             NULL },
+    { "JPEG XL", NULL,         0, "\xff\x0a",         NULL },
+};
+/* clang-format on */
+
+static const picture_format *format_of(qn_bytes file)
+{
+    for (size_t i = 0; i < COUNT(formats); i++) {
+        const picture_format *f = &formats[i];
+        size_t n = strlen(f->magic);
+        if (file.n >= f->at + n && memcmp((const u8 *)file.data + f->at, f->magic, n) == 0) return f;
+    }
+    return NULL;
+}
+
+qn_status image_make(const char *what, u64 width, u64 height, qn_image *out)
+{
+    if (width == 0 || height == 0) return fail(QN_E_FORMAT, "%s: the picture has no pixels", what);
+    if (width > MEDIA_MAX_SIDE || height > MEDIA_MAX_SIDE || width * height > MEDIA_MAX_PIXELS)
+        return fail(QN_E_UNSUPPORTED, "%s: %llu x %llu pixels; the limit is %d a side and 64 million in all", what,
+                    (unsigned long long)width, (unsigned long long)height, MEDIA_MAX_SIDE);
+    size_t bytes = (size_t)(width * height * 4);
+    u8 *rgba = mem_alloc(bytes);
+    if (!rgba) return fail_nomem(bytes);
+    *out = (qn_image){ (uint32_t)width, (uint32_t)height, rgba };
+    return QN_OK;
+}
+
+void qn_image_free(qn_image *im)
+{
+    if (!im) return;
+    mem_free(im->rgba);
+    *im = (qn_image){ 0 };
+}
+
+/* How to read the stored picture so that it comes out upright: swap x and y, then count a stored axis from its far end. */
+typedef struct turn {
+    bool swap, flip_x, flip_y;
+} turn;
+static const turn turns[9] = {
+    [2] = { .flip_x = true },
+    [3] = { .flip_x = true, .flip_y = true },
+    [4] = { .flip_y = true },
+    [5] = { .swap = true },
+    [6] = { .swap = true, .flip_y = true },
+    [7] = { .swap = true, .flip_x = true, .flip_y = true },
+    [8] = { .swap = true, .flip_x = true },
+};
+
+static void copy_turned(const qn_image *from, turn how, qn_image *to)
+{
+    for (u32 y = 0; y < to->height; y++) {
+        u8 *row = to->rgba + (size_t)y * to->width * 4;
+        for (u32 x = 0; x < to->width; x++) {
+            u32 sx = how.swap ? y : x, sy = how.swap ? x : y;
+            if (how.flip_x) sx = from->width - 1 - sx;
+            if (how.flip_y) sy = from->height - 1 - sy;
+            memcpy(row + (size_t)x * 4, from->rgba + ((size_t)sy * from->width + sx) * 4, 4);
+        }
+    }
+}
+
+static qn_status make_upright(decoded *d)
+{
+    if (d->orientation < 2 || d->orientation > 8) return QN_OK;
+    turn how = turns[d->orientation];
+    qn_image upright;
+    QN_TRY(image_make("picture", how.swap ? d->image.height : d->image.width, how.swap ? d->image.width : d->image.height,
+                      &upright));
+    copy_turned(&d->image, how, &upright);
+    qn_image_free(&d->image);
+    d->image = upright;
+    return QN_OK;
+}
+
+static qn_status refuse_unknown(qn_bytes file)
+{
+    if (file.n == 0) return fail(QN_E_FORMAT, "the picture file is empty");
+    const u8 *b = file.data;
+    return fail(QN_E_FORMAT, "not a JPEG, PNG, BMP or WebP picture: it starts with bytes %02x %02x %02x", b[0],
+                file.n > 1 ? b[1] : 0, file.n > 2 ? b[2] : 0);
+}
+
+qn_status qn_image_decode(qn_bytes file, qn_image *out)
+{
+    if (!out || (!file.data && file.n)) return fail(QN_E_USAGE, "qn_image_decode: file bytes and out are needed");
+    const picture_format *f = format_of(file);
+    if (!f) return refuse_unknown(file);
+    if (!f->library)
+        return fail(QN_E_UNSUPPORTED, "%s pictures are not read; convert it to PNG, JPEG, WebP or BMP", f->name);
+    if (!f->decode) return fail(QN_E_UNSUPPORTED, "this build reads no %s: it was made without %s", f->name, f->library);
+    decoded d = { .orientation = 1 };
+    QN_TRY(f->decode(file, &d));
+    qn_status s = make_upright(&d);
+    if (s != QN_OK) {
+        qn_image_free(&d.image);
+        return s;
+    }
+    *out = d.image;
+    return QN_OK;
+}
+
+qn_status qn_image_load(const char *path, qn_image *out)
+{
+    if (!path || !out) return fail(QN_E_USAGE, "qn_image_load: path and out are needed");
+    file_map file;
+    QN_TRY(file_map_open(path, &file));
+    qn_status s = qn_image_decode(file.bytes, out);
+    file_map_close(&file);
+    return fail_in(s, "%s: ", path);
+}

@@ -1,0 +1,27 @@
+/* What the picture codecs and image.c share. A codec turns the bytes of one file into RGBA; image.c does the rest. */
+#ifndef MEDIA_H
+#define MEDIA_H
+
+#include "base/base.h"
+
+enum { MEDIA_MAX_SIDE = 65535, MEDIA_MAX_PIXELS = 64 << 20 };
+
+/* A picture as stored: `orientation` is EXIF's 1..8, to be applied by image.c. The image is the caller's, freed with qn_image_free. */
+typedef struct decoded {
+    qn_image image;
+    u32 orientation;
+} decoded;
+
+/* Memory for a picture, after its sizes were checked against the limits; `what` names the format in the message. */
+qn_status image_make(const char *what, u64 width, u64 height, qn_image *out);
+
+/* The decoders: whole file in; QN_E_FORMAT carries the codec's own words. `out` is untouched on failure. */
+qn_status image_jpeg_decode(qn_bytes file, decoded *out);
+qn_status image_png_decode(qn_bytes file, decoded *out);
+qn_status image_webp_decode(qn_bytes file, decoded *out);
+qn_status image_bmp_decode(qn_bytes file, decoded *out);
+
+/* EXIF orientation 1..8 of a block of EXIF, with or without its "Exif\0\0" head; 1 when it has none or cannot be read. */
+u32 image_exif_orientation(qn_bytes exif);
+
+#endif

@@ -8,13 +8,13 @@ enum { FIRST_CHUNK_BYTES = 4 << 10, LAST_CHUNK_BYTES = 1 << 20, ARENA_ALIGN = 16
 
 typedef struct chunk {
     struct chunk *older;
-    size_t used, bytes; /* of data                                            */
+    size_t used, bytes; /* of data */
     _Alignas(ARENA_ALIGN) u8 data[];
 } chunk;
 
 struct arena {
     chunk *newest;
-    size_t next_bytes; /* size of the chunk after this one                   */
+    size_t next_bytes; /* size of the chunk after this one */
     size_t handed_out;
 };
 

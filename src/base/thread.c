@@ -17,8 +17,8 @@ typedef struct job {
     void (*body)(void *data, u64 from, u64 to, u32 worker);
     void *data;
     u64 n, piece;
-    _Atomic u64 taken;  /* [0, taken) has been handed out                     */
-    _Atomic u32 inside; /* workers at it; changes under the lock              */
+    _Atomic u64 taken;  /* [0, taken) has been handed out */
+    _Atomic u32 inside; /* workers at it; changes under the lock */
 } job;
 
 typedef struct worker {
@@ -30,12 +30,12 @@ typedef struct worker {
 struct pool {
     pthread_mutex_t lock;
     pthread_cond_t work, finished;
-    job *jobs;         /* under the lock                                     */
-    u32 asleep;        /* under the lock                                     */
-    bool closing;      /* under the lock                                     */
-    _Atomic u64 posts; /* jobs ever posted: what a spinning worker watches   */
+    job *jobs;         /* under the lock */
+    u32 asleep;        /* under the lock */
+    bool closing;      /* under the lock */
+    _Atomic u64 posts; /* jobs ever posted: what a spinning worker watches */
     u32 threads, started;
-    worker workers[]; /* threads - 1; the caller is worker 0                */
+    worker workers[]; /* threads - 1; the caller is worker 0 */
 };
 
 static void relax(void)

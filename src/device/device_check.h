@@ -8,13 +8,13 @@
 /* What a program takes, kept beside it by its backend. */
 typedef struct prog_shape {
     u32 n_bufs, n_words;
-    u8 writes[DEVICE_MAX_BUFFERS]; /* 1: OUT, INOUT or a MAP's output                           */
+    u8 writes[DEVICE_MAX_BUFFERS]; /* 1: OUT, INOUT or a MAP's output */
     kc_form form;
-    u32 result_bytes; /* of one element of a MAP, else 0                           */
+    u32 result_bytes; /* of one element of a MAP, else 0 */
 } prog_shape;
 
-u32 device_scalar_words(kc_scalar s); /* 1, or 2 for 64-bit ones                                   */
-u32 device_scalar_bytes(kc_type t);   /* in a buffer                                               */
+u32 device_scalar_words(kc_scalar s); /* 1, or 2 for 64-bit ones */
+u32 device_scalar_bytes(kc_type t);   /* in a buffer */
 bool device_is_buffer(const kc_param *p);
 /* QN_E_UNSUPPORTED when the kernel takes more than a launch can hold. */
 qn_status device_shape_of(const kc_kernel *k, prog_shape *out);

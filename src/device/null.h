@@ -8,6 +8,6 @@ typedef struct null_counts {
     u64 buffers_made, buffers_alive, bytes_alive, bytes_peak;
     u64 programs_made, programs_alive, launches, copies, writes, reads, flushes, bytes_written, bytes_read;
 } null_counts;
-const null_counts *null_counts_of(const qn_device *d); /* NULL when d is not a null device; lent until it closes    */
+const null_counts *null_counts_of(const qn_device *d); /* NULL when d is not a null device; lent until it closes */
 
 #endif

@@ -13,12 +13,12 @@ typedef struct slot {
 typedef struct slots {
     slot *all;
     u32 n, cap, free_head, alive;
-} slots; /* {0} is empty; slots_free               */
+} slots; /* {0} is empty; slots_free */
 
-bool slots_add(slots *s, void *item, u32 *id); /* false: no memory, or SLOTS_MAX are alive                  */
-void *slots_get(const slots *s, u32 id);       /* NULL: no such id                                          */
-void *slots_remove(slots *s, u32 id);          /* gives the item back; NULL: no such id                     */
-void *slots_any(const slots *s, u32 *id);      /* one that is alive, for closing; NULL: none                */
-void slots_free(slots *s);                     /* the table; items are the owner's                          */
+bool slots_add(slots *s, void *item, u32 *id); /* false: no memory, or SLOTS_MAX are alive */
+void *slots_get(const slots *s, u32 id);       /* NULL: no such id */
+void *slots_remove(slots *s, u32 id);          /* gives the item back; NULL: no such id */
+void *slots_any(const slots *s, u32 *id);      /* one that is alive, for closing; NULL: none */
+void slots_free(slots *s);                     /* the table; items are the owner's */
 
 #endif

@@ -10,7 +10,7 @@ struct qn_buffer {
 
 struct qn_kernel {
     qn_device *device;
-    arena *a; /* module and texts                                   */
+    arena *a; /* module and texts */
     const kc_kernel *k;
     qn_prog prog;
     prog_shape shape;

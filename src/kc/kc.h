@@ -34,6 +34,7 @@ typedef struct kc_program {
     const char *text;                                        /* NULL: the embedded text of `file`                         */
     const char *entry;                                       /* NULL: the only kernel in it                               */
     const char *defines;                                     /* "T=f32 GROUP=64", sorted by name, "" for none             */
+    bool users;                                              /* a user's kernel: worth a system compiler's time; not in the key */
 } kc_program;
 u64 kc_program_key(const kc_program *p);
 

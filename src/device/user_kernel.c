@@ -113,6 +113,7 @@ static qn_status program_of(arena *a, const qn_kernel_desc *desc, kc_program *ou
         .text = arena_text(a, desc->source, strlen(desc->source)),
         .entry = desc->entry ? arena_text(a, desc->entry, strlen(desc->entry)) : NULL,
         .defines = defines.bad ? NULL : arena_text(a, defines.text, defines.n),
+        .users = true,
     };
     str_free(&defines);
     bool whole = out->file && out->text && out->defines && (out->entry || !desc->entry);

@@ -35,6 +35,7 @@ typedef struct value {
     val forward;                                             /* replaced by this one (graph_replace); read through live() */
     const void *data;                                        /* a constant's elements, row-major, borrowed or in the arena; may be unaligned */
     const sym *elems; u32 n_elems;                           /* known elements of an integer or bool tensor; NULL: not known */
+    bool elems_read;                                         /* elems are variables, bound by reading this tensor at run time */
     bool is_input, is_constant;
 } value;
 

@@ -1,0 +1,316 @@
+/* Going on with a run: step after step is queued; a step that needs bytes on the host queues the reads, and the run pauses until the
+ * device has answered. The same step is then entered again and finds its bytes. */
+#include <stdio.h>
+
+#include "exec/exec.h"
+
+/* ---- launches */
+
+static qn_status fill_words(exec *x, const frame *f, const struct launch *k, qn_launch *out)
+{
+    out->n_words = k->n_words;
+    for (u32 i = 0; i < k->n_words; i++) {
+        const word *w = &k->words[i];
+        out->words[i] = w->kind == WORD_STEP ? f->turn : w->bits;
+        if (w->kind != WORD_SIZE) continue;
+        i64 v;
+        QN_TRY(exec_size(x, w->size, &v));
+        if (v < INT32_MIN || v > (i64)UINT32_MAX) return fail(QN_E_SHAPE, "a size of %lld does not fit in 32 bits", (long long)v);
+        out->words[i] = (u32)v;
+    }
+    return QN_OK;
+}
+
+static qn_status fill_launch(exec *x, frame *f, const struct launch *k, qn_launch *out)
+{
+    i64 count;
+    QN_TRY(exec_size(x, k->count, &count));
+    if (count < 0 || count > (i64)UINT32_MAX) return fail(QN_E_SHAPE, "a launch of %lld elements is too large", (long long)count);
+    out->count = (u64)count;
+    if (!count) return QN_OK;
+    out->prog = f->programs[k->program];
+    out->n_bufs = k->n_bufs;
+    for (u32 i = 0; i < k->n_bufs; i++) {
+        QN_TRY(store_view(x, f, k->bufs[i], &out->bufs[i]));
+        if (k->written[i]) f->slots[plan_root(f->p, k->bufs[i])].host = NULL;
+    }
+    return fill_words(x, f, k, out);
+}
+
+/* Names a failure after the node that was running. */
+static qn_status of_node(const frame *f, const step *s, qn_status code)
+{
+    if (code == QN_OK || !s->node) return code;
+    const node *n = node_at(f->p->g, s->node);
+    return fail_in(code, "%s '%s': ", op_of(n)->name, n->name ? n->name : "");
+}
+
+static qn_status wait_for(exec *x)
+{
+    qn_ticket t;
+    bool done = false;
+    QN_TRY(x->b->flush(x->device, &t));
+    for (;;) {
+        QN_TRY(x->b->poll(x->device, t, &done));
+        if (done) return QN_OK;
+        if (x->b->wait_a_little) x->b->wait_a_little(x->device, t);
+    }
+}
+
+static qn_status profiled(exec *x, const frame *f, const step *s, const qn_launch *l)
+{
+    QN_TRY(wait_for(x));
+    u64 from = clock_ns(), bytes = 0;
+    QN_TRY(x->b->launch(x->device, l));
+    QN_TRY(wait_for(x));
+    if (x->n_rows == x->cap_rows) {
+        u32 cap = x->cap_rows ? x->cap_rows * 2 : 256;
+        qn_profile_row *rows = mem_resize(x->rows, x->cap_rows * sizeof *rows, cap * sizeof *rows);
+        if (!rows) return fail_nomem(cap * sizeof *rows);
+        x->rows = rows, x->cap_rows = cap;
+    }
+    const node *n = node_at(f->p->g, s->node);
+    for (u32 i = 0; i < l->n_bufs; i++) bytes += l->bufs[i].bytes;
+    x->rows[x->n_rows++] = (qn_profile_row){ .node = n->name ? n->name : "", .op = op_of(n)->name, .kernel = s->variant ? s->variant : "",
+                                             .where = x->b->prog_how(x->device, l->prog), .start_ns = from - x->profile_from,
+                                             .ns = clock_ns() - from, .bytes = bytes };
+    return QN_OK;
+}
+
+static qn_status run_launch(exec *x, frame *f, const step *s)
+{
+    qn_launch l = { 0 };
+    QN_TRY(fill_launch(x, f, s->launch, &l));
+    if (!l.count) return QN_OK;
+    x->stats.launches++;
+    return x->profile ? profiled(x, f, s, &l) : x->b->launch(x->device, &l);
+}
+
+/* ---- the host */
+
+/* Queue what is missing on the host; *pending when the run must pause for it. */
+static qn_status gather(exec *x, frame *f, const val *values, u32 n, bool *pending)
+{
+    bool queued = false;
+    *pending = false;
+    for (u32 i = 0; i < n; i++)
+        if (values[i]) QN_TRY(store_need_host(x, f, values[i], &queued));
+    if (!queued) return QN_OK;
+    QN_TRY(x->b->flush(x->device, &x->waiting));
+    bool done = false;
+    QN_TRY(x->b->poll(x->device, x->waiting, &done));
+    if (done) x->waiting = 0;
+    *pending = !done;
+    return QN_OK;
+}
+
+static qn_status call_host(exec *x, frame *f, const node *n, host_call *h)
+{
+    for (u32 i = 0; i < n->n_in; i++) {
+        val v = node_in(f->p->g, n, i);
+        if (!v) continue;
+        qn_tensor *t = call_alloc(x, sizeof *t);
+        if (!t) return QN_E_NOMEM;
+        QN_TRY(store_tensor(x, f, v, t));
+        h->in[i] = t;
+    }
+    return op_of(n)->host(h);
+}
+
+static qn_status run_host(exec *x, frame *f, const step *s, bool *pending)
+{
+    const node *n = node_at(f->p->g, s->node);
+    val in[64];
+    if (n->n_in > COUNT(in)) return fail(QN_E_UNSUPPORTED, "more than %zu inputs", COUNT(in));
+    for (u32 i = 0; i < n->n_in; i++) in[i] = node_in(f->p->g, n, i);
+    QN_TRY(gather(x, f, in, n->n_in, pending));
+    if (*pending) return QN_OK;
+    if (!call_alloc(x, 1)) return QN_E_NOMEM;
+    host_call *h = call_alloc(x, sizeof *h);
+    if (!h) return QN_E_NOMEM;
+    *h = (host_call){ .g = f->p->g, .n = n, .n_in = n->n_in, .mem = x->call };
+    x->stats.host_steps++;
+    QN_TRY(call_host(x, f, n, h));
+    for (u32 i = 0; i < n->n_out; i++) QN_TRY(store_put(x, f, n->out[i], &h->out[i]));
+    return QN_OK;
+}
+
+static qn_status run_read(exec *x, frame *f, const step *s, bool *pending)
+{
+    QN_TRY(gather(x, f, &s->value, 1, pending));
+    if (*pending) return QN_OK;
+    qn_tensor t;
+    QN_TRY(store_tensor(x, f, s->value, &t));
+    exec_bind_elems(x, value_at(f->p->g, s->value), &t);
+    return QN_OK;
+}
+
+static void put_integer(u8 *at, size_t bytes, i64 v)
+{
+    i32 narrow = (i32)v;
+    u8 byte = (u8)v;
+    if (bytes == 8) memcpy(at, &v, 8);
+    else if (bytes == 4) memcpy(at, &narrow, 4);
+    else *at = byte;
+}
+
+static qn_status run_elems(exec *x, frame *f, const step *s)
+{
+    const value *v = value_at(f->p->g, s->value);
+    qn_tensor t = { .dtype = v->type.dtype, .rank = v->type.rank };
+    QN_TRY(exec_dims(x, &v->type, t.dims));
+    size_t bytes = qn_dtype_bytes(t.dtype);
+    u8 *data = call_alloc(x, v->n_elems * bytes + 8);
+    if (!data) return QN_E_NOMEM;
+    for (u32 i = 0; i < v->n_elems; i++) {
+        i64 e;
+        QN_TRY(exec_size(x, v->elems[i], &e));
+        put_integer(data + i * bytes, bytes, e);
+    }
+    t.data = data;
+    return store_put(x, f, s->value, &t);
+}
+
+/* ---- repeats */
+
+static qn_status run_repeat(exec *x, frame *f, const step *s)
+{
+    i64 times;
+    QN_TRY(exec_size(x, s->times, &times));
+    f->turn = 0;
+    f->turns = times < 0 ? 0 : (u32)times;
+    if (!f->turns) f->at = s->partner;
+    return QN_OK;
+}
+
+static void run_repeat_end(frame *f, const step *s)
+{
+    if (f->turns && ++f->turn < f->turns) f->at = s->partner;
+}
+
+static qn_status run_step(exec *x, frame *f, const step *s, bool *pending)
+{
+    switch (s->kind) {
+    case STEP_LAUNCH: return run_launch(x, f, s);
+    case STEP_HOST: return run_host(x, f, s, pending);
+    case STEP_ELEMS: return run_elems(x, f, s);
+    case STEP_READ: return run_read(x, f, s, pending);
+    case STEP_BRANCH: return control_branch(x, f, s, pending);
+    case STEP_LOOP: return control_loop(x, f, s, pending);
+    case STEP_REPEAT: return run_repeat(x, f, s);
+    case STEP_REPEAT_END: run_repeat_end(f, s); return QN_OK;
+    }
+    return fail(QN_E_BUG, "a step of kind %d", s->kind);
+}
+
+/* ---- outputs */
+
+static qn_status stage(exec *x, u32 i, const slot *s, const void **out)
+{
+    u64 bytes = s->view.bytes;
+    if (bytes > x->staging_bytes[i]) {
+        void *room = mem_alloc(bytes);
+        if (!room) return fail_nomem(bytes);
+        mem_free(x->staging[i]);
+        x->staging[i] = room, x->staging_bytes[i] = bytes;
+    }
+    *out = x->staging[i];
+    return bytes ? x->b->read(x->device, s->view.buf, s->view.at, x->staging[i], bytes) : QN_OK;
+}
+
+/* A constant may lie unaligned in its file: what the caller gets is a copy. */
+static qn_status copy_constant(exec *x, qn_tensor *t)
+{
+    u64 bytes = qn_tensor_bytes(t);
+    void *copy = call_alloc(x, MAX(bytes, 1));
+    if (!copy) return QN_E_NOMEM;
+    if (bytes) memcpy(copy, t->data, bytes);
+    t->data = copy;
+    return QN_OK;
+}
+
+static qn_status queue_output(exec *x, u32 i)
+{
+    frame *f = x->main;
+    val v = live(f->p->g, f->p->g->outputs[i]);
+    slot *s = &f->slots[plan_root(f->p, v)];
+    const type *t = &value_at(f->p->g, v)->type;
+    qn_tensor *out = &x->outputs[i];
+    *out = (qn_tensor){ .dtype = t->dtype, .rank = t->rank };
+    QN_TRY(exec_dims(x, t, out->dims));
+    out->data = s->host;
+    if (plan_is_constant(f->p, plan_root(f->p, v))) return copy_constant(x, out);
+    if (out->data) return QN_OK;
+    if (!s->view.buf) {
+        bool queued = false;
+        QN_TRY(store_need_host(x, f, v, &queued));
+        out->data = s->host;
+        return QN_OK;
+    }
+    if (!x->device->info.caps.host_memory) return stage(x, i, s, &out->data);
+    out->data = (const u8 *)x->b->buf_host(x->device, s->view.buf) + s->view.at;
+    return QN_OK;
+}
+
+static qn_status finish(exec *x)
+{
+    for (u32 i = 0; i < x->main->p->g->n_outputs; i++) QN_TRY(queue_output(x, i));
+    x->now = NULL;
+    return x->b->flush(x->device, &x->waiting);
+}
+
+/* ---- */
+
+static qn_status go_on(exec *x)
+{
+    while (x->now) {
+        frame *f = x->now;
+        if (f->at == f->p->n_steps) {
+            QN_TRY(f == x->main ? finish(x) : control_leave(x, f));
+            if (x->waiting) return QN_OK;
+            continue;
+        }
+        const step *s = &f->p->steps[f->at];
+        u32 at = f->at;
+        bool pending = false;
+        QN_TRY(of_node(f, s, run_step(x, f, s, &pending)));
+        if (pending) return QN_OK;
+        if (x->now != f) continue;                           /* a body was entered; it comes back here                    */
+        store_release_late(x, f, at);
+        f->at++;
+    }
+    return QN_OK;
+}
+
+static qn_status stopped(exec *x, qn_status s)
+{
+    x->running = false;
+    x->now = NULL;
+    x->waiting = 0;
+    x->result = s;
+    snprintf(x->error, sizeof x->error, "%s", s == QN_OK ? "" : qn_last_error());
+    return s;
+}
+
+qn_status exec_advance(exec *x, bool *done)
+{
+    *done = false;
+    while (x->running) {
+        if (x->waiting) {
+            bool there = false;
+            qn_status s = x->b->poll(x->device, x->waiting, &there);
+            if (s != QN_OK) {
+                *done = true;
+                return stopped(x, s);
+            }
+            if (!there) return QN_OK;
+            x->waiting = 0;
+            if (!x->now) return *done = true, stopped(x, QN_OK);
+        }
+        qn_status s = go_on(x);
+        if (s != QN_OK) return *done = true, stopped(x, s);
+        if (!x->waiting && !x->now) return *done = true, stopped(x, QN_OK);
+    }
+    *done = true;
+    return x->result;
+}

@@ -1,0 +1,269 @@
+/* If and Loop: a body is a plan of its own that runs in a frame inside its outer's. Entering lends it the outer's values; leaving
+ * hands its outputs over. The outer's step counter stands on the If or Loop until the body is done. */
+#include "exec/exec.h"
+
+enum { MAX_LOOP_VALUES = 64 };
+
+struct loop {                                                /* a Loop under way; in the memory of the call               */
+    const step *s;
+    i64 turn, turns;                                         /* turns: INT64_MAX when there is no trip count              */
+    bool on;
+    u32 n_state, n_scan;
+    struct { qn_tensor last; u8 *data; u64 n, cap; } scan[16];
+};
+
+static const void *host_data(exec *x, frame *f, val v) { return v ? store_host(x, f, v) : NULL; }
+
+static qn_status need(exec *x, frame *f, const val *values, u32 n, bool *pending)
+{
+    bool queued = false, done = false;
+    *pending = false;
+    for (u32 i = 0; i < n; i++)
+        if (values[i]) QN_TRY(store_need_host(x, f, values[i], &queued));
+    if (!queued) return QN_OK;
+    QN_TRY(x->b->flush(x->device, &x->waiting));
+    QN_TRY(x->b->poll(x->device, x->waiting, &done));
+    if (done) x->waiting = 0;
+    *pending = !done;
+    return QN_OK;
+}
+
+/* A body starts empty, with the outer's bytes as its inputs. */
+static void clear(frame *f)
+{
+    f->at = f->late_at = 0;
+    for (u32 v = 1; v <= f->p->n_values; v++)
+        if (!plan_is_constant(f->p, v)) f->slots[v] = (slot){ 0 };
+}
+
+static qn_status lend(exec *x, frame *outer, val v, frame *body, val w)
+{
+    slot *to = &body->slots[plan_root(body->p, w)];
+    const slot *from = &outer->slots[plan_root(outer->p, v)];
+    to->view = from->view, to->host = from->host;
+    i64 dims[QN_MAX_RANK];
+    QN_TRY(exec_dims(x, &value_at(outer->p->g, v)->type, dims));
+    return exec_bind_type(x, &value_at(body->p->g, w)->type, dims, value_at(body->p->g, w)->name);
+}
+
+static void release(exec *x, frame *body)
+{
+    for (u32 v = 1; v <= body->p->n_values; v++) {
+        if (body->slots[v].late) x->pool[body->slots[v].late - 1].used = false;
+        body->slots[v].late = 0;
+    }
+}
+
+/* The outer goes on behind the If or Loop that its counter still stands on. */
+static void go_back(exec *x, frame *body, frame *outer)
+{
+    release(x, body);
+    x->now = outer;
+    store_release_late(x, outer, outer->at);
+    outer->at++;
+}
+
+static void enter(exec *x, frame *outer, frame *body)
+{
+    body->outer = outer;
+    x->now = body;
+}
+
+qn_status control_branch(exec *x, frame *f, const step *s, bool *pending)
+{
+    const node *n = node_at(f->p->g, s->node);
+    val condition = node_in(f->p->g, n, 0);
+    QN_TRY(need(x, f, &condition, 1, pending));
+    if (*pending) return QN_OK;
+    bool yes = *(const u8 *)host_data(x, f, condition) != 0;
+    frame *body = exec_frame(x, s->body[yes ? 0 : 1]);
+    clear(body);
+    body->loop = NULL;
+    x->now = body;                                           /* sizes of a body may be bound again                        */
+    for (u32 i = 0; i < body->p->g->n_inputs; i++) QN_TRY(lend(x, f, node_in(f->p->g, n, i + 1), body, body->p->g->inputs[i]));
+    enter(x, f, body);
+    return QN_OK;
+}
+
+/* ---- Loop: inputs M, cond, state..., captures...; body: turn, cond, state..., captures... -> cond, state..., scans... */
+
+static qn_status start_loop(exec *x, frame *f, const step *s, bool *pending, struct loop **out)
+{
+    const node *n = node_at(f->p->g, s->node);
+    val asked[2] = { node_in(f->p->g, n, 0), node_in(f->p->g, n, 1) };
+    QN_TRY(need(x, f, asked, 2, pending));
+    if (*pending) return QN_OK;
+    struct loop *l = call_alloc(x, sizeof *l);
+    if (!l) return QN_E_NOMEM;
+    *l = (struct loop){ .s = s, .turns = INT64_MAX, .on = true };
+    if (asked[0]) memcpy(&l->turns, host_data(x, f, asked[0]), sizeof l->turns);
+    if (asked[1]) l->on = *(const u8 *)host_data(x, f, asked[1]) != 0;
+    const graph *body = s->body[0]->g;
+    i64 states = attr_int(n, "n_state", -1);
+    l->n_state = states >= 0 ? (u32)states : MIN(n->n_in, body->n_inputs) - 2;
+    if (l->n_state > body->n_outputs - 1) l->n_state = body->n_outputs - 1;
+    l->n_scan = body->n_outputs - 1 - l->n_state;
+    if (l->n_scan > COUNT(l->scan)) return fail(QN_E_UNSUPPORTED, "more than %zu scan outputs", COUNT(l->scan));
+    if (body->n_inputs > MAX_LOOP_VALUES || body->n_outputs > MAX_LOOP_VALUES)
+        return fail(QN_E_UNSUPPORTED, "a Loop with more than %d values", MAX_LOOP_VALUES);
+    *out = l;
+    return QN_OK;
+}
+
+static qn_status put_scalar(exec *x, frame *body, val v, qn_dtype d, i64 number)
+{
+    i64 *data = call_alloc(x, sizeof *data);
+    if (!data) return QN_E_NOMEM;
+    *data = number;
+    return store_put(x, body, v, &(qn_tensor){ .dtype = d, .rank = value_at(body->p->g, v)->type.rank, .dims = { 1 }, .data = data });
+}
+
+static qn_status enter_turn(exec *x, frame *f, struct loop *l, frame *body, bool first)
+{
+    const node *n = node_at(f->p->g, l->s->node);
+    const graph *g = body->p->g;
+    x->now = body;
+    if (first) {
+        clear(body);
+        for (u32 i = 2; i < g->n_inputs; i++) QN_TRY(lend(x, f, node_in(f->p->g, n, i), body, g->inputs[i]));
+    }
+    QN_TRY(put_scalar(x, body, g->inputs[0], QN_I64, l->turn));
+    QN_TRY(put_scalar(x, body, g->inputs[1], QN_BOOL, 1));
+    body->loop = l;
+    enter(x, f, body);
+    return QN_OK;
+}
+
+static qn_status put_empty_scan(exec *x, frame *f, val v)
+{
+    const type *t = &value_at(f->p->g, v)->type;
+    qn_tensor e = { .dtype = t->dtype, .rank = t->rank, .data = "" };
+    for (u32 d = 1; d < t->rank; d++)
+        if (!sym_eval(f->p->g, t->dims[d], x->bound, &e.dims[d])) e.dims[d] = 0;
+    return store_put(x, f, v, &e);
+}
+
+static qn_status put_scans(exec *x, frame *f, struct loop *l)
+{
+    const node *n = node_at(f->p->g, l->s->node);
+    for (u32 k = 0; k < l->n_scan && l->n_state + k < n->n_out; k++) {
+        val v = n->out[l->n_state + k];
+        if (!l->turn) {
+            QN_TRY(put_empty_scan(x, f, v));
+            continue;
+        }
+        qn_tensor all = { .dtype = l->scan[k].last.dtype, .rank = l->scan[k].last.rank + 1, .dims = { l->turn }, .data = l->scan[k].data };
+        if (all.rank > QN_MAX_RANK) return fail(QN_E_SHAPE, "a scan output of rank %u", all.rank);
+        memcpy(all.dims + 1, l->scan[k].last.dims, l->scan[k].last.rank * sizeof(i64));
+        QN_TRY(store_put(x, f, v, &all));
+    }
+    return QN_OK;
+}
+
+qn_status control_loop(exec *x, frame *f, const step *s, bool *pending)
+{
+    struct loop *l = NULL;
+    QN_TRY(start_loop(x, f, s, pending, &l));
+    if (*pending) return QN_OK;
+    const node *n = node_at(f->p->g, s->node);
+    if (l->on && l->turns > 0) return enter_turn(x, f, l, exec_frame(x, s->body[0]), true);
+    for (u32 i = 0; i < l->n_state && i < n->n_out; i++) QN_TRY(store_adopt(x, f, n->out[i], f, node_in(f->p->g, n, i + 2)));
+    return put_scans(x, f, l);
+}
+
+static qn_status collect_scan(exec *x, struct loop *l, u32 k, const qn_tensor *t)
+{
+    u64 bytes = qn_tensor_bytes(t);
+    if (l->turn && (t->rank != l->scan[k].last.rank || memcmp(t->dims, l->scan[k].last.dims, t->rank * sizeof(i64))))
+        return fail(QN_E_SHAPE, "scan output %u changes its shape between turns", k);
+    if (l->scan[k].n + bytes > l->scan[k].cap) {
+        u64 cap = MAX(4096, 2 * (l->scan[k].n + bytes));
+        u8 *room = call_alloc(x, cap);
+        if (!room) return QN_E_NOMEM;
+        if (l->scan[k].n) memcpy(room, l->scan[k].data, l->scan[k].n);
+        l->scan[k].data = room, l->scan[k].cap = cap;
+    }
+    if (bytes) memcpy(l->scan[k].data + l->scan[k].n, t->data, bytes);
+    l->scan[k].n += bytes;
+    l->scan[k].last = *t;
+    return QN_OK;
+}
+
+/* The state goes round: the body's outputs are its next inputs. All are taken out before any is put in. */
+static qn_status carry_state(exec *x, frame *body, const struct loop *l)
+{
+    const graph *g = body->p->g;
+    slot state[MAX_LOOP_VALUES];
+    i64 dims[MAX_LOOP_VALUES][QN_MAX_RANK];
+    for (u32 i = 0; i < l->n_state; i++) {
+        val w = live(g, g->outputs[1 + i]);
+        const void *host = store_host(x, body, w);
+        qn_tensor t;
+        QN_TRY(store_tensor(x, body, w, &t));
+        u64 bytes = qn_tensor_bytes(&t);
+        void *copy = call_alloc(x, MAX(bytes, 1));
+        if (!copy) return QN_E_NOMEM;
+        if (bytes) memcpy(copy, host, bytes);
+        state[i] = (slot){ .host = copy };
+        memcpy(dims[i], t.dims, sizeof t.dims);
+    }
+    slot captured[MAX_LOOP_VALUES];
+    for (u32 i = 2 + l->n_state; i < g->n_inputs; i++) captured[i] = body->slots[plan_root(body->p, g->inputs[i])];
+    release(x, body);
+    clear(body);
+    for (u32 i = 2 + l->n_state; i < g->n_inputs; i++) body->slots[plan_root(body->p, g->inputs[i])] = captured[i];
+    for (u32 i = 0; i < l->n_state; i++) {
+        val w = g->inputs[2 + i];
+        body->slots[plan_root(body->p, w)] = state[i];
+        QN_TRY(exec_bind_type(x, &value_at(g, w)->type, dims[i], value_at(g, w)->name));
+    }
+    return QN_OK;
+}
+
+static qn_status leave_loop(exec *x, frame *body, struct loop *l)
+{
+    frame *f = body->outer;
+    const node *n = node_at(f->p->g, l->s->node);
+    const graph *g = body->p->g;
+    for (u32 i = 0; i < l->n_state && i < n->n_out; i++) {
+        qn_tensor t;
+        QN_TRY(store_tensor(x, body, live(g, g->outputs[1 + i]), &t));
+        QN_TRY(store_put(x, f, n->out[i], &t));
+    }
+    QN_TRY(put_scans(x, f, l));
+    go_back(x, body, f);
+    return QN_OK;
+}
+
+static qn_status end_of_turn(exec *x, frame *body, struct loop *l)
+{
+    const graph *g = body->p->g;
+    bool pending;
+    val outs[MAX_LOOP_VALUES];
+    for (u32 i = 0; i < g->n_outputs; i++) outs[i] = live(g, g->outputs[i]);
+    QN_TRY(need(x, body, outs, g->n_outputs, &pending));
+    if (pending) return QN_OK;                               /* entered again when the bytes are there                    */
+    for (u32 k = 0; k < l->n_scan; k++) {
+        qn_tensor t;
+        QN_TRY(store_tensor(x, body, outs[1 + l->n_state + k], &t));
+        QN_TRY(collect_scan(x, l, k, &t));
+    }
+    l->turn++;
+    bool on = *(const u8 *)store_host(x, body, outs[0]) != 0;
+    if (!on || l->turn >= l->turns) return leave_loop(x, body, l);
+    QN_TRY(carry_state(x, body, l));
+    return enter_turn(x, body->outer, l, body, false);
+}
+
+static qn_status leave_branch(exec *x, frame *body)
+{
+    frame *f = body->outer;
+    const node *n = node_at(f->p->g, f->p->steps[f->at].node);
+    const graph *g = body->p->g;
+    x->now = body;
+    for (u32 i = 0; i < g->n_outputs && i < n->n_out; i++) QN_TRY(store_adopt(x, f, n->out[i], body, live(g, g->outputs[i])));
+    go_back(x, body, f);
+    return QN_OK;
+}
+
+qn_status control_leave(exec *x, frame *f) { return f->loop ? end_of_turn(x, f, f->loop) : leave_branch(x, f); }

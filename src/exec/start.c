@@ -1,0 +1,295 @@
+/* The start of a run: inputs matched by name, sizes bound, memory laid out when something grew, input bytes queued. */
+#include "exec/exec.h"
+
+qn_status exec_size(const exec *x, sym s, i64 *out)
+{
+    const graph *g = x->main->p->g;
+    if (s && sym_eval(g, s, x->bound, out)) return QN_OK;
+    str text = { 0 };
+    if (s) sym_print(g, s, &text);
+    qn_status status = fail(QN_E_SHAPE, "the size %s cannot be computed for these inputs", text.text ? text.text : "?");
+    str_free(&text);
+    return status;
+}
+
+qn_status exec_dims(const exec *x, const type *t, i64 *dims)
+{
+    for (u32 i = 0; i < t->rank; i++) {
+        QN_TRY(exec_size(x, t->dims[i], &dims[i]));
+        if (dims[i] < 0) return fail(QN_E_SHAPE, "dimension %u would be %lld for these inputs", i, (long long)dims[i]);
+    }
+    return QN_OK;
+}
+
+qn_status exec_bind_type(exec *x, const type *t, const i64 *dims, const char *what)
+{
+    for (u32 i = 0; i < t->rank; i++) {
+        u32 variable = sym_variable_index(x->main->p->g, t->dims[i]);
+        if (variable != UINT32_MAX && x->bound[variable] == INT64_MIN) x->bound[variable] = dims[i];
+        i64 want;
+        QN_TRY(exec_size(x, t->dims[i], &want));
+        if (want == dims[i]) continue;
+        if (variable != UINT32_MAX && x->now && x->now != x->main) x->bound[variable] = dims[i];   /* a body's size changes with the turn */
+        else
+            return fail(QN_E_SHAPE, "'%s': dimension %u is %lld, %s%s%s wants %lld", what ? what : "?", i, (long long)dims[i],
+                        variable != UINT32_MAX ? "'" : "the model", variable != UINT32_MAX ? sym_variable_name(x->main->p->g, variable) : "",
+                        variable != UINT32_MAX ? "' of another input" : "", (long long)want);
+    }
+    return QN_OK;
+}
+
+/* ---- inputs */
+
+static const qn_named *given(const qn_named *in, size_t n_in, const char *name)
+{
+    for (size_t i = 0; i < n_in; i++)
+        if (text_same(in[i].name, name)) return &in[i];
+    return NULL;
+}
+
+static qn_status check_names(const exec *x, const qn_named *in, size_t n_in)
+{
+    const graph *g = x->main->p->g;
+    for (size_t i = 0; i < n_in; i++) {
+        bool known = false;
+        for (u32 k = 0; k < g->n_inputs && !known; k++) known = text_same(value_at(g, g->inputs[k])->name, in[i].name);
+        if (!known) return fail(QN_E_NAME, "the model has no input '%s'", in[i].name ? in[i].name : "(NULL)");
+    }
+    return QN_OK;
+}
+
+static i64 integer_at(const qn_tensor *t, u64 i)
+{
+    const u8 *at = (const u8 *)t->data + i * qn_dtype_bytes(t->dtype);
+    i64 wide;
+    i32 narrow;
+    switch (qn_dtype_bytes(t->dtype)) {
+    case 8: memcpy(&wide, at, 8); return wide;
+    case 4: memcpy(&narrow, at, 4); return narrow;
+    case 1: return t->dtype == QN_I8 ? (i8)*at : *at;
+    default: return 0;
+    }
+}
+
+void exec_bind_elems(exec *x, const value *v, const qn_tensor *t)
+{
+    for (u32 e = 0; e < v->n_elems; e++) {
+        u32 variable = sym_variable_index(x->main->p->g, v->elems[e]);
+        if (variable != UINT32_MAX) x->bound[variable] = integer_at(t, e);
+    }
+}
+
+static qn_status bind_input(exec *x, val v, const qn_named *in)
+{
+    const value *meta = value_at(x->main->p->g, v);
+    if (!in) return fail(QN_E_NAME, "input '%s' is missing", meta->name);
+    const qn_tensor *t = &in->tensor;
+    if (t->dtype != meta->type.dtype)
+        return fail(QN_E_DTYPE, "input '%s' is %s, the model wants %s", meta->name, qn_dtype_name(t->dtype), qn_dtype_name(meta->type.dtype));
+    if (t->rank != meta->type.rank) return fail(QN_E_SHAPE, "input '%s' has rank %u, the model wants %u", meta->name, t->rank, meta->type.rank);
+    for (u32 i = 0; i < t->rank; i++)
+        if (t->dims[i] < 0) return fail(QN_E_SHAPE, "input '%s': dimension %u is %lld", meta->name, i, (long long)t->dims[i]);
+    if (!t->data && qn_tensor_bytes(t)) return fail(QN_E_USAGE, "input '%s' has no data", meta->name);
+    QN_TRY(exec_bind_type(x, &meta->type, t->dims, meta->name));
+    if (meta->elems_read) exec_bind_elems(x, meta, t);
+    return QN_OK;
+}
+
+/* ---- layout */
+
+static bool in_layout(const plan *p, val v)
+{
+    const plan_value *pv = &p->values[v];
+    return pv->root == v && pv->stored && !pv->late && pv->on_device && pv->first != UINT32_MAX && pv->dtype != QN_STRING;
+}
+
+static qn_status bytes_at(const exec *x, const plan_value *v, const i64 *at, u64 *out)
+{
+    i64 elems;
+    if (!sym_eval(x->main->p->g, v->elems, at, &elems) || elems < 0) return exec_size(x, v->elems, &elems);
+    return mul_u64((u64)elems, qn_dtype_bytes(v->dtype), out) ? QN_OK : fail(QN_E_SHAPE, "a tensor of %lld elements is too large", (long long)elems);
+}
+
+/* The first layout fits the sizes at hand; a size that grows later grows to a power of two, so that a loop settles. */
+static bool grow_capacity(exec *x)
+{
+    bool grew = false;
+    for (u32 i = 0; i < x->n_bound; i++) {
+        if (x->bound[i] == INT64_MIN || x->bound[i] <= x->capacity[i]) continue;
+        i64 room = x->bound[i];
+        if (x->laid_out)
+            for (room = 64; room < x->bound[i] && room < INT64_MAX / 2;) room *= 2;
+        x->capacity[i] = MAX(room, x->bound[i]);
+        grew = true;
+    }
+    return grew;
+}
+
+static qn_status fits(exec *x, bool *out)
+{
+    const plan *p = x->main->p;
+    *out = x->laid_out;
+    for (u32 v = 1; v <= p->n_values && *out; v++) {
+        if (!in_layout(p, v)) continue;
+        u64 bytes = 0;
+        QN_TRY(bytes_at(x, &p->values[v], x->bound, &bytes));
+        if (bytes > x->main->slots[v].allotted) *out = false;
+        x->main->slots[v].view.bytes = bytes;
+    }
+    return QN_OK;
+}
+
+static qn_status fill_spans(exec *x, span *spans, u32 *n)
+{
+    const plan *p = x->main->p;
+    for (u32 v = 1; v <= p->n_values; v++) {
+        if (!in_layout(p, v)) continue;
+        u64 now = 0, room = 0;
+        QN_TRY(bytes_at(x, &p->values[v], x->bound, &now));
+        i64 ignored;
+        if (sym_eval(p->g, p->values[v].elems, x->capacity, &ignored) && ignored >= 0) QN_TRY(bytes_at(x, &p->values[v], x->capacity, &room));
+        spans[(*n)++] = (span){ .bytes = MAX(MAX(now, room), 4), .first = p->values[v].first, .last = p->values[v].last };
+    }
+    return QN_OK;
+}
+
+/* The old memory is handed back: input data may still lie in it. */
+static qn_status lay_out(exec *x, qn_buf *old)
+{
+    const plan *p = x->main->p;
+    span *spans = mem_alloc((p->n_values + 1) * sizeof *spans);
+    if (!spans) return fail_nomem(p->n_values * sizeof *spans);
+    u32 n = 0;
+    layout_result result = { 0 };
+    qn_status s = fill_spans(x, spans, &n);
+    if (s == QN_OK) s = layout_make(spans, n, &result);
+    qn_buf memory = x->memory;
+    if (s == QN_OK && result.peak > x->memory_bytes) s = x->b->buf_make(x->device, result.peak, &memory);
+    if (s == QN_OK) {
+        if (memory != x->memory) *old = x->memory, x->stats.device_buffers++, x->memory_bytes = result.peak;
+        x->memory = memory, x->layout = result, x->laid_out = true;
+        x->stats.layouts++;
+        for (u32 v = 1, i = 0; v <= p->n_values; v++) {
+            if (!in_layout(p, v)) continue;
+            x->main->slots[v].view = (buf_view){ memory, spans[i].at, 0 };
+            x->main->slots[v].allotted = spans[i++].bytes;
+        }
+    }
+    mem_free(spans);
+    return s;
+}
+
+static qn_status make_room(exec *x, qn_buf *old)
+{
+    grow_capacity(x);
+    bool enough;
+    QN_TRY(fits(x, &enough));
+    if (enough) return QN_OK;
+    QN_TRY(lay_out(x, old));
+    return fits(x, &enough);
+}
+
+/* ---- input bytes */
+
+static bool within(const exec *x, const void *data, qn_buf buf, u64 bytes)
+{
+    if (!buf || !x->device->info.caps.host_memory) return false;
+    const u8 *base = x->b->buf_host(x->device, buf), *at = data;
+    return base && at >= base && at < base + bytes;
+}
+
+/* An input may be an output of the last run, lent from the memory that is about to be written: such bytes are set aside first. */
+static qn_status set_aside(exec *x, const qn_tensor *t, qn_buf old, u64 old_bytes, const void **out)
+{
+    u64 bytes = qn_tensor_bytes(t);
+    if (!within(x, t->data, x->memory, x->memory_bytes) && !within(x, t->data, old, old_bytes)) return QN_OK;
+    void *copy = call_alloc(x, bytes);
+    if (!copy) return QN_E_NOMEM;
+    memcpy(copy, t->data, bytes);
+    *out = copy;
+    return QN_OK;
+}
+
+static qn_status put_input(exec *x, val v, const qn_tensor *t, const void *data)
+{
+    slot *s = &x->main->slots[v];
+    u64 bytes = qn_tensor_bytes(t);
+    if (s->view.buf && bytes) return x->b->write(x->device, s->view.buf, s->view.at, (qn_bytes){ data, bytes });
+    void *copy = call_alloc(x, MAX(bytes, 1));
+    if (!copy) return QN_E_NOMEM;
+    if (bytes) memcpy(copy, data, bytes);
+    s->host = copy;
+    return QN_OK;
+}
+
+static qn_status put_inputs(exec *x, const qn_named *in, size_t n_in, qn_buf old, u64 old_bytes)
+{
+    const graph *g = x->main->p->g;
+    const void **data = call_alloc(x, (g->n_inputs + 1) * sizeof *data);
+    if (!data) return QN_E_NOMEM;
+    for (u32 i = 0; i < g->n_inputs; i++) {
+        const qn_tensor *t = &given(in, n_in, value_at(g, g->inputs[i])->name)->tensor;
+        data[i] = t->data;
+        QN_TRY(set_aside(x, t, old, old_bytes, &data[i]));
+    }
+    for (u32 i = 0; i < g->n_inputs; i++)
+        QN_TRY(put_input(x, g->inputs[i], &given(in, n_in, value_at(g, g->inputs[i])->name)->tensor, data[i]));
+    return QN_OK;
+}
+
+/* ---- a run */
+
+static void forget(exec *x)
+{
+    for (frame *f = x->made; f; f = f->next_made) {
+        for (u32 v = 1; v <= f->p->n_values; v++) {
+            if (plan_is_constant(f->p, v)) continue;
+            f->slots[v].host = NULL;
+            if (f != x->main || f->p->values[v].late) f->slots[v].view = (buf_view){ 0 };
+            f->slots[v].late = 0;
+        }
+        f->at = f->late_at = 0;
+    }
+    for (u32 i = 0; i < x->n_pool; i++) x->pool[i].used = false;
+    for (u32 i = 0; i < x->n_bound; i++) x->bound[i] = INT64_MIN;
+    x->n_rows = 0;
+}
+
+static qn_status begin(exec *x, const qn_named *in, size_t n_in, qn_buf *old)
+{
+    const graph *g = x->main->p->g;
+    QN_TRY(check_names(x, in, n_in));
+    for (u32 i = 0; i < g->n_inputs; i++) QN_TRY(bind_input(x, g->inputs[i], given(in, n_in, value_at(g, g->inputs[i])->name)));
+    u64 old_bytes = x->memory_bytes;
+    QN_TRY(make_room(x, old));
+    return put_inputs(x, in, n_in, *old, old_bytes);
+}
+
+qn_status exec_start(exec *x, const qn_named *in, size_t n_in)
+{
+    if (x->running) return fail(QN_E_USAGE, "the last run is not done; poll its ticket first");
+    arena *last_call = x->call;                              /* outputs of the last run may be inputs of this one          */
+    qn_buf old = 0;
+    x->call = NULL;
+    x->now = NULL;
+    forget(x);
+    qn_status s = begin(x, in, n_in, &old);
+    if (old) x->b->buf_free(x->device, old);
+    arena_free(last_call);
+    if (s != QN_OK) return s;
+    x->run++;
+    x->running = true;
+    x->result = QN_OK;
+    x->now = x->main;
+    x->stats.launches = x->stats.host_steps = 0;
+    x->profile_from = clock_ns();
+    return QN_OK;
+}
+
+qn_status exec_reserve(exec *x, u32 variable, i64 size)
+{
+    if (x->running) return fail(QN_E_USAGE, "a run is under way; poll its ticket first");
+    if (size < 0) return fail(QN_E_SHAPE, "a dimension of %lld", (long long)size);
+    if (size > x->capacity[variable]) x->capacity[variable] = size, x->laid_out = false;
+    return QN_OK;
+}

@@ -1,0 +1,46 @@
+/* Graph -> graph. A pass is one record in one file; passes.def is the list and the order.
+ *
+ *     .at, .rewrite   called for each node of that op (OP_NONE: every node), until nothing changes; true: it changed something
+ *     .run            or: does the whole graph itself
+ *     .test           text in, " -> ", text out: run by the tests
+ * After each pass the graph is swept, inferred where new nodes stand and (debug builds, tests) verified. Passes also run inside bodies. */
+#ifndef PASS_H
+#define PASS_H
+
+#include "op/op.h"
+
+typedef struct pass_env {
+    const qn_caps *caps;
+    /* Compute one node whose inputs are all constants, with the kernels of run time; out: one tensor an output, data in mem. */
+    qn_status (*evaluate)(void *user, const graph *g, nid n, arena *mem, qn_tensor *out);
+    void *user;
+    bool (*runs)(graph *g, const qn_caps *caps, const node *n);            /* some variant fits the node as it stands  */
+} pass_env;
+
+typedef struct pass_job { graph *g; const pass_env *env; qn_status status; } pass_job;   /* status: sticky, set by helpers */
+
+typedef struct pass_def {
+    const char *name, *doc;
+    u16 at;
+    bool always;                                             /* also with no_optimize: needed to run at all               */
+    bool (*rewrite)(pass_job *j, nid n);
+    qn_status (*run)(pass_job *j);
+    const char *test;                                        /* several tests: separated by "\n---\n"                     */
+} pass_def;
+extern const pass_def *const pass_defs[];                    /* NULL at the end                                           */
+
+/* Run one pass over g and its bodies; *changed counts rewrites. */
+qn_status pass_run(const pass_def *p, graph *g, const pass_env *env, u32 *changed);
+typedef struct pass_report { qn_pass_row *rows; u32 n; void (*dump)(void *user, const char *stage, const char *text); void *dump_user; } pass_report;
+/* All passes in order (only `always` ones when !optimize). rows: room for pass_count() or NULL. */
+qn_status pass_run_all(graph *g, const pass_env *env, bool optimize, pass_report *report);
+u32 pass_count(void);
+
+/* Building in front of node n, for rewrites: like op.h's build; failures land in j->status. */
+build pass_build(pass_job *j, nid n);
+/* Take over: j->status from b, then node n's outputs become outs. False when the build failed. */
+bool pass_replace(pass_job *j, build *b, nid n, const val *outs, u32 n_outs);
+/* The node that makes v, when it is of op `op` and v has no other use; NULL otherwise. */
+const node *pass_maker(const graph *g, val v, u16 op);
+const node *pass_only_maker(const graph *g, val v, u16 op);  /* ... and v is used once and is no graph output          */
+#endif

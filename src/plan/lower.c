@@ -1,0 +1,278 @@
+/* What emit() says becomes steps: a launch collects its program, buffers and words, and is added to the plan when it is complete.
+ * Errors stick to the launch and come out of launch_map and launch_groups, so that emit functions read straight down. */
+#include <stdio.h>
+
+#include "plan/plan.h"
+
+static launch broken = { .status = QN_E_NOMEM };             /* what launch_begin gives when there is no memory          */
+
+const graph *lower_graph(const lowering *l) { return l->p->g; }
+graph *lower_graph_mut(lowering *l) { return l->p->g; }
+const qn_caps *lower_caps(const lowering *l) { return l->p->caps; }
+const type *lower_type(const lowering *l, val v) { return &value_at(l->p->g, v)->type; }
+val lower_in(const lowering *l, const node *n, u32 i) { return node_in(l->p->g, n, i); }
+
+val lower_out(const lowering *l, const node *n, u32 i)
+{
+    if (i >= n->n_out) return 0;
+    return i == 0 || value_at(l->p->g, n->out[i])->uses ? n->out[i] : 0;
+}
+
+i64 lower_int(const lowering *l, const node *n, const char *name)
+{
+    (void)l;
+    const op_attr *a = op_attr_of(op_of(n), name);
+    return attr_int(n, name, a ? a->i : 0);
+}
+
+f64 lower_float(const lowering *l, const node *n, const char *name)
+{
+    (void)l;
+    const op_attr *a = op_attr_of(op_of(n), name);
+    return attr_float(n, name, a ? a->f : 0);
+}
+
+sym lower_elems(lowering *l, val v) { return l->p->values[v].elems; }
+
+sym lower_dim(const lowering *l, val v, i64 axis)
+{
+    const type *t = lower_type(l, v);
+    if (axis < 0) axis += t->rank;
+    return axis >= 0 && axis < t->rank ? t->dims[axis] : 0;
+}
+
+sym lower_product(lowering *l, val v, u32 from, u32 to)
+{
+    const type *t = lower_type(l, v);
+    sym product = sym_number(l->p->g, 1);
+    for (u32 i = from; i < to && i < t->rank; i++) product = sym_mul(l->p->g, product, t->dims[i]);
+    return product;
+}
+
+val lower_scratch(lowering *l, qn_dtype d, sym elems) { return plan_add_value(l->p, d, elems); }
+
+val lower_table(lowering *l, const qn_tensor *t)
+{
+    plan *p = l->p;
+    val v = plan_add_value(p, t->dtype, sym_number(p->g, (i64)qn_tensor_elems(t)));
+    if (!v || !ARENA_PUSH_ROOM(p->mem, p->tables, p->n_tables, p->cap_tables, 1u << 24)) return 0;
+    u64 bytes = qn_tensor_bytes(t);
+    void *data = arena_alloc(p->mem, bytes);
+    if (!data) return 0;
+    if (bytes) memcpy(data, t->data, bytes);
+    p->tables[p->n_tables++] = (struct plan_table){ v, { t->dtype, t->rank, { 0 }, data } };
+    memcpy(p->tables[p->n_tables - 1].tensor.dims, t->dims, sizeof t->dims);
+    return v;
+}
+
+qn_status lower_fail(const lowering *l, const node *n, qn_status code, const char *format, ...)
+{
+    (void)l;
+    char text[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return fail(code, "%s '%s': %s", op_of(n)->name, n->name ? n->name : "", text);
+}
+
+const char *dtype_word(qn_dtype d) { return qn_dtype_name(d); }
+
+/* ---- collecting a launch */
+
+static launch *begin(lowering *l, const char *file, const char *text, const char *entry)
+{
+    launch *k = ARENA_NEW(l->p->mem, launch);
+    if (!k) return &broken;
+    *k = (launch){ .l = l, .file = file, .text = text, .entry = entry };
+    return k;
+}
+
+launch *launch_begin(lowering *l, const char *file, const char *entry) { return begin(l, file, NULL, entry); }
+
+launch *launch_begin_text(lowering *l, const char *name, const char *text)
+{
+    const char *copy = arena_text(l->p->mem, text, strlen(text));
+    return copy ? begin(l, name, copy, NULL) : &broken;
+}
+
+static bool usable(launch *k) { return k->status == QN_OK; }
+
+static void stop(launch *k, qn_status s)
+{
+    if (k != &broken && k->status == QN_OK) k->status = s;
+}
+
+void launch_define(launch *k, const char *name, const char *value)
+{
+    if (!usable(k)) return;
+    if (k->n_defines == COUNT(k->defines)) {
+        stop(k, fail(QN_E_BUG, "%s: too many defines", k->file));
+        return;
+    }
+    u32 i = k->n_defines++;
+    for (; i > 0 && strcmp(k->defines[i - 1].name, name) > 0; i--) k->defines[i] = k->defines[i - 1];   /* sorted by name */
+    k->defines[i].name = name;
+    k->defines[i].value = arena_text(k->l->p->mem, value, strlen(value));
+    if (!k->defines[i].value) stop(k, fail_nomem(strlen(value)));
+}
+
+void launch_define_number(launch *k, const char *name, i64 value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    launch_define(k, name, text);
+}
+
+static void add_buffer(launch *k, val v, bool written)
+{
+    if (!usable(k)) return;
+    if (!v) {
+        stop(k, fail(QN_E_BUG, "%s: buffer %u of kernel '%s' is missing", k->file, k->n_bufs, k->entry ? k->entry : ""));
+        return;
+    }
+    if (k->n_bufs == DEVICE_MAX_BUFFERS) {
+        stop(k, fail(QN_E_BUG, "%s: too many buffers", k->file));
+        return;
+    }
+    plan *p = k->l->p;
+    if (v <= p->g->n_values) v = live(p->g, v);
+    if (!written) stop(k, plan_need(p, v, k->l->node));
+    p->values[plan_root(p, v)].on_device = true;
+    k->bufs[k->n_bufs] = v;
+    k->written[k->n_bufs++] = written;
+}
+
+void launch_in(launch *k, val v) { add_buffer(k, v, false); }
+void launch_out(launch *k, val v) { add_buffer(k, v, true); }
+
+static void add_word(launch *k, word w)
+{
+    if (!usable(k)) return;
+    if (k->n_words == DEVICE_MAX_WORDS) stop(k, fail(QN_E_BUG, "%s: too many scalars", k->file));
+    else k->words[k->n_words++] = w;
+}
+
+void launch_size(launch *k, sym s)
+{
+    i64 v;
+    if (usable(k) && !s) stop(k, fail(QN_E_BUG, "%s: scalar %u of kernel '%s' is not known", k->file, k->n_words, k->entry ? k->entry : ""));
+    else if (usable(k) && sym_is_number(k->l->p->g, s, &v)) launch_number(k, v);
+    else add_word(k, (word){ .kind = WORD_SIZE, .size = s });
+}
+
+void launch_number(launch *k, i64 v)
+{
+    if (v < INT32_MIN || v > (i64)UINT32_MAX) stop(k, fail(QN_E_SHAPE, "%s: %lld does not fit in 32 bits", k->file, (long long)v));
+    else add_word(k, (word){ .kind = WORD_LITERAL, .bits = (u32)v });
+}
+
+static bool computes_in_double(const launch *k)
+{
+    for (u32 i = 0; i < k->n_defines; i++)
+        if (text_same(k->defines[i].name, "T") && text_same(k->defines[i].value, "f64")) return true;
+    return false;
+}
+
+void launch_float(launch *k, f64 v)
+{
+    if (usable(k) && computes_in_double(k)) {
+        u64 bits;
+        memcpy(&bits, &v, sizeof bits);
+        launch_wide(k, (i64)bits);
+        return;
+    }
+    f32 narrow = (f32)v;
+    u32 bits;
+    memcpy(&bits, &narrow, sizeof bits);
+    add_word(k, (word){ .kind = WORD_LITERAL, .bits = bits });
+}
+
+void launch_wide(launch *k, i64 v)
+{
+    add_word(k, (word){ .kind = WORD_LITERAL, .bits = (u32)(u64)v });
+    add_word(k, (word){ .kind = WORD_LITERAL, .bits = (u32)((u64)v >> 32) });
+}
+
+void launch_const(launch *k, const char *name, i64 v)
+{
+    if (usable(k) && k->l->p->backend->bakes) launch_define_number(k, name, v);
+    else launch_number(k, v);
+}
+
+void launch_const_size(launch *k, const char *name, sym s)
+{
+    i64 v;
+    if (usable(k) && k->l->p->backend->bakes && sym_is_number(k->l->p->g, s, &v)) launch_define_number(k, name, v);
+    else launch_size(k, s);
+}
+
+void launch_zero_first(launch *k, val out)
+{
+    if (usable(k)) k->zero_first = out;
+}
+
+void launch_step(launch *k) { add_word(k, (word){ .kind = WORD_STEP }); }
+
+void launch_repeat_begin(lowering *l, sym times)
+{
+    step *s = plan_add_step(l->p, STEP_REPEAT, l->node);
+    if (!s) return;
+    s->times = times;
+    l->repeat_at = l->p->n_steps - 1;
+}
+
+void launch_repeat_end(lowering *l)
+{
+    if (l->repeat_at == UINT32_MAX) return;
+    step *s = plan_add_step(l->p, STEP_REPEAT_END, l->node);
+    if (!s) return;
+    s->partner = l->repeat_at;
+    l->p->steps[l->repeat_at].partner = l->p->n_steps - 1;
+    l->repeat_at = UINT32_MAX;
+}
+
+/* ---- finishing */
+
+static const char *defines_text(launch *k)
+{
+    str s = { 0 };
+    for (u32 i = 0; i < k->n_defines; i++) str_print(&s, "%s%s=%s", i ? " " : "", k->defines[i].name, k->defines[i].value);
+    const char *text = s.bad ? NULL : arena_text(k->l->p->mem, s.n ? s.text : "", s.n);
+    str_free(&s);
+    return text;
+}
+
+/* Zeroing is one more launch of a kernel, so that it is queued like everything else. */
+static qn_status zero(lowering *l, val v)
+{
+    graph *g = l->p->g;
+    launch *k = launch_begin(l, "fill.c", "fill_zero");
+    launch_out(k, v);
+    i64 bytes = (i64)qn_dtype_bytes(l->p->values[v].dtype);
+    sym words = sym_ceil_div(g, sym_mul(g, l->p->values[v].elems, sym_number(g, bytes)), sym_number(g, 4));
+    return launch_map(k, words);
+}
+
+static qn_status finish(launch *k, sym count)
+{
+    if (!usable(k)) return k == &broken ? fail_nomem(sizeof(launch)) : k->status;
+    lowering *l = k->l;
+    if (!count) return fail(QN_E_BUG, "%s: the count of kernel '%s' is not known", k->file, k->entry ? k->entry : "");
+    if (computes_in_double(k) && !l->p->caps->f64)
+        return fail(QN_E_UNSUPPORTED, "%s '%s': this device has no f64; run it on another one", op_of(node_at(l->p->g, l->node))->name,
+                    node_at(l->p->g, l->node)->name);
+    if (k->zero_first) QN_TRY(zero(l, k->zero_first));
+    const char *defines = defines_text(k);
+    if (!defines) return fail_nomem(64);
+    k->count = count;
+    k->program = plan_program(l->p, &(kc_program){ k->file, k->text, k->entry, defines });
+    step *s = plan_add_step(l->p, STEP_LAUNCH, l->node);
+    if (!s || k->program == UINT32_MAX) return fail_nomem(sizeof *s);
+    s->launch = k;
+    s->variant = l->variant;
+    return QN_OK;
+}
+
+qn_status launch_map(launch *k, sym count) { return finish(k, count); }
+qn_status launch_groups(launch *k, sym count) { return finish(k, count); }

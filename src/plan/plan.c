@@ -1,0 +1,260 @@
+/* Graph -> plan: every node becomes launches of its variant, a host step, or nothing (views and size arithmetic); then lifetimes. */
+#include "plan/plan.h"
+
+enum { MAX_STEPS = 1 << 24, MAX_VALUES = 1 << 26, MAX_PROGRAMS = 1 << 20 };
+
+val plan_root(const plan *p, val v)
+{
+    while (p->values[v].root != v) v = p->values[v].root;
+    return v;
+}
+
+bool plan_is_constant(const plan *p, val v)
+{
+    if (v <= p->g->n_values) return is_constant(p->g, v);
+    for (u32 i = 0; i < p->n_tables; i++)
+        if (p->tables[i].id == v) return true;
+    return false;
+}
+
+val plan_add_value(plan *p, qn_dtype d, sym elems)
+{
+    if (!ARENA_PUSH_ROOM(p->mem, p->values, p->n_values + 1, p->cap_values, MAX_VALUES)) return 0;
+    val v = ++p->n_values;
+    p->values[v] = (plan_value){ .root = v, .dtype = d, .elems = elems, .stored = true };
+    return v;
+}
+
+step *plan_add_step(plan *p, step_kind kind, nid node)
+{
+    if (!ARENA_PUSH_ROOM(p->mem, p->steps, p->n_steps, p->cap_steps, MAX_STEPS)) {
+        fail_nomem(sizeof(step));
+        return NULL;
+    }
+    step *s = &p->steps[p->n_steps++];
+    *s = (step){ .kind = kind, .node = node };
+    return s;
+}
+
+u32 plan_program(plan *p, const kc_program *program)
+{
+    u64 key = kc_program_key(program);
+    for (u32 i = 0; i < p->n_programs; i++)
+        if (p->program_keys[i] == key) return i;
+    u32 cap = p->cap_programs;
+    if (!ARENA_PUSH_ROOM(p->mem, p->programs, p->n_programs, cap, MAX_PROGRAMS)) return UINT32_MAX;
+    if (!ARENA_PUSH_ROOM(p->mem, p->program_keys, p->n_programs, p->cap_programs, MAX_PROGRAMS)) return UINT32_MAX;
+    p->program_keys[p->n_programs] = key;
+    p->programs[p->n_programs] = *program;
+    return p->n_programs++;
+}
+
+static bool has_bytes(const plan *p, val v)
+{
+    val r = plan_root(p, v);
+    return p->values[r].stored || plan_is_constant(p, r) || (r <= p->g->n_values && value_at(p->g, r)->is_input);
+}
+
+qn_status plan_need(plan *p, val v, nid node)
+{
+    if (has_bytes(p, v)) return QN_OK;
+    const value *x = value_at(p->g, v);
+    if (!x->elems) return fail(QN_E_BUG, "value '%s' is used before it is made", x->name ? x->name : "?");
+    step *s = plan_add_step(p, STEP_ELEMS, node);
+    if (!s) return QN_E_NOMEM;
+    s->value = v;
+    p->values[v].root = v;
+    p->values[v].stored = true;
+    return QN_OK;
+}
+
+/* ---- nodes */
+
+static bool wanted(const graph *g, val v) { return value_at(g, v)->uses > 0; }
+
+/* Size arithmetic: all that anyone wants of the node is known as expressions. */
+static bool is_size_arithmetic(const graph *g, const node *n)
+{
+    for (u32 i = 0; i < n->n_out; i++) {
+        const value *v = value_at(g, n->out[i]);
+        if (wanted(g, n->out[i]) && (!v->elems || v->elems_read)) return false;
+    }
+    return n->n_out > 0;
+}
+
+static qn_status plan_alias(plan *p, nid id, const node *n)
+{
+    val x = node_in(p->g, n, 0);
+    QN_TRY(plan_need(p, x, id));
+    p->values[n->out[0]].root = plan_root(p, x);
+    return QN_OK;
+}
+
+static void store_outputs(plan *p, const node *n)
+{
+    for (u32 i = 0; i < n->n_out; i++) p->values[n->out[i]].stored = true;
+}
+
+static qn_status plan_variant(plan *p, nid id, const node *n)
+{
+    lowering l = { .p = p, .node = id, .repeat_at = UINT32_MAX };
+    const variant *v = plan_select(&l, n);
+    if (!v) return fail(QN_E_UNSUPPORTED, "%s '%s': no kernel of this build fits it on this device", op_of(n)->name, n->name ? n->name : "");
+    l.variant = v->name;
+    store_outputs(p, n);
+    QN_TRY(v->emit(&l, n));
+    if (l.repeat_at != UINT32_MAX) return fail(QN_E_BUG, "%s: a repeat without an end", v->name);
+    if (op_of(n)->flops) p->flops += op_of(n)->flops(&l, n);
+    return QN_OK;
+}
+
+static qn_status plan_host(plan *p, nid id, const node *n)
+{
+    for (u32 i = 0; i < n->n_in; i++)
+        if (node_in(p->g, n, i)) QN_TRY(plan_need(p, node_in(p->g, n, i), id));
+    store_outputs(p, n);
+    return plan_add_step(p, STEP_HOST, id) ? QN_OK : QN_E_NOMEM;
+}
+
+static qn_status fill(plan *p);
+
+static qn_status plan_body(plan *p, const node *n, const char *name, plan **out)
+{
+    const attr *a = attr_find(n, name);
+    if (!a || a->kind != ATTR_GRAPH) return fail(QN_E_BUG, "%s '%s': no body '%s'", op_of(n)->name, n->name ? n->name : "", name);
+    plan *body = ARENA_NEW(p->mem, plan);
+    if (!body) return fail_nomem(sizeof *body);
+    *body = (plan){ .g = a->body, .backend = p->backend, .caps = p->caps, .mem = p->mem, .only_variants = p->only_variants, .is_body = true };
+    *out = body;
+    return fill(body);
+}
+
+static qn_status plan_control(plan *p, nid id, const node *n)
+{
+    for (u32 i = 0; i < n->n_in; i++)
+        if (node_in(p->g, n, i)) QN_TRY(plan_need(p, node_in(p->g, n, i), id));
+    store_outputs(p, n);
+    plan *body[2] = { 0 };
+    bool branch = n->op == OP_If;
+    QN_TRY(plan_body(p, n, branch ? "then_branch" : "body", &body[0]));
+    if (branch) QN_TRY(plan_body(p, n, "else_branch", &body[1]));
+    step *s = plan_add_step(p, branch ? STEP_BRANCH : STEP_LOOP, id);
+    if (!s) return QN_E_NOMEM;
+    s->body[0] = body[0], s->body[1] = body[1];
+    p->flops += body[0]->flops;
+    return QN_OK;
+}
+
+static qn_status plan_reads(plan *p, nid id, const node *n)
+{
+    for (u32 i = 0; i < n->n_out; i++) {
+        if (!value_at(p->g, n->out[i])->elems_read) continue;
+        step *s = plan_add_step(p, STEP_READ, id);
+        if (!s) return QN_E_NOMEM;
+        s->value = n->out[i];
+    }
+    return QN_OK;
+}
+
+static bool is_control(const node *n) { return n->op == OP_If || n->op == OP_Loop; }
+
+static qn_status plan_node(plan *p, nid id)
+{
+    const node *n = node_at(p->g, id);
+    const op_def *d = op_of(n);
+    if (is_size_arithmetic(p->g, n)) return QN_OK;
+    qn_status s = d->alias        ? plan_alias(p, id, n)
+                  : is_control(n) ? plan_control(p, id, n)
+                  : d->host       ? plan_host(p, id, n)
+                                  : plan_variant(p, id, n);
+    QN_TRY(s);
+    return plan_reads(p, id, n);
+}
+
+/* ---- lifetimes */
+
+static void touch(plan *p, val v, u32 at)
+{
+    plan_value *r = &p->values[plan_root(p, v)];
+    r->first = MIN(r->first, at);
+    r->last = MAX(r->last, at);
+}
+
+static void touch_node(plan *p, nid id, u32 at)
+{
+    const node *n = node_at(p->g, id);
+    for (u32 i = 0; i < n->n_in; i++)
+        if (node_in(p->g, n, i)) touch(p, node_in(p->g, n, i), at);
+    for (u32 i = 0; i < n->n_out; i++) touch(p, n->out[i], at);
+}
+
+/* Inside a repeat a value lives for the whole of it: the next turn may read what this one wrote. */
+static void find_lives(plan *p)
+{
+    for (u32 v = 1; v <= p->n_values; v++) p->values[v].first = UINT32_MAX, p->values[v].last = 0;
+    u32 repeat = UINT32_MAX;
+    for (u32 i = 0; i < p->n_steps; i++) {
+        const step *s = &p->steps[i];
+        if (s->kind == STEP_REPEAT) repeat = i;
+        if (s->kind == STEP_REPEAT_END) repeat = UINT32_MAX;
+        if (s->kind == STEP_LAUNCH)
+            for (u32 b = 0; b < s->launch->n_bufs; b++) {
+                touch(p, s->launch->bufs[b], i);
+                if (repeat != UINT32_MAX) touch(p, s->launch->bufs[b], repeat), touch(p, s->launch->bufs[b], p->steps[repeat].partner);
+            }
+        if (s->kind == STEP_ELEMS || s->kind == STEP_READ) touch(p, s->value, i);
+        if (s->kind == STEP_HOST || s->kind == STEP_BRANCH || s->kind == STEP_LOOP) touch_node(p, s->node, i);
+    }
+    for (u32 i = 0; i < p->g->n_inputs; i++) touch(p, p->g->inputs[i], 0);
+    for (u32 i = 0; i < p->g->n_outputs; i++) touch(p, live(p->g, p->g->outputs[i]), p->n_steps);
+}
+
+/* Variables that the inputs decide are known when a run starts; a size that needs another one is late. */
+static qn_status find_late(plan *p)
+{
+    u32 n = sym_variable_count(p->g);
+    i64 *bound = arena_array(p->mem, n + 1, sizeof *bound);
+    if (!bound) return fail_nomem(n * sizeof *bound);
+    for (u32 i = 0; i < n; i++) bound[i] = INT64_MIN;
+    for (u32 i = 0; i < p->g->n_inputs; i++) {
+        const value *v = value_at(p->g, p->g->inputs[i]);
+        for (u32 d = 0; d < v->type.rank; d++)
+            if (sym_variable_index(p->g, v->type.dims[d]) != UINT32_MAX) bound[sym_variable_index(p->g, v->type.dims[d])] = 1;
+        for (u32 e = 0; v->elems_read && e < v->n_elems; e++)
+            if (sym_variable_index(p->g, v->elems[e]) != UINT32_MAX) bound[sym_variable_index(p->g, v->elems[e])] = 1;
+    }
+    for (u32 v = 1; v <= p->n_values; v++)
+        p->values[v].late = p->is_body || !p->values[v].elems || sym_uses_unbound(p->g, p->values[v].elems, bound);
+    return QN_OK;
+}
+
+static qn_status add_graph_values(plan *p)
+{
+    graph *g = p->g;
+    for (u32 v = 1; v <= g->n_values; v++) {
+        const value *x = value_at(g, v);
+        if (plan_add_value(p, x->type.dtype, x->type.known ? type_elems(g, &x->type) : 0) != v) return fail_nomem(sizeof(plan_value));
+        p->values[v].stored = false;
+    }
+    for (u32 i = 0; i < g->n_inputs; i++) p->values[g->inputs[i]].stored = true;
+    return QN_OK;
+}
+
+static qn_status fill(plan *p)
+{
+    QN_TRY(add_graph_values(p));
+    FOR_NODES(p->g, n) QN_TRY(plan_node(p, n));
+    for (u32 i = 0; i < p->g->n_outputs; i++) QN_TRY(plan_need(p, live(p->g, p->g->outputs[i]), 0));
+    find_lives(p);
+    return find_late(p);
+}
+
+qn_status plan_make(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants, plan **out)
+{
+    plan *p = ARENA_NEW(mem, plan);
+    if (!p) return fail_nomem(sizeof *p);
+    *p = (plan){ .g = g, .backend = backend, .caps = caps, .mem = mem, .only_variants = only_variants };
+    QN_TRY(fill(p));
+    *out = p;
+    return QN_OK;
+}

@@ -1,0 +1,44 @@
+/* Which variant of an op runs: the first row whose needs the device has and which fits the node. Tests can put rows first by name. */
+#include "plan/plan.h"
+
+static bool has(const qn_caps *caps, u32 needs)
+{
+    if ((needs & NEED_GROUP) && (caps->max_group < 64 || caps->group_memory_bytes < 16384)) return false;
+    if ((needs & NEED_ATOMICS) && !caps->atomics) return false;
+    if ((needs & NEED_LANES) && caps->best_group != 1) return false;
+    if ((needs & NEED_HOST_MEMORY) && !caps->host_memory) return false;
+    return true;
+}
+
+static bool runs(const lowering *l, const node *n, const variant *v) { return has(l->p->caps, v->needs) && (!v->fits || v->fits(l, n)); }
+
+/* GROUP kernels in groups of one are for CPUs and groups of many for GPUs, but each is right on both: a name that asks for a row gets it. */
+static bool runs_when_asked(const lowering *l, const node *n, const variant *v)
+{
+    u32 must = v->needs & ~(u32)NEED_LANES;
+    return has(l->p->caps, must) && (!v->fits || v->fits(l, n));
+}
+
+const variant *plan_select(const lowering *l, const node *n)
+{
+    const op_def *d = op_of(n);
+    if (!d->variants) return NULL;
+    if (l->p->only_variants)
+        for (const variant *v = d->variants; v->name; v++)
+            if (strstr(v->name, l->p->only_variants) && runs_when_asked(l, n, v)) return v;
+    /* A device that likes groups of one runs GROUP rows last: a MAP or a lane kernel suits it better. */
+    bool single = l->p->caps->best_group == 1;
+    for (const variant *v = d->variants; v->name; v++)
+        if (runs(l, n, v) && !(single && (v->needs & NEED_GROUP))) return v;
+    for (const variant *v = d->variants; v->name; v++)
+        if (runs(l, n, v)) return v;
+    return NULL;
+}
+
+bool plan_can_run(graph *g, const qn_caps *caps, const node *n)
+{
+    static const qn_backend none = { .name = "none" };
+    plan p = { .g = g, .caps = caps, .backend = &none };
+    lowering l = { .p = &p };
+    return plan_select(&l, n) != NULL;
+}

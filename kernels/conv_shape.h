@@ -1,0 +1,12 @@
+/* The sizes of a convolution, as parameters that the conv kernels share. One and two dimensions have size 1 (step 1, no padding) in front.
+ *
+ * x[batch][groups * ic][id][ih][iw]   w[groups * oc][ic][kd][kh][kw]   y[batch][groups * oc][od][oh][ow]
+ * s: steps (strides), e: dilations, p: padding in front. */
+#ifndef CONV_SHAPE_H
+#define CONV_SHAPE_H
+
+#define CONV_PARAMS                                                                                                          \
+    u32 groups, u32 ic, u32 id, u32 ih, u32 iw, u32 oc, u32 od, u32 oh, u32 ow, u32 kd, u32 kh, u32 kw, u32 sd, u32 sh,        \
+        u32 sw, u32 ed, u32 eh, u32 ew, u32 pd, u32 ph, u32 pw
+
+#endif

@@ -67,7 +67,7 @@ qn_status store_view(exec *x, frame *f, val v, buf_view *out);             /* on
 qn_status store_need_host(exec *x, frame *f, val v, bool *queued);         /* queued: a read is under way               */
 const void *store_host(exec *x, frame *f, val v);                          /* after it is there                         */
 qn_status store_put(exec *x, frame *f, val v, const qn_tensor *t);         /* a host tensor becomes the value           */
-void store_release_late(exec *x, frame *f, u32 step);
+void store_release_late(exec *x, frame *f, u32 at);
 qn_status store_tensor(exec *x, frame *f, val v, qn_tensor *out);          /* with host data and dims                   */
 void *call_alloc(exec *x, u64 bytes);                                      /* memory of this run; NULL: none            */
 qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w);      /* w's bytes become v's                      */

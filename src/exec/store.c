@@ -61,11 +61,11 @@ static qn_status take_late(exec *x, frame *f, val root, slot *s)
     return QN_OK;
 }
 
-void store_release_late(exec *x, frame *f, u32 step)
+void store_release_late(exec *x, frame *f, u32 at)
 {
     while (f->late_at < f->n_late) {
         val v = f->late_order[f->late_at];
-        if (f->p->values[v].last > step) return;
+        if (f->p->values[v].last > at) return;
         f->late_at++;
         if (f->slots[v].late) x->pool[f->slots[v].late - 1].used = false;
         f->slots[v].late = 0;

@@ -103,7 +103,7 @@ static void stop(launch *k, qn_status s)
     if (k != &broken && k->status == QN_OK) k->status = s;
 }
 
-void launch_define(launch *k, const char *name, const char *value)
+void launch_define(launch *k, const char *name, const char *to)
 {
     if (!usable(k)) return;
     if (k->n_defines == COUNT(k->defines)) {
@@ -113,14 +113,14 @@ void launch_define(launch *k, const char *name, const char *value)
     u32 i = k->n_defines++;
     for (; i > 0 && strcmp(k->defines[i - 1].name, name) > 0; i--) k->defines[i] = k->defines[i - 1];   /* sorted by name */
     k->defines[i].name = name;
-    k->defines[i].value = arena_text(k->l->p->mem, value, strlen(value));
-    if (!k->defines[i].value) stop(k, fail_nomem(strlen(value)));
+    k->defines[i].value = arena_text(k->l->p->mem, to, strlen(to));
+    if (!k->defines[i].value) stop(k, fail_nomem(strlen(to)));
 }
 
-void launch_define_number(launch *k, const char *name, i64 value)
+void launch_define_number(launch *k, const char *name, i64 to)
 {
     char text[32];
-    snprintf(text, sizeof text, "%lld", (long long)value);
+    snprintf(text, sizeof text, "%lld", (long long)to);
     launch_define(k, name, text);
 }
 
@@ -266,7 +266,7 @@ static qn_status finish(launch *k, sym count)
     const char *defines = defines_text(k);
     if (!defines) return fail_nomem(64);
     k->count = count;
-    k->program = plan_program(l->p, &(kc_program){ k->file, k->text, k->entry, defines });
+    k->program = plan_program(l->p, &(kc_program){ .file = k->file, .text = k->text, .entry = k->entry, .defines = defines });
     step *s = plan_add_step(l->p, STEP_LAUNCH, l->node);
     if (!s || k->program == UINT32_MAX) return fail_nomem(sizeof *s);
     s->launch = k;

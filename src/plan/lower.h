@@ -31,8 +31,8 @@ qn_status lower_fail(const lowering *l, const node *n, qn_status code, const cha
 
 launch *launch_begin(lowering *l, const char *file, const char *entry);
 launch *launch_begin_text(lowering *l, const char *name, const char *text);    /* made source; text is copied             */
-void launch_define(launch *k, const char *name, const char *value);
-void launch_define_number(launch *k, const char *name, i64 value);
+void launch_define(launch *k, const char *name, const char *to);
+void launch_define_number(launch *k, const char *name, i64 to);
 void launch_in(launch *k, val v);
 void launch_out(launch *k, val v);                           /* also INOUT                                                */
 void launch_size(launch *k, sym s);                          /* a u32 (or i32) parameter, evaluated each run; must fit    */

@@ -25,14 +25,14 @@ val plan_add_value(plan *p, qn_dtype d, sym elems)
     return v;
 }
 
-step *plan_add_step(plan *p, step_kind kind, nid node)
+step *plan_add_step(plan *p, step_kind kind, nid at)
 {
     if (!ARENA_PUSH_ROOM(p->mem, p->steps, p->n_steps, p->cap_steps, MAX_STEPS)) {
         fail_nomem(sizeof(step));
         return NULL;
     }
     step *s = &p->steps[p->n_steps++];
-    *s = (step){ .kind = kind, .node = node };
+    *s = (step){ .kind = kind, .node = at };
     return s;
 }
 
@@ -55,12 +55,12 @@ static bool has_bytes(const plan *p, val v)
     return p->values[r].stored || plan_is_constant(p, r) || (r <= p->g->n_values && value_at(p->g, r)->is_input);
 }
 
-qn_status plan_need(plan *p, val v, nid node)
+qn_status plan_need(plan *p, val v, nid at)
 {
     if (has_bytes(p, v)) return QN_OK;
     const value *x = value_at(p->g, v);
     if (!x->elems) return fail(QN_E_BUG, "value '%s' is used before it is made", x->name ? x->name : "?");
-    step *s = plan_add_step(p, STEP_ELEMS, node);
+    step *s = plan_add_step(p, STEP_ELEMS, at);
     if (!s) return QN_E_NOMEM;
     s->value = v;
     p->values[v].root = v;

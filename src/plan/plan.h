@@ -85,9 +85,9 @@ const variant *plan_select(const lowering *l, const node *n);
 bool plan_can_run(graph *g, const qn_caps *caps, const node *n);           /* some variant fits (for the expand pass)   */
 val plan_root(const plan *p, val v);
 val plan_add_value(plan *p, qn_dtype d, sym elems);                        /* scratch; 0: no memory                     */
-step *plan_add_step(plan *p, step_kind kind, nid node);                    /* NULL: no memory                           */
+step *plan_add_step(plan *p, step_kind kind, nid at);                      /* NULL: no memory                           */
 /* Make sure that v has bytes at run time: a size tensor gets a step that writes its elements. */
-qn_status plan_need(plan *p, val v, nid node);
+qn_status plan_need(plan *p, val v, nid at);
 u32 plan_program(plan *p, const kc_program *program);                      /* its index, once per key; UINT32_MAX: no memory */
 bool plan_is_constant(const plan *p, val v);                               /* of the graph, or a table                  */
 

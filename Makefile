@@ -1,0 +1,40 @@
+# The front door. CMake does the work; this makes sure that what it needs is there.
+#   make            build/quern          make demo    the embedded model on sample drawings
+#   make test       all tests            make bench   speed, beside onnxruntime where it is installed
+#   make install    PREFIX=/usr/local    make test-full   with the large reference models and long sweeps
+
+PREFIX ?= /usr/local
+JOBS   ?= $(shell nproc)
+
+.PHONY: all setup demo test test-full bench install format clean
+
+all: setup
+	@cmake --preset release >/dev/null
+	@cmake --build build -j $(JOBS)
+
+setup:
+	@tools/setup.sh build
+
+demo: all
+	@build/quern demo models/samples/*
+
+test:
+	@tools/setup.sh test
+	@tests/run.sh
+
+test-full:
+	@tools/setup.sh test
+	@tests/run.sh full
+
+bench: all
+	@tools/setup.sh test
+	@.venv/bin/python bench/run.py
+
+install: all
+	@cmake --install build --prefix $(PREFIX)
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format-19 -i
+
+clean:
+	@rm -rf build .cache

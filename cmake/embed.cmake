@@ -1,0 +1,10 @@
+# Turns the file IN into a C array NAME and its length NAME_bytes in OUT; an absent file gives an empty array.
+set(hex "")
+set(n 0)
+if(EXISTS "${IN}")
+    file(READ "${IN}" hex HEX)
+    string(LENGTH "${hex}" digits)
+    math(EXPR n "${digits} / 2")
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," hex "${hex}")
+endif()
+file(WRITE "${OUT}" "#include <stddef.h>\nextern const unsigned char ${NAME}[];\nextern const size_t ${NAME}_bytes;\nconst unsigned char ${NAME}[] __attribute__((aligned(64))) = { ${hex} 0 };\nconst size_t ${NAME}_bytes = ${n};\n")

@@ -1,0 +1,39 @@
+/* A session: a model opened on a device. Its graph, plan and running state, and what it can tell of itself. */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "exec/exec.h"
+#include "format/format.h"
+
+typedef struct fixed_input { const char *name; u64 hash; } fixed_input;    /* a specialised input and the value planned for */
+
+struct qn_session {
+    qn_session_desc desc;
+    arena *mem;                                              /* of the session: names, infos                              */
+    char *path;
+    file_map file; qn_bytes bytes;
+    format_files *files;
+    arena *graph_mem, *plan_mem;                             /* of the current plan                                       */
+    graph *g;
+    plan *p;
+    exec *x;
+    qn_value_info *inputs, *outputs; u32 n_inputs, n_outputs;
+    /* Some models cannot be planned before small inputs (axes, pads, a shape of unknown length) are known. They are planned at the first
+     * run, with those inputs as constants, and again when their values change. */
+    bool specialise, planned;
+    u64 specialised_for;
+    qn_stats stats;
+    qn_pass_row *passes; u32 n_passes;
+    const qn_op_count *ops; u32 n_ops;
+    qn_weight_info *weights; u32 n_weights;
+};
+
+/* report.c */
+qn_status session_describe(qn_session *s);                   /* inputs, outputs, weights, from the graph as read          */
+/* specialise.c */
+bool session_can_specialise(const graph *g);
+qn_status session_fix_inputs(graph *g, const qn_named *in, size_t n_in, arena *mem);
+u64 session_fixed_hash(const qn_session *s, const qn_named *in, size_t n_in);
+/* evaluate.c: constant folding's way to the kernels */
+qn_status session_evaluate(void *user, const graph *g, nid n, arena *mem, qn_tensor *out);
+#endif

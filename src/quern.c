@@ -1,0 +1,243 @@
+/* The story: a file becomes a graph, the graph is checked and rewritten, becomes a plan, and the plan runs on a device. */
+#include <stdlib.h>
+
+#include "exec/session.h"
+#include "pass/pass.h"
+
+static f64 ms_since(u64 *from)
+{
+    u64 now = clock_ns(), was = *from;
+    *from = now;
+    return (f64)(now - was) / 1e6;
+}
+
+static qn_status progress(const qn_session *s, const char *stage, f64 part)
+{
+    if (!s->desc.progress || s->desc.progress(s->desc.progress_user, stage, part)) return QN_OK;
+    return fail(QN_E_USAGE, "cancelled while %s", stage);
+}
+
+static qn_status read_graph(qn_session *s)
+{
+    s->g = graph_make(s->graph_mem, NULL);
+    if (!s->g) return QN_E_NOMEM;
+    QN_TRY(format_read(s->g, s->path, s->bytes, s->graph_mem, s->files, s->desc.inspect_only));
+    return QN_OK;
+}
+
+static qn_status rewrite(qn_session *s)
+{
+    pass_env env = { .caps = &s->desc.device->info.caps, .evaluate = session_evaluate, .user = s, .runs = plan_can_run };
+    s->passes = ARENA_ARRAY(s->graph_mem, pass_count() + 1, qn_pass_row);
+    if (!s->passes) return fail_nomem(pass_count() * sizeof(qn_pass_row));
+    pass_report report = { .rows = s->passes, .dump = s->desc.dump, .dump_user = s->desc.dump_user };
+    if (s->desc.widen) QN_TRY(pass_widen_floats_run(s->g));
+    QN_TRY(pass_run_all(s->g, &env, !s->desc.no_optimize, &report));
+    s->n_passes = report.n;
+    return QN_OK;
+}
+
+static qn_status check_plan_prepare(qn_session *s)
+{
+    qn_device *d = s->desc.device;
+    u64 clock = clock_ns();
+    QN_TRY(graph_check(s->g));                               /* shapes, types     src/graph  */
+    s->stats.check_ms = ms_since(&clock);
+    QN_TRY(progress(s, "optimizing", 0.3));
+    QN_TRY(rewrite(s));                                      /* graph -> graph    src/pass   */
+    s->stats.passes_ms = ms_since(&clock);
+    QN_TRY(progress(s, "planning", 0.5));
+    QN_TRY(plan_make(s->g, d->backend, &d->info.caps, s->plan_mem, s->desc.only_variants, &s->p));   /* graph -> plan  src/plan */
+    s->stats.plan_ms = ms_since(&clock);
+    QN_TRY(progress(s, "preparing the device", 0.6));
+    QN_TRY(exec_make(s->p, d, s->plan_mem, s->desc.profile, &s->x));   /* plan -> device    src/exec   */
+    s->stats.prepare_ms = ms_since(&clock);
+    s->stats.plans++;
+    s->planned = true;
+    return progress(s, "ready", 1);
+}
+
+static void drop_plan(qn_session *s)
+{
+    exec_close(s->x);
+    s->x = NULL, s->p = NULL, s->g = NULL, s->planned = false;
+    arena_free(s->plan_mem), arena_free(s->graph_mem);
+    s->plan_mem = s->graph_mem = NULL;
+}
+
+static qn_status fresh_arenas(qn_session *s)
+{
+    s->graph_mem = arena_make();
+    s->plan_mem = arena_make();
+    return s->graph_mem && s->plan_mem ? QN_OK : fail_nomem(sizeof(void *));
+}
+
+static qn_status read_again(qn_session *s)
+{
+    drop_plan(s);
+    QN_TRY(fresh_arenas(s));
+    return read_graph(s);
+}
+
+/* When it cannot be planned as it stands, but has small inputs that may decide its structure, planning waits for the first run. */
+static qn_status open_stages(qn_session *s)
+{
+    u64 clock = clock_ns();
+    QN_TRY(fresh_arenas(s));
+    QN_TRY(read_graph(s));                                   /* file  -> graph    src/format */
+    s->stats.read_ms = ms_since(&clock);
+    QN_TRY(session_describe(s));
+    if (s->desc.inspect_only) return QN_OK;
+    qn_status status = check_plan_prepare(s);
+    if (status != QN_E_UNSUPPORTED && status != QN_E_SHAPE) return status;
+    if (!session_can_specialise(s->g)) return status;
+    s->specialise = true;
+    exec_close(s->x);
+    s->x = NULL;
+    return QN_OK;
+}
+
+static qn_status open_file(qn_session *s)
+{
+    if (!s->desc.path) {
+        s->bytes = s->desc.bytes;
+        return s->bytes.data ? QN_OK : fail(QN_E_USAGE, "a session needs a path or bytes");
+    }
+    s->path = arena_text(s->mem, s->desc.path, strlen(s->desc.path));
+    if (!s->path) return fail_nomem(strlen(s->desc.path));
+    QN_TRY(file_map_open(s->path, &s->file));
+    s->bytes = s->file.bytes;
+    return QN_OK;
+}
+
+static qn_status session_fill(qn_session *s)
+{
+    s->mem = arena_make();
+    if (!s->mem) return fail_nomem(sizeof *s);
+    QN_TRY(open_file(s));
+    QN_TRY(format_files_make(s->mem, &s->files));
+    qn_status status = open_stages(s);
+    return s->path ? fail_in(status, "%s: ", s->path) : status;
+}
+
+qn_status qn_session_open(const qn_session_desc *desc, qn_session **out)
+{
+    if (!desc || !out) return fail(QN_E_USAGE, "qn_session_open needs a description and a place for the session");
+    if (!desc->device && !desc->inspect_only) return fail(QN_E_USAGE, "qn_session_open needs a device");
+    qn_session *s = mem_zalloc(sizeof *s);
+    if (!s) return fail_nomem(sizeof *s);
+    s->desc = *desc;
+    qn_status status = session_fill(s);
+    if (status != QN_OK) {
+        qn_session_close(s);
+        return status;
+    }
+    *out = s;
+    return QN_OK;
+}
+
+void qn_session_close(qn_session *s)
+{
+    if (!s) return;
+    drop_plan(s);
+    format_files_close(s->files);
+    file_map_close(&s->file);
+    arena_free(s->mem);
+    mem_free(s);
+}
+
+/* ---- runs */
+
+static qn_status plan_for(qn_session *s, const qn_named *in, size_t n_in)
+{
+    u64 key = session_fixed_hash(s, in, n_in);
+    if (s->planned && key == s->specialised_for) return QN_OK;
+    QN_TRY(read_again(s));
+    QN_TRY(session_fix_inputs(s->g, in, n_in, s->graph_mem));
+    QN_TRY(check_plan_prepare(s));
+    s->specialised_for = key;
+    return QN_OK;
+}
+
+/* The inputs that are constants of the plan now are no inputs of it. */
+static qn_status start_specialised(qn_session *s, const qn_named *in, size_t n_in)
+{
+    qn_named *left = mem_alloc((n_in + 1) * sizeof *left);
+    if (!left) return fail_nomem(n_in * sizeof *left);
+    size_t n = 0;
+    for (size_t i = 0; i < n_in; i++)
+        for (u32 k = 0; k < s->g->n_inputs; k++)
+            if (text_same(value_at(s->g, s->g->inputs[k])->name, in[i].name)) left[n++] = in[i];
+    qn_status status = exec_start(s->x, left, n);
+    mem_free(left);
+    return status;
+}
+
+static qn_status check_given(const qn_session *s, const qn_named *in, size_t n_in)
+{
+    for (u32 k = 0; k < s->n_inputs; k++) {
+        bool there = false;
+        for (size_t i = 0; i < n_in && !there; i++) there = text_same(in[i].name, s->inputs[k].name);
+        if (!there) return fail(QN_E_NAME, "input '%s' is missing", s->inputs[k].name);
+    }
+    return QN_OK;
+}
+
+qn_status qn_run(qn_session *s, const qn_named *in, size_t n_in, qn_ticket *out)
+{
+    if (!s || (!in && n_in) || !out) return fail(QN_E_USAGE, "qn_run needs a session, inputs and a place for the ticket");
+    if (s->desc.inspect_only) return fail(QN_E_USAGE, "this session was opened to be inspected only");
+    if (s->specialise) {
+        QN_TRY(check_given(s, in, n_in));
+        QN_TRY(plan_for(s, in, n_in));
+        QN_TRY(start_specialised(s, in, n_in));
+    } else
+        QN_TRY(exec_start(s->x, in, n_in));
+    bool done;
+    QN_TRY(exec_advance(s->x, &done));
+    *out = s->x->run;
+    return QN_OK;
+}
+
+qn_status qn_poll(qn_session *s, qn_ticket t, bool *done)
+{
+    if (!s || !done) return fail(QN_E_USAGE, "qn_poll needs a session and a place for the answer");
+    *done = true;
+    if (!s->x || !t || t != s->x->run) return QN_OK;
+    return exec_advance(s->x, done);
+}
+
+qn_status qn_wait(qn_session *s, qn_ticket t)
+{
+    for (bool done = false;;) {
+        QN_TRY(qn_poll(s, t, &done));
+        if (done) return QN_OK;
+        const qn_backend *b = s->desc.device->backend;
+        if (b->wait_a_little && s->x->waiting) b->wait_a_little(s->desc.device, s->x->waiting);
+    }
+}
+
+qn_status qn_output_at(qn_session *s, uint32_t i, const qn_tensor **out)
+{
+    if (!s || !out) return fail(QN_E_USAGE, "qn_output needs a session and a place for the tensor");
+    if (i >= s->n_outputs) return fail(QN_E_NAME, "the model has %u outputs; there is no number %u", s->n_outputs, i);
+    if (!s->x || !s->x->run || s->x->running || s->x->result != QN_OK) return fail(QN_E_USAGE, "no finished run: its ticket is not done, or it failed");
+    *out = &s->x->outputs[i];
+    return QN_OK;
+}
+
+qn_status qn_output(qn_session *s, const char *name, const qn_tensor **out)
+{
+    for (u32 i = 0; s && i < s->n_outputs; i++)
+        if (text_same(s->outputs[i].name, name)) return qn_output_at(s, i, out);
+    return fail(QN_E_NAME, "the model has no output '%s'", name ? name : "(NULL)");
+}
+
+qn_status qn_reserve(qn_session *s, const char *dim_name, int64_t size)
+{
+    if (!s || !dim_name) return fail(QN_E_USAGE, "qn_reserve needs a session and a name");
+    if (!s->x) return QN_OK;                                 /* not planned yet: the first run lays out what it needs     */
+    for (u32 i = 0; i < sym_variable_count(s->g); i++)
+        if (text_same(sym_variable_name(s->g, i), dim_name)) return exec_reserve(s->x, i, size);
+    return fail(QN_E_NAME, "the model has no dimension '%s'", dim_name);
+}

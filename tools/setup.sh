@@ -1,0 +1,58 @@
+#!/bin/sh
+# Installs what is missing for `build` or `test`, through the system's package manager and a private Python environment.
+#   tools/setup.sh build        compiler, CMake, image codecs
+#   tools/setup.sh test         and: clang with its sanitizers, an OpenCL driver for the CPU, a Python environment in .venv
+# Nothing happens when all is there. QUERN_NO_INSTALL=1 only says what is missing.
+set -eu
+cd "$(dirname "$0")/.."
+
+build_packages="gcc libc6-dev cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libexif-dev"
+test_packages="python3 python3-venv clang-19 libclang-rt-19-dev llvm-19 clang-format-19 pocl-opencl-icd ocl-icd-libopencl1"
+python_packages="numpy==2.3.5 onnx==1.23.2 onnxruntime==1.32.0 pillow"
+
+say() { printf '%s\n' "$*" >&2; }
+
+missing_packages() {
+    for p in "$@"; do
+        dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$p"
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo "$@"
+    else
+        say "setup: these need to be installed, and you are not root and cannot use sudo without a password:"
+        say "    $missing"
+        say "Ask an administrator for:  apt-get install $missing"
+        exit 1
+    fi
+}
+
+install_packages() {
+    if ! command -v dpkg-query >/dev/null; then
+        say "setup: this is no Debian or Ubuntu; install a C11 compiler, CMake, Ninja, pkg-config, libjpeg-turbo, libpng, libwebp and libexif yourself"
+        return 0
+    fi
+    missing=$(missing_packages "$@")
+    [ -n "$missing" ] || return 0
+    if [ -n "${QUERN_NO_INSTALL:-}" ]; then say "setup: missing: $missing"; exit 1; fi
+    say "setup: installing $missing"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+install_python() {
+    stamp=.venv/.packages
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$python_packages" ] && return 0
+    say "setup: a Python environment in .venv with $python_packages"
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet --disable-pip-version-check $python_packages
+    printf '%s' "$python_packages" >"$stamp"
+}
+
+case "${1:-build}" in
+build) install_packages $build_packages ;;
+test) install_packages $build_packages $test_packages; install_python ;;
+*) say "usage: tools/setup.sh build|test"; exit 2 ;;
+esac

@@ -246,6 +246,7 @@ QN_API qn_status qn_image_resize(const qn_image *im, uint32_t width, uint32_t he
 typedef struct qn_image_prep {
     uint32_t width, height;                              /* 0: from the image                                      */
     uint32_t resize_shorter;                             /* fit crop: the shorter side before the cut; 0: just large enough */
+    uint32_t resize_width, resize_height;                /* fit crop: squash to this before the cut, instead; 0: no */
     qn_fit fit; qn_filter filter;
     float lo, hi;                                        /* what 0 and 255 become; both 0 means 0..1               */
     float mean[3], std[3];                               /* after range; std 0 means 1                             */
@@ -254,6 +255,49 @@ typedef struct qn_image_prep {
     qn_dtype dtype;                                      /* QN_NONE is QN_F32; QN_U8 and QN_I8 round               */
 } qn_image_prep;
 QN_API qn_status qn_image_to_tensor(const qn_image *im, const qn_image_prep *prep, qn_tensor *out);   /* [1,C,H,W] or [1,H,W,C]; qn_tensor_free */
+
+/* ------------------------------------------------------------------ pipelines (src/pipeline): a job from its natural input to its answer */
+typedef struct qn_pipeline_info { const char *name, *in, *out, *doc; } qn_pipeline_info;
+QN_API const qn_pipeline_info *qn_pipeline_at(uint32_t index);                /* pipelines.def; NULL past the end    */
+
+/* Names of classes. Text: one name a line, or "index,name" lines; JSON: ["name"], {"0": "name"}, or a config.json with id2label. */
+typedef struct qn_labels qn_labels;
+QN_API qn_status qn_labels_load(const char *path, qn_labels **out);
+QN_API qn_status qn_labels_read(qn_bytes text, qn_labels **out);              /* copies what it needs                */
+QN_API void qn_labels_free(qn_labels *l);                                     /* NULL is fine                        */
+QN_API uint32_t qn_labels_count(const qn_labels *l);
+QN_API const char *qn_label(const qn_labels *l, uint32_t index);              /* NULL: no such label                 */
+
+/* What a model wants of a picture: size, layout, channels and type from its first input of rank 3 or 4, the rest from the
+ * preprocessor_config.json in the folder of model_path (may be NULL), else range 0..1 (u8: 0..255, i8: -128..127) and fit crop.
+ * *from_config says whether that file was there (may be NULL). A setting of it that cannot be honoured is QN_E_UNSUPPORTED. */
+QN_API qn_status qn_image_prep_guess(const qn_session *s, const char *model_path, qn_image_prep *out, bool *from_config);
+
+/* Classify pictures, one after the other:  start, step until done, top.  Nothing waits but qn_classify_wait. */
+typedef struct qn_classify qn_classify;
+typedef struct qn_class { uint32_t index; float probability; const char *label; } qn_class;      /* label NULL: unknown */
+typedef struct qn_classify_desc {
+    qn_session *session;                                 /* lent                                                   */
+    const qn_image_prep *prep;                           /* copied; NULL: qn_image_prep_guess without a path       */
+    const qn_labels *labels;                             /* lent; NULL: the model's metadata "labels", if any      */
+    const char *output;                                  /* lent; NULL: the first with two numbers or more         */
+    uint32_t top;                                        /* answers wanted; 0: 5                                   */
+    /* Instead of prep: makes the model's input of a picture; the tensor is freed with qn_tensor_free. */
+    qn_status (*to_tensor)(void *user, const qn_image *im, qn_tensor *out);
+    void *user;
+} qn_classify_desc;
+QN_API qn_status qn_classify_open(const qn_classify_desc *desc, qn_classify **out);
+QN_API qn_status qn_classify_start(qn_classify *c, const qn_image *im);       /* the picture is not needed after     */
+QN_API qn_status qn_classify_step(qn_classify *c, bool *done);
+QN_API qn_status qn_classify_wait(qn_classify *c);                            /* steps until done; not in a browser  */
+/* Best first; lent until the next start. *softmaxed (may be NULL): the model gave scores, these are their softmax. */
+QN_API const qn_class *qn_classify_top(const qn_classify *c, uint32_t *n, bool *softmaxed);
+QN_API void qn_classify_close(qn_classify *c);                                /* NULL is fine                        */
+
+/* The embedded model (docs/glyphs.md): one hand-drawn digit or simple shape, any size, dark on light or the reverse. Used through
+ * start, step and top like any classifier; owns its session. QN_E_UNSUPPORTED: the build left the model out. */
+QN_API qn_status qn_glyphs_open(qn_device *d, uint32_t top, qn_classify **out);
+QN_API qn_session *qn_classify_session(const qn_classify *c);                 /* lent                                */
 
 #ifdef __cplusplus
 }

@@ -153,7 +153,8 @@ static qn_status row_from_fields(const bmp *b, const u8 *from, u8 *to)
         for (int c = 0; c < 4; c++) {
             const field *f = &b->fields[c];
             u64 v = (pixel & f->mask) >> f->shift;
-            to[(size_t)x * 4 + (size_t)c] = f->top ? (u8)((v * 255 + f->top / 2) / f->top) : (c == 3 ? 255 : 0);
+            u64 absent = c == 3 ? 255 : 0;
+            to[(size_t)x * 4 + (size_t)c] = (u8)(f->top ? (v * 255 + f->top / 2) / f->top : absent);
         }
     }
     return QN_OK;

@@ -22,11 +22,15 @@ static u32 side(f64 v)
 /* Half of what is left over, ties to even, as Python rounds. */
 static i64 middle(i64 space) { return (i64)nearbyint((f64)space / 2); }
 
-static placing place_crop(const qn_image *im, u32 width, u32 height, u32 shorter)
+static placing place_crop(const qn_image *im, const qn_image_prep *prep, u32 width, u32 height)
 {
     f64 w = im->width, h = im->height;
+    u32 shorter = prep->resize_shorter;
     placing p;
-    if (shorter) {
+    if (prep->resize_width && prep->resize_height) {
+        p.width = prep->resize_width;
+        p.height = prep->resize_height;
+    } else if (shorter) {
         p.width = w <= h ? shorter : side(floor(shorter * w / h));
         p.height = w <= h ? side(floor(shorter * h / w)) : shorter;
     } else {
@@ -52,7 +56,7 @@ static placing place_letterbox(const qn_image *im, u32 width, u32 height)
 static placing place(const qn_image *im, const qn_image_prep *prep, u32 width, u32 height)
 {
     switch (prep->fit) {
-    case QN_FIT_CROP: return place_crop(im, width, height, prep->resize_shorter);
+    case QN_FIT_CROP: return place_crop(im, prep, width, height);
     case QN_FIT_LETTERBOX: return place_letterbox(im, width, height);
     case QN_FIT_SQUASH: break;
     }

@@ -1,0 +1,35 @@
+/* Small questions that the inference of many ops asks. */
+#ifndef OP_UTIL_H
+#define OP_UTIL_H
+
+#include "op/op.h"
+
+/* A type attribute: an ONNX TensorProto.DataType number. QN_NONE: none of our types. */
+qn_dtype dtype_of_onnx(i64 code);
+i64 dtype_to_onnx(qn_dtype d);
+/* The type that attribute `name` says, `otherwise` when the node has none; fails on a number that is no type of ours. */
+qn_status infer_dtype(const infer *c, const char *name, qn_dtype otherwise, qn_dtype *out);
+qn_dtype node_dtype(const node *n, const char *name, qn_dtype otherwise);
+
+/* The known elements of input i as numbers: how many, or -1 when they are not known, not all numbers, or more than max. */
+i64 infer_ints(const infer *c, u32 i, i64 *out, u32 max);
+i64 known_ints(graph *g, val v, i64 *out, u32 max);
+/* The same from an attribute (old form) or, when the attribute is absent, from input i; fails when neither is known. Absent both: *n = -1. */
+qn_status infer_ints_of(const infer *c, const char *name, u32 i, i64 *out, u32 max, i64 *n);
+/* A set of axes from attribute or input, made positive: bit d is set for axis d. has: false when the node names no axes. */
+qn_status infer_axes(const infer *c, const char *name, u32 i, u32 rank, u32 *bits, bool *has);
+u32 node_axes(graph *g, const node *n, const char *name, u32 i, u32 rank, bool *has);      /* after inference: cannot fail */
+
+bool dtype_is_float(qn_dtype d);
+bool dtype_is_signed_int(qn_dtype d);
+bool dtype_is_int(qn_dtype d);                               /* signed or not, without bool                               */
+const char *width_word(qn_dtype d);                          /* "u8", "u16", "u32", "u64": for kernels that only move      */
+
+sym sym_one(graph *g);
+sym sym_zero(graph *g);
+sym sym_span(graph *g, const type *t, u32 from, u32 to);     /* product of dims [from, to)                                */
+u32 axis_of(const node *n, const char *name, i64 otherwise, u32 rank);         /* after inference: in range                */
+type type_with(const type *t, qn_dtype d);
+/* What kernels accumulate and compute narrow floats in. */
+qn_dtype dtype_computing(qn_dtype d);
+#endif

@@ -12,11 +12,12 @@ enum {
     ALIGN = 64,
     SLACK = 64, /* readable bytes past the end: wide loads may overrun */
     COSTS = 1024,
-    MAP_GRAIN = 256,  /* elements: the block machine's stride */
-    PROBE_UNITS = 1,  /* grains that the first launch of its kind times */
-    SHORT_NS = 25000, /* a launch that takes less is not shared */
-    PIECE_NS = 8000,  /* nor cut finer than this */
+    MAP_GRAIN = 256, /* elements: the block machine's stride */
+    PROBE_UNITS = 1, /* grains that the first launch of its kind times */
 };
+
+static const f64 short_ns = 25000; /* a launch that takes less is not shared */
+static const f64 piece_ns = 8000;  /* nor is one cut finer than this */
 
 typedef struct cpu_buf {
     u8 *data;
@@ -152,11 +153,9 @@ static qn_status cpu_buf_make(qn_device *d, u64 bytes, qn_buf *out)
 
 static qn_status cpu_buf_lend(qn_device *d, const void *host, u64 bytes, qn_buf *out)
 {
-    union {
-        const void *lent;
-        u8 *data;
-    } p = { .lent = host }; /* never written: launches bind it as IN only */
-    return add_buf(of(d), (cpu_buf){ .data = p.data, .bytes = bytes, .lent = true }, out);
+    cpu_buf buf = { .bytes = bytes, .lent = true };
+    memcpy(&buf.data, &host, sizeof host); /* loses const: launches bind it as IN only */
+    return add_buf(of(d), buf, out);
 }
 
 static void *cpu_buf_host(qn_device *d, qn_buf b)
@@ -207,7 +206,7 @@ static qn_status check_own(qn_device *d, const char *what, qn_buf b)
 
 static qn_status cpu_write(qn_device *d, qn_buf to, u64 at, qn_bytes from)
 {
-    u8 *data;
+    u8 *data = NULL;
     QN_TRY(span(d, "write", to, at, from.n, &data));
     QN_TRY(check_own(d, "write", to));
     if (from.n) memcpy(data, from.data, from.n);
@@ -216,7 +215,7 @@ static qn_status cpu_write(qn_device *d, qn_buf to, u64 at, qn_bytes from)
 
 static qn_status cpu_copy(qn_device *d, qn_buf to, u64 to_at, qn_buf from, u64 from_at, u64 bytes)
 {
-    u8 *to_data, *from_data;
+    u8 *to_data = NULL, *from_data = NULL;
     QN_TRY(span(d, "copy to", to, to_at, bytes, &to_data));
     QN_TRY(span(d, "copy from", from, from_at, bytes, &from_data));
     QN_TRY(check_own(d, "copy to", to));
@@ -226,7 +225,7 @@ static qn_status cpu_copy(qn_device *d, qn_buf to, u64 to_at, qn_buf from, u64 f
 
 static qn_status cpu_read(qn_device *d, qn_buf from, u64 at, void *to, u64 bytes)
 {
-    u8 *data;
+    u8 *data = NULL;
     QN_TRY(span(d, "read", from, at, bytes, &data));
     if (bytes) memcpy(to, data, (size_t)bytes);
     return QN_OK;
@@ -265,8 +264,8 @@ static cost *cost_of(cpu_device *c, const qn_launch *l)
 /* The smallest piece worth handing out; `left` or more means: do not share. */
 static u64 grain_for(const cost *known, u64 left, u64 step)
 {
-    if (known->unit_ns * (f64)left < SHORT_NS) return left;
-    u64 units = known->unit_ns > 0 ? (u64)(PIECE_NS / known->unit_ns) : left;
+    if (known->unit_ns * (f64)left < short_ns) return left;
+    u64 units = known->unit_ns > 0 ? (u64)(piece_ns / known->unit_ns) : left;
     return MAX(units / step * step, step);
 }
 

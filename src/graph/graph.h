@@ -19,6 +19,8 @@ typedef struct type { qn_dtype dtype; u8 rank; bool known; sym dims[QN_MAX_RANK]
 
 typedef enum attr_kind { ATTR_INT = 1, ATTR_FLOAT, ATTR_TEXT, ATTR_INTS, ATTR_FLOATS, ATTR_TEXTS, ATTR_TENSOR, ATTR_GRAPH } attr_kind;
 typedef struct graph graph;
+/* Bodies (ATTR_GRAPH) are closed: what a body takes from outside is a trailing input of the node and of each of its bodies, in one
+ * order, and the node's attribute "captures" counts them. Every node with a body has it; constants are copied into the body instead. */
 typedef struct attr {
     const char *name;
     attr_kind kind;
@@ -66,6 +68,8 @@ graph *graph_make(arena *mem, const graph *outer);           /* outer: whose sym
 val graph_input(graph *g, const char *name, const type *t);
 val graph_constant(graph *g, const char *name, const qn_tensor *t);    /* data borrowed: must live as long as the graph   */
 val graph_constant_copy(graph *g, const char *name, const qn_tensor *t);
+/* An i64[n] of known sizes: neither input nor constant and without a maker; its elems are all there is. All numbers: a constant. */
+val graph_sizes(graph *g, const char *name, const sym *elems, u32 n);
 val graph_value(graph *g, const char *name);                 /* no type yet: an output of a node to come                  */
 /* Append before `before` (0: at the end). in/out/attrs are copied (attr payloads are borrowed). out[i] 0 makes a fresh value. */
 nid graph_node(graph *g, nid before, u16 op, const char *name, const val *in, u32 n_in, val *out, u32 n_out, const attr *attrs, u32 n_attrs);
@@ -123,6 +127,8 @@ u32 sym_variable_index(const graph *g, sym s);               /* UINT32_MAX: not 
 /* Evaluate with variables bound to at[i], INT64_MIN where unbound: false when an unbound one is needed, a division by zero or overflow. */
 bool sym_eval(const graph *g, sym s, const i64 *at, i64 *out);
 bool sym_uses_unbound(const graph *g, sym s, const i64 *at);
+u32 sym_newest_variable(const graph *g, sym s);              /* the highest number of a variable in s plus one; 0: none    */
+qn_status sym_status(const graph *g);                        /* QN_E_NOMEM when any answer was 0 for want of memory        */
 void sym_print(const graph *g, sym s, str *out);             /* "2*h + 1"                                                 */
 sym sym_parse(graph *g, const char **text);                  /* the same form; 0 and fail() when it is not one            */
 sym type_elems(graph *g, const type *t);                     /* product of the dimensions                                 */
@@ -133,7 +139,9 @@ type type_of(graph *g, qn_dtype d, u32 rank, const i64 *dims);
  *     const w: f32[2,2] = {1, 2, 3, 4}            (numbers; large ones print as  = #123456  bytes hash and do not parse)
  *     a = Conv(x, w, pads=[1,1,1,1], kernel_shape=[3,3]) : f32[batch,8,224,224]
  *     b, c = Split(a, axis=1)
- *     out b, c
+ *     sizes s: i64[2] = {batch, 2*h}              (graph_sizes)
+ *     y = If(c, b, then_branch={in b: f32[2]; out b}, else_branch={...}, captures=1)
+ *     out b, c                                    ("out y = b" where y was replaced by b)
  * The part after " : " is printed when known and checked when parsed. Absent inputs are `_`. ';' ends a line too. */
 qn_status graph_print(const graph *g, str *out);
 qn_status graph_parse(graph *g, const char *text);           /* into an empty graph; then graph_check                     */

@@ -33,7 +33,7 @@ typedef struct op_attr { const char *name; attr_kind kind; bool required; i64 i;
 #define NEEDED(name, kind)     { name, (kind), true, 0, 0, NULL }
 
 /* ---- inference: read inputs, set outputs */
-typedef struct infer { graph *g; nid id; node *n; } infer;
+typedef struct infer { graph *g; nid id; node *n; u32 variables; /* that there were before */ } infer;
 const type *infer_in(const infer *c, u32 i);                 /* NULL: absent                                              */
 bool infer_has(const infer *c, u32 i);
 i64 infer_int(const infer *c, const char *attr);             /* with the schema's default                                 */

@@ -31,7 +31,10 @@ static qn_status rewrite(qn_session *s)
     s->passes = ARENA_ARRAY(s->graph_mem, pass_count() + 1, qn_pass_row);
     if (!s->passes) return fail_nomem(pass_count() * sizeof(qn_pass_row));
     pass_report report = { .rows = s->passes, .dump = s->desc.dump, .dump_user = s->desc.dump_user };
-    if (s->desc.widen) QN_TRY(pass_widen_floats_run(s->g));
+    if (s->desc.widen) {
+        QN_TRY(widen_floats(s->g));
+        QN_TRY(graph_check(s->g));
+    }
     QN_TRY(pass_run_all(s->g, &env, !s->desc.no_optimize, &report));
     s->n_passes = report.n;
     return QN_OK;

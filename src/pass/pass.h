@@ -36,6 +36,9 @@ typedef struct pass_report { qn_pass_row *rows; u32 n; void (*dump)(void *user, 
 qn_status pass_run_all(graph *g, const pass_env *env, bool optimize, pass_report *report);
 u32 pass_count(void);
 
+/* widen_floats.c: every float becomes f64 (the tests' oracle); check the graph again after it. */
+qn_status widen_floats(graph *g);
+
 /* Building in front of node n, for rewrites: like op.h's build; failures land in j->status. */
 build pass_build(pass_job *j, nid n);
 /* Take over: j->status from b, then node n's outputs become outs. False when the build failed. */

@@ -1,0 +1,66 @@
+/* Every float of a graph becomes f64: inputs, constants, and the attributes that name a type. The graph then computes the answers that
+ * the tests measure every device's error against, with the same kernels compiled for double. Types are inferred anew by the caller. */
+#include "pass/pass.h"
+
+static bool is_narrow_float(qn_dtype d) { return d == QN_F32 || d == QN_F16 || d == QN_BF16; }
+
+static f64 wide(const u8 *at, qn_dtype d)
+{
+    f32 single;
+    u16 bits;
+    if (d == QN_F32) return memcpy(&single, at, 4), (f64)single;
+    memcpy(&bits, at, 2);
+    return (f64)(d == QN_F16 ? f16_to_f32(bits) : bf16_to_f32(bits));
+}
+
+static qn_status widen_tensor(arena *mem, const qn_tensor *t, qn_tensor *out)
+{
+    u64 n = qn_tensor_elems(t);
+    f64 *data = arena_array(mem, n + 1, sizeof *data);
+    if (!data) return fail_nomem(n * sizeof *data);
+    for (u64 i = 0; i < n; i++) data[i] = wide((const u8 *)t->data + i * qn_dtype_bytes(t->dtype), t->dtype);
+    *out = *t;
+    out->dtype = QN_F64;
+    out->data = data;
+    return QN_OK;
+}
+
+static qn_status widen_value(graph *g, val v)
+{
+    value *x = value_at(g, v);
+    if (!is_narrow_float(x->type.dtype)) return QN_OK;
+    if (is_constant(g, v)) {
+        qn_tensor t = constant_tensor(g, v), w;
+        QN_TRY(widen_tensor(g->mem, &t, &w));
+        value_at(g, v)->data = w.data;
+    }
+    value_at(g, v)->type.dtype = QN_F64;
+    return QN_OK;
+}
+
+/* ONNX's numbers for types in `to` and `dtype` attributes: 1 float, 10 float16, 16 bfloat16, 11 double. */
+static bool names_narrow_float(const attr *a)
+{
+    return a->kind == ATTR_INT && (text_same(a->name, "to") || text_same(a->name, "dtype") || text_same(a->name, "output_datatype")) &&
+           (a->i == 1 || a->i == 10 || a->i == 16);
+}
+
+static qn_status widen_attr(graph *g, attr *a)
+{
+    if (names_narrow_float(a)) a->i = 11;
+    if (a->kind == ATTR_GRAPH) return widen_floats(a->body);
+    if (a->kind != ATTR_TENSOR || !is_narrow_float(a->tensor->dtype)) return QN_OK;
+    qn_tensor *w = ARENA_NEW(g->mem, qn_tensor);
+    if (!w) return fail_nomem(sizeof *w);
+    QN_TRY(widen_tensor(g->mem, a->tensor, w));
+    a->tensor = w;
+    return QN_OK;
+}
+
+qn_status widen_floats(graph *g)
+{
+    for (u32 v = 1; v <= g->n_values; v++) QN_TRY(widen_value(g, v));
+    FOR_NODES(g, n)
+    for (u32 i = 0; i < node_at(g, n)->n_attrs; i++) QN_TRY(widen_attr(g, &node_at(g, n)->attrs[i]));
+    return QN_OK;
+}

@@ -1,0 +1,133 @@
+/* Every case of every op, on every device, in every variant that runs there, against the same graph computed in double.
+ *
+ * A failure names op, case, device and variant. Inputs that a case writes out ("={...}") are constants of the graph, as axes and pads
+ * are in most models; all others are given at run time. `n_out=K` among the attributes asks for K outputs. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "run_graph.h"
+
+typedef struct op_run { const char *text; qn_tensor in[16]; u32 n_in; qn_tensor want[16]; u32 n_want; f64 max_err; } op_run;
+
+static void add_list(str *s, const qn_tensor *t, const char *from, const char *to)
+{
+    str_print(s, "%s[", qn_dtype_name(t->dtype));
+    for (u32 i = 0; i < t->rank; i++) str_print(s, "%s%lld", i ? "," : "", (long long)t->dims[i]);
+    str_add(s, "]");
+    if (from) {
+        str_add(s, " = ");
+        str_add_n(s, from, (size_t)(to - from));
+    }
+}
+
+static u32 wanted_outputs(const op_case *c)
+{
+    const char *at = c->attrs ? strstr(c->attrs, "n_out=") : NULL;
+    return at ? (u32)atoi(at + 6) : 1;
+}
+
+static void add_attrs(str *s, const char *attrs, bool after)
+{
+    if (!attrs) return;
+    const char *cut = strstr(attrs, "n_out=");
+    size_t n = cut ? (size_t)(cut - attrs) : strlen(attrs);
+    while (n && (attrs[n - 1] == ' ' || attrs[n - 1] == ',')) n--;
+    if (n && after) str_add(s, ", ");
+    str_add_n(s, attrs, n);
+}
+
+/* The case as a graph: inputs and constants, one node, its outputs. */
+static qn_status case_graph(const op_def *d, const op_case *c, arena *mem, op_run *r)
+{
+    str head = { 0 }, args = { 0 };
+    u64 seed = hash_bytes(d->name, strlen(d->name), 7);
+    qn_status status = QN_OK;
+    u32 k = 0;
+    for (const char *at = c->in; *at && status == QN_OK; k++) {
+        qn_tensor t;
+        bool is_list;
+        const char *start = at;
+        status = case_tensor(&at, mem, &seed, &t, &is_list);
+        str_print(&args, k ? ", " : "");
+        if (!t.dtype) str_add(&args, "_");
+        else str_print(&args, "x%u", k);
+        if (!t.dtype || status != QN_OK) continue;
+        const char *brace = is_list ? strchr(start, '{') : NULL;
+        str_print(&head, "%s x%u: ", is_list ? "const" : "in", k);
+        add_list(&head, &t, brace, brace ? strchr(brace, '}') + 1 : NULL);
+        str_add(&head, "\n");
+        if (!is_list && r->n_in < COUNT(r->in)) r->in[r->n_in++] = t;
+    }
+    u32 n_out = wanted_outputs(c);
+    for (u32 i = 0; i < n_out; i++) str_print(&head, "%sy%u", i ? ", " : "", i);
+    add_attrs(&args, c->attrs, k > 0);
+    str_print(&head, " = %s%s%s(%s)\nout ", d->domain ? d->domain : "", d->domain ? "::" : "", d->name, args.text ? args.text : "");
+    for (u32 i = 0; i < n_out; i++) str_print(&head, "%sy%u", i ? ", " : "", i);
+    str_add(&head, "\n");
+    r->text = arena_text(mem, head.text, head.n);
+    if (head.bad || args.bad || !r->text) status = status == QN_OK ? fail_nomem(head.n) : status;
+    str_free(&head), str_free(&args);
+    return status;
+}
+
+static bool oracle(test *t, const op_def *d, const op_case *c, arena *mem, op_run *r)
+{
+    graph_run g = { .device = test_cpu(), .widen = true, .mem = mem };
+    qn_status s = graph_run_text(&g, r->text, r->in, r->n_in);
+    if (!CHECK(t, s == QN_OK, "%s (%s): the double build fails: %s\n%s", d->name, c->why, qn_last_error(), r->text)) return false;
+    r->n_want = g.n_out;
+    memcpy(r->want, g.out, sizeof g.out);
+    return true;
+}
+
+static void compare(test *t, const op_def *d, const op_case *c, const op_run *r, const graph_run *g, const char *device, const char *row)
+{
+    for (u32 i = 0; i < g->n_out && i < r->n_want; i++) {
+        f64 error = relative_error(&g->out[i], &r->want[i]);
+        CHECK(t, error <= c->max_err, "%s (%s) on %s%s%s: output %u is off by %.3g, allowed %.3g\n%s", d->name, c->why, device,
+              row ? ", variant " : "", row ? row : "", i, error, c->max_err, r->text);
+    }
+}
+
+static bool run_once(test *t, const op_def *d, const op_case *c, op_run *r, const test_device *device, const char *row, arena *mem)
+{
+    graph_run g = { .device = device->device, .only_variants = row, .mem = mem };
+    qn_status s = graph_run_text(&g, r->text, r->in, r->n_in);
+    if (row && !strstr(g.kernels ? g.kernels : "", row)) return false;    /* does not fit this case or device */
+    if (CHECK(t, s == QN_OK, "%s (%s) on %s%s%s: %s\n%s", d->name, c->why, device->name, row ? ", variant " : "", row ? row : "",
+              qn_last_error(), r->text))
+        compare(t, d, c, r, &g, device->name, row);
+    return true;
+}
+
+static void run_case(test *t, const op_def *d, const op_case *c, const test_device *devices, u32 n_devices, u32 *forced)
+{
+    arena *mem = arena_make();
+    op_run r = { 0 };
+    if (CHECK(t, case_graph(d, c, mem, &r) == QN_OK, "%s (%s): %s", d->name, c->why, qn_last_error()) && (d->random || oracle(t, d, c, mem, &r)))
+        for (u32 i = 0; i < n_devices; i++) {
+            run_once(t, d, c, &r, &devices[i], NULL, mem);
+            u32 k = 0;
+            for (const variant *v = d->variants; v && v->name; v++, k++)
+                forced[k] += run_once(t, d, c, &r, &devices[i], v->name, mem);
+        }
+    arena_free(mem);
+}
+
+static void run_op(test *t, const op_def *d, const test_device *devices, u32 n_devices)
+{
+    u32 forced[32] = { 0 };
+    for (const op_case *c = d->cases; c && c->in; c++) run_case(t, d, c, devices, n_devices, forced);
+    u32 k = 0;
+    for (const variant *v = d->variants; v && v->name && d->cases; v++, k++)
+        CHECK(t, forced[k] > 0, "%s: no case reaches variant %s on any device", d->name, v->name);
+}
+
+void test_ops(test *t)
+{
+    const test_device *devices;
+    u32 n = test_devices(t, &devices);
+    const char *only = getenv("QUERN_OP");
+    for (u32 op = 1; op < OP_COUNT; op++)
+        if (!only || text_same(only, op_defs[op]->name)) run_op(t, op_defs[op], devices, n);
+}

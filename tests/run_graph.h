@@ -1,0 +1,30 @@
+/* Runs a graph given as text on a device, the way a session would, for tests of ops, passes, plans and the executor. */
+#ifndef RUN_GRAPH_H
+#define RUN_GRAPH_H
+
+#include "exec/exec.h"
+#include "test.h"
+
+typedef struct graph_run {
+    qn_device *device;
+    bool optimize, widen;
+    const char *only_variants;
+    arena *mem;                                              /* holds the outputs; the caller's                           */
+    u32 n_out; qn_tensor out[16];
+    qn_stats stats;
+    const char *kernels;                                     /* the variants that ran, joined by ' '                      */
+} graph_run;
+
+/* in: by input order of the graph (widened here when r->widen). */
+qn_status graph_run_text(graph_run *r, const char *text, const qn_tensor *in, u32 n_in);
+
+/* A tensor from "f32[2,3]=..." (op.h, op_case.in); moves *at past it and the blanks behind. "_" gives dtype QN_NONE.
+ * is_list: the values were written out ("={...}"), so the op may need them when it is planned. */
+qn_status case_tensor(const char **at, arena *mem, u64 *seed, qn_tensor *out, bool *is_list);
+/* norm(a - b) / norm(b) as f64, NaN and infinities compared by kind; any float or integer type. 1e30 when shapes differ. */
+f64 relative_error(const qn_tensor *a, const qn_tensor *b);
+/* Devices to test on, opened once; skips are counted in t (NULL: silent). */
+typedef struct test_device { const char *name; qn_device *device; } test_device;
+u32 test_devices(test *t, const test_device **out);
+qn_device *test_cpu(void);
+#endif

@@ -254,7 +254,7 @@ qn_status glyph_to_tensor(void *unused, const qn_image *im, qn_tensor *out)
     if (!im || !im->rgba || !im->width || !im->height) return fail(QN_E_USAGE, "a picture with pixels is needed");
     f32 *y = mem_zalloc(sizeof(f32) * SIDE * SIDE);
     if (!y) return fail_nomem(sizeof(f32) * SIDE * SIDE);
-    plane p;
+    plane p = { 0 };
     qn_status s = shrink(im, &p);
     if (s != QN_OK) {
         mem_free(y);

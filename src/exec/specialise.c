@@ -1,9 +1,10 @@
-/* Small inputs that decide a model's structure (axes, pads, a shape whose length is open) become constants of the plan. */
+/* Small inputs that decide a model's structure (axes, pads, a shape whose length is open) become constants of the plan; inputs of
+ * undeclared rank take the rank and sizes that the run brings. */
 #include "exec/session.h"
 
 enum { MAX_ELEMS = 64 };
 
-static bool may_decide(const type *t) { return t->known && t->rank <= 1 && t->dtype != QN_STRING; }
+static bool may_decide(const type *t) { return !t->known || (t->rank <= 1 && t->dtype != QN_STRING); }
 
 bool session_can_specialise(const graph *g)
 {
@@ -17,11 +18,8 @@ static bool is_fixed(const graph *g, u32 i, const qn_named *in, size_t n_in, con
     const value *v = value_at(g, g->inputs[i]);
     if (!may_decide(&v->type)) return false;
     for (size_t k = 0; k < n_in; k++)
-        if (text_same(in[k].name, v->name) && in[k].tensor.rank == v->type.rank && qn_tensor_elems(&in[k].tensor) <= MAX_ELEMS) {
-            *out = &in[k];
-            return true;
-        }
-    return false;
+        if (text_same(in[k].name, v->name) && (!v->type.known || in[k].tensor.rank == v->type.rank)) *out = &in[k];
+    return *out && v->type.known && qn_tensor_elems(&(*out)->tensor) <= MAX_ELEMS;
 }
 
 static qn_status fix(graph *g, val v, const qn_tensor *t, arena *mem)
@@ -48,8 +46,11 @@ qn_status session_fix_inputs(graph *g, const qn_named *in, size_t n_in, arena *m
     u32 left = 0;
     for (u32 i = 0; i < g->n_inputs; i++) {
         const qn_named *given = NULL;
-        if (is_fixed(g, i, in, n_in, &given)) QN_TRY(fix(g, g->inputs[i], &given->tensor, mem));
+        bool constant = is_fixed(g, i, in, n_in, &given);
+        if (constant) QN_TRY(fix(g, g->inputs[i], &given->tensor, mem));
         else g->inputs[left++] = g->inputs[i];
+        value *v = value_at(g, g->inputs[left ? left - 1 : 0]);
+        if (!constant && given && !v->type.known) v->type = type_of(g, v->type.dtype, given->tensor.rank, given->tensor.dims);
     }
     g->n_inputs = left;
     return QN_OK;
@@ -60,12 +61,12 @@ u64 session_fixed_hash(const qn_session *s, const qn_named *in, size_t n_in)
     u64 h = 1;
     for (u32 i = 0; i < s->n_inputs; i++) {
         const qn_value_info *v = &s->inputs[i];
-        if (!v->rank_known || v->rank > 1) continue;
+        if (v->rank_known && v->rank > 1) continue;
         for (size_t k = 0; k < n_in; k++) {
             const qn_tensor *t = &in[k].tensor;
-            if (!text_same(in[k].name, v->name) || qn_tensor_elems(t) > MAX_ELEMS) continue;
-            h = hash_bytes(t->dims, sizeof t->dims, h);
-            if (qn_tensor_bytes(t)) h = hash_bytes(t->data, qn_tensor_bytes(t), h);
+            if (!text_same(in[k].name, v->name)) continue;
+            h = hash_bytes(t->dims, sizeof t->dims, h + t->rank);
+            if (v->rank_known && qn_tensor_elems(t) <= MAX_ELEMS && qn_tensor_bytes(t)) h = hash_bytes(t->data, qn_tensor_bytes(t), h);
         }
     }
     return h;

@@ -1,5 +1,7 @@
 /* Is the graph what its ops say it may be? Arity, element types and attributes against each op's record, then its inference; and
  * the links between values and nodes, for our own mistakes. */
+#include <stdio.h>
+
 #include "graph/graph.h"
 #include "op/op.h"
 
@@ -182,6 +184,41 @@ static qn_status check_outputs(const graph *g, const op_def *d, const node *n)
     return QN_OK;
 }
 
+/* An op may need the numbers in a small integer tensor (a shape, k) that is only computed, or given, at run time. They become variables
+ * then, which a read of that tensor binds; the op is inferred once more. False: there is nothing of the kind to ask for. */
+static bool ask_for_elems(graph *g, val v)
+{
+    i64 n;
+    const value *x = value_at(g, v);
+    const type t = x->type;
+    if (x->elems || x->is_constant || t.rank > 1 || t.dtype < QN_I8 || t.dtype > QN_BOOL) return false;
+    if (t.rank == 1 && !sym_is_number(g, t.dims[0], &n)) return false;
+    if (t.rank == 0) n = 1;
+    if (n < 1 || n > 64) return false;
+    sym *elems = ARENA_ARRAY(g->mem, (size_t)n, sym);
+    if (!elems) return false;
+    char stem[64];
+    snprintf(stem, sizeof stem, "%.40s[]", x->name ? x->name : "read");
+    for (i64 i = 0; i < n; i++)
+        if (!(elems[i] = sym_fresh(g, stem))) return false;
+    value *w = value_at(g, v);
+    w->elems = elems, w->n_elems = (u32)n, w->elems_read = true;
+    return true;
+}
+
+static qn_status infer_asking(graph *g, nid id, const op_def *d)
+{
+    infer c = { .g = g, .id = id, .n = node_at(g, id), .variables = sym_variable_count(g) };
+    qn_status status = d->infer(&c);
+    if (status == QN_OK || status == QN_E_NOMEM || status == QN_E_DTYPE) return status;
+    bool asked = false;
+    for (u32 i = 0; i < c.n->n_in; i++)
+        if (node_in(g, c.n, i)) asked |= ask_for_elems(g, node_in(g, c.n, i));
+    if (!asked) return status;
+    c = (infer){ .g = g, .id = id, .n = node_at(g, id), .variables = sym_variable_count(g) };
+    return d->infer(&c);
+}
+
 qn_status graph_infer_node(graph *g, nid id)
 {
     node *n = node_at(g, id);
@@ -191,8 +228,7 @@ qn_status graph_infer_node(graph *g, nid id)
     QN_TRY(check_attrs(d, n));
     QN_TRY(check_inputs(g, d, n));
     if (!d->infer) return fail(QN_E_BUG, "%s has no inference", d->name);
-    infer c = { .g = g, .id = id, .n = n, .variables = sym_variable_count(g) };
-    QN_TRY(d->infer(&c));
+    QN_TRY(infer_asking(g, id, d));
     QN_TRY(sym_status(g));
     return check_outputs(g, d, node_at(g, id));
 }

@@ -104,6 +104,8 @@ struct op_def {
     bool alias;                                              /* output 0 is input 0's bytes with another shape            */
     bool host_elems;                                         /* infer always sets elems when its inputs have them         */
     bool random;                                             /* never folded or merged                                    */
+    enum { CONTROL_NONE, CONTROL_BRANCH, CONTROL_LOOP } control;   /* run by exec, through its bodies                 */
+    const char *bodies[2];                                   /* their attributes: then and else, or the loop's body       */
     qn_status (*infer)(infer *c);
     qn_status (*expand)(build *b, const node *n);
     const variant *variants;

@@ -135,10 +135,10 @@ static qn_status plan_control(plan *p, nid id, const node *n)
         if (node_in(p->g, n, i)) QN_TRY(plan_need(p, node_in(p->g, n, i), id));
     store_outputs(p, n);
     plan *body[2] = { 0 };
-    bool branch = n->op == OP_If;
-    QN_TRY(plan_body(p, n, branch ? "then_branch" : "body", &body[0]));
-    if (branch) QN_TRY(plan_body(p, n, "else_branch", &body[1]));
-    step *s = plan_add_step(p, branch ? STEP_BRANCH : STEP_LOOP, id);
+    const op_def *d = op_of(n);
+    for (u32 i = 0; i < COUNT(body); i++)
+        if (d->bodies[i]) QN_TRY(plan_body(p, n, d->bodies[i], &body[i]));
+    step *s = plan_add_step(p, d->control == CONTROL_BRANCH ? STEP_BRANCH : STEP_LOOP, id);
     if (!s) return QN_E_NOMEM;
     s->body[0] = body[0], s->body[1] = body[1];
     p->flops += body[0]->flops;
@@ -156,15 +156,13 @@ static qn_status plan_reads(plan *p, nid id, const node *n)
     return QN_OK;
 }
 
-static bool is_control(const node *n) { return n->op == OP_If || n->op == OP_Loop; }
-
 static qn_status plan_node(plan *p, nid id)
 {
     const node *n = node_at(p->g, id);
     const op_def *d = op_of(n);
     if (is_size_arithmetic(p->g, n)) return QN_OK;
     qn_status s = d->alias        ? plan_alias(p, id, n)
-                  : is_control(n) ? plan_control(p, id, n)
+                  : d->control ? plan_control(p, id, n)
                   : d->host       ? plan_host(p, id, n)
                                   : plan_variant(p, id, n);
     QN_TRY(s);

@@ -90,6 +90,14 @@ typedef QK_VECTOR(u32, 4) u32x4;
 #define ITEMS(t) for (u32 t = 0; t < (GROUP); t++)
 #endif
 
+/* `#pragma unroll` in a kernel's text; kernels_gen spells it so. */
+#define QK_PRAGMA(words) _Pragma(#words)
+#ifdef __clang__
+#define QK_UNROLL(n) QK_PRAGMA(unroll n)
+#else
+#define QK_UNROLL(n) QK_PRAGMA(GCC unroll n)
+#endif
+
 /* What a launch hands to a compiled kernel. bufs in the order of the parameters, a MAP's output last; words: the scalars in
  * their order, 64-bit ones as two, low word first. */
 #ifndef QK_ARGS

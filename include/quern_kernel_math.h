@@ -4,7 +4,7 @@
  *     QK_D QK_L           f64 and i64 with as many lanes
  *     QK_(name)           the name with the suffix of this set;  QK_SCALAR is 1 for plain numbers, 0 for vectors
  * No branch, no call, no table: a loop over plain numbers vectorises, and the vector sets are the same text. Errors are at most 2 ulp
- * (gelu 3, sigmoid 2.1) for every input, denormals included (tests/kernel_header.c). The polynomials are minimax fits of relative error. */
+ * (gelu 5, sigmoid 2.1) for every input, denormals included (tests/kernel_header.c). The polynomials are minimax fits of relative error. */
 #if QK_SCALAR
 #define QK_PICK(c, a, b)  ((c) ? (a) : (b))
 #define QK_PICKD(c, a, b) ((c) ? (a) : (b))

@@ -16,7 +16,8 @@
 
 typedef struct kc_pos { u32 file, line, col; } kc_pos;       /* from 1; line 0: no place                                  */
 
-enum { KC_WIDE = 0xff, KC_MAX_WIDTH = 16, KC_MAX_ARGS = 4, KC_MAX_BUFFERS = 12, KC_MAX_WORDS = 64 };
+enum { KC_WIDE = 0xff, KC_MAX_WIDTH = 16, KC_MAX_ARGS = 4, KC_UNROLL_ALL = 0x7fffffff,
+       KC_MAX_BUFFERS = 12, KC_MAX_WORDS = 64 };
 
 /* ------------------------------------------------------------------ types */
 bool kc_type_same(kc_type a, kc_type b);
@@ -80,8 +81,10 @@ typedef enum kc_op {
     K_LANE,                                                  /* a[0].lane: one lane of a vector                           */
     K_NEG, K_NOT, K_BITNOT,                                  /* -a, !a (bool), ~a                                         */
     K_COND,                                                  /* a[0] ? a[1] : a[2]: only one side is evaluated            */
-    K_CAST,                                                  /* C's conversion; float to integer out of range is an error; to bool: != 0 */
-    K_TO,                                                    /* TO(): saturates, NaN to 0, floats round to nearest even; to bool: != 0 */
+    K_CAST,                                                  /* C's conversion: integers wrap; to bool: != 0; f16 and bf16 only widen,
+                                                                to f32 or f64. Float to integer out of range is an error   */
+    K_TO,                                                    /* TO() from f32 or f64: to an integer, saturating, NaN to 0; to f16 or
+                                                                bf16, rounding to nearest even. All else is K_CAST         */
     K_SPLAT,                                                 /* scalar a[0] in every lane of `type`                       */
     K_MAKE,                                                  /* vector of a[0] .. a[lanes-1]                              */
     K_CALL,                                                  /* call(a[0] .. a[n_args-1])                                 */
@@ -103,6 +106,8 @@ struct kc_expr {
     u8 call;                                                 /* K_CALL: kc_builtin                                        */
     u8 n_args;                                               /* operands in a[]                                           */
     u8 lane;                                                 /* K_LANE                                                    */
+    u16 depth;                                               /* of the tree below, at least 1                             */
+    bool calls;                                              /* front end: a K_USER is below                              */
     kc_type type;                                            /* K_ARRAY: of an element; void for store4, storew...        */
     kc_pos pos;
     union { i64 i; f64 f; } value;                           /* K_CONST: f for floats; i sign- or zero-extended, bool 0 or 1 */
@@ -129,6 +134,7 @@ struct kc_stmt {
     u8 op;                                                   /* kc_stmt_op                                                */
     bool test_last;                                          /* S_LOOP                                                    */
     bool zeroed;                                             /* S_DECL of an array                                        */
+    u32 unroll;                                              /* S_LOOP: wanted turns a pass, KC_UNROLL_ALL, or 0: as it is */
     kc_pos pos;
     kc_var *var;
     const kc_expr *target, *value;

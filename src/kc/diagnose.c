@@ -1,0 +1,106 @@
+/* Diagnostics: "file:line:col: sentence", the line, a caret. And the nearest known name, for typing errors. */
+#include <stdio.h>
+
+#include "kc/front.h"
+
+enum { SHOWN_COLUMNS = 120, NAME_MAX_COMPARED = 40 };
+
+/* The line that holds `pos`, cut to a window around the column. Tabs are kept: the caret line repeats them. */
+static void show_line(const kc_file *file, kc_pos pos, char *out, size_t out_bytes)
+{
+    const char *line = file->text, *end = file->text + file->n;
+    for (u32 at = 1; at < pos.line && line < end; line++) at += *line == '\n';
+    size_t n = 0;
+    while (line + n < end && line[n] != '\n' && line[n] != '\r') n++;
+    size_t col = MIN((size_t)pos.col - 1, n), from = col > SHOWN_COLUMNS / 2 ? col - SHOWN_COLUMNS / 2 : 0;
+    size_t shown = MIN(n - from, (size_t)SHOWN_COLUMNS), k = 0;
+    for (size_t i = 0; i < shown && k + 2 < out_bytes; i++) {
+        char c = line[from + i];
+        out[k++] = c == '\t' || ((unsigned char)c >= 32 && c != 127) ? c : '?';
+    }
+    out[k++] = '\n';
+    for (size_t i = from; i < col && k + 2 < out_bytes; i++) out[k++] = line[i] == '\t' ? '\t' : ' ';
+    out[k++] = '^';
+    out[k] = '\0';
+}
+
+static qn_status fail_at_place(const kc_module *m, qn_status code, kc_pos pos, const char *format, va_list args)
+{
+    char sentence[400], lines[2 * SHOWN_COLUMNS + 8];
+    vsnprintf(sentence, sizeof sentence, format, args);
+    if (pos.line == 0 || pos.file == 0 || pos.file > m->n_files) return fail(code, "%s", sentence);
+    const kc_file *file = &m->files[pos.file - 1];
+    show_line(file, pos, lines, sizeof lines);
+    return fail(code, "%s:%u:%u: %s\n%s", file->name, pos.line, pos.col, sentence, lines);
+}
+
+qn_status kc_fail_at(const kc_module *m, qn_status code, kc_pos pos, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    qn_status status = fail_at_place(m, code, pos, format, args);
+    va_end(args);
+    return status;
+}
+
+void front_fail(front *f, kc_pos pos, const char *format, ...)
+{
+    if (f->status) return;
+    va_list args;
+    va_start(args, format);
+    f->status = fail_at_place(f->module, QN_E_KERNEL, pos, format, args);
+    va_end(args);
+    f->at = f->n_tokens ? f->n_tokens - 1 : 0;
+}
+
+void front_nomem(front *f, size_t bytes)
+{
+    if (f->status) return;
+    f->status = fail_nomem(bytes);
+    f->at = f->n_tokens ? f->n_tokens - 1 : 0;
+}
+
+void *front_alloc(front *f, size_t bytes)
+{
+    void *p = f->status ? NULL : arena_zalloc(f->arena, bytes);
+    if (!p) front_nomem(f, bytes);
+    return p;
+}
+
+/* Edits (insert, delete, change) between two short texts. Both are at most NAME_MAX_COMPARED long. */
+static u32 edits_between(const char *a, u32 n_a, const char *b, u32 n_b)
+{
+    u32 row[NAME_MAX_COMPARED + 1];
+    for (u32 j = 0; j <= n_b; j++) row[j] = j;
+    for (u32 i = 1; i <= n_a; i++) {
+        u32 diagonal = row[0];
+        row[0] = i;
+        for (u32 j = 1; j <= n_b; j++) {
+            u32 above = row[j];
+            u32 change = diagonal + (a[i - 1] != b[j - 1]);
+            row[j] = MIN(change, MIN(above, row[j - 1]) + 1);
+            diagonal = above;
+        }
+    }
+    return row[n_b];
+}
+
+static bool is_known(const name *n)
+{
+    return n->symbol || n->macro || (n->word != WORD_NONE && n->word != WORD_FOREIGN && n->word != WORD_NOT_HERE);
+}
+
+const char *front_nearest(front *f, const name *to)
+{
+    const name *best = NULL;
+    u32 best_edits = to->n < 4 ? 2 : to->n / 3 + 1;
+    if (to->n > NAME_MAX_COMPARED) return NULL;
+    for (u32 i = 0; i < FRONT_BUCKETS; i++) {
+        for (const name *n = f->buckets[i]; n; n = n->next) {
+            if (n == to || n->n > NAME_MAX_COMPARED || !is_known(n)) continue;
+            u32 edits = edits_between(to->text, to->n, n->text, n->n);
+            if (edits < best_edits || (best && edits == best_edits && strcmp(n->text, best->text) < 0)) best = n, best_edits = edits;
+        }
+    }
+    return best ? best->text : NULL;
+}

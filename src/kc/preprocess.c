@@ -1,0 +1,697 @@
+/* Tokens of files -> tokens of the parser: #define, #if, #include, #pragma unroll.
+ *
+ * A macro's replacement is pushed as a source of tokens with the macro marked active, so that it does not expand inside itself; the mark goes
+ * when the source runs dry. Arguments are expanded on their own first, as C says. Work is bounded by tokens handled, not by nesting alone. */
+#include "kc/front.h"
+
+enum { MAX_INCLUDE_DEPTH = 16, MAX_IF_DEPTH = 64, MAX_MACRO_PARAMS = 32 };
+
+typedef struct macro {
+    kc_pos pos;
+    bool is_function, active;
+    u32 n_params;
+    const token *body;
+    u32 n_body;
+} macro;
+
+typedef struct token_list { token *items; u32 n, cap; } token_list;
+typedef struct source { const token *at, *end; macro *active; struct source *below; } source;
+
+typedef struct reader {                                      /* where tokens come from and go to                          */
+    front *f;
+    lexer *lexer;                                            /* NULL: only sources                                        */
+    source *top;
+    token ahead; bool has_ahead;                             /* one token of the lexer, looked at                         */
+    token_list *out;
+} reader;
+
+static void list_add(front *f, token_list *l, const token *t)
+{
+    if (f->status) return;
+    if (l->n >= FRONT_MAX_TOKENS) {
+        front_fail(f, t->pos, "more than %d tokens after macros; use functions", (int)FRONT_MAX_TOKENS);
+        return;
+    }
+    if (!ARENA_PUSH_ROOM(f->arena, l->items, l->n, l->cap, FRONT_MAX_TOKENS + 2)) {
+        front_nomem(f, sizeof *t);
+        return;
+    }
+    l->items[l->n++] = *t;
+}
+
+/* ------------------------------------------------------------------ reading */
+static const token *look_in_file(reader *r)
+{
+    if (!r->has_ahead) {
+        if (r->lexer)
+            lex_next(r->f, r->lexer, &r->ahead);
+        else
+            r->ahead = (token){ .kind = T_END, .line_start = true };
+        r->has_ahead = true;
+    }
+    return &r->ahead;
+}
+
+static const token *look(reader *r)
+{
+    for (const source *s = r->top; s; s = s->below)
+        if (s->at < s->end) return s->at;
+    return look_in_file(r);
+}
+
+static token take(reader *r)
+{
+    while (r->top && r->top->at == r->top->end) {
+        if (r->top->active) r->top->active->active = false;
+        r->top = r->top->below;
+    }
+    if (r->top) return *r->top->at++;
+    token t = *look_in_file(r);
+    r->has_ahead = t.kind == T_END;
+    return t;
+}
+
+static void push_source(reader *r, const token *at, u32 n, macro *active)
+{
+    source *s = front_alloc(r->f, sizeof *s);
+    if (!s) return;
+    *s = (source){ at, at + n, active, r->top };
+    if (active) active->active = true;
+    r->top = s;
+}
+
+/* ------------------------------------------------------------------ expanding */
+static void expand_all(reader *r);
+
+static bool is_punct(const token *t, front_punct p) { return t->kind == T_PUNCT && t->punct == p; }
+
+/* In `CONST(T) NAME` the name stays, though the program's defines give it a value: the parser drops the parameter. */
+static bool is_baked_parameter(const token_list *out, const name *n)
+{
+    if (!n->given || out->n < 4) return false;
+    const token *last = out->items + out->n;
+    return is_punct(last - 1, P_RPAREN) && is_punct(last - 3, P_LPAREN) && last[-4].kind == T_NAME && last[-4].name->word == WORD_CONST;
+}
+
+static token_list expand_alone(front *f, const token *items, u32 n)
+{
+    token_list out = { 0 };
+    reader inner = { .f = f, .out = &out };
+    if (++f->depth > FRONT_MAX_DEPTH)
+        front_fail(f, n ? items[0].pos : (kc_pos){ 0 }, "macros nest deeper than %d", (int)FRONT_MAX_DEPTH);
+    else
+        push_source(&inner, items, n, NULL);
+    expand_all(&inner);
+    f->depth--;
+    return out;
+}
+
+/* The arguments of one call of a function-like macro, after its '('. */
+static bool read_args(reader *r, const macro *m, const token *call, token_list *args)
+{
+    front *f = r->f;
+    u32 nesting = 0, n = 0;
+    for (;;) {
+        token t = take(r);
+        if (f->status) return false;
+        if (t.kind == T_END) {
+            front_fail(f, call->pos, "the call of macro %s has no ')'", call->name->text);
+            return false;
+        }
+        if (is_punct(&t, P_RPAREN) && nesting == 0) break;
+        if (is_punct(&t, P_COMMA) && nesting == 0) {
+            if (++n >= MAX_MACRO_PARAMS) break;
+            continue;
+        }
+        nesting += is_punct(&t, P_LPAREN);
+        nesting -= is_punct(&t, P_RPAREN);
+        t.line_start = false;
+        list_add(f, &args[n], &t);
+    }
+    u32 given = n == 0 && args[0].n == 0 && m->n_params == 0 ? 0 : n + 1;
+    if (given != m->n_params)
+        front_fail(f, call->pos, "macro %s takes %u arguments, here are %u", call->name->text, m->n_params, given);
+    return !f->status;
+}
+
+/* a ## b: one token from the text of two. */
+static void paste(front *f, token_list *out, const token *b)
+{
+    token *a = &out->items[out->n - 1];
+    char *text = front_alloc(f, (size_t)a->n + b->n + 1);
+    if (!text) return;
+    memcpy(text, a->text, a->n);
+    memcpy(text + a->n, b->text, b->n);
+    lexer l = { .file = a->pos.file, .line = a->pos.line, .at = text, .end = text + a->n + b->n, .line_text = text };
+    token made;
+    kc_pos pos = a->pos;
+    lex_next(f, &l, &made);
+    if (l.at != l.end) front_fail(f, pos, "'%.*s' and '%.*s' do not make one token", (int)a->n, a->text, (int)b->n, b->text);
+    made.pos = pos;
+    made.line_start = false;
+    *a = made;
+}
+
+typedef struct call_args { token_list raw[MAX_MACRO_PARAMS], full[MAX_MACRO_PARAMS]; bool is_full[MAX_MACRO_PARAMS]; } call_args;
+
+static const token_list *full_arg(front *f, call_args *args, u64 i)
+{
+    if (!args->is_full[i]) args->full[i] = expand_alone(f, args->raw[i].items, args->raw[i].n);
+    args->is_full[i] = true;
+    return &args->full[i];
+}
+
+/* The body of m with its parameters replaced; beside ## the argument goes in unexpanded. */
+static token_list substitute(front *f, const macro *m, call_args *args, kc_pos pos)
+{
+    token_list out = { 0 };
+    for (u32 i = 0; i < m->n_body && !f->status; i++) {
+        const token *t = &m->body[i];
+        bool pasted = i > 0 && is_punct(t - 1, P_PASTE), before_paste = i + 1 < m->n_body && is_punct(t + 1, P_PASTE);
+        if (is_punct(t, P_PASTE)) continue;
+        const token_list *arg = NULL;
+        if (t->kind == T_PARAM) arg = pasted || before_paste ? &args->raw[t->value.i] : full_arg(f, args, t->value.i);
+        u32 n = arg ? arg->n : 1;
+        for (u32 k = 0; k < n && !f->status; k++) {
+            token piece = arg ? arg->items[k] : *t;
+            piece.line_start = false;
+            if (!arg) piece.pos = pos;
+            if (pasted && k == 0 && out.n > 0)
+                paste(f, &out, &piece);
+            else
+                list_add(f, &out, &piece);
+        }
+    }
+    return out;
+}
+
+static void expand_macro(reader *r, token *t)
+{
+    front *f = r->f;
+    macro *m = t->name->macro;
+    call_args *args = NULL;
+    if (m->is_function) {
+        take(r); /* '(' */
+        args = front_alloc(f, sizeof *args);
+        if (!args || !read_args(r, m, t, args->raw)) return;
+    }
+    token_list body = substitute(f, m, args, t->pos);
+    f->expanded += body.n + 1;
+    if (f->expanded > FRONT_MAX_EXPANSION) front_fail(f, t->pos, "macros expand to more than %d tokens", (int)FRONT_MAX_EXPANSION);
+    push_source(r, body.items, body.n, m);
+}
+
+static i64 group_now(front *f, const token *kernel);
+
+/* One token goes out, or is replaced by what its macro says. KERNEL takes the GROUP of this moment along. */
+static void expand_token(reader *r, token *t)
+{
+    if (t->kind == T_NAME && t->name->word == WORD_KERNEL) t->value.i = (u64)group_now(r->f, t);
+    macro *m = t->kind == T_NAME && !t->painted ? t->name->macro : NULL;
+    if (m && m->active) t->painted = true;
+    bool call = m && !m->active && !is_baked_parameter(r->out, t->name);
+    if (call && m->is_function) call = is_punct(look(r), P_LPAREN);
+    if (call)
+        expand_macro(r, t);
+    else
+        list_add(r->f, r->out, t);
+}
+
+static void expand_all(reader *r)
+{
+    for (;;) {
+        token t = take(r);
+        if (t.kind == T_END || r->f->status) break;
+        expand_token(r, &t);
+    }
+    for (source *s = r->top; s; s = s->below)
+        if (s->active) s->active->active = false;
+}
+
+/* ------------------------------------------------------------------ #if */
+typedef struct condition { front *f; const token *at, *end; kc_pos pos; } condition;
+
+static const struct { u8 punct, precedence; } if_operators[] = {
+    { P_MUL, 10 }, { P_DIV, 10 }, { P_REM, 10 }, { P_ADD, 9 }, { P_SUB, 9 }, { P_SHL, 8 },    { P_SHR, 8 },    { P_LT, 7 }, { P_LE, 7 }, { P_GT, 7 },
+    { P_GE, 7 },   { P_EQ, 6 },   { P_NE, 6 },   { P_AND, 5 }, { P_XOR, 4 }, { P_OR, 3 }, { P_LOGAND, 2 }, { P_LOGOR, 1 },
+};
+
+static u32 if_precedence(const condition *c)
+{
+    if (c->at == c->end || c->at->kind != T_PUNCT) return 0;
+    for (u32 i = 0; i < COUNT(if_operators); i++)
+        if (if_operators[i].punct == c->at->punct) return if_operators[i].precedence;
+    return 0;
+}
+
+static i64 if_apply(condition *c, const token *op, i64 a, i64 b, bool live)
+{
+    bool divides = op->punct == P_DIV || op->punct == P_REM;
+    if (divides && b == 0 && live) front_fail(c->f, op->pos, "division by zero in #if");
+    if (divides && (b == 0 || b == -1)) return op->punct == P_DIV ? (i64)(0 - (u64)a) : 0;
+    switch (op->punct) {
+    case P_MUL: return (i64)((u64)a * (u64)b);
+    case P_DIV: return a / b;
+    case P_REM: return a % b;
+    case P_ADD: return (i64)((u64)a + (u64)b);
+    case P_SUB: return (i64)((u64)a - (u64)b);
+    case P_SHL: return (i64)((u64)a << (b & 63));
+    case P_SHR: return a >> (b & 63);
+    case P_LT: return a < b;
+    case P_LE: return a <= b;
+    case P_GT: return a > b;
+    case P_GE: return a >= b;
+    case P_EQ: return a == b;
+    case P_NE: return a != b;
+    case P_AND: return a & b;
+    case P_XOR: return a ^ b;
+    case P_OR: return a | b;
+    case P_LOGAND: return a && b;
+    default: return a || b;
+    }
+}
+
+static i64 if_expression(condition *c, u32 least, bool live);
+
+static i64 if_operand(condition *c, bool live)
+{
+    front *f = c->f;
+    if (c->at == c->end) {
+        front_fail(f, c->pos, "expected a value in #if");
+        return 0;
+    }
+    const token *t = c->at++;
+    if (t->kind == T_INT) return (i64)t->value.i;
+    if (t->kind == T_NAME) return t->name->word == WORD_true;
+    if (t->kind == T_PUNCT && ++f->depth <= FRONT_MAX_DEPTH) {
+        i64 value = 0;
+        bool known = true;
+        switch (t->punct) {
+        case P_NOT: value = !if_operand(c, live); break;
+        case P_SUB: value = (i64)(0 - (u64)if_operand(c, live)); break;
+        case P_ADD: value = if_operand(c, live); break;
+        case P_BITNOT: value = ~if_operand(c, live); break;
+        case P_LPAREN:
+            value = if_expression(c, 1, live);
+            known = c->at < c->end && is_punct(c->at, P_RPAREN);
+            c->at += known;
+            break;
+        default: known = false;
+        }
+        f->depth--;
+        if (known) return value;
+    }
+    front_fail(f, t->pos, "'%.*s' cannot stand in #if: integers, names and operators only", (int)t->n, t->text);
+    return 0;
+}
+
+static i64 if_expression(condition *c, u32 least, bool live)
+{
+    i64 value = if_operand(c, live);
+    for (u32 precedence = if_precedence(c); precedence >= least && precedence && !c->f->status; precedence = if_precedence(c)) {
+        const token *op = c->at++;
+        bool needed = op->punct == P_LOGAND ? value != 0 : op->punct == P_LOGOR ? value == 0 : true;
+        i64 right = if_expression(c, precedence + 1, live && needed);
+        value = if_apply(c, op, value, right, live);
+    }
+    if (least == 1 && c->at < c->end && is_punct(c->at, P_QUESTION) && !c->f->status) {
+        c->at++;
+        i64 yes = if_expression(c, 1, live && value);
+        bool colon = c->at < c->end && is_punct(c->at, P_COLON);
+        if (!colon) front_fail(c->f, c->pos, "expected ':' in #if");
+        c->at += colon;
+        i64 no = if_expression(c, 1, live && !value);
+        return value ? yes : no;
+    }
+    return value;
+}
+
+/* Is there more on the line of the directive being read? */
+static bool same_line(reader *r)
+{
+    if (r->f->status) return false;
+    return r->has_ahead ? !r->ahead.line_start && r->ahead.kind != T_END : lex_same_line(r->f, r->lexer);
+}
+
+/* `defined X` and `defined(X)` become 0 or 1 before macros are expanded. */
+static void read_defined(reader *r, const token *word, token_list *out)
+{
+    bool paren = same_line(r) && is_punct(look_in_file(r), P_LPAREN);
+    if (paren) take(r);
+    token t = same_line(r) ? take(r) : *word;
+    if (t.kind != T_NAME || t.text == word->text) {
+        front_fail(r->f, t.pos, "expected a name after 'defined'");
+        return;
+    }
+    if (paren && !(same_line(r) && is_punct(look_in_file(r), P_RPAREN))) front_fail(r->f, t.pos, "expected ')' after 'defined(%s'", t.name->text);
+    if (paren) take(r);
+    token value = t;
+    value.kind = T_INT;
+    value.value.i = t.name->macro != NULL;
+    list_add(r->f, out, &value);
+}
+
+static bool read_condition(reader *r, kc_pos pos)
+{
+    token_list line = { 0 };
+    while (same_line(r)) {
+        token t = take(r);
+        if (t.kind == T_NAME && strcmp(t.name->text, "defined") == 0)
+            read_defined(r, &t, &line);
+        else
+            list_add(r->f, &line, &t);
+    }
+    token_list full = expand_alone(r->f, line.items, line.n);
+    condition c = { r->f, full.items, full.items + full.n, pos };
+    i64 value = if_expression(&c, 1, true);
+    if (c.at < c.end) front_fail(r->f, c.at->pos, "'%.*s' after the end of the #if expression", (int)c.at->n, c.at->text);
+    return value != 0;
+}
+
+static i64 group_now(front *f, const token *kernel)
+{
+    name *n = lex_name(f, "GROUP", 5);
+    if (!n->macro) return 0;
+    token word = { .kind = T_NAME, .pos = kernel->pos, .text = n->text, .n = n->n, .name = n };
+    token_list full = expand_alone(f, &word, 1);
+    condition c = { f, full.items, full.items + full.n, kernel->pos };
+    return if_expression(&c, 1, true);
+}
+
+/* ------------------------------------------------------------------ directives */
+typedef struct branch { bool taken, had_else; kc_pos pos; } branch;
+typedef struct file_state { reader r; lexer lexer; branch ifs[MAX_IF_DEPTH]; u32 n_ifs; } file_state;
+
+static void process_file(front *f, u32 file, token_list *out);
+
+static bool read_name(reader *r, const token *directive, token *out)
+{
+    if (same_line(r)) {
+        *out = take(r);
+        if (out->kind == T_NAME) return true;
+    }
+    front_fail(r->f, directive->pos, "expected a name after #%s", directive->name->text);
+    return false;
+}
+
+static bool read_macro_params(reader *r, const token *of, macro *m, name **params)
+{
+    front *f = r->f;
+    take(r); /* '(' */
+    m->is_function = true;
+    if (same_line(r) && is_punct(look_in_file(r), P_RPAREN)) {
+        take(r);
+        return true;
+    }
+    for (;;) {
+        token t = same_line(r) ? take(r) : *of;
+        if (t.kind != T_NAME || t.text == of->text || m->n_params == MAX_MACRO_PARAMS) {
+            front_fail(f, t.pos, m->n_params == MAX_MACRO_PARAMS ? "too many parameters of macro %s" : "expected a parameter of macro %s",
+                       of->name->text);
+            return false;
+        }
+        params[m->n_params++] = t.name;
+        token after = same_line(r) ? take(r) : *of;
+        if (is_punct(&after, P_RPAREN)) return true;
+        if (!is_punct(&after, P_COMMA)) {
+            front_fail(f, after.pos, "expected ',' or ')' in the parameters of macro %s", of->name->text);
+            return false;
+        }
+    }
+}
+
+static bool same_body(const macro *a, const macro *b)
+{
+    if (a->is_function != b->is_function || a->n_params != b->n_params || a->n_body != b->n_body) return false;
+    for (u32 i = 0; i < a->n_body; i++)
+        if (a->body[i].n != b->body[i].n || memcmp(a->body[i].text, b->body[i].text, a->body[i].n) != 0) return false;
+    return true;
+}
+
+static void define(reader *r, const token *directive)
+{
+    front *f = r->f;
+    token of;
+    if (!read_name(r, directive, &of)) return;
+    macro *m = front_alloc(f, sizeof *m);
+    if (!m) return;
+    m->pos = of.pos;
+    name *params[MAX_MACRO_PARAMS];
+    const token *next = same_line(r) ? look_in_file(r) : &of;
+    if (is_punct(next, P_LPAREN) && next->text == of.text + of.n && !read_macro_params(r, &of, m, params)) return;
+    token_list body = { 0 };
+    while (same_line(r)) {
+        token t = take(r);
+        for (u32 i = 0; i < m->n_params; i++)
+            if (t.kind == T_NAME && t.name == params[i]) t.kind = T_PARAM, t.value.i = i;
+        if (is_punct(&t, P_HASH)) front_fail(f, t.pos, "# makes text of an argument; there is no text in kernels");
+        list_add(f, &body, &t);
+    }
+    m->body = body.items;
+    m->n_body = body.n;
+    if (body.n && (is_punct(&body.items[0], P_PASTE) || is_punct(&body.items[body.n - 1], P_PASTE)))
+        front_fail(f, of.pos, "## needs a token on both sides");
+    const macro *old = of.name->macro;
+    if (old && !same_body(old, m) && of.name->given)
+        front_fail(f, of.pos, "%s is among the program's defines; put this #define inside #ifndef %s", of.name->text, of.name->text);
+    else if (old && !same_body(old, m))
+        front_fail(f, of.pos, "%s is defined already, differently (line %u); #undef it first", of.name->text, old->pos.line);
+    if (!f->status) of.name->macro = m;
+}
+
+static void undefine(reader *r, const token *directive)
+{
+    token of;
+    if (read_name(r, directive, &of)) of.name->macro = NULL;
+}
+
+static void include(reader *r, const token *directive)
+{
+    front *f = r->f;
+    token t = same_line(r) ? take(r) : *directive;
+    if (t.kind != T_TEXT) {
+        front_fail(f, t.pos, "expected #include \"NAME.h\", a file of the kernel folder");
+        return;
+    }
+    const char *file = arena_text(f->arena, t.text, t.n);
+    if (!file) {
+        front_nomem(f, t.n);
+        return;
+    }
+    if (strcmp(file, "quern_kernel.h") == 0) return; /* its words are known */
+    const char *text = kc_embedded(file);
+    if (!text) {
+        front_fail(f, t.pos, "there is no \"%s\" in the kernel folder", file);
+        return;
+    }
+    if (f->include_depth >= MAX_INCLUDE_DEPTH) {
+        front_fail(f, t.pos, "includes nest deeper than %d", (int)MAX_INCLUDE_DEPTH);
+        return;
+    }
+    u32 number = lex_add_file(f, file, text, strlen(text));
+    f->include_depth++;
+    if (number) process_file(f, number, r->out);
+    f->include_depth--;
+}
+
+/* #pragma unroll [N] becomes a token; others (host, once) are not for us. */
+static void pragma(reader *r)
+{
+    front *f = r->f;
+    if (!same_line(r)) return;
+    token t = take(r);
+    if (t.kind != T_NAME || strcmp(t.name->text, "unroll") != 0) return;
+    token made = t;
+    made.kind = T_UNROLL;
+    made.value.i = 0;
+    token_list line = { 0 };
+    while (same_line(r)) {
+        token piece = take(r);
+        list_add(f, &line, &piece);
+    }
+    if (line.n) {
+        token_list full = expand_alone(f, line.items, line.n);
+        condition c = { f, full.items, full.items + full.n, t.pos };
+        i64 turns = if_expression(&c, 1, true);
+        if (turns < 1 || turns > FRONT_MAX_UNROLL || c.at < c.end)
+            front_fail(f, t.pos, "#pragma unroll N wants a constant from 1 to %d", (int)FRONT_MAX_UNROLL);
+        made.value.i = (u64)turns;
+    }
+    list_add(f, r->out, &made);
+}
+
+/* Past the rest of a branch that is not taken, up to its #elif, #else or #endif, which is left to be read. What is skipped need not be
+ * made of tokens. */
+static void skip_branch(file_state *s, kc_pos opened)
+{
+    front *f = s->r.f;
+    u32 nested = 0;
+    for (; lex_to_directive(f, &s->lexer); lex_skip_line(f, &s->lexer)) {
+        lexer at_hash = s->lexer;
+        token t;
+        lex_next(f, &s->lexer, &t); /* '#' */
+        if (!lex_same_line(f, &s->lexer)) continue;
+        lex_next(f, &s->lexer, &t);
+        if (f->status) return;
+        if (t.kind != T_NAME) continue;
+        bool ends = strcmp(t.name->text, "endif") == 0;
+        bool turns = strcmp(t.name->text, "else") == 0 || strcmp(t.name->text, "elif") == 0;
+        if (nested == 0 && (ends || turns)) {
+            s->lexer = at_hash;
+            return;
+        }
+        nested += text_starts(t.name->text, "if");
+        nested -= ends;
+    }
+    front_fail(f, opened, "this #if has no #endif");
+}
+
+static void open_branch(file_state *s, const token *directive, bool holds)
+{
+    front *f = s->r.f;
+    if (s->n_ifs == MAX_IF_DEPTH) {
+        front_fail(f, directive->pos, "#if nests deeper than %d", (int)MAX_IF_DEPTH);
+        return;
+    }
+    s->ifs[s->n_ifs++] = (branch){ .taken = holds, .pos = directive->pos };
+    if (!holds) skip_branch(s, directive->pos);
+}
+
+static void next_branch(file_state *s, const token *directive, bool is_else)
+{
+    front *f = s->r.f;
+    branch *b = s->n_ifs ? &s->ifs[s->n_ifs - 1] : NULL;
+    if (!b || b->had_else) {
+        front_fail(f, directive->pos, b ? "#%s after #else" : "#%s without #if", directive->name->text);
+        return;
+    }
+    b->had_else = is_else;
+    bool holds = !b->taken && (is_else || read_condition(&s->r, directive->pos));
+    if (b->taken && !is_else) lex_skip_line(f, &s->lexer);
+    b->taken |= holds;
+    if (!holds) skip_branch(s, b->pos);
+}
+
+static void error_directive(file_state *s, const token *directive)
+{
+    const char *text;
+    size_t n;
+    lex_rest_of_line(&s->lexer, &text, &n);
+    front_fail(s->r.f, directive->pos, "#error %.*s", (int)MIN(n, 200), text);
+}
+
+static void directive(file_state *s, const token *hash)
+{
+    reader *r = &s->r;
+    front *f = r->f;
+    if (!same_line(r)) return; /* a lone # */
+    token t = take(r);
+    const char *word = t.kind == T_NAME ? t.name->text : "";
+    if (text_same(word, "define"))
+        define(r, &t);
+    else if (text_same(word, "undef"))
+        undefine(r, &t);
+    else if (text_same(word, "include"))
+        include(r, &t);
+    else if (text_same(word, "pragma"))
+        pragma(r);
+    else if (text_same(word, "if"))
+        open_branch(s, &t, read_condition(r, t.pos));
+    else if (text_same(word, "ifdef") || text_same(word, "ifndef")) {
+        token of;
+        if (read_name(r, &t, &of)) open_branch(s, &t, (of.name->macro != NULL) == text_same(word, "ifdef"));
+    } else if (text_same(word, "elif") || text_same(word, "else"))
+        next_branch(s, &t, text_same(word, "else"));
+    else if (text_same(word, "endif")) {
+        if (s->n_ifs == 0) front_fail(f, t.pos, "#endif without #if");
+        s->n_ifs -= s->n_ifs > 0;
+    } else if (text_same(word, "error"))
+        error_directive(s, &t);
+    else
+        front_fail(f, hash->pos, "unknown directive #%.*s", (int)t.n, t.text);
+    while (same_line(r)) take(r);
+}
+
+static void process_file(front *f, u32 file, token_list *out)
+{
+    file_state *s = front_alloc(f, sizeof *s);
+    if (!s) return;
+    s->r = (reader){ .f = f, .lexer = &s->lexer, .out = out };
+    lex_start(&s->lexer, f->module, file);
+    for (;;) {
+        token t = take(&s->r);
+        if (t.kind == T_END || f->status) break;
+        if (is_punct(&t, P_HASH) && t.line_start)
+            directive(s, &t);
+        else
+            expand_token(&s->r, &t);
+    }
+    if (s->n_ifs) front_fail(f, s->ifs[s->n_ifs - 1].pos, "this #if has no #endif");
+}
+
+/* ------------------------------------------------------------------ the program's defines */
+static const char constants_text[] = "#define QUERN_KC 1\n"
+                                     "#define I32_MAX 2147483647\n#define I32_MIN (-2147483647 - 1)\n#define U32_MAX 4294967295u\n"
+                                     "#define INT32_MAX I32_MAX\n#define INT32_MIN I32_MIN\n#define UINT32_MAX U32_MAX\n"
+                                     "#define INT64_MAX 9223372036854775807l\n#define INT64_MIN (-9223372036854775807l - 1)\n"
+                                     "#define UINT64_MAX 18446744073709551615ul\n"
+                                     "#define FLT_MAX 3.402823466e+38f\n#define FLT_MIN 1.175494351e-38f\n#define FLT_EPSILON 1.192092896e-07f\n"
+                                     "#define DBL_MAX 1.7976931348623157e308\n";
+
+static size_t name_length(const char *s)
+{
+    size_t n = 0;
+    while ((s[n] >= 'a' && s[n] <= 'z') || (s[n] >= 'A' && s[n] <= 'Z') || s[n] == '_' || (n && s[n] >= '0' && s[n] <= '9')) n++;
+    return n;
+}
+
+/* "T=f32 GROUP=64" as lines of #define. A name without a value is 1. */
+static bool write_defines(front *f, const char *at, str *text)
+{
+    while (*at == ' ') at++;
+    while (*at) {
+        size_t n = name_length(at), all = strcspn(at, " ");
+        if (n == 0 || (at[n] != '=' && at[n] != ' ' && at[n] != '\0')) {
+            front_fail(f, (kc_pos){ 0 }, "define '%.*s': expected NAME=VALUE", (int)MIN(all, 100), at);
+            return false;
+        }
+        name *given = lex_name(f, at, n);
+        if (!f->status) given->given = true;
+        str_print(text, "#define %.*s ", (int)n, at);
+        if (at[n] == '=')
+            str_add_n(text, at + n + 1, all - n - 1);
+        else
+            str_add(text, "1");
+        str_add(text, "\n");
+        at += all;
+        while (*at == ' ') at++;
+    }
+    return true;
+}
+
+static u32 add_defines(front *f, const char *defines)
+{
+    str text = { 0 };
+    char *copy = NULL;
+    str_add(&text, constants_text);
+    str_print(&text, "#define WIDTH %u\n", f->module->width);
+    bool ok = write_defines(f, defines ? defines : "", &text);
+    if (ok && !text.bad) copy = arena_text(f->arena, text.text, text.n);
+    u32 file = copy ? lex_add_file(f, "defines", copy, text.n) : 0;
+    if (ok && !copy) front_nomem(f, text.n);
+    str_free(&text);
+    return file;
+}
+
+void preprocess(front *f, u32 file, const char *defines)
+{
+    token_list out = { 0 };
+    u32 given = add_defines(f, defines);
+    if (given) process_file(f, given, &out);
+    if (!f->status) process_file(f, file, &out);
+    token end = { .kind = T_END, .pos = out.n ? out.items[out.n - 1].pos : (kc_pos){ file, 1, 1 } };
+    list_add(f, &out, &end);
+    f->tokens = out.items;
+    f->n_tokens = out.n;
+    f->at = 0;
+}

@@ -130,10 +130,6 @@ static const op_case cast_cases[] = {
     { "f32[9]",                "to=16",  8e-3, "to bf16"            }, { "f64[9]",       "to=1",   1e-7, "from double"    },
     { "f32[3]={1e10,-1e10,5}", "to=6",   0, "to i32: out of range saturates" }, { 0 }
 };
-static const op_case many_cases[] = {
-    { "f32[3,4] f32[4] f32[3,1]", "", 1e-6, "three, broadcasting"   }, { "f32[5]",       "", 0,    "one"              },
-    { "f32[5] f32[5]",         "", 1e-6, "two"                      }, { "f16[5] f16[1]", "", 2e-3, "half"            }, { 0 }
-};
 static const op_case many_number_cases[] = {
     { "f32[3,4] f32[4] f32[3,1]", "", 0, "three, broadcasting"      }, { "i64[5]=-9..9 i64[1]={2}", "", 0, "integers" },
     { "u64[2]={9223372036854775809,1} u64[2]={2,2}", "", 0, "the top bit is a number" }, { "f32[5]", "", 0, "one"     },
@@ -247,7 +243,6 @@ ROW(Clip, LIST({ "x", "number" }, { "min", "optional as x" }, { "max", "optional
     clip_cases, "x held in [min, max]", .min_in = 1)
 ROWN(Max, "number", "max(a, b)", many_number_cases, "the largest of the operands")
 ROWN(Min, "number", "min(a, b)", many_number_cases, "the smallest of the operands")
-ROWN(Sum, "float",  "a + b",     many_cases,        "the sum of the operands")
 /* clang-format on */
 
 static const ew_row row_Cast = { .expr = "a" };

@@ -3,6 +3,7 @@
  * In: the elems of a node's inputs. Out: the elems of its output, or none where an answer would not be exact for every size.
  * Floats have no elems; a Cast back to integers looks through Floor, Ceil, Mul, Div, Add and Sub of Casts instead (real_elem). */
 #include <math.h>
+#include <stdio.h>
 
 #include "op/elems.h"
 #include "op/op_util.h"
@@ -11,6 +12,28 @@ i64 elems_in(const infer *c, u32 i, const sym **out)
 {
     val v = node_in(c->g, c->n, i);
     return v ? value_elems(c->g, v, out) : -1;
+}
+
+i64 elems_wanted(infer *c, u32 i, const sym **out)
+{
+    u32 n;
+    val v = node_in(c->g, c->n, i);
+    i64 known = elems_in(c, i, out);
+    if (known >= 0 || !v) return known;
+    sym *elems = elems_room(c, &value_at(c->g, v)->type, &n);
+    if (!elems || n > 64) return -1;
+    for (u32 k = 0; k < n; k++) {                                          /* the same names when it is inferred again      */
+        char name[40];
+        snprintf(name, sizeof name, "read.%u.%u", v, k);
+        elems[k] = sym_variable(c->g, name);
+        if (!elems[k]) return -1;
+    }
+    value *x = value_at(c->g, v);
+    x->elems = elems;
+    x->n_elems = n;
+    x->elems_read = true;
+    *out = elems;
+    return n;
 }
 
 sym *elems_room(const infer *c, const type *t, u32 *n)

@@ -244,7 +244,7 @@ void test_models_shared(test *t)
     file_map f = { 0 };
     json_value *cases = NULL;
     const test_device *devices;
-    u32 n = test_devices(t, &devices);
+    u32 n = open_test_devices(t, &devices);
     CHECK_OK(t, file_map_open(in_folder(mem, "cases.json"), &f));
     CHECK_OK(t, json_read(mem, f.bytes, &cases));
     for (const json_value *v = cases ? cases->first : NULL; v; v = v->next) run_stored(t, mem, v, devices, n);

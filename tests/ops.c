@@ -126,7 +126,7 @@ static void run_op(test *t, const op_def *d, const test_device *devices, u32 n_d
 void test_ops(test *t)
 {
     const test_device *devices;
-    u32 n = test_devices(t, &devices);
+    u32 n = open_test_devices(t, &devices);
     const char *only = getenv("QUERN_OP");
     for (u32 op = 1; op < OP_COUNT; op++)
         if (!only || text_same(only, op_defs[op]->name)) run_op(t, op_defs[op], devices, n);

@@ -293,7 +293,7 @@ static void try_device(test *t, const char *name, const char *spec, const qn_dev
     else if (t) SKIP(t, "device %s: %s", name, qn_last_error());
 }
 
-u32 test_devices(test *t, const test_device **out)
+u32 open_test_devices(test *t, const test_device **out)
 {
     if (!n_devices) {
         try_device(t, "cpu", "cpu", &(qn_device_desc){ 0 });
@@ -310,5 +310,5 @@ u32 test_devices(test *t, const test_device **out)
 qn_device *test_cpu(void)
 {
     const test_device *d;
-    return test_devices(NULL, &d) ? d[0].device : NULL;
+    return open_test_devices(NULL, &d) ? d[0].device : NULL;
 }

@@ -25,6 +25,6 @@ qn_status case_tensor(const char **at, arena *mem, u64 *seed, qn_tensor *out, bo
 f64 relative_error(const qn_tensor *a, const qn_tensor *b);
 /* Devices to test on, opened once; skips are counted in t (NULL: silent). */
 typedef struct test_device { const char *name; qn_device *device; } test_device;
-u32 test_devices(test *t, const test_device **out);
+u32 open_test_devices(test *t, const test_device **out);
 qn_device *test_cpu(void);
 #endif

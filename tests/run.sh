@@ -1,0 +1,83 @@
+#!/bin/sh
+# All tests. `tests/run.sh full` adds the large reference models, the whole set of ONNX node tests on every device, and long fuzzing.
+# Each stage prints what failed and its own totals; the last line is  N passed, N failed, N skipped  over all stages.
+set -u
+cd "$(dirname "$0")/.."
+mode=${1:-quick}
+cores=$(nproc)
+models=${QUERN_MODELS:-../shared/models}
+export QUERN_MODELS="$models"
+peers=${QUERN_PEERS:-../shared/peers}
+python=.venv/bin/python
+work=build/test
+mkdir -p "$work"
+passed=0 failed=0 skipped=0
+
+say() { printf '\n== %s\n' "$*"; }
+
+# stage NAME COMMAND...: counts the command's own "N passed, N failed, N skipped", or itself as one test.
+stage() {
+    name=$1; shift
+    say "$name"
+    log="$work/$(printf '%s' "$name" | tr -c 'a-zA-Z0-9\n' _).log"
+    start=$(date +%s)
+    "$@" >"$log" 2>&1
+    status=$?
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+    if [ -n "$line" ]; then
+        p=$(printf '%s' "$line" | sed -E 's/^([0-9]+) passed.*/\1/')
+        f=$(printf '%s' "$line" | sed -E 's/.* ([0-9]+) failed.*/\1/')
+        s=$(printf '%s' "$line" | sed -nE 's/.* ([0-9]+) skipped.*/\1/p')
+        [ "$status" -ne 0 ] && [ "$f" -eq 0 ] && f=1
+        passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + ${s:-0}))
+    elif [ "$status" -eq 0 ]; then passed=$((passed + 1)) line="ok" f=0
+    else failed=$((failed + 1)) line="exit status $status" f=1
+    fi
+    if [ "$f" -ne 0 ] || [ "$status" -ne 0 ]; then tail -n 60 "$log"; fi
+    grep -E '^skipped' "$log" | head -n 20
+    printf '%s  (%s s)\n' "$line" "$(($(date +%s) - start))"
+}
+
+skip() { say "$1"; printf 'skipped: %s\n' "$2"; skipped=$((skipped + 1)); }
+
+warnings_as_errors() {
+    cmake --preset "$1" -DCMAKE_C_FLAGS=-Werror "$2" >/dev/null && cmake --build "build/$3" -j "$cores" --target "$4"
+}
+
+stage "build with gcc, warnings as errors" sh -c "cmake --preset release -DCMAKE_C_FLAGS=-Werror && cmake --build build -j $cores"
+stage "layers and names" python3 tools/check_layers.py
+stage "format" sh -c "git ls-files '*.c' '*.h' | xargs clang-format-19 --dry-run -Werror"
+stage "exported symbols" sh tests/symbols.sh build
+stage "images against Pillow: make the cases" $python tests/make_image_cases.py "$work/images"
+stage "unit tests, op cases and shared models" env QUERN_IMAGE_CASES="$work/images" build/quern_tests
+stage "the command line" $python tests/cli.py build/quern "$work/cli"
+stage "small networks: make them with onnxruntime's answers" $python tests/make_test_models.py "$work/networks"
+for device in cpu opencl; do
+    stage "small networks on $device" build/quern conformance "$work/networks" --device $device --strict-skips
+    stage "small networks on $device, not optimized" build/quern conformance "$work/networks" --device $device --no-optimize --strict-skips
+done
+if [ -f "$peers/onnx_conformance_ort.py" ]; then
+    [ -d "$work/onnx/node" ] || stage "ONNX node tests: generate them" $python "$peers/onnx_conformance_ort.py" --generate "$work/onnx"
+    stage "ONNX node tests on cpu" build/quern conformance "$work/onnx" --device cpu
+    stage "ONNX node tests on opencl" build/quern conformance "$work/onnx" --device opencl
+else
+    skip "ONNX node tests" "no generator (QUERN_PEERS)"
+fi
+stage "build with clang, AddressSanitizer and UBSan" sh -c "cmake --preset asan -DCMAKE_C_FLAGS=-Werror && cmake --build build/asan -j $cores"
+stage "unit tests under AddressSanitizer and UBSan" env QUERN_QUICK=1 QUERN_IMAGE_CASES="$work/images" ASAN_OPTIONS=detect_leaks=1 build/asan/quern_tests
+stage "small networks under AddressSanitizer and UBSan" build/asan/quern conformance "$work/networks" --device cpu
+stage "build with clang, ThreadSanitizer" sh -c "cmake --preset tsan && cmake --build build/tsan -j $cores --target quern_tests"
+stage "threads under ThreadSanitizer" build/tsan/quern_tests base
+stage "build the fuzzers" sh -c "cmake --preset fuzz && cmake --build build/fuzz -j $cores"
+seconds=20; [ "$mode" = full ] && seconds=600
+for fuzzer in fuzz_onnx fuzz_npy fuzz_kc; do
+    mkdir -p "$work/corpus/$fuzzer"
+    seeds=tests/corpus/${fuzzer#fuzz_}; [ -d "$seeds" ] || seeds=
+    stage "$fuzzer for $seconds s" build/fuzz/$fuzzer -max_total_time=$seconds -timeout=20 -rss_limit_mb=4096 "$work/corpus/$fuzzer" $seeds
+done
+if [ "$mode" = full ]; then
+    stage "reference models against onnxruntime" $python tests/reference_models.py build/quern "$peers" "$work/reference"
+fi
+
+printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]

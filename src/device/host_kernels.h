@@ -8,16 +8,23 @@
  * low first. In a kernel built with T=f64 an f32 parameter is f64: two words. */
 #ifndef QK_ARGS
 #define QK_ARGS
-typedef struct qk_args { void *const *bufs; const uint32_t *words; } qk_args;
+typedef struct qk_args {
+    void *const *bufs;
+    const uint32_t *words;
+} qk_args;
 #endif
-typedef void (*host_kernel_fn)(const qk_args *args, uint32_t from, uint32_t to);   /* elements or groups [from, to)           */
+typedef void (*host_kernel_fn)(const qk_args *args, uint32_t from,
+                               uint32_t to); /* elements or groups [from, to)           */
 
 /* isa: "baseline", "avx2", "avx512". entry NULL: the first kernel of the file. defines: sorted by name, "" for none.
  * NULL: this set is on no `#pragma host` line of the file, or the build has no such instruction set. */
 host_kernel_fn host_kernel_find(const char *isa, const char *file, const char *entry, const char *defines);
 
 /* ---- for generated files */
-typedef struct host_kernel_row { const char *file, *entry, *defines; host_kernel_fn run; } host_kernel_row;
+typedef struct host_kernel_row {
+    const char *file, *entry, *defines;
+    host_kernel_fn run;
+} host_kernel_row;
 #define HOST_PASTE_(name, isa) host_rows_##name##_##isa
 #define HOST_PASTE(name, isa)  HOST_PASTE_(name, isa)
 #define HOST_ROWS(name)        HOST_PASTE(name, QK_ISA)

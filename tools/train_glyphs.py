@@ -566,7 +566,7 @@ def write_onnx(net, path):
     helper.set_model_props(model, {
         "labels": "\n".join(LABELS),
         "quern.task": "glyphs",
-        "quern.preprocess": "luma; shrink to 256; subtract paper plane; ink bright; stretch (r/c-0.25)/0.6; "
+        "quern.preprocess": "luma; shrink to 256; subtract paper surface; ink bright; stretch (r/c-0.25)/0.6; "
                             "crop to ink; triangle resample, longest side 22, box centred in 32x32; divide by ink mean (docs/glyphs.md)",
         "license": "MIT",
     })

@@ -45,6 +45,6 @@ qn_status cpu_isa_find(const char *name, cpu_isa *out)
         }
         if (name) return fail(QN_E_NO_DEVICE, "this processor, or its system, has no %s", name);
     }
-    return fail(QN_E_NAME, "no instruction set is called '%s'; there are \"baseline\", \"avx2\", \"avx512\"",
+    return fail(QN_E_USAGE, "no instruction set is called '%s'; there are \"baseline\", \"avx2\", \"avx512\"",
                 name ? name : "");
 }

@@ -38,7 +38,7 @@ static qn_status try_compiler(cpu_program *p, cpu_isa isa)
     str text = { 0 };
     qn_status status = kc_print(p->module, p->k, KC_C, &text);
     if (status == QN_OK && text.bad) status = fail_nomem(text.n);
-    if (status == QN_OK) status = cpu_compile(text.text, isa, &p->code, &p->run);
+    if (status == QN_OK) status = cpu_compile(text.text, cpu_isa_name(isa), &p->code, &p->run);
     str_free(&text);
     if (status == QN_OK) p->way = WAY_COMPILER;
     else if (status != QN_E_NOMEM)
@@ -58,7 +58,7 @@ static qn_status choose(cpu_program *p, const kc_program *program, const cpu_cho
 {
     p->way = WAY_INTERPRETER;
     if (choice->interpret) return QN_OK;
-    if (!program->text) p->run = host_kernel_find(choice->isa, program->file, p->k->name, program->defines);
+    if (!program->text) p->run = host_kernel_find(cpu_isa_name(choice->isa), program->file, p->k->name, program->defines);
     if (p->run) {
         p->way = WAY_COMPILED_IN;
         return QN_OK;

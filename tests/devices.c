@@ -3,6 +3,12 @@
 #include "device/slots.h"
 #include "device_ways.h"
 
+/* What OpenCL drivers never free is not our leak; ours are counted (mem_blocks_alive, opencl_objects_alive). */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void) { return "leak:libpocl\nleak:libLLVM\nleak:libOpenCL\n"; }
+const char *__lsan_default_options(void);
+const char *__lsan_default_options(void) { return "print_suppressions=0"; }
+
 /* One way to open a device. */
 typedef struct device_way {
     const char *label, *spec;

@@ -22,7 +22,7 @@ struct cpu_program {
     way way;
     prog_shape shape;
     host_kernel_fn run; /* compiled in, or by the compiler */
-    cpu_code *code;
+    void *code;
     kc_block *block;
     kc_module *module;
     const kc_kernel *k;

@@ -200,7 +200,7 @@ static bool ask_for_elems(graph *g, val v)
     char stem[64];
     snprintf(stem, sizeof stem, "%.40s[]", x->name ? x->name : "read");
     for (i64 i = 0; i < n; i++)
-        if (!(elems[i] = sym_fresh(g, stem))) return false;
+        if (!(elems[i] = sym_fresh_signed(g, stem))) return false;
     value *w = value_at(g, v);
     w->elems = elems, w->n_elems = (u32)n, w->elems_read = true;
     return true;

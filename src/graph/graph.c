@@ -15,12 +15,13 @@ graph *graph_make(arena *mem, const graph *outer)
     if (g) {
         g->mem = mem;
         g->syms = outer ? outer->syms : sym_pool_make(mem);
+        /* entry 0 of both is there from the start: "none" */
+        if (g->syms && ARENA_PUSH_ROOM(mem, g->values, 0, g->cap_values, MAX_VALUES) &&
+            ARENA_PUSH_ROOM(mem, g->nodes, 0, g->cap_nodes, MAX_NODES))
+            return g;
     }
-    if (!g || !g->syms) {
-        fail_nomem(sizeof *g);
-        return NULL;
-    }
-    return g;
+    fail_nomem(sizeof *g);
+    return NULL;
 }
 
 /* A new value of this name, everything else zero. */

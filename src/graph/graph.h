@@ -106,6 +106,7 @@ struct sym_pool *sym_pool_make(arena *mem);
 sym sym_number(graph *g, i64 v);
 sym sym_variable(graph *g, const char *name);                /* the same name gives the same sym                          */
 sym sym_fresh(graph *g, const char *stem);                   /* a new variable: "stem", "stem.1", ...                     */
+sym sym_fresh_signed(graph *g, const char *stem);            /* the same for a number that may be negative                */
 sym sym_add(graph *g, sym a, sym b);
 sym sym_sub(graph *g, sym a, sym b);
 sym sym_mul(graph *g, sym a, sym b);

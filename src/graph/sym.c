@@ -21,31 +21,25 @@ sym sym_variable(graph *g, const char *name)
     return sym_of_factor(pool_of(g), &f);
 }
 
-static bool variable_exists(const sym_pool *p, const char *name)
-{
-    for (u32 i = 0; i < p->n_variables; i++)
-        if (strcmp(p->factors[p->variables[i]].name, name) == 0) return true;
-    return false;
-}
-
-sym sym_fresh(graph *g, const char *stem)
+/* A variable of a name that no other has: the stem alone, or with a number that has not been tried. */
+static sym fresh(graph *g, const char *stem, i64 lo)
 {
     sym_pool *p = pool_of(g);
-    if (p->n_fresh == 0 && !variable_exists(p, stem)) {
-        p->n_fresh = 1;
-        return sym_variable(g, stem);
-    }
+    const char *name = stem;
     for (;;) {
         u32 variables = p->n_variables;
-        const char *name = arena_print(p->mem, "%.200s.%u", stem, p->n_fresh++);
-        if (!name) {
-            p->no_memory = true;
-            return 0;
-        }
-        sym s = sym_variable(g, name);
+        factor f = { .op = FACTOR_VARIABLE, .name = name, .weight = 1, .range = { lo, INT64_MAX } };
+        sym s = sym_of_factor(p, &f);
         if (!s || p->n_variables > variables) return s;
+        if (!(name = arena_print(p->mem, "%.200s.%u", stem, ++p->n_fresh))) break;
     }
+    p->no_memory = true;
+    return 0;
 }
+
+sym sym_fresh(graph *g, const char *stem) { return fresh(g, stem, 0); }
+
+sym sym_fresh_signed(graph *g, const char *stem) { return fresh(g, stem, INT64_MIN); }
 
 sym sym_add(graph *g, sym a, sym b)
 {

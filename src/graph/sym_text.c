@@ -111,11 +111,12 @@ static sym read_call(reader *r, const char *name)
 
 static sym read_name(reader *r)
 {
-    size_t n;
+    qn_bytes name;
     bool quoted = *r->at == '"';
-    const char *name = word_read(r->g->mem, &r->at, &n);
-    if (!name) return wrong(r, "a name");
-    return !quoted && *r->at == '(' && take(r, '(') ? read_call(r, name) : sym_variable(r->g, name);
+    qn_status status = word_read(r->g->mem, &r->at, &name);
+    if (status == QN_E_NOMEM) r->g->syms->no_memory = true;
+    if (status != QN_OK) return wrong(r, "a name");
+    return !quoted && *r->at == '(' && take(r, '(') ? read_call(r, name.data) : sym_variable(r->g, name.data);
 }
 
 static sym read_primary(reader *r)

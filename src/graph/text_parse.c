@@ -43,11 +43,11 @@ static qn_status need(parser *p, char c)
 
 static qn_status read_word(parser *p, const char **out)
 {
-    size_t n;
+    qn_bytes word;
     word_skip_space(&p->at);
-    const char *word = word_read(p->g->mem, &p->at, &n);
-    if (!word) return wrong(p, "a name");
-    *out = word;
+    qn_status status = word_read(p->g->mem, &p->at, &word);
+    if (status != QN_OK) return status == QN_E_NOMEM ? status : wrong(p, "a name");
+    *out = word.data;
     return QN_OK;
 }
 
@@ -65,6 +65,12 @@ static qn_status read_dtype(parser *p, qn_dtype *out)
     return wrong(p, "an element type (f32, i64, bool, ...) before this");
 }
 
+static qn_status read_size(parser *p, sym *out)
+{
+    *out = sym_parse(p->g, &p->at);
+    return *out ? QN_OK : fail_in(QN_E_FORMAT, "line %u: ", p->line);
+}
+
 /* After '['. */
 static qn_status read_dims(parser *p, type *out)
 {
@@ -77,7 +83,7 @@ static qn_status read_dims(parser *p, type *out)
     do {
         if (out->rank == QN_MAX_RANK) return wrong(p, "at most 8 dimensions");
         if (take(p, '?')) out->dims[out->rank++] = 0;
-        else if (!(out->dims[out->rank++] = sym_parse(p->g, &p->at))) return QN_E_FORMAT;
+        else QN_TRY(read_size(p, &out->dims[out->rank++]));
     } while (take(p, ','));
     return need(p, ']');
 }
@@ -118,11 +124,8 @@ static qn_status read_text(parser *p, qn_bytes *out)
 {
     word_skip_space(&p->at);
     if (*p->at != '"') return wrong(p, "a text in quotes");
-    size_t n;
-    const char *text = word_read(p->g->mem, &p->at, &n);
-    if (!text) return wrong(p, "a text with its end and good escapes");
-    *out = (qn_bytes){ text, n };
-    return QN_OK;
+    qn_status status = word_read(p->g->mem, &p->at, out);
+    return status == QN_E_FORMAT ? wrong(p, "a text with its end and good escapes") : status;
 }
 
 static qn_status read_elem(parser *p, qn_dtype d, u8 *to)
@@ -208,7 +211,8 @@ static qn_status read_list(parser *p, attr *out)
     u32 n = 0, cap = 0;
     if (take(p, ']')) return keep_list(p, out, NULL, 0);
     do {
-        if (!ARENA_PUSH_ROOM(p->g->mem, items, n, cap, MAX_LIST)) return wrong(p, "a shorter list (or more memory)");
+        if (n == MAX_LIST) return wrong(p, "a list of at most 4096 items before this");
+        if (!ARENA_PUSH_ROOM(p->g->mem, items, n, cap, MAX_LIST)) return fail_nomem(sizeof *items * n);
         word_skip_space(&p->at);
         items[n].kind = ATTR_TEXT;
         if (*p->at == '"') QN_TRY(read_text(p, &items[n].text));
@@ -411,7 +415,7 @@ static qn_status parse_sizes(parser *p)
     while (!take(p, '}')) {
         if (n && !take(p, ',')) return wrong(p, "','");
         if (n == MAX_PORTS) return wrong(p, "at most 256 sizes");
-        if (!(elems[n++] = sym_parse(p->g, &p->at))) return QN_E_FORMAT;
+        QN_TRY(read_size(p, &elems[n++]));
     }
     if (t.dtype != QN_I64 || t.rank != 1 || !sym_is(p->g, t.dims[0], n))
         return wrong(p, "the type i64 with as many elements before this");
@@ -506,7 +510,9 @@ static qn_status check_wanted(const graph *g, const expected *e, u32 variables)
 qn_status graph_parse(graph *g, const char *text)
 {
     parser p = { .g = g, .at = text, .line = 1 };
-    QN_TRY(parse_statements(&p, 0));
+    qn_status status = parse_statements(&p, 0);
+    QN_TRY(sym_status(g)); /* a size that had no memory looks like one that is wrong */
+    QN_TRY(status);
     u32 variables = sym_variable_count(g);
     QN_TRY(graph_check(g));
     for (u32 i = 0; i < p.n_wanted; i++) QN_TRY(check_wanted(g, &p.wanted[i], variables));

@@ -35,6 +35,7 @@ void word_print_quoted(str *out, const char *text, size_t n)
     for (size_t i = 0; i < n; i++) {
         char c = text[i];
         if (c == '"' || c == '\\') str_print(out, "\\%c", c);
+        else if (c == '\n') str_add(out, "\\n");
         else if (c >= ' ' && c < 127) str_add_n(out, &c, 1);
         else str_print(out, "\\x%02x", (unsigned)(u8)c);
     }
@@ -66,6 +67,9 @@ static bool read_char(const char **at, char *out)
             c += 3;
         } else if (*c == '"' || *c == '\\') {
             *out = *c++;
+        } else if (*c == 'n') {
+            *out = '\n';
+            c++;
         } else {
             return false;
         }
@@ -74,33 +78,33 @@ static bool read_char(const char **at, char *out)
     return true;
 }
 
-static const char *read_quoted(arena *mem, const char **text, size_t *n)
+static qn_status read_quoted(arena *mem, const char **text, qn_bytes *out)
 {
     const char *at = *text + 1;
     size_t length = 0;
     for (const char *look = at; *look != '"'; length++) {
         char c;
-        if (length >= WORD_MAX_BYTES || !read_char(&look, &c)) return NULL;
+        if (length >= WORD_MAX_BYTES || !read_char(&look, &c)) return QN_E_FORMAT;
     }
     char *word = arena_alloc(mem, length + 1);
-    if (!word) return NULL;
+    if (!word) return fail_nomem(length);
     for (size_t i = 0; i < length; i++)
-        if (!read_char(&at, &word[i])) return NULL;
+        if (!read_char(&at, &word[i])) return QN_E_FORMAT;
     word[length] = 0;
     *text = at + 1;
-    *n = length;
-    return word;
+    *out = (qn_bytes){ word, length };
+    return QN_OK;
 }
 
-const char *word_read(arena *mem, const char **text, size_t *n)
+qn_status word_read(arena *mem, const char **text, qn_bytes *out)
 {
-    if (**text == '"') return read_quoted(mem, text, n);
-    if (!is_letter(**text)) return NULL;
+    if (**text == '"') return read_quoted(mem, text, out);
+    if (!is_letter(**text)) return QN_E_FORMAT;
     size_t length = 1;
     while (length < WORD_MAX_BYTES && is_inner((*text)[length])) length++;
     const char *word = arena_text(mem, *text, length);
-    if (!word) return NULL;
+    if (!word) return fail_nomem(length);
     *text += length;
-    *n = length;
-    return word;
+    *out = (qn_bytes){ word, length };
+    return QN_OK;
 }

@@ -132,6 +132,7 @@ qn_status infer_out(infer *c, u32 i, const type *t)
     }
     value *v = value_at(c->g, c->n->out[i]);
     v->type = kept;
+    if (v->elems_read) return QN_OK; /* their variables stay what they are when a graph is checked again */
     v->elems = NULL;
     v->n_elems = 0;
     return QN_OK;
@@ -152,6 +153,7 @@ qn_status infer_out_elems(infer *c, u32 i, const type *t, const sym *elems, u32 
     if (kept && n) memcpy(kept, elems, n * sizeof *kept);
     value_at(c->g, c->n->out[i])->elems = same ? old : kept;
     value_at(c->g, c->n->out[i])->n_elems = n;
+    value_at(c->g, c->n->out[i])->elems_read = false;
     return QN_OK;
 }
 
@@ -251,7 +253,7 @@ static void store_f64(qn_dtype d, f64 v, void *to)
     case QN_U32:  memcpy(to, &(u32){ (u32)v }, 4); break;
     case QN_U64:  memcpy(to, &(u64){ (u64)v }, 8); break;
     case QN_BOOL: memcpy(to, &(u8){ v != 0 }, 1); break;
-    case QN_NONE: case QN_STRING: case QN_DTYPE_COUNT: assert(!"a number"); break;
+    case QN_NONE: case QN_STRING: case QN_DTYPE_COUNT: assert(d < QN_STRING && d > QN_NONE); break;
     }
 }
 /* clang-format on */

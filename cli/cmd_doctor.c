@@ -1,0 +1,127 @@
+/* quern doctor: every device this build knows, what it can do or why it is absent, and whether it computes right. */
+#include <string.h>
+
+#include "cli.h"
+
+const option doctor_options[] = { { 0 } };
+
+static const char *flags_of(const qn_caps *c)
+{
+    const struct {
+        const char *name;
+        bool on;
+    } flags[] = { { "f16", c->f16 },         { "f64", c->f64 },   { "i64", c->i64 }, { "i8 buffers", c->i8_buffers },
+                  { "atomics", c->atomics }, { "dot4", c->dot4 }, { "mma", c->mma }, { "host memory", c->host_memory } };
+    const char *out = "";
+    for (size_t i = 0; i < COUNT(flags); i++)
+        if (flags[i].on) out = text_print("%s%s%s", out, *out ? ", " : "", flags[i].name);
+    return *out ? out : "-";
+}
+
+static void print_caps(const qn_caps *c)
+{
+    table t = { .align = "ll" };
+    table_row(&t, "memory", c->memory_bytes ? text_bytes(c->memory_bytes) : "unknown");
+    table_row(&t, "largest buffer", c->max_buffer_bytes ? text_bytes(c->max_buffer_bytes) : "unknown");
+    table_row(&t, "groups",
+              c->max_group ? text_print("up to %u items, %s of group memory, %u suit it", c->max_group,
+                                        text_bytes(c->group_memory_bytes), c->best_group)
+                           : "none");
+    table_row(&t, "lanes, workers", text_print("%u, %u", c->width, c->workers));
+    table_row(&t, "has", flags_of(c));
+    table_print(&t, "    ");
+}
+
+static void put_caps(const qn_caps *c)
+{
+    json_begin("caps", '{');
+    json_put_count("memory_bytes", c->memory_bytes);
+    json_put_count("max_buffer_bytes", c->max_buffer_bytes);
+    json_put_count("max_buffers", c->max_buffers);
+    json_put_count("max_group", c->max_group);
+    json_put_count("group_memory_bytes", c->group_memory_bytes);
+    json_put_count("best_group", c->best_group);
+    json_put_count("width", c->width);
+    json_put_count("subgroup", c->subgroup);
+    json_put_count("workers", c->workers);
+    json_put_bool("f16", c->f16);
+    json_put_bool("f64", c->f64);
+    json_put_bool("i64", c->i64);
+    json_put_bool("i8_buffers", c->i8_buffers);
+    json_put_bool("atomics", c->atomics);
+    json_put_bool("dot4", c->dot4);
+    json_put_bool("mma", c->mma);
+    json_put_bool("host_memory", c->host_memory);
+    json_end('}');
+}
+
+/* One device; false: it is there and computes wrong. */
+static bool show_device(const args *a, const qn_device_info *info)
+{
+    qn_device *d = NULL;
+    double from = now_ms();
+    qn_status s = qn_device_open(info->spec, NULL, &d);
+    if (s == QN_OK) s = qn_device_self_test(d);
+    double ms = now_ms() - from;
+    bool computes_nothing = s == QN_E_UNSUPPORTED;
+    const char *verdict = s == QN_OK ? "passed" : computes_nothing ? "not applicable" : "FAILED";
+    if (a->json) {
+        json_begin(NULL, '{');
+        json_put_text("device", info->spec);
+        json_put_text("kind", info->kind);
+        json_put_bool("present", true);
+        json_put_text("name", info->name);
+        json_put_text("driver", info->driver);
+        put_caps(&info->caps);
+        json_put_text("self_test", verdict);
+        if (s != QN_OK) json_put_text("why", qn_last_error());
+        json_put_number("self_test_ms", ms);
+        json_end('}');
+    } else {
+        printf("%s\n    %s%s%s\n", info->spec, info->name, *info->driver ? ", " : "", info->driver);
+        print_caps(&info->caps);
+        printf("    self-test %s (%s)%s%s\n\n", verdict, text_time(ms), s == QN_OK ? "" : ": ",
+               s == QN_OK ? "" : qn_last_error());
+    }
+    qn_device_close(d);
+    return s == QN_OK || computes_nothing;
+}
+
+static void show_absent(const args *a, const qn_device_info *info)
+{
+    if (!a->json) {
+        printf("%s\n    absent: %s\n\n", info->kind, qn_last_error());
+        return;
+    }
+    json_begin(NULL, '{');
+    json_put_text("device", info->kind);
+    json_put_text("kind", info->kind);
+    json_put_bool("present", false);
+    json_put_text("why", qn_last_error());
+    json_end('}');
+}
+
+int doctor_run(const args *a)
+{
+    int code = EXIT_DONE;
+    if (a->json) {
+        json_begin(NULL, '{');
+        json_put_text("version", qn_version());
+        json_begin("devices", '[');
+    } else {
+        printf("quern %s\n\n", qn_version());
+    }
+    for (uint32_t i = 0;; i++) {
+        qn_device_info info = { 0 };
+        qn_status s = qn_device_list(i, &info);
+        if (s == QN_E_NAME) break;
+        if (s != QN_OK) show_absent(a, &info);
+        else if (!show_device(a, &info)) code = EXIT_RUN;
+    }
+    if (a->json) {
+        json_end(']');
+        json_put_bool("healthy", code == EXIT_DONE);
+        json_end('}');
+    }
+    return code;
+}

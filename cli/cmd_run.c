@@ -1,0 +1,219 @@
+/* quern run: inputs from files or random, one run, the outputs shown and saved. */
+#include <math.h>
+
+#include "cli.h"
+#include "compare.h"
+
+const option run_options[] = {
+    { "--input", "NAME=FILE", "an input, from .npy or ONNX .pb; may be repeated; those not given are random" },
+    { "--dim", "NAME=N", "size of a named dynamic dimension of random inputs (default: 1); may be repeated" },
+    { "--output", "DIR", "save the outputs as DIR/NAME.npy" },
+    DEVICE_OPTIONS,
+    { "--profile", NULL, "time each launch; print time per node and per kernel, and write a Chrome trace" },
+    { "--trace", "FILE", "where the trace goes (default: quern-trace.json, in DIR with --output)" },
+    { "--no-optimize", NULL, "run the graph as the file has it" },
+    { "--dump-passes", "DIR", "write the graph after reading and after each pass, as text" },
+    { 0 },
+};
+
+/* ---- --dump-passes */
+typedef struct dump {
+    const char *folder;
+    uint32_t n;
+    bool failed;
+} dump;
+
+static void on_dump(void *user, const char *stage, const char *graph_text)
+{
+    dump *d = user;
+    char name[64], path[1024];
+    file_safe_name(stage, name, sizeof name);
+    snprintf(path, sizeof path, "%s/%02u-%s.txt", d->folder, d->n++, name);
+    FILE *f = fopen(path, "w");
+    if (f) fputs(graph_text, f);
+    if (!f || fclose(f) != 0) d->failed = true;
+}
+
+/* ---- what came out */
+typedef struct summary {
+    double lowest, highest, mean;
+    uint64_t odd; /* NaN and infinities, left out of the rest */
+    bool any;
+} summary;
+
+static summary summary_of(const qn_tensor *t)
+{
+    summary s = { 0 };
+    uint64_t n = t->dtype == QN_STRING ? 0 : qn_tensor_elems(t), counted = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        double v = compare_number(t, i);
+        if (!isfinite(v)) {
+            s.odd++;
+            continue;
+        }
+        if (!counted || v < s.lowest) s.lowest = v;
+        if (!counted || v > s.highest) s.highest = v;
+        s.mean += (v - s.mean) / (double)++counted;
+    }
+    s.any = counted > 0;
+    return s;
+}
+
+static int save_output(const args *a, const char *folder, const char *name, const qn_tensor *t, char *path, size_t bytes)
+{
+    char safe[200];
+    file_safe_name(name, safe, sizeof safe);
+    snprintf(path, bytes, "%s/%s.npy", folder, safe);
+    qn_status s = qn_tensor_save_npy(path, t);
+    if (s == QN_OK) return 0;
+    report_failure(a, s);
+    return EXIT_RUN;
+}
+
+static int show_outputs(const args *a, qn_session *s)
+{
+    const char *folder = args_text(a, "--output");
+    table rows = { .align = folder ? "llrrrl" : "llrrr" };
+    table_row(&rows, "output", "type and shape", "least", "mean", "largest", "file");
+    if (a->json) json_begin("outputs", '[');
+    for (uint32_t i = 0; i < qn_output_count(s); i++) {
+        const char *name = qn_output_info(s, i)->name;
+        const qn_tensor *t;
+        qn_status status = qn_output_at(s, i, &t);
+        if (status != QN_OK) return report_failure(a, status);
+        char path[1024] = "";
+        if (folder && save_output(a, folder, name, t, path, sizeof path)) return EXIT_RUN;
+        summary sum = summary_of(t);
+        if (a->json) {
+            json_begin(NULL, '{');
+            json_put_text("name", name);
+            json_put_text("dtype", qn_dtype_name(t->dtype));
+            json_put_dims("shape", t->dims, t->rank, NULL);
+            json_put_number("least", sum.any ? sum.lowest : (double)NAN);
+            json_put_number("mean", sum.any ? sum.mean : (double)NAN);
+            json_put_number("largest", sum.any ? sum.highest : (double)NAN);
+            json_put_count("not_finite", sum.odd);
+            if (folder) json_put_text("file", path);
+            json_end('}');
+        } else {
+            const char *odd = sum.odd ? text_print(" (%s not finite)", text_count(sum.odd)) : "";
+            table_row(&rows, name, text_print("%s%s", text_tensor(t), odd), sum.any ? text_print("%.6g", sum.lowest) : "-",
+                      sum.any ? text_print("%.6g", sum.mean) : "-", sum.any ? text_print("%.6g", sum.highest) : "-", path);
+        }
+    }
+    if (a->json) json_end(']');
+    else table_print(&rows, "  ");
+    return 0;
+}
+
+static void show_inputs(const args *a, const inputs *in)
+{
+    table rows = { .align = "lll" };
+    if (a->json) json_begin("inputs", '[');
+    for (uint32_t i = 0; i < in->n; i++) {
+        const qn_tensor *t = &in->named[i].tensor;
+        if (!a->json) {
+            table_row(&rows, in->named[i].name, text_tensor(t), in->random[i] ? "random" : "from file");
+            continue;
+        }
+        json_begin(NULL, '{');
+        json_put_text("name", in->named[i].name);
+        json_put_text("dtype", qn_dtype_name(t->dtype));
+        json_put_dims("shape", t->dims, t->rank, NULL);
+        json_put_bool("random", in->random[i]);
+        json_end('}');
+    }
+    if (a->json) json_end(']');
+    else table_print(&rows, "  ");
+}
+
+static int write_trace(const args *a, const qn_session *s)
+{
+    const char *path = args_text(a, "--trace"), *folder = args_text(a, "--output");
+    char made[1024];
+    if (!path) {
+        snprintf(made, sizeof made, "%s%squern-trace.json", folder ? folder : "", folder ? "/" : "");
+        path = made;
+    }
+    if (!profile_trace(s, path)) {
+        fprintf(stderr, "quern run: the trace cannot be written to %s\n", path);
+        return EXIT_RUN;
+    }
+    if (a->json) json_put_text("trace", path);
+    else printf("\ntrace: %s (open in chrome://tracing or ui.perfetto.dev)\n", path);
+    return 0;
+}
+
+/* All that is printed, after a run. */
+static int show(const args *a, qn_session *s, const qn_device *d, const inputs *in, double ms)
+{
+    const qn_device_info *info = qn_device_get_info(d);
+    if (a->json) {
+        json_begin(NULL, '{');
+        json_put_text("model", a->words[0]);
+        json_put_text("device", info->spec);
+        json_put_text("device_name", info->name);
+        json_put_number("run_ms", ms);
+    } else {
+        printf("%s on %s (%s): %s\n", base_name(a->words[0]), info->spec, info->name, text_time(ms));
+    }
+    show_inputs(a, in);
+    int code = show_outputs(a, s);
+    if (!code && args_flag(a, "--profile")) {
+        if (a->json) profile_json("profile", s);
+        else profile_print(s);
+        code = write_trace(a, s);
+    }
+    if (a->json) json_end('}');
+    return code;
+}
+
+static int run_and_show(const args *a, qn_session *s, const qn_device *d)
+{
+    inputs in;
+    int code = inputs_make(a, s, &in);
+    if (!code) {
+        double from = now_ms();
+        qn_ticket t;
+        qn_status status = qn_run(s, in.named, in.n, &t);
+        if (status == QN_OK) status = qn_wait(s, t);
+        code = status == QN_OK ? show(a, s, d, &in, now_ms() - from) : report_failure(a, status);
+    }
+    inputs_free(&in);
+    return code;
+}
+
+static int make_wanted_folders(const args *a)
+{
+    const char *folders[] = { args_text(a, "--output"), args_text(a, "--dump-passes") };
+    for (size_t i = 0; i < COUNT(folders); i++)
+        if (folders[i] && !make_folder(folders[i])) {
+            fprintf(stderr, "quern run: the folder %s cannot be made\n", folders[i]);
+            return EXIT_RUN;
+        }
+    return 0;
+}
+
+int run_run(const args *a)
+{
+    if (args_flag(a, "--trace") && !args_flag(a, "--profile")) return usage_error(a, "--trace goes with --profile");
+    int code = make_wanted_folders(a);
+    if (code) return code;
+    qn_device *d = NULL;
+    qn_session *s = NULL;
+    dump dumped = { .folder = args_text(a, "--dump-passes") };
+    code = open_device(a, &d);
+    if (!code) {
+        qn_session_desc desc = { .device = d,
+                                 .no_optimize = args_flag(a, "--no-optimize"),
+                                 .profile = args_flag(a, "--profile") };
+        if (dumped.folder) desc.dump = on_dump, desc.dump_user = &dumped;
+        code = open_model(a, a->words[0], &desc, &s);
+    }
+    if (dumped.failed) fprintf(stderr, "quern run: not every dump could be written to %s\n", dumped.folder);
+    if (!code) code = run_and_show(a, s, d);
+    if (!code && dumped.failed) code = EXIT_RUN;
+    qn_session_close(s);
+    qn_device_close(d);
+    return code;
+}

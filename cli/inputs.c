@@ -1,0 +1,185 @@
+/* A tensor for every input of a model: from --input NAME=FILE, else random ones of the declared shape, the same every time.
+ * Dynamic sizes are what --dim NAME=N says, else those of the given inputs, else 1. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static uint64_t next_random(uint64_t *state) /* splitmix64 */
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+static double unit(uint64_t *state) { return (double)(next_random(state) >> 11) / 9007199254740992.0; }
+
+static uint16_t half_of_unit(double v) /* 0 <= v < 1 to f16, exact for multiples of 2^-10 */
+{
+    uint16_t steps = (uint16_t)(v * 1024), bits = 0;
+    if (!steps) return 0;
+    int shift = 0;
+    while (!(steps & 1 << (9 - shift))) shift++;
+    bits = (uint16_t)((14 - shift) << 10 | ((steps << (shift + 1)) & 0x3ff));
+    return bits;
+}
+
+static void put_random(qn_dtype dtype, uint64_t *state, void *data, uint64_t i)
+{
+    double v = unit(state);
+    float f = (float)(floor(v * 256) / 256); /* exact in bf16 too */
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    switch (dtype) {
+    case QN_F32: ((float *)data)[i] = (float)v; break;
+    case QN_F64: ((double *)data)[i] = v; break;
+    case QN_F16: ((uint16_t *)data)[i] = half_of_unit(v); break;
+    case QN_BF16: ((uint16_t *)data)[i] = (uint16_t)(bits >> 16); break;
+    default: { /* integers and bools: 0 or 1, which is a valid index nearly everywhere */
+        size_t bytes = qn_dtype_bytes(dtype);
+        uint64_t bit = v >= 0.5;
+        memcpy((char *)data + i * bytes, &bit, bytes);
+    }
+    }
+}
+
+static int random_tensor(const args *a, const qn_value_info *info, const int64_t *dims, uint64_t *state, qn_tensor *out)
+{
+    qn_tensor t = { .dtype = info->dtype, .rank = info->rank };
+    memcpy(t.dims, dims, sizeof t.dims);
+    uint64_t elems = 1, bytes = qn_dtype_bytes(t.dtype);
+    for (uint32_t i = 0; i < t.rank; i++)
+        if (__builtin_mul_overflow(elems, (uint64_t)dims[i], &elems)) elems = UINT64_MAX >> 8;
+    if (bytes == 0 || t.dtype == QN_STRING)
+        return usage_error(a, "input '%s' is %s: no random values for that; give --input %s=FILE", info->name,
+                           qn_dtype_name(t.dtype), info->name);
+    void *data = elems < UINT64_MAX >> 8 ? calloc(elems ? elems : 1, bytes) : NULL;
+    if (!data) {
+        fprintf(stderr, "quern %s: no memory for input '%s' of shape %s\n", a->command->name, info->name,
+                text_shape(dims, t.rank, NULL));
+        return EXIT_RUN;
+    }
+    for (uint64_t i = 0; i < elems; i++) put_random(t.dtype, state, data, i);
+    t.data = data;
+    *out = t;
+    return 0;
+}
+
+/* ---- dynamic sizes */
+static bool dim_from_flags(const args *a, const char *name, int64_t *out)
+{
+    const char *v;
+    size_t n = strlen(name);
+    for (uint32_t at = 0; (v = args_next(a, "--dim", &at));)
+        if (strncmp(v, name, n) == 0 && v[n] == '=') {
+            *out = strtoll(v + n + 1, NULL, 10);
+            return true;
+        }
+    return false;
+}
+
+static bool dim_from_inputs(const qn_session *s, const inputs *in, const char *name, int64_t *out)
+{
+    for (uint32_t i = 0; i < in->n; i++) {
+        const qn_value_info *info = qn_input_info(s, i);
+        if (in->random[i] || info->rank != in->named[i].tensor.rank) continue;
+        for (uint32_t d = 0; d < info->rank; d++)
+            if (info->dims[d] < 0 && info->dim_names[d] && strcmp(info->dim_names[d], name) == 0) {
+                *out = in->named[i].tensor.dims[d];
+                return true;
+            }
+    }
+    return false;
+}
+
+static void sizes_of(const args *a, const qn_session *s, const inputs *in, const qn_value_info *info,
+                     int64_t dims[QN_MAX_RANK])
+{
+    for (uint32_t d = 0; d < QN_MAX_RANK; d++) {
+        dims[d] = d < info->rank ? info->dims[d] : 0;
+        if (d >= info->rank || dims[d] >= 0) continue;
+        dims[d] = 1;
+        const char *name = info->dim_names[d];
+        if (name && !dim_from_flags(a, name, &dims[d])) dim_from_inputs(s, in, name, &dims[d]);
+    }
+}
+
+/* ---- from files */
+static int take_file(const args *a, const qn_session *s, const char *text, inputs *in)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text || !equals[1]) return usage_error(a, "--input wants NAME=FILE, not '%s'", text);
+    size_t n = (size_t)(equals - text);
+    const char *names[64];
+    for (uint32_t i = 0; i < in->n; i++) {
+        const char *name = qn_input_info(s, i)->name;
+        if (i < COUNT(names)) names[i] = name;
+        if (strlen(name) != n || memcmp(name, text, n) != 0) continue;
+        if (!in->random[i]) return usage_error(a, "input '%s' is given twice", name);
+        qn_status status = qn_tensor_load(equals + 1, &in->owned[i]);
+        if (status != QN_OK) return report_failure(a, status);
+        in->random[i] = false;
+        in->named[i].tensor = in->owned[i];
+        return 0;
+    }
+    const char *typed = text_print("%.*s", (int)n, text);
+    const char *near = nearest_name(typed, names, in->n < COUNT(names) ? in->n : COUNT(names));
+    return usage_error(a, "the model has no input '%s'%s%s%s", typed, near ? "; did you mean " : "", near ? near : "",
+                       near ? "?" : "");
+}
+
+static int check_dims(const args *a)
+{
+    const char *v;
+    for (uint32_t at = 0; (v = args_next(a, "--dim", &at));) {
+        const char *equals = strchr(v, '=');
+        char *end = NULL;
+        long long n = equals ? strtoll(equals + 1, &end, 10) : -1;
+        if (!equals || equals == v || end == equals + 1 || *end || n < 0 || n > 1 << 30)
+            return usage_error(a, "--dim wants NAME=N, not '%s'", v);
+    }
+    return 0;
+}
+
+static int fill_random(const args *a, const qn_session *s, inputs *in)
+{
+    for (uint32_t i = 0; i < in->n; i++) {
+        if (!in->random[i]) continue;
+        const qn_value_info *info = qn_input_info(s, i);
+        if (!info->rank_known)
+            return usage_error(a, "input '%s' has no declared shape; give --input %s=FILE", info->name, info->name);
+        int64_t dims[QN_MAX_RANK];
+        sizes_of(a, s, in, info, dims);
+        uint64_t state = 0x5155u + i;
+        int code = random_tensor(a, info, dims, &state, &in->named[i].tensor);
+        if (code) return code;
+    }
+    return 0;
+}
+
+int inputs_make(const args *a, const qn_session *s, inputs *out)
+{
+    uint32_t n = qn_input_count(s);
+    inputs in = { calloc(n + 1, sizeof *in.named), n, calloc(n + 1, sizeof *in.owned), calloc(n + 1, sizeof *in.random) };
+    *out = in;
+    if (!in.named || !in.owned || !in.random) return fprintf(stderr, "quern: out of memory\n"), EXIT_RUN;
+    for (uint32_t i = 0; i < n; i++) in.named[i].name = qn_input_info(s, i)->name, in.random[i] = true;
+    int code = check_dims(a);
+    const char *v;
+    for (uint32_t at = 0; !code && (v = args_next(a, "--input", &at));) code = take_file(a, s, v, out);
+    return code ? code : fill_random(a, s, out);
+}
+
+void inputs_free(inputs *in)
+{
+    for (uint32_t i = 0; in->named && i < in->n; i++) {
+        if (!in->random[i]) qn_tensor_free(&in->owned[i]);
+        else free((void *)(uintptr_t)in->named[i].tensor.data);
+    }
+    free(in->named);
+    free(in->owned);
+    free(in->random);
+    *in = (inputs){ 0 };
+}

@@ -1,0 +1,140 @@
+/* The profile of the last run: time by node and by kernel, and a Chrome trace (the trace event format: complete events, microseconds). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+typedef struct sum {
+    const char *name, *note;
+    uint64_t ns, bytes, flops, times;
+} sum;
+
+/* Rows with the same name (of a node, or of a kernel and where it ran) added up, most time first. */
+static int by_time(const void *a, const void *b)
+{
+    const sum *x = a, *y = b;
+    return x->ns < y->ns ? 1 : x->ns > y->ns ? -1 : 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const sum *x = a, *y = b;
+    int names = strcmp(x->name, y->name);
+    return names ? names : strcmp(x->note, y->note);
+}
+
+static const char *or_dash(const char *text) { return text && *text ? text : "-"; }
+
+static sum *sums_make(const qn_session *s, bool kernels, uint32_t *out_n)
+{
+    const qn_profile_row *rows;
+    uint32_t n = qn_profile(s, &rows), kept = 0;
+    sum *sums = calloc(n + 1, sizeof *sums);
+    if (!sums) return *out_n = 0, NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        const qn_profile_row *r = &rows[i];
+        sums[i] = (sum){
+            or_dash(kernels ? r->kernel : r->node), or_dash(kernels ? r->where : r->op), r->ns, r->bytes, r->flops, 1
+        };
+    }
+    qsort(sums, n, sizeof *sums, by_name);
+    for (uint32_t i = 0; i < n; i++) {
+        if (kept && by_name(&sums[kept - 1], &sums[i]) == 0) {
+            sum *to = &sums[kept - 1];
+            to->ns += sums[i].ns, to->bytes += sums[i].bytes, to->flops += sums[i].flops, to->times++;
+        } else {
+            sums[kept++] = sums[i];
+        }
+    }
+    qsort(sums, kept, sizeof *sums, by_time);
+    *out_n = kept;
+    return sums;
+}
+
+static uint64_t total_ns(const sum *sums, uint32_t n)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < n; i++) total += sums[i].ns;
+    return total;
+}
+
+static const char *rate(uint64_t amount, uint64_t ns, const char *unit)
+{
+    return amount && ns ? text_print("%.1f %s", (double)amount / (double)ns, unit)
+                        : "-"; /* a nanosecond each: giga a second */
+}
+
+static void print_sums(const qn_session *s, bool kernels, uint32_t most)
+{
+    uint32_t n;
+    sum *sums = sums_make(s, kernels, &n);
+    uint64_t total = total_ns(sums, n);
+    table t = { .align = "rrrllrr" };
+    table_row(&t, "time", "share", "runs", kernels ? "kernel" : "node", kernels ? "where" : "op", "speed", "memory");
+    for (uint32_t i = 0; i < n && i < most; i++)
+        table_row(&t, text_time((double)sums[i].ns / 1e6),
+                  text_print("%.1f %%", total ? 100.0 * (double)sums[i].ns / (double)total : 0),
+                  text_print("%llu", (unsigned long long)sums[i].times), sums[i].name, sums[i].note,
+                  rate(sums[i].flops, sums[i].ns, "GFLOP/s"), rate(sums[i].bytes, sums[i].ns, "GB/s"));
+    printf("\nby %s, %s in all\n", kernels ? "kernel" : "node", text_time((double)total / 1e6));
+    table_print(&t, "  ");
+    if (n > most) printf("  ... and %u more (--json has all)\n", n - most);
+    free(sums);
+}
+
+void profile_print(const qn_session *s)
+{
+    print_sums(s, false, 25);
+    print_sums(s, true, 25);
+}
+
+static void json_sums(const char *key, const qn_session *s, bool kernels)
+{
+    uint32_t n;
+    sum *sums = sums_make(s, kernels, &n);
+    json_begin(key, '[');
+    for (uint32_t i = 0; i < n; i++) {
+        json_begin(NULL, '{');
+        json_put_text(kernels ? "kernel" : "node", sums[i].name);
+        json_put_text(kernels ? "where" : "op", sums[i].note);
+        json_put_number("ms", (double)sums[i].ns / 1e6);
+        json_put_count("runs", sums[i].times);
+        json_put_count("flops", sums[i].flops);
+        json_put_count("bytes", sums[i].bytes);
+        json_end('}');
+    }
+    json_end(']');
+    free(sums);
+}
+
+void profile_json(const char *key, const qn_session *s)
+{
+    json_begin(key, '{');
+    json_sums("nodes", s, false);
+    json_sums("kernels", s, true);
+    json_end('}');
+}
+
+bool profile_trace(const qn_session *s, const char *path)
+{
+    const qn_profile_row *rows;
+    uint32_t n = qn_profile(s, &rows);
+    FILE *f = fopen(path, "w");
+    if (!f) return false;
+    fputs("{\"displayTimeUnit\": \"ms\", \"traceEvents\": [", f);
+    for (uint32_t i = 0; i < n; i++) {
+        const qn_profile_row *r = &rows[i];
+        fprintf(f, "%s\n{\"ph\": \"X\", \"pid\": 1, \"tid\": ", i ? "," : "");
+        json_quote(f, or_dash(r->where));
+        fputs(", \"name\": ", f);
+        json_quote(f, or_dash(r->node));
+        fputs(", \"cat\": ", f);
+        json_quote(f, or_dash(r->op));
+        fprintf(f, ", \"ts\": %.3f, \"dur\": %.3f, \"args\": {\"kernel\": ", (double)r->start_ns / 1e3, (double)r->ns / 1e3);
+        json_quote(f, or_dash(r->kernel));
+        fprintf(f, ", \"bytes\": %llu, \"flops\": %llu}}", (unsigned long long)r->bytes, (unsigned long long)r->flops);
+    }
+    fputs("\n]}\n", f);
+    bool bad = ferror(f) != 0;
+    return fclose(f) == 0 && !bad;
+}

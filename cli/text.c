@@ -1,0 +1,157 @@
+/* Numbers with units, aligned tables, the progress line. */
+#include <langinfo.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+enum { BUFFERS = 16, BUFFER_BYTES = 512 };
+
+static char *next_buffer(void)
+{
+    static char buffers[BUFFERS][BUFFER_BYTES];
+    static unsigned turn;
+    return buffers[turn++ % BUFFERS];
+}
+
+const char *text_print(const char *format, ...)
+{
+    char *out = next_buffer();
+    va_list list;
+    va_start(list, format);
+    vsnprintf(out, BUFFER_BYTES, format, list);
+    va_end(list);
+    return out;
+}
+
+/* Three significant digits and a unit: 999 B, 2.40 MB. */
+static const char *scaled(double v, double step, const char *const *units, size_t n)
+{
+    size_t u = 0;
+    while (u + 1 < n && v >= step * 0.9995) v /= step, u++;
+    int digits = u == 0 ? 0 : v < 9.995 ? 2 : v < 99.95 ? 1 : 0;
+    return text_print("%.*f%s", digits, v, units[u]);
+}
+
+const char *text_bytes(uint64_t bytes)
+{
+    static const char *const units[] = { " B", " kB", " MB", " GB", " TB" };
+    return scaled((double)bytes, 1000, units, COUNT(units));
+}
+
+const char *text_count(uint64_t n)
+{
+    static const char *const units[] = { "", " k", " M", " G", " T" };
+    return scaled((double)n, 1000, units, COUNT(units));
+}
+
+const char *text_time(double ms)
+{
+    double v = ms < 1 ? ms * 1000 : ms >= 999.5 ? ms / 1000 : ms;
+    const char *unit = ms < 1 ? "us" : ms >= 999.5 ? "s" : "ms";
+    return text_print("%.*f %s", v < 9.995 ? 2 : v < 99.95 ? 1 : 0, v, unit);
+}
+
+const char *text_shape(const int64_t *dims, uint32_t rank, const char *const *names)
+{
+    char *out = next_buffer();
+    size_t n = (size_t)snprintf(out, BUFFER_BYTES, "[");
+    for (uint32_t i = 0; i < rank && n < BUFFER_BYTES - 32; i++) {
+        const char *comma = i ? ", " : "";
+        int more = dims[i] >= 0 ? snprintf(out + n, BUFFER_BYTES - n, "%s%lld", comma, (long long)dims[i])
+                                : snprintf(out + n, BUFFER_BYTES - n, "%s%.24s", comma, names && names[i] ? names[i] : "?");
+        n += (size_t)more;
+    }
+    snprintf(out + n, BUFFER_BYTES - n, "]");
+    return out;
+}
+
+const char *text_tensor(const qn_tensor *t)
+{
+    return text_print("%s %s", qn_dtype_name(t->dtype), text_shape(t->dims, t->rank, NULL));
+}
+
+bool text_is_utf8(void) { return strcmp(nl_langinfo(CODESET), "UTF-8") == 0; }
+
+/* ---- tables */
+static size_t columns_wide(const char *text)
+{
+    size_t n = 0;
+    for (; *text; text++) n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+void table_row(table *t, ...)
+{
+    size_t columns = strlen(t->align);
+    va_list list;
+    va_start(list, t);
+    for (size_t i = 0; i < columns; i++) {
+        const char *cell = va_arg(list, const char *);
+        if (t->n == t->cap) {
+            size_t cap = t->cap ? t->cap * 2 : 64;
+            char **cells = realloc(t->cells, cap * sizeof *cells);
+            if (!cells) break; /* a shorter table */
+            t->cells = cells, t->cap = cap;
+        }
+        t->cells[t->n++] = strdup(cell ? cell : "");
+    }
+    va_end(list);
+}
+
+static void print_cell(const char *cell, size_t width, char align, bool last)
+{
+    size_t pad = width - columns_wide(cell);
+    if (align == 'r') printf("%*s%s", (int)pad, "", cell);
+    else if (last) fputs(cell, stdout);
+    else printf("%s%*s", cell, (int)pad, "");
+}
+
+void table_print(table *t, const char *indent)
+{
+    enum { MOST = 16 };
+    size_t columns = strlen(t->align), width[MOST] = { 0 };
+    for (size_t i = 0; i < t->n; i++) {
+        size_t w = columns_wide(t->cells[i] ? t->cells[i] : ""), c = i % columns;
+        if (w > width[c]) width[c] = w;
+    }
+    for (size_t i = 0; i + columns <= t->n; i += columns) {
+        fputs(indent, stdout);
+        for (size_t c = 0; c < columns; c++) {
+            print_cell(t->cells[i + c] ? t->cells[i + c] : "", width[c], t->align[c], c + 1 == columns);
+            if (c + 1 < columns) fputs("  ", stdout);
+        }
+        fputc('\n', stdout);
+    }
+    for (size_t i = 0; i < t->n; i++) free(t->cells[i]);
+    free(t->cells);
+    t->cells = NULL;
+    t->n = t->cap = 0;
+}
+
+/* ---- progress */
+static bool progress_shown;
+
+void progress_show(const char *what, double part)
+{
+    static double last = -1000;
+    if (!isatty(STDERR_FILENO)) return;
+    double now = now_ms();
+    if (now - last < 50) return;
+    last = now;
+    char bar[21];
+    int done = (int)(fmin(fmax(part, 0), 1) * 20 + 0.5);
+    for (int i = 0; i < 20; i++) bar[i] = i < done ? '#' : '.';
+    bar[20] = 0;
+    fprintf(stderr, "\r\x1b[K%s %3.0f %%  %.40s", bar, part * 100, what);
+    fflush(stderr);
+    progress_shown = true;
+}
+
+void progress_clear(void)
+{
+    if (progress_shown) fputs("\r\x1b[K", stderr);
+    progress_shown = false;
+}

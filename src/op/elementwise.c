@@ -139,10 +139,10 @@ static const op_case many_number_cases[] = {
 
 /* ------------------------------------------------------------------ the rows */
 /* clang-format off */
-#define ROW(op_, ins, out_type, row_result, expr_, ints_, params_, cases_, doc_, ...)                                       \
-    static const ew_row row_##op_ = { .expr = expr_, .ints = ints_, .result = row_result, .params = LIST params_ };              \
-    const op_def op_##op_ = { .name = #op_, .doc = doc_, .in = ins, .out = { { "y", out_type } }, .infer = infer_row,       \
-                              .host_elems = true, .variants = ew_variants, .row = &row_##op_, .cases = cases_, __VA_ARGS__ };
+#define ROW(name_, ins, out_type, row_result, expr_, ints_, params_, cases_, doc_, ...)                                       \
+    static const ew_row row_##name_ = { .expr = expr_, .ints = ints_, .result = row_result, .params = LIST params_ };              \
+    const op_def op_##name_ = { .name = #name_, .doc = doc_, .in = ins, .out = { { "y", out_type } }, .infer = infer_row,       \
+                              .host_elems = true, .variants = ew_variants, .row = &row_##name_, .cases = cases_, __VA_ARGS__ };
 #define LIST(...)           { __VA_ARGS__ }
 #define IN1(types)          { { "x", types } }
 #define IN2(types)          { { "a", types }, { "b", "as a" } }

@@ -22,12 +22,8 @@ i64 elems_wanted(infer *c, u32 i, const sym **out)
     if (known >= 0 || !v) return known;
     sym *elems = elems_room(c, &value_at(c->g, v)->type, &n);
     if (!elems || n > 64) return -1;
-    for (u32 k = 0; k < n; k++) {                                          /* the same names when it is inferred again      */
-        char name[40];
-        snprintf(name, sizeof name, "read.%u.%u", v, k);
-        elems[k] = sym_variable(c->g, name);
-        if (!elems[k]) return -1;
-    }
+    for (u32 k = 0; k < n; k++)
+        if (!(elems[k] = sym_fresh_signed(c->g, "read"))) return -1;
     value *x = value_at(c->g, v);
     x->elems = elems;
     x->n_elems = n;

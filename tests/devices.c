@@ -1,5 +1,7 @@
 /* Devices and buffers: every public call on every device found here, the table behind them, what they refuse, and what they
  * leave behind. */
+#include <pthread.h>
+
 #include "device/slots.h"
 #include "device_ways.h"
 
@@ -412,6 +414,30 @@ static void one_device(test *t, qn_device *d)
     views(t, d);
 }
 
+static void *self_tests(void *data)
+{
+    qn_status *status = data;
+    for (u32 i = 0; i < 5 && *status == QN_OK; i++) {
+        qn_device *d = NULL;
+        *status = qn_device_open("cpu", &(qn_device_desc){ .threads = 2 }, &d);
+        if (*status == QN_OK) *status = qn_device_self_test(d);
+        qn_device_close(d);
+    }
+    return NULL;
+}
+
+/* Handles of different threads know nothing of each other. */
+static void threads_apart(test *t)
+{
+    pthread_t threads[4];
+    qn_status statuses[COUNT(threads)] = { QN_OK };
+    for (u32 i = 0; i < COUNT(threads); i++) pthread_create(&threads[i], NULL, self_tests, &statuses[i]);
+    for (u32 i = 0; i < COUNT(threads); i++) {
+        pthread_join(threads[i], NULL);
+        CHECK(t, statuses[i] == QN_OK, "thread %u: %s", i, qn_status_text(statuses[i]));
+    }
+}
+
 void test_devices(test *t)
 {
     u64 alive = mem_blocks_alive();
@@ -425,6 +451,7 @@ void test_devices(test *t)
     many_rounds(t, "cpu", 200);
     many_rounds(t, "opencl", 200);
     many_rounds(t, "null", 200);
+    threads_apart(t);
     failing_allocations(t, "cpu");
     failing_allocations(t, "opencl");
     CHECK(t, mem_blocks_alive() == alive && opencl_objects_alive() == objects, "nothing is left behind");

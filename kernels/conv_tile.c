@@ -7,6 +7,7 @@
 #include "tile.h"
 #include "conv_shape.h"
 #include "epilogue.h"
+#define GROUP 1
 
 /* right[to ..] = count pixels of the row x[row .. row + iw) seen by a tap: pixel i is at first + i * step; outside the row it is 0.
  * Up to WIDTH - 1 elements past `count` are written too: rows are filled from left to right. `end` is the size of x. */
@@ -20,7 +21,8 @@ static void fill_run(ARRAY(f32, right), u32 to, IN(T) x, u32 row, u32 iw, i32 fi
     if (step == 1) {
         for (; i < hi && from + WIDTH <= end; i += WIDTH, from += WIDTH) storew(right, to + i, loadw(x, from));
     } else if (step == 2) {
-        for (; i < hi; i++, from += 2) right[to + i] = load(x, from);
+        for (u64 j = 0; j < hi - lo; j++) right[to + lo + j] = load(x, from + j * 2);   /* u64: this vectorises */
+        i = hi;
     }
     for (; i < hi; i++, from += step) right[to + i] = load(x, from);
     for (i = hi; i < count; i++) right[to + i] = 0;

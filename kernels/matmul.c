@@ -20,11 +20,13 @@ static SUM dot(IN(T) a, IN(T) b, u32 a_at, u32 b_at, u32 a_step, u32 b_step, u32
 }
 
 #ifdef WHOLE
-MAP(T) matmul_map(u32 i, IN(T) a, IN(T) b, u32 m, u32 n, u32 k, BATCH_PARAMS)
+MAP(T) matmul_map(u32 i, IN(T) a, IN(T) b, u32 m, u32 n, u32 k, BATCH_PARAMS, CONST(u32) trans_b)
 {
+    u32 col = i % n;
     u32 row = i / n % m;
     u32 batch = i / n / m;
-    return dot(a, b, BATCH_A(batch) + row * k, BATCH_B(batch) + i % n, 1, n, k);
+    u32 b_at = BATCH_B(batch) + (trans_b != 0 ? col * k : col);
+    return dot(a, b, BATCH_A(batch) + row * k, b_at, 1, trans_b != 0 ? 1u : n, k);
 }
 #else
 MAP(T) matmul_map(u32 i, IN(T) a, IN(T) b, IN(T) bias, IN(T) rest, u32 m, u32 n, u32 k, BATCH_PARAMS, f32 alpha, f32 p, f32 q,

@@ -4,6 +4,7 @@
 #pragma host T=f32,f16,bf16,f64
 #include "matmul_batch.h"
 #include "epilogue.h"
+#define GROUP 1
 
 #define ROWS_MAX 8
 #define BLOCK_MAX 1024                /* columns of a group */

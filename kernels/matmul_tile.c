@@ -7,6 +7,7 @@
 #include "tile.h"
 #include "matmul_batch.h"
 #include "epilogue.h"
+#define GROUP 1
 
 /* right[depth][TILE_PANEL] = depth rows and cols columns of b from element `at`; unused columns of the last vector are 0. */
 static void fill_right(ARRAY(f32, right), IN(T) b, u32 at, u32 stride, u32 depth, u32 cols)

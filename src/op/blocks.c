@@ -1,0 +1,40 @@
+/* Block sizes: large enough that copying the factors is little of the work, small enough that every worker has its share. */
+#include "op/blocks.h"
+
+enum { ROWS_MAX = 256, COLS_MAX = 240, COLS_STEP = 48, ROW_STEP = 8, LANES = 16, GROUP_COST = 4000 };   /* kernels/tile.h */
+
+static u64 up_to(u64 v, u64 step) { return (v + step - 1) / step * step; }
+
+/* Multiply-adds (and what is worth as many) per unit of depth until the last worker is done. */
+static u64 cost(u64 m, u64 n, u64 count, u64 rows, u64 cols, u64 workers, u64 fill)
+{
+    u64 groups = (m + rows - 1) / rows * ((n + cols - 1) / cols) * count;
+    u64 rounds = (groups + workers - 1) / workers;
+    u64 wide = up_to(MIN(cols, n), LANES), tall = up_to(MIN(rows, m), ROW_STEP);
+    return rounds * (tall * wide + fill * wide + 32 * tall + GROUP_COST / 16);
+}
+
+blocks blocks_choose(const graph *g, const qn_caps *caps, sym m, sym n, sym count, u32 fill)
+{
+    i64 ms, ns, times;
+    blocks best = { ROWS_MAX / 2, COLS_MAX - COLS_STEP };
+    if (!sym_is_number(g, m, &ms) || !sym_is_number(g, n, &ns) || ms < 1 || ns < 1 || ms > INT32_MAX || ns > INT32_MAX) return best;
+    if (!sym_is_number(g, count, &times) || times < 1 || times > INT32_MAX) times = 1;
+    u64 workers = MAX(caps->workers, 1u), least = UINT64_MAX;
+    for (u32 cols = COLS_MAX; cols >= COLS_STEP; cols -= COLS_STEP)
+        for (u32 rows = ROWS_MAX; rows >= ROW_STEP; rows -= ROW_STEP) {
+            u64 c = cost((u64)ms, (u64)ns, (u64)times, rows, cols, workers, fill);
+            if (c < least && rows <= up_to((u64)ms, ROW_STEP)) {
+                least = c;
+                best = (blocks){ rows, cols };
+            }
+        }
+    return best;
+}
+
+sym blocks_count(graph *g, blocks b, sym m, sym n, sym count)
+{
+    sym tall = sym_ceil_div(g, m, sym_number(g, b.rows));
+    sym wide = sym_ceil_div(g, n, sym_number(g, b.cols));
+    return sym_mul(g, sym_mul(g, tall, wide), count);
+}

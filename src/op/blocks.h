@@ -1,0 +1,12 @@
+/* How a matrix product is cut into blocks, one a group, for the register-tile kernels (kernels/tile.h). */
+#ifndef BLOCKS_H
+#define BLOCKS_H
+
+#include "plan/lower.h"
+
+typedef struct blocks { u32 rows, cols; } blocks;            /* of a block                                                */
+
+/* For `count` products [m][k] x [k][n]. fill: what copying one element of the right factor costs, in multiply-adds. */
+blocks blocks_choose(const graph *g, const qn_caps *caps, sym m, sym n, sym count, u32 fill);
+sym blocks_count(graph *g, blocks b, sym m, sym n, sym count);
+#endif

@@ -1,0 +1,459 @@
+/* Convolutions: Conv, our ConvFused (rest and activation in the same kernel), and what reduces to them.
+ * Every variant takes weights as ONNX stores them, [out channels][in channels / group][kernel...]. */
+#include "op/blocks.h"
+#include "op/epilogue.h"
+#include "op/op_util.h"
+#include "op/window.h"
+
+typedef struct conv {
+    val x, w, y;
+    window win;
+    sym batch, groups, in_channels, out_channels;            /* channels of one group                                     */
+    epilogue end;
+} conv;
+
+static const char *conv_sizes(graph *g, const node *n, const type *x, const type *w, conv *out)
+{
+    if (x->rank != w->rank) return "input and weight must have the same number of dimensions";
+    if (x->rank < 3) return "the input must have 1, 2 or 3 spatial dimensions behind batch and channels";
+    i64 groups = attr_int(n, "group", 1), kernel[3];
+    if (groups < 1 || groups > INT32_MAX) return "group must be 1 or more";
+    const char *wrong = attr_find(n, "kernel_shape") ? window_ints(n, "kernel_shape", x->rank - 2u, 1, 1, kernel) : NULL;
+    if (wrong) return wrong;
+    for (u32 d = 0; attr_find(n, "kernel_shape") && d + 2 < x->rank; d++)
+        if (sym_differ(g, w->dims[2 + d], sym_number(g, kernel[d]))) return "kernel_shape is not the shape of the weight";
+    out->groups = sym_number(g, groups);
+    out->batch = x->dims[0];
+    out->in_channels = w->dims[1];
+    out->out_channels = sym_div(g, w->dims[0], out->groups);
+    if (sym_differ(g, sym_mod(g, w->dims[0], out->groups), sym_number(g, 0))) return "the output channels are no multiple of group";
+    if (sym_differ(g, sym_mul(g, out->in_channels, out->groups), x->dims[1])) return "input channels and weight do not fit together";
+    return window_make(g, n, x, w->dims + 2, &out->win);
+}
+
+static qn_status conv_shape(infer *c, type *out)
+{
+    const type *x = infer_in(c, 0), *w = infer_in(c, 1);
+    conv p;
+    const char *wrong = conv_sizes(c->g, c->n, x, w, &p);
+    i64 want, have;
+    if (!wrong) {
+        *out = *x;
+        out->dims[1] = w->dims[0];
+        for (u32 d = 0; d < p.win.rank; d++) out->dims[2 + d] = p.win.out[3 - p.win.rank + d];
+        return QN_OK;
+    }
+    if (x->rank >= 3 && x->rank == w->rank && sym_is_number(c->g, x->dims[1], &have) && sym_is_number(c->g, w->dims[1], &want))
+        return infer_fail(c, QN_E_SHAPE, "%s (weight wants %lld channels a group, input has %lld)", wrong, (long long)want, (long long)have);
+    return infer_fail(c, QN_E_SHAPE, "%s", wrong);
+}
+
+static qn_status conv_infer(infer *c)
+{
+    type y;
+    QN_TRY(conv_shape(c, &y));
+    QN_TRY(epilogue_check(c, 2, 3, y.dims[1], &y));
+    return infer_out(c, 0, &y);
+}
+
+/* ---- launches */
+
+static qn_status conv_of(lowering *l, const node *n, conv *out)
+{
+    *out = (conv){ .x = lower_in(l, n, 0), .w = lower_in(l, n, 1), .y = lower_out(l, n, 0), .end = epilogue_of(l, n, 2, 3) };
+    const char *wrong = conv_sizes(lower_graph_mut(l), n, lower_type(l, out->x), lower_type(l, out->w), out);
+    return wrong ? lower_fail(l, n, QN_E_SHAPE, "%s", wrong) : QN_OK;
+}
+
+static bool is_float(const lowering *l, const node *n) { return dtype_is_float(lower_type(l, lower_in(l, n, 0))->dtype); }
+
+static launch *begin(lowering *l, const conv *p, const char *file, const char *entry)
+{
+    launch *k = launch_begin(l, file, entry);
+    launch_define(k, "T", dtype_word(lower_type(l, p->x)->dtype));
+    launch_in(k, p->x);
+    launch_in(k, p->w);
+    return k;
+}
+
+static sym pixels(graph *g, const window *w) { return sym_mul(g, sym_mul(g, w->out[0], w->out[1]), w->out[2]); }
+
+/* CONV_PARAMS of kernels/conv_shape.h. */
+static void conv_params(launch *k, const conv *p)
+{
+    const window *w = &p->win;
+    launch_size(k, p->groups);
+    launch_size(k, p->in_channels);
+    for (u32 d = 0; d < 3; d++) launch_size(k, w->in[d]);
+    launch_size(k, p->out_channels);
+    for (u32 d = 0; d < 3; d++) launch_size(k, w->out[d]);
+    for (u32 d = 0; d < 3; d++) launch_size(k, w->kernel[d]);
+    for (u32 d = 0; d < 3; d++) launch_number(k, w->step[d]);
+    for (u32 d = 0; d < 3; d++) launch_number(k, w->dilation[d]);
+    for (u32 d = 0; d < 3; d++) launch_size(k, w->pad[d]);
+}
+
+static qn_status emit_map(lowering *l, const node *n)
+{
+    conv p;
+    QN_TRY(conv_of(l, n, &p));
+    launch *k = begin(l, &p, "conv.c", "conv_map");
+    bool whole = !is_float(l, n);
+    if (whole) launch_define(k, "WHOLE", "1");
+    else epilogue_buffers(k, &p.end, p.x);
+    launch_out(k, p.y);
+    conv_params(k, &p);
+    if (!whole) {
+        epilogue_params(k, &p.end);
+        epilogue_consts(k, &p.end);
+    }
+    return launch_map(k, lower_elems(l, p.y));
+}
+
+enum { FILL_STRAIGHT = 3, FILL_TAPS = 8 };                   /* copying a pixel for 1x1 and for larger filters            */
+
+static qn_status emit_tile(lowering *l, const node *n)
+{
+    conv p;
+    QN_TRY(conv_of(l, n, &p));
+    graph *g = lower_graph_mut(l);
+    sym columns = pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups);
+    bool point = sym_is(g, p.win.kernel[2], 1) && sym_is(g, p.win.kernel[1], 1) && p.win.step[2] == 1;
+    blocks cut = blocks_choose(g, lower_caps(l), p.out_channels, columns, parts, point ? FILL_STRAIGHT : FILL_TAPS);
+    launch *k = begin(l, &p, "conv_tile.c", "conv_tile");
+    epilogue_buffers(k, &p.end, p.x);
+    launch_out(k, p.y);
+    launch_size(k, p.batch);
+    launch_number(k, cut.rows);
+    launch_number(k, cut.cols);
+    conv_params(k, &p);
+    epilogue_params(k, &p.end);
+    epilogue_consts(k, &p.end);
+    return launch_groups(k, blocks_count(g, cut, p.out_channels, columns, parts));
+}
+
+/* ---- one input channel a group, by bands of rows (kernels/conv_depthwise.c) */
+
+enum { BAND_ELEMS = 16384, BAND_TAPS = 1024, BAND_CHANNELS = 4 };
+
+typedef struct band { i64 rows, count; } band;
+
+static bool to_number(const graph *g, sym s, i64 most, i64 *out) { return sym_is_number(g, s, out) && *out <= most; }
+
+/* How many output rows a band has; rows 0: the kernel does not fit. Sizes by the node's own numbers, no sym is made. */
+static band cut_bands(const graph *g, const type *x, const type *w, const type *y, const i64 *step, const i64 *dilation)
+{
+    u32 rank = x->rank - 2u;
+    i64 kernel[2] = { 1, 1 }, out[2] = { 1, 1 };
+    for (u32 d = 0; d < rank; d++) {
+        if (!to_number(g, w->dims[2 + d], BAND_TAPS, &kernel[2 - rank + d])) return (band){ 0 };
+        if (!to_number(g, y->dims[2 + d], BAND_ELEMS, &out[2 - rank + d])) return (band){ 0 };
+    }
+    if (kernel[0] * kernel[1] > BAND_TAPS || step[1] > 8 || dilation[1] > BAND_ELEMS || dilation[0] > BAND_ELEMS) return (band){ 0 };
+    i64 pitch = (out[1] - 1) * step[1] + 1 + (kernel[1] - 1) * dilation[1];
+    i64 fit = (BAND_ELEMS / pitch - (kernel[0] - 1) * dilation[0] - 1) / step[0] + 1;
+    if (BAND_ELEMS / pitch < (kernel[0] - 1) * dilation[0] + 1) return (band){ 0 };
+    i64 rows = MIN(fit, out[0]);
+    i64 count = rows > 0 ? (out[0] + rows - 1) / rows : 0;
+    return count ? (band){ (out[0] + count - 1) / count, count } : (band){ 0 };
+}
+
+static band bands_of(const lowering *l, const node *n)
+{
+    const graph *g = lower_graph(l);
+    const type *x = lower_type(l, lower_in(l, n, 0)), *w = lower_type(l, lower_in(l, n, 1));
+    i64 steps[2] = { 1, 1 }, dilations[2] = { 1, 1 };
+    u32 rank = x->rank - 2u;
+    if (rank > 2) return (band){ 0 };
+    if (window_ints(n, "strides", rank, 1, 1, steps + 2 - rank) || window_ints(n, "dilations", rank, 1, 1, dilations + 2 - rank)) return (band){ 0 };
+    return cut_bands(g, x, w, lower_type(l, n->out[0]), steps, dilations);
+}
+
+static bool fits_depthwise(const lowering *l, const node *n)
+{
+    const type *w = lower_type(l, lower_in(l, n, 1));
+    i64 channels;
+    if (!is_float(l, n) || !sym_is(lower_graph(l), w->dims[1], 1)) return false;
+    if (!sym_is_number(lower_graph(l), w->dims[0], &channels) || channels > BAND_CHANNELS * attr_int(n, "group", 1)) return false;
+    return bands_of(l, n).rows > 0;
+}
+
+static qn_status emit_depthwise(lowering *l, const node *n)
+{
+    conv p;
+    QN_TRY(conv_of(l, n, &p));
+    graph *g = lower_graph_mut(l);
+    band cut = bands_of(l, n);
+    launch *k = begin(l, &p, "conv_depthwise.c", "conv_depthwise");
+    epilogue_buffers(k, &p.end, p.x);
+    launch_out(k, p.y);
+    launch_size(k, p.batch);
+    launch_number(k, cut.rows);
+    launch_number(k, cut.count);
+    launch_size(k, p.groups);
+    for (u32 d = 1; d < 3; d++) launch_size(k, p.win.in[d]);
+    launch_size(k, p.out_channels);
+    for (u32 d = 1; d < 3; d++) launch_size(k, p.win.out[d]);
+    for (u32 d = 1; d < 3; d++) launch_size(k, p.win.kernel[d]);
+    for (u32 d = 1; d < 3; d++) launch_number(k, p.win.step[d]);
+    for (u32 d = 1; d < 3; d++) launch_number(k, p.win.dilation[d]);
+    for (u32 d = 1; d < 3; d++) launch_size(k, p.win.pad[d]);
+    epilogue_params(k, &p.end);
+    epilogue_consts(k, &p.end);
+    return launch_groups(k, sym_mul(g, sym_mul(g, p.batch, p.groups), sym_number(g, cut.count)));
+}
+
+static const variant conv_variants[] = {
+    { "conv_depthwise", NEED_LANES, fits_depthwise, emit_depthwise },
+    { "conv_tile", NEED_LANES, is_float, emit_tile },
+    { "conv_map", 0, NULL, emit_map },
+    { 0 },
+};
+
+static u64 conv_flops(const lowering *l, const node *n)
+{
+    const graph *g = lower_graph(l);
+    const type *w = lower_type(l, lower_in(l, n, 1)), *y = lower_type(l, n->out[0]);
+    u64 total = 2;
+    for (u32 d = 0; d < y->rank; d++) {
+        i64 size;
+        if (!sym_is_number(g, y->dims[d], &size) || !mul_u64(total, (u64)size, &total)) return 0;
+    }
+    for (u32 d = 1; d < w->rank; d++) {
+        i64 size;
+        if (!sym_is_number(g, w->dims[d], &size) || !mul_u64(total, (u64)size, &total)) return 0;
+    }
+    return total;
+}
+
+/* ---- records */
+
+static const op_case conv_cases[] = {
+    { "f32[1,3,9,8] f32[5,3,3,3] f32[5]", "pads=[1,1,1,1]", 1e-6, "3 x 3 with a bias" },
+    { "f32[2,20,13,11] f32[33,20,1,1]", "", 1e-6, "1 x 1: a matrix product" },
+    { "f32[1,40,17,19] f32[70,40,3,3] f32[70]", "pads=[1,1,1,1], strides=[2,2]", 1e-6, "more than one tile, a depth of two passes, step 2" },
+    { "f32[1,4,12,10] f32[6,2,3,2]", "group=2, dilations=[2,3], pads=[0,1,2,3]", 1e-6, "groups, dilations, lopsided padding" },
+    { "f32[1,3,15,16] f32[4,3,5,4]", "strides=[3,2], auto_pad=\"SAME_UPPER\"", 1e-6, "padded so that the size is divided by the step" },
+    { "f32[1,3,15,16] f32[4,3,4,4]", "auto_pad=\"SAME_LOWER\"", 1e-6, "the odd one in front" },
+    { "f32[1,3,15,16] f32[4,3,4,4]", "auto_pad=\"VALID\"", 1e-6, "no padding" },
+    { "f32[2,6,30] f32[8,6,5] f32[8]", "pads=[2,2], strides=[2]", 1e-6, "one dimension" },
+    { "f32[1,2,6,7,8] f32[3,2,3,2,3] f32[3]", "pads=[1,0,1,1,1,1], strides=[2,1,2]", 1e-6, "three dimensions" },
+    { "f32[2,7,14,14] f32[7,1,3,3] f32[7]", "group=7, pads=[1,1,1,1]", 1e-6, "a filter for each channel" },
+    { "f32[1,7,29,31] f32[7,1,3,3]", "group=7, pads=[1,1,1,1], strides=[2,2]", 1e-6, "the same with step 2" },
+    { "f32[1,5,20,9] f32[10,1,5,5]", "group=5, pads=[2,2,2,2]", 1e-6, "two filters for each channel, 5 x 5" },
+    { "f32[1,5,20,9] f32[5,1,4,2]", "group=5, dilations=[2,3], strides=[1,3], pads=[0,4,1,0]", 1e-6, "a filter for each channel, all odd" },
+    { "f32[1,3,40] f32[3,1,7]", "group=3, pads=[6,0]", 1e-6, "causal, one dimension" },
+    { "f32[1,1,5,5] f32[1,1,3,3]", "pads=[4,4,4,4]", 1e-6, "windows that see only padding" },
+    { "f16[1,8,9,9] f16[8,8,3,3] f16[8]", "pads=[1,1,1,1]", 1e-3, "half precision" },
+    { "f16[1,8,9,9] f16[8,1,3,3]", "group=8", 1e-3, "half precision, a filter for each channel" },
+    { "f64[1,4,9,9] f64[6,4,3,3]", "", 1e-14, "double precision" },
+    { "i32[1,2,5,5] i32[3,2,3,3]", "pads=[1,1,1,1]", 0, "integers: for ConvInteger" },
+    { 0 },
+};
+
+#define CONV_ATTRS TEXT("auto_pad", "NOTSET"), INTS("dilations"), INT("group", 1), INTS("kernel_shape"), INTS("pads"), INTS("strides")
+
+const op_def op_Conv = {
+    .name = "Conv",
+    .doc = "Convolution over 1 to 3 dimensions, with groups, steps, dilations and padding, plus a bias for each output channel",
+    .in = { { "x", "float|i32" }, { "w", "as x" }, { "bias", "optional as x" } },
+    .out = { { "y", "as x" } },
+    .attrs = { CONV_ATTRS },
+    .infer = conv_infer,
+    .variants = conv_variants,
+    .flops = conv_flops,
+    .cases = conv_cases,
+};
+
+static const op_case conv_fused_cases[] = {
+    { "f32[1,3,9,8] f32[5,3,3,3] f32[5]", "pads=[1,1,1,1], act=\"relu\"", 1e-6, "an activation" },
+    { "f32[1,3,9,8] f32[5,3,3,3] f32[5] f32[1,5,9,8]", "pads=[1,1,1,1], act=\"relu\"", 1e-6, "a residual block's end" },
+    { "f32[1,6,9,8] f32[6,1,3,3] f32[6]", "pads=[1,1,1,1], group=6, act=\"clip\", p=0, q=6.0", 1e-6, "a filter for each channel, relu6" },
+    { "f32[1,6,9,8] f32[6,1,3,3] _ f32[1,6,9,8]", "pads=[1,1,1,1], group=6, act=\"silu\"", 1e-6, "a filter for each channel, a rest" },
+    { "f32[1,3,20,20] f32[8,3,3,3] f32[8]", "act=\"silu\"", 1e-6, "silu" },
+    { "f16[1,3,9,8] f16[5,3,3,3] f16[5] f16[1,5,9,8]", "pads=[1,1,1,1], act=\"hardswish\"", 1e-3, "half precision" },
+    { 0 },
+};
+
+const op_def op_ConvFused = {
+    .name = "ConvFused",
+    .domain = "quern",
+    .doc = "y = act(Conv(x, w, bias) + rest), act as in MatMulFused",
+    .in = { { "x", "float" }, { "w", "as x" }, { "bias", "optional as x" }, { "rest", "optional as x" } },
+    .out = { { "y", "as x" } },
+    .attrs = { CONV_ATTRS, EPILOGUE_SCHEMA },
+    .infer = conv_infer,
+    .variants = conv_variants,
+    .flops = conv_flops,
+    .cases = conv_fused_cases,
+};
+
+/* ---- composites */
+
+enum { ATTRS_MAX = 12 };
+static const char *const conv_attr_names[] = { "auto_pad", "dilations", "group", "kernel_shape", "pads", "strides" };
+
+/* The attributes of a convolution that node n has, as they are. */
+static u32 copy_attrs(const node *n, attr *out)
+{
+    u32 count = 0;
+    for (u32 i = 0; i < COUNT(conv_attr_names); i++) {
+        const attr *a = attr_find(n, conv_attr_names[i]);
+        if (a) out[count++] = *a;
+    }
+    return count;
+}
+
+/* com.microsoft's activation and activation_params behind the attributes of the convolution. */
+static qn_status activation_attrs(build *b, attr *attrs, u32 *count)
+{
+    const attr *params = attr_find(b->n, "activation_params");
+    const char *name = attr_text(b->g, b->n, "activation", "");
+    f64 p = 0, q = 0;
+    act a = act_of_onnx(name, params ? params->floats : NULL, params ? params->n : 0, &p, &q);
+    if (a == ACT_COUNT) return build_fail(b, QN_E_UNSUPPORTED, "there is no activation '%s'", name);
+    epilogue_attrs(a, p, q, attrs + *count);
+    *count += EPILOGUE_ATTRS;
+    return QN_OK;
+}
+
+static qn_status fused_conv_expand(build *b, const node *n)
+{
+    attr attrs[ATTRS_MAX];
+    u32 count = copy_attrs(n, attrs);
+    QN_TRY(activation_attrs(b, attrs, &count));
+    val y = build_node(b, OP_ConvFused, (val[]){ build_in(b, 0), build_in(b, 1), build_in(b, 2), build_in(b, 3) }, 4, attrs, count);
+    return build_done(b, &y, 1);
+}
+
+static const op_case fused_conv_cases[] = {
+    { "f32[1,3,9,8] f32[5,3,3,3] f32[5]", "pads=[1,1,1,1], activation=\"Relu\"", 1e-6, "an activation" },
+    { "f32[1,3,9,8] f32[5,3,3,3] f32[5] f32[1,5,9,8]", "pads=[1,1,1,1], activation=\"Clip\", activation_params=[0.0,6.0]", 1e-6, "a rest" },
+    { 0 },
+};
+
+const op_def op_FusedConv = {
+    .name = "FusedConv",
+    .domain = "com.microsoft",
+    .doc = "Conv, plus a tensor of the result's shape, with an activation behind it",
+    .in = { { "x", "float" }, { "w", "as x" }, { "bias", "optional as x" }, { "rest", "optional as x" } },
+    .out = { { "y", "as x" } },
+    .attrs = { CONV_ATTRS, TEXT("activation", ""), FLOATS("activation_params") },
+    .infer = conv_infer,
+    .expand = fused_conv_expand,
+    .cases = fused_conv_cases,
+};
+
+/* x[N][spatial...][C] of a channels-last tensor as the type of [N][C][spatial...], or back. */
+static type channels_moved(const type *t, bool to_front)
+{
+    type y = *t;
+    u32 last = t->rank - 1u;
+    if (to_front) {
+        y.dims[1] = t->dims[last];
+        for (u32 d = 1; d < last; d++) y.dims[d + 1] = t->dims[d];
+    } else {
+        y.dims[last] = t->dims[1];
+        for (u32 d = 1; d < last; d++) y.dims[d] = t->dims[d + 1];
+    }
+    return y;
+}
+
+static qn_status nhwc_infer(infer *c)
+{
+    if (infer_in(c, 0)->rank < 3) return infer_fail(c, QN_E_SHAPE, "the input must have 1, 2 or 3 spatial dimensions");
+    type x = channels_moved(infer_in(c, 0), true), y = x;
+    conv p;
+    const char *wrong = conv_sizes(c->g, c->n, &x, infer_in(c, 1), &p);
+    if (wrong) return infer_fail(c, QN_E_SHAPE, "%s", wrong);
+    y.dims[1] = infer_in(c, 1)->dims[0];
+    for (u32 d = 0; d < p.win.rank; d++) y.dims[2 + d] = p.win.out[3 - p.win.rank + d];
+    y = channels_moved(&y, false);
+    return infer_out(c, 0, &y);
+}
+
+static val move_channels(build *b, val x, bool to_front)
+{
+    if (!x || b->status) return 0;
+    u32 rank = build_type(b, x)->rank;
+    i64 perm[QN_MAX_RANK];
+    for (u32 d = 0; d < rank; d++) perm[d] = d;
+    for (u32 d = 1; d < rank; d++) perm[d] = to_front ? (d == 1 ? rank - 1 : d - 1) : (d == rank - 1 ? 1 : d + 1);
+    attr a = attr_of_ints(b->g, "perm", perm, rank);
+    return build_node(b, OP_Transpose, &x, 1, &a, 1);
+}
+
+static qn_status nhwc_conv_expand(build *b, const node *n)
+{
+    attr attrs[ATTRS_MAX];
+    u32 count = copy_attrs(n, attrs);
+    QN_TRY(activation_attrs(b, attrs, &count));
+    val in[] = { move_channels(b, build_in(b, 0), true), build_in(b, 1), build_in(b, 2), move_channels(b, build_in(b, 3), true) };
+    val y = move_channels(b, build_node(b, OP_ConvFused, in, 4, attrs, count), false);
+    return build_done(b, &y, 1);
+}
+
+static const op_case nhwc_conv_cases[] = {
+    { "f32[1,9,8,3] f32[5,3,3,3] f32[5]", "pads=[1,1,1,1], activation=\"Relu\"", 1e-6, "channels last" },
+    { 0 },
+};
+
+const op_def op_NhwcFusedConv = {
+    .name = "NhwcFusedConv",
+    .domain = "com.microsoft",
+    .doc = "FusedConv of a tensor with its channels last",
+    .in = { { "x", "float" }, { "w", "as x" }, { "bias", "optional as x" }, { "rest", "optional as x" } },
+    .out = { { "y", "as x" } },
+    .attrs = { CONV_ATTRS, TEXT("activation", ""), FLOATS("activation_params") },
+    .infer = nhwc_infer,
+    .expand = nhwc_conv_expand,
+    .cases = nhwc_conv_cases,
+};
+
+static qn_status conv_integer_infer(infer *c)
+{
+    type y;
+    QN_TRY(conv_shape(c, &y));
+    y.dtype = QN_I32;
+    return infer_out(c, 0, &y);
+}
+
+/* x - zero as i32; a zero point for each filter [channels] stands in front of the filter's dimensions. */
+static val shifted(build *b, val x, val zero)
+{
+    val wide = build_cast(b, x, QN_I32);
+    if (!zero || b->status) return wide;
+    const type *t = build_type(b, zero), *xt = build_type(b, x);
+    sym one = sym_number(b->g, 1);
+    if (t->rank == 1 && !sym_is(b->g, t->dims[0], 1)) {
+        sym dims[QN_MAX_RANK] = { t->dims[0] };
+        for (u32 d = 1; d < xt->rank; d++) dims[d] = one;
+        zero = build_reshape(b, zero, dims, xt->rank);
+    }
+    return build_op2(b, OP_Sub, wide, build_cast(b, zero, QN_I32));
+}
+
+static qn_status conv_integer_expand(build *b, const node *n)
+{
+    attr attrs[ATTRS_MAX];
+    u32 count = copy_attrs(n, attrs);
+    val y = build_node(b, OP_Conv, (val[]){ shifted(b, build_in(b, 0), build_in(b, 2)), shifted(b, build_in(b, 1), build_in(b, 3)) }, 2, attrs, count);
+    return build_done(b, &y, 1);
+}
+
+static const op_case conv_integer_cases[] = {
+    { "u8[1,1,3,3] u8[1,1,2,2] u8[]={1}", "pads=[1,1,1,1]", 0, "a zero point; padding is that zero" },
+    { "u8[1,2,5,5] i8[3,2,3,3] u8[]={128} i8[3]={1,-2,3}", "", 0, "a zero point for each filter" },
+    { 0 },
+};
+
+const op_def op_ConvInteger = {
+    .name = "ConvInteger",
+    .doc = "Conv of x - x_zero with w - w_zero, 8-bit factors and 32-bit sums",
+    .in = { { "x", "i8|u8" }, { "w", "i8|u8" }, { "x_zero", "optional i8|u8" }, { "w_zero", "optional i8|u8" } },
+    .out = { { "y", "i32" } },
+    .attrs = { CONV_ATTRS },
+    .infer = conv_integer_infer,
+    .expand = conv_integer_expand,
+    .cases = conv_integer_cases,
+};

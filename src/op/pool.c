@@ -1,0 +1,193 @@
+/* Pools: the largest element, the mean or the p-norm of windows, and of whole planes. */
+#include "op/op_util.h"
+#include "op/window.h"
+
+static qn_status window_of(infer *c, window *out)
+{
+    const char *wrong = window_make(c->g, c->n, infer_in(c, 0), NULL, out);
+    return wrong ? infer_fail(c, QN_E_SHAPE, "%s", wrong) : QN_OK;
+}
+
+static qn_status pool_infer(infer *c)
+{
+    window w;
+    QN_TRY(window_of(c, &w));
+    type y = *infer_in(c, 0);
+    for (u32 d = 0; d < w.rank; d++) y.dims[2 + d] = w.out[3 - w.rank + d];
+    QN_TRY(infer_out(c, 0, &y));
+    y.dtype = QN_I64;
+    return infer_out(c, 1, &y);
+}
+
+/* ---- launches */
+
+static launch *begin(lowering *l, const node *n, const char *file, const char *entry, window *w)
+{
+    launch *k = launch_begin(l, file, entry);
+    val x = lower_in(l, n, 0);
+    qn_dtype d = lower_type(l, x)->dtype;
+    launch_define(k, "T", dtype_word(d));
+    if (!dtype_is_float(d)) launch_define(k, "WHOLE", "1");
+    launch_in(k, x);
+    (void)window_make(lower_graph_mut(l), n, lower_type(l, x), NULL, w);   /* inference has checked it                     */
+    return k;
+}
+
+static qn_status emit_index(lowering *l, const node *n)
+{
+    window w;
+    val y = lower_out(l, n, 1);
+    if (!y) return QN_OK;
+    launch *k = begin(l, n, "pool.c", "pool_max_index", &w);
+    launch_out(k, y);
+    window_params(k, &w, 3);
+    launch_const(k, "by_columns", lower_int(l, n, "storage_order"));
+    return launch_map(k, lower_elems(l, y));
+}
+
+static qn_status emit_max(lowering *l, const node *n)
+{
+    window w;
+    launch *k = begin(l, n, "pool.c", "pool_max", &w);
+    launch_out(k, lower_out(l, n, 0));
+    window_params(k, &w, 3);
+    QN_TRY(launch_map(k, lower_elems(l, lower_out(l, n, 0))));
+    return emit_index(l, n);
+}
+
+static qn_status emit_mean(lowering *l, const node *n)
+{
+    window w;
+    launch *k = begin(l, n, "pool.c", "pool_mean", &w);
+    launch_out(k, lower_out(l, n, 0));
+    window_params(k, &w, 3);
+    for (u32 d = 0; d < 3; d++) launch_size(k, w.padded[d]);
+    launch_const(k, "count_padding", lower_int(l, n, "count_include_pad"));
+    return launch_map(k, lower_elems(l, lower_out(l, n, 0)));
+}
+
+static qn_status emit_norm(lowering *l, const node *n)
+{
+    window w;
+    launch *k = begin(l, n, "pool.c", "pool_norm", &w);
+    launch_out(k, lower_out(l, n, 0));
+    window_params(k, &w, 3);
+    launch_float(k, (f64)lower_int(l, n, "p"));
+    return launch_map(k, lower_elems(l, lower_out(l, n, 0)));
+}
+
+enum { ROW_MAX = 4096 };                                     /* longest padded row of kernels/pool_rows.c                 */
+
+static bool fits_rows(const lowering *l, const node *n)
+{
+    const graph *g = lower_graph(l);
+    const type *x = lower_type(l, lower_in(l, n, 0)), *y = lower_type(l, n->out[0]);
+    u32 rank = x->rank - 2u, last = x->rank - 1u;
+    i64 sizes[2], steps[2], dilations[2], in, out;
+    if (!dtype_is_float(x->dtype) || rank > 2) return false;
+    if (window_ints(n, "kernel_shape", rank, 1, 1, sizes) || window_ints(n, "strides", rank, 1, 1, steps)) return false;
+    if (window_ints(n, "dilations", rank, 1, 1, dilations)) return false;
+    if (!sym_is_number(g, x->dims[last], &in) || !sym_is_number(g, y->dims[last], &out)) return false;
+    if (in > ROW_MAX || out > ROW_MAX || steps[rank - 1] > ROW_MAX || dilations[rank - 1] > ROW_MAX || sizes[rank - 1] > ROW_MAX) return false;
+    return (out - 1) * steps[rank - 1] + 1 + (sizes[rank - 1] - 1) * dilations[rank - 1] <= ROW_MAX;
+}
+
+static qn_status rows(lowering *l, const node *n, bool mean)
+{
+    window w;
+    val x = lower_in(l, n, 0);
+    launch *k = begin(l, n, "pool_rows.c", "pool_rows", &w);
+    launch_out(k, lower_out(l, n, 0));
+    sym planes = lower_product(l, x, 0, 2);
+    launch_size(k, planes);
+    window_params(k, &w, 2);
+    launch_size(k, w.padded[1]);
+    launch_size(k, w.padded[2]);
+    launch_const(k, "mean", mean);
+    launch_const(k, "count_padding", mean && lower_int(l, n, "count_include_pad"));
+    return launch_groups(k, planes);
+}
+
+static qn_status emit_max_rows(lowering *l, const node *n)
+{
+    QN_TRY(rows(l, n, false));
+    return emit_index(l, n);
+}
+
+static qn_status emit_mean_rows(lowering *l, const node *n) { return rows(l, n, true); }
+
+/* ---- records */
+
+#define POOL_ATTRS TEXT("auto_pad", "NOTSET"), INT("ceil_mode", 0), INTS("dilations"), NEEDED("kernel_shape", ATTR_INTS), INTS("pads"), INTS("strides")
+
+static const variant max_variants[] = { { "pool_rows", NEED_LANES, fits_rows, emit_max_rows }, { "pool_map", 0, NULL, emit_max }, { 0 } };
+
+static const op_case max_cases[] = {
+    { "f32[2,3,9,8]", "kernel_shape=[3,3], strides=[2,2]", 0, "the common case" },
+    { "f32[1,3,9,8]", "kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], ceil_mode=1", 0, "padding, rounded up" },
+    { "f32[1,2,20,35]", "kernel_shape=[5,5], pads=[2,2,2,2]", 0, "step 1" },
+    { "f32[1,2,9,9]", "kernel_shape=[2,3], dilations=[2,3], strides=[1,3], auto_pad=\"SAME_UPPER\"", 0, "dilated" },
+    { "f32[2,3,17]", "kernel_shape=[4], strides=[3]", 0, "one dimension" },
+    { "f32[1,2,5,6,7]", "kernel_shape=[2,3,2], strides=[2,1,2]", 0, "three dimensions" },
+    { "f16[1,3,9,8]", "kernel_shape=[3,3], strides=[2,2]", 0, "half precision" },
+    { "f64[1,3,9,8]", "kernel_shape=[3,3], strides=[3,3]", 0, "double precision" },
+    { "i8[1,3,9,8]", "kernel_shape=[3,3]", 0, "signed bytes" },
+    { "u8[1,3,9,8]", "kernel_shape=[3,3], pads=[1,1,1,1]", 0, "unsigned bytes" },
+    { 0 },
+};
+
+const op_def op_MaxPool = {
+    .name = "MaxPool",
+    .doc = "The largest element of each window, and where it was: an index over the whole of x, by columns where storage_order is 1",
+    .in = { { "x", "float|i8|u8" } },
+    .out = { { "y", "as x" }, { "indices", "optional i64" } },
+    .attrs = { POOL_ATTRS, INT("storage_order", 0) },
+    .infer = pool_infer,
+    .variants = max_variants,
+    .cases = max_cases,
+};
+
+static const variant mean_variants[] = { { "pool_rows", NEED_LANES, fits_rows, emit_mean_rows }, { "pool_map", 0, NULL, emit_mean }, { 0 } };
+
+static const op_case mean_cases[] = {
+    { "f32[2,3,9,8]", "kernel_shape=[3,3], strides=[2,2]", 1e-6, "the common case" },
+    { "f32[1,3,9,8]", "kernel_shape=[3,3], pads=[1,1,1,1]", 1e-6, "padding is not counted" },
+    { "f32[1,3,9,8]", "kernel_shape=[3,3], pads=[1,1,1,1], count_include_pad=1", 1e-6, "padding is counted" },
+    { "f32[1,3,9,8]", "kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], ceil_mode=1, count_include_pad=1", 1e-6, "a window beyond the padding" },
+    { "f32[1,2,20,35]", "kernel_shape=[2,2], dilations=[2,3], auto_pad=\"SAME_LOWER\"", 1e-6, "dilated" },
+    { "f32[2,3,17]", "kernel_shape=[4], strides=[3]", 1e-6, "one dimension" },
+    { "f32[1,2,5,6,7]", "kernel_shape=[2,3,2]", 1e-6, "three dimensions" },
+    { "f16[1,3,9,8]", "kernel_shape=[3,3]", 1e-3, "half precision" },
+    { 0 },
+};
+
+const op_def op_AveragePool = {
+    .name = "AveragePool",
+    .doc = "The mean of each window, with padding counted as zeros where count_include_pad is 1",
+    .in = { { "x", "float" } },
+    .out = { { "y", "as x" } },
+    .attrs = { POOL_ATTRS, INT("count_include_pad", 0) },
+    .infer = pool_infer,
+    .variants = mean_variants,
+    .cases = mean_cases,
+};
+
+static const variant norm_variants[] = { { "pool_map", 0, NULL, emit_norm }, { 0 } };
+
+static const op_case norm_cases[] = {
+    { "f32[1,3,9,8]", "kernel_shape=[3,3], strides=[2,2]", 1e-6, "the root of the sum of squares" },
+    { "f32[1,3,9,8]", "kernel_shape=[2,3], p=3, pads=[1,1,1,1]", 1e-6, "p = 3" },
+    { "f32[1,3,9]", "kernel_shape=[2], p=1", 1e-6, "p = 1" },
+    { 0 },
+};
+
+const op_def op_LpPool = {
+    .name = "LpPool",
+    .doc = "The p-norm of each window",
+    .in = { { "x", "float" } },
+    .out = { { "y", "as x" } },
+    .attrs = { POOL_ATTRS, INT("p", 2) },
+    .infer = pool_infer,
+    .variants = norm_variants,
+    .cases = norm_cases,
+};

@@ -1,0 +1,245 @@
+/* Matrix products -> launches. Batch dimensions that both factors run through alike are merged; a right factor without a batch makes the
+ * whole batch of the left one rows of a single product; a single column is taken as a single row of the transposed product. */
+#include "op/product.h"
+#include "op/blocks.h"
+#include "op/op_util.h"
+
+enum { FILL_COPY = 3, ROWS_FEW = 8, ROW_BLOCK_MAX = 1024 };  /* of kernels/matmul_row.c                                   */
+
+/* Stride of a factor along a batch dimension: 0 where it has size 1 there; decided in each run where that is not known before. */
+static sym stride_along(graph *g, sym own, sym out, sym elems)
+{
+    if (sym_same(g, own, out)) return elems;
+    if (sym_is(g, own, 1)) return sym_number(g, 0);
+    return sym_select(g, sym_compare(g, '=', own, sym_number(g, 1)), sym_number(g, 0), elems);
+}
+
+/* Size of dimension d (from the end, counted over `rank` batch dimensions) of a factor with `own` batch dimensions. */
+static sym batch_dim(graph *g, const type *t, u32 own, u32 d) { return d < own ? t->dims[own - 1 - d] : sym_number(g, 1); }
+
+typedef struct batch_walk { sym size, a, b; } batch_walk;    /* one merged dimension                                      */
+
+static bool merges(graph *g, const batch_walk *inner, sym a, sym b)
+{
+    return sym_same(g, a, sym_mul(g, inner->a, inner->size)) && sym_same(g, b, sym_mul(g, inner->b, inner->size));
+}
+
+/* Innermost first. How many; more than PRODUCT_DIMS means that they do not fit. */
+static u32 walk_batch(graph *g, const type *a, const type *b, const type *y, sym a_elems, sym b_elems, batch_walk *out)
+{
+    u32 a_own = a->rank > 2 ? a->rank - 2 : 0, b_own = b->rank > 2 ? b->rank - 2 : 0;
+    u32 rank = MAX(a_own, b_own), count = 0;
+    for (u32 d = 0; d < rank; d++) {
+        sym size_a = batch_dim(g, a, a_own, d), size_b = batch_dim(g, b, b_own, d);
+        sym size = d < a_own && d < b_own ? y->dims[rank - 1 - d] : d < a_own ? size_a : size_b;
+        batch_walk w = { size, stride_along(g, size_a, size, a_elems), stride_along(g, size_b, size, b_elems) };
+        a_elems = sym_mul(g, a_elems, size_a);
+        b_elems = sym_mul(g, b_elems, size_b);
+        if (sym_is(g, size, 1)) continue;
+        if (count && merges(g, &out[count - 1], w.a, w.b)) out[count - 1].size = sym_mul(g, out[count - 1].size, size);
+        else out[count++] = w;
+    }
+    return count;
+}
+
+static void set_batch(graph *g, product *p, const batch_walk *w, u32 count)
+{
+    sym one = sym_number(g, 1), zero = sym_number(g, 0);
+    p->batch = one;
+    for (u32 d = 0; d < PRODUCT_DIMS; d++) {
+        u32 at = PRODUCT_DIMS - 1 - d;
+        p->dims[at] = d < count ? w[d].size : one;
+        p->a_stride[at] = d < count ? w[d].a : zero;
+        p->b_stride[at] = d < count ? w[d].b : zero;
+        p->batch = sym_mul(g, p->batch, p->dims[at]);
+    }
+}
+
+/* [batch][m][k] times one [k][n] is [batch * m][k] times [k][n]. */
+static void batch_to_rows(graph *g, product *p, const batch_walk *w, u32 count)
+{
+    if (count != 1 || p->trans_a || !sym_is(g, w[0].b, 0) || !sym_same(g, w[0].a, sym_mul(g, p->m, p->k))) return;
+    p->m = sym_mul(g, p->m, w[0].size);
+    set_batch(g, p, NULL, 0);
+}
+
+/* a[m][k] times a column is that column, as a row, times a transposed. */
+static void column_to_row(graph *g, product *p)
+{
+    if (!sym_is(g, p->n, 1) || sym_is(g, p->m, 1) || p->end.bias) return;
+    val a = p->a;
+    p->a = p->b;
+    p->b = a;
+    p->n = p->m;
+    p->m = sym_number(g, 1);
+    p->trans_b = !p->trans_a;
+    p->trans_a = false;
+    for (u32 d = 0; d < PRODUCT_DIMS; d++) {
+        sym stride = p->a_stride[d];
+        p->a_stride[d] = p->b_stride[d];
+        p->b_stride[d] = stride;
+    }
+}
+
+qn_status product_of(lowering *l, const node *n, product *out)
+{
+    graph *g = lower_graph_mut(l);
+    product p = { .a = lower_in(l, n, 0), .b = lower_in(l, n, 1), .y = lower_out(l, n, 0), .end = epilogue_of(l, n, 2, 3) };
+    p.trans_a = attr_int(n, "transA", 0) != 0;
+    p.trans_b = attr_int(n, "transB", 0) != 0;
+    p.alpha = attr_float(n, "alpha", 1);
+    const type *a = lower_type(l, p.a), *b = lower_type(l, p.b), *y = lower_type(l, p.y);
+    sym one = sym_number(g, 1);
+    p.k = lower_dim(l, p.a, p.trans_a && a->rank > 1 ? -2 : -1);
+    p.m = a->rank > 1 ? lower_dim(l, p.a, p.trans_a ? -1 : -2) : one;
+    p.n = b->rank > 1 ? lower_dim(l, p.b, p.trans_b ? -2 : -1) : one;
+    if (a->rank == 1) p.trans_a = false;
+    if (b->rank == 1) p.trans_b = false;
+    batch_walk walk[QN_MAX_RANK];
+    u32 count = walk_batch(g, a, b, y, sym_mul(g, p.m, p.k), sym_mul(g, p.k, p.n), walk);
+    if (count > PRODUCT_DIMS)
+        return lower_fail(l, n, QN_E_UNSUPPORTED, "more than %d batch dimensions that broadcast in turns", PRODUCT_DIMS);
+    set_batch(g, &p, walk, count);
+    batch_to_rows(g, &p, walk, count);
+    column_to_row(g, &p);
+    *out = p;
+    return QN_OK;
+}
+
+/* ---- launches */
+
+static bool is_float(const lowering *l, const node *n) { return dtype_is_float(lower_type(l, lower_in(l, n, 0))->dtype); }
+
+static launch *begin(lowering *l, const product *p, const char *file, const char *entry)
+{
+    launch *k = launch_begin(l, file, entry);
+    launch_define(k, "T", dtype_word(lower_type(l, p->y)->dtype));
+    launch_in(k, p->a);
+    launch_in(k, p->b);
+    return k;
+}
+
+static void batch_params(launch *k, const product *p)
+{
+    for (u32 d = 1; d < PRODUCT_DIMS; d++) launch_size(k, p->dims[d]);
+    for (u32 d = 0; d < PRODUCT_DIMS; d++) launch_size(k, p->a_stride[d]);
+    for (u32 d = 0; d < PRODUCT_DIMS; d++) launch_size(k, p->b_stride[d]);
+}
+
+static void sizes(launch *k, const product *p)
+{
+    launch_size(k, p->m);
+    launch_size(k, p->n);
+    launch_size(k, p->k);
+}
+
+static void ending(launch *k, const product *p)
+{
+    launch_float(k, p->alpha);
+    epilogue_params(k, &p->end);
+    launch_const(k, "trans_a", p->trans_a);
+    launch_const(k, "trans_b", p->trans_b);
+    epilogue_consts(k, &p->end);
+}
+
+static qn_status emit_map(lowering *l, const node *n)
+{
+    product p;
+    QN_TRY(product_of(l, n, &p));
+    launch *k = begin(l, &p, "matmul.c", "matmul_map");
+    bool whole = !is_float(l, n);
+    if (whole) launch_define(k, "WHOLE", "1");
+    else epilogue_buffers(k, &p.end, p.a);
+    launch_out(k, p.y);
+    sizes(k, &p);
+    batch_params(k, &p);
+    if (whole) launch_const(k, "trans_b", p.trans_b);
+    else ending(k, &p);
+    return launch_map(k, lower_elems(l, p.y));
+}
+
+static bool few_rows(const lowering *l, const node *n)
+{
+    const type *a = lower_type(l, lower_in(l, n, 0)), *b = lower_type(l, lower_in(l, n, 1));
+    const graph *g = lower_graph(l);
+    bool trans_a = attr_int(n, "transA", 0) != 0 && a->rank > 1, trans_b = attr_int(n, "transB", 0) != 0;
+    if (!is_float(l, n)) return false;
+    i64 rows = 1, columns = 2;
+    if (b->rank == 1) columns = 1;
+    else sym_is_number(g, b->dims[b->rank - (trans_b ? 2 : 1)], &columns);
+    if (columns == 1 && !lower_in(l, n, 2)) return true;     /* becomes a single row                                     */
+    if (a->rank > 1 && !sym_is_number(g, a->dims[a->rank - (trans_a ? 1 : 2)], &rows)) return false;
+    for (u32 d = 0; b->rank <= 2 && !trans_a && d + 2 < a->rank; d++) { /* the batch becomes rows                          */
+        i64 size;
+        if (!sym_is_number(g, a->dims[d], &size) || size > ROWS_FEW) return false;
+        rows *= size;
+    }
+    return rows <= ROWS_FEW && !(trans_a && trans_b && rows > 1);
+}
+
+/* Columns of a group: a few groups for each worker, in runs as long as that allows. */
+static u32 row_block(const lowering *l, const product *p)
+{
+    i64 n, batch;
+    const graph *g = lower_graph(l);
+    if (!sym_is_number(g, p->n, &n) || !sym_is_number(g, p->batch, &batch)) return ROW_BLOCK_MAX / 4;
+    i64 share = n * MAX(batch, 1) / ((i64)MAX(lower_caps(l)->workers, 1u) * 4);
+    u32 block = 32;
+    while (block < ROW_BLOCK_MAX && block * 2 <= share) block *= 2;
+    return block;
+}
+
+static qn_status emit_row(lowering *l, const node *n)
+{
+    product p;
+    QN_TRY(product_of(l, n, &p));
+    if (p.trans_a && p.trans_b) p.trans_a = false;           /* a single row: its transpose is itself                     */
+    launch *k = begin(l, &p, "matmul_row.c", "matmul_row");
+    epilogue_buffers(k, &p.end, p.a);
+    launch_out(k, p.y);
+    sizes(k, &p);
+    u32 block = row_block(l, &p);
+    launch_number(k, block);
+    batch_params(k, &p);
+    ending(k, &p);
+    graph *g = lower_graph_mut(l);
+    return launch_groups(k, sym_mul(g, sym_ceil_div(g, p.n, sym_number(g, block)), p.batch));
+}
+
+static qn_status emit_tile(lowering *l, const node *n)
+{
+    product p;
+    QN_TRY(product_of(l, n, &p));
+    graph *g = lower_graph_mut(l);
+    blocks cut = blocks_choose(g, lower_caps(l), p.m, p.n, p.batch, FILL_COPY);
+    launch *k = begin(l, &p, "matmul_tile.c", "matmul_tile");
+    epilogue_buffers(k, &p.end, p.a);
+    launch_out(k, p.y);
+    sizes(k, &p);
+    launch_number(k, cut.rows);
+    launch_number(k, cut.cols);
+    batch_params(k, &p);
+    ending(k, &p);
+    return launch_groups(k, blocks_count(g, cut, p.m, p.n, p.batch));
+}
+
+const variant product_variants[] = {
+    { "matmul_row", NEED_LANES, few_rows, emit_row },
+    { "matmul_tile", NEED_LANES, is_float, emit_tile },
+    { "matmul_map", 0, NULL, emit_map },
+    { 0 },
+};
+
+u64 product_flops(const lowering *l, const node *n)
+{
+    const graph *g = lower_graph(l);
+    const type *a = lower_type(l, lower_in(l, n, 0)), *y = lower_type(l, n->out[0]);
+    i64 size;
+    bool trans_a = attr_int(n, "transA", 0) != 0 && a->rank > 1;
+    if (!sym_is_number(g, a->dims[a->rank - (trans_a ? 2 : 1)], &size)) return 0;
+    u64 total = 2 * (u64)size;
+    for (u32 d = 0; d < y->rank; d++) {
+        if (!sym_is_number(g, y->dims[d], &size) || !mul_u64(total, (u64)size, &total)) return 0;
+    }
+    return total;
+}

@@ -1,0 +1,22 @@
+/* A batched matrix product as its kernels want it: y[batch][m][n] = act(alpha * a b + bias + rest), with strides for broadcasting. */
+#ifndef PRODUCT_H
+#define PRODUCT_H
+
+#include "op/epilogue.h"
+
+enum { PRODUCT_DIMS = 4 };                                   /* batch dimensions that kernels/matmul_batch.h takes        */
+
+typedef struct product {
+    val a, b, y;
+    sym m, n, k, batch;
+    sym dims[PRODUCT_DIMS], a_stride[PRODUCT_DIMS], b_stride[PRODUCT_DIMS];   /* dims[0] is the outermost               */
+    bool trans_a, trans_b;
+    f64 alpha;
+    epilogue end;
+} product;
+
+/* From a node with inputs (a, b, bias?, rest?) and attributes transA, transB, alpha, act, p, q, those that it has. */
+qn_status product_of(lowering *l, const node *n, product *out);
+extern const variant product_variants[];                     /* for MatMul and MatMulFused                                */
+u64 product_flops(const lowering *l, const node *n);
+#endif

@@ -23,7 +23,7 @@ test:
 	@tests/run.sh
 
 test-full:
-	@tools/setup.sh test
+	@tools/setup.sh full
 	@tests/run.sh full
 
 bench: all

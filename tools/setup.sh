@@ -2,13 +2,15 @@
 # Installs what is missing for `build` or `test`, through the system's package manager and a private Python environment.
 #   tools/setup.sh build        compiler, CMake, image codecs
 #   tools/setup.sh test         and: clang with its sanitizers, an OpenCL driver for the CPU, a Python environment in .venv
+#   tools/setup.sh full         and: PyTorch and the packages that make the reference networks, in .venv (some gigabytes)
 # Nothing happens when all is there. QUERN_NO_INSTALL=1 only says what is missing.
 set -eu
 cd "$(dirname "$0")/.."
 
 build_packages="gcc libc6-dev cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libexif-dev"
 test_packages="python3 python3-venv clang-19 libclang-rt-19-dev llvm-19 clang-format-19 pocl-opencl-icd ocl-icd-libopencl1"
-python_packages="numpy==2.3.5 onnx==1.23.2 onnxruntime==1.32.0 pillow"
+python_packages="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 pillow"
+full_packages="torch==2.15.0 torchvision==0.29.2 timm==1.0.31 transformers==5.23.0 ultralytics==8.4.190"
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -42,17 +44,19 @@ install_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
+# install_python STAMP PACKAGE...: once per list of packages
 install_python() {
-    stamp=.venv/.packages
-    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$python_packages" ] && return 0
-    say "setup: a Python environment in .venv with $python_packages"
-    python3 -m venv .venv
-    .venv/bin/pip install --quiet --disable-pip-version-check $python_packages
-    printf '%s' "$python_packages" >"$stamp"
+    stamp=.venv/$1; shift
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$*" ] && return 0
+    say "setup: a Python environment in .venv with $*"
+    [ -x .venv/bin/pip ] || python3 -m venv .venv
+    .venv/bin/pip install --quiet --disable-pip-version-check "$@"
+    printf '%s' "$*" >"$stamp"
 }
 
 case "${1:-build}" in
 build) install_packages $build_packages ;;
-test) install_packages $build_packages $test_packages; install_python ;;
-*) say "usage: tools/setup.sh build|test"; exit 2 ;;
+test) install_packages $build_packages $test_packages; install_python .test $python_packages ;;
+full) "$0" test; install_python .full $full_packages; .venv/bin/pip install --quiet opencv-python-headless ;;
+*) say "usage: tools/setup.sh build|test|full"; exit 2 ;;
 esac

@@ -99,8 +99,8 @@ static qn_status start_loop(exec *x, frame *f, const step *s, bool *pending, str
     if (asked[0]) memcpy(&l->turns, host_data(x, f, asked[0]), sizeof l->turns);
     if (asked[1]) l->on = *(const u8 *)host_data(x, f, asked[1]) != 0;
     const graph *body = s->body[0]->g;
-    i64 states = attr_int(n, "n_state", -1);
-    l->n_state = states >= 0 ? (u32)states : MIN(n->n_in, body->n_inputs) - 2;
+    i64 states = (i64)n->n_in - 2 - attr_int(n, "captures", 0);
+    l->n_state = states > 0 ? (u32)states : 0;
     if (l->n_state > body->n_outputs - 1) l->n_state = body->n_outputs - 1;
     l->n_scan = body->n_outputs - 1 - l->n_state;
     if (l->n_scan > COUNT(l->scan)) return fail(QN_E_UNSUPPORTED, "more than %zu scan outputs", COUNT(l->scan));

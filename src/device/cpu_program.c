@@ -56,13 +56,8 @@ static qn_status try_block(cpu_program *p)
 
 static qn_status choose(cpu_program *p, const kc_program *program, const cpu_choice *choice)
 {
-    p->way = WAY_INTERPRETER;
-    if (choice->interpret) return QN_OK;
-    if (!program->text) p->run = host_kernel_find(cpu_isa_name(choice->isa), program->file, p->k->name, program->defines);
-    if (p->run) {
-        p->way = WAY_COMPILED_IN;
-        return QN_OK;
-    }
+    p->way = p->run ? WAY_COMPILED_IN : WAY_INTERPRETER;
+    if (p->run || choice->interpret) return QN_OK;
     if (program->users || p->k->form == KC_GROUP || jit_first()) QN_TRY(try_compiler(p, choice->isa));
     QN_TRY(try_block(p));
     return try_compiler(p, choice->isa);
@@ -70,7 +65,10 @@ static qn_status choose(cpu_program *p, const kc_program *program, const cpu_cho
 
 static qn_status build(cpu_program *p, const kc_program *program, const cpu_choice *choice)
 {
-    const kc_options options = { .width = cpu_isa_width(choice->isa) };
+    if (!choice->interpret && !program->text)
+        p->run = host_kernel_find(cpu_isa_name(choice->isa), program->file, program->entry, program->defines);
+    /* Of a compiled kernel only the parameters are wanted. */
+    const kc_options options = { .width = cpu_isa_width(choice->isa), .no_simplify = p->run != NULL };
     QN_TRY(kc_compile(p->a, program, &options, &p->module));
     p->k = kc_kernel_find(p->module, program->entry);
     if (!p->k)

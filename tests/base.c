@@ -297,6 +297,8 @@ static void caches(test *t)
     CHECK(t, cache_folder(folder, sizeof folder) && text_same(folder, want) && access(want, W_OK) == 0,
           "the cache is where QUERN_CACHE says");
     CHECK(t, !cache_folder(folder, 2) || !text_starts(folder, want), "a buffer that is too small");
+    CHECK(t, chmod(want, 0777) == 0 && !cache_folder(folder, sizeof folder), "a cache that others can write to is refused");
+    chmod(want, 0700);
     if (before) setenv("QUERN_CACHE", kept, 1);
     else unsetenv("QUERN_CACHE");
 }

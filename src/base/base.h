@@ -132,7 +132,8 @@ qn_status file_map_open(const char *path, file_map *out);              /* QN_E_I
 qn_status file_map_open_beside(const char *beside, const char *name, file_map *out);
 void file_map_close(file_map *f);
 qn_status file_write(const char *path, qn_bytes bytes);                /* whole, through a temporary name and rename */
-/* The user's cache folder for this program ($QUERN_CACHE, $XDG_CACHE_HOME/quern, ~/.cache/quern), made when absent; false: none. */
+/* The user's cache folder for this program ($QUERN_CACHE, $XDG_CACHE_HOME/quern, ~/.cache/quern), made when absent; false: none,
+ * or one that others can write to. */
 bool cache_folder(char *out, size_t out_bytes);
 
 /* ---- json.c: writing (commas and quoting kept right) and a small, bounded reader */

@@ -154,6 +154,14 @@ static bool make_folders(char *path)
     return mkdir(path, 0700) == 0 || errno == EEXIST;
 }
 
+/* What lies there is loaded as code, so nobody else may be able to put it there. */
+static bool only_ours(const char *folder)
+{
+    struct stat st;
+    if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode)) return false;
+    return st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)) && access(folder, W_OK) == 0;
+}
+
 bool cache_folder(char *out, size_t out_bytes)
 {
     const struct {
@@ -168,7 +176,7 @@ bool cache_folder(char *out, size_t out_bytes)
         if (!root || root[0] != '/') continue;
         int n = snprintf(out, out_bytes, "%s%s", root, places[i].below);
         if (n < 0 || (size_t)n >= out_bytes) continue;
-        return make_folders(out) && access(out, W_OK) == 0;
+        return make_folders(out) && only_ours(out);
     }
     return false;
 }

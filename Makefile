@@ -16,7 +16,7 @@ setup:
 	@tools/setup.sh build
 
 demo: all
-	@build/quern demo models/samples/*
+	@build/quern demo models/samples/*.png models/samples/*.jpg
 
 test:
 	@tools/setup.sh test

@@ -16,6 +16,7 @@ const option conformance_options[] = {
     DEVICE_OPTIONS,
     { "--only", "TEXT", "only tests whose name contains this" },
     { "--no-optimize", NULL, "run the graphs as the files have them" },
+    { "--strict-skips", NULL, "a test that cannot be run has failed" },
     { "--verbose", NULL, "print each skipped test too" },
     { 0 },
 };
@@ -298,6 +299,7 @@ static void run_all(const args *a, qn_device *d, const paths *tests, report *r)
         if (only && !strstr(name, only)) continue;
         progress_show(name, (double)i / (double)tests->n);
         verdict v = run_test(a, d, tests->at[i]);
+        if (v.outcome == SKIPPED && args_flag(a, "--strict-skips")) v.outcome = FAILED;
         r->count[v.outcome]++;
         r->shape_only += v.outcome == PASSED && v.shape_only;
         if (v.outcome == SKIPPED) count_reason(r, v.why);

@@ -81,7 +81,7 @@ static int find_all(const args *a, uint32_t top, stations *all)
     qn_status s;
     for (uint32_t i = 0; all->n < MOST_DEVICES && (s = qn_device_list(i, &info)) != QN_E_NAME; i++) {
         qn_device *d;
-        if (s != QN_OK || qn_device_open(info.spec, &desc, &d) != QN_OK) continue;
+        if (s != QN_OK || info.caps.workers == 0 || qn_device_open(info.spec, &desc, &d) != QN_OK) continue;
         if (qn_device_self_test(d) != QN_OK || (s = add_station(d, top, all)) != QN_OK) {
             if (s != QN_OK) fprintf(stderr, "quern demo: %s: %s\n", info.spec, qn_last_error());
             qn_device_close(d);

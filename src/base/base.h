@@ -46,6 +46,16 @@ typedef double f64;
 /* ---- status.c: the sentence of the last failure on this thread */
 qn_status fail(qn_status code, const char *format, ...) PRINTF_LIKE(2, 3);
 qn_status fail_nomem(size_t bytes);                     /* QN_E_NOMEM with the size that was wanted                */
+/* A failure is never QN_OK: said where the compiler sees it, so that it knows which outputs are set. */
+static inline qn_status fail_is_no_success(qn_status s)
+{
+#if defined(__GNUC__)
+    if (s == QN_OK) __builtin_unreachable();
+#endif
+    return s;
+}
+#define fail(...)       fail_is_no_success((fail)(__VA_ARGS__))
+#define fail_nomem(...) fail_is_no_success((fail_nomem)(__VA_ARGS__))
 /* Put words in front of the stored sentence ("model.onnx: ..."); gives `code` back. No effect when code is QN_OK. */
 qn_status fail_in(qn_status code, const char *format, ...) PRINTF_LIKE(2, 3);
 

@@ -16,7 +16,7 @@ static void sentence_put(const char *head, const char *tail)
     memcpy(last_sentence, made, sizeof made);
 }
 
-qn_status fail(qn_status code, const char *format, ...)
+qn_status(fail)(qn_status code, const char *format, ...)
 {
     char made[SENTENCE_BYTES];
     va_list args;
@@ -28,7 +28,7 @@ qn_status fail(qn_status code, const char *format, ...)
     return code;
 }
 
-qn_status fail_nomem(size_t bytes) { return fail(QN_E_NOMEM, "out of memory: %zu bytes were wanted", bytes); }
+qn_status(fail_nomem)(size_t bytes) { return fail(QN_E_NOMEM, "out of memory: %zu bytes were wanted", bytes); }
 
 qn_status fail_in(qn_status code, const char *format, ...)
 {

@@ -125,6 +125,13 @@ static qn_status check_arity(const op_def *d, const node *n)
     return QN_OK;
 }
 
+/* A type that a file declares for a computed value is a hint only. */
+static bool has_type(const value *v)
+{
+    bool source = v->is_input || v->is_constant || (!v->maker && v->elems);
+    return v->type.known && v->type.dtype != QN_NONE && (source || v->inferred);
+}
+
 static qn_status check_inputs(const graph *g, const op_def *d, const node *n)
 {
     u32 n_slots = slot_count(d->in);
@@ -138,7 +145,7 @@ static qn_status check_inputs(const graph *g, const op_def *d, const node *n)
             continue;
         }
         const type *t = &value_at(g, v)->type;
-        if (t->dtype == QN_NONE || !t->known)
+        if (!has_type(value_at(g, v)))
             return node_fail(n, QN_E_FORMAT, "input", slot->name, "is used before it is computed");
         if (!type_allowed(g, n, d, spec.types, t->dtype, &wanted))
             return fail(QN_E_DTYPE, "%s '%s': input '%s' is %s, it must be %s", d->name, n->name, slot->name,
@@ -175,7 +182,7 @@ static qn_status check_outputs(const graph *g, const op_def *d, const node *n)
         const op_slot *slot = &d->out[slot_of_port(d->out, n_slots, i)];
         const type *t = &value_at(g, n->out[i])->type;
         const char *wanted;
-        if (!t->known || t->dtype == QN_NONE)
+        if (!has_type(value_at(g, n->out[i])))
             return node_fail(n, QN_E_BUG, "output", slot->name, "has no type after inference");
         if (!type_allowed(g, n, d, spec_of(slot).types, t->dtype, &wanted))
             return fail(QN_E_BUG, "%s '%s': output '%s' is inferred as %s, its record says %s", d->name, n->name, slot->name,
@@ -261,7 +268,7 @@ qn_status graph_check(graph *g)
     FOR_NODES(g, n) QN_TRY(graph_infer_node(g, n));
     for (u32 i = 0; i < g->n_outputs; i++) {
         const value *v = value_at(g, live(g, g->outputs[i]));
-        if (v->type.dtype == QN_NONE)
+        if (!has_type(v))
             return fail(QN_E_FORMAT, "output '%s' is computed by no node",
                         value_at(g, g->outputs[i])->name ? value_at(g, g->outputs[i])->name : "");
     }

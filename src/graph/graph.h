@@ -39,6 +39,7 @@ typedef struct value {
     const sym *elems; u32 n_elems;                           /* known elements of an integer or bool tensor; NULL: not known */
     bool elems_read;                                         /* elems are variables, bound by reading this tensor at run time */
     bool is_input, is_constant;
+    bool inferred;                                           /* type is by inference, not only as a file declares it      */
 } value;
 
 typedef struct node {

@@ -108,10 +108,11 @@ static qn_status check_dim(const infer *c, u32 i, u32 d, sym s)
 }
 
 /* A size that only the data decide is a fresh variable each time it is inferred: the value keeps the one it had. */
-static sym keep_dim(const infer *c, const type *old, const type *now, u32 d)
+static sym keep_dim(const infer *c, const value *v, const type *now, u32 d)
 {
+    const type *old = &v->type;
     bool fresh = sym_newest_variable(c->g, now->dims[d]) > c->variables;
-    return fresh && old->known && old->rank == now->rank && old->dims[d] ? old->dims[d] : now->dims[d];
+    return fresh && v->inferred && old->rank == now->rank && old->dims[d] ? old->dims[d] : now->dims[d];
 }
 
 qn_status infer_out(infer *c, u32 i, const type *t)
@@ -124,7 +125,7 @@ qn_status infer_out(infer *c, u32 i, const type *t)
     type kept = *t;
     for (u32 d = 0; d < t->rank; d++) {
         QN_TRY(check_dim(c, i, d, t->dims[d]));
-        kept.dims[d] = keep_dim(c, &value_at(c->g, c->n->out[i])->type, t, d);
+        kept.dims[d] = keep_dim(c, value_at(c->g, c->n->out[i]), t, d);
     }
     if (!type_elems(c->g, &kept)) {
         QN_TRY(sym_status(c->g));
@@ -132,6 +133,7 @@ qn_status infer_out(infer *c, u32 i, const type *t)
     }
     value *v = value_at(c->g, c->n->out[i]);
     v->type = kept;
+    v->inferred = true;
     if (v->elems_read) return QN_OK; /* their variables stay what they are when a graph is checked again */
     v->elems = NULL;
     v->n_elems = 0;

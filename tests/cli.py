@@ -1,0 +1,387 @@
+#!/usr/bin/env python3
+"""The command line, from outside:  cli.py QUERN FOLDER.  Only the standard library: models, pictures and arrays are written here, byte by byte.
+
+Prints each failed check and, last, `N passed, N failed, N skipped`.
+"""
+import ast
+import json
+import math
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+
+QUERN = os.path.abspath(sys.argv[1])
+WORK = pathlib.Path(sys.argv[2]).absolute()
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MODELS = pathlib.Path(os.environ.get("QUERN_MODELS", ROOT / ".." / "shared" / "models"))
+passed = failed = skipped = 0
+
+
+def check(ok, words):
+    global passed, failed
+    if ok:
+        passed += 1
+    else:
+        failed += 1
+        print("FAILED", words, flush=True)
+    return ok
+
+
+def skip(words):
+    global skipped
+    skipped += 1
+    print("skipped", words)
+
+
+def quern(*args, code=0, env=None):
+    """Run it; the exit code is checked. Gives stdout and stderr."""
+    words = [str(a) for a in args]
+    e = dict(os.environ, LC_ALL="C.UTF-8", **(env or {}))
+    try:
+        r = subprocess.run([QUERN, *words], capture_output=True, text=True, errors="replace", cwd=WORK, env=e, timeout=300)
+    except subprocess.TimeoutExpired:
+        check(False, f"quern {' '.join(words)}: no end after 300 s")
+        return "", ""
+    check(r.returncode == code, f"quern {' '.join(words)}: exit {r.returncode}, not {code}: {r.stderr.strip()[-400:]}")
+    return r.stdout, r.stderr
+
+
+def quern_json(*args, code=0):
+    out, _ = quern(*args, "--json", code=code)
+    try:
+        return json.loads(out)
+    except ValueError as e:
+        check(False, f"quern {' '.join(map(str, args))} --json: {e}: {out[:200]!r}")
+        return {}
+
+
+# ---- files made by hand
+def varint(n):
+    out = b""
+    while True:
+        low, n = n & 127, n >> 7
+        out += bytes([low | (128 if n else 0)])
+        if not n:
+            return out
+
+
+def put(number, value):
+    """One protobuf field: int, bytes or str."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+TYPES = {"f": 1, "B": 2, "b": 3, "i": 6, "q": 7, "d": 11, "?": 9}
+
+
+def tensor(name, dims, values, kind="f"):
+    raw = struct.pack(f"<{len(values)}{kind}", *values)
+    return b"".join(put(1, d) for d in dims) + put(2, TYPES[kind]) + (put(8, name) if name else b"") + put(9, raw)
+
+
+def value(name, dims, kind="f"):
+    shape = b"".join(put(1, put(2, d) if isinstance(d, str) else put(1, d)) for d in dims)
+    return put(1, name) + put(2, put(1, put(1, TYPES[kind]) + put(2, shape)))
+
+
+def node(op, inputs, outputs, domain="", **ints):
+    out = b"".join(put(1, i) for i in inputs) + b"".join(put(2, o) for o in outputs) + put(3, outputs[0]) + put(4, op)
+    for k, v in ints.items():
+        out += put(5, put(1, k) + put(3, v) + put(20, 2))
+    return out + (put(7, domain) if domain else b"")
+
+
+def model(path, nodes, inputs, outputs, weights=(), metadata=()):
+    graph = b"".join(put(1, n) for n in nodes) + put(2, "g") + b"".join(put(5, w) for w in weights)
+    graph += b"".join(put(11, i) for i in inputs) + b"".join(put(12, o) for o in outputs)
+    data = put(1, 8) + put(2, "cli.py") + put(7, graph) + put(8, put(1, "") + put(2, 13)) + put(8, put(1, "my.ops") + put(2, 1))
+    data += b"".join(put(14, put(1, k) + put(2, v)) for k, v in metadata)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def save_npy(path, dims, values, kind="f"):
+    names = {"f": "<f4", "q": "<i8", "B": "|u1"}
+    head = f"{{'descr': '{names[kind]}', 'fortran_order': False, 'shape': {tuple(dims)}, }}"
+    head += " " * (-(len(head) + 11) % 64) + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(values)}{kind}", *values))
+    return path
+
+
+def load_npy(path):
+    data = path.read_bytes()
+    n = struct.unpack("<H", data[8:10])[0]
+    head = ast.literal_eval(data[10:10 + n].decode().strip())
+    kind = {"<f4": "f", "<i8": "q"}[head["descr"]]
+    body = data[10 + n:]
+    return head["shape"], list(struct.unpack(f"<{len(body) // struct.calcsize(kind)}{kind}", body))
+
+
+def save_bmp(path, width, height, colour):
+    row = bytes(colour[::-1]) * width
+    row += b"\0" * (-len(row) % 4)
+    data = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, len(row) * height, 0, 0, 0, 0) + row * height
+    path.write_bytes(b"BM" + struct.pack("<IHHI", 14 + len(data), 0, 0, 54) + data)
+    return path
+
+
+# ---- the checks
+COMMANDS = ["demo", "classify", "run", "inspect", "bench", "conformance", "doctor", "kernel"]
+
+
+def usage():
+    out, _ = quern("--help")
+    for c in COMMANDS:
+        check(f"  {c} " in out, f"--help does not list {c}")
+        text, _ = quern(c, "--help")
+        check("--json" in text and text.startswith(f"usage: quern {c}"), f"{c} --help")
+        check(quern("help", c)[0] == text, f"help {c} is not {c} --help")
+    quern(code=2)
+    quern("--version")
+    for args, words in [(["clasify"], "did you mean classify?"), (["run", "m", "--thread", "2"], "did you mean --threads?"),
+                        (["bench", "m", "--run=3"], "did you mean --runs?"), (["doctor", "--jsno"], "did you mean --json?"),
+                        (["run"], "MODEL is missing"), (["bench", "a", "b"], "too many: b"), (["run", "m", "--device"], "wants a value"),
+                        (["run", "m", "--threads", "two"], "whole number"), (["run", "m", "--profile=yes"], "takes no value"),
+                        (["run", "m", "--device", "--json"], "wants a value"), (["classify", "x.png"], "--model FILE is missing"),
+                        (["classify", "x", "--model", "m", "--fit", "crpo"], "did you mean crop?"),
+                        (["classify", "x", "--model", "m", "--size", "3"], "WIDTHxHEIGHT"),
+                        (["classify", "x", "--model", "m", "--range", "1"], "LO,HI"),
+                        (["classify", "x", "--model", "m", "--mean", "1,2"], "one number or three"),
+                        (["run", "m", "--trace", "t"], "goes with --profile")]:
+        _, err = quern(*args, code=2)
+        check(words in err and "Try: quern" in err, f"{args}: {err!r} lacks {words!r}")
+
+
+def scale_model(path):
+    """y = max(2 x + b, 0) with x [n, 3]; z holds x's shape. One output's name is no file name."""
+    return model(path, [node("Mul", ["x", "two"], ["m"]), node("Add", ["m", "b"], ["s"]), node("Relu", ["s"], ["a/b:y"]),
+                        node("Shape", ["x"], ["z"])],
+                 [value("x", ["n", 3])], [value("a/b:y", ["n", 3]), value("z", [2], "q")],
+                 [tensor("two", [], [2.0]), tensor("b", [3], [0.0, -1.0, 1.0])])
+
+
+def run():
+    m = scale_model(WORK / "scale.onnx")
+    x = save_npy(WORK / "x.npy", [2, 3], [1, 2, 3, -1, -2, -3])
+    r = quern_json("run", m, "--device", "cpu", "--input", f"x={x}", "--output", "out/deep", "--threads", 2)
+    check([o["name"] for o in r.get("outputs", [])] == ["a/b:y", "z"], f"outputs: {r}")
+    y, z = WORK / "out/deep/a_b_y.npy", WORK / "out/deep/z.npy"
+    check(y.exists() and load_npy(y) == ((2, 3), [2, 3, 7, 0, 0, 0]), "a_b_y.npy")
+    check(z.exists() and load_npy(z) == ((2,), [2, 3]), "z.npy")
+    out, _ = quern("run", m, "--device", "cpu", "--dim", "n=5")
+    check("[5, 3]" in out and "random" in out, f"--dim: {out!r}")
+    first, second = quern_json("run", m, "--device", "cpu"), quern_json("run", m, "--device", "cpu", "--no-optimize")
+    check(first.get("outputs") == second.get("outputs") and first["outputs"][0]["shape"] == [1, 3], "random inputs are the same each time")
+    _, err = quern("run", m, "--device", "cpu", "--input", f"xx={x}", code=2)
+    check("did you mean x?" in err, err)
+    quern("run", m, "--device", "cpu", "--input", "x", code=2)
+    quern("run", m, "--device", "cpu", "--dim", "n=-1", code=2)
+    quern("run", m, "--device", "cpu", "--input", "x=nothing.npy", code=3)
+    wrong = save_npy(WORK / "wrong.npy", [2, 4], [0] * 8)
+    _, err = quern("run", m, "--device", "cpu", "--input", f"x={wrong}", code=1)
+    check("x" in err, f"a wrong shape: {err!r}")
+    quern("run", m, "--device", "cpu", "--output", m / "below", code=1)
+
+
+def profile():
+    m, trace = WORK / "scale.onnx", WORK / "trace.json"
+    out, _ = quern("run", m, "--device", "cpu", "--profile", "--trace", trace)
+    check("by node" in out and "by kernel" in out, f"--profile: {out!r}")
+    events = json.loads(trace.read_text())["traceEvents"] if trace.exists() else []
+    check(events and all(e["ph"] == "X" and e["dur"] >= 0 for e in events), "trace events")
+    r = quern_json("run", m, "--device", "cpu", "--profile")
+    check(r.get("profile", {}).get("kernels") and (WORK / "quern-trace.json").exists(), "--profile --json, and the default trace file")
+    quern("run", m, "--device", "cpu", "--dump-passes", "passes")
+    dumps = sorted((WORK / "passes").iterdir()) if (WORK / "passes").exists() else []
+    check(len(dumps) > 1 and "Relu" in dumps[0].read_text(), f"--dump-passes: {[d.name for d in dumps]}")
+
+
+def bad_files():
+    (WORK / "bad.onnx").write_bytes(b"\x08\x07this is no model")
+    for command in ["run", "inspect", "bench"]:
+        _, err = quern(command, "bad.onnx", code=3)
+        check("bad.onnx" in err, f"{command}: {err!r} does not name the file")
+        quern(command, "none.onnx", code=3)
+    r = quern_json("inspect", "none.onnx", code=3)
+    check("error" in r, "--json of a failure")
+    m = model(WORK / "strange.onnx", [node("Sneeze", ["x"], ["y"], domain="my.ops")], [value("x", [2])], [value("y", [2])])
+    _, err = quern("run", m, code=3)
+    check("Sneeze" in err, f"an unknown op is not named: {err!r}")
+    r = quern_json("inspect", m)
+    check(r.get("runs") is False and [o["op"] for o in r["ops"] if not o["supported"]] == ["Sneeze"], f"inspect of an unknown op: {r}")
+    quern("run", WORK / "scale.onnx", "--device", "gpu9", code=4)
+    quern("run", WORK / "scale.onnx", "--device", "cpu:77", code=4)
+
+
+def inspect():
+    r = quern_json("inspect", WORK / "scale.onnx")
+    check(r.get("inputs") == [{"name": "x", "dtype": "f32", "shape": ["n", 3]}], f"inputs: {r.get('inputs')}")
+    check(r.get("parameters") == 4 and r.get("weight_bytes") == 16 and r.get("runs") is True, f"weights: {r}")
+    check({o["op"]: o["count"] for o in r.get("ops", [])} == {"Mul": 1, "Add": 1, "Relu": 1, "Shape": 1}, f"ops: {r.get('ops')}")
+    out, _ = quern("inspect", WORK / "scale.onnx")
+    check("[n, 3]" in out and "4 parameters" in out, f"inspect: {out!r}")
+
+
+def bench():
+    r = quern_json("bench", WORK / "scale.onnx", "--device", "cpu", "--runs", 7, "--threads", 1, "--dim", "n=4")
+    warm = r.get("warm", {})
+    check(warm.get("runs") == 7 and 0 < warm["minimum_ms"] <= warm["median_ms"], f"warm: {warm}")
+    check(r.get("cold", {}).get("ms", 0) > 0 and r.get("memory", {}).get("process_peak_bytes", 0) > 1 << 20, f"cold, memory: {r}")
+    out, _ = quern("bench", WORK / "scale.onnx", "--device", "cpu", "--runs", 3, "--memory")
+    check("planned peak" in out and "lower bound" in out and "minimum" in out, f"bench: {out!r}")
+    quern("bench", WORK / "scale.onnx", "--runs", 0, code=2)
+
+
+def conformance():
+    top = WORK / "suite"
+
+    def case(name, want, m=scale_model, kind="f"):
+        folder = top / "node" / name
+        m(folder / "model.onnx")
+        data = folder / "test_data_set_0"
+        data.mkdir(parents=True)
+        (data / "input_0.pb").write_bytes(tensor("x", [1, 3], [1.0, 2.0, 3.0]))
+        (data / "output_0.pb").write_bytes(tensor("y", [1, 3], want, kind))
+        return folder
+    case("test_right", [2.0, 3.0, 7.0])
+    case("test_close", [2.0001, 3.0, 7.0])
+    case("test_wrong", [2.0, 3.5, 7.0])
+    case("test_type", [2, 3, 7], kind="i")
+    case("test_bernoulli_like", [9.0, 9.0, 9.0])
+    case("test_sneeze", [0.0], lambda p: model(p, [node("Sneeze", ["x"], ["y"])], [value("x", [1, 3])], [value("y", [1])]))
+    out, _ = quern("conformance", top, "--device", "cpu", code=1)
+    check(out.splitlines()[-1:] == ["3 passed, 2 failed, 1 skipped"], f"totals: {out!r}")
+    check("FAILED test_wrong" in out and "0.5" in out and "Sneeze" in out, f"report: {out!r}")
+    r = quern_json("conformance", top, "--device", "cpu", code=1)
+    check((r.get("passed"), r.get("failed"), r.get("skipped")) == (3, 2, 1), f"--json: {r}")
+    check(len(r.get("tests", [])) == 6 and "Sneeze" in r["skipped_because"][0]["why"], "--json tests and reasons")
+    quern("conformance", top / "node" / "test_right", "--device", "cpu")
+    quern("conformance", top, "--only", "right", "--device", "cpu")
+    quern("conformance", top / "node" / "test_sneeze", "--device", "cpu", "--strict-skips", code=1)
+    (WORK / "empty").mkdir()
+    quern("conformance", WORK / "empty", code=3)
+
+
+def colour_model(path, layout="nchw", kind="f", metadata=()):
+    """The mean of each channel: scores for red, green, blue."""
+    dims = [1, 3, 8, 8] if layout == "nchw" else [1, 8, 8, 3]
+    nodes = [node("Transpose", ["image"], ["t"])] if layout != "nchw" else []
+    if layout != "nchw":
+        nodes[0] += put(5, put(1, "perm") + b"".join(put(8, i) for i in (0, 3, 1, 2)) + put(20, 7))
+    before = "t" if nodes else "image"
+    if kind != "f":
+        nodes.append(node("Cast", [before], ["c"], to=1))
+        before = "c"
+    nodes += [node("GlobalAveragePool", [before], ["p"]), node("Flatten", ["p"], ["scores"])]
+    return model(path, nodes, [value("image", dims, kind)], [value("scores", [1, 3])], metadata=metadata)
+
+
+def classify():
+    m = colour_model(WORK / "colour.onnx")
+    red = save_bmp(WORK / "red.bmp", 20, 11, (255, 0, 51))
+    (WORK / "labels.txt").write_text("0,red\n1,green\n2,blue\n")
+    args = ["classify", red, "--model", m, "--labels", WORK / "labels.txt", "--device", "cpu"]
+    r = quern_json(*args)
+    top = r.get("top", [{}])
+    total = math.exp(1) + 1 + math.exp(0.2)
+    check([t.get("label") for t in top] == ["red", "blue", "green"] and r["softmax_added"], f"classify: {r}")
+    check(abs(top[0].get("probability", 0) - math.exp(1) / total) < 1e-4, f"softmax: {top}")
+    check(quern_json(*args, "--bgr").get("top", [{}])[0].get("label") == "blue", "--bgr")
+    check(quern_json(*args, "--range", "1,-1").get("top", [{}])[0].get("label") == "green", "--range 1,-1")
+    check(quern_json(*args, "--mean", "5,0,0").get("top", [{}])[0].get("label") == "blue", "--mean")
+    check(len(quern_json(*args, "--top", 2).get("top", [])) == 2, "--top")
+    out, _ = quern(*args, "--fit", "letterbox", "--filter", "bicubic")
+    check("red" in out and "8x8 letterbox, bicubic" in out, f"classify: {out!r}")
+    for name, layout, kind in [("nhwc", "nhwc", "f"), ("bytes", "nhwc", "B"), ("doubles", "nchw", "d")]:
+        other = colour_model(WORK / f"{name}.onnx", layout, kind)
+        r = quern_json("classify", red, "--model", other, "--labels", WORK / "labels.txt", "--device", "cpu")
+        check(r.get("top", [{}])[0].get("label") == "red", f"{name}: {r}")
+    folder = WORK / "hf"
+    named = colour_model(folder / "model.onnx")
+    (folder / "config.json").write_text(json.dumps({"id2label": {"0": "rot", "1": "gruen", "2": "blau"}}))
+    config = {"size": {"height": 8, "width": 8}, "resample": 3, "image_mean": [5, 0, 0], "image_std": [1, 1, 1], "do_normalize": True}
+    (folder / "preprocessor_config.json").write_text(json.dumps(config))
+    r = quern_json("classify", red, "--model", named, "--device", "cpu")
+    check(r.get("preprocessor_config") and r["top"][0]["label"] == "blau", f"preprocessor_config.json: {r}")
+    (folder / "preprocessor_config.json").write_text(json.dumps(dict(config, do_pad=True)))
+    _, err = quern("classify", red, "--model", named, "--device", "cpu", code=3)
+    check("do_pad" in err, f"do_pad: {err!r}")
+    (WORK / "two.txt").write_text("a\nb\n")
+    quern("classify", red, "--model", colour_model(WORK / "four.onnx"), "--labels", WORK / "labels.txt", "--top", 0, code=2)
+    (WORK / "many.txt").write_text("\n".join("abcdefg"))
+    quern("classify", red, "--model", m, "--labels", WORK / "many.txt", code=1)
+    quern("classify", WORK / "labels.txt", "--model", m, code=3)
+    quern("classify", red, "--model", WORK / "scale.onnx", code=3)
+
+
+def shared_classifier():
+    folder = MODELS / "classifier"
+    if not folder.exists():
+        skip(f"SqueezeNet: {folder} is absent")
+        return
+    for picture, want in [("kitten_224.png", "tabby"), ("fish.png", "tench"), ("coral_hot_dog.jpg", "hotdog"), ("wonnx_pelican.jpeg", "pelican")]:
+        r = quern_json("classify", folder / "img" / picture, "--model", folder / "SqueezeNet_fp16.onnx", "--labels",
+                       folder / "winml_imagenet_labels.txt", "--range", "0,255", "--bgr", "--fit", "squash", "--device", "cpu")
+        check(want in (r.get("top") or [{"label": ""}])[0]["label"], f"SqueezeNet on {picture}: {r.get('top')}")
+
+
+def demo():
+    samples = ROOT / "models" / "samples"
+    wanted = {}
+    for line in (samples / "expected.txt").read_text().splitlines():
+        if line and line[0] != "#":
+            wanted[line.split()[0]] = line.split()[1]
+    r = quern_json("demo", *[samples / f for f in wanted])
+    for picture in r or []:
+        answers = picture["answers"]
+        check(answers, f"demo {picture['image']}: no device")
+        for a in answers:
+            check(a["top"][0]["label"] == wanted[picture["image"]], f"demo {picture['image']} on {a['device']}: {a['top'][0]}")
+    check(len(r or []) == len(wanted), "demo: a picture is missing")
+    out, _ = quern("demo", "--device", "cpu")
+    check("7" in out and "%" in out and "\u2588" in out, f"demo: {out!r}")
+    out, _ = quern("demo", "--device", "cpu", env={"LC_ALL": "C"})
+    check(out.isascii() and "#" in out, "demo in ASCII")
+    quern("demo", WORK / "labels.txt", "--device", "cpu", code=3)
+
+
+def doctor():
+    r = quern_json("doctor")
+    devices = {d["device"]: d for d in r.get("devices", [])}
+    check(devices.get("cpu", {}).get("self_test") == "passed", f"doctor: {devices.get('cpu')}")
+    check(all(d["present"] or d["why"] for d in devices.values()), "an absent device has a reason")
+    out, _ = quern("doctor")
+    check("cpu" in out and "self-test passed" in out, f"doctor: {out!r}")
+
+
+def kernel():
+    good, bad = WORK / "twice.c", WORK / "broken.c"
+    good.write_text('#include "quern_kernel.h"\nMAP(f32) twice(u32 i, IN(f32) x) { return x[i] * SCALE; }\n')
+    bad.write_text('#include "quern_kernel.h"\nMAP(f32) twice(u32 i, IN(f32) x) { return x[i] * ; }\n')
+    out, _ = quern("kernel", good, "--define", "SCALE=2.0f")
+    check("qk_run" in out, f"kernel: {out!r}")
+    out, _ = quern("kernel", good, "--define", "SCALE=2.0f", "--target", "opencl")
+    check("__kernel" in out or "kernel void" in out, f"kernel --target opencl: {out!r}")
+    check(quern_json("kernel", good, "--define", "SCALE=2.0f").get("target") == "c", "kernel --json")
+    _, err = quern("kernel", bad, code=3)
+    check("broken.c:2:" in err, f"a diagnostic has no place: {err!r}")
+    quern("kernel", good, "--target", "cobol", code=2)
+    quern("kernel", good, "--define", "=3", code=2)
+    quern("kernel", "none.c", code=3)
+
+
+shutil.rmtree(WORK, ignore_errors=True)
+WORK.mkdir(parents=True)
+for group in (usage, run, profile, bad_files, inspect, bench, conformance, classify, shared_classifier, demo, doctor, kernel):
+    try:
+        group()
+    except Exception as e:  # a broken answer must not hide the checks after it
+        check(False, f"{group.__name__}: {type(e).__name__}: {e}")
+print(f"{passed} passed, {failed} failed, {skipped} skipped")
+sys.exit(1 if failed else 0)

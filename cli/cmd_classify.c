@@ -139,19 +139,30 @@ static const char *text_channels(const float v[3])
                                         : text_print("%g,%g,%g", (double)v[0], (double)v[1], (double)v[2]);
 }
 
-static const char *text_prep(const qn_image_prep *p, bool from_config)
+/* "224x224 crop of shorter side 256" */
+static const char *text_fit(const qn_image_prep *p)
 {
-    bool has_mean = p->mean[0] != 0 || p->mean[1] != 0 || p->mean[2] != 0;
-    bool has_std = p->std[0] != 0 || p->std[1] != 0 || p->std[2] != 0;
+    const char *size = p->width && p->height ? text_print("%ux%u", p->width, p->height) : "the picture's size";
+    const char *from = "";
+    if (p->fit == QN_FIT_CROP && p->resize_width && p->resize_height)
+        from = text_print(" of %ux%u", p->resize_width, p->resize_height);
+    else if (p->fit == QN_FIT_CROP && p->resize_shorter) from = text_print(" of shorter side %u", p->resize_shorter);
+    return text_print("%s %s%s", size, name_of(fits, (int)p->fit), from);
+}
+
+static bool all_are(const float v[3], float x) { return v[0] == x && v[1] == x && v[2] == x; }
+
+static const char *text_prep(const qn_image_prep *p)
+{
     bool plain = p->lo == 0 && p->hi == 0;
-    return text_print("%ux%u %s, %s, range %g..%g%s%s%s%s, %s %s, %s%s", p->width, p->height, name_of(fits, (int)p->fit),
-                      name_of(filters, (int)p->filter), (double)p->lo, plain ? 1.0 : (double)p->hi,
-                      has_mean ? ", mean " : "", has_mean ? text_channels(p->mean) : "", has_std ? ", std " : "",
-                      has_std ? text_channels(p->std) : "",
+    const char *range = text_print("range %g..%g", (double)p->lo, plain ? 1.0 : (double)p->hi);
+    const char *mean = all_are(p->mean, 0) ? "" : text_print(", mean %s", text_channels(p->mean));
+    const char *std = all_are(p->std, 0) || all_are(p->std, 1) ? "" : text_print(", std %s", text_channels(p->std));
+    return text_print("%s, %s, %s%s%s, %s %s %s", text_fit(p), name_of(filters, (int)p->filter), range, mean, std,
                       p->channels == 1 ? "grey"
                       : p->bgr         ? "bgr"
                                        : "rgb",
-                      p->nhwc ? "nhwc" : "nchw", qn_dtype_name(p->dtype), from_config ? " (preprocessor_config.json)" : "");
+                      p->nhwc ? "nhwc" : "nchw", qn_dtype_name(p->dtype));
 }
 
 typedef struct job {
@@ -180,14 +191,14 @@ static int show(const job *j, double ms)
         json_put_number("ms", ms);
         json_put_bool("softmax_added", softmaxed);
         json_put_bool("preprocessor_config", j->from_config);
-        json_put_text("preprocessing", text_prep(&j->prep, false));
+        json_put_text("preprocessing", text_prep(&j->prep));
         classes_json("top", top, n);
         json_end('}');
         return 0;
     }
     printf("%s (%u x %u) by %s on %s: %s\n", base_name(j->a->words[0]), j->image.width, j->image.height, base_name(j->model),
            info->spec, text_time(ms));
-    printf("input: %s\n", text_prep(&j->prep, j->from_config));
+    printf("input: %s%s\n", text_prep(&j->prep), j->from_config ? " (preprocessor_config.json)" : "");
     classes_print(top, n);
     if (softmaxed) printf("(softmax of the model's scores)\n");
     return 0;

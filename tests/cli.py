@@ -39,7 +39,7 @@ def skip(words):
 def quern(*args, code=0, env=None):
     """Run it; the exit code is checked. Gives stdout and stderr."""
     words = [str(a) for a in args]
-    e = dict(os.environ, LC_ALL="C.UTF-8", **(env or {}))
+    e = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
     try:
         r = subprocess.run([QUERN, *words], capture_output=True, text=True, errors="replace", cwd=WORK, env=e, timeout=300)
     except subprocess.TimeoutExpired:
@@ -309,7 +309,27 @@ def classify():
     (folder / "preprocessor_config.json").write_text(json.dumps(config))
     r = quern_json("classify", red, "--model", named, "--device", "cpu")
     check(r.get("preprocessor_config") and r["top"][0]["label"] == "blau", f"preprocessor_config.json: {r}")
-    (folder / "preprocessor_config.json").write_text(json.dumps(dict(config, do_pad=True)))
+    third = 1 / 3
+    for config, want in [
+        ({"size": {"shortest_edge": 10}, "crop_size": 8}, "8x8 crop of shorter side 10, bilinear, range 0..1, rgb nchw f32"),
+        ({"size": 10, "crop_size": {"height": 8, "width": 8}, "do_center_crop": True}, "8x8 crop of shorter side 10, bilinear"),
+        ({"size": {"height": 12, "width": 9}, "crop_size": 8, "do_center_crop": True}, "8x8 crop of 9x12, bilinear"),
+        ({"size": 8, "resample": 1}, "8x8 squash, lanczos"),
+        ({"size": {"shortest_edge": 7}, "crop_pct": 0.875, "resample": 3}, "8x8 crop of shorter side 8, bicubic"),
+        ({"size": 384, "crop_pct": 0.875}, "8x8 squash, bilinear"),
+        ({"size": 8, "do_rescale": False}, "range 0..255"),
+        ({"size": 8, "rescale_factor": 1 / 127.5, "rescale_offset": True}, "range -1..1"),
+        ({"size": 8, "image_mean": [0.5, third, 0.25], "image_std": 0.5}, "mean 0.5,0.333333,0.25, std 0.5"),
+        ({"size": 8, "image_mean": [0.5, 0.5, 0.5], "do_normalize": False}, "range 0..1, rgb"),
+        ({"size": 8, "do_flip_channel_order": True}, "bgr nchw"),
+    ]:
+        (folder / "preprocessor_config.json").write_text(json.dumps(config))
+        r = quern_json("classify", red, "--model", named, "--device", "cpu")
+        check(want in r.get("preprocessing", ""), f"{config}: {r.get('preprocessing')!r}, not {want!r}")
+    for config in [{"size": 8, "resample": 5}, [1], {"size": 8, "do_thumbnail": True}]:
+        (folder / "preprocessor_config.json").write_text(json.dumps(config))
+        quern("classify", red, "--model", named, "--device", "cpu", code=3)
+    (folder / "preprocessor_config.json").write_text(json.dumps({"size": 8, "do_pad": True}))
     _, err = quern("classify", red, "--model", named, "--device", "cpu", code=3)
     check("do_pad" in err, f"do_pad: {err!r}")
     (WORK / "two.txt").write_text("a\nb\n")

@@ -19,9 +19,11 @@ static qn_status progress(const qn_session *s, const char *stage, f64 part)
 
 static qn_status read_graph(qn_session *s)
 {
+    QN_TRY(format_files_make(s->graph_mem, &s->files));
     s->g = graph_make(s->graph_mem, NULL);
     if (!s->g) return QN_E_NOMEM;
     QN_TRY(format_read(s->g, s->path, s->bytes, s->graph_mem, s->files, s->desc.inspect_only));
+    s->n_ops = format_op_counts(s->files, &s->ops);
     return QN_OK;
 }
 
@@ -63,7 +65,8 @@ static qn_status check_plan_prepare(qn_session *s)
 static void drop_plan(qn_session *s)
 {
     exec_close(s->x);
-    s->x = NULL, s->p = NULL, s->g = NULL, s->planned = false;
+    format_files_close(s->files);
+    s->x = NULL, s->p = NULL, s->g = NULL, s->files = NULL, s->n_ops = 0, s->planned = false;
     arena_free(s->plan_mem), arena_free(s->graph_mem);
     s->plan_mem = s->graph_mem = NULL;
 }
@@ -118,7 +121,6 @@ static qn_status session_fill(qn_session *s)
     s->mem = arena_make();
     if (!s->mem) return fail_nomem(sizeof *s);
     QN_TRY(open_file(s));
-    QN_TRY(format_files_make(s->mem, &s->files));
     qn_status status = open_stages(s);
     return s->path ? fail_in(status, "%s: ", s->path) : status;
 }
@@ -143,7 +145,6 @@ void qn_session_close(qn_session *s)
 {
     if (!s) return;
     drop_plan(s);
-    format_files_close(s->files);
     file_map_close(&s->file);
     arena_free(s->mem);
     mem_free(s);

@@ -247,38 +247,55 @@ static qn_status keep_outputs(graph_run *r, const exec *x, u32 n)
     return QN_OK;
 }
 
-static qn_status run_in(graph_run *r, const char *text, const qn_tensor *in, u32 n_in, arena *work)
+static qn_status open_in(graph_run *r, const char *text, graph_session *s)
 {
-    graph *g = graph_make(work, NULL);
-    if (!g) return QN_E_NOMEM;
-    QN_TRY(graph_parse(g, text));
-    QN_TRY(graph_check(g));
+    s->g = graph_make(s->work, NULL);
+    if (!s->g) return QN_E_NOMEM;
+    QN_TRY(graph_parse(s->g, text));
+    QN_TRY(graph_check(s->g));
     if (r->widen) {
-        QN_TRY(widen_floats(g));
-        QN_TRY(graph_check(g));
+        QN_TRY(widen_floats(s->g));
+        QN_TRY(graph_check(s->g));
     }
     const qn_caps *caps = &r->device->info.caps;
     pass_env env = { .caps = caps, .evaluate = fail_evaluate, .runs = plan_can_run };
-    QN_TRY(pass_run_all(g, &env, r->optimize, NULL));
-    plan *p;
-    exec *x;
-    QN_TRY(plan_make(g, r->device->backend, caps, work, r->only_variants, &p));
-    QN_TRY(note_kernels(r, p));
-    QN_TRY(exec_make(p, r->device, work, false, &x));
-    qn_status s = run_inputs(r, g, x, in, n_in);
-    if (s == QN_OK) s = keep_outputs(r, x, g->n_outputs);
-    r->stats = x->stats;
-    exec_close(x);
+    QN_TRY(pass_run_all(s->g, &env, r->optimize, NULL));
+    QN_TRY(plan_make(s->g, r->device->backend, caps, s->work, r->only_variants, &s->p));
+    QN_TRY(note_kernels(r, s->p));
+    return exec_make(s->p, r->device, s->work, false, &s->x);
+}
+
+qn_status graph_open_text(graph_run *r, const char *text, graph_session *out)
+{
+    *out = (graph_session){ .work = arena_make() };
+    if (!out->work) return fail_nomem(1);
+    qn_status s = open_in(r, text, out);
+    if (s != QN_OK) graph_session_close(out);
     return s;
+}
+
+qn_status graph_session_run(graph_run *r, graph_session *s, const qn_tensor *in, u32 n_in)
+{
+    QN_TRY(run_inputs(r, s->g, s->x, in, n_in));
+    QN_TRY(keep_outputs(r, s->x, s->g->n_outputs));
+    r->stats = s->x->stats;
+    return QN_OK;
+}
+
+void graph_session_close(graph_session *s)
+{
+    exec_close(s->x);
+    arena_free(s->work);
+    *s = (graph_session){ 0 };
 }
 
 qn_status graph_run_text(graph_run *r, const char *text, const qn_tensor *in, u32 n_in)
 {
-    arena *work = arena_make();
-    if (!work) return fail_nomem(1);
-    qn_status s = run_in(r, text, in, n_in, work);
-    arena_free(work);
-    return s;
+    graph_session s;
+    QN_TRY(graph_open_text(r, text, &s));
+    qn_status status = graph_session_run(r, &s, in, n_in);
+    graph_session_close(&s);
+    return status;
 }
 
 /* ------------------------------------------------------------------ devices */

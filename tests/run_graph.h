@@ -18,6 +18,12 @@ typedef struct graph_run {
 /* in: by input order of the graph (widened here when r->widen). */
 qn_status graph_run_text(graph_run *r, const char *text, const qn_tensor *in, u32 n_in);
 
+/* The same in steps, for many runs of one plan. */
+typedef struct graph_session { arena *work; graph *g; plan *p; exec *x; } graph_session;
+qn_status graph_open_text(graph_run *r, const char *text, graph_session *out);
+qn_status graph_session_run(graph_run *r, graph_session *s, const qn_tensor *in, u32 n_in);
+void graph_session_close(graph_session *s);
+
 /* A tensor from "f32[2,3]=..." (op.h, op_case.in); moves *at past it and the blanks behind. "_" gives dtype QN_NONE.
  * is_list: the values were written out ("={...}"), so the op may need them when it is planned. */
 qn_status case_tensor(const char **at, arena *mem, u64 *seed, qn_tensor *out, bool *is_list);

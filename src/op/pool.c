@@ -133,6 +133,8 @@ static const op_case max_cases[] = {
     { "f64[1,3,9,8]", "kernel_shape=[3,3], strides=[3,3]", 0, "double precision" },
     { "i8[1,3,9,8]", "kernel_shape=[3,3]", 0, "signed bytes" },
     { "u8[1,3,9,8]", "kernel_shape=[3,3], pads=[1,1,1,1]", 0, "unsigned bytes" },
+    { "f32[2,3,9,8]", "kernel_shape=[3,2], strides=[2,2], pads=[1,0,1,1], n_out=2", 0, "with indices" },
+    { "f32[2,3,5,6,7]", "kernel_shape=[2,2,2], strides=[2,2,2], storage_order=1, n_out=2", 0, "with indices by columns" },
     { 0 },
 };
 

@@ -61,7 +61,7 @@ static qn_status case_graph(const op_def *d, const op_case *c, arena *mem, op_ru
     u32 n_out = wanted_outputs(c);
     for (u32 i = 0; i < n_out; i++) str_print(&head, "%sy%u", i ? ", " : "", i);
     add_attrs(&args, c->attrs, k > 0);
-    str_print(&head, " = %s%s%s(%s)\nout ", d->domain ? d->domain : "", d->domain ? "::" : "", d->name, args.text ? args.text : "");
+    str_print(&head, " = %s%s%s(%s)\nout ", d->domain ? d->domain : "", d->domain ? "." : "", d->name, args.text ? args.text : "");
     for (u32 i = 0; i < n_out; i++) str_print(&head, "%sy%u", i ? ", " : "", i);
     str_add(&head, "\n");
     r->text = arena_text(mem, head.text, head.n);

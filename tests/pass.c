@@ -21,6 +21,7 @@ static qn_status parse(arena *mem, const char *from, size_t n, graph **out)
 static void rename_values(graph *g)
 {
     u32 number = 0;
+    for (u32 i = 0; i < g->n_outputs; i++) g->outputs[i] = live(g, g->outputs[i]);
     FOR_NODES(g, n)
     {
         node *x = node_at(g, n);

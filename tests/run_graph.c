@@ -226,7 +226,7 @@ static qn_status run_inputs(graph_run *r, const graph *g, exec *x, const qn_tens
     if (!named) return fail_nomem(1);
     for (u32 i = 0; i < n_in && i < g->n_inputs; i++) {
         named[i] = (qn_named){ value_at(g, g->inputs[i])->name, in[i] };
-        if (r->widen) QN_TRY(widened(r->mem, &in[i], &named[i].tensor));
+        if (value_at(g, g->inputs[i])->type.dtype != in[i].dtype) QN_TRY(widened(r->mem, &in[i], &named[i].tensor));
     }
     QN_TRY(exec_start(x, named, n_in));
     for (bool done = false; !done;) QN_TRY(exec_advance(x, &done));
@@ -306,6 +306,8 @@ static u32 n_devices;
 static void try_device(test *t, const char *name, const char *spec, const qn_device_desc *desc)
 {
     qn_device *d;
+    const char *only = getenv("QUERN_TEST_DEVICES");         /* "cpu,opencl": to look into one device                     */
+    if (only && !strstr(only, name)) return;
     if (qn_device_open(spec, desc, &d) == QN_OK) devices[n_devices++] = (test_device){ name, d };
     else if (t) SKIP(t, "device %s: %s", name, qn_last_error());
 }

@@ -118,7 +118,7 @@ const pass_def pass_fuse_elementwise = {
     .at = OP_NONE,
     .rewrite = fuse,
     .test = "in x: f32[2,3]; in b: f32[3]; t = Add(x, b); y = Relu(t); out y"
-            " -> in x: f32[2,3]; in b: f32[3]; y = quern::Elementwise(x, b, chain=\"f32 Add 0 1\\nf32 Relu t0\\n\"); out y"
+            " -> in x: f32[2,3]; in b: f32[3]; y = quern.Elementwise(x, b, chain=\"f32 Add 0 1\\nf32 Relu t0\\n\"); out y"
             "\n---\n"
             "in x: f32[3]; in y: f32[2,3]; t = Relu(x); z = Add(t, y); out z"
             " -> in x: f32[3]; in y: f32[2,3]; t = Relu(x); z = Add(t, y); out z",

@@ -25,10 +25,24 @@ static qn_status widen_tensor(arena *mem, const qn_tensor *t, qn_tensor *out)
     return QN_OK;
 }
 
+/* Some slots take f32 and nothing else (the scales of Resize): what goes there stays as it is. */
+static bool must_stay(const graph *g, val v)
+{
+    FOR_NODES(g, id)
+    {
+        const node *n = node_at(g, id);
+        for (u32 i = 0; i < n->n_in && i < COUNT(op_of(n)->in) && op_of(n)->in[i].types; i++) {
+            const char *types = op_of(n)->in[i].types;
+            if (node_in(g, n, i) == v && (text_same(types, "f32") || text_same(types, "optional f32"))) return true;
+        }
+    }
+    return false;
+}
+
 static qn_status widen_value(graph *g, val v)
 {
     value *x = value_at(g, v);
-    if (!is_narrow_float(x->type.dtype)) return QN_OK;
+    if (!is_narrow_float(x->type.dtype) || must_stay(g, v)) return QN_OK;
     if (is_constant(g, v)) {
         qn_tensor t = constant_tensor(g, v), w;
         QN_TRY(widen_tensor(g->mem, &t, &w));

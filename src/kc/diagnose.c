@@ -87,7 +87,7 @@ static u32 edits_between(const char *a, u32 n_a, const char *b, u32 n_b)
 
 static bool is_known(const name *n)
 {
-    return n->symbol || n->macro || (n->word != WORD_NONE && n->word != WORD_FOREIGN && n->word != WORD_NOT_HERE);
+    return n->symbol || n->macro || (n->word != WORD_NONE && n->word <= WORD_BUILTIN);
 }
 
 const char *front_nearest(front *f, const name *to)

@@ -33,8 +33,9 @@ enum {
     X(f32x2, KC_F32, 2) X(f32x4, KC_F32, 4) X(f32w, KC_F32, KC_WIDE)
 /* Words of C and of other kernel languages that people type first, and what to say. */
 #define FRONT_FOREIGN(X) \
-    X(int, "i32") X(unsigned, "u32") X(float, "f32") X(double, "f64") X(half, "f16") X(char, "i8") X(short, "i16")      \
-    X(long, "i64") X(size_t, "u32") X(uint32_t, "u32") X(int32_t, "i32") X(uint8_t, "u8") X(int8_t, "i8") X(uint, "u32") \
+    X(int, "i32") X(unsigned, "u32") X(float, "f32") X(double, "f64") X(char, "i8") X(short, "i16") X(long, "i64")
+#define FRONT_FOREIGN_NAMES(X) /* these may still name things */ \
+    X(half, "f16") X(size_t, "u32") X(uint32_t, "u32") X(int32_t, "i32") X(uint8_t, "u8") X(int8_t, "i8") X(uint, "u32") \
     X(float4, "f32x4") X(float2, "f32x2") X(int64_t, "i64") X(uint64_t, "u64") X(uint16_t, "u16") X(int16_t, "i16")
 #define FRONT_NOT_HERE(X) \
     X(struct) X(union) X(enum) X(typedef) X(goto) X(switch) X(case) X(default) X(sizeof) X(volatile) X(restrict)        \
@@ -45,7 +46,7 @@ typedef enum front_word {
 #define X(word) WORD_##word,
     FRONT_KEYWORDS(X)
 #undef X
-    WORD_TYPE, WORD_BUILTIN, WORD_FOREIGN, WORD_NOT_HERE
+    WORD_TYPE, WORD_BUILTIN, WORD_FOREIGN, WORD_FOREIGN_NAME, WORD_NOT_HERE
 } front_word;
 
 struct macro;
@@ -55,7 +56,7 @@ typedef struct name {                                        /* an interned iden
     u8 word;                                                 /* front_word                                                */
     u8 builtin;                                              /* WORD_BUILTIN                                              */
     kc_type type;                                            /* WORD_TYPE                                                 */
-    const char *instead;                                     /* WORD_FOREIGN                                              */
+    const char *instead;                                     /* WORD_FOREIGN, WORD_FOREIGN_NAME                           */
     struct macro *macro;                                     /* NULL: none                                                */
     struct symbol *symbol;                                   /* innermost binding, NULL: none                             */
     bool given;                                              /* among the program's defines                               */

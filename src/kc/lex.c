@@ -33,7 +33,7 @@ static name *word(front *f, const char *text, front_word w)
 }
 
 typedef struct type_word { const char *text; kc_type type; } type_word;
-typedef struct foreign_word { const char *text, *instead; } foreign_word;
+typedef struct foreign_word { const char *text, *instead; front_word word; } foreign_word;
 typedef struct builtin_word { const char *text; kc_builtin builtin; } builtin_word;
 
 static const char *const keywords[] = {
@@ -47,8 +47,11 @@ static const type_word types[] = {
 #undef X
 };
 static const foreign_word foreign[] = {
-#define X(word, instead) { #word, instead },
+#define X(word, instead) { #word, instead, WORD_FOREIGN },
     FRONT_FOREIGN(X)
+#undef X
+#define X(word, instead) { #word, instead, WORD_FOREIGN_NAME },
+    FRONT_FOREIGN_NAMES(X)
 #undef X
 };
 static const char *const not_here[] = {
@@ -70,7 +73,7 @@ void lex_words(front *f)
         n->type = types[i].type;
         if (n->type.scalar == KC_F32) n->type.scalar = (u8)f->float_type;
     }
-    for (u32 i = 0; i < COUNT(foreign) && !f->status; i++) word(f, foreign[i].text, WORD_FOREIGN)->instead = foreign[i].instead;
+    for (u32 i = 0; i < COUNT(foreign) && !f->status; i++) word(f, foreign[i].text, foreign[i].word)->instead = foreign[i].instead;
     for (u32 i = 0; i < COUNT(not_here); i++) word(f, not_here[i], WORD_NOT_HERE);
     for (u32 i = 0; i < COUNT(builtins) && !f->status; i++)
         word(f, builtins[i].text, WORD_BUILTIN)->builtin = (u8)builtins[i].builtin;

@@ -59,7 +59,7 @@ void parse_expect(front *f, front_punct p, const char *after)
 name *parse_new_name(front *f, const char *what)
 {
     const token *t = parse_peek(f, 0);
-    bool free_name = t->kind == T_NAME && (t->name->word == WORD_NONE || t->name->word == WORD_BUILTIN);
+    bool free_name = t->kind == T_NAME && (t->name->word == WORD_NONE || t->name->word == WORD_BUILTIN || t->name->word == WORD_FOREIGN_NAME);
     if (!free_name)
         front_fail(f, t->pos, t->kind == T_NAME ? "'%.*s' is a word of the language; %s needs another name" : "'%.*s' found where %s needs a name",
                    (int)MIN(t->n, 60), t->kind == T_END ? "(end)" : t->text, what);
@@ -78,7 +78,7 @@ void parse_leave(front *f) { f->depth--; }
 
 static void foreign_type(front *f, const token *t)
 {
-    if (t->name->word == WORD_FOREIGN)
+    if (t->name->instead)
         front_fail(f, t->pos, "'%s' is not a type of kernels; use %s", t->name->text, t->name->instead);
     else if (t->name->word == WORD_NOT_HERE)
         front_fail(f, t->pos, "'%s' is not part of the kernel language", t->name->text);

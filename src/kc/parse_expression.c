@@ -165,7 +165,7 @@ static const kc_expr *word(front *f, const token *t)
     case WORD_BUILTIN: return builtin(f, t);
     case WORD_TYPE: front_fail(f, t->pos, "'%s' is a type; a cast is (%s)value", t->name->text, t->name->text); break;
     case WORD_NOT_HERE: front_fail(f, t->pos, "'%s' is not part of the kernel language", t->name->text); break;
-    default: front_fail(f, t->pos, "expected a value, found '%s'", t->name->text);
+    default: front_fail(f, t->pos, "expected a value, found '%s'%s%s", t->name->text, t->name->instead ? "; did you mean " : "", t->name->instead ? t->name->instead : "");
     }
     return nothing(f);
 }
@@ -305,7 +305,7 @@ const kc_expr *parse_postfix(front *f)
 static bool is_cast(const front *f)
 {
     const token *t = parse_peek(f, 1);
-    return parse_is(f, P_LPAREN) && t->kind == T_NAME && !t->name->symbol && (t->name->word == WORD_TYPE || t->name->word == WORD_FOREIGN);
+    return parse_is(f, P_LPAREN) && t->kind == T_NAME && !t->name->symbol && (t->name->word == WORD_TYPE || t->name->instead);
 }
 
 static const kc_expr *cast(front *f);

@@ -3,7 +3,7 @@
  * After kc_compile the tree is small and says everything:
  * - Every conversion is a node (K_CAST, K_TO, K_SPLAT); both operands of a binary op have the same type (shift counts are u32).
  * - Comparisons, !, && and || give bool; conditions are bool. Arithmetic is on i32 i64 u32 u64 f32 f64 and their vectors only.
- * - Functions are inlined, macros gone, CONST values baked, `a += b` is `a = a + b`, `load(x, i)` is a K_ELEM in casts, `store` an S_ASSIGN,
+ * - clamp is min(max()); functions are inlined, macros gone, CONST values baked, `a += b` is `a = a + b`, `load(x, i)` is a K_ELEM in casts, `store` an S_ASSIGN,
  *   `x++` an assignment; for, while and do are one S_LOOP; `shl(a, n)` is a << (n & 31). Only statements write, beside atomics,
  *   store4, storew and storew_part.
  * - f16 and bf16 values only move (K_ELEM, K_VAR, K_COND) and convert (K_CAST from, K_TO into). Where the defines say T=f64 no f32 is left

@@ -236,13 +236,10 @@ const kc_expr *type_index(front *f, const kc_expr *a, kc_pos pos)
 {
     if (!check_value(f, a, false)) return a;
     kc_type t = promoted(f, a->type);
-    i64 value;
-    bool wide = t.scalar == KC_I64 || t.scalar == KC_U64;
+    bool wide = t.scalar == KC_I64 || t.scalar == KC_U64; /* memory has fewer than 2^32 elements: the low word says all */
     if (is_vector(t) || kc_is_float((kc_scalar)t.scalar))
         front_fail(f, pos, "an index is an integer; here is %s", kc_type_name(a->type));
-    else if (wide && !(fold_is_int(a, &value) && value >= 0 && value <= INT32_MAX))
-        front_fail(f, pos, "an index is u32 or i32; here is %s: index arithmetic is 32-bit, cast it", kc_type_name(a->type));
-    return convert(f, K_CAST, wide ? t_u32 : t, a);
+    return f->status ? a : convert(f, K_CAST, wide ? t_u32 : t, a);
 }
 
 static u32 rank(kc_scalar s)

@@ -66,8 +66,19 @@ static const kc_expr *sig_float_bool(const call *c)
     return made(c, (kc_type){ KC_BOOL, 1 });
 }
 
+/* clamp(v, lo, hi) is min(max(v, lo), hi), NaN and all. */
+static const kc_expr *clamp(const call *c)
+{
+    front *f = c->f;
+    unify(c, 3, false);
+    kc_type t = c->args[0]->type;
+    const kc_expr *inner[2] = { type_make_call(f, KC_B_max, t, c->args, 2, c->pos), c->args[2] };
+    return type_make_call(f, KC_B_min, t, inner, 2, c->pos);
+}
+
 static const kc_expr *sig_number(const call *c)
 {
+    if (c->b == KC_B_clamp) return clamp(c);
     unify(c, c->n, false);
     return made(c, c->args[0]->type);
 }

@@ -215,7 +215,7 @@ static void bad_sources(test *t, qn_device *d)
         { "a define given twice", source, "wide", doubled, 3, QN_E_USAGE },
         { "defines that are NULL", source, "wide", NULL, 1, QN_E_USAGE },
         { "no source", NULL, NULL, NULL, 0, QN_E_USAGE },
-        { "an empty source", "", NULL, NULL, 0, QN_E_NAME },
+        { "an empty source", "", NULL, NULL, 0, QN_E_KERNEL },
         { "not a kernel", "this is not C", NULL, NULL, 0, QN_E_KERNEL },
         { "an unknown name", "#include \"quern_kernel.h\"\nMAP(f32) f(u32 i, IN(f32) x) { return z[i]; }", NULL, NULL, 0,
           QN_E_KERNEL },

@@ -73,6 +73,8 @@ static void worst_of(test *t, const function *f, u32 stride)
     CHECK(t, signs, "%s: a zero has the wrong sign", f->name);
     if (t->verbose) log_line(QN_LOG_INFO, "%-8s %.3f ulp at %a", f->name, worst, (f64)at);
 }
+
+void test_kernel_header(test *t);
 void test_kernel_header(test *t)
 {
     for (u32 i = 0; i < COUNT(functions); i++) worst_of(t, &functions[i], 9973);

@@ -53,7 +53,7 @@ qn_status kc_print(const kc_module *m, const kc_kernel *k, kc_target target, str
 
 /* Run elements or groups [from, to) with every check on. bufs: one per buffer parameter, a MAP's output last. */
 typedef struct kc_memory { void *data; u64 bytes; } kc_memory;
-typedef struct kc_checks { bool reverse_items; bool no_races; } kc_checks;
+typedef struct kc_checks { bool reverse_items; bool no_races; u64 max_steps; } kc_checks;   /* max_steps 0: 2^33, some minutes */
 qn_status kc_interpret(const kc_module *m, const kc_kernel *k, const kc_memory *bufs, u32 n_bufs, const u32 *words, u32 n_words,
                        u64 from, u64 to, const kc_checks *checks);
 

@@ -53,21 +53,37 @@ static qn_status emit_each(lowering *l, const node *n, qn_status (*emit)(lowerin
     return QN_OK;
 }
 
-static qn_status rows_one(lowering *l, const node *n, const copy *c) { return (void)n, copy_launch_rows(l, c, 1); }
-static qn_status tile_one(lowering *l, const node *n, const copy *c) { return (void)n, copy_launch_tile(l, c, 1); }
-static qn_status tile_many(lowering *l, const node *n, const copy *c) { return (void)n, copy_launch_tile(l, c, 256); }
+static qn_status rows_one(lowering *l, const node *n, const copy *c)
+{
+    (void)n;
+    return copy_launch_rows(l, c, 1);
+}
+
+static qn_status tile_one(lowering *l, const node *n, const copy *c)
+{
+    (void)n;
+    return copy_launch_tile(l, c, 1);
+}
+
+static qn_status tile_many(lowering *l, const node *n, const copy *c)
+{
+    (void)n;
+    return copy_launch_tile(l, c, 256);
+}
+
 static qn_status emit_rows(lowering *l, const node *n) { return emit_each(l, n, rows_one); }
 static qn_status emit_tile(lowering *l, const node *n) { return emit_each(l, n, tile_one); }
 static qn_status emit_tile_group(lowering *l, const node *n) { return emit_each(l, n, tile_many); }
 static qn_status emit_map(lowering *l, const node *n) { return emit_each(l, n, copy_launch_map); }
 
-static const variant move_variants[] = {
+static const variant turn_variants[] = {
     { "move_tile", NEED_LANES, fits_tile, emit_tile },
     { "move_rows", NEED_LANES, fits_rows, emit_rows },
     { "move_tile_group", NEED_GROUP, fits_tile, emit_tile_group },
     { "move_map", 0, NULL, emit_map },
     { 0 },
 };
+static const variant move_variants[] = { { "move_rows", NEED_LANES, fits_rows, emit_rows }, { "move_map", 0, NULL, emit_map }, { 0 } };
 
 /* ------------------------------------------------------------------ Transpose */
 static u32 perm_at(const node *n, u32 rank, u32 d)
@@ -121,7 +137,7 @@ const op_def op_Transpose = {
     .out = { { "transposed", "as data" } },
     .attrs = { INTS("perm") },
     .infer = infer_transpose,
-    .variants = move_variants,
+    .variants = turn_variants,
     .cases = transpose_cases,
 };
 

@@ -3,7 +3,8 @@
  *     kernels_gen OUT_DIR kernels/NAME.c... kernels/NAME.h...      writes the files
  *     kernels_gen --outputs OUT_DIR kernels/NAME.c...              prints their names, one a line, for the build system
  *
- *     OUT_DIR/embedded.c           the text of every file: kc_embedded, kc_embedded_name
+ *     OUT_DIR/embedded.c           the text of every file: kc_embedded, kc_embedded_name; and of quern_kernel_math.h, taken from
+ *                                  ../include beside the first file, for what kc prints as C: kc_embedded only
  *     OUT_DIR/host_table.c         host_kernel_find (src/device/host_kernels.h), over the rows of the next two
  *     OUT_DIR/host_NAME.c          one for each NAME.c: its instances, compiled once an instruction set with -DQK_ISA=avx2 ...
  *     OUT_DIR/host_NAME_double.c   its instances with T=f64, compiled with -DQK_DOUBLE, too
@@ -719,24 +720,37 @@ static void put_host(const char *folder, const source *file, const instance *lis
     write_file(path.at, &t);
 }
 
+static void put_embedded_file(text *t, const char *name, const char *body)
+{
+    add(t, "    { \"%s\",\n      \"", name);
+    for (const char *s = body; *s; s++) {
+        if (*s == '\n') add(t, s[1] ? "\\n\"\n      \"" : "\\n");
+        else if (*s == '"' || *s == '\\' || *s == '?') add(t, "\\%c", *s);
+        else if (*s == '\t') add(t, "\\t");
+        else add_n(t, s, 1);
+    }
+    add(t, "\" },\n");
+}
+
+/* The float builtins, as kc puts them into the C it prints. */
+static char *math_text(void)
+{
+    const char *slash = strrchr(sources[0].path, '/');
+    text path = { 0 };
+    add(&path, "%.*s../include/quern_kernel_math.h", slash ? (int)(slash - sources[0].path + 1) : 0, sources[0].path);
+    return read_file(path.at);
+}
+
 static void put_embedded(const char *folder)
 {
     text t = { 0 };
     add(&t, "/* Made by kernels_gen: the text of kernels/. */\n#include <stddef.h>\n#include <string.h>\n#include \"kc/kc.h\"\n\n");
     add(&t, "static const struct { const char *name, *text; } files[] = {\n");
-    for (int i = 0; i < n_sources; i++) {
-        add(&t, "    { \"%s\",\n      \"", sources[i].name);
-        for (const char *s = sources[i].body; *s; s++) {
-            if (*s == '\n') add(&t, s[1] ? "\\n\"\n      \"" : "\\n");
-            else if (*s == '"' || *s == '\\' || *s == '?') add(&t, "\\%c", *s);
-            else if (*s == '\t') add(&t, "\\t");
-            else add_n(&t, s, 1);
-        }
-        add(&t, "\" },\n");
-    }
+    for (int i = 0; i < n_sources; i++) put_embedded_file(&t, sources[i].name, sources[i].body);
+    put_embedded_file(&t, "quern_kernel_math.h", math_text());
     add(&t, "    { NULL, NULL }\n};\n\nconst char *kc_embedded(const char *file)\n{\n"
             "    for (u32 i = 0; files[i].name; i++)\n        if (!strcmp(files[i].name, file)) return files[i].text;\n"
-            "    return NULL;\n}\n\nconst char *kc_embedded_name(u32 i) { return i < COUNT(files) - 1 ? files[i].name : NULL; }\n");
+            "    return NULL;\n}\n\nconst char *kc_embedded_name(u32 i) { return i < COUNT(files) - 2 ? files[i].name : NULL; }\n");
     text path = { 0 };
     add(&path, "%s/embedded.c", folder);
     write_file(path.at, &t);

@@ -1,0 +1,334 @@
+/* TensorProto (onnx.proto): dims, an element type, and the elements in one of eight places: raw bytes, five lists of numbers, texts, or a
+ * file beside the model. Whichever it is, it must hold exactly the elements that the dims promise. */
+#include "format/onnx_tensor.h"
+#include "format/names.h"
+#include "format/protobuf.h"
+
+enum { MAX_DENSE_BYTES = 256 << 20 };
+
+/* ---- element types */
+
+static const struct { const char *name; qn_dtype dtype; } types[] = {
+    [1] = { "float32", QN_F32 },      [2] = { "uint8", QN_U8 },         [3] = { "int8", QN_I8 },          [4] = { "uint16", QN_U16 },
+    [5] = { "int16", QN_I16 },        [6] = { "int32", QN_I32 },        [7] = { "int64", QN_I64 },        [8] = { "string", QN_STRING },
+    [9] = { "bool", QN_BOOL },        [10] = { "float16", QN_F16 },     [11] = { "float64", QN_F64 },     [12] = { "uint32", QN_U32 },
+    [13] = { "uint64", QN_U64 },      [14] = { "complex64", QN_NONE },  [15] = { "complex128", QN_NONE }, [16] = { "bfloat16", QN_BF16 },
+    [17] = { "float8e4m3fn", QN_NONE }, [18] = { "float8e4m3fnuz", QN_NONE }, [19] = { "float8e5m2", QN_NONE },
+    [20] = { "float8e5m2fnuz", QN_NONE }, [21] = { "uint4", QN_NONE },  [22] = { "int4", QN_NONE },       [23] = { "float4e2m1", QN_NONE },
+    [24] = { "float8e8m0", QN_NONE }, [25] = { "uint2", QN_NONE },      [26] = { "int2", QN_NONE },
+};
+
+qn_status onnx_dtype(u64 code, qn_dtype *out)
+{
+    if (code >= COUNT(types) || !types[code].name) return fail(QN_E_FORMAT, "element type %llu is not one that ONNX knows", (unsigned long long)code);
+    if (types[code].dtype == QN_NONE) return fail(QN_E_UNSUPPORTED, "element type %s cannot be held by this build", types[code].name);
+    *out = types[code].dtype;
+    return QN_OK;
+}
+
+u32 onnx_dtype_code(qn_dtype d)
+{
+    for (u32 code = 1; code < COUNT(types); code++)
+        if (types[code].dtype == d && d != QN_NONE) return code;
+    return 0;
+}
+
+/* The bytes of one character of UTF-8 at `at`, or 0 where it is none. */
+static size_t utf8_length(const u8 *at, size_t left)
+{
+    static const struct { u8 mask, is; u32 least; } forms[] = {
+        { 0x80, 0x00, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 },
+    };
+    for (size_t n = 1; n <= COUNT(forms) && n <= left; n++) {
+        if ((at[0] & forms[n - 1].mask) != forms[n - 1].is) continue;
+        u32 code = at[0] & (u8)~forms[n - 1].mask;
+        for (size_t i = 1; i < n; i++) {
+            if ((at[i] & 0xc0) != 0x80) return 0;
+            code = code << 6 | (at[i] & 0x3f);
+        }
+        bool surrogate = code >= 0xd800 && code < 0xe000;
+        return code >= forms[n - 1].least && code <= 0x10ffff && !surrogate ? n : 0;
+    }
+    return 0;
+}
+
+bool onnx_text_ok(qn_bytes text)
+{
+    const u8 *at = text.data;
+    for (size_t i = 0; i < text.n;) {
+        size_t n = at[i] ? utf8_length(at + i, text.n - i) : 0;
+        if (n == 0) return false;
+        i += n;
+    }
+    return true;
+}
+
+/* ---- the message */
+
+typedef struct tensor_message {
+    qn_bytes name, raw;
+    u64 type;
+    bool has_raw, external, segment;
+    pb_numbers dims, f32s, i32s, i64s, f64s, u64s;
+    pb_list texts, outside;                                  /* string_data; external_data                                */
+} tensor_message;
+
+static qn_status read_field(arena *mem, const pb_field *f, tensor_message *t)
+{
+    bool room = true;
+    switch (f->number) {
+    case 1: room = pb_numbers_add(mem, &t->dims, f, PB_VARINT); break;
+    case 2: t->type = f->bits; break;
+    case 3: t->segment = true; break;
+    case 4: room = pb_numbers_add(mem, &t->f32s, f, PB_FIXED32); break;
+    case 5: room = pb_numbers_add(mem, &t->i32s, f, PB_VARINT); break;
+    case 6: room = pb_list_add(mem, &t->texts, f->bytes); break;
+    case 7: room = pb_numbers_add(mem, &t->i64s, f, PB_VARINT); break;
+    case 8: t->name = f->bytes; break;
+    case 9: t->raw = f->bytes, t->has_raw = f->wire == PB_BYTES; break;
+    case 10: room = pb_numbers_add(mem, &t->f64s, f, PB_FIXED64); break;
+    case 11: room = pb_numbers_add(mem, &t->u64s, f, PB_VARINT); break;
+    case 13: room = pb_list_add(mem, &t->outside, f->bytes); break;
+    case 14: t->external = f->bits == 1; break;
+    default: break;
+    }
+    return room ? QN_OK : fail_nomem(f->bytes.n);
+}
+
+static qn_status read_message(arena *mem, qn_bytes message, tensor_message *out)
+{
+    cursor c = cursor_of(message);
+    pb_field f;
+    while (pb_next(&c, &f)) QN_TRY(read_field(mem, &f, out));
+    bool bad = c.bad || out->dims.bad || out->f32s.bad || out->i32s.bad || out->i64s.bad || out->f64s.bad || out->u64s.bad;
+    if (!onnx_text_ok(out->name)) return fail(QN_E_FORMAT, "a tensor's name is not UTF-8 text");
+    return bad ? fail(QN_E_FORMAT, "its message is damaged") : QN_OK;
+}
+
+static qn_status read_dims(const pb_numbers *dims, qn_tensor *t)
+{
+    pb_walk w = { 0 };
+    if (dims->n > QN_MAX_RANK) return fail(QN_E_UNSUPPORTED, "it has %llu dimensions, at most %d are possible", (unsigned long long)dims->n, QN_MAX_RANK);
+    t->rank = (u32)dims->n;
+    for (u32 i = 0; i < t->rank; i++) {
+        t->dims[i] = (i64)pb_numbers_next(dims, &w);
+        if (t->dims[i] < 0) return fail(QN_E_FORMAT, "dimension %u is %lld", i, (long long)t->dims[i]);
+    }
+    if (qn_tensor_bytes(t) >= INT64_MAX) return fail(QN_E_FORMAT, "its size does not fit in 64 bits");
+    return QN_OK;
+}
+
+/* ---- the elements */
+
+static qn_status wrong_size(u64 have, u64 want, const char *unit)
+{
+    return fail(QN_E_FORMAT, "it holds %llu %s, its shape wants %llu", (unsigned long long)have, unit, (unsigned long long)want);
+}
+
+/* Files have truth as any byte; here it is 0 or 1. */
+static qn_status lend_bytes(arena *mem, qn_bytes from, qn_tensor *t)
+{
+    const u8 *at = from.data;
+    size_t odd = 0;
+    t->data = from.n ? from.data : "";
+    if (t->dtype != QN_BOOL) return QN_OK;
+    while (odd < from.n && at[odd] <= 1) odd++;
+    if (odd == from.n) return QN_OK;
+    u8 *made = arena_alloc(mem, from.n);
+    if (!made) return fail_nomem(from.n);
+    for (size_t i = 0; i < from.n; i++) made[i] = at[i] != 0;
+    t->data = made;
+    return QN_OK;
+}
+
+static void store(qn_dtype d, u64 bits, u8 *to)
+{
+    u8 truth = bits != 0;
+    if (d == QN_BOOL) *to = truth;
+    else memcpy(to, &bits, qn_dtype_bytes(d)); /* little endian: the low bytes are the narrow number */
+}
+
+/* Which list holds this type's elements, and its name. */
+static const pb_numbers *list_of(const tensor_message *m, qn_dtype d)
+{
+    switch (d) {
+    case QN_F32: return &m->f32s;
+    case QN_F64: return &m->f64s;
+    case QN_I64: return &m->i64s;
+    case QN_U32:
+    case QN_U64: return &m->u64s;
+    default: return &m->i32s;
+    }
+}
+
+static qn_status read_numbers(arena *mem, const pb_numbers *list, qn_tensor *t)
+{
+    u64 n = qn_tensor_elems(t);
+    size_t bytes = qn_dtype_bytes(t->dtype);
+    if (list->n != n) return wrong_size(list->n, n, "elements");
+    if (list->wire != PB_VARINT && list->parts.n == 1) return lend_bytes(mem, list->parts.items[0], t);
+    u8 *made = arena_array(mem, (size_t)n, bytes);
+    if (!made) return fail_nomem((size_t)n * bytes);
+    pb_walk w = { 0 };
+    for (u64 i = 0; i < n; i++) store(t->dtype, pb_numbers_next(list, &w), made + i * bytes);
+    t->data = made;
+    return w.c.bad ? fail(QN_E_FORMAT, "its list of numbers is damaged") : QN_OK;
+}
+
+static qn_status read_texts(arena *mem, const tensor_message *m, qn_tensor *t)
+{
+    u64 n = qn_tensor_elems(t);
+    if (m->has_raw || m->external) return fail(QN_E_FORMAT, "texts cannot be raw or external data");
+    if (m->texts.n != n) return wrong_size(m->texts.n, n, "texts");
+    qn_bytes *made = ARENA_ARRAY(mem, n, qn_bytes);
+    if (!made) return fail_nomem((size_t)n * sizeof *made);
+    if (n) memcpy(made, m->texts.items, (size_t)n * sizeof *made);
+    t->data = made;
+    return QN_OK;
+}
+
+/* ---- external data (onnx/docs/ExternalData.md) */
+
+typedef struct outside { char location[512]; u64 offset, length; bool has_location, has_length; } outside;
+
+static bool read_decimal(qn_bytes text, u64 *out)
+{
+    const char *at = text.data;
+    u64 v = 0;
+    if (text.n == 0) return false;
+    for (size_t i = 0; i < text.n; i++)
+        if (at[i] < '0' || at[i] > '9' || !mul_u64(v, 10, &v) || !add_u64(v, (u64)(at[i] - '0'), &v)) return false;
+    *out = v;
+    return true;
+}
+
+static qn_status read_outside_entry(qn_bytes entry, outside *o)
+{
+    cursor c = cursor_of(entry);
+    pb_field f;
+    qn_bytes key = { 0 }, text = { 0 };
+    while (pb_next(&c, &f)) {
+        if (f.number == 1) key = f.bytes;
+        if (f.number == 2) text = f.bytes;
+    }
+    bool good = !c.bad;
+    if (bytes_are(key, "location")) {
+        good = good && text.n > 0 && text.n < sizeof o->location && onnx_text_ok(text);
+        if (good) memcpy(o->location, text.data, text.n);
+        o->has_location = good;
+    } else if (bytes_are(key, "offset")) {
+        good = good && read_decimal(text, &o->offset);
+    } else if (bytes_are(key, "length")) {
+        good = good && read_decimal(text, &o->length);
+        o->has_length = true;
+    }
+    return good ? QN_OK : fail(QN_E_FORMAT, "its note of where the external data is is damaged");
+}
+
+static qn_status read_outside(const tensor_source *s, const tensor_message *m, qn_tensor *t)
+{
+    outside o = { 0 };
+    u64 want = qn_tensor_bytes(t), end;
+    for (u32 i = 0; i < m->outside.n; i++) QN_TRY(read_outside_entry(m->outside.items[i], &o));
+    if (!o.has_location) return fail(QN_E_FORMAT, "it is external, but does not say in which file");
+    if (!s->files) return fail(QN_E_UNSUPPORTED, "it is external data ('%s'), which is not read here", o.location);
+    if (o.has_length && o.length != want) return wrong_size(o.length, want, "bytes");
+    qn_bytes file;
+    QN_TRY(format_files_beside(s->files, s->path, o.location, &file));
+    if (!add_u64(o.offset, want, &end) || end > file.n)
+        return fail(QN_E_FORMAT, "its bytes %llu to %llu are outside '%s', which has %zu", (unsigned long long)o.offset,
+                    (unsigned long long)(o.offset + want), o.location, file.n);
+    return lend_bytes(s->mem, (qn_bytes){ (const u8 *)file.data + o.offset, (size_t)want }, t);
+}
+
+static qn_status read_elements(const tensor_source *s, const tensor_message *m, qn_tensor *t)
+{
+    if (m->segment) return fail(QN_E_UNSUPPORTED, "it is stored in segments");
+    if (t->dtype == QN_STRING) return read_texts(s->mem, m, t);
+    if (m->external) return read_outside(s, m, t);
+    if (!m->has_raw) return read_numbers(s->mem, list_of(m, t->dtype), t);
+    if (m->raw.n != qn_tensor_bytes(t)) return wrong_size(m->raw.n, qn_tensor_bytes(t), "bytes");
+    return lend_bytes(s->mem, m->raw, t);
+}
+
+qn_status onnx_tensor_read(const tensor_source *s, qn_bytes message, qn_bytes *name, qn_tensor *out)
+{
+    tensor_message m = { 0 };
+    qn_tensor t = { 0 };
+    qn_status status = read_message(s->mem, message, &m);
+    if (status == QN_OK) status = onnx_dtype(m.type, &t.dtype);
+    if (status == QN_OK) status = read_dims(&m.dims, &t);
+    if (status == QN_OK) status = read_elements(s, &m, &t);
+    if (status != QN_OK) return fail_in(status, "tensor '%.*s': ", onnx_text_ok(m.name) ? (int)MIN(m.name.n, 200) : 0, (const char *)m.name.data);
+    *name = m.name;
+    *out = t;
+    return QN_OK;
+}
+
+/* ---- sparse */
+
+/* Element k's place: one index into the whole, or one for each dimension. */
+static bool place_of(const qn_tensor *indices, const qn_tensor *dense, u64 k, u64 *out)
+{
+    u64 place = 0;
+    i64 index;
+    if (indices->rank == 1) {
+        memcpy(&index, (const u8 *)indices->data + k * 8, 8);
+        *out = (u64)index;
+        return index >= 0 && (u64)index < qn_tensor_elems(dense);
+    }
+    for (u32 d = 0; d < dense->rank; d++) {
+        memcpy(&index, (const u8 *)indices->data + (k * dense->rank + d) * 8, 8);
+        if (index < 0 || index >= dense->dims[d]) return false;
+        place = place * (u64)dense->dims[d] + (u64)index;
+    }
+    *out = place;
+    return true;
+}
+
+static qn_status scatter(const qn_tensor *values, const qn_tensor *indices, qn_tensor *dense, u8 *to)
+{
+    u64 n = qn_tensor_elems(values), place;
+    size_t bytes = qn_dtype_bytes(values->dtype);
+    bool linear = indices->rank == 1 && indices->dims[0] == values->dims[0];
+    bool rows = indices->rank == 2 && indices->dims[0] == values->dims[0] && indices->dims[1] == dense->rank;
+    if (values->rank != 1 || indices->dtype != QN_I64 || !(linear || rows)) return fail(QN_E_FORMAT, "its indices do not fit its values");
+    for (u64 k = 0; k < n; k++) {
+        if (!place_of(indices, dense, k, &place)) return fail(QN_E_FORMAT, "index %llu is outside its shape", (unsigned long long)k);
+        memcpy(to + place * bytes, (const u8 *)values->data + k * bytes, bytes);
+    }
+    dense->data = to;
+    return QN_OK;
+}
+
+static qn_status read_sparse(const tensor_source *s, qn_bytes message, qn_bytes *name, qn_tensor *out)
+{
+    cursor c = cursor_of(message);
+    pb_field f;
+    pb_numbers dims = { 0 };
+    qn_tensor values = { 0 }, indices = { 0 };
+    qn_bytes no_name;
+    while (pb_next(&c, &f)) {
+        if (pb_is(&f, 1, PB_BYTES)) QN_TRY(onnx_tensor_read(s, f.bytes, name, &values));
+        if (pb_is(&f, 2, PB_BYTES)) QN_TRY(onnx_tensor_read(s, f.bytes, &no_name, &indices));
+        if (f.number == 3 && !pb_numbers_add(s->mem, &dims, &f, PB_VARINT)) return fail_nomem(f.bytes.n);
+    }
+    if (c.bad || dims.bad || !values.dtype || !indices.dtype) return fail(QN_E_FORMAT, "its message is damaged");
+    if (values.dtype == QN_STRING) return fail(QN_E_UNSUPPORTED, "its elements are texts");
+    qn_tensor dense = { .dtype = values.dtype };
+    QN_TRY(read_dims(&dims, &dense));
+    u64 bytes = qn_tensor_bytes(&dense);
+    if (bytes > MAX_DENSE_BYTES) return fail(QN_E_UNSUPPORTED, "it would be %llu bytes as a dense tensor", (unsigned long long)bytes);
+    u8 *to = arena_zalloc(s->mem, (size_t)bytes);
+    if (!to) return fail_nomem((size_t)bytes);
+    QN_TRY(scatter(&values, &indices, &dense, to));
+    *out = dense;
+    return QN_OK;
+}
+
+qn_status onnx_sparse_read(const tensor_source *s, qn_bytes message, qn_bytes *name, qn_tensor *out)
+{
+    *name = (qn_bytes){ 0 };
+    qn_status status = read_sparse(s, message, name, out);
+    return fail_in(status, "sparse tensor '%.*s': ", (int)MIN(name->n, 200), (const char *)name->data);
+}

@@ -1,7 +1,8 @@
 /* Launches -> metal. A backend is this table and nothing else; it never hears the name of an op.
  *
  * A program is a kernel of kernels/ (or made text) with its defines; a launch is a program, buffers, words and a count.
- * Everything after prog_make is queued in order and never waits. Errors of queued work surface at flush or poll. */
+ * Everything after prog_make is queued in order and never waits. Errors of queued work surface at flush or poll; when one of those
+ * fails, nothing is under way any more, and what was lent to a read is the caller's again. */
 #ifndef DEVICE_H
 #define DEVICE_H
 

@@ -64,6 +64,7 @@ static qn_status stop(opencl_queue *q, i32 code)
     q->failed = opencl_check(code, "queued work");
     if (q->failed == QN_E_NOMEM) q->failed = fail(QN_E_DEVICE, "OpenCL: queued work failed: %s", opencl_code_name(code));
     snprintf(q->sentence, sizeof q->sentence, "%s", qn_last_error());
+    q->cl->clFinish(q->queue);
     return q->failed;
 }
 
@@ -96,9 +97,8 @@ static qn_status collect(opencl_queue *q)
     return state < 0 ? stop(q, state) : QN_OK;
 }
 
-qn_status opencl_queue_flush(opencl_queue *q, qn_ticket *out)
+static qn_status add_ticket(opencl_queue *q, qn_ticket *out)
 {
-    QN_TRY(collect(q));
     opencl_ticket *all = grown(q->tickets, q->n_tickets, &q->tickets_cap, sizeof *all);
     if (!all) return fail_nomem(sizeof *all);
     q->tickets = all;
@@ -106,8 +106,17 @@ qn_status opencl_queue_flush(opencl_queue *q, qn_ticket *out)
     QN_TRY(opencl_check(q->cl->clEnqueueMarkerWithWaitList(q->queue, 0, NULL, &event), "clEnqueueMarkerWithWaitList"));
     opencl_count(1);
     q->tickets[q->n_tickets++] = (opencl_ticket){ ++q->last, event };
+    QN_TRY(opencl_check(q->cl->clFlush(q->queue), "clFlush"));
     *out = q->last;
-    return opencl_check(q->cl->clFlush(q->queue), "clFlush");
+    return QN_OK;
+}
+
+qn_status opencl_queue_flush(opencl_queue *q, qn_ticket *out)
+{
+    QN_TRY(collect(q));
+    qn_status status = add_ticket(q, out);
+    if (status != QN_OK) q->cl->clFinish(q->queue);
+    return status;
 }
 
 qn_status opencl_queue_poll(opencl_queue *q, qn_ticket t, bool *done)

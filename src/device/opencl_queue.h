@@ -29,6 +29,7 @@ typedef struct opencl_queue {
 } opencl_queue;
 
 qn_status opencl_queue_write(opencl_queue *q, cl_mem to, u64 at, qn_bytes from);
+/* Flush and poll: when they fail, nothing is under way any more, so memory lent to reads is the caller's again. */
 qn_status opencl_queue_flush(opencl_queue *q, qn_ticket *out);
 qn_status opencl_queue_poll(opencl_queue *q, qn_ticket t, bool *done);
 void opencl_queue_wait(opencl_queue *q, qn_ticket t); /* until t may be done */

@@ -25,6 +25,7 @@ typedef struct self_test {
     qn_device *d;
     qn_kernel *scaled, *row_sum;
     qn_buffer *x, *y, *sums;
+    qn_ticket reads;
     f32 in[ELEMS], out[ELEMS], totals[ROWS]; /* in, out [ROWS][COLS] */
 } self_test;
 
@@ -42,16 +43,15 @@ static qn_status make_all(self_test *t)
 
 static qn_status run(self_test *t)
 {
-    qn_ticket ticket;
     for (u32 i = 0; i < ELEMS; i++) t->in[i] = (f32)(i % 32) * 0.25f;
     QN_TRY(qn_buffer_write(t->x, 0, t->in, sizeof t->in));
     const qn_arg scaled[] = { { .buffer = t->x }, { .number = 2 }, { .buffer = t->y } };
     QN_TRY(qn_kernel_launch(t->scaled, ELEMS, scaled, COUNT(scaled)));
     const qn_arg row_sum[] = { { .buffer = t->y }, { .buffer = t->sums }, { .integer = COLS } };
     if (t->row_sum) QN_TRY(qn_kernel_launch(t->row_sum, ROWS, row_sum, COUNT(row_sum)));
-    QN_TRY(qn_buffer_read(t->y, 0, t->out, sizeof t->out, &ticket));
-    QN_TRY(qn_buffer_read(t->sums, 0, t->totals, sizeof t->totals, &ticket));
-    return qn_device_wait(t->d, ticket);
+    QN_TRY(qn_buffer_read(t->y, 0, t->out, sizeof t->out, &t->reads));
+    QN_TRY(qn_buffer_read(t->sums, 0, t->totals, sizeof t->totals, &t->reads));
+    return qn_device_wait(t->d, t->reads);
 }
 
 /* All values are small multiples of 1/2, so sums are exact in any order. */
@@ -83,6 +83,7 @@ qn_status qn_device_self_test(qn_device *d)
     qn_status status = make_all(t);
     if (status == QN_OK) status = run(t);
     if (status == QN_OK) status = compare(t);
+    else qn_device_wait(d, t->reads); /* a read may be on its way into t */
     qn_kernel_free(t->scaled);
     qn_kernel_free(t->row_sum);
     qn_buffer_free(t->x);

@@ -68,7 +68,7 @@ int report_failure(const args *a, qn_status s);
 
 /* ---- text.c: for people */
 const char *text_print(const char *format, ...) __attribute__((format(printf, 1, 2))); /* one of 16 buffers in turn */
-const char *text_bytes(uint64_t bytes); /* "2.4 MB"                                               */
+const char *text_bytes(uint64_t bytes); /* "2.40 MiB"                                              */
 const char *text_count(uint64_t n);     /* "1.24 M"                                               */
 const char *text_time(double ms);       /* "850 us", "12.3 ms", "2.10 s"                          */
 const char *text_shape(const int64_t *dims, uint32_t rank, const char *const *names); /* "[batch, 3, 224, 224]"  */

@@ -24,7 +24,7 @@ static void print_caps(const qn_caps *c)
     table_row(&t, "memory", c->memory_bytes ? text_bytes(c->memory_bytes) : "unknown");
     table_row(&t, "largest buffer", c->max_buffer_bytes ? text_bytes(c->max_buffer_bytes) : "unknown");
     table_row(&t, "groups",
-              c->max_group ? text_print("up to %u items, %s of group memory, %u suit it", c->max_group,
+              c->max_group ? text_print("up to %u items, %s of group memory; best %u", c->max_group,
                                         text_bytes(c->group_memory_bytes), c->best_group)
                            : "none");
     table_row(&t, "lanes, workers", text_print("%u, %u", c->width, c->workers));
@@ -63,7 +63,7 @@ static bool show_device(const args *a, const qn_device_info *info)
     qn_status s = qn_device_open(info->spec, NULL, &d);
     if (s == QN_OK) s = qn_device_self_test(d);
     double ms = now_ms() - from;
-    const char *verdict = s != QN_OK ? "FAILED" : info->caps.workers ? "passed" : "nothing to test: it computes nothing";
+    const char *verdict = s != QN_OK ? "FAILED" : info->caps.workers ? "passed" : "not needed, it computes nothing";
     if (a->json) {
         json_begin(NULL, '{');
         json_put_text("device", info->spec);

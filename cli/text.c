@@ -26,7 +26,7 @@ const char *text_print(const char *format, ...)
     return out;
 }
 
-/* Three significant digits and a unit: 999 B, 2.40 MB. */
+/* Three significant digits and a unit: 999 B, 2.40 MiB. */
 static const char *scaled(double v, double step, const char *const *units, size_t n)
 {
     size_t u = 0;
@@ -37,8 +37,8 @@ static const char *scaled(double v, double step, const char *const *units, size_
 
 const char *text_bytes(uint64_t bytes)
 {
-    static const char *const units[] = { " B", " kB", " MB", " GB", " TB" };
-    return scaled((double)bytes, 1000, units, COUNT(units));
+    static const char *const units[] = { " B", " KiB", " MiB", " GiB", " TiB" };
+    return scaled((double)bytes, 1024, units, COUNT(units));
 }
 
 const char *text_count(uint64_t n)

@@ -29,25 +29,25 @@ static void copy_row(ARRAY(f32, seen), u32 to, IN(T) x, u32 plane, u32 iy, u32 i
 
 /* sums[to .. to + count) = act(add + the taps over `seen` from element `at`); kh and kw are constants where this is called for speed. */
 static void sum_taps(ARRAY(f32, sums), u32 to, ARRAY(f32, seen), u32 at, u32 pitch, u32 count, ARRAY(f32, taps), u32 kh, u32 kw, u32 eh,
-                     u32 ew, f32 add, u32 act, f32 p, f32 q)
+                     u32 ew, f32 add, u32 kind, f32 p, f32 q)
 {
     for (u32 c = 0; c < count; c += WIDTH) {
         f32w sum = splatw(add);
         for (u32 ky = 0; ky < kh; ky++)
             for (u32 kx = 0; kx < kw; kx++) sum = mad(splatw(taps[ky * kw + kx]), loadw(seen, at + ky * eh * pitch + c + kx * ew), sum);
-        storew(sums, to + c, finishw(sum, act, p, q));
+        storew(sums, to + c, finishw(sum, kind, p, q));
     }
 }
 
 static void sum_span(ARRAY(f32, sums), ARRAY(f32, seen), u32 at, u32 pitch, u32 count, ARRAY(f32, taps), u32 kh, u32 kw, u32 eh, u32 ew,
-                     f32 add, u32 act, f32 p, f32 q)
+                     f32 add, u32 kind, f32 p, f32 q)
 {
     if (kh == 3 && kw == 3)
-        sum_taps(sums, at, seen, at, pitch, count, taps, 3, 3, eh, ew, add, act, p, q);
+        sum_taps(sums, at, seen, at, pitch, count, taps, 3, 3, eh, ew, add, kind, p, q);
     else if (kh == 5 && kw == 5)
-        sum_taps(sums, at, seen, at, pitch, count, taps, 5, 5, eh, ew, add, act, p, q);
+        sum_taps(sums, at, seen, at, pitch, count, taps, 5, 5, eh, ew, add, kind, p, q);
     else
-        sum_taps(sums, at, seen, at, pitch, count, taps, kh, kw, eh, ew, add, act, p, q);
+        sum_taps(sums, at, seen, at, pitch, count, taps, kh, kw, eh, ew, add, kind, p, q);
 }
 
 KERNEL conv_depthwise(u32 group, IN(T) x, IN(T) w, IN(T) bias, IN(T) rest, OUT(T) y, u32 batch, u32 band, u32 bands, u32 groups, u32 ih,

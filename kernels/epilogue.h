@@ -1,5 +1,5 @@
 /* What a matrix product or convolution does to a finished sum: an activation, so that no pass over memory is spent on it.
- * The numbers of `act` are those of src/op/epilogue.h; p and q are the activation's parameters. */
+ * The numbers of kinds are those of src/op/epilogue.h; p and q are the activation's parameters. */
 #ifndef EPILOGUE_H
 #define EPILOGUE_H
 
@@ -15,36 +15,36 @@
 #define ACT_HARDSIGMOID 9  /* p x + q, clamped to 0 .. 1 */
 #define ACT_HARDSWISH 10
 
-static f32 finish(f32 x, u32 act, f32 p, f32 q)
+static f32 finish(f32 x, u32 kind, f32 p, f32 q)
 {
     f32 y = x;
-    if (act == ACT_RELU) y = max(x, 0);
-    if (act == ACT_LEAKY) y = max(x, 0) + p * min(x, 0);
-    if (act == ACT_CLIP) y = min(max(x, p), q);
-    if (act == ACT_SIGMOID) y = sigmoid(x);
-    if (act == ACT_SILU) y = x * sigmoid(x);
-    if (act == ACT_TANH) y = tanh(x);
-    if (act == ACT_GELU) y = gelu(x);
-    if (act == ACT_GELU_TANH) y = x * sigmoid(1.5957691216057308f * (x + 0.044715f * x * x * x));
-    if (act == ACT_HARDSIGMOID) y = min(max(p * x + q, 0), 1);
-    if (act == ACT_HARDSWISH) y = x * min(max(x * (1.0f / 6) + 0.5f, 0), 1);
+    if (kind == ACT_RELU) y = max(x, 0);
+    if (kind == ACT_LEAKY) y = max(x, 0) + p * min(x, 0);
+    if (kind == ACT_CLIP) y = min(max(x, p), q);
+    if (kind == ACT_SIGMOID) y = sigmoid(x);
+    if (kind == ACT_SILU) y = x * sigmoid(x);
+    if (kind == ACT_TANH) y = tanh(x);
+    if (kind == ACT_GELU) y = gelu(x);
+    if (kind == ACT_GELU_TANH) y = x * sigmoid(1.5957691216057308f * (x + 0.044715f * x * x * x));
+    if (kind == ACT_HARDSIGMOID) y = min(max(p * x + q, 0), 1);
+    if (kind == ACT_HARDSWISH) y = x * min(max(x * (1.0f / 6) + 0.5f, 0), 1);
     return y;
 }
 
-static f32w finishw(f32w x, u32 act, f32 p, f32 q)
+static f32w finishw(f32w x, u32 kind, f32 p, f32 q)
 {
     f32w y = x;
     f32w zero = splatw(0);
-    if (act == ACT_RELU) y = max(x, zero);
-    if (act == ACT_LEAKY) y = max(x, zero) + p * min(x, zero);
-    if (act == ACT_CLIP) y = min(max(x, splatw(p)), splatw(q));
-    if (act == ACT_SIGMOID) y = sigmoid(x);
-    if (act == ACT_SILU) y = x * sigmoid(x);
-    if (act == ACT_TANH) y = tanh(x);
-    if (act == ACT_GELU) y = gelu(x);
-    if (act == ACT_GELU_TANH) y = x * sigmoid(1.5957691216057308f * (x + 0.044715f * x * x * x));
-    if (act == ACT_HARDSIGMOID) y = min(max(p * x + q, zero), splatw(1));
-    if (act == ACT_HARDSWISH) y = x * min(max(x * (1.0f / 6) + 0.5f, zero), splatw(1));
+    if (kind == ACT_RELU) y = max(x, zero);
+    if (kind == ACT_LEAKY) y = max(x, zero) + p * min(x, zero);
+    if (kind == ACT_CLIP) y = min(max(x, splatw(p)), splatw(q));
+    if (kind == ACT_SIGMOID) y = sigmoid(x);
+    if (kind == ACT_SILU) y = x * sigmoid(x);
+    if (kind == ACT_TANH) y = tanh(x);
+    if (kind == ACT_GELU) y = gelu(x);
+    if (kind == ACT_GELU_TANH) y = x * sigmoid(1.5957691216057308f * (x + 0.044715f * x * x * x));
+    if (kind == ACT_HARDSIGMOID) y = min(max(p * x + q, zero), splatw(1));
+    if (kind == ACT_HARDSWISH) y = x * min(max(x * (1.0f / 6) + 0.5f, zero), splatw(1));
     return y;
 }
 

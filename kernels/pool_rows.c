@@ -8,7 +8,7 @@
 
 /* down[pw + c] = the rows y0 .. of the window folded for column c of the plane; columns of padding give `start`. */
 static void fold_rows(ARRAY(f32, down), IN(T) x, u32 plane, u32 y0, u32 ih, u32 iw, u32 kh, u32 eh, u32 pw, u32 pitch, u32 end, f32 start,
-                      u32 mean)
+                      u32 average)
 {
     u32 right = min(pw + iw, pitch);
     for (u32 c = 0; c < pw; c += WIDTH) storew(down, c, splatw(start));
@@ -19,7 +19,7 @@ static void fold_rows(ARRAY(f32, down), IN(T) x, u32 plane, u32 y0, u32 ih, u32 
             u32 from = (plane * ih + iy) * iw + c - pw;
             if (iy < ih) {
                 f32w seen = from + WIDTH <= end ? loadw(x, from) : loadw_part(x, from, end - from);
-                v = mean != 0 ? v + seen : max(v, seen);
+                v = average != 0 ? v + seen : max(v, seen);
             }
         }
         storew(down, c, v);
@@ -28,12 +28,12 @@ static void fold_rows(ARRAY(f32, down), IN(T) x, u32 plane, u32 y0, u32 ih, u32 
 }
 
 /* How many of the k positions from `at` lie in the plane, or in the plane and its padding. */
-static u32 count_seen(u32 at, u32 k, u32 e, u32 before, u32 size, u32 padded, u32 count_padding)
+static u32 count_seen(u32 at, u32 k, u32 e, u32 before, u32 size, u32 padded, u32 with_padding)
 {
     u32 count = 0;
     for (u32 i = 0; i < k; i++) {
         u32 p = at + i * e;
-        if (p - before < size || (count_padding != 0 && p < padded)) count++;
+        if (p - before < size || (with_padding != 0 && p < padded)) count++;
     }
     return count;
 }

@@ -24,28 +24,28 @@
 #define AXIS_PARAMS u32 length, u32 out, u32 taps, COORD given, COORD crop_from, COORD crop_to, CONST(u32) coordinates
 
 /* Where output position o lies in the input. given: the scale, 0 for out / length. */
-static COORD place(u32 o, u32 length, u32 out, COORD given, COORD crop_from, COORD crop_to, u32 coordinates)
+static COORD place(u32 o, u32 length, u32 out, COORD given, COORD crop_from, COORD crop_to, u32 mode)
 {
     COORD half = (COORD)0.5f;
     COORD scale = given != 0 ? given : (COORD)out / (COORD)length;
     COORD exact = scale * (COORD)length;                      /* the output's size before it was made whole */
     COORD last = (COORD)length - 1;
     COORD at = ((COORD)o + half) / scale - half;
-    if (coordinates == HALF_PIXEL_SYMMETRIC) at += (COORD)length * half * (1 - (COORD)out / exact);
-    if (coordinates == PYTORCH_HALF_PIXEL && exact == 1) at = -half;
-    if (coordinates == ASYMMETRIC) at = (COORD)o / scale;
-    if (coordinates == HALF_PIXEL_FOR_NEAREST) at = ((COORD)o + half) / scale;
-    if (coordinates == ALIGN_CORNERS) at = exact == 1 ? 0 : (COORD)o * last / (exact - 1);
-    if (coordinates == CROP_AND_RESIZE) {
+    if (mode == HALF_PIXEL_SYMMETRIC) at += (COORD)length * half * (1 - (COORD)out / exact);
+    if (mode == PYTORCH_HALF_PIXEL && exact == 1) at = -half;
+    if (mode == ASYMMETRIC) at = (COORD)o / scale;
+    if (mode == HALF_PIXEL_FOR_NEAREST) at = ((COORD)o + half) / scale;
+    if (mode == ALIGN_CORNERS) at = exact == 1 ? 0 : (COORD)o * last / (exact - 1);
+    if (mode == CROP_AND_RESIZE) {
         COORD span = (crop_to - crop_from) * last;
         at = crop_from * last + (exact == 1 ? span * half : (COORD)o * span / (exact - 1));
     }
     return at;
 }
 
-static bool is_outside(COORD at, u32 length, u32 coordinates)
+static bool is_outside(COORD at, u32 length, u32 mode)
 {
-    return coordinates == CROP_AND_RESIZE && (at < 0 || at > (COORD)length - 1);
+    return mode == CROP_AND_RESIZE && (at < 0 || at > (COORD)length - 1);
 }
 
 /* The taps stand around the element at or left of `at`, half of them up to it: an `at` that is whole counts as right of the one before. */
@@ -62,10 +62,10 @@ static COORD cubic(COORD x, COORD a)
 }
 
 /* The weight of input element `tap` for a position at `at`, before weights are made to add up to 1. squeeze < 1: antialiasing. */
-static COORD tap_weight(i32 tap, COORD at, COORD squeeze, COORD a, u32 is_cubic)
+static COORD tap_weight(i32 tap, COORD at, COORD squeeze, COORD a, u32 by_cubic)
 {
     COORD x = fabs((COORD)tap - at) * squeeze;
-    return is_cubic != 0 ? cubic(x, a) : max(1 - x, 0);
+    return by_cubic != 0 ? cubic(x, a) : max(1 - x, 0);
 }
 
 MAP(u32) resize_index(u32 i, AXIS_PARAMS)

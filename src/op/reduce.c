@@ -302,8 +302,8 @@ static const op_case order_cases[] = {
     { "f32[2,0] i64[1]={1}",          "",           0,    "empty, floats"          }, { 0 }
 };
 /* clang-format on */
-#define REDUCE(op_, types, cases_, doc_)                                                                                    \
-    const op_def op_##op_ = { .name = #op_,                                                                                 \
+#define REDUCE(name_, types, cases_, doc_)                                                                                    \
+    const op_def op_##name_ = { .name = #name_,                                                                                 \
                               .doc = doc_,                                                                                  \
                               .in = { { "data", types }, { "axes", "optional i64" } },                                      \
                               .out = { { "reduced", "as data" } },                                                          \
@@ -383,8 +383,8 @@ static const op_case arg_cases[] = {
     { "f16[7,3]", "", 0, "half" },
     { 0 },
 };
-#define ARG(op_, doc_)                                                                                                      \
-    const op_def op_##op_ = { .name = #op_,                                                                                 \
+#define ARG(name_, doc_)                                                                                                      \
+    const op_def op_##name_ = { .name = #name_,                                                                                 \
                               .doc = doc_,                                                                                  \
                               .in = { { "data", "number" } },                                                               \
                               .out = { { "reduced", "i64" } },                                                              \

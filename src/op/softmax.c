@@ -112,8 +112,8 @@ static const op_case softmax_cases[] = {
     { "f64[3,100]",           "",        1e-12, "double"                    }, { "f32[0,4]",     "",        0,    "empty"                  }, { 0 }
 };
 /* clang-format on */
-#define SOFTMAX(op_, doc_, expand_, variants_)                                                                              \
-    const op_def op_##op_ = { .name = #op_,                                                                                 \
+#define SOFTMAX(name_, doc_, expand_, variants_)                                                                              \
+    const op_def op_##name_ = { .name = #name_,                                                                                 \
                               .doc = doc_,                                                                                  \
                               .in = { { "input", "float" } },                                                               \
                               .out = { { "output", "as input" } },                                                          \

@@ -37,11 +37,11 @@ static qn_status push_in(door *d, val v)
     return QN_OK;
 }
 
-static qn_status resolve_inputs(door *d, const pb_list *names)
+static qn_status resolve_inputs(door *d, const pb_list *ins)
 {
-    for (u32 i = 0; i < names->n; i++) {
+    for (u32 i = 0; i < ins->n; i++) {
         val v = 0;
-        qn_bytes name = names->items[i];
+        qn_bytes name = ins->items[i];
         if (name.n) {
             QN_TRY(onnx_resolve(d->s, name, &v));
             if (!v && !names_find(&d->s->values, name))
@@ -53,16 +53,16 @@ static qn_status resolve_inputs(door *d, const pb_list *names)
 }
 
 /* Values for the outputs, named but not yet made; inside a function they have no names, for a function may be called twice. */
-static qn_status make_outputs(scope *s, const pb_list *names, val *out)
+static qn_status make_outputs(scope *s, const pb_list *outs, val *out)
 {
-    for (u32 i = 0; i < names->n; i++) {
+    for (u32 i = 0; i < outs->n; i++) {
         const char *text = NULL;
         out[i] = 0;
-        if (names->items[i].n == 0) continue;
-        QN_TRY(onnx_text(s->g->mem, names->items[i], "an output's name", &text));
+        if (outs->items[i].n == 0) continue;
+        QN_TRY(onnx_text(s->g->mem, outs->items[i], "an output's name", &text));
         out[i] = graph_value(s->g, s->call ? NULL : text);
         if (!out[i]) return QN_E_NOMEM;
-        QN_TRY(onnx_define(s, names->items[i], out[i]));
+        QN_TRY(onnx_define(s, outs->items[i], out[i]));
     }
     return QN_OK;
 }
@@ -136,8 +136,7 @@ static qn_status add_constant(scope *s, const door *d, const pb_list *outs)
 {
     qn_tensor t;
     const char *text;
-    if (d->attrs.n != 1 || !text_starts(d->attrs.items[0].name, "value") + !text_starts(d->attrs.items[0].name, "sparse_value") == 2)
-        return fail(QN_E_FORMAT, "it wants one attribute with its value");
+    if (d->attrs.n != 1) return fail(QN_E_FORMAT, "it wants one attribute, its value");
     if (d->n_in || outs->n != 1) return fail(QN_E_FORMAT, "it wants no input and one output");
     QN_TRY(constant_tensor_of(s->g, &d->attrs.items[0], &t));
     QN_TRY(onnx_text(s->g->mem, outs->items[0], "an output's name", &text));

@@ -1,0 +1,381 @@
+/* Every op, from opset 7 on, to the form it has in the newest: one row for each change of meaning or of form. Changes that only allow
+ * more types, or add an attribute whose default is the old meaning, need no row. The source is the operators' changelog
+ * (onnx/docs/Changelog.md).
+ *
+ * A row applies to nodes of an opset below its own. Rows of one op apply one after the other, in the order of the table. */
+#include <float.h>
+
+#include "format/onnx_upgrade.h"
+
+typedef struct upgrade {
+    const char *op;
+    i64 below;
+    qn_status (*apply)(door *d, const struct upgrade *u);
+    const char *name;                                        /* of an attribute, or of the op it becomes                  */
+    u32 input;                                               /* where the attribute goes                                  */
+} upgrade;
+
+/* ---- what rows are made of */
+
+static attr *find(const door *d, const char *name)
+{
+    for (u32 i = 0; i < d->attrs.n; i++)
+        if (strcmp(d->attrs.items[i].name, name) == 0) return &d->attrs.items[i];
+    return NULL;
+}
+
+static void drop(door *d, const char *name)
+{
+    attr *a = find(d, name);
+    if (a) *a = d->attrs.items[--d->attrs.n];
+}
+
+static qn_status add(door *d, attr a)
+{
+    if (!ARENA_PUSH_ROOM(d->g->mem, d->attrs.items, d->attrs.n, d->attrs.cap, 1 << 16)) return fail_nomem(sizeof a);
+    d->attrs.items[d->attrs.n++] = a;
+    return QN_OK;
+}
+
+static qn_status add_missing(door *d, attr a) { return find(d, a.name) ? QN_OK : add(d, a); }
+
+static qn_status set_in(door *d, u32 i, val v)
+{
+    if (!v) return QN_E_NOMEM;
+    while (d->n_in <= i) {
+        if (!ARENA_PUSH_ROOM(d->g->mem, d->in, d->n_in, d->cap_in, 1 << 20)) return fail_nomem(sizeof v);
+        d->in[d->n_in++] = 0;
+    }
+    d->in[i] = v;
+    return QN_OK;
+}
+
+static val in(const door *d, u32 i) { return i < d->n_in ? d->in[i] : 0; }
+
+/* A simpler node before this one. */
+static qn_status before(door *d, const char *op, const val *ins, u32 n_in, const attr *attrs, u32 n_attrs, val *out)
+{
+    op_id id = op_by_name("", op);
+    *out = 0;
+    if (!id) return fail(QN_E_UNSUPPORTED, "opset %lld's %s needs %s, which is not in this build", (long long)d->version, d->op, op);
+    return graph_node(d->g, 0, (u16)id, NULL, ins, n_in, out, 1, attrs, n_attrs) ? QN_OK : QN_E_NOMEM;
+}
+
+static val ints(door *d, const i64 *v, u32 n) { return graph_constant_copy(d->g, NULL, &(qn_tensor){ QN_I64, 1, { n }, v }); }
+
+/* Types of all nodes so far. In a body, what comes from outside has none yet: then nothing is known. */
+static qn_status infer_so_far(scope *s)
+{
+    graph *g = s->g;
+    nid n = s->inferred ? node_at(g, s->inferred)->next : g->first;
+    for (; n; n = node_at(g, n)->next) {
+        QN_TRY(graph_infer_node(g, n));
+        s->inferred = n;
+    }
+    return QN_OK;
+}
+
+/* *out NULL: not known here. */
+static qn_status type_of_in(door *d, u32 i, const type **out)
+{
+    *out = NULL;
+    if (!in(d, i)) return fail(QN_E_FORMAT, "input %u is missing", i);
+    if (d->s->body) return QN_OK;
+    QN_TRY(infer_so_far(d->s));
+    const type *t = &value_at(d->g, live(d->g, in(d, i)))->type;
+    if (t->known && t->dtype) *out = t;
+    return QN_OK;
+}
+
+/* A scalar of the type of input 0. */
+static qn_status scalar_like_data(door *d, f64 v, val *out)
+{
+    const type *t;
+    f32 narrow = (f32)v;
+    QN_TRY(type_of_in(d, 0, &t));
+    val made = graph_constant_copy(d->g, NULL, &(qn_tensor){ .dtype = QN_F32, .data = &narrow });
+    *out = made;
+    if (!made) return QN_E_NOMEM;
+    if (!t) return before(d, "CastLike", (const val[]){ made, in(d, 0) }, 2, NULL, 0, out);
+    if (t->dtype == QN_F32) return QN_OK;
+    attr to = attr_of_int("to", onnx_dtype_code(t->dtype));
+    return before(d, "Cast", &made, 1, &to, 1, out);
+}
+
+static qn_status want_kind(const attr *a, attr_kind kind)
+{
+    return a->kind == kind ? QN_OK : fail(QN_E_FORMAT, "attribute '%s' is of another kind than this op's", a->name);
+}
+
+/* ---- rows that many ops share */
+
+/* A list of integers (or one) moves from attribute u->name to input u->input; absent it stays absent. */
+static qn_status ints_to_input(door *d, const upgrade *u)
+{
+    const attr *a = find(d, u->name);
+    if (!a) return QN_OK;
+    if (a->kind != ATTR_INT) QN_TRY(want_kind(a, ATTR_INTS));
+    val v = a->kind == ATTR_INT ? ints(d, &a->i, 1) : ints(d, a->ints, a->n);
+    QN_TRY(set_in(d, u->input, v));
+    drop(d, u->name);
+    return QN_OK;
+}
+
+static qn_status axis_to_input(door *d, const upgrade *u)
+{
+    const attr *a = find(d, u->name);
+    i64 axis = a && a->kind == ATTR_INT ? a->i : 1;
+    QN_TRY(set_in(d, u->input, graph_constant_copy(d->g, NULL, &(qn_tensor){ .dtype = QN_I64, .data = &axis })));
+    drop(d, u->name);
+    return QN_OK;
+}
+
+static qn_status drop_attr(door *d, const upgrade *u)
+{
+    drop(d, u->name);
+    return QN_OK;
+}
+
+static qn_status rename_op(door *d, const upgrade *u)
+{
+    d->op = u->name;
+    return QN_OK;
+}
+
+static qn_status refuse(door *d, const upgrade *u)
+{
+    return fail(QN_E_UNSUPPORTED, "opset %lld's %s %s", (long long)d->version, d->op, u->name);
+}
+
+/* ---- single ops */
+
+/* min and max were attributes; the old defaults are no limits. */
+static qn_status clip_limits(door *d, const upgrade *u)
+{
+    (void)u;
+    static const struct { const char *name; f64 none; } limits[] = { { "min", -(f64)FLT_MAX }, { "max", (f64)FLT_MAX } };
+    for (u32 i = 0; i < COUNT(limits); i++) {
+        const attr *a = find(d, limits[i].name);
+        if (!a) continue;
+        QN_TRY(want_kind(a, ATTR_FLOAT));
+        val v;
+        f64 limit = a->f;
+        drop(d, limits[i].name);
+        if (limit == limits[i].none) continue;
+        QN_TRY(scalar_like_data(d, limit, &v));
+        QN_TRY(set_in(d, 1 + i, v));
+    }
+    return QN_OK;
+}
+
+static qn_status pad_value(door *d, const upgrade *u)
+{
+    (void)u;
+    const attr *a = find(d, "value");
+    if (!a) return QN_OK;
+    QN_TRY(want_kind(a, ATTR_FLOAT));
+    val v;
+    f64 fill = a->f;
+    drop(d, "value");
+    if (fill == 0) return QN_OK;
+    QN_TRY(scalar_like_data(d, fill, &v));
+    return set_in(d, 2, v);
+}
+
+/* The scales attribute of Upsample; its mode "bilinear" is of the same age. */
+static qn_status upsample_scales(door *d, const upgrade *u)
+{
+    (void)u;
+    const attr *a = find(d, "scales");
+    if (!a) return fail(QN_E_FORMAT, "attribute 'scales' is missing");
+    QN_TRY(want_kind(a, ATTR_FLOATS));
+    QN_TRY(set_in(d, 1, graph_constant_copy(d->g, NULL, &(qn_tensor){ QN_F32, 1, { a->n }, a->floats })));
+    drop(d, "scales");
+    return QN_OK;
+}
+
+/* Resize was born as Upsample's heir: (x, scales), corners aligned to nothing, nearest rounded down. */
+static qn_status resize_10(door *d, const upgrade *u)
+{
+    (void)u;
+    val scales = in(d, 1);
+    attr *mode = find(d, "mode");
+    if (!scales) return fail(QN_E_FORMAT, "input 'scales' is missing");
+    if (mode && mode->kind == ATTR_TEXT && bytes_are(mode->text, "bilinear")) *mode = attr_of_text("mode", "linear");
+    QN_TRY(set_in(d, 2, scales));
+    d->in[1] = 0;
+    QN_TRY(add_missing(d, attr_of_text("coordinate_transformation_mode", "asymmetric")));
+    return add_missing(d, attr_of_text("nearest_mode", "floor"));
+}
+
+/* An input that is given as an empty tensor is absent. */
+static qn_status resize_absent(door *d, const upgrade *u)
+{
+    (void)u;
+    for (u32 i = 1; i < d->n_in; i++) {
+        if (!d->in[i] || !is_constant(d->g, d->in[i])) continue;
+        qn_tensor t = constant_tensor(d->g, d->in[i]);
+        if (qn_tensor_elems(&t) == 0) d->in[i] = 0;
+    }
+    while (d->n_in && !d->in[d->n_in - 1]) d->n_in--;
+    return QN_OK;
+}
+
+static qn_status split_evenly(door *d, const upgrade *u)
+{
+    (void)u;
+    return in(d, 1) ? QN_OK : add_missing(d, attr_of_int("num_outputs", d->n_out));
+}
+
+/* Are all sizes behind this axis 1, so that flattening there changes nothing? */
+static bool nothing_behind(const graph *g, const type *t, i64 axis)
+{
+    if (axis < 0) axis += t->rank;
+    for (i64 i = axis + 1; i < t->rank; i++)
+        if (!sym_is(g, t->dims[i], 1)) return false;
+    return axis >= 0 && axis < t->rank;
+}
+
+/* Softmax, LogSoftmax, Hardmax were over all dimensions from `axis` on, as one. */
+static qn_status softmax_flat(door *d, const upgrade *u)
+{
+    (void)u;
+    const type *t;
+    attr *a = find(d, "axis");
+    i64 axis = a && a->kind == ATTR_INT ? a->i : 1;
+    QN_TRY(type_of_in(d, 0, &t));
+    if (axis == -1 || (t && nothing_behind(d->g, t, axis))) return add_missing(d, attr_of_int("axis", axis));
+    val flat, soft, shape;
+    attr at = attr_of_int("axis", axis), last = attr_of_int("axis", -1);
+    QN_TRY(before(d, "Flatten", d->in, 1, &at, 1, &flat));
+    QN_TRY(before(d, d->op, &flat, 1, &last, 1, &soft));
+    QN_TRY(before(d, "Shape", d->in, 1, NULL, 0, &shape));
+    d->op = "Reshape";
+    d->attrs.n = 0;
+    d->in[0] = soft;
+    return set_in(d, 1, shape);
+}
+
+static qn_status batchnorm_spatial(door *d, const upgrade *u)
+{
+    (void)u;
+    const attr *a = find(d, "spatial");
+    if (a && a->kind == ATTR_INT && a->i == 0) return fail(QN_E_UNSUPPORTED, "statistics for each element (spatial=0) are not in this build");
+    drop(d, "spatial");
+    return QN_OK;
+}
+
+/* More than one output was the sign of training. */
+static qn_status batchnorm_outputs(door *d, const upgrade *u)
+{
+    (void)u;
+    return d->n_out > 1 ? fail(QN_E_UNSUPPORTED, "it is in training mode (%u outputs)", d->n_out) : QN_OK;
+}
+
+/* scale and bias were one a group; now one a channel: [groups] -> [groups, channels / groups] -> [channels]. */
+static qn_status groupnorm_each(door *d, const attr *groups, val per_group, val channels, val *out)
+{
+    val column, shape, wide;
+    val one = ints(d, (const i64[]){ 1 }, 1), n = ints(d, &groups->i, 1), flat = ints(d, (const i64[]){ -1 }, 1);
+    attr axis = attr_of_int("axis", 0);
+    if (!one || !n || !flat) return QN_E_NOMEM;
+    val each;
+    QN_TRY(before(d, "Div", (const val[]){ channels, n }, 2, NULL, 0, &each));
+    QN_TRY(before(d, "Unsqueeze", (const val[]){ per_group, one }, 2, NULL, 0, &column));
+    QN_TRY(before(d, "Concat", (const val[]){ n, each }, 2, &axis, 1, &shape));
+    QN_TRY(before(d, "Expand", (const val[]){ column, shape }, 2, NULL, 0, &wide));
+    return before(d, "Reshape", (const val[]){ wide, flat }, 2, NULL, 0, out);
+}
+
+static qn_status groupnorm_channels(door *d, const upgrade *u)
+{
+    (void)u;
+    const attr *groups = find(d, "num_groups");
+    if (!groups || groups->kind != ATTR_INT || groups->i < 1 || d->n_in < 3) return fail(QN_E_FORMAT, "it wants three inputs and num_groups");
+    attr part[2] = { attr_of_int("start", 1), attr_of_int("end", 2) };
+    val channels;
+    QN_TRY(before(d, "Shape", d->in, 1, part, 2, &channels));
+    QN_TRY(groupnorm_each(d, groups, d->in[1], channels, &d->in[1]));
+    return groupnorm_each(d, groups, d->in[2], channels, &d->in[2]);
+}
+
+static qn_status gridsample_modes(door *d, const upgrade *u)
+{
+    (void)u;
+    attr *mode = find(d, "mode");
+    if (!mode) return QN_OK;
+    QN_TRY(want_kind(mode, ATTR_TEXT));
+    if (bytes_are(mode->text, "bilinear")) *mode = attr_of_text("mode", "linear");
+    else if (bytes_are(mode->text, "bicubic")) *mode = attr_of_text("mode", "cubic");
+    return QN_OK;
+}
+
+static qn_status roialign_corners(door *d, const upgrade *u)
+{
+    (void)u;
+    return add_missing(d, attr_of_text("coordinate_transformation_mode", "output_half_pixel"));
+}
+
+/* ---- the table */
+
+enum { ALWAYS = 1 << 20 };
+
+/* clang-format off */
+static const upgrade upgrades[] = {
+    { "Squeeze",             13, ints_to_input,      "axes",   1 },
+    { "Unsqueeze",           13, ints_to_input,      "axes",   1 },
+    { "ReduceSum",           13, ints_to_input,      "axes",   1 },
+    { "ReduceL1",            18, ints_to_input,      "axes",   1 },
+    { "ReduceL2",            18, ints_to_input,      "axes",   1 },
+    { "ReduceLogSum",        18, ints_to_input,      "axes",   1 },
+    { "ReduceLogSumExp",     18, ints_to_input,      "axes",   1 },
+    { "ReduceMax",           18, ints_to_input,      "axes",   1 },
+    { "ReduceMean",          18, ints_to_input,      "axes",   1 },
+    { "ReduceMin",           18, ints_to_input,      "axes",   1 },
+    { "ReduceProd",          18, ints_to_input,      "axes",   1 },
+    { "ReduceSumSquare",     18, ints_to_input,      "axes",   1 },
+    { "Slice",               10, ints_to_input,      "starts", 1 },
+    { "Slice",               10, ints_to_input,      "ends",   2 },
+    { "Slice",               10, ints_to_input,      "axes",   3 },
+    { "Split",               13, ints_to_input,      "split",  1 },
+    { "Split",               18, split_evenly,       NULL,     0 },
+    { "TopK",                10, ints_to_input,      "k",      1 },
+    { "Pad",                 11, ints_to_input,      "pads",   1 },
+    { "Pad",                 11, pad_value,          NULL,     0 },
+    { "DFT",                 20, axis_to_input,      "axis",   2 },
+    { "Clip",                11, clip_limits,        NULL,     0 },
+    { "Dropout",             12, drop_attr,          "ratio",  0 },
+    { "Softmax",             13, softmax_flat,       NULL,     0 },
+    { "LogSoftmax",          13, softmax_flat,       NULL,     0 },
+    { "Hardmax",             13, softmax_flat,       NULL,     0 },
+    { "Upsample",             9, upsample_scales,    NULL,     0 },
+    { "Upsample",        ALWAYS, resize_10,          NULL,     0 },
+    { "Upsample",        ALWAYS, rename_op,          "Resize", 0 },
+    { "Resize",              11, resize_10,          NULL,     0 },
+    { "Resize",          ALWAYS, resize_absent,      NULL,     0 },
+    { "Scatter",         ALWAYS, rename_op,          "ScatterElements", 0 },
+    { "BatchNormalization",   9, batchnorm_spatial,  NULL,     0 },
+    { "BatchNormalization",  14, batchnorm_outputs,  NULL,     0 },
+    { "GroupNormalization",  21, groupnorm_channels, NULL,     0 },
+    { "GridSample",          20, gridsample_modes,   NULL,     0 },
+    { "RoiAlign",            16, roialign_corners,   NULL,     0 },
+    { "Scan",                 9, refuse,             "has a batch dimension that no later one has", 0 },
+};
+/* clang-format on */
+
+qn_status onnx_upgrade(door *d)
+{
+    const char *op = d->op;
+    if (d->domain[0]) return QN_OK;
+    for (size_t i = 0; i < COUNT(upgrades); i++)
+        if (d->version < upgrades[i].below && strcmp(upgrades[i].op, op) == 0) QN_TRY(upgrades[i].apply(d, &upgrades[i]));
+    return QN_OK;
+}
+
+bool onnx_upgrade_knows(const char *op, i64 version)
+{
+    for (size_t i = 0; i < COUNT(upgrades); i++)
+        if (upgrades[i].apply == rename_op && version < upgrades[i].below && strcmp(upgrades[i].op, op) == 0)
+            return op_by_name("", upgrades[i].name) != OP_NONE;
+    return false;
+}

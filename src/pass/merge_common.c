@@ -62,8 +62,9 @@ static bool mergeable(const node *n)
     return !d->random && !d->control;
 }
 
-static qn_status merge_nodes(graph *g)
+static qn_status merge_nodes(pass_job *j)
 {
+    graph *g = j->g;
     map seen = { 0 };
     qn_status s = QN_OK;
     FOR_NODES(g, id)
@@ -75,7 +76,10 @@ static qn_status merge_nodes(graph *g)
         if (!map_get(&seen, key, &earlier)) {
             if (!map_put(&seen, key, id)) s = fail_nomem(16);
         } else if (same_node(g, node_at(g, earlier), n)) {
-            for (u32 i = 0; i < n->n_out; i++) graph_replace(g, n->out[i], node_at(g, earlier)->out[i]);
+            for (u32 i = 0; i < n->n_out; i++) {
+                graph_replace(g, n->out[i], node_at(g, earlier)->out[i]);
+                pass_replaced(j, n->out[i]);
+            }
             graph_kill(g, id);
         }
         if (s != QN_OK) break;
@@ -110,12 +114,19 @@ static qn_status merge_constants(graph *g)
 static qn_status merge(pass_job *j)
 {
     QN_TRY(merge_constants(j->g));
-    return merge_nodes(j->g);
+    return merge_nodes(j);
 }
 
 const pass_def pass_merge_common = {
     .name = "merge_common",
     .doc = "nodes that compute the same from the same become one",
     .run = merge,
-    .test = "in x: f32[2]; a = Exp(x); b = Exp(x); y = Add(a, b); out y -> in x: f32[2]; a = Exp(x); y = Add(a, a); out y",
+    .test = "in x: f32[2]; a = Exp(x); b = Exp(x); y = Add(a, b); out y -> in x: f32[2]; a = Exp(x); y = Add(a, a); out y"
+            "\n---\n"
+            "in x: f32[2]; a = Elu(x, alpha=1.0); b = Elu(x, alpha=2.0); y = Add(a, b); out y"
+            " -> in x: f32[2]; a = Elu(x, alpha=1.0); b = Elu(x, alpha=2.0); y = Add(a, b); out y"
+            "\n---\n"
+            "const a: f32[1] = {2}; const b: f32[1] = {2}; const c: f32[] = {2}; in x: f32[2];"
+            "y = Mul(x, a); z = Mul(x, b); w = Mul(x, c); out y, z, w"
+            " -> const a: f32[1] = {2}; const c: f32[] = {2}; in x: f32[2]; y = Mul(x, a); w = Mul(x, c); out y, y, w",
 };

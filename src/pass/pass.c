@@ -18,15 +18,73 @@ u32 pass_count(void) { return (u32)COUNT(pass_defs) - 1; }
 
 build pass_build(pass_job *j, nid n) { return (build){ .g = j->g, .before = n, .n = node_at(j->g, n), .status = j->status }; }
 
+/* The node that now makes the output keeps the name that people know: messages and profiles speak of it. */
+static void keep_name(graph *g, nid gone, val out)
+{
+    nid made = value_at(g, out)->maker;
+    if (made > gone && node_at(g, gone)->name) node_at(g, made)->name = node_at(g, gone)->name;
+}
+
 bool pass_replace(pass_job *j, build *b, nid n, const val *outs, u32 n_outs)
 {
     if (b->status != QN_OK) {
         j->status = b->status;
         return false;
     }
+    if (n_outs && outs[0]) keep_name(j->g, n, live(j->g, outs[0]));
     for (u32 i = 0; i < n_outs; i++)
         if (outs[i]) graph_replace(j->g, node_at(j->g, n)->out[i], outs[i]);
     graph_kill(j->g, n);
+    return true;
+}
+
+bool pass_replace_one(pass_job *j, build *b, nid n, val out) { return pass_replace(j, b, n, &out, 1); }
+
+/* The types of values that were replaced stay in their records, so both can be compared afterwards. */
+static bool reads_differently(const graph *g, val old)
+{
+    const value *was = value_at(g, old), *is = value_at(g, live(g, old));
+    if (was == is) return false;
+    if (was->elems_read || is->type.rank != was->type.rank) return true;
+    for (u32 d = 0; d < was->type.rank; d++)
+        if (!sym_same(g, was->type.dims[d], is->type.dims[d])) return true;
+    return false;
+}
+
+void pass_replaced(pass_job *j, val old) { j->stale = j->stale || reads_differently(j->g, old); }
+
+static void note_outputs(pass_job *j, nid n)
+{
+    const node *x = node_at(j->g, n);
+    for (u32 i = 0; x->dead && i < x->n_out; i++) pass_replaced(j, x->out[i]);
+}
+
+static void bind(pass_job *j, sym s)
+{
+    u32 i = sym_variable_index(j->g, s);
+    if (i < j->n_bound) j->bound[i] = 1;
+}
+
+/* Variables in the sizes of inputs, and inputs whose elements are read, are bound when a run starts. */
+static qn_status find_bound(pass_job *j)
+{
+    graph *g = j->g;
+    j->n_bound = sym_variable_count(g);
+    j->bound = mem_alloc((j->n_bound + 1) * sizeof *j->bound);
+    if (!j->bound) return fail_nomem(j->n_bound * sizeof *j->bound);
+    for (u32 i = 0; i < j->n_bound; i++) j->bound[i] = INT64_MIN;
+    for (u32 i = 0; i < g->n_inputs; i++) {
+        const value *v = value_at(g, g->inputs[i]);
+        for (u32 d = 0; d < v->type.rank; d++) bind(j, v->type.dims[d]);
+        for (u32 e = 0; v->elems_read && e < v->n_elems; e++) bind(j, v->elems[e]);
+    }
+    return QN_OK;
+}
+
+bool pass_sizes_known(const pass_job *j, const sym *sizes, u32 n)
+{
+    for (u32 i = 0; i < n; i++)
+        if (!sizes[i] || sym_newest_variable(j->g, sizes[i]) > j->n_bound || sym_uses_unbound(j->g, sizes[i], j->bound)) return false;
     return true;
 }
 
@@ -47,40 +105,57 @@ static u32 rewrite_once(const pass_def *p, pass_job *j)
     u32 changed = 0;
     FOR_NODES(j->g, n)
     {
-        if (p->at != OP_NONE && node_at(j->g, n)->op != p->at) continue;
-        if (p->rewrite(j, n)) changed++;
+        const node *x = node_at(j->g, n);
+        if (x->dead || (p->at != OP_NONE && x->op != p->at)) continue;
+        if (p->rewrite(j, n)) {
+            changed++;
+            note_outputs(j, n);
+        }
         if (j->status != QN_OK) return changed;
     }
     return changed;
 }
 
-static qn_status run_on(const pass_def *p, graph *g, const pass_env *env, u32 *changed);
+static qn_status run_to_the_end(const pass_def *p, pass_job *j, u32 *changed)
+{
+    u32 removed, before = j->g->n_live;
+    if (p->run) {
+        QN_TRY(p->run(j));
+        if (j->g->n_live < before) *changed += before - j->g->n_live;
+    }
+    for (u32 round = 0, now = 1; p->rewrite && now && round < MAX_ROUNDS; round++) {
+        now = rewrite_once(p, j);
+        *changed += now;
+        QN_TRY(j->status);
+        QN_TRY(graph_sweep(j->g, &removed));
+    }
+    QN_TRY(graph_sweep(j->g, &removed));
+    return QN_OK;
+}
 
-static qn_status run_in_bodies(const pass_def *p, graph *g, const pass_env *env, u32 *changed)
+static qn_status run_on(const pass_def *p, graph *g, const pass_env *env, u32 *changed, bool *stale);
+
+static qn_status run_in_bodies(const pass_def *p, graph *g, const pass_env *env, u32 *changed, bool *stale)
 {
     FOR_NODES(g, n)
     {
         const node *x = node_at(g, n);
         for (u32 a = 0; a < x->n_attrs; a++)
-            if (x->attrs[a].kind == ATTR_GRAPH) QN_TRY(run_on(p, x->attrs[a].body, env, changed));
+            if (x->attrs[a].kind == ATTR_GRAPH) QN_TRY(run_on(p, x->attrs[a].body, env, changed, stale));
     }
     return QN_OK;
 }
 
-static qn_status run_on(const pass_def *p, graph *g, const pass_env *env, u32 *changed)
+static qn_status run_on(const pass_def *p, graph *g, const pass_env *env, u32 *changed, bool *stale)
 {
     pass_job j = { .g = g, .env = env };
-    QN_TRY(run_in_bodies(p, g, env, changed));
-    if (p->run) QN_TRY(p->run(&j));
-    for (u32 round = 0, now = 1; p->rewrite && now && round < MAX_ROUNDS; round++) {
-        now = rewrite_once(p, &j);
-        *changed += now;
-        QN_TRY(j.status);
-        u32 removed;
-        QN_TRY(graph_sweep(g, &removed));
-    }
-    u32 removed;
-    QN_TRY(graph_sweep(g, &removed));
+    QN_TRY(run_in_bodies(p, g, env, changed, stale));
+    qn_status s = find_bound(&j);
+    if (s == QN_OK) s = run_to_the_end(p, &j, changed);
+    mem_free(j.bound);
+    QN_TRY(s);
+    *stale = *stale || j.stale;
+    if (*stale) QN_TRY(graph_check(g));
 #ifndef NDEBUG
     QN_TRY(graph_verify(g));
 #endif
@@ -89,8 +164,9 @@ static qn_status run_on(const pass_def *p, graph *g, const pass_env *env, u32 *c
 
 qn_status pass_run(const pass_def *p, graph *g, const pass_env *env, u32 *changed)
 {
+    bool stale = false;
     *changed = 0;
-    return fail_in(run_on(p, g, env, changed), "pass %s: ", p->name);
+    return fail_in(run_on(p, g, env, changed, &stale), "pass %s: ", p->name);
 }
 
 static qn_status dump(const pass_report *r, const char *stage, const graph *g)

@@ -3,7 +3,8 @@
  *     .at, .rewrite   called for each node of that op (OP_NONE: every node), until nothing changes; true: it changed something
  *     .run            or: does the whole graph itself
  *     .test           text in, " -> ", text out: run by the tests
- * After each pass the graph is swept, inferred where new nodes stand and (debug builds, tests) verified. Passes also run inside bodies. */
+ * After each pass the graph is swept, inferred where new nodes stand and (debug builds, tests) verified. Passes also run inside bodies.
+ * Nodes whose outputs bind variables at run time (elems_read) may be rewritten: the graph is then inferred anew after the pass. */
 #ifndef PASS_H
 #define PASS_H
 
@@ -17,7 +18,13 @@ typedef struct pass_env {
     bool (*runs)(graph *g, const qn_caps *caps, const node *n);            /* some variant fits the node as it stands  */
 } pass_env;
 
-typedef struct pass_job { graph *g; const pass_env *env; qn_status status; } pass_job;   /* status: sticky, set by helpers */
+typedef struct pass_job {
+    graph *g;
+    const pass_env *env;
+    qn_status status;                                        /* sticky, set by helpers                                    */
+    bool stale;                                              /* a value was replaced by one whose sizes read differently  */
+    i64 *bound; u32 n_bound;                                 /* the variables that are known when a run starts            */
+} pass_job;
 
 typedef struct pass_def {
     const char *name, *doc;
@@ -43,6 +50,11 @@ qn_status widen_floats(graph *g);
 build pass_build(pass_job *j, nid n);
 /* Take over: j->status from b, then node n's outputs become outs. False when the build failed. */
 bool pass_replace(pass_job *j, build *b, nid n, const val *outs, u32 n_outs);
+bool pass_replace_one(pass_job *j, build *b, nid n, val out);          /* the same for output 0                            */
+/* After a value was replaced by hand: notes whether sizes must be inferred anew. */
+void pass_replaced(pass_job *j, val old);
+/* All of these sizes follow from the graph's inputs: whoever gives them at run time may be dropped. */
+bool pass_sizes_known(const pass_job *j, const sym *sizes, u32 n);
 /* The node that makes v, when it is of op `op` and v has no other use; NULL otherwise. */
 const node *pass_maker(const graph *g, val v, u16 op);
 const node *pass_only_maker(const graph *g, val v, u16 op);  /* ... and v is used once and is no graph output          */

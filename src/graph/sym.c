@@ -76,7 +76,7 @@ sym sym_mul(graph *g, sym a, sym b)
     sym_pool *p = pool_of(g);
     sum s = { 0 };
     for (u32 i = 0; i < p->polys[b].n && !s.bad; i++) add_times_term(p, &s, a, p->polys[b].terms[i]);
-    return sum_take(p, &s);
+    return s.full ? sym_atom(p, FACTOR_MUL, MIN(a, b), MAX(a, b), 0) : sum_take(p, &s); /* too long to multiply out */
 }
 
 /* ---- division */
@@ -387,6 +387,7 @@ static bool eval_factor(const graph *g, const factor *f, const i64 *at, i64 *out
     case FACTOR_MAX: *out = MAX(a, b); return true;
     case FACTOR_LESS: *out = a < b; return true;
     case FACTOR_EQUAL: *out = a == b; return true;
+    case FACTOR_MUL: return mul_i64(a, b, out);
     case FACTOR_VARIABLE:
     case FACTOR_SELECT: break;
     }

@@ -187,7 +187,7 @@ int product_order(const sym_pool *p, u32 a, u32 b)
 
 void sum_add(sum *s, i64 coef, u32 product)
 {
-    if (product == UINT32_MAX) s->bad = true;
+    if (product == UINT32_MAX) s->bad = s->full = true; /* its degree is too high, or there is no memory */
     if (s->bad || coef == 0) return;
     for (u32 i = 0; i < s->n; i++) {
         if (s->terms[i].product != product) continue;
@@ -195,7 +195,7 @@ void sum_add(sum *s, i64 coef, u32 product)
         else if (s->terms[i].coef == 0) s->terms[i] = s->terms[--s->n];
         return;
     }
-    if (s->n == SYM_MAX_TERMS) s->bad = true;
+    if (s->n == SYM_MAX_TERMS) s->bad = s->full = true;
     else s->terms[s->n++] = (term){ coef, product };
 }
 
@@ -327,6 +327,7 @@ static range range_of_atom(factor_op op, range a, range b, range c)
     case FACTOR_MAX: return (range){ MAX(a.lo, b.lo), MAX(a.hi, b.hi) };
     case FACTOR_LESS:
     case FACTOR_EQUAL: return (range){ 0, 1 };
+    case FACTOR_MUL: return range_mul(a, b);
     case FACTOR_SELECT: return (range){ MIN(b.lo, c.lo), MAX(b.hi, c.hi) };
     case FACTOR_VARIABLE: break;
     }

@@ -11,9 +11,9 @@
 
 #include "graph/graph.h"
 
-enum { SYM_MAX_TERMS = 64, SYM_MAX_DEGREE = 32, SYM_MAX_WEIGHT = 2048, SYM_MAX_DEPTH = 128, SYM_MAX_ENTRIES = 1 << 24 };
+enum { SYM_MAX_TERMS = 128, SYM_MAX_DEGREE = 32, SYM_MAX_WEIGHT = 2048, SYM_MAX_DEPTH = 128, SYM_MAX_ENTRIES = 1 << 24 };
 
-typedef enum factor_op { FACTOR_VARIABLE, FACTOR_DIV, FACTOR_MIN, FACTOR_MAX, FACTOR_LESS, FACTOR_EQUAL, FACTOR_SELECT } factor_op;
+typedef enum factor_op { FACTOR_VARIABLE, FACTOR_DIV, FACTOR_MIN, FACTOR_MAX, FACTOR_LESS, FACTOR_EQUAL, FACTOR_MUL, FACTOR_SELECT } factor_op;
 
 typedef struct range { i64 lo, hi; } range;                  /* INT64_MIN and INT64_MAX mean no bound                      */
 typedef struct term { i64 coef; u32 product; } term;
@@ -42,7 +42,7 @@ typedef struct sym_pool {
 } sym_pool;
 
 /* A polynomial being made: add terms in any order, then take its sym. */
-typedef struct sum { term terms[SYM_MAX_TERMS]; u32 n; bool bad; } sum;
+typedef struct sum { term terms[SYM_MAX_TERMS]; u32 n; bool bad, full; } sum;    /* bad: it does not fit i64, or it is full */
 void sum_add(sum *s, i64 coef, u32 product);
 void sum_add_poly(sum *s, const sym_pool *p, sym a, i64 times);
 sym sum_take(sym_pool *p, sum *s);                           /* 0 when bad, too heavy or out of memory                    */

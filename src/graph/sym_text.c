@@ -1,12 +1,12 @@
-/* Sizes as text: "2*h*w + 1", with div, min, max, lt, eq and select written as calls. What prints parses to the same sym. */
+/* Sizes as text: "2*h*w + 1", with div, min, max, lt, eq, mul and select written as calls. What prints parses to the same sym. */
 #include "graph/sym_pool.h"
 #include "graph/words.h"
 
 enum { PARSE_MAX_DEPTH = 64 };
 
 static const char *const call_names[] = {
-    [FACTOR_DIV] = "div", [FACTOR_MIN] = "min",  [FACTOR_MAX] = "max",
-    [FACTOR_LESS] = "lt", [FACTOR_EQUAL] = "eq", [FACTOR_SELECT] = "select",
+    [FACTOR_DIV] = "div", [FACTOR_MIN] = "min",  [FACTOR_MAX] = "max",       [FACTOR_LESS] = "lt",
+    [FACTOR_EQUAL] = "eq", [FACTOR_MUL] = "mul", [FACTOR_SELECT] = "select",
 };
 
 static void print_factor(const graph *g, const factor *f, str *out)
@@ -86,6 +86,7 @@ static sym call(graph *g, factor_op op, const sym *arg)
     case FACTOR_MAX: return sym_max(g, arg[0], arg[1]);
     case FACTOR_LESS: return sym_compare(g, '<', arg[0], arg[1]);
     case FACTOR_EQUAL: return sym_compare(g, '=', arg[0], arg[1]);
+    case FACTOR_MUL: return sym_mul(g, arg[0], arg[1]);
     case FACTOR_SELECT: return sym_select(g, arg[0], arg[1], arg[2]);
     case FACTOR_VARIABLE: break;
     }
@@ -97,7 +98,7 @@ static sym read_call(reader *r, const char *name)
 {
     factor_op op = FACTOR_DIV;
     while (op <= FACTOR_SELECT && strcmp(call_names[op], name) != 0) op++;
-    if (op > FACTOR_SELECT) return wrong(r, "div, min, max, lt, eq or select in front of '('");
+    if (op > FACTOR_SELECT) return wrong(r, "div, min, max, lt, eq, mul or select in front of '('");
     u32 n = op == FACTOR_SELECT ? 3 : 2;
     sym arg[3] = { 0 };
     for (u32 i = 0; i < n; i++) {

@@ -10,7 +10,7 @@
 
 #include "base/base.h"
 
-enum { MAX_THREADS = 1024, SPIN_NS = 5000, PIECES_PER_THREAD = 4 };
+enum { MAX_THREADS = 1024, SPIN_NS = 5000, PIECES_PER_THREAD = 4, STACK_BYTES = 8 << 20 };
 
 typedef struct job {
     struct job *next;
@@ -109,6 +109,18 @@ static u32 cores(void)
     return (u32)MAX(CPU_COUNT(&set), 1);
 }
 
+/* Kernels keep group memory on the stack, up to a MiB: more than some systems give a thread unasked. */
+static int start_worker(worker *w)
+{
+    pthread_attr_t attributes;
+    int error = pthread_attr_init(&attributes);
+    if (error) return error;
+    error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    if (!error) error = pthread_create(&w->thread, &attributes, worker_main, w);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
 qn_status pool_make(u32 threads, pool **out)
 {
     threads = MIN(threads ? threads : cores(), MAX_THREADS);
@@ -121,7 +133,7 @@ qn_status pool_make(u32 threads, pool **out)
     pthread_cond_init(&p->finished, NULL);
     for (u32 i = 0; i + 1 < threads; i++) {
         p->workers[i] = (worker){ .pool = p, .id = i + 1 };
-        int error = pthread_create(&p->workers[i].thread, NULL, worker_main, &p->workers[i]);
+        int error = start_worker(&p->workers[i]);
         if (error) {
             pool_free(p);
             return fail(QN_E_NOMEM, "thread %u of %u cannot be started: %s", i + 2, threads, strerror(error));

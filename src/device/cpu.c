@@ -76,7 +76,7 @@ static void put_info(cpu_device *c)
         .max_buffer_bytes = memory ? memory : SIZE_MAX / 2,
         .max_buffers = DEVICE_MAX_BUFFERS,
         .max_group = 1024,
-        .group_memory_bytes = 64 << 10,
+        .group_memory_bytes = 1 << 20,
         .best_group = 1,
         .width = cpu_isa_width(c->choice.isa),
         .workers = pool_threads(c->pool),

@@ -92,6 +92,39 @@ static u32 perm_at(const node *n, u32 rank, u32 d)
     return attr_ints(n, "perm", &perm) == rank ? (u32)perm[d] : rank - 1 - d;
 }
 
+typedef struct turned { u32 rank; i64 dims[QN_MAX_RANK], strides[QN_MAX_RANK]; } turned;   /* of the output; into the input */
+
+static i64 turned_index(const void *how, u32 k)
+{
+    const turned *t = how;
+    i64 at = 0;
+    for (u32 d = t->rank, left = k; d > 0; d--) {
+        at += (i64)(left % (u32)t->dims[d - 1]) * t->strides[d - 1];
+        left /= (u32)t->dims[d - 1];
+    }
+    return at;
+}
+
+/* Known elements move with their places: exporters turn tables of pads this way. */
+static qn_status infer_turned(infer *c, const type *x, const type *out)
+{
+    turned t = { .rank = x->rank };
+    const sym *elems;
+    i64 strides[QN_MAX_RANK], stride = 1, dim;
+    bool few = elems_in(c, 0, &elems) > 0;
+    for (u32 d = x->rank; few && d > 0; d--) {
+        few = sym_is_number(c->g, x->dims[d - 1], &dim) && dim > 0;
+        strides[d - 1] = stride;
+        stride *= dim;
+    }
+    for (u32 d = 0; few && d < x->rank; d++) {
+        u32 from = (u32)perm_at(c->n, x->rank, d);
+        sym_is_number(c->g, out->dims[d], &t.dims[d]);
+        t.strides[d] = strides[from];
+    }
+    return few ? elems_infer_pick(c, 0, 0, out, turned_index, &t) : infer_out(c, 0, out);
+}
+
 static qn_status infer_transpose(infer *c)
 {
     const type *x = infer_in(c, 0);
@@ -104,8 +137,8 @@ static qn_status infer_transpose(infer *c)
         seen |= 1u << perm[d];
     }
     for (u32 d = 0; d < x->rank; d++) out.dims[d] = x->dims[perm_at(c->n, x->rank, d)];
-    if (x->rank < 2) return elems_infer_alias(c, &out);
-    return infer_out(c, 0, &out);
+    const type from = *x;
+    return from.rank < 2 ? elems_infer_alias(c, &out) : infer_turned(c, &from, &out);
 }
 
 static void transpose_copy(lowering *l, const node *n, u32 o, copy *c)

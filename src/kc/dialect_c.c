@@ -20,7 +20,9 @@ static const helper c_helpers[] = {
     { "qc_rsqrt", NULL, INLINE "$T $F($T x)\n{\n    return 1 / $B(x);\n}" },
     { "qc_min", NULL, INLINE "$T $F($T a, $T b)\n{\n    return a < b || a != a ? a : b;\n}" },
     { "qc_max", NULL, INLINE "$T $F($T a, $T b)\n{\n    return a > b || a != a ? a : b;\n}" },
+    { "qc_min.whole", NULL, INLINE "$T $F($T a, $T b)\n{\n    return a < b ? a : b;\n}" },
     { "qc_min.lanes", NULL, INLINE "$T $F($T a, $T b)\n{\n    $M m = ($M)((a < b) | (a != a));\n    return ($T)((m & ($M)a) | (~m & ($M)b));\n}" },
+    { "qc_max.whole", NULL, INLINE "$T $F($T a, $T b)\n{\n    return a > b ? a : b;\n}" },
     { "qc_max.lanes", NULL, INLINE "$T $F($T a, $T b)\n{\n    $M m = ($M)((a > b) | (a != a));\n    return ($T)((m & ($M)a) | (~m & ($M)b));\n}" },
     { "qc_abs", NULL, INLINE "$T $F($T a)\n{\n    return a < 0 ? -a : a;\n}" },
     { "qc_abs.lanes", NULL, INLINE "$T $F($T a)\n{\n    $M m = ($M)(a < 0);\n    return ($T)((m & ($M)-a) | (~m & ($M)a));\n}" },
@@ -208,8 +210,6 @@ static bool c_call(printer *p, const kc_expr *e, const char *text)
         call_as(p, print_helper(p, "qc_each", &(helper_use){ .value = t, .function = one, .space_name = "_rsqrt" }), e);
     } else if ((e->call == KC_B_min || e->call == KC_B_max || e->call == KC_B_abs) && t.lanes != 1) {
         call_as(p, print_helper(p, print_text(p, "%s.lanes", text), &(helper_use){ .value = t }), e);
-    } else if (e->call == KC_B_atomic_add && t.scalar != KC_F32) {
-        call_as(p, print_helper(p, "qc_atomic_add.whole", &(helper_use){ .value = t }), e);
     } else {
         return false;
     }

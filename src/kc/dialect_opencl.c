@@ -8,7 +8,9 @@
 static const helper opencl_helpers[] = {
     { "qc_min", NULL, "$T $F($T a, $T b)\n{\n    return a < b || a != a ? a : b;\n}" },
     { "qc_max", NULL, "$T $F($T a, $T b)\n{\n    return a > b || a != a ? a : b;\n}" },
+    { "qc_min.whole", NULL, "$T $F($T a, $T b)\n{\n    return a < b ? a : b;\n}" },
     { "qc_min.lanes", NULL, "$T $F($T a, $T b)\n{\n    return select(b, a, (a < b) | (a != a));\n}" },
+    { "qc_max.whole", NULL, "$T $F($T a, $T b)\n{\n    return a > b ? a : b;\n}" },
     { "qc_max.lanes", NULL, "$T $F($T a, $T b)\n{\n    return select(b, a, (a > b) | (a != a));\n}" },
     { "qc_abs", NULL, "$T $F($T a)\n{\n    return a < 0 ? -a : a;\n}" },
     { "qc_abs.lanes", NULL, "$T $F($T a)\n{\n    return select(a, -a, a < ($T)(0));\n}" },

@@ -82,8 +82,8 @@ static void foreign_type(front *f, const token *t)
         front_fail(f, t->pos, "'%s' is not a type of kernels; use %s", t->name->text, t->name->instead);
     else if (t->name->word == WORD_NOT_HERE)
         front_fail(f, t->pos, "'%s' is not part of the kernel language", t->name->text);
-    else if (text_same(t->name->text, "T"))
-        front_fail(f, t->pos, "unknown type 'T'; give it with a define such as T=f32");
+    else if (t->n == 1 && t->text[0] >= 'A' && t->text[0] <= 'Z')
+        front_fail(f, t->pos, "unknown type '%c'; give it with a define such as %c=f32", t->text[0], t->text[0]);
 }
 
 bool parse_type(front *f, kc_type *out)
@@ -383,9 +383,10 @@ static void top_level(front *f)
     bool is_const = parse_take_word(f, WORD_const);
     kc_type type = { KC_VOID, 1 };
     if (!parse_take_word(f, WORD_void) && !parse_type(f, &type)) {
-        const char *nearest = t->kind == T_NAME ? front_nearest(f, t->name) : NULL;
-        front_fail(f, parse_peek(f, 0)->pos, "expected MAP, KERNEL or a static function, found '%.*s'%s%s%s", (int)MIN(t->n, 60), t->text,
-                   nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+        const token *here = parse_peek(f, 0);
+        const char *nearest = here->kind == T_NAME ? front_nearest(f, here->name) : NULL;
+        front_fail(f, here->pos, is_static ? "expected a type after static, found '%.*s'%s%s%s" : "expected MAP, KERNEL or a static function, found '%.*s'%s%s%s",
+                   (int)MIN(here->n, 60), here->text, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     } else if (!is_static) {
         front_fail(f, t->pos, "functions and tables of a kernel file are static");
     } else if (is_const) {

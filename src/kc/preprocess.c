@@ -229,7 +229,7 @@ static void expand_all(reader *r)
 }
 
 /* ------------------------------------------------------------------ #if */
-typedef struct condition { front *f; const token *at, *end; kc_pos pos; } condition;
+typedef struct condition { front *f; const token *at, *end; kc_pos pos; const char *where; } condition;
 
 static const struct { u8 punct, precedence; } if_operators[] = {
     { P_MUL, 10 }, { P_DIV, 10 }, { P_REM, 10 }, { P_ADD, 9 }, { P_SUB, 9 }, { P_SHL, 8 },    { P_SHR, 8 },    { P_LT, 7 }, { P_LE, 7 }, { P_GT, 7 },
@@ -247,7 +247,7 @@ static u32 if_precedence(const condition *c)
 static i64 if_apply(condition *c, const token *op, i64 a, i64 b, bool live)
 {
     bool divides = op->punct == P_DIV || op->punct == P_REM;
-    if (divides && b == 0 && live) front_fail(c->f, op->pos, "division by zero in #if");
+    if (divides && b == 0 && live) front_fail(c->f, op->pos, "division by zero in %s", c->where);
     if (divides && (b == 0 || b == -1)) return op->punct == P_DIV ? (i64)(0 - (u64)a) : 0;
     switch (op->punct) {
     case P_MUL: return (i64)((u64)a * (u64)b);
@@ -277,7 +277,7 @@ static i64 if_operand(condition *c, bool live)
 {
     front *f = c->f;
     if (c->at == c->end) {
-        front_fail(f, c->pos, "expected a value in #if");
+        front_fail(f, c->pos, "expected a value in %s", c->where);
         return 0;
     }
     const token *t = c->at++;
@@ -301,7 +301,7 @@ static i64 if_operand(condition *c, bool live)
         f->depth--;
         if (known) return value;
     }
-    front_fail(f, t->pos, "'%.*s' cannot stand in #if: integers, names and operators only", (int)t->n, t->text);
+    front_fail(f, t->pos, "'%.*s' cannot stand in %s: integers, names and operators only", (int)t->n, t->text, c->where);
     return 0;
 }
 
@@ -318,7 +318,7 @@ static i64 if_expression(condition *c, u32 least, bool live)
         c->at++;
         i64 yes = if_expression(c, 1, live && value);
         bool colon = c->at < c->end && is_punct(c->at, P_COLON);
-        if (!colon) front_fail(c->f, c->pos, "expected ':' in #if");
+        if (!colon) front_fail(c->f, c->pos, "expected ':' in %s", c->where);
         c->at += colon;
         i64 no = if_expression(c, 1, live && !value);
         return value ? yes : no;
@@ -351,6 +351,17 @@ static void read_defined(reader *r, const token *word, token_list *out)
     list_add(r->f, out, &value);
 }
 
+/* The value of the tokens as an integer expression; all of them must belong to it. */
+static i64 value_of(front *f, const token *items, u32 n, kc_pos pos, const char *where)
+{
+    token_list full = expand_alone(f, items, n);
+    condition c = { f, full.items, full.items, pos, where };
+    if (full.n) c.end += full.n;
+    i64 value = if_expression(&c, 1, true);
+    if (c.at < c.end) front_fail(f, c.at->pos, "'%.*s' after the end of the expression in %s", (int)c.at->n, c.at->text, where);
+    return value;
+}
+
 static bool read_condition(reader *r, kc_pos pos)
 {
     token_list line = { 0 };
@@ -361,11 +372,7 @@ static bool read_condition(reader *r, kc_pos pos)
         else
             list_add(r->f, &line, &t);
     }
-    token_list full = expand_alone(r->f, line.items, line.n);
-    condition c = { r->f, full.items, full.items + full.n, pos };
-    i64 value = if_expression(&c, 1, true);
-    if (c.at < c.end) front_fail(r->f, c.at->pos, "'%.*s' after the end of the #if expression", (int)c.at->n, c.at->text);
-    return value != 0;
+    return value_of(r->f, line.items, line.n, pos, "#if") != 0;
 }
 
 static i64 group_now(front *f, const token *kernel)
@@ -373,9 +380,7 @@ static i64 group_now(front *f, const token *kernel)
     name *n = lex_name(f, "GROUP", 5);
     if (!n->macro) return 0;
     token word = { .kind = T_NAME, .pos = kernel->pos, .text = n->text, .n = n->n, .name = n };
-    token_list full = expand_alone(f, &word, 1);
-    condition c = { f, full.items, full.items + full.n, kernel->pos };
-    return if_expression(&c, 1, true);
+    return value_of(f, &word, 1, kernel->pos, "GROUP");
 }
 
 /* ------------------------------------------------------------------ directives */
@@ -510,10 +515,8 @@ static void pragma(reader *r)
         list_add(f, &line, &piece);
     }
     if (line.n) {
-        token_list full = expand_alone(f, line.items, line.n);
-        condition c = { f, full.items, full.items + full.n, t.pos };
-        i64 turns = if_expression(&c, 1, true);
-        if (turns < 1 || turns > FRONT_MAX_UNROLL || c.at < c.end)
+        i64 turns = value_of(f, line.items, line.n, t.pos, "#pragma unroll");
+        if (turns < 1 || turns > FRONT_MAX_UNROLL)
             front_fail(f, t.pos, "#pragma unroll N wants a constant from 1 to %d", (int)FRONT_MAX_UNROLL);
         made.value.i = (u64)turns;
     }

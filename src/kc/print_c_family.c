@@ -406,6 +406,8 @@ static void print_pattern(printer *p, const kc_expr *e, const char *text)
 static const char *helper_of(printer *p, const kc_expr *e, const char *name)
 {
     helper_use use = { .value = e->a[0]->type };
+    const char *whole = kc_is_integer((kc_scalar)use.value.scalar) ? print_text(p, "%s.whole", name) : name;
+    if (find_helper(p, whole)) name = whole;
     if (e->a[0]->op != K_ARRAY) return print_helper(p, name, &use);
     const kc_expr *array = e->a[0];
     use.space = p->d->space(array->var, &use.space_name);

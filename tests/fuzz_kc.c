@@ -1,0 +1,42 @@
+/* libFuzzer entry: any bytes as a kernel file, compiled with and without simplification and printed for every target. A first line that starts
+ * with "//:" holds the defines. Run it with a corpus of kernels/ and tests/kc/. */
+#include "kc/kc.h"
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t n);
+
+static void print_all(const kc_module *m)
+{
+    for (u32 i = 0; i < kc_kernel_count(m); i++)
+        for (kc_target target = KC_C; target < KC_TARGET_COUNT; target++) {
+            str out = { 0 };
+            (void)kc_print(m, kc_kernel_at(m, i), target, &out);
+            str_free(&out);
+        }
+}
+
+static void compile(const char *text, const char *defines, kc_options options)
+{
+    kc_module *m = NULL;
+    arena *a = arena_make();
+    kc_program p = { .file = "fuzz.c", .text = text, .defines = defines };
+    if (a && kc_compile(a, &p, &options, &m) == QN_OK) print_all(m);
+    arena_free(a);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t n)
+{
+    char defines[80] = "T=f32";
+    char *text = mem_alloc(n + 1);
+    if (!text) return 0;
+    memcpy(text, data, n);
+    text[n] = '\0';
+    if (text_starts(text, "//:")) {
+        size_t length = MIN(strcspn(text + 3, "\n"), sizeof defines - 1);
+        memcpy(defines, text + 3, length);
+        defines[length] = '\0';
+    }
+    compile(text, defines, (kc_options){ 0 });
+    compile(text, defines, (kc_options){ .no_simplify = true, .width = 16 });
+    mem_free(text);
+    return 0;
+}

@@ -118,7 +118,7 @@ void inputs_free(inputs *in);
 
 /* ---- picture.c: pictures and answers in a terminal */
 void picture_draw(const qn_image *im, uint32_t columns, uint32_t lines);
-void classes_print(const qn_class *top, uint32_t n);
+void classes_print(const qn_class *top, uint32_t n, bool with_index);
 void classes_json(const char *key, const qn_class *top, uint32_t n);
 
 /* ---- profile.c */

@@ -199,7 +199,7 @@ static int show(const job *j, double ms)
     printf("%s (%u x %u) by %s on %s: %s\n", base_name(j->a->words[0]), j->image.width, j->image.height, base_name(j->model),
            info->spec, text_time(ms));
     printf("input: %s%s\n", text_prep(&j->prep), j->from_config ? " (preprocessor_config.json)" : "");
-    classes_print(top, n);
+    classes_print(top, n, true);
     if (softmaxed) printf("(softmax of the model's scores)\n");
     return 0;
 }

@@ -128,7 +128,7 @@ static void print_answer(const station *st, double ms)
     const qn_class *top = qn_classify_top(st->classify, &n, NULL);
     const qn_device_info *info = qn_device_get_info(st->device);
     printf("  %s, %s: %s\n", info->spec, info->name, text_time(ms));
-    classes_print(top, n);
+    classes_print(top, n, false);
 }
 
 static int show_picture(const args *a, const stations *all, const char *name, const qn_image *im)

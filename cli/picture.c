@@ -88,13 +88,13 @@ static const char *bar_of(double part, int cells)
     return text_print("%s", out);
 }
 
-void classes_print(const qn_class *top, uint32_t n)
+void classes_print(const qn_class *top, uint32_t n, bool with_index)
 {
     table t = { .align = "rrll" };
     for (uint32_t i = 0; i < n; i++) {
         double p = (double)top[i].probability;
-        table_row(&t, text_print("%.1f %%", 100 * p), text_print("%u", top[i].index), top[i].label ? top[i].label : "",
-                  bar_of(p, 30));
+        const char *index = with_index || !top[i].label ? text_print("%u", top[i].index) : "";
+        table_row(&t, text_print("%.1f %%", 100 * p), index, top[i].label, bar_of(p, 30));
     }
     table_print(&t, "  ");
 }

@@ -101,12 +101,21 @@ void table_row(table *t, ...)
     va_end(list);
 }
 
-static void print_cell(const char *cell, size_t width, char align, bool last)
+static void print_row(char *const *cells, const size_t *width, const char *align)
 {
-    size_t pad = width - columns_wide(cell);
-    if (align == 'r') printf("%*s%s", (int)pad, "", cell);
-    else if (last) fputs(cell, stdout);
-    else printf("%s%*s", cell, (int)pad, "");
+    size_t owed = 0; /* spaces before the next cell that holds something */
+    for (size_t c = 0; align[c]; c++) {
+        const char *cell = cells[c] ? cells[c] : "";
+        size_t wide = columns_wide(cell), pad = width[c] - wide;
+        if (*cell) {
+            printf("%*s%s", (int)(owed + (align[c] == 'r' ? pad : 0)), "", cell);
+            owed = align[c] == 'r' ? 0 : pad;
+        } else {
+            owed += width[c];
+        }
+        owed += 2;
+    }
+    fputc('\n', stdout);
 }
 
 void table_print(table *t, const char *indent)
@@ -119,11 +128,7 @@ void table_print(table *t, const char *indent)
     }
     for (size_t i = 0; i + columns <= t->n; i += columns) {
         fputs(indent, stdout);
-        for (size_t c = 0; c < columns; c++) {
-            print_cell(t->cells[i + c] ? t->cells[i + c] : "", width[c], t->align[c], c + 1 == columns);
-            if (c + 1 < columns) fputs("  ", stdout);
-        }
-        fputc('\n', stdout);
+        print_row(t->cells + i, width, t->align);
     }
     for (size_t i = 0; i < t->n; i++) free(t->cells[i]);
     free(t->cells);

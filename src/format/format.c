@@ -15,13 +15,18 @@ static const format_def *const formats[] = {
 
 enum { MAX_FILES = 4096, MAX_OPS = 4096 };
 
-typedef struct beside { const char *name; file_map map; } beside;
+typedef struct beside {
+    const char *name;
+    file_map map;
+} beside;
 
 struct format_files {
     arena *mem;
-    beside *files; u32 n_files, cap_files;
-    qn_op_count *ops; u32 n_ops, cap_ops;
-    bool counted;                                            /* a model may be read again: its ops are counted once       */
+    beside *files;
+    u32 n_files, cap_files;
+    qn_op_count *ops;
+    u32 n_ops, cap_ops;
+    bool counted; /* a model may be read again: its ops are counted once       */
 };
 
 qn_status format_files_make(arena *mem, format_files **out)
@@ -41,7 +46,9 @@ void format_files_close(format_files *f)
 
 qn_status format_files_beside(format_files *f, const char *path, const char *name, qn_bytes *out)
 {
-    if (!path) return fail(QN_E_UNSUPPORTED, "external data '%s': a model from memory has no folder to look in; open it by its path", name);
+    if (!path)
+        return fail(QN_E_UNSUPPORTED,
+                    "external data '%s': a model from memory has no folder to look in; open it by its path", name);
     for (u32 i = 0; i < f->n_files; i++) {
         if (strcmp(f->files[i].name, name) != 0) continue;
         *out = f->files[i].map.bytes;
@@ -49,7 +56,8 @@ qn_status format_files_beside(format_files *f, const char *path, const char *nam
     }
     if (f->n_files == MAX_FILES) return fail(QN_E_UNSUPPORTED, "more than %d files of external data", MAX_FILES);
     beside made = { .name = arena_text(f->mem, name, strlen(name)) };
-    if (!made.name || !ARENA_PUSH_ROOM(f->mem, f->files, f->n_files, f->cap_files, MAX_FILES)) return fail_nomem(sizeof made);
+    if (!made.name || !ARENA_PUSH_ROOM(f->mem, f->files, f->n_files, f->cap_files, MAX_FILES))
+        return fail_nomem(sizeof made);
     QN_TRY(file_map_open_beside(path, name, &made.map));
     f->files[f->n_files++] = made;
     *out = made.map.bytes;

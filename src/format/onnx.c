@@ -2,7 +2,11 @@
 #include "format/onnx_reader.h"
 
 /* The fields of a ModelProto that are read here. */
-typedef struct model { u64 ir_version; qn_bytes producer, producer_version, doc, graph; pb_list imports, metadata, functions; } model;
+typedef struct model {
+    u64 ir_version;
+    qn_bytes producer, producer_version, doc, graph;
+    pb_list imports, metadata, functions;
+} model;
 
 /* ---- small things */
 
@@ -50,10 +54,12 @@ static qn_status check_opset(const opsets *sets)
 {
     i64 version = onnx_opset_of(sets, "");
     if (version && version < ONNX_OLDEST_OPSET)
-        return fail(QN_E_UNSUPPORTED, "it is written for opset %lld; %d is the oldest that is read: convert it with onnx.version_converter",
+        return fail(QN_E_UNSUPPORTED,
+                    "it is written for opset %lld; %d is the oldest that is read: convert it with onnx.version_converter",
                     (long long)version, ONNX_OLDEST_OPSET);
     if (version > ONNX_NEWEST_OPSET)
-        return fail(QN_E_UNSUPPORTED, "it is written for opset %lld; %d is the newest that this build knows", (long long)version, ONNX_NEWEST_OPSET);
+        return fail(QN_E_UNSUPPORTED, "it is written for opset %lld; %d is the newest that this build knows",
+                    (long long)version, ONNX_NEWEST_OPSET);
     return QN_OK;
 }
 
@@ -94,8 +100,10 @@ static qn_status read_function(arena *mem, qn_bytes message, onnx_function *out)
         }
     }
     if (!room) return fail_nomem(message.n);
-    if (c.bad || out->name.n == 0 || !onnx_text_ok(out->name) || !onnx_text_ok(out->domain)) return fail(QN_E_FORMAT, "a function's message is damaged");
-    return fail_in(onnx_opsets_read(mem, &imports, &out->imports), "function '%.*s': ", (int)MIN(out->name.n, 200), (const char *)out->name.data);
+    if (c.bad || out->name.n == 0 || !onnx_text_ok(out->name) || !onnx_text_ok(out->domain))
+        return fail(QN_E_FORMAT, "a function's message is damaged");
+    return fail_in(onnx_opsets_read(mem, &imports, &out->imports), "function '%.*s': ", (int)MIN(out->name.n, 200),
+                   (const char *)out->name.data);
 }
 
 static qn_status read_functions(onnx_file *file, const pb_list *messages)
@@ -105,8 +113,10 @@ static qn_status read_functions(onnx_file *file, const pb_list *messages)
         onnx_function made = { 0 };
         QN_TRY(read_function(mem, messages->items[i], &made));
         if (onnx_find_function(file, made.domain, made.name, made.overload))
-            return fail(QN_E_FORMAT, "function '%.*s' is there twice", (int)MIN(made.name.n, 200), (const char *)made.name.data);
-        if (!ARENA_PUSH_ROOM(mem, file->functions, file->n_functions, file->cap_functions, 65536)) return fail_nomem(sizeof made);
+            return fail(QN_E_FORMAT, "function '%.*s' is there twice", (int)MIN(made.name.n, 200),
+                        (const char *)made.name.data);
+        if (!ARENA_PUSH_ROOM(mem, file->functions, file->n_functions, file->cap_functions, 65536))
+            return fail_nomem(sizeof made);
         file->functions[file->n_functions++] = made;
     }
     return QN_OK;
@@ -142,11 +152,17 @@ static qn_status read_metadata(graph *g, const model *m)
 {
     u32 cap = 0;
     for (u32 i = 0; i < m->metadata.n; i++) QN_TRY(add_metadata_entry(g, m->metadata.items[i], &cap));
-    const struct { const char *key; qn_bytes text; } fields[] = {
-        { "producer_name", m->producer }, { "producer_version", m->producer_version }, { "doc_string", m->doc },
+    const struct {
+        const char *key;
+        qn_bytes text;
+    } fields[] = {
+        { "producer_name", m->producer },
+        { "producer_version", m->producer_version },
+        { "doc_string", m->doc },
     };
     for (size_t i = 0; i < COUNT(fields); i++)
-        if (fields[i].text.n) QN_TRY(add_metadata(g, (qn_bytes){ fields[i].key, strlen(fields[i].key) }, fields[i].text, &cap));
+        if (fields[i].text.n)
+            QN_TRY(add_metadata(g, (qn_bytes){ fields[i].key, strlen(fields[i].key) }, fields[i].text, &cap));
     return QN_OK;
 }
 
@@ -171,7 +187,9 @@ static qn_status read_model(arena *mem, qn_bytes file, model *out)
         }
     }
     if (!room) return fail_nomem(file.n);
-    if (c.bad) return fail(QN_E_FORMAT, "the file is damaged at byte %llu of %zu: it may be cut short", (unsigned long long)cursor_offset(&c), file.n);
+    if (c.bad)
+        return fail(QN_E_FORMAT, "the file is damaged at byte %llu of %zu: it may be cut short",
+                    (unsigned long long)cursor_offset(&c), file.n);
     if (!out->graph.data) return fail(QN_E_FORMAT, "the file is no ONNX model: it holds no graph");
     return QN_OK;
 }
@@ -193,7 +211,9 @@ static qn_status onnx_read(const format_source *source)
     onnx_file file = { .source = source, .tensors = { source->mem, source->path, source->files } };
     pb_list nodes = { 0 };
     QN_TRY(read_model(source->mem, source->file, &m));
-    if (m.ir_version < 3) return fail(QN_E_UNSUPPORTED, "IR version %llu is older than 3, the oldest that is read", (unsigned long long)m.ir_version);
+    if (m.ir_version < 3)
+        return fail(QN_E_UNSUPPORTED, "IR version %llu is older than 3, the oldest that is read",
+                    (unsigned long long)m.ir_version);
     QN_TRY(onnx_opsets_read(source->mem, &m.imports, &file.imports));
     QN_TRY(read_functions(&file, &m.functions));
     QN_TRY(read_metadata(source->g, &m));

@@ -3,7 +3,19 @@
 #include "format/onnx_reader.h"
 
 /* AttributeProto.AttributeType, by number. */
-enum { KIND_NONE, KIND_FLOAT, KIND_INT, KIND_TEXT, KIND_TENSOR, KIND_GRAPH, KIND_FLOATS, KIND_INTS, KIND_TEXTS, KIND_SPARSE = 11, KIND_COUNT = 15 };
+enum {
+    KIND_NONE,
+    KIND_FLOAT,
+    KIND_INT,
+    KIND_TEXT,
+    KIND_TENSOR,
+    KIND_GRAPH,
+    KIND_FLOATS,
+    KIND_INTS,
+    KIND_TEXTS,
+    KIND_SPARSE = 11,
+    KIND_COUNT = 15
+};
 
 typedef struct attr_message {
     qn_bytes name, reference, text, tensor, graph, sparse;
@@ -12,7 +24,7 @@ typedef struct attr_message {
     i64 integer;
     pb_numbers floats, ints;
     pb_list texts;
-    u32 implied;                                             /* the kind of the last value seen: old files do not say it  */
+    u32 implied; /* the kind of the last value seen: old files do not say it  */
 } attr_message;
 
 static qn_status read_message(arena *mem, qn_bytes message, attr_message *out)
@@ -105,7 +117,8 @@ static qn_status read_graph(scope *s, const attr_message *m, attr *out, bodies *
     scope *inner = ARENA_NEW(s->g->mem, scope);
     if (!inner) return fail_nomem(sizeof *inner);
     if (b->n == ONNX_MAX_BODIES) return fail(QN_E_UNSUPPORTED, "a node has more than %d graphs", ONNX_MAX_BODIES);
-    *inner = (scope){ .file = s->file, .outer = s, .imports = s->imports, .call = s->call, .depth = s->depth + 1, .body = true };
+    *inner =
+        (scope){ .file = s->file, .outer = s, .imports = s->imports, .call = s->call, .depth = s->depth + 1, .body = true };
     inner->g = graph_make(s->g->mem, s->g);
     if (!inner->g) return QN_E_NOMEM;
     QN_TRY(onnx_graph_read(inner, m->graph));
@@ -117,13 +130,16 @@ static qn_status read_graph(scope *s, const attr_message *m, attr *out, bodies *
 static qn_status read_value(scope *s, const attr_message *m, attr *out, bodies *b)
 {
     static const u8 kinds[] = {
-        [KIND_FLOAT] = ATTR_FLOAT, [KIND_INT] = ATTR_INT, [KIND_TEXT] = ATTR_TEXT, [KIND_TENSOR] = ATTR_TENSOR, [KIND_GRAPH] = ATTR_GRAPH,
-        [KIND_FLOATS] = ATTR_FLOATS, [KIND_INTS] = ATTR_INTS, [KIND_TEXTS] = ATTR_TEXTS, [KIND_SPARSE] = ATTR_TENSOR,
+        [KIND_FLOAT] = ATTR_FLOAT,   [KIND_INT] = ATTR_INT,     [KIND_TEXT] = ATTR_TEXT,
+        [KIND_TENSOR] = ATTR_TENSOR, [KIND_GRAPH] = ATTR_GRAPH, [KIND_FLOATS] = ATTR_FLOATS,
+        [KIND_INTS] = ATTR_INTS,     [KIND_TEXTS] = ATTR_TEXTS, [KIND_SPARSE] = ATTR_TENSOR,
     };
     f32 real;
     if (m->kind >= COUNT(kinds) || !kinds[m->kind])
-        return m->kind && m->kind < KIND_COUNT ? fail(QN_E_UNSUPPORTED, "it is of a kind (AttributeType %llu) that this build does not read", (unsigned long long)m->kind)
-                                               : fail(QN_E_FORMAT, "it has no kind that ONNX knows");
+        return m->kind && m->kind < KIND_COUNT
+                   ? fail(QN_E_UNSUPPORTED, "it is of a kind (AttributeType %llu) that this build does not read",
+                          (unsigned long long)m->kind)
+                   : fail(QN_E_FORMAT, "it has no kind that ONNX knows");
     out->kind = (attr_kind)kinds[m->kind];
     switch (m->kind) {
     case KIND_FLOAT: memcpy(&real, &m->float_bits, sizeof real), out->f = (f64)real; return QN_OK;
@@ -169,7 +185,8 @@ qn_status onnx_attr_read(scope *s, qn_bytes message, attr_list *out, bodies *b)
     if (status == QN_OK && m.reference.n) {
         QN_TRY(onnx_text(s->g->mem, m.reference, "an attribute's name", &reference));
         if (!refer(s, reference, &made)) return QN_OK;
-        if (made.kind == ATTR_GRAPH) return fail(QN_E_UNSUPPORTED, "attribute '%s': a function's graph attribute is not read", made.name);
+        if (made.kind == ATTR_GRAPH)
+            return fail(QN_E_UNSUPPORTED, "attribute '%s': a function's graph attribute is not read", made.name);
     } else if (status == QN_OK) {
         status = read_value(s, &m, &made, b);
     }

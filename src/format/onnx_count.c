@@ -2,7 +2,10 @@
  * bodies too, those of functions once. */
 #include "format/onnx_upgrade.h"
 
-typedef struct counted { qn_bytes op, domain, overload; pb_list attrs; } counted;
+typedef struct counted {
+    qn_bytes op, domain, overload;
+    pb_list attrs;
+} counted;
 
 static qn_status read_node(arena *mem, qn_bytes message, counted *out)
 {

@@ -4,7 +4,10 @@
  * becomes one more input of the body and of its node ("captures"), except constants, which the body simply shares. */
 #include "format/onnx_reader.h"
 
-typedef struct graph_message { qn_bytes name; pb_list nodes, initializers, sparse, inputs, outputs; } graph_message;
+typedef struct graph_message {
+    qn_bytes name;
+    pb_list nodes, initializers, sparse, inputs, outputs;
+} graph_message;
 
 static qn_status read_message(arena *mem, qn_bytes message, graph_message *out)
 {
@@ -40,7 +43,8 @@ qn_status onnx_collect_list(arena *mem, qn_bytes message, u32 number, pb_list *o
 
 qn_status onnx_define(scope *s, qn_bytes name, val v)
 {
-    if (names_find(&s->values, name)) return fail(QN_E_FORMAT, "two values are called '%.*s'", (int)MIN(name.n, 200), (const char *)name.data);
+    if (names_find(&s->values, name))
+        return fail(QN_E_FORMAT, "two values are called '%.*s'", (int)MIN(name.n, 200), (const char *)name.data);
     return names_add(s->g->mem, &s->values, name, v) ? QN_OK : fail_nomem(sizeof(name_entry));
 }
 
@@ -56,7 +60,8 @@ static qn_status take_from_outer(scope *s, qn_bytes name, val outer, val *out)
         return *out ? onnx_define(s, name, *out) : QN_E_NOMEM;
     }
     type t = value_at(from, live(from, outer))->type;
-    if (!ARENA_PUSH_ROOM(s->g->mem, s->captures, s->n_captures, s->cap_captures, 1 << 20)) return fail_nomem(sizeof(capture));
+    if (!ARENA_PUSH_ROOM(s->g->mem, s->captures, s->n_captures, s->cap_captures, 1 << 20))
+        return fail_nomem(sizeof(capture));
     *out = graph_input(s->g, text, &t);
     if (!*out) return QN_E_NOMEM;
     s->captures[s->n_captures++] = (capture){ name, outer, *out };
@@ -109,7 +114,8 @@ static qn_status read_shape(graph *g, qn_bytes message, const char *name, type *
 {
     pb_list dims = { 0 };
     QN_TRY(onnx_collect_list(g->mem, message, 1, &dims));
-    if (dims.n > QN_MAX_RANK) return fail(QN_E_UNSUPPORTED, "it has %u dimensions, at most %d are possible", dims.n, QN_MAX_RANK);
+    if (dims.n > QN_MAX_RANK)
+        return fail(QN_E_UNSUPPORTED, "it has %u dimensions, at most %d are possible", dims.n, QN_MAX_RANK);
     out->rank = (u8)dims.n;
     out->known = true;
     for (u32 i = 0; i < dims.n; i++) QN_TRY(read_dim(g, dims.items[i], name, i, &out->dims[i]));
@@ -131,7 +137,10 @@ static qn_status read_tensor_type(graph *g, qn_bytes message, const char *name, 
 /* TypeProto. Only tensors are values here. */
 static qn_status read_type(graph *g, qn_bytes message, const char *name, type *out)
 {
-    static const struct { u32 field; const char *what; } others[] = {
+    static const struct {
+        u32 field;
+        const char *what;
+    } others[] = {
         { 4, "a sequence" }, { 5, "a map" }, { 7, "an opaque type" }, { 8, "a sparse tensor" }, { 9, "an optional" },
     };
     cursor c = cursor_of(message);
@@ -140,12 +149,15 @@ static qn_status read_type(graph *g, qn_bytes message, const char *name, type *o
     while (pb_next(&c, &f)) {
         if (pb_is(&f, 1, PB_BYTES)) QN_TRY(read_tensor_type(g, f.bytes, name, out));
         for (size_t i = 0; i < COUNT(others); i++)
-            if (f.number == others[i].field) return fail(QN_E_UNSUPPORTED, "it is %s, which this build cannot hold", others[i].what);
+            if (f.number == others[i].field)
+                return fail(QN_E_UNSUPPORTED, "it is %s, which this build cannot hold", others[i].what);
     }
     return c.bad ? fail(QN_E_FORMAT, "its type's message is damaged") : QN_OK;
 }
 
-typedef struct info { qn_bytes name, type; } info;           /* ValueInfoProto                                            */
+typedef struct info {
+    qn_bytes name, type;
+} info; /* ValueInfoProto                                            */
 
 static qn_status read_info(qn_bytes message, info *out)
 {

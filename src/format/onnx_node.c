@@ -2,7 +2,10 @@
  * (onnx_upgrade.h) and is added to the graph. */
 #include "format/onnx_upgrade.h"
 
-typedef struct node_message { qn_bytes name, op, domain, overload; pb_list in, out, attrs; } node_message;
+typedef struct node_message {
+    qn_bytes name, op, domain, overload;
+    pb_list in, out, attrs;
+} node_message;
 
 static qn_status read_message(arena *mem, qn_bytes message, node_message *out)
 {
@@ -45,7 +48,8 @@ static qn_status resolve_inputs(door *d, const pb_list *ins)
         if (name.n) {
             QN_TRY(onnx_resolve(d->s, name, &v));
             if (!v && !names_find(&d->s->values, name))
-                return fail(QN_E_FORMAT, "it uses '%.*s', which no earlier node makes", onnx_text_ok(name) ? (int)MIN(name.n, 200) : 0, (const char *)name.data);
+                return fail(QN_E_FORMAT, "it uses '%.*s', which no earlier node makes",
+                            onnx_text_ok(name) ? (int)MIN(name.n, 200) : 0, (const char *)name.data);
         }
         QN_TRY(push_in(d, v));
     }
@@ -109,8 +113,12 @@ static qn_status join_captures(door *d, const bodies *b)
 
 static qn_status constant_tensor_of(graph *g, const attr *a, qn_tensor *out)
 {
-    static const struct { attr_kind kind; qn_dtype dtype; u32 rank; } forms[] = {
-        { ATTR_INT, QN_I64, 0 }, { ATTR_FLOAT, QN_F32, 0 }, { ATTR_TEXT, QN_STRING, 0 },
+    static const struct {
+        attr_kind kind;
+        qn_dtype dtype;
+        u32 rank;
+    } forms[] = {
+        { ATTR_INT, QN_I64, 0 },  { ATTR_FLOAT, QN_F32, 0 },  { ATTR_TEXT, QN_STRING, 0 },
         { ATTR_INTS, QN_I64, 1 }, { ATTR_FLOATS, QN_F32, 1 }, { ATTR_TEXTS, QN_STRING, 1 },
     };
     if (a->kind == ATTR_TENSOR) {
@@ -169,7 +177,8 @@ static qn_status take_outputs(scope *s, scope *inner, const onnx_function *f, co
         val v;
         const char *text;
         if (outs->items[i].n == 0) continue;
-        if (i >= f->outputs.n) return fail(QN_E_FORMAT, "the function gives %u outputs, the call wants %u", f->outputs.n, outs->n);
+        if (i >= f->outputs.n)
+            return fail(QN_E_FORMAT, "the function gives %u outputs, the call wants %u", f->outputs.n, outs->n);
         QN_TRY(onnx_resolve(inner, f->outputs.items[i], &v));
         if (!v) return fail(QN_E_FORMAT, "output %u of the function is computed by no node of it", i);
         QN_TRY(onnx_text(s->g->mem, outs->items[i], "an output's name", &text));
@@ -183,9 +192,17 @@ static qn_status take_outputs(scope *s, scope *inner, const onnx_function *f, co
 static qn_status read_function_body(scope *s, door *d, const onnx_function *f, const pb_list *outs)
 {
     onnx_call call = { f, d->attrs.items, d->attrs.n, d->label };
-    scope inner = { .file = s->file, .g = s->g, .imports = &f->imports, .call = &call, .depth = s->depth + 1, .body = s->body, .inferred = s->inferred };
-    if (inner.depth > ONNX_MAX_NESTING) return fail(QN_E_UNSUPPORTED, "functions are nested deeper than %d", ONNX_MAX_NESTING);
-    if (d->n_in > f->inputs.n) return fail(QN_E_FORMAT, "the function takes %u inputs, the call gives %u", f->inputs.n, d->n_in);
+    scope inner = { .file = s->file,
+                    .g = s->g,
+                    .imports = &f->imports,
+                    .call = &call,
+                    .depth = s->depth + 1,
+                    .body = s->body,
+                    .inferred = s->inferred };
+    if (inner.depth > ONNX_MAX_NESTING)
+        return fail(QN_E_UNSUPPORTED, "functions are nested deeper than %d", ONNX_MAX_NESTING);
+    if (d->n_in > f->inputs.n)
+        return fail(QN_E_FORMAT, "the function takes %u inputs, the call gives %u", f->inputs.n, d->n_in);
     for (u32 i = 0; i < f->inputs.n; i++) QN_TRY(onnx_define(&inner, f->inputs.items[i], i < d->n_in ? d->in[i] : 0));
     for (u32 i = 0; i < f->nodes.n; i++) QN_TRY(onnx_node_read(&inner, f->nodes.items[i]));
     return take_outputs(s, &inner, f, outs);
@@ -193,7 +210,8 @@ static qn_status read_function_body(scope *s, door *d, const onnx_function *f, c
 
 static qn_status expand_function(scope *s, door *d, onnx_function *f, const pb_list *outs)
 {
-    if (f->open) return fail(QN_E_FORMAT, "function '%.*s' calls itself", (int)MIN(f->name.n, 200), (const char *)f->name.data);
+    if (f->open)
+        return fail(QN_E_FORMAT, "function '%.*s' calls itself", (int)MIN(f->name.n, 200), (const char *)f->name.data);
     QN_TRY(add_defaults(s, f, &d->attrs));
     f->open = true;
     qn_status status = read_function_body(s, d, f, outs);
@@ -206,7 +224,8 @@ static qn_status expand_function(scope *s, door *d, onnx_function *f, const pb_l
 static qn_status refuse(const door *d)
 {
     const char *domain = d->domain[0] ? d->domain : "ai.onnx";
-    return fail(QN_E_UNSUPPORTED, "op '%s' of domain '%s' (opset %lld) is not in this build", d->op, domain, (long long)d->version);
+    return fail(QN_E_UNSUPPORTED, "op '%s' of domain '%s' (opset %lld) is not in this build", d->op, domain,
+                (long long)d->version);
 }
 
 static qn_status add_node(scope *s, door *d, const node_message *m, const char *name)
@@ -217,7 +236,8 @@ static qn_status add_node(scope *s, door *d, const node_message *m, const char *
     val *out = ARENA_ARRAY(s->g->mem, m->out.n, val);
     if (!out) return fail_nomem(m->out.n * sizeof *out);
     QN_TRY(make_outputs(s, &m->out, out));
-    return graph_node(s->g, 0, (u16)op, name, d->in, d->n_in, out, m->out.n, d->attrs.items, d->attrs.n) ? QN_OK : QN_E_NOMEM;
+    return graph_node(s->g, 0, (u16)op, name, d->in, d->n_in, out, m->out.n, d->attrs.items, d->attrs.n) ? QN_OK
+                                                                                                         : QN_E_NOMEM;
 }
 
 static qn_status read_parts(scope *s, const node_message *m, const char *name, door *d)
@@ -233,7 +253,8 @@ static qn_status read_parts(scope *s, const node_message *m, const char *name, d
     for (u32 i = 0; i < m->attrs.n; i++) QN_TRY(onnx_attr_read(s, m->attrs.items[i], &d->attrs, &b));
     onnx_function *f = onnx_find_function(s->file, m->domain, m->op, m->overload);
     if (f) return expand_function(s, d, f, &m->out);
-    if (!d->version) return fail(QN_E_FORMAT, "the model imports no opset of its domain '%s'", d->domain[0] ? d->domain : "ai.onnx");
+    if (!d->version)
+        return fail(QN_E_FORMAT, "the model imports no opset of its domain '%s'", d->domain[0] ? d->domain : "ai.onnx");
     if (!d->domain[0] && strcmp(d->op, "Constant") == 0) return add_constant(s, d, &m->out);
     QN_TRY(join_captures(d, &b));
     return add_node(s, d, m, name);
@@ -257,9 +278,11 @@ qn_status onnx_node_read(scope *s, qn_bytes message)
     node_message m = { 0 };
     door d = { .s = s, .g = s->g };
     const char *name;
-    if (++s->file->n_nodes > ONNX_MAX_NODES) return fail(QN_E_UNSUPPORTED, "the model has, or expands to, more than %d nodes", ONNX_MAX_NODES);
+    if (++s->file->n_nodes > ONNX_MAX_NODES)
+        return fail(QN_E_UNSUPPORTED, "the model has, or expands to, more than %d nodes", ONNX_MAX_NODES);
     QN_TRY(read_message(s->g->mem, message, &m));
     QN_TRY(full_name(s, &m, &name, &d.label));
     d.n_out = m.out.n;
-    return fail_in(read_parts(s, &m, name, &d), "node '%.200s' (%.*s): ", d.label, onnx_text_ok(m.op) ? (int)MIN(m.op.n, 100) : 0, (const char *)m.op.data);
+    return fail_in(read_parts(s, &m, name, &d), "node '%.200s' (%.*s): ", d.label,
+                   onnx_text_ok(m.op) ? (int)MIN(m.op.n, 100) : 0, (const char *)m.op.data);
 }

@@ -8,20 +8,44 @@ enum { MAX_DENSE_BYTES = 256 << 20 };
 
 /* ---- element types */
 
-static const struct { const char *name; qn_dtype dtype; } types[] = {
-    [1] = { "float32", QN_F32 },      [2] = { "uint8", QN_U8 },         [3] = { "int8", QN_I8 },          [4] = { "uint16", QN_U16 },
-    [5] = { "int16", QN_I16 },        [6] = { "int32", QN_I32 },        [7] = { "int64", QN_I64 },        [8] = { "string", QN_STRING },
-    [9] = { "bool", QN_BOOL },        [10] = { "float16", QN_F16 },     [11] = { "float64", QN_F64 },     [12] = { "uint32", QN_U32 },
-    [13] = { "uint64", QN_U64 },      [14] = { "complex64", QN_NONE },  [15] = { "complex128", QN_NONE }, [16] = { "bfloat16", QN_BF16 },
-    [17] = { "float8e4m3fn", QN_NONE }, [18] = { "float8e4m3fnuz", QN_NONE }, [19] = { "float8e5m2", QN_NONE },
-    [20] = { "float8e5m2fnuz", QN_NONE }, [21] = { "uint4", QN_NONE },  [22] = { "int4", QN_NONE },       [23] = { "float4e2m1", QN_NONE },
-    [24] = { "float8e8m0", QN_NONE }, [25] = { "uint2", QN_NONE },      [26] = { "int2", QN_NONE },
+static const struct {
+    const char *name;
+    qn_dtype dtype;
+} types[] = {
+    [1] = { "float32", QN_F32 },
+    [2] = { "uint8", QN_U8 },
+    [3] = { "int8", QN_I8 },
+    [4] = { "uint16", QN_U16 },
+    [5] = { "int16", QN_I16 },
+    [6] = { "int32", QN_I32 },
+    [7] = { "int64", QN_I64 },
+    [8] = { "string", QN_STRING },
+    [9] = { "bool", QN_BOOL },
+    [10] = { "float16", QN_F16 },
+    [11] = { "float64", QN_F64 },
+    [12] = { "uint32", QN_U32 },
+    [13] = { "uint64", QN_U64 },
+    [14] = { "complex64", QN_NONE },
+    [15] = { "complex128", QN_NONE },
+    [16] = { "bfloat16", QN_BF16 },
+    [17] = { "float8e4m3fn", QN_NONE },
+    [18] = { "float8e4m3fnuz", QN_NONE },
+    [19] = { "float8e5m2", QN_NONE },
+    [20] = { "float8e5m2fnuz", QN_NONE },
+    [21] = { "uint4", QN_NONE },
+    [22] = { "int4", QN_NONE },
+    [23] = { "float4e2m1", QN_NONE },
+    [24] = { "float8e8m0", QN_NONE },
+    [25] = { "uint2", QN_NONE },
+    [26] = { "int2", QN_NONE },
 };
 
 qn_status onnx_dtype(u64 code, qn_dtype *out)
 {
-    if (code >= COUNT(types) || !types[code].name) return fail(QN_E_FORMAT, "element type %llu is not one that ONNX knows", (unsigned long long)code);
-    if (types[code].dtype == QN_NONE) return fail(QN_E_UNSUPPORTED, "element type %s cannot be held by this build", types[code].name);
+    if (code >= COUNT(types) || !types[code].name)
+        return fail(QN_E_FORMAT, "element type %llu is not one that ONNX knows", (unsigned long long)code);
+    if (types[code].dtype == QN_NONE)
+        return fail(QN_E_UNSUPPORTED, "element type %s cannot be held by this build", types[code].name);
     *out = types[code].dtype;
     return QN_OK;
 }
@@ -36,8 +60,14 @@ u32 onnx_dtype_code(qn_dtype d)
 /* The bytes of one character of UTF-8 at `at`, or 0 where it is none. */
 static size_t utf8_length(const u8 *at, size_t left)
 {
-    static const struct { u8 mask, is; u32 least; } forms[] = {
-        { 0x80, 0x00, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 },
+    static const struct {
+        u8 mask, is;
+        u32 least;
+    } forms[] = {
+        { 0x80, 0x00, 0 },
+        { 0xe0, 0xc0, 0x80 },
+        { 0xf0, 0xe0, 0x800 },
+        { 0xf8, 0xf0, 0x10000 },
     };
     for (size_t n = 1; n <= COUNT(forms) && n <= left; n++) {
         if ((at[0] & forms[n - 1].mask) != forms[n - 1].is) continue;
@@ -70,7 +100,7 @@ typedef struct tensor_message {
     u64 type;
     bool has_raw, external, segment;
     pb_numbers dims, f32s, i32s, i64s, f64s, u64s;
-    pb_list texts, outside;                                  /* string_data; external_data                                */
+    pb_list texts, outside; /* string_data; external_data                                */
 } tensor_message;
 
 static qn_status read_field(arena *mem, const pb_field *f, tensor_message *t)
@@ -108,7 +138,9 @@ static qn_status read_message(arena *mem, qn_bytes message, tensor_message *out)
 static qn_status read_dims(const pb_numbers *dims, qn_tensor *t)
 {
     pb_walk w = { 0 };
-    if (dims->n > QN_MAX_RANK) return fail(QN_E_UNSUPPORTED, "it has %llu dimensions, at most %d are possible", (unsigned long long)dims->n, QN_MAX_RANK);
+    if (dims->n > QN_MAX_RANK)
+        return fail(QN_E_UNSUPPORTED, "it has %llu dimensions, at most %d are possible", (unsigned long long)dims->n,
+                    QN_MAX_RANK);
     t->rank = (u32)dims->n;
     for (u32 i = 0; i < t->rank; i++) {
         t->dims[i] = (i64)pb_numbers_next(dims, &w);
@@ -122,7 +154,8 @@ static qn_status read_dims(const pb_numbers *dims, qn_tensor *t)
 
 static qn_status wrong_size(u64 have, u64 want, const char *unit)
 {
-    return fail(QN_E_FORMAT, "it holds %llu %s, its shape wants %llu", (unsigned long long)have, unit, (unsigned long long)want);
+    return fail(QN_E_FORMAT, "it holds %llu %s, its shape wants %llu", (unsigned long long)have, unit,
+                (unsigned long long)want);
 }
 
 /* Files have truth as any byte; here it is 0 or 1. */
@@ -189,7 +222,11 @@ static qn_status read_texts(arena *mem, const tensor_message *m, qn_tensor *t)
 
 /* ---- external data (onnx/docs/ExternalData.md) */
 
-typedef struct outside { char location[512]; u64 offset, length; bool has_location, has_length; } outside;
+typedef struct outside {
+    char location[512];
+    u64 offset, length;
+    bool has_location, has_length;
+} outside;
 
 static bool read_decimal(qn_bytes text, u64 *out)
 {
@@ -259,7 +296,9 @@ qn_status onnx_tensor_read(const tensor_source *s, qn_bytes message, qn_bytes *n
     if (status == QN_OK) status = onnx_dtype(m.type, &t.dtype);
     if (status == QN_OK) status = read_dims(&m.dims, &t);
     if (status == QN_OK) status = read_elements(s, &m, &t);
-    if (status != QN_OK) return fail_in(status, "tensor '%.*s': ", onnx_text_ok(m.name) ? (int)MIN(m.name.n, 200) : 0, (const char *)m.name.data);
+    if (status != QN_OK)
+        return fail_in(status, "tensor '%.*s': ", onnx_text_ok(m.name) ? (int)MIN(m.name.n, 200) : 0,
+                       (const char *)m.name.data);
     *name = m.name;
     *out = t;
     return QN_OK;
@@ -292,9 +331,11 @@ static qn_status scatter(const qn_tensor *values, const qn_tensor *indices, qn_t
     size_t bytes = qn_dtype_bytes(values->dtype);
     bool linear = indices->rank == 1 && indices->dims[0] == values->dims[0];
     bool rows = indices->rank == 2 && indices->dims[0] == values->dims[0] && indices->dims[1] == dense->rank;
-    if (values->rank != 1 || indices->dtype != QN_I64 || !(linear || rows)) return fail(QN_E_FORMAT, "its indices do not fit its values");
+    if (values->rank != 1 || indices->dtype != QN_I64 || !(linear || rows))
+        return fail(QN_E_FORMAT, "its indices do not fit its values");
     for (u64 k = 0; k < n; k++) {
-        if (!place_of(indices, dense, k, &place)) return fail(QN_E_FORMAT, "index %llu is outside its shape", (unsigned long long)k);
+        if (!place_of(indices, dense, k, &place))
+            return fail(QN_E_FORMAT, "index %llu is outside its shape", (unsigned long long)k);
         memcpy(to + place * bytes, (const u8 *)values->data + k * bytes, bytes);
     }
     dense->data = to;
@@ -318,7 +359,8 @@ static qn_status read_sparse(const tensor_source *s, qn_bytes message, qn_bytes 
     qn_tensor dense = { .dtype = values.dtype };
     QN_TRY(read_dims(&dims, &dense));
     u64 bytes = qn_tensor_bytes(&dense);
-    if (bytes > MAX_DENSE_BYTES) return fail(QN_E_UNSUPPORTED, "it would be %llu bytes as a dense tensor", (unsigned long long)bytes);
+    if (bytes > MAX_DENSE_BYTES)
+        return fail(QN_E_UNSUPPORTED, "it would be %llu bytes as a dense tensor", (unsigned long long)bytes);
     u8 *to = arena_zalloc(s->mem, (size_t)bytes);
     if (!to) return fail_nomem((size_t)bytes);
     QN_TRY(scatter(&values, &indices, &dense, to));

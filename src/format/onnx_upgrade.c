@@ -11,8 +11,8 @@ typedef struct upgrade {
     const char *op;
     i64 below;
     qn_status (*apply)(door *d, const struct upgrade *u);
-    const char *name;                                        /* of an attribute, or of the op it becomes                  */
-    u32 input;                                               /* where the attribute goes                                  */
+    const char *name; /* of an attribute, or of the op it becomes                  */
+    u32 input;        /* where the attribute goes                                  */
 } upgrade;
 
 /* ---- what rows are made of */
@@ -57,11 +57,16 @@ static qn_status before(door *d, const char *op, const val *ins, u32 n_in, const
 {
     op_id id = op_by_name("", op);
     *out = 0;
-    if (!id) return fail(QN_E_UNSUPPORTED, "opset %lld's %s needs %s, which is not in this build", (long long)d->version, d->op, op);
+    if (!id)
+        return fail(QN_E_UNSUPPORTED, "opset %lld's %s needs %s, which is not in this build", (long long)d->version, d->op,
+                    op);
     return graph_node(d->g, 0, (u16)id, NULL, ins, n_in, out, 1, attrs, n_attrs) ? QN_OK : QN_E_NOMEM;
 }
 
-static val ints(door *d, const i64 *v, u32 n) { return graph_constant_copy(d->g, NULL, &(qn_tensor){ QN_I64, 1, { n }, v }); }
+static val ints(door *d, const i64 *v, u32 n)
+{
+    return graph_constant_copy(d->g, NULL, &(qn_tensor){ QN_I64, 1, { n }, v });
+}
 
 /* Types of all nodes so far. In a body, what comes from outside has none yet: then nothing is known. */
 static qn_status infer_so_far(scope *s)
@@ -153,7 +158,10 @@ static qn_status refuse(door *d, const upgrade *u)
 static qn_status clip_limits(door *d, const upgrade *u)
 {
     (void)u;
-    static const struct { const char *name; f64 none; } limits[] = { { "min", -(f64)FLT_MAX }, { "max", (f64)FLT_MAX } };
+    static const struct {
+        const char *name;
+        f64 none;
+    } limits[] = { { "min", -(f64)FLT_MAX }, { "max", (f64)FLT_MAX } };
     for (u32 i = 0; i < COUNT(limits); i++) {
         const attr *a = find(d, limits[i].name);
         if (!a) continue;
@@ -260,7 +268,8 @@ static qn_status batchnorm_spatial(door *d, const upgrade *u)
 {
     (void)u;
     const attr *a = find(d, "spatial");
-    if (a && a->kind == ATTR_INT && a->i == 0) return fail(QN_E_UNSUPPORTED, "statistics for each element (spatial=0) are not in this build");
+    if (a && a->kind == ATTR_INT && a->i == 0)
+        return fail(QN_E_UNSUPPORTED, "statistics for each element (spatial=0) are not in this build");
     drop(d, "spatial");
     return QN_OK;
 }
@@ -291,7 +300,8 @@ static qn_status groupnorm_channels(door *d, const upgrade *u)
 {
     (void)u;
     const attr *groups = find(d, "num_groups");
-    if (!groups || groups->kind != ATTR_INT || groups->i < 1 || d->n_in < 3) return fail(QN_E_FORMAT, "it wants three inputs and num_groups");
+    if (!groups || groups->kind != ATTR_INT || groups->i < 1 || d->n_in < 3)
+        return fail(QN_E_FORMAT, "it wants three inputs and num_groups");
     attr part[2] = { attr_of_int("start", 1), attr_of_int("end", 2) };
     val channels;
     QN_TRY(before(d, "Shape", d->in, 1, part, 2, &channels));

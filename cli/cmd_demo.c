@@ -52,13 +52,33 @@ typedef struct stations {
     uint32_t n;
 } stations;
 
+/* Open the model and let it answer once, so that what is compiled at first use is there. */
 static qn_status add_station(qn_device *d, uint32_t top, stations *all)
 {
     double from = now_ms();
-    qn_classify *c;
+    qn_classify *c = NULL;
+    qn_image im = { 0 };
     qn_status s = qn_glyphs_open(d, top, &c);
-    if (s == QN_OK) all->at[all->n++] = (station){ d, c, now_ms() - from };
-    return s;
+    if (s == QN_OK) s = draw_built_in(&im) ? qn_classify_start(c, &im) : QN_E_NOMEM;
+    if (s == QN_OK) s = qn_classify_wait(c);
+    qn_image_free(&im);
+    if (s != QN_OK) {
+        qn_classify_close(c);
+        return s;
+    }
+    all->at[all->n++] = (station){ d, c, now_ms() - from };
+    return QN_OK;
+}
+
+static void show_stations(const stations *all)
+{
+    table t = { .align = "llr" };
+    for (uint32_t i = 0; i < all->n; i++) {
+        const qn_device_info *info = qn_device_get_info(all->at[i].device);
+        table_row(&t, info->spec, info->name, text_print("ready in %s", text_time(all->at[i].open_ms)));
+    }
+    table_print(&t, "");
+    putchar('\n');
 }
 
 /* The one that --device names. */
@@ -127,7 +147,7 @@ static void print_answer(const station *st, double ms)
     uint32_t n;
     const qn_class *top = qn_classify_top(st->classify, &n, NULL);
     const qn_device_info *info = qn_device_get_info(st->device);
-    printf("  %s, %s: %s\n", info->spec, info->name, text_time(ms));
+    printf("  on %s in %s\n", info->spec, text_time(ms));
     classes_print(top, n, false);
 }
 
@@ -191,6 +211,7 @@ int demo_run(const args *a)
     int code = args_flag(a, "--device") ? find_named(a, top, &all) : find_all(a, top, &all);
     if (!code) {
         if (a->json) json_begin(NULL, '[');
+        else show_stations(&all);
         for (uint32_t i = 0; i < a->n_words;
              i++) { /* a picture that cannot be read does not keep the next from being shown */
             int one = show_file(a, &all, a->words[i]);

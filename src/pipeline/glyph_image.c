@@ -65,16 +65,12 @@ typedef struct sheet {
 
 typedef struct spot { /* one pixel and its terms */
     f64 y, terms[BENT];
-    bool border;
 } spot;
 
 static spot spot_at(const plane *p, u32 x, u32 y)
 {
     f64 u = (2.0 * x + 1 - p->cols) / p->cols, v = (2.0 * y + 1 - p->rows) / p->rows;
-    u32 b = MAX(1, MIN(p->rows, p->cols) / 16);
-    spot s = { .y = p->v[y * p->cols + x], .terms = { 1, u, v, u * u, u * v, v * v } };
-    s.border = y < b || y + b >= p->rows || x < b || x + b >= p->cols;
-    return s;
+    return (spot){ p->v[y * p->cols + x], { 1, u, v, u * u, u * v, v * v } };
 }
 
 static f64 paper_at(const sheet *s, const spot *at)
@@ -84,15 +80,29 @@ static f64 paper_at(const sheet *s, const spot *at)
     return sum;
 }
 
+/* The border's columns of row y come first and last: from `left` on, `skip` columns are inside. */
+typedef struct border {
+    u32 left, skip;
+} border;
+
+static border border_of(const plane *p, u32 y)
+{
+    u32 b = MAX(1, MIN(p->rows, p->cols) / 16);
+    bool inside = y >= b && y + b < p->rows && p->cols > 2 * b;
+    return (border){ b, inside ? p->cols - 2 * b : 0 };
+}
+
+static u32 next_border(border b, u32 x) { return x + 1 == b.left ? x + 1 + b.skip : x + 1; }
+
 static f64 median_of_border(const plane *p)
 {
     u64 bins[256] = { 0 }, n = 0, sum = 0;
-    for (u32 i = 0; i < p->rows * p->cols; i++) {
-        spot at = spot_at(p, i % p->cols, i / p->cols);
-        if (!at.border) continue;
-        f64 bin = floor(at.y * 255 + 0.5);
-        bins[bin > 255 ? 255 : (u32)bin]++;
-        n++;
+    for (u32 y = 0; y < p->rows; y++) {
+        border b = border_of(p, y);
+        for (u32 x = 0; x < p->cols; x = next_border(b, x), n++) {
+            f64 bin = floor(p->v[y * p->cols + x] * 255 + 0.5);
+            bins[bin > 255 ? 255 : (u32)bin]++;
+        }
     }
     u32 bin = 0;
     while (sum + bins[bin] < (n + 1) / 2) sum += bins[bin++];
@@ -103,10 +113,13 @@ static f64 median_of_border(const plane *p)
 static f64 mean_error(const plane *p, const sheet *s, f64 reach)
 {
     f64 sum = 0, n = 0;
-    for (u32 i = 0; i < p->rows * p->cols; i++) {
-        spot at = spot_at(p, i % p->cols, i / p->cols);
-        f64 error = fabs(at.y - paper_at(s, &at));
-        if (at.border && error <= reach) sum += error, n++;
+    for (u32 y = 0; y < p->rows; y++) {
+        border b = border_of(p, y);
+        for (u32 x = 0; x < p->cols; x = next_border(b, x)) {
+            spot at = spot_at(p, x, y);
+            f64 error = fabs(at.y - paper_at(s, &at));
+            if (error <= reach) sum += error, n++;
+        }
     }
     return n > 0 ? sum / n : 0;
 }
@@ -127,21 +140,32 @@ static void solve(int n, f64 m[BENT][BENT], f64 t[BENT], f64 c[BENT])
     }
 }
 
+typedef struct normal { /* equations of least squares */
+    f64 m[BENT][BENT], t[BENT];
+} normal;
+
+static void add_equation(normal *e, int n, const spot *at)
+{
+    for (int i = 0; i < n; i++) {
+        e->t[i] += at->terms[i] * at->y;
+        for (int j = 0; j < n; j++) e->m[i][j] += at->terms[i] * at->terms[j];
+    }
+}
+
 /* Least squares with n terms over the pixels (of the border) that lie within `reach` of the sheet so far. False: there is none. */
 static bool refit(const plane *p, int n, bool border_only, f64 reach, sheet *s)
 {
-    f64 m[BENT][BENT] = { { 0 } }, t[BENT] = { 0 };
-    for (u32 pixel = 0; pixel < p->rows * p->cols; pixel++) {
-        spot at = spot_at(p, pixel % p->cols, pixel / p->cols);
-        if ((border_only && !at.border) || fabs(at.y - paper_at(s, &at)) > reach) continue;
-        for (int i = 0; i < n; i++) {
-            t[i] += at.terms[i] * at.y;
-            for (int j = 0; j < n; j++) m[i][j] += at.terms[i] * at.terms[j];
+    normal e = { 0 };
+    for (u32 y = 0; y < p->rows; y++) {
+        border b = border_only ? border_of(p, y) : (border){ 0 };
+        for (u32 x = 0; x < p->cols; x = next_border(b, x)) {
+            spot at = spot_at(p, x, y);
+            if (fabs(at.y - paper_at(s, &at)) <= reach) add_equation(&e, n, &at);
         }
     }
-    if (m[0][0] == 0) return false;
-    for (int i = 1; i < n; i++) m[i][i] += 1e-3 * m[0][0]; /* a little ridge: small pictures have no slope to find */
-    solve(n, m, t, s->c);
+    if (e.m[0][0] == 0) return false;
+    for (int i = 1; i < n; i++) e.m[i][i] += 1e-3 * e.m[0][0]; /* a little ridge: small pictures have no slope to find */
+    solve(n, e.m, e.t, s->c);
     return true;
 }
 
@@ -173,10 +197,11 @@ static bool find_ink(plane *p)
 {
     sheet s = fit_paper(p);
     u32 n = p->rows * p->cols;
-    for (u32 i = 0; i < n; i++) {
-        spot at = spot_at(p, i % p->cols, i / p->cols);
-        p->v[i] -= paper_at(&s, &at);
-    }
+    for (u32 y = 0; y < p->rows; y++)
+        for (u32 x = 0; x < p->cols; x++) {
+            spot at = spot_at(p, x, y);
+            p->v[y * p->cols + x] -= paper_at(&s, &at);
+        }
     f64 sign = sum_of_powers(p, 3) < 0 ? -1 : 1;
     for (u32 i = 0; i < n; i++) p->v[i] = fmax(sign * p->v[i], 0);
     f64 cubes = sum_of_powers(p, 3), contrast = cubes > 0 ? sum_of_powers(p, 4) / cubes : 0;

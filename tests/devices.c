@@ -1,6 +1,7 @@
 /* Devices and buffers: every public call on every device found here, the table behind them, what they refuse, and what they
  * leave behind. */
 #include <pthread.h>
+#include <stdio.h>
 
 #include "device/slots.h"
 #include "device_ways.h"
@@ -46,18 +47,28 @@ bool read_all(test *t, qn_device *d, qn_buffer *b, void *to)
     return status == QN_OK;
 }
 
+static void on_device(test *t, qn_device *d, const char *label, void (*body)(test *t, qn_device *d))
+{
+    u64 failed = t->failed;
+    body(t, d);
+    CHECK(t, t->failed == failed, "the failures above are on: %s", label);
+    qn_device_close(d);
+}
+
 void for_each_device(test *t, void (*body)(test *t, qn_device *d))
 {
+    qn_device *d = NULL;
     for (size_t i = 0; i < COUNT(device_ways); i++) {
         const device_way *w = &device_ways[i];
-        qn_device *d = NULL;
-        u64 failed = t->failed;
         qn_status status = qn_device_open(w->spec, &w->desc, &d);
         if (status == QN_E_NO_DEVICE) SKIP(t, "%s: %s", w->label, qn_last_error());
-        else CHECK(t, status == QN_OK, "%s: %s", w->label, qn_last_error());
-        if (d) body(t, d);
-        CHECK(t, t->failed == failed, "the failures above are on: %s", w->label);
-        qn_device_close(d);
+        else if (CHECK(t, status == QN_OK, "%s: %s", w->label, qn_last_error())) on_device(t, d, w->label, body);
+    }
+    char spec[16];
+    for (u32 i = 1; i < 8; i++) { /* the first was in the table */
+        snprintf(spec, sizeof spec, "opencl:%u", i);
+        if (qn_device_open(spec, NULL, &d) != QN_OK) break;
+        on_device(t, d, spec, body);
     }
 }
 

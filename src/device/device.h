@@ -9,6 +9,7 @@
 #include "base/base.h"
 #include "kc/kc.h"
 
+/* clang-format off */
 enum { DEVICE_MAX_BUFFERS = 13, DEVICE_MAX_WORDS = 64 };
 
 typedef u32 qn_buf;                                          /* id of a buffer on its device, generation inside; 0 is none */
@@ -54,9 +55,10 @@ struct qn_device {                                           /* the head of ever
     const qn_backend *backend;
     qn_device_info info;                                     /* caps inside                                               */
 };
+/* clang-format on */
 
 #define BACKEND(name) extern const qn_backend name##_backend;
 #include "device/backends.def"
 #undef BACKEND
-extern const qn_backend *const device_backends[];            /* backends.def, NULL at the end                             */
+extern const qn_backend *const device_backends[]; /* backends.def, NULL at the end */
 #endif

@@ -13,14 +13,16 @@ typedef struct cl_mem_ *cl_mem;
 typedef struct cl_program_ *cl_program;
 typedef struct cl_kernel_ *cl_kernel;
 typedef struct cl_event_ *cl_event;
-typedef struct cl_region { size_t at, bytes; } cl_region;
+typedef struct cl_region {
+    size_t at, bytes;
+} cl_region;
 
 enum {
     CL_DEVICE_TYPE = 0x1000,
     CL_DEVICE_MAX_COMPUTE_UNITS = 0x1002,
     CL_DEVICE_MAX_WORK_GROUP_SIZE = 0x1004,
     CL_DEVICE_MAX_MEM_ALLOC_SIZE = 0x1010,
-    CL_DEVICE_MEM_BASE_ADDR_ALIGN = 0x1019,                  /* in bits */
+    CL_DEVICE_MEM_BASE_ADDR_ALIGN = 0x1019, /* in bits */
     CL_DEVICE_SINGLE_FP_CONFIG = 0x101b,
     CL_DEVICE_GLOBAL_MEM_SIZE = 0x101f,
     CL_DEVICE_LOCAL_MEM_SIZE = 0x1023,

@@ -1,4 +1,4 @@
-/* Every op, from opset 7 on, to the form it has in the newest: one row for each change of meaning or of form. Changes that only allow
+/* Every op, from opset 6 on, to the form it has in the newest: one row for each change of meaning or of form. Changes that only allow
  * more types, or add an attribute whose default is the old meaning, need no row. The source is the operators' changelog
  * (onnx/docs/Changelog.md).
  *
@@ -153,6 +153,60 @@ static qn_status refuse(door *d, const upgrade *u)
 }
 
 /* ---- single ops */
+
+/* y = Unsqueeze(v) with ones behind its dimensions, so that it stands at `axis` of a tensor of that rank. */
+static qn_status ones_behind(door *d, val v, i64 rank, i64 axis, i64 rank_v, val *out)
+{
+    i64 axes[QN_MAX_RANK], n = rank - axis - rank_v;
+    if (axis < 0 || n < 0 || n > QN_MAX_RANK) return fail(QN_E_FORMAT, "axis %lld leaves no room for its second input", (long long)axis);
+    for (i64 i = 0; i < n; i++) axes[i] = rank_v + i;
+    *out = v;
+    if (n == 0) return QN_OK;
+    val which = ints(d, axes, (u32)n);
+    return which ? before(d, "Unsqueeze", (const val[]){ v, which }, 2, NULL, 0, out) : QN_E_NOMEM;
+}
+
+/* The ranks of the first two inputs. */
+static qn_status two_ranks(door *d, i64 *a, i64 *b)
+{
+    const type *x, *y;
+    QN_TRY(type_of_in(d, 0, &x));
+    if (x) *a = x->rank;
+    QN_TRY(type_of_in(d, 1, &y));
+    if (y) *b = y->rank;
+    return x && y ? QN_OK : fail(QN_E_UNSUPPORTED, "opset 6's %s inside a body is not read", d->op);
+}
+
+/* Before opset 7 the second operand said at which axis of the first it stands. */
+static qn_status broadcast_axis(door *d, const upgrade *u)
+{
+    (void)u;
+    const attr *a = find(d, "axis");
+    i64 axis = a && a->kind == ATTR_INT ? a->i : 0, rank_a, rank_b;
+    drop(d, "broadcast");
+    if (!a) return QN_OK;
+    drop(d, "axis");
+    QN_TRY(two_ranks(d, &rank_a, &rank_b));
+    return ones_behind(d, d->in[1], rank_a, axis < 0 ? axis + rank_a : axis, rank_b, &d->in[1]);
+}
+
+/* A slope for each channel stood alone; now it is broadcast like any operand. */
+static qn_status prelu_channels(door *d, const upgrade *u)
+{
+    (void)u;
+    i64 rank, rank_slope;
+    QN_TRY(two_ranks(d, &rank, &rank_slope));
+    return rank_slope == 1 && rank > 2 ? ones_behind(d, d->in[1], rank, 1, 1, &d->in[1]) : QN_OK;
+}
+
+static qn_status is_test(door *d, const upgrade *u)
+{
+    (void)u;
+    const attr *a = find(d, "is_test");
+    if (!a || a->kind != ATTR_INT || a->i == 0) return fail(QN_E_UNSUPPORTED, "it is in training mode (is_test=0)");
+    drop(d, "is_test");
+    return QN_OK;
+}
 
 /* min and max were attributes; the old defaults are no limits. */
 static qn_status clip_limits(door *d, const upgrade *u)
@@ -332,6 +386,25 @@ enum { ALWAYS = 1 << 20 };
 
 /* clang-format off */
 static const upgrade upgrades[] = {
+    { "Add",                   7, broadcast_axis,     NULL,     0 },
+    { "Sub",                   7, broadcast_axis,     NULL,     0 },
+    { "Mul",                   7, broadcast_axis,     NULL,     0 },
+    { "Div",                   7, broadcast_axis,     NULL,     0 },
+    { "And",                   7, broadcast_axis,     NULL,     0 },
+    { "Or",                    7, broadcast_axis,     NULL,     0 },
+    { "Xor",                   7, broadcast_axis,     NULL,     0 },
+    { "Equal",                 7, broadcast_axis,     NULL,     0 },
+    { "Greater",               7, broadcast_axis,     NULL,     0 },
+    { "Less",                  7, broadcast_axis,     NULL,     0 },
+    { "Pow",                   7, broadcast_axis,     NULL,     0 },
+    { "Gemm",                 7, drop_attr,          "broadcast", 0 },
+    { "PRelu",                7, prelu_channels,     NULL,     0 },
+    { "BatchNormalization",   7, is_test,            NULL,     0 },
+    { "BatchNormalization",   7, drop_attr,          "consumed_inputs", 0 },
+    { "Dropout",              7, drop_attr,          "is_test", 0 },
+    { "RNN",                  7, drop_attr,          "output_sequence", 0 },
+    { "GRU",                  7, drop_attr,          "output_sequence", 0 },
+    { "LSTM",                 7, drop_attr,          "output_sequence", 0 },
     { "Squeeze",             13, ints_to_input,      "axes",   1 },
     { "Unsqueeze",           13, ints_to_input,      "axes",   1 },
     { "ReduceSum",           13, ints_to_input,      "axes",   1 },

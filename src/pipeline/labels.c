@@ -52,7 +52,7 @@ static bool split_index(line *l, u64 *index)
 {
     size_t i = 0;
     u64 v = 0;
-    while (i < l->n && is_digit(l->text[i]) && v < MAX_LABELS) v = v * 10 + (u64)(l->text[i++] - '0');
+    while (i < l->n && is_digit(l->text[i]) && v < UINT32_MAX) v = v * 10 + (u64)(l->text[i++] - '0');
     if (i == 0 || i == l->n || !(l->text[i] == ',' || l->text[i] == ':' || is_space(l->text[i]))) return false;
     i++;
     while (i < l->n && is_space(l->text[i])) i++;
@@ -126,7 +126,7 @@ static qn_status read_json_entry(qn_labels *l, const json_value *v)
     u64 index = strtoull(v->key, &end, 10);
     const char *name = name_in(v);
     if (is_digit(v->key[0]) && *end == 0 && name) return put(l, index, name, strlen(name));
-    if (v->kind == '#' && v->number >= 0 && v->number < (f64)MAX_LABELS)
+    if (v->kind == '#' && v->number >= 0 && v->number < (f64)MAX_LABELS && v->number == (f64)(u32)v->number)
         return put(l, (u64)v->number, v->key, strlen(v->key));
     return fail(QN_E_FORMAT, "labels: \"%s\" is neither an index with a name nor a name with an index", v->key);
 }

@@ -84,7 +84,10 @@ static void column_to_row(graph *g, product *p)
 qn_status product_of(lowering *l, const node *n, product *out)
 {
     graph *g = lower_graph_mut(l);
-    product p = { .a = lower_in(l, n, 0), .b = lower_in(l, n, 1), .y = lower_out(l, n, 0), .end = epilogue_of(l, n, 2, 3) };
+    product p = { .a = lower_in(l, n, 0), .b = lower_in(l, n, 1), 
+                  .y = lower_out(l, n, 0),
+                  .dtype = lower_type(l, lower_in(l, n, 0))->dtype,
+                  .end = epilogue_of(l, n, 2, 3) };
     p.trans_a = attr_int(n, "transA", 0) != 0;
     p.trans_b = attr_int(n, "transB", 0) != 0;
     p.alpha = attr_float(n, "alpha", 1);
@@ -113,7 +116,7 @@ static bool is_float(const lowering *l, const node *n) { return dtype_is_float(l
 static launch *begin(lowering *l, const product *p, const char *file, const char *entry)
 {
     launch *k = launch_begin(l, file, entry);
-    launch_define(k, "T", dtype_word(lower_type(l, p->y)->dtype));
+    launch_define(k, "T", dtype_word(p->dtype));
     launch_in(k, p->a);
     launch_in(k, p->b);
     return k;
@@ -142,20 +145,20 @@ static void ending(launch *k, const product *p)
     epilogue_consts(k, &p->end);
 }
 
-static qn_status emit_map(lowering *l, const node *n)
+static sym elems(graph *g, const product *p) { return sym_mul(g, sym_mul(g, p->m, p->n), p->batch); }
+
+static qn_status launch_by_element(lowering *l, const product *p)
 {
-    product p;
-    QN_TRY(product_of(l, n, &p));
-    launch *k = begin(l, &p, "matmul.c", "matmul_map");
-    bool whole = !is_float(l, n);
+    launch *k = begin(l, p, "matmul.c", "matmul_map");
+    bool whole = !dtype_is_float(p->dtype);
     if (whole) launch_define(k, "WHOLE", "1");
-    else epilogue_buffers(k, &p.end, p.a);
-    launch_out(k, p.y);
-    sizes(k, &p);
-    batch_params(k, &p);
-    if (whole) launch_const(k, "trans_b", p.trans_b);
-    else ending(k, &p);
-    return launch_map(k, lower_elems(l, p.y));
+    else epilogue_buffers(k, &p->end, p->a);
+    launch_out(k, p->y);
+    sizes(k, p);
+    batch_params(k, p);
+    if (whole) launch_const(k, "trans_b", p->trans_b);
+    else ending(k, p);
+    return launch_map(k, elems(lower_graph_mut(l), p));
 }
 
 static bool few_rows(const lowering *l, const node *n)
@@ -189,38 +192,63 @@ static u32 row_block(const lowering *l, const product *p)
     return block;
 }
 
+static qn_status launch_by_rows(lowering *l, const product *p)
+{
+    launch *k = begin(l, p, "matmul_row.c", "matmul_row");
+    epilogue_buffers(k, &p->end, p->a);
+    launch_out(k, p->y);
+    sizes(k, p);
+    u32 block = row_block(l, p);
+    launch_number(k, block);
+    batch_params(k, p);
+    ending(k, p);
+    graph *g = lower_graph_mut(l);
+    return launch_groups(k, sym_mul(g, sym_ceil_div(g, p->n, sym_number(g, block)), p->batch));
+}
+
+static qn_status launch_by_tiles(lowering *l, const product *p)
+{
+    graph *g = lower_graph_mut(l);
+    blocks cut = blocks_choose(g, lower_caps(l), p->m, p->n, p->batch, FILL_COPY);
+    launch *k = begin(l, p, "matmul_tile.c", "matmul_tile");
+    epilogue_buffers(k, &p->end, p->a);
+    launch_out(k, p->y);
+    sizes(k, p);
+    launch_number(k, cut.rows);
+    launch_number(k, cut.cols);
+    batch_params(k, p);
+    ending(k, p);
+    return launch_groups(k, blocks_count(g, cut, p->m, p->n, p->batch));
+}
+
+qn_status product_emit(lowering *l, const product *p)
+{
+    i64 rows;
+    if (!dtype_is_float(p->dtype) || lower_caps(l)->best_group != 1) return launch_by_element(l, p);
+    bool few = sym_is_number(lower_graph(l), p->m, &rows) && rows <= ROWS_FEW && !(p->trans_a && p->trans_b);
+    return (few ? launch_by_rows : launch_by_tiles)(l, p);
+}
+
+static qn_status emit_map(lowering *l, const node *n)
+{
+    product p;
+    QN_TRY(product_of(l, n, &p));
+    return launch_by_element(l, &p);
+}
+
 static qn_status emit_row(lowering *l, const node *n)
 {
     product p;
     QN_TRY(product_of(l, n, &p));
     if (p.trans_a && p.trans_b) p.trans_a = false;           /* a single row: its transpose is itself                     */
-    launch *k = begin(l, &p, "matmul_row.c", "matmul_row");
-    epilogue_buffers(k, &p.end, p.a);
-    launch_out(k, p.y);
-    sizes(k, &p);
-    u32 block = row_block(l, &p);
-    launch_number(k, block);
-    batch_params(k, &p);
-    ending(k, &p);
-    graph *g = lower_graph_mut(l);
-    return launch_groups(k, sym_mul(g, sym_ceil_div(g, p.n, sym_number(g, block)), p.batch));
+    return launch_by_rows(l, &p);
 }
 
 static qn_status emit_tile(lowering *l, const node *n)
 {
     product p;
     QN_TRY(product_of(l, n, &p));
-    graph *g = lower_graph_mut(l);
-    blocks cut = blocks_choose(g, lower_caps(l), p.m, p.n, p.batch, FILL_COPY);
-    launch *k = begin(l, &p, "matmul_tile.c", "matmul_tile");
-    epilogue_buffers(k, &p.end, p.a);
-    launch_out(k, p.y);
-    sizes(k, &p);
-    launch_number(k, cut.rows);
-    launch_number(k, cut.cols);
-    batch_params(k, &p);
-    ending(k, &p);
-    return launch_groups(k, blocks_count(g, cut, p.m, p.n, p.batch));
+    return launch_by_tiles(l, &p);
 }
 
 const variant product_variants[] = {

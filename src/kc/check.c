@@ -4,29 +4,34 @@
  * uniform control flow needs no analysis, only that nothing else is read there. With a group of one item everything is uniform. */
 #include "kc/front.h"
 
-typedef struct checker { front *f; const kc_entry *e; bool in_items; bool group_level; } checker;
+typedef struct checker {
+    front *f;
+    const kc_entry *e;
+    bool in_items;
+    bool group_level;
+} checker;
 
 static void check_read(checker *c, const kc_expr *e)
 {
     const kc_var *v = e->var;
     if (v->storage != KC_V_BUFFER) return;
-    if (v->role == KC_OUT)
-        front_fail(c->f, e->pos, "'%s' is OUT: it is only written; INOUT is read and written", v->name);
+    if (v->role == KC_OUT) front_fail(c->f, e->pos, "'%s' is OUT: it is only written; INOUT is read and written", v->name);
     else if (c->group_level && v->role == KC_INOUT)
-        front_fail(c->f, e->pos, "'%s' is INOUT, and items of the group may see different values: read it inside ITEMS", v->name);
+        front_fail(c->f, e->pos, "'%s' is INOUT, and items of the group may see different values: read it inside ITEMS",
+                   v->name);
 }
 
 static void check_write(checker *c, const kc_expr *e)
 {
     const kc_var *v = e->var;
-    if (v->storage == KC_V_BUFFER && v->role == KC_IN)
-        front_fail(c->f, e->pos, "'%s' is IN: it is only read", v->name);
-    else if (v->storage == KC_V_TABLE || v->is_const)
-        front_fail(c->f, e->pos, "'%s' is const", v->name);
+    if (v->storage == KC_V_BUFFER && v->role == KC_IN) front_fail(c->f, e->pos, "'%s' is IN: it is only read", v->name);
+    else if (v->storage == KC_V_TABLE || v->is_const) front_fail(c->f, e->pos, "'%s' is const", v->name);
     else if (v->storage == KC_V_UNIFORM && c->in_items)
-        front_fail(c->f, e->pos, "'%s' belongs to the whole group and cannot be written inside ITEMS; use PER_ITEM or SHARED", v->name);
+        front_fail(c->f, e->pos,
+                   "'%s' belongs to the whole group and cannot be written inside ITEMS; use PER_ITEM or SHARED", v->name);
     else if (c->group_level && (v->storage == KC_V_BUFFER || v->storage == KC_V_SHARED || v->storage == KC_V_PER_ITEM))
-        front_fail(c->f, e->pos, "'%s' is written outside ITEMS, by every item at once; write it inside ITEMS(t) if (t == 0)", v->name);
+        front_fail(c->f, e->pos,
+                   "'%s' is written outside ITEMS, by every item at once; write it inside ITEMS(t) if (t == 0)", v->name);
 }
 
 static void check_atomic(checker *c, const kc_expr *e)
@@ -35,9 +40,11 @@ static void check_atomic(checker *c, const kc_expr *e)
     const kc_var *v = array->var;
     bool ok = v->storage == KC_V_SHARED || (v->storage == KC_V_BUFFER && v->role == KC_INOUT);
     if (!ok)
-        front_fail(c->f, array->pos, "%s works on INOUT buffers and SHARED memory; '%s' is neither", kc_builtin_name((kc_builtin)e->call), v->name);
+        front_fail(c->f, array->pos, "%s works on INOUT buffers and SHARED memory; '%s' is neither",
+                   kc_builtin_name((kc_builtin)e->call), v->name);
     else if (c->group_level)
-        front_fail(c->f, e->pos, "%s outside ITEMS would run once for each item; put it inside ITEMS", kc_builtin_name((kc_builtin)e->call));
+        front_fail(c->f, e->pos, "%s outside ITEMS would run once for each item; put it inside ITEMS",
+                   kc_builtin_name((kc_builtin)e->call));
 }
 
 static void check_expr(checker *c, const kc_expr *e)
@@ -46,12 +53,9 @@ static void check_expr(checker *c, const kc_expr *e)
     u32 from = 0;
     if (e->op == K_CALL && e->n_args && e->a[0]->op == K_ARRAY) {
         kc_builtin b = (kc_builtin)e->call;
-        if (kc_builtin_is_atomic(b))
-            check_atomic(c, e);
-        else if (kc_builtin_writes(b))
-            check_write(c, e->a[0]);
-        else
-            check_read(c, e->a[0]);
+        if (kc_builtin_is_atomic(b)) check_atomic(c, e);
+        else if (kc_builtin_writes(b)) check_write(c, e->a[0]);
+        else check_read(c, e->a[0]);
         if (e->a[0]->n_args) check_expr(c, e->a[0]->a[0]);
         from = 1;
     } else if (e->op == K_ELEM) {

@@ -85,21 +85,32 @@ static u32 edits_between(const char *a, u32 n_a, const char *b, u32 n_b)
     return row[n_b];
 }
 
-static bool is_known(const name *n)
+static u32 shared_start(const char *a, const char *b)
 {
-    return n->symbol || n->macro || (n->word != WORD_NONE && n->word <= WORD_BUILTIN);
+    u32 n = 0;
+    while (a[n] && a[n] == b[n]) n++;
+    return n;
 }
 
-const char *front_nearest(front *f, const name *to)
+/* Of two equally near names: the one that starts more alike, then the first in the alphabet. */
+static bool is_nearer(const ident *a, const ident *b, const ident *to)
 {
-    const name *best = NULL;
+    u32 like_a = shared_start(a->text, to->text), like_b = shared_start(b->text, to->text);
+    return like_a != like_b ? like_a > like_b : strcmp(a->text, b->text) < 0;
+}
+
+static bool is_known(const ident *n) { return n->symbol || n->macro || (n->word != WORD_NONE && n->word <= WORD_BUILTIN); }
+
+const char *front_nearest(front *f, const ident *to)
+{
+    const ident *best = NULL;
     u32 best_edits = to->n < 4 ? 2 : to->n / 3 + 1;
     if (to->n > NAME_MAX_COMPARED) return NULL;
     for (u32 i = 0; i < FRONT_BUCKETS; i++) {
-        for (const name *n = f->buckets[i]; n; n = n->next) {
+        for (const ident *n = f->buckets[i]; n; n = n->next) {
             if (n == to || n->n > NAME_MAX_COMPARED || !is_known(n)) continue;
             u32 edits = edits_between(to->text, to->n, n->text, n->n);
-            if (edits < best_edits || (best && edits == best_edits && strcmp(n->text, best->text) < 0)) best = n, best_edits = edits;
+            if (edits < best_edits || (best && edits == best_edits && is_nearer(n, best, to))) best = n, best_edits = edits;
         }
     }
     return best ? best->text : NULL;

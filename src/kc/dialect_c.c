@@ -152,7 +152,10 @@ static const char *c_space(const kc_var *v, const char **name)
 /* ------------------------------------------------------------------ calls */
 enum { MATH_SCALAR = 1, MATH_2 = 2, MATH_4 = 4, MATH_WIDE = 8 };
 
-static u32 math_set(kc_type t) { return t.lanes == 1 ? MATH_SCALAR : t.lanes == 2 ? MATH_2 : t.lanes == 4 ? MATH_4 : MATH_WIDE; }
+static u32 math_set(kc_type t)
+{
+    return t.lanes == 1 ? MATH_SCALAR : t.lanes == 2 ? MATH_2 : t.lanes == 4 ? MATH_4 : MATH_WIDE;
+}
 
 static void call_as(printer *p, const char *name, const kc_expr *e)
 {
@@ -205,8 +208,10 @@ static bool c_call(printer *p, const kc_expr *e, const char *text)
         const char *root = t.scalar == KC_F32 ? "__builtin_sqrtf" : "__builtin_sqrt";
         call_as(p, print_helper(p, text, &(helper_use){ .value = t, .function = root }), e);
     } else if (e->call == KC_B_rsqrt) {
-        const char *one = print_helper(p, text, &(helper_use){ .value = { t.scalar, 1 },
-                                                               .function = t.scalar == KC_F32 ? "__builtin_sqrtf" : "__builtin_sqrt" });
+        const char *one =
+            print_helper(p, text,
+                         &(helper_use){ .value = { t.scalar, 1 },
+                                        .function = t.scalar == KC_F32 ? "__builtin_sqrtf" : "__builtin_sqrt" });
         call_as(p, print_helper(p, "qc_each", &(helper_use){ .value = t, .function = one, .space_name = "_rsqrt" }), e);
     } else if ((e->call == KC_B_min || e->call == KC_B_max || e->call == KC_B_abs) && t.lanes != 1) {
         call_as(p, print_helper(p, print_text(p, "%s.lanes", text), &(helper_use){ .value = t }), e);
@@ -220,9 +225,18 @@ static bool c_call(printer *p, const kc_expr *e, const char *text)
 static void c_types(str *out)
 {
     static const char *const types[][2] = {
-        { "__UINT8_TYPE__", "u8" }, { "__UINT16_TYPE__", "u16" }, { "__UINT32_TYPE__", "u32" }, { "__UINT64_TYPE__", "u64" },
-        { "__INT8_TYPE__", "i8" },  { "__INT16_TYPE__", "i16" },  { "__INT32_TYPE__", "i32" },  { "__INT64_TYPE__", "i64" },
-        { "float", "f32" },         { "double", "f64" },          { "u16", "f16" },             { "u16", "bf16" },
+        { "__UINT8_TYPE__", "u8" },
+        { "__UINT16_TYPE__", "u16" },
+        { "__UINT32_TYPE__", "u32" },
+        { "__UINT64_TYPE__", "u64" },
+        { "__INT8_TYPE__", "i8" },
+        { "__INT16_TYPE__", "i16" },
+        { "__INT32_TYPE__", "i32" },
+        { "__INT64_TYPE__", "i64" },
+        { "float", "f32" },
+        { "double", "f64" },
+        { "u16", "f16" },
+        { "u16", "bf16" },
     };
     for (u32 i = 0; i < COUNT(types); i++) str_print(out, "typedef %s %s;\n", types[i][0], types[i][1]);
     str_add(out, "#define bool  _Bool\n#define true  1\n#define false 0\n"
@@ -232,18 +246,24 @@ static void c_types(str *out)
 /* quern_kernel_math.h for the lane sets in use, as qk_NAME_TYPE. */
 static void c_math(const printer *p, str *out)
 {
-    static const struct { u32 set; u8 lanes; } sets[] = { { MATH_SCALAR, 1 }, { MATH_2, 2 }, { MATH_4, 4 }, { MATH_WIDE, KC_WIDE } };
+    static const struct {
+        u32 set;
+        u8 lanes;
+    } sets[] = { { MATH_SCALAR, 1 }, { MATH_2, 2 }, { MATH_4, 4 }, { MATH_WIDE, KC_WIDE } };
     if (!p->math) return;
     str_add(out, "#define QK_INLINE static inline __attribute__((always_inline, unused))\n");
     for (u32 i = 0; i < COUNT(sets); i++) {
         if (!(p->math & sets[i].set)) continue;
         u32 lanes = kc_lanes(p->m, (kc_type){ KC_F32, sets[i].lanes });
         const char *name = kc_type_name((kc_type){ KC_F32, sets[i].lanes });
-        static const char *const parts[][2] = { { "F", "f32" }, { "I", "i32" }, { "U", "u32" }, { "D", "f64" }, { "L", "i64" } };
+        static const char *const parts[][2] = {
+            { "F", "f32" }, { "I", "i32" }, { "U", "u32" }, { "D", "f64" }, { "L", "i64" }
+        };
         str_print(out, "#define QK_SCALAR %d\n#define QK_(name) qk_##name##_%s\n", sets[i].lanes == 1, name);
         for (u32 k = 0; k < COUNT(parts); k++) {
             if (sets[i].lanes != 1)
-                str_print(out, "typedef __attribute__((vector_size(%u * sizeof(%s)))) %s qk_%s_%s;\n", lanes, parts[k][1], parts[k][1], parts[k][0], name);
+                str_print(out, "typedef __attribute__((vector_size(%u * sizeof(%s)))) %s qk_%s_%s;\n", lanes, parts[k][1],
+                          parts[k][1], parts[k][0], name);
             str_print(out, sets[i].lanes != 1 ? "#define QK_%s qk_%s_%s\n" : "#define QK_%s %s\n", parts[k][0],
                       sets[i].lanes != 1 ? parts[k][0] : parts[k][1], name);
         }
@@ -263,10 +283,8 @@ static void c_params(printer *p)
     str_print(p->out, "(u32 %s", print_name(p, e->first));
     for (u32 slot = 0; slot < e->n_vars; slot++) {
         kc_var *v = e->vars[slot];
-        if (v->storage == KC_V_BUFFER)
-            str_print(p->out, ", %s %s", c_buffer_type(p, v), print_name(p, v));
-        else if (v->storage == KC_V_SCALAR)
-            str_print(p->out, ", %s %s", print_type(p, v->type), print_name(p, v));
+        if (v->storage == KC_V_BUFFER) str_print(p->out, ", %s %s", c_buffer_type(p, v), print_name(p, v));
+        else if (v->storage == KC_V_SCALAR) str_print(p->out, ", %s %s", print_type(p, v->type), print_name(p, v));
     }
     str_add(p->out, ")\n");
 }
@@ -285,14 +303,15 @@ static void c_run(printer *p, const char *name)
         else if (v->storage == KC_V_SCALAR)
             str_print(p->out, "    const %s %s = %s(qk_a->words + %u);\n", print_type(p, v->type), called,
                       print_helper(p, "qc_word", &(helper_use){ .value = v->type }), v->at);
-        else
-            continue;
+        else continue;
         str_print(&args, ", %s", called);
     }
     const char *given = args.text ? args.text : "";
-    if (e->kernel.form == KC_MAP) str_print(p->out, "    %s *restrict qk_out = qk_a->bufs[%u];\n", print_memory_type(p, e->kernel.result), e->n_buffers);
-    str_print(p->out, "    for (u32 qk_i = qk_from; qk_i < qk_to; qk_i++) %s%s(qk_i%s);\n}\n", e->kernel.form == KC_MAP ? "qk_out[qk_i] = " : "", name,
-              given);
+    if (e->kernel.form == KC_MAP)
+        str_print(p->out, "    %s *restrict qk_out = qk_a->bufs[%u];\n", print_memory_type(p, e->kernel.result),
+                  e->n_buffers);
+    str_print(p->out, "    for (u32 qk_i = qk_from; qk_i < qk_to; qk_i++) %s%s(qk_i%s);\n}\n",
+              e->kernel.form == KC_MAP ? "qk_out[qk_i] = " : "", name, given);
     p->bad |= args.bad;
     str_free(&args);
 }
@@ -311,7 +330,9 @@ static void c_unit(printer *p, str *out)
     str_add(&kernel, "}\n");
     c_run(p, name);
     p->out = out;
-    str_print(out, "/* %s, printed by Quern for a C compiler: -std=gnu11 -O3 -fwrapv -fno-math-errno -fno-trapping-math -fno-strict-aliasing */\n",
+    str_print(out,
+              "/* %s, printed by Quern for a C compiler: -std=gnu11 -O3 -fwrapv -fno-math-errno -fno-trapping-math "
+              "-fno-strict-aliasing */\n",
               e->kernel.name);
     c_types(out);
     c_math(p, out);

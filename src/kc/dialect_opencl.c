@@ -114,8 +114,14 @@ static void opencl_lane(printer *p, const kc_expr *e)
 /* ------------------------------------------------------------------ memory */
 static const char *opencl_space(const kc_var *v, const char **name)
 {
-    *name = v->storage == KC_V_BUFFER ? "_global" : v->storage == KC_V_SHARED ? "_local" : v->storage == KC_V_TABLE ? "_constant" : "";
-    return v->storage == KC_V_BUFFER ? "__global " : v->storage == KC_V_SHARED ? "__local " : v->storage == KC_V_TABLE ? "__constant " : "";
+    *name = v->storage == KC_V_BUFFER   ? "_global"
+            : v->storage == KC_V_SHARED ? "_local"
+            : v->storage == KC_V_TABLE  ? "_constant"
+                                        : "";
+    return v->storage == KC_V_BUFFER   ? "__global "
+           : v->storage == KC_V_SHARED ? "__local "
+           : v->storage == KC_V_TABLE  ? "__constant "
+                                       : "";
 }
 
 /* f16 buffers are half *, which only vload_half and its like may touch; f16 arrays of the kernel's own are ushort. */
@@ -163,7 +169,8 @@ static void call_memory(printer *p, const kc_expr *e, const char *text)
 {
     static const char *const narrow[] = { "", ".f16", ".bf16" };
     const kc_expr *array = e->a[0];
-    bool part = e->call == KC_B_loadw_part || e->call == KC_B_storew_part, stores = e->call == KC_B_store4 || kc_builtin_writes((kc_builtin)e->call);
+    bool part = e->call == KC_B_loadw_part || e->call == KC_B_storew_part,
+         stores = e->call == KC_B_store4 || kc_builtin_writes((kc_builtin)e->call);
     const char *kind = narrow[array->type.scalar == KC_F16 ? 1 : array->type.scalar == KC_BF16 ? 2 : 0];
     helper_use use = { .value = stores ? e->a[2]->type : e->type, .storage = (kc_scalar)array->type.scalar };
     use.space = p->d->space(array->var, &use.space_name);
@@ -198,9 +205,9 @@ static const char *pointed_type(printer *p, kc_type t) { return t.scalar == KC_F
 static void opencl_param(printer *p, kc_var *v)
 {
     if (v->storage == KC_V_BUFFER)
-        str_print(p->out, "__global %s%s *restrict %s", v->role == KC_IN ? "const " : "", pointed_type(p, v->type), print_name(p, v));
-    else
-        str_print(p->out, "%s %s", print_type(p, v->type), print_name(p, v));
+        str_print(p->out, "__global %s%s *restrict %s", v->role == KC_IN ? "const " : "", pointed_type(p, v->type),
+                  print_name(p, v));
+    else str_print(p->out, "%s %s", print_type(p, v->type), print_name(p, v));
 }
 
 static bool is_param(const kc_var *v) { return v->storage == KC_V_BUFFER || v->storage == KC_V_SCALAR; }
@@ -262,10 +269,8 @@ static void opencl_unit(printer *p, str *out)
     p->out = &kernel;
     print_tables(p, "\n__constant ");
     str_add(&kernel, "\n");
-    if (e->kernel.form == KC_MAP)
-        opencl_map(p);
-    else
-        opencl_group(p);
+    if (e->kernel.form == KC_MAP) opencl_map(p);
+    else opencl_group(p);
     p->out = out;
     str_print(out, "/* %s, printed by Quern for OpenCL C 1.2 */\n", e->kernel.name);
     if (e->kernel.uses_f64) str_add(out, "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n");

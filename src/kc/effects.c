@@ -2,7 +2,12 @@
  * ask for. Works on the simplified tree. */
 #include "kc/front.h"
 
-typedef struct effects { front *f; kc_entry *e; kc_access *list; u32 n, cap; } effects;
+typedef struct effects {
+    front *f;
+    kc_entry *e;
+    kc_access *list;
+    u32 n, cap;
+} effects;
 
 /* ------------------------------------------------------------------ index forms */
 /* Made of constants and launch parameters only. */
@@ -15,7 +20,10 @@ static bool is_uniform(const kc_expr *e)
     return true;
 }
 
-typedef struct affine { bool ok; const kc_expr *scale, *offset; } affine;    /* NULL: 0; scale NULL and ok: uniform     */
+typedef struct affine {
+    bool ok;
+    const kc_expr *scale, *offset;
+} affine; /* NULL: 0; scale NULL and ok: uniform     */
 
 static const kc_expr *sum(front *f, kc_op op, const kc_expr *a, const kc_expr *b)
 {
@@ -32,7 +40,8 @@ static const kc_expr *product(front *f, const kc_expr *a, const kc_expr *b)
 static affine affine_of(front *f, const kc_expr *e)
 {
     if (is_uniform(e)) return (affine){ .ok = true, .offset = e };
-    if (e->op == K_VAR && e->var->storage == KC_V_FIRST) return (affine){ .ok = true, .scale = type_int(f, KC_U32, 1, e->pos) };
+    if (e->op == K_VAR && e->var->storage == KC_V_FIRST)
+        return (affine){ .ok = true, .scale = type_int(f, KC_U32, 1, e->pos) };
     if (e->op == K_CAST && kc_is_integer((kc_scalar)e->type.scalar) && kc_scalar_bytes((kc_scalar)e->type.scalar) == 4 &&
         kc_is_integer((kc_scalar)e->a[0]->type.scalar) && kc_scalar_bytes((kc_scalar)e->a[0]->type.scalar) == 4)
         return affine_of(f, e->a[0]);
@@ -103,7 +112,8 @@ static void walk_expr(effects *x, const kc_expr *e)
         bool atomic = kc_builtin_is_atomic((kc_builtin)e->call), writes = kc_builtin_writes((kc_builtin)e->call);
         x->e->kernel.uses_atomics |= atomic;
         note_type(x, e->a[0]->type);
-        note(x, e->a[0], e->a[1], (kc_access){ .elems = elems_of(x, e), .reads = atomic || !writes, .writes = writes, .atomic = atomic });
+        note(x, e->a[0], e->a[1],
+             (kc_access){ .elems = elems_of(x, e), .reads = atomic || !writes, .writes = writes, .atomic = atomic });
         if (e->a[0]->n_args) walk_expr(x, e->a[0]->a[0]);
         from = 1;
     } else if (e->op == K_ELEM) {
@@ -119,10 +129,8 @@ static void walk_target(effects *x, const kc_expr *target)
     const kc_expr *root = target->op == K_LANE ? target->a[0] : target;
     note_type(x, root->type);
     for (u32 i = 0; i < root->n_args; i++) walk_expr(x, root->a[i]);
-    if (root->op == K_ELEM)
-        note(x, root, root->n_args == 1 ? root->a[0] : NULL, (kc_access){ .elems = 1, .writes = true });
-    else
-        root->var->written = true;
+    if (root->op == K_ELEM) note(x, root, root->n_args == 1 ? root->a[0] : NULL, (kc_access){ .elems = 1, .writes = true });
+    else root->var->written = true;
 }
 
 static void walk_list(effects *x, const kc_stmt *s)
@@ -155,7 +163,10 @@ static bool is_item_dependent(const kc_expr *e, const bool *dependent)
     return false;
 }
 
-typedef struct divergence { bool *dependent; bool changed, loops; } divergence;
+typedef struct divergence {
+    bool *dependent;
+    bool changed, loops;
+} divergence;
 
 static bool jumps(const kc_stmt *s)
 {

@@ -33,7 +33,10 @@ bool fold_is_int(const kc_expr *e, i64 *out)
     return true;
 }
 
-static const kc_expr *int_like(front *f, const kc_expr *e, i64 v) { return type_int(f, (kc_scalar)e->type.scalar, wrap((kc_scalar)e->type.scalar, v), e->pos); }
+static const kc_expr *int_like(front *f, const kc_expr *e, i64 v)
+{
+    return type_int(f, (kc_scalar)e->type.scalar, wrap((kc_scalar)e->type.scalar, v), e->pos);
+}
 static const kc_expr *float_like(front *f, const kc_expr *e, f64 v)
 {
     return type_float(f, (kc_scalar)e->type.scalar, fold_round((kc_scalar)e->type.scalar, v), e->pos);
@@ -106,7 +109,9 @@ static const kc_expr *fold_division(front *f, const kc_expr *e, i64 a, i64 b)
     bool is_unsigned = !kc_is_signed((kc_scalar)e->type.scalar);
     if (b == 0) return e;
     if (is_unsigned) return int_like(f, e, (i64)(e->op == K_DIV ? (u64)a / (u64)b : (u64)a % (u64)b));
-    if (b == -1) return wrap((kc_scalar)e->type.scalar, (i64)(0 - (u64)a)) == a && a != 0 ? e : int_like(f, e, e->op == K_DIV ? -a : 0);
+    if (b == -1)
+        return wrap((kc_scalar)e->type.scalar, (i64)(0 - (u64)a)) == a && a != 0 ? e
+                                                                                 : int_like(f, e, e->op == K_DIV ? -a : 0);
     return int_like(f, e, e->op == K_DIV ? a / b : a % b);
 }
 
@@ -150,7 +155,8 @@ static const kc_expr *fold_identity(const kc_expr *e)
     const kc_expr *a = e->a[0], *b = e->a[1];
     if (is_const(b) && is_float_type(b->type) && e->type.lanes == 1)
         return b->value.f == 1 && (e->op == K_MUL || e->op == K_DIV) ? a : e;
-    if (is_const(a) && is_float_type(a->type)) return a->value.f == 1 && e->op == K_MUL && kc_type_same(b->type, e->type) ? b : e;
+    if (is_const(a) && is_float_type(a->type))
+        return a->value.f == 1 && e->op == K_MUL && kc_type_same(b->type, e->type) ? b : e;
     i64 v;
     if (fold_is_int(b, &v)) {
         bool zero = e->op == K_ADD || e->op == K_SUB || e->op == K_OR || e->op == K_XOR || e->op == K_SHL || e->op == K_SHR;
@@ -169,7 +175,8 @@ static const kc_expr *fold_binary(front *f, const kc_expr *e)
     const kc_expr *a = e->a[0], *b = e->a[1];
     if (e->op == K_LOGAND || e->op == K_LOGOR) return fold_logical(e);
     if (is_const(a) && is_const(b))
-        return is_float_type(a->type) ? fold_float(f, e, a->value.f, b->value.f) : fold_integer(f, e, a->value.i, b->value.i);
+        return is_float_type(a->type) ? fold_float(f, e, a->value.f, b->value.f)
+                                      : fold_integer(f, e, a->value.i, b->value.i);
     return e->op < K_LT || e->op > K_NE ? fold_identity(e) : e;
 }
 
@@ -247,8 +254,8 @@ bool fold_is_pure(const kc_expr *e)
 bool fold_same(const kc_expr *a, const kc_expr *b)
 {
     if (a == b) return true;
-    if (a->op != b->op || !kc_type_same(a->type, b->type) || a->n_args != b->n_args || a->var != b->var || a->call != b->call ||
-        a->lane != b->lane || a->op == K_USER)
+    if (a->op != b->op || !kc_type_same(a->type, b->type) || a->n_args != b->n_args || a->var != b->var ||
+        a->call != b->call || a->lane != b->lane || a->op == K_USER)
         return false;
     if (a->op == K_CONST && memcmp(&a->value, &b->value, sizeof a->value) != 0) return false;
     for (u32 i = 0; i < a->n_args; i++)

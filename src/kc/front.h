@@ -8,15 +8,15 @@
 #include "kc/tree.h"
 
 enum {
-    FRONT_MAX_SOURCE = 1 << 20,                              /* bytes of one file                                         */
-    FRONT_MAX_TOKENS = 400 * 1000,                           /* after the preprocessor                                    */
-    FRONT_MAX_EXPANSION = 600 * 1000,                        /* tokens handled by macros                                  */
-    FRONT_MAX_DEPTH = 100,                                   /* nested statements, parentheses, macros                    */
-    FRONT_MAX_TREE_DEPTH = 400,                              /* of an expression, or of statements after inlining         */
-    FRONT_MAX_NODES = 300 * 1000,                            /* of one kernel, after inlining and unrolling               */
-    FRONT_MAX_UNROLL = 1024,                                 /* turns of one unrolled loop                                */
+    FRONT_MAX_SOURCE = 1 << 20,       /* bytes of one file */
+    FRONT_MAX_TOKENS = 400 * 1000,    /* after the preprocessor */
+    FRONT_MAX_EXPANSION = 600 * 1000, /* tokens handled by macros */
+    FRONT_MAX_DEPTH = 100,            /* nested statements, parentheses, macros */
+    FRONT_MAX_TREE_DEPTH = 400,       /* of an expression, or of statements after inlining */
+    FRONT_MAX_NODES = 300 * 1000,     /* of one kernel, after inlining and unrolling */
+    FRONT_MAX_UNROLL = 1024,          /* turns of one unrolled loop */
     FRONT_MAX_PARAMS = 64,
-    FRONT_MAX_ARRAY = 1 << 20                                /* elements of a local or SHARED array                       */
+    FRONT_MAX_ARRAY = 1 << 20 /* elements of a local or SHARED array */
 };
 
 /* ------------------------------------------------------------------ words of the language */
@@ -41,6 +41,7 @@ enum {
     X(struct) X(union) X(enum) X(typedef) X(goto) X(switch) X(case) X(default) X(sizeof) X(volatile) X(restrict)        \
     X(register) X(extern) X(auto) X(signed) X(asm)
 /* clang-format on */
+/* clang-format off */
 typedef enum front_word {
     WORD_NONE,
 #define X(word) WORD_##word,
@@ -48,20 +49,22 @@ typedef enum front_word {
 #undef X
     WORD_TYPE, WORD_BUILTIN, WORD_FOREIGN, WORD_FOREIGN_NAME, WORD_NOT_HERE
 } front_word;
+/* clang-format on */
 
 struct macro;
 struct symbol;
-typedef struct name {                                        /* an interned identifier                                    */
-    const char *text; u32 n;
-    u8 word;                                                 /* front_word                                                */
-    u8 builtin;                                              /* WORD_BUILTIN                                              */
-    kc_type type;                                            /* WORD_TYPE                                                 */
-    const char *instead;                                     /* WORD_FOREIGN, WORD_FOREIGN_NAME                           */
-    struct macro *macro;                                     /* NULL: none                                                */
-    struct symbol *symbol;                                   /* innermost binding, NULL: none                             */
-    bool given;                                              /* among the program's defines                               */
-    struct name *next;                                       /* in its bucket                                             */
-} name;
+typedef struct ident { /* an interned identifier */
+    const char *text;
+    u32 n;
+    u8 word;               /* front_word */
+    u8 builtin;            /* WORD_BUILTIN */
+    kc_type type;          /* WORD_TYPE */
+    const char *instead;   /* WORD_FOREIGN, WORD_FOREIGN_NAME */
+    struct macro *macro;   /* NULL: none */
+    struct symbol *symbol; /* innermost binding, NULL: none */
+    bool given;            /* among the program's defines */
+    struct ident *next;    /* in its bucket */
+} ident;
 
 /* ------------------------------------------------------------------ tokens */
 /* clang-format off */
@@ -82,16 +85,29 @@ typedef enum front_punct {
 #undef X
 } front_punct;
 
-typedef enum token_kind { T_END, T_NAME, T_INT, T_FLOAT, T_PUNCT, T_UNROLL, T_TEXT /* "quoted" */, T_PARAM /* in macro bodies */ } token_kind;
+typedef enum token_kind {
+    T_END,
+    T_NAME,
+    T_INT,
+    T_FLOAT,
+    T_PUNCT,
+    T_UNROLL,
+    T_TEXT /* "quoted" */,
+    T_PARAM /* in macro bodies */
+} token_kind;
 typedef struct token {
-    u8 kind;                                                 /* token_kind                                                */
-    u8 punct;                                                /* T_PUNCT                                                   */
-    u8 scalar;                                               /* T_INT, T_FLOAT: kc_scalar                                 */
-    bool line_start, painted;                                /* painted: a macro name that must stay as it is             */
+    u8 kind;                  /* token_kind */
+    u8 punct;                 /* T_PUNCT */
+    u8 scalar;                /* T_INT, T_FLOAT: kc_scalar */
+    bool line_start, painted; /* painted: a macro name that must stay as it is */
     kc_pos pos;
-    const char *text; u32 n;                                 /* as written                                                */
-    name *name;                                              /* T_NAME                                                    */
-    union { u64 i; f64 f; } value;                           /* T_INT; T_FLOAT; T_UNROLL: i, 0 is "all"; T_PARAM: i       */
+    const char *text;
+    u32 n;       /* as written */
+    ident *name; /* T_NAME */
+    union {
+        u64 i;
+        f64 f;
+    } value; /* T_INT; T_FLOAT; T_UNROLL: i, 0 is "all"; T_PARAM: i */
 } token;
 
 typedef struct lexer {
@@ -101,33 +117,37 @@ typedef struct lexer {
 } lexer;
 
 /* ------------------------------------------------------------------ symbols and functions */
-enum { V_PARAM = 100, V_PARAM_ARRAY };                       /* storage of function parameters, before inlining           */
+enum { V_PARAM = 100, V_PARAM_ARRAY }; /* storage of function parameters, before inlining */
 
 typedef struct func {
-    const name *name;
+    const ident *name;
     kc_pos pos;
-    kc_type result;                                          /* void: none                                                */
-    bool is_map, is_kernel, complete;                        /* complete: its body has been read                          */
-    u32 group;                                               /* of a kernel                                               */
-    u32 n_params; kc_var *params[FRONT_MAX_PARAMS];          /* an entry's first parameter too                            */
-    u8 roles[FRONT_MAX_PARAMS];                              /* entries: kc_role                                          */
-    u32 n_vars; kc_var **vars; u32 cap_vars;                 /* params and locals, by slot                                */
+    kc_type result;                   /* void: none */
+    bool is_map, is_kernel, complete; /* complete: its body has been read */
+    u32 group;                        /* of a kernel */
+    u32 n_params;
+    kc_var *params[FRONT_MAX_PARAMS]; /* an entry's first parameter too */
+    u8 roles[FRONT_MAX_PARAMS];       /* entries: kc_role */
+    u32 n_vars;
+    kc_var **vars;
+    u32 cap_vars; /* params and locals, by slot */
     const kc_stmt *body;
 } func;
 
-typedef struct symbol {                                      /* one of var and func                                       */
+typedef struct symbol { /* one of var and func */
     kc_var *var;
     func *func;
-    name *name;
-    struct symbol *outer;                                    /* what the name meant outside                               */
-    struct symbol *before;                                   /* bound before this one, any name                           */
-    u32 level;                                               /* of the scope                                              */
+    ident *name;
+    struct symbol *outer;  /* what the name meant outside */
+    struct symbol *before; /* bound before this one, any name */
+    u32 level;             /* of the scope */
 } symbol;
 
-typedef struct user_call {                                   /* a K_USER node                                             */
-    kc_expr expr;                                            /* first                                                     */
+typedef struct user_call { /* a K_USER node */
+    kc_expr expr;          /* first */
     func *func;
-    u32 n_args; const kc_expr **args;
+    u32 n_args;
+    const kc_expr **args;
 } user_call;
 
 /* ------------------------------------------------------------------ the state of one compilation */
@@ -136,19 +156,23 @@ typedef struct front {
     arena *arena;
     kc_module *module;
     qn_status status;
-    kc_scalar float_type;                                    /* what f32 means: KC_F32, or KC_F64 under T=f64             */
+    kc_scalar float_type; /* what f32 means: KC_F32, or KC_F64 under T=f64 */
     bool simplify;
-    name *buckets[FRONT_BUCKETS];
+    ident *buckets[FRONT_BUCKETS];
     u32 cap_files, cap_entries, cap_tables;
 
-    token *tokens; u32 n_tokens, cap_tokens, at;             /* preprocess -> parse                                       */
+    token *tokens;
+    u32 n_tokens, cap_tokens, at; /* preprocess -> parse */
     u64 expanded;
     u32 depth, include_depth;
 
-    symbol *symbols; u32 level;                              /* parse                                                     */
-    func *func;                                              /* being read; NULL at file scope                            */
-    u32 loops; bool in_items;
-    func **entries; u32 n_entry_funcs, cap_entry_funcs;
+    symbol *symbols;
+    u32 level;  /* parse */
+    func *func; /* being read; NULL at file scope */
+    u32 loops;
+    bool in_items;
+    func **entries;
+    u32 n_entry_funcs, cap_entry_funcs;
     u32 nodes;
 
     kc_expr scrap_expr;
@@ -158,50 +182,50 @@ typedef struct front {
 } front;
 
 /* diagnose.c */
-void front_fail(front *f, kc_pos pos, const char *format, ...) PRINTF_LIKE(3, 4);   /* the first one counts            */
+void front_fail(front *f, kc_pos pos, const char *format, ...) PRINTF_LIKE(3, 4); /* the first one counts */
 void front_nomem(front *f, size_t bytes);
-const char *front_nearest(front *f, const name *to);         /* a known name like it, or NULL                             */
-void *front_alloc(front *f, size_t bytes);                   /* zeroed; NULL after front_nomem                            */
+const char *front_nearest(front *f, const ident *to); /* a known name like it, or NULL */
+void *front_alloc(front *f, size_t bytes);            /* zeroed; NULL after front_nomem */
 
 /* lex.c */
-name *lex_name(front *f, const char *text, size_t n);        /* interned; never NULL (a scrap name after failure)         */
-void lex_words(front *f);                                    /* intern the language's words                               */
+ident *lex_name(front *f, const char *text, size_t n); /* interned; never NULL (a scrap name after failure) */
+void lex_words(front *f);                              /* intern the language's words */
 void lex_start(lexer *l, const kc_module *m, u32 file);
-void lex_next(front *f, lexer *l, token *out);               /* T_END at the end or after a failure                       */
+void lex_next(front *f, lexer *l, token *out); /* T_END at the end or after a failure */
 void lex_rest_of_line(lexer *l, const char **text, size_t *n);
-void lex_skip_line(front *f, lexer *l);                      /* to the end of the line, past comments                     */
-bool lex_same_line(front *f, const lexer *l);                /* does another token stand on this line?                    */
-bool lex_to_directive(front *f, lexer *l);                   /* to the next # that starts a line; false at the end        */
-u32 lex_add_file(front *f, const char *file_name, const char *text, size_t n);      /* its number; 0 on failure        */
+void lex_skip_line(front *f, lexer *l);       /* to the end of the line, past comments */
+bool lex_same_line(front *f, const lexer *l); /* does another token stand on this line? */
+bool lex_to_directive(front *f, lexer *l);    /* to the next # that starts a line; false at the end */
+u32 lex_add_file(front *f, const char *file_name, const char *text, size_t n); /* its number; 0 on failure */
 
 /* preprocess.c */
-void preprocess(front *f, u32 file, const char *defines);    /* fills f->tokens                                           */
+void preprocess(front *f, u32 file, const char *defines); /* fills f->tokens */
 
 /* parse.c, parse_statement.c, parse_expression.c */
 void parse_file(front *f);
-const kc_stmt *parse_body(front *f);                         /* after its '{', up to and with '}'                         */
+const kc_stmt *parse_body(front *f); /* after its '{', up to and with '}' */
 const kc_expr *parse_expression(front *f);
-const kc_expr *parse_postfix(front *f);                      /* a place or a call                                         */
-const kc_expr *parse_indexed(front *f, const kc_expr *array, const kc_expr *index, kc_pos pos);   /* K_ELEM, or a row      */
-bool parse_type(front *f, kc_type *out);                     /* false, without moving, when no type stands here           */
-u32 parse_constant(front *f, const char *what, u32 max);     /* a constant from 1 to max                                  */
+const kc_expr *parse_postfix(front *f);                                                         /* a place or a call */
+const kc_expr *parse_indexed(front *f, const kc_expr *array, const kc_expr *index, kc_pos pos); /* K_ELEM, or a row */
+bool parse_type(front *f, kc_type *out);                 /* false, without moving, when no type stands here */
+u32 parse_constant(front *f, const char *what, u32 max); /* a constant from 1 to max */
 const token *parse_peek(const front *f, u32 ahead);
 bool parse_is(const front *f, front_punct p);
-bool parse_take(front *f, front_punct p);                    /* step over it when it stands here                          */
+bool parse_take(front *f, front_punct p); /* step over it when it stands here */
 bool parse_is_word(const front *f, front_word w);
 bool parse_take_word(front *f, front_word w);
 void parse_expect(front *f, front_punct p, const char *after);
-name *parse_new_name(front *f, const char *what);            /* an identifier being declared                              */
-bool parse_enter(front *f);                                  /* nesting; false when too deep                              */
+ident *parse_new_name(front *f, const char *what); /* an identifier being declared */
+bool parse_enter(front *f);                        /* nesting; false when too deep */
 void parse_leave(front *f);
 void parse_scope_open(front *f);
 void parse_scope_close(front *f);
-symbol *parse_bind(front *f, name *n, kc_pos pos);
-kc_var *parse_new_var(front *f, name *n, kc_type type, u32 storage, kc_pos pos);    /* bound in this scope             */
+symbol *parse_bind(front *f, ident *n, kc_pos pos);
+kc_var *parse_new_var(front *f, ident *n, kc_type type, u32 storage, kc_pos pos); /* bound in this scope */
 
 /* type.c: typed nodes; each checks its operands and inserts conversions */
 kc_expr *type_node(front *f, kc_op op, kc_type type, kc_pos pos);
-const kc_expr *type_copy(front *f, const kc_expr *like, const kc_expr *const *a);   /* the node with other operands    */
+const kc_expr *type_copy(front *f, const kc_expr *like, const kc_expr *const *a); /* the node with other operands */
 const kc_expr *type_int(front *f, kc_scalar s, i64 value, kc_pos pos);
 const kc_expr *type_float(front *f, kc_scalar s, f64 value, kc_pos pos);
 const kc_expr *type_var(front *f, kc_var *v, kc_pos pos);
@@ -210,32 +234,36 @@ const kc_expr *type_array(front *f, kc_var *v, const kc_expr *row, kc_pos pos);
 const kc_expr *type_lane(front *f, const kc_expr *vector, u32 lane, kc_pos pos);
 const kc_expr *type_unary(front *f, kc_op op, const kc_expr *a, kc_pos pos);
 const kc_expr *type_binary(front *f, kc_op op, const kc_expr *a, const kc_expr *b, kc_pos pos);
-const kc_expr *type_condition(front *f, const kc_expr *a, kc_pos pos);               /* to bool                         */
+const kc_expr *type_condition(front *f, const kc_expr *a, kc_pos pos); /* to bool */
 const kc_expr *type_cond(front *f, const kc_expr *c, const kc_expr *a, const kc_expr *b, kc_pos pos);
-const kc_expr *type_cast(front *f, kc_type to, const kc_expr *a, kc_pos pos);        /* (T)a                            */
-const kc_expr *type_to(front *f, kc_type to, const kc_expr *a, kc_pos pos);          /* TO(T, a)                        */
+const kc_expr *type_cast(front *f, kc_type to, const kc_expr *a, kc_pos pos); /* (T)a */
+const kc_expr *type_to(front *f, kc_type to, const kc_expr *a, kc_pos pos);   /* TO(T, a) */
 const kc_expr *type_assignable(front *f, kc_type to, const kc_expr *a, kc_pos pos, const char *what);
-const kc_expr *type_index(front *f, const kc_expr *a, kc_pos pos);                   /* i32 or u32                      */
-const kc_expr *type_common(front *f, const kc_expr **a, const kc_expr **b, kc_pos pos);   /* usual conversions; gives *a */
+const kc_expr *type_index(front *f, const kc_expr *a, kc_pos pos);                      /* i32 or u32 */
+const kc_expr *type_common(front *f, const kc_expr **a, const kc_expr **b, kc_pos pos); /* usual conversions; gives *a */
 const kc_expr *type_make(front *f, kc_type type, const kc_expr *const *args, u32 n, kc_pos pos);
-const kc_expr *type_splat(front *f, kc_type type, const kc_expr *a);                 /* a scalar in every lane          */
+const kc_expr *type_splat(front *f, kc_type type, const kc_expr *a); /* a scalar in every lane */
 const kc_expr *type_make_call(front *f, kc_builtin b, kc_type type, const kc_expr *const *args, u32 n, kc_pos pos);
-kc_type type_computing(const front *f, kc_type t);                                   /* what load() gives               */
+kc_type type_computing(const front *f, kc_type t); /* what load() gives */
 kc_stmt *type_stmt(front *f, kc_stmt_op op, kc_pos pos);
 
 /* type_builtin.c */
 const kc_expr *type_call(front *f, kc_builtin b, const kc_expr **args, u32 n, kc_pos pos);
 
 /* fold.c: constants per C semantics with wrap */
-const kc_expr *fold_expr(front *f, const kc_expr *e);        /* the same value, simpler; operands are folded already      */
-const kc_expr *fold_all(front *f, const kc_expr *e);         /* from the leaves up                                        */
-bool fold_is_int(const kc_expr *e, i64 *out);                /* an integer or bool constant                               */
-bool fold_is_pure(const kc_expr *e);                         /* no atomics, no stores                                     */
-bool fold_same(const kc_expr *a, const kc_expr *b);          /* the same tree                                             */
-f64 fold_round(kc_scalar s, f64 value);                      /* to the precision of s                                     */
+const kc_expr *fold_expr(front *f, const kc_expr *e); /* the same value, simpler; operands are folded already */
+const kc_expr *fold_all(front *f, const kc_expr *e);  /* from the leaves up */
+bool fold_is_int(const kc_expr *e, i64 *out);         /* an integer or bool constant */
+bool fold_is_pure(const kc_expr *e);                  /* no atomics, no stores */
+bool fold_same(const kc_expr *a, const kc_expr *b);   /* the same tree */
+f64 fold_round(kc_scalar s, f64 value);               /* to the precision of s */
 
 /* Statement lists under construction. */
-typedef struct stmt_list { const kc_stmt *first; kc_stmt *last; u32 n; } stmt_list;
+typedef struct stmt_list {
+    const kc_stmt *first;
+    kc_stmt *last;
+    u32 n;
+} stmt_list;
 void stmt_add(front *f, stmt_list *l, kc_stmt *s);
 
 /* inline.c, check.c, simplify.c, effects.c: each over one kernel */

@@ -8,13 +8,16 @@
 enum { MAX_CALL_DEPTH = 64 };
 
 /* What a variable of the function being cloned stands for: a variable (with a row when it is lent a row), or a value. */
-typedef struct binding { kc_var *var; const kc_expr *row, *value; } binding;
+typedef struct binding {
+    kc_var *var;
+    const kc_expr *row, *value;
+} binding;
 
-typedef struct frame {                                       /* one function being cloned                                 */
+typedef struct frame { /* one function being cloned                                 */
     const func *fn;
-    binding *bind;                                           /* by slot                                                   */
-    bool is_call;                                            /* not the kernel itself                                     */
-    kc_var *result, *done;                                   /* of early returns; NULL: none                              */
+    binding *bind;         /* by slot                                                   */
+    bool is_call;          /* not the kernel itself                                     */
+    kc_var *result, *done; /* of early returns; NULL: none                              */
     u32 loops;
 } frame;
 
@@ -93,7 +96,8 @@ static kc_var *add_var(inliner *in, const kc_var *like)
 {
     front *f = in->f;
     kc_var *v = front_alloc(f, sizeof *v);
-    if (v && !ARENA_PUSH_ROOM(f->arena, in->e->vars, in->e->n_vars, in->cap_vars, FRONT_MAX_NODES)) front_nomem(f, sizeof *v);
+    if (v && !ARENA_PUSH_ROOM(f->arena, in->e->vars, in->e->n_vars, in->cap_vars, FRONT_MAX_NODES))
+        front_nomem(f, sizeof *v);
     if (f->status) return &f->scrap_var;
     *v = *like;
     v->slot = in->e->n_vars;
@@ -102,7 +106,10 @@ static kc_var *add_var(inliner *in, const kc_var *like)
     return v;
 }
 
-static u8 local_storage(const inliner *in) { return in->e->kernel.form == KC_MAP || in->in_items ? KC_V_ITEM : KC_V_UNIFORM; }
+static u8 local_storage(const inliner *in)
+{
+    return in->e->kernel.form == KC_MAP || in->in_items ? KC_V_ITEM : KC_V_UNIFORM;
+}
 
 static kc_var *new_local(inliner *in, const char *called, kc_type type, kc_pos pos)
 {
@@ -161,7 +168,8 @@ static const kc_expr *clone_access(inliner *in, const kc_expr *e)
     if (e->var->storage == KC_V_TABLE) return type_copy(in->f, e, a);
     binding *b = bound(in, e->var);
     if (e->op == K_ARRAY) return type_array(in->f, b->var, b->row ? b->row : e->n_args ? a[0] : NULL, e->pos);
-    return b->row ? type_elem(in->f, b->var, b->row, a[0], e->pos) : type_elem(in->f, b->var, a[0], e->n_args > 1 ? a[1] : NULL, e->pos);
+    return b->row ? type_elem(in->f, b->var, b->row, a[0], e->pos)
+                  : type_elem(in->f, b->var, a[0], e->n_args > 1 ? a[1] : NULL, e->pos);
 }
 
 static const kc_stmt *branch_setting(inliner *in, stmt_list *list, kc_var *to, const kc_expr *value, kc_pos pos)
@@ -230,7 +238,10 @@ static u32 count_uses(const kc_expr *e, const kc_var *v)
     return n;
 }
 
-static bool is_simple(const kc_expr *e) { return e->op == K_CONST || e->op == K_VAR || (e->op == K_LANE && e->a[0]->op == K_VAR); }
+static bool is_simple(const kc_expr *e)
+{
+    return e->op == K_CONST || e->op == K_VAR || (e->op == K_LANE && e->a[0]->op == K_VAR);
+}
 
 static bool reads_memory(const kc_expr *e)
 {
@@ -318,17 +329,16 @@ static const kc_expr *inline_call(inliner *in, const user_call *c)
     const func *fn = c->func;
     kc_pos pos = c->expr.pos;
     if (fn->result.scalar != KC_VOID && flow_of_list(fn->body) != RETURNS_ALWAYS)
-        front_fail(f, fn->pos, "'%s' gives a %s, but control can reach its end without a return", fn->name->text, kc_type_name(fn->result));
+        front_fail(f, fn->pos, "'%s' gives a %s, but control can reach its end without a return", fn->name->text,
+                   kc_type_name(fn->result));
     frame inner, *outer = in->frame;
     const kc_expr *made = type_int(f, KC_I32, 0, pos);
     if (enter_call(in, fn, pos, &inner)) {
         for (u32 i = 0; i < c->n_args && !f->status; i++)
             inner.bind[fn->params[i]->slot] = bind_param(in, fn, fn->params[i], clone_expr(in, c->args[i]));
         in->frame = &inner;
-        if (is_one_return(fn))
-            made = clone_expr(in, fn->body->value);
-        else
-            made = returns_at_end_only(fn) ? pour_out_straight(in, fn, pos) : pour_out(in, fn, pos);
+        if (is_one_return(fn)) made = clone_expr(in, fn->body->value);
+        else made = returns_at_end_only(fn) ? pour_out_straight(in, fn, pos) : pour_out(in, fn, pos);
         in->frame = outer;
     }
     in->calls--;
@@ -381,7 +391,8 @@ static const kc_stmt *clone_step(inliner *in, const kc_stmt *s)
 {
     const kc_stmt *step = clone_branch(in, s);
     for (const kc_stmt *at = step; at; at = at->next)
-        if (at->op != S_ASSIGN && at->op != S_EXPR) front_fail(in->f, at->pos, "this call takes statements; it cannot stand in the step of a for");
+        if (at->op != S_ASSIGN && at->op != S_EXPR)
+            front_fail(in->f, at->pos, "this call takes statements; it cannot stand in the step of a for");
     return step;
 }
 
@@ -392,7 +403,8 @@ static void clone_loop_body(inliner *in, const kc_stmt *from, kc_stmt *to)
     stmt_list body = { 0 }, *outer = in->out;
     in->out = &body;
     if (from->value) to->value = clone_expr(in, from->value);
-    if (body.first && from->test_last) front_fail(f, from->value->pos, "this call takes statements; put its value into a local of the loop");
+    if (body.first && from->test_last)
+        front_fail(f, from->value->pos, "this call takes statements; put its value into a local of the loop");
     if (body.first && !f->status) {
         emit_break_if(in, type_unary(f, K_NOT, to->value, from->pos), from->pos);
         to->value = NULL;
@@ -528,7 +540,8 @@ static void clone_rest_guarded(inliner *in, const kc_stmt *s)
 static void clone_list(inliner *in, const kc_stmt *s)
 {
     front *f = in->f;
-    if (++in->depth > FRONT_MAX_TREE_DEPTH && s) front_fail(f, s->pos, "statements nest deeper than %d after inlining", (int)FRONT_MAX_TREE_DEPTH);
+    if (++in->depth > FRONT_MAX_TREE_DEPTH && s)
+        front_fail(f, s->pos, "statements nest deeper than %d after inlining", (int)FRONT_MAX_TREE_DEPTH);
     for (; s && !f->status; s = s->next) {
         flow one = in->frame->is_call ? flow_of(s) : RETURNS_NEVER;
         if (one == RETURNS_MAYBE && s->next && open_branch(s) && !in->frame->loops) {
@@ -564,10 +577,8 @@ static void bind_entry_param(inliner *in, const func *fn, u32 i, kc_param *param
     if (v->dims) {
         v->storage = KC_V_BUFFER;
         v->at = e->n_buffers;
-        if (e->n_buffers == KC_MAX_BUFFERS)
-            front_fail(f, v->pos, "more than %d buffers", (int)KC_MAX_BUFFERS);
-        else
-            e->buffers[e->n_buffers++] = v;
+        if (e->n_buffers == KC_MAX_BUFFERS) front_fail(f, v->pos, "more than %d buffers", (int)KC_MAX_BUFFERS);
+        else e->buffers[e->n_buffers++] = v;
         return;
     }
     v->storage = KC_V_SCALAR;
@@ -582,15 +593,20 @@ kc_entry *inline_entry(front *f, const func *fn)
     kc_param *params = front_alloc(f, (fn->n_params + 1) * sizeof *params);
     if (!e || !params) return NULL;
     e->pos = fn->pos;
-    e->kernel = (kc_kernel){ .name = fn->name->text, .form = fn->is_map ? KC_MAP : KC_GROUP, .result = fn->result, .group = fn->group,
-                             .n_params = fn->n_params - 1, .params = params };
+    e->kernel = (kc_kernel){ .name = fn->name->text,
+                             .form = fn->is_map ? KC_MAP : KC_GROUP,
+                             .result = fn->result,
+                             .group = fn->group,
+                             .n_params = fn->n_params - 1,
+                             .params = params };
     frame fr = { .fn = fn, .bind = front_alloc(f, (fn->n_vars + 1) * sizeof(binding)) };
     stmt_list body = { 0 };
     inliner in = { .f = f, .e = e, .out = &body, .frame = &fr };
     f->nodes = 0;
     for (u32 i = 0; i < fn->n_params && !f->status; i++) bind_entry_param(&in, fn, i, params);
     if (fn->is_map && flow_of_list(fn->body) != RETURNS_ALWAYS)
-        front_fail(f, fn->pos, "MAP '%s' gives a %s, but control can reach its end without a return", fn->name->text, kc_type_name(fn->result));
+        front_fail(f, fn->pos, "MAP '%s' gives a %s, but control can reach its end without a return", fn->name->text,
+                   kc_type_name(fn->result));
     if (!f->status) clone_list(&in, fn->body);
     e->body = body.first;
     return f->status ? NULL : e;

@@ -27,7 +27,8 @@ static void finish_kernel(front *f, const func *fn)
 static void compile(front *f, const kc_program *p, const char *text, size_t n)
 {
     u32 file = lex_add_file(f, p->file ? p->file : "kernel.c", text, n);
-    if (n > FRONT_MAX_SOURCE) front_fail(f, (kc_pos){ file, 1, 1 }, "a kernel file has at most %d bytes", (int)FRONT_MAX_SOURCE);
+    if (n > FRONT_MAX_SOURCE)
+        front_fail(f, (kc_pos){ file, 1, 1 }, "a kernel file has at most %d bytes", (int)FRONT_MAX_SOURCE);
     if (!f->status) lex_words(f);
     if (!f->status) preprocess(f, file, p->defines);
     if (!f->status) parse_file(f);
@@ -46,8 +47,10 @@ qn_status kc_compile(arena *a, const kc_program *p, const kc_options *options, k
 {
     size_t n;
     u32 width = options && options->width ? options->width : 4;
-    if (!p->text && !(p->file && kc_embedded(p->file))) return fail(QN_E_NAME, "there is no kernel file '%s' in this build", p->file ? p->file : "");
-    if (width > KC_MAX_WIDTH || (width & (width - 1)) != 0) return fail(QN_E_USAGE, "f32w has 1, 2, 4, 8 or 16 lanes, not %u", width);
+    if (!p->text && !(p->file && kc_embedded(p->file)))
+        return fail(QN_E_NAME, "there is no kernel file '%s' in this build", p->file ? p->file : "");
+    if (width > KC_MAX_WIDTH || (width & (width - 1)) != 0)
+        return fail(QN_E_USAGE, "f32w has 1, 2, 4, 8 or 16 lanes, not %u", width);
     const char *text = own_text(a, p, &n);
     front *f = ARENA_NEW(a, front);
     kc_module *m = ARENA_NEW(a, kc_module);

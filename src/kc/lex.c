@@ -5,14 +5,14 @@
 #include "kc/front.h"
 
 /* ------------------------------------------------------------------ names */
-static name scrap_name_of_failure = { .text = "?", .n = 1 };
+static ident scrap_name_of_failure = { .text = "?", .n = 1 };
 
-name *lex_name(front *f, const char *text, size_t n)
+ident *lex_name(front *f, const char *text, size_t n)
 {
     u32 bucket = (u32)(hash_bytes(text, n, 0) % FRONT_BUCKETS);
-    for (name *at = f->buckets[bucket]; at; at = at->next)
+    for (ident *at = f->buckets[bucket]; at; at = at->next)
         if (at->n == n && memcmp(at->text, text, n) == 0) return at;
-    name *made = front_alloc(f, sizeof *made);
+    ident *made = front_alloc(f, sizeof *made);
     char *copy = made ? arena_text(f->arena, text, n) : NULL;
     if (!copy) {
         front_nomem(f, n);
@@ -25,16 +25,25 @@ name *lex_name(front *f, const char *text, size_t n)
     return made;
 }
 
-static name *word(front *f, const char *text, front_word w)
+static ident *word(front *f, const char *text, front_word w)
 {
-    name *n = lex_name(f, text, strlen(text));
+    ident *n = lex_name(f, text, strlen(text));
     if (n != &scrap_name_of_failure) n->word = (u8)w;
     return n;
 }
 
-typedef struct type_word { const char *text; kc_type type; } type_word;
-typedef struct foreign_word { const char *text, *instead; front_word word; } foreign_word;
-typedef struct builtin_word { const char *text; kc_builtin builtin; } builtin_word;
+typedef struct type_word {
+    const char *text;
+    kc_type type;
+} type_word;
+typedef struct foreign_word {
+    const char *text, *instead;
+    front_word word;
+} foreign_word;
+typedef struct builtin_word {
+    const char *text;
+    kc_builtin builtin;
+} builtin_word;
 
 static const char *const keywords[] = {
 #define X(word) #word,
@@ -51,7 +60,7 @@ static const foreign_word foreign[] = {
     FRONT_FOREIGN(X)
 #undef X
 #define X(word, instead) { #word, instead, WORD_FOREIGN_NAME },
-    FRONT_FOREIGN_NAMES(X)
+        FRONT_FOREIGN_NAMES(X)
 #undef X
 };
 static const char *const not_here[] = {
@@ -69,11 +78,12 @@ void lex_words(front *f)
 {
     for (u32 i = 0; i < COUNT(keywords); i++) word(f, keywords[i], (front_word)(WORD_NONE + 1 + i));
     for (u32 i = 0; i < COUNT(types) && !f->status; i++) {
-        name *n = word(f, types[i].text, WORD_TYPE);
+        ident *n = word(f, types[i].text, WORD_TYPE);
         n->type = types[i].type;
         if (n->type.scalar == KC_F32) n->type.scalar = (u8)f->float_type;
     }
-    for (u32 i = 0; i < COUNT(foreign) && !f->status; i++) word(f, foreign[i].text, foreign[i].word)->instead = foreign[i].instead;
+    for (u32 i = 0; i < COUNT(foreign) && !f->status; i++)
+        word(f, foreign[i].text, foreign[i].word)->instead = foreign[i].instead;
     for (u32 i = 0; i < COUNT(not_here); i++) word(f, not_here[i], WORD_NOT_HERE);
     for (u32 i = 0; i < COUNT(builtins) && !f->status; i++)
         word(f, builtins[i].text, WORD_BUILTIN)->builtin = (u8)builtins[i].builtin;
@@ -94,7 +104,9 @@ u32 lex_add_file(front *f, const char *file_name, const char *text, size_t n)
 void lex_start(lexer *l, const kc_module *m, u32 file)
 {
     const kc_file *from = &m->files[file - 1];
-    *l = (lexer){ .file = file, .line = 1, .at = from->text, .end = from->text + from->n, .line_text = from->text, .line_start = true };
+    *l = (lexer){
+        .file = file, .line = 1, .at = from->text, .end = from->text + from->n, .line_text = from->text, .line_start = true
+    };
 }
 
 static char peek(const lexer *l, size_t ahead) { return (size_t)(l->end - l->at) > ahead ? l->at[ahead] : '\0'; }
@@ -113,15 +125,11 @@ static void skip_long_comment(front *f, lexer *l)
     kc_pos start = here(l);
     l->at += 2;
     while (l->at < l->end && !(peek(l, 0) == '*' && peek(l, 1) == '/')) {
-        if (*l->at == '\n')
-            new_line(l);
-        else
-            l->at++;
+        if (*l->at == '\n') new_line(l);
+        else l->at++;
     }
-    if (l->at >= l->end)
-        front_fail(f, start, "this comment has no end");
-    else
-        l->at += 2;
+    if (l->at >= l->end) front_fail(f, start, "this comment has no end");
+    else l->at += 2;
 }
 
 /* A backslash at the end of a line joins the next one: its length, or 0. */
@@ -166,12 +174,10 @@ void lex_rest_of_line(lexer *l, const char **text, size_t *n)
 void lex_skip_line(front *f, lexer *l)
 {
     while (l->at < l->end && *l->at != '\n' && !f->status) {
-        if (peek(l, 0) == '/' && peek(l, 1) == '*')
-            skip_long_comment(f, l);
+        if (peek(l, 0) == '/' && peek(l, 1) == '*') skip_long_comment(f, l);
         else if (peek(l, 0) == '/' && peek(l, 1) == '/')
             while (l->at < l->end && *l->at != '\n') l->at++;
-        else
-            l->at++;
+        else l->at++;
     }
 }
 
@@ -228,14 +234,10 @@ static bool integer_type(front *f, token *t, const char *suffix, size_t n, bool 
         return false;
     }
     bool fits_i32 = t->value.i <= INT32_MAX, fits_u32 = t->value.i <= UINT32_MAX, fits_i64 = t->value.i <= INT64_MAX;
-    if (!u && !l && fits_i32)
-        t->scalar = KC_I32;
-    else if (!l && fits_u32 && (u || !decimal))
-        t->scalar = KC_U32;
-    else if (!u && fits_i64)
-        t->scalar = KC_I64;
-    else
-        t->scalar = KC_U64;
+    if (!u && !l && fits_i32) t->scalar = KC_I32;
+    else if (!l && fits_u32 && (u || !decimal)) t->scalar = KC_U32;
+    else if (!u && fits_i64) t->scalar = KC_I64;
+    else t->scalar = KC_U64;
     return true;
 }
 
@@ -316,15 +318,17 @@ static void lex_number(front *f, lexer *l, token *t)
     l->at += t->n;
     bool hex = t->n > 1 && t->text[0] == '0' && (t->text[1] == 'x' || t->text[1] == 'X');
     bool is_float = false;
-    for (u32 i = 0; i < t->n && !hex; i++) is_float |= t->text[i] == '.' || t->text[i] == 'e' || t->text[i] == 'E' || t->text[i] == 'f';
-    if (is_float)
-        lex_float(f, t);
-    else
-        lex_integer(f, t);
+    for (u32 i = 0; i < t->n && !hex; i++)
+        is_float |= t->text[i] == '.' || t->text[i] == 'e' || t->text[i] == 'E' || t->text[i] == 'f';
+    if (is_float) lex_float(f, t);
+    else lex_integer(f, t);
 }
 
 /* ------------------------------------------------------------------ tokens */
-static const struct { front_punct id; const char *text; } puncts[] = {
+static const struct {
+    front_punct id;
+    const char *text;
+} puncts[] = {
 #define X(id, text) { id, text },
     FRONT_PUNCTUATORS(X)
 #undef X
@@ -361,10 +365,8 @@ static void lex_quoted(front *f, lexer *l, token *t)
 static void lex_unknown(front *f, const lexer *l, const token *t)
 {
     unsigned char c = (unsigned char)*l->at;
-    if (c > 32 && c < 127)
-        front_fail(f, t->pos, "'%c' has no meaning here", c);
-    else
-        front_fail(f, t->pos, "byte 0x%02x has no meaning here", c);
+    if (c > 32 && c < 127) front_fail(f, t->pos, "'%c' has no meaning here", c);
+    else front_fail(f, t->pos, "byte 0x%02x has no meaning here", c);
 }
 
 void lex_next(front *f, lexer *l, token *out)

@@ -50,18 +50,19 @@ void parse_expect(front *f, front_punct p, const char *after)
 {
     if (parse_take(f, p)) return;
     const token *t = parse_peek(f, 0);
-    if (t->kind == T_END)
-        front_fail(f, t->pos, "expected '%s' %s, found the end of the file", punct_texts[p], after);
-    else
-        front_fail(f, t->pos, "expected '%s' %s, found '%.*s'", punct_texts[p], after, (int)MIN(t->n, 60), t->text);
+    if (t->kind == T_END) front_fail(f, t->pos, "expected '%s' %s, found the end of the file", punct_texts[p], after);
+    else front_fail(f, t->pos, "expected '%s' %s, found '%.*s'", punct_texts[p], after, (int)MIN(t->n, 60), t->text);
 }
 
-name *parse_new_name(front *f, const char *what)
+ident *parse_new_name(front *f, const char *what)
 {
     const token *t = parse_peek(f, 0);
-    bool free_name = t->kind == T_NAME && (t->name->word == WORD_NONE || t->name->word == WORD_BUILTIN || t->name->word == WORD_FOREIGN_NAME);
+    bool free_name = t->kind == T_NAME &&
+                     (t->name->word == WORD_NONE || t->name->word == WORD_BUILTIN || t->name->word == WORD_FOREIGN_NAME);
     if (!free_name)
-        front_fail(f, t->pos, t->kind == T_NAME ? "'%.*s' is a word of the language; %s needs another name" : "'%.*s' found where %s needs a name",
+        front_fail(f, t->pos,
+                   t->kind == T_NAME ? "'%.*s' is a word of the language; %s needs another name"
+                                     : "'%.*s' found where %s needs a name",
                    (int)MIN(t->n, 60), t->kind == T_END ? "(end)" : t->text, what);
     if (f->status) return lex_name(f, "?", 1);
     f->at++;
@@ -78,10 +79,8 @@ void parse_leave(front *f) { f->depth--; }
 
 static void foreign_type(front *f, const token *t)
 {
-    if (t->name->instead)
-        front_fail(f, t->pos, "'%s' is not a type of kernels; use %s", t->name->text, t->name->instead);
-    else if (t->name->word == WORD_NOT_HERE)
-        front_fail(f, t->pos, "'%s' is not part of the kernel language", t->name->text);
+    if (t->name->instead) front_fail(f, t->pos, "'%s' is not a type of kernels; use %s", t->name->text, t->name->instead);
+    else if (t->name->word == WORD_NOT_HERE) front_fail(f, t->pos, "'%s' is not part of the kernel language", t->name->text);
     else if (t->n == 1 && t->text[0] >= 'A' && t->text[0] <= 'Z')
         front_fail(f, t->pos, "unknown type '%c'; give it with a define such as %c=f32", t->text[0], t->text[0]);
 }
@@ -105,8 +104,8 @@ static kc_type expect_type(front *f, const char *where)
     if (!parse_type(f, &type)) {
         const token *t = parse_peek(f, 0);
         const char *nearest = t->kind == T_NAME ? front_nearest(f, t->name) : NULL;
-        front_fail(f, t->pos, "expected a type %s, found '%.*s'%s%s%s", where, (int)MIN(t->n, 60), t->text, nearest ? "; did you mean '" : "",
-                   nearest ? nearest : "", nearest ? "'?" : "");
+        front_fail(f, t->pos, "expected a type %s, found '%.*s'%s%s%s", where, (int)MIN(t->n, 60), t->text,
+                   nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     }
     return type;
 }
@@ -124,7 +123,8 @@ u32 parse_constant(front *f, const char *what, u32 max)
     const kc_expr *e = fold_all(f, parse_expression(f));
     i64 v = 1;
     if (!f->status && !fold_is_int(e, &v)) front_fail(f, t->pos, "%s must be a constant", what);
-    if (!f->status && (v < 1 || v > (i64)max)) front_fail(f, t->pos, "%s must be from 1 to %u; here it is %lld", what, max, (long long)v);
+    if (!f->status && (v < 1 || v > (i64)max))
+        front_fail(f, t->pos, "%s must be from 1 to %u; here it is %lld", what, max, (long long)v);
     return f->status ? 1 : (u32)v;
 }
 
@@ -140,7 +140,7 @@ void parse_scope_close(front *f)
     f->level--;
 }
 
-symbol *parse_bind(front *f, name *n, kc_pos pos)
+symbol *parse_bind(front *f, ident *n, kc_pos pos)
 {
     if (n->symbol && n->symbol->level == f->level) front_fail(f, pos, "'%s' is declared twice in one scope", n->text);
     symbol *s = front_alloc(f, sizeof *s);
@@ -161,7 +161,7 @@ static kc_var *add_var(front *f, func *fn)
     return v;
 }
 
-kc_var *parse_new_var(front *f, name *n, kc_type type, u32 storage, kc_pos pos)
+kc_var *parse_new_var(front *f, ident *n, kc_type type, u32 storage, kc_pos pos)
 {
     kc_var *v = f->func ? add_var(f, f->func) : front_alloc(f, sizeof *v);
     symbol *s = v ? parse_bind(f, n, pos) : NULL;
@@ -178,14 +178,15 @@ kc_var *parse_new_var(front *f, name *n, kc_type type, u32 storage, kc_pos pos)
 }
 
 /* ------------------------------------------------------------------ parameters */
-static const struct { front_word word; kc_role role; } roles[] = {
-    { WORD_IN, KC_IN }, { WORD_OUT, KC_OUT }, { WORD_INOUT, KC_INOUT }, { WORD_CONST, KC_CONST }
-};
+static const struct {
+    front_word word;
+    kc_role role;
+} roles[] = { { WORD_IN, KC_IN }, { WORD_OUT, KC_OUT }, { WORD_INOUT, KC_INOUT }, { WORD_CONST, KC_CONST } };
 
 static bool is_scalar_param(kc_type t)
 {
-    return t.lanes == 1 && (t.scalar == KC_U32 || t.scalar == KC_I32 || t.scalar == KC_F32 || t.scalar == KC_U64 || t.scalar == KC_I64 ||
-                            t.scalar == KC_F64);
+    return t.lanes == 1 && (t.scalar == KC_U32 || t.scalar == KC_I32 || t.scalar == KC_F32 || t.scalar == KC_U64 ||
+                            t.scalar == KC_I64 || t.scalar == KC_F64);
 }
 
 static void check_param(front *f, const func *fn, kc_role role, kc_type type, kc_pos pos)
@@ -249,8 +250,8 @@ static void params(front *f, func *fn)
     parse_expect(f, P_LPAREN, "before the parameters");
     bool none = parse_is_word(f, WORD_void) && parse_peek(f, 1)->kind == T_PUNCT && parse_peek(f, 1)->punct == P_RPAREN;
     f->at += none;
-    if (!parse_is(f, P_RPAREN))
-        do param(f, fn);
+    if (!parse_is(f, P_RPAREN)) do
+            param(f, fn);
         while (parse_take(f, P_COMMA) && !f->status);
     parse_expect(f, P_RPAREN, "after the parameters");
 }
@@ -261,7 +262,7 @@ static func *new_func(front *f)
     func *fn = front_alloc(f, sizeof *fn);
     if (!fn) return NULL;
     fn->pos = parse_peek(f, 0)->pos;
-    name *n = parse_new_name(f, "a function");
+    ident *n = parse_new_name(f, "a function");
     fn->name = n;
     symbol *s = parse_bind(f, n, fn->pos);
     if (s) s->func = fn;
@@ -286,10 +287,8 @@ static void function_body(front *f, func *fn)
 static u32 group_size(front *f, const token *kernel)
 {
     i64 v = (i64)kernel->value.i;
-    if (v == 0)
-        front_fail(f, kernel->pos, "a KERNEL needs the size of its group: #define GROUP 64 above it");
-    else if (v < 1 || v > 1024)
-        front_fail(f, kernel->pos, "GROUP must be from 1 to 1024; here it is %lld", (long long)v);
+    if (v == 0) front_fail(f, kernel->pos, "a KERNEL needs the size of its group: #define GROUP 64 above it");
+    else if (v < 1 || v > 1024) front_fail(f, kernel->pos, "GROUP must be from 1 to 1024; here it is %lld", (long long)v);
     return f->status ? 1 : (u32)v;
 }
 
@@ -297,8 +296,8 @@ static void check_first_param(front *f, const func *fn)
 {
     const kc_var *first = fn->n_params ? fn->params[0] : NULL;
     if (!first || first->type.scalar != KC_U32 || first->type.lanes != 1 || fn->roles[0] != KC_SCALAR)
-        front_fail(f, first ? first->pos : fn->pos, "the first parameter of a %s is the %s, u32", fn->is_map ? "MAP" : "KERNEL",
-                   fn->is_map ? "element" : "group");
+        front_fail(f, first ? first->pos : fn->pos, "the first parameter of a %s is the %s, u32",
+                   fn->is_map ? "MAP" : "KERNEL", fn->is_map ? "element" : "group");
 }
 
 static void entry(front *f, bool is_map)
@@ -338,7 +337,7 @@ static void function(front *f, kc_type result)
 static void table(front *f, kc_type type)
 {
     const token *t = parse_peek(f, 0);
-    name *n = parse_new_name(f, "a table");
+    ident *n = parse_new_name(f, "a table");
     parse_expect(f, P_LBRACKET, "after the table's name (values outside functions are tables)");
     u32 size = parse_is(f, P_RBRACKET) ? 0 : parse_constant(f, "the size of a table", FRONT_MAX_ARRAY / 16);
     parse_expect(f, P_RBRACKET, "after the table's size");
@@ -357,7 +356,8 @@ static void table(front *f, kc_type type)
     }
     parse_expect(f, P_RBRACE, "after the table's values");
     parse_expect(f, P_SEMICOLON, "after the table");
-    if (!f->status && (count == 0 || (size && count != size))) front_fail(f, t->pos, "the table has %u values; write all %u", count, size);
+    if (!f->status && (count == 0 || (size && count != size)))
+        front_fail(f, t->pos, "the table has %u values; write all %u", count, size);
     kc_var *v = parse_new_var(f, n, type, KC_V_TABLE, t->pos);
     kc_module *m = f->module;
     if (!f->status && !ARENA_PUSH_ROOM(f->arena, m->tables, m->n_tables, f->cap_tables, 1000)) front_nomem(f, sizeof v);
@@ -385,8 +385,11 @@ static void top_level(front *f)
     if (!parse_take_word(f, WORD_void) && !parse_type(f, &type)) {
         const token *here = parse_peek(f, 0);
         const char *nearest = here->kind == T_NAME ? front_nearest(f, here->name) : NULL;
-        front_fail(f, here->pos, is_static ? "expected a type after static, found '%.*s'%s%s%s" : "expected MAP, KERNEL or a static function, found '%.*s'%s%s%s",
-                   (int)MIN(here->n, 60), here->text, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+        front_fail(f, here->pos,
+                   is_static ? "expected a type after static, found '%.*s'%s%s%s"
+                             : "expected MAP, KERNEL or a static function, found '%.*s'%s%s%s",
+                   (int)MIN(here->n, 60), here->text, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                   nearest ? "'?" : "");
     } else if (!is_static) {
         front_fail(f, t->pos, "functions and tables of a kernel file are static");
     } else if (is_const) {

@@ -13,8 +13,7 @@ static u32 arguments(front *f, const kc_expr **out, const char *callee)
     u32 n = 0;
     kc_pos pos = parse_peek(f, 0)->pos;
     parse_expect(f, P_LPAREN, callee);
-    if (!parse_is(f, P_RPAREN))
-        do {
+    if (!parse_is(f, P_RPAREN)) do {
             if (n == MAX_CALL_ARGS) front_fail(f, pos, "more than %d arguments", (int)MAX_CALL_ARGS);
             const kc_expr *e = parse_expression(f);
             if (!f->status) out[n++] = e;
@@ -26,7 +25,8 @@ static u32 arguments(front *f, const kc_expr **out, const char *callee)
 static bool count_is(front *f, const token *callee, u32 n, u32 wanted)
 {
     if (n != wanted && !f->status)
-        front_fail(f, callee->pos, "%s takes %u argument%s, here %s %u", callee->name->text, wanted, wanted == 1 ? "" : "s", n == 1 ? "is" : "are", n);
+        front_fail(f, callee->pos, "%s takes %u argument%s, here %s %u", callee->name->text, wanted, wanted == 1 ? "" : "s",
+                   n == 1 ? "is" : "are", n);
     return !f->status;
 }
 
@@ -35,12 +35,12 @@ static bool is_whole_2d(const kc_expr *e) { return e->op == K_ARRAY && e->var->d
 static const kc_expr *array_argument(front *f, const kc_expr *arg, const kc_var *param)
 {
     if (arg->op != K_ARRAY)
-        front_fail(f, arg->pos, "'%s' is an array of %s; give a buffer, SHARED or local array", param->name, kc_type_name(param->type));
-    else if (is_whole_2d(arg))
-        front_fail(f, arg->pos, "'%s' is an array of arrays; give one row of it", arg->var->name);
+        front_fail(f, arg->pos, "'%s' is an array of %s; give a buffer, SHARED or local array", param->name,
+                   kc_type_name(param->type));
+    else if (is_whole_2d(arg)) front_fail(f, arg->pos, "'%s' is an array of arrays; give one row of it", arg->var->name);
     else if (!kc_type_same(arg->type, param->type))
-        front_fail(f, arg->pos, "'%s' is an array of %s, '%s' holds %s", param->name, kc_type_name(param->type), arg->var->name,
-                   kc_type_name(arg->type));
+        front_fail(f, arg->pos, "'%s' is an array of %s, '%s' holds %s", param->name, kc_type_name(param->type),
+                   arg->var->name, kc_type_name(arg->type));
     return arg;
 }
 
@@ -59,7 +59,8 @@ static const kc_expr *user_call_of(front *f, func *fn, const token *callee)
         kept[i] = p->dims ? array_argument(f, args[i], p) : type_assignable(f, p->type, args[i], args[i]->pos, p->name);
         if (kept[i]->depth >= c->expr.depth) c->expr.depth = (u16)(kept[i]->depth + 1);
     }
-    if (c->expr.depth > FRONT_MAX_TREE_DEPTH) front_fail(f, callee->pos, "an expression nests deeper than %d", (int)FRONT_MAX_TREE_DEPTH);
+    if (c->expr.depth > FRONT_MAX_TREE_DEPTH)
+        front_fail(f, callee->pos, "an expression nests deeper than %d", (int)FRONT_MAX_TREE_DEPTH);
     c->expr.op = K_USER;
     c->expr.type = fn->result;
     c->expr.pos = callee->pos;
@@ -143,7 +144,8 @@ static const kc_expr *builtin(front *f, const token *callee)
     const kc_expr *args[MAX_CALL_ARGS];
     u32 n = arguments(f, args, "after a builtin");
     for (u32 i = 0; i < n && !f->status; i++)
-        if (is_whole_2d(args[i])) front_fail(f, args[i]->pos, "'%s' is an array of arrays; give one row of it", args[i]->var->name);
+        if (is_whole_2d(args[i]))
+            front_fail(f, args[i]->pos, "'%s' is an array of arrays; give one row of it", args[i]->var->name);
     return f->status ? nothing(f) : type_call(f, (kc_builtin)callee->name->builtin, args, n, callee->pos);
 }
 
@@ -165,7 +167,9 @@ static const kc_expr *word(front *f, const token *t)
     case WORD_BUILTIN: return builtin(f, t);
     case WORD_TYPE: front_fail(f, t->pos, "'%s' is a type; a cast is (%s)value", t->name->text, t->name->text); break;
     case WORD_NOT_HERE: front_fail(f, t->pos, "'%s' is not part of the kernel language", t->name->text); break;
-    default: front_fail(f, t->pos, "expected a value, found '%s'%s%s", t->name->text, t->name->instead ? "; did you mean " : "", t->name->instead ? t->name->instead : "");
+    default:
+        front_fail(f, t->pos, "expected a value, found '%s'%s%s", t->name->text, t->name->instead ? "; did you mean " : "",
+                   t->name->instead ? t->name->instead : "");
     }
     return nothing(f);
 }
@@ -175,8 +179,8 @@ static const kc_expr *unknown(front *f, const token *t)
 {
     const char *nearest = front_nearest(f, t->name);
     bool call = parse_peek(f, 1)->kind == T_PUNCT && parse_peek(f, 1)->punct == P_LPAREN;
-    front_fail(f, t->pos, "unknown %s '%.*s'%s%s%s", call ? "function" : "name", (int)MIN(t->n, 60), t->text, nearest ? "; did you mean '" : "",
-               nearest ? nearest : "", nearest ? "'?" : "");
+    front_fail(f, t->pos, "unknown %s '%.*s'%s%s%s", call ? "function" : "name", (int)MIN(t->n, 60), t->text,
+               nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     return nothing(f);
 }
 
@@ -226,7 +230,8 @@ static const kc_expr *lane(front *f, const kc_expr *e, i64 k, kc_pos pos)
         front_fail(f, pos, "%s has no lanes to pick from", kc_type_name(e->type));
         return e;
     }
-    if (k < 0 || k >= e->type.lanes) front_fail(f, pos, "%s has %u lanes; there is no lane %lld", kc_type_name(e->type), e->type.lanes, (long long)k);
+    if (k < 0 || k >= e->type.lanes)
+        front_fail(f, pos, "%s has %u lanes; there is no lane %lld", kc_type_name(e->type), e->type.lanes, (long long)k);
     return f->status ? e : type_lane(f, e, (u32)k, pos);
 }
 
@@ -237,12 +242,9 @@ static const kc_expr *subscript(front *f, const kc_expr *e, kc_pos pos)
     if (f->status) return e;
     if (e->op == K_ARRAY) return parse_indexed(f, e, index, pos);
     i64 k;
-    if (e->type.lanes == 1)
-        front_fail(f, pos, "%s cannot be indexed", kc_type_name(e->type));
-    else if (!fold_is_int(fold_all(f, index), &k))
-        front_fail(f, index->pos, "a lane of a vector is picked by a constant");
-    else
-        return lane(f, e, k, pos);
+    if (e->type.lanes == 1) front_fail(f, pos, "%s cannot be indexed", kc_type_name(e->type));
+    else if (!fold_is_int(fold_all(f, index), &k)) front_fail(f, index->pos, "a lane of a vector is picked by a constant");
+    else return lane(f, e, k, pos);
     return e;
 }
 
@@ -280,10 +282,8 @@ static const kc_expr *primary(front *f)
         parse_expect(f, P_RPAREN, "to close '('");
         return e;
     }
-    if (t->kind == T_END)
-        front_fail(f, t->pos, "expected a value, found the end of the file");
-    else
-        front_fail(f, t->pos, "expected a value, found '%.*s'", (int)MIN(t->n, 60), t->text);
+    if (t->kind == T_END) front_fail(f, t->pos, "expected a value, found the end of the file");
+    else front_fail(f, t->pos, "expected a value, found '%.*s'", (int)MIN(t->n, 60), t->text);
     return nothing(f);
 }
 
@@ -292,12 +292,9 @@ const kc_expr *parse_postfix(front *f)
     const kc_expr *e = primary(f);
     while (!f->status) {
         kc_pos pos = e->pos;
-        if (parse_take(f, P_LBRACKET))
-            e = subscript(f, e, pos);
-        else if (parse_take(f, P_DOT))
-            e = member(f, e);
-        else
-            break;
+        if (parse_take(f, P_LBRACKET)) e = subscript(f, e, pos);
+        else if (parse_take(f, P_DOT)) e = member(f, e);
+        else break;
     }
     return e;
 }
@@ -305,14 +302,18 @@ const kc_expr *parse_postfix(front *f)
 static bool is_cast(const front *f)
 {
     const token *t = parse_peek(f, 1);
-    return parse_is(f, P_LPAREN) && t->kind == T_NAME && !t->name->symbol && (t->name->word == WORD_TYPE || t->name->instead);
+    return parse_is(f, P_LPAREN) && t->kind == T_NAME && !t->name->symbol &&
+           (t->name->word == WORD_TYPE || t->name->instead);
 }
 
 static const kc_expr *cast(front *f);
 
 static const kc_expr *unary(front *f)
 {
-    static const struct { front_punct punct; kc_op op; } prefixes[] = { { P_SUB, K_NEG }, { P_NOT, K_NOT }, { P_BITNOT, K_BITNOT } };
+    static const struct {
+        front_punct punct;
+        kc_op op;
+    } prefixes[] = { { P_SUB, K_NEG }, { P_NOT, K_NOT }, { P_BITNOT, K_BITNOT } };
     const token *t = parse_peek(f, 0);
     if (is_cast(f)) return cast(f);
     for (u32 i = 0; i < COUNT(prefixes); i++) {
@@ -346,10 +347,15 @@ static const kc_expr *cast(front *f)
     return type_cast(f, type, e, t->pos);
 }
 
-static const struct { front_punct punct; kc_op op; u32 precedence; } binaries[] = {
-    { P_MUL, K_MUL, 12 }, { P_DIV, K_DIV, 12 }, { P_REM, K_REM, 12 }, { P_ADD, K_ADD, 11 }, { P_SUB, K_SUB, 11 }, { P_SHL, K_SHL, 10 },
-    { P_SHR, K_SHR, 10 }, { P_LT, K_LT, 9 },    { P_LE, K_LE, 9 },    { P_GT, K_GT, 9 },    { P_GE, K_GE, 9 },    { P_EQ, K_EQ, 8 },
-    { P_NE, K_NE, 8 },    { P_AND, K_AND, 7 },  { P_XOR, K_XOR, 6 },  { P_OR, K_OR, 5 },    { P_LOGAND, K_LOGAND, 4 }, { P_LOGOR, K_LOGOR, 3 },
+static const struct {
+    front_punct punct;
+    kc_op op;
+    u32 precedence;
+} binaries[] = {
+    { P_MUL, K_MUL, 12 }, { P_DIV, K_DIV, 12 },      { P_REM, K_REM, 12 },    { P_ADD, K_ADD, 11 }, { P_SUB, K_SUB, 11 },
+    { P_SHL, K_SHL, 10 }, { P_SHR, K_SHR, 10 },      { P_LT, K_LT, 9 },       { P_LE, K_LE, 9 },    { P_GT, K_GT, 9 },
+    { P_GE, K_GE, 9 },    { P_EQ, K_EQ, 8 },         { P_NE, K_NE, 8 },       { P_AND, K_AND, 7 },  { P_XOR, K_XOR, 6 },
+    { P_OR, K_OR, 5 },    { P_LOGAND, K_LOGAND, 4 }, { P_LOGOR, K_LOGOR, 3 },
 };
 
 static const kc_expr *binary(front *f, u32 least)
@@ -358,7 +364,9 @@ static const kc_expr *binary(front *f, u32 least)
     for (;;) {
         const token *t = parse_peek(f, 0);
         u32 i = 0;
-        while (i < COUNT(binaries) && !(t->kind == T_PUNCT && binaries[i].punct == t->punct && binaries[i].precedence >= least)) i++;
+        while (i < COUNT(binaries) &&
+               !(t->kind == T_PUNCT && binaries[i].punct == t->punct && binaries[i].precedence >= least))
+            i++;
         if (i == COUNT(binaries) || f->status) return a;
         f->at++;
         const kc_expr *b = binary(f, binaries[i].precedence + 1);

@@ -18,19 +18,19 @@ static void check_place(front *f, const kc_expr *e)
     const kc_expr *root = e->op == K_LANE ? e->a[0] : e;
     if (f->status) return;
     if (root->op != K_VAR && root->op != K_ELEM) {
-        front_fail(f, e->pos, root->op == K_ARRAY ? "an array is not assigned as a whole; an index is missing" : "this cannot be assigned");
+        front_fail(f, e->pos,
+                   root->op == K_ARRAY ? "an array is not assigned as a whole; an index is missing"
+                                       : "this cannot be assigned");
         return;
     }
     const kc_var *v = root->var;
     bool entry = f->func->is_map || f->func->is_kernel;
     if (v->storage == KC_V_INDEX)
         front_fail(f, e->pos, "'%s' is the item of ITEMS(%s) and cannot be assigned", v->name, v->name);
-    else if (v->is_const)
-        front_fail(f, e->pos, "'%s' is const", v->name);
+    else if (v->is_const) front_fail(f, e->pos, "'%s' is const", v->name);
     else if (v->storage == V_PARAM && entry)
         front_fail(f, e->pos, "'%s' is a launch parameter and cannot be assigned; copy it to a local", v->name);
-    else if (v->storage == V_PARAM_ARRAY && v->role == KC_IN)
-        front_fail(f, e->pos, "'%s' is IN: it is only read", v->name);
+    else if (v->storage == V_PARAM_ARRAY && v->role == KC_IN) front_fail(f, e->pos, "'%s' is IN: it is only read", v->name);
     if (root->op == K_VAR) root->var->written = true;
 }
 
@@ -45,15 +45,20 @@ static kc_stmt *assign(front *f, const kc_expr *place, const kc_expr *value, kc_
     return s;
 }
 
-static const struct { front_punct punct; kc_op op; } compounds[] = {
-    { P_ADD_ASSIGN, K_ADD }, { P_SUB_ASSIGN, K_SUB }, { P_MUL_ASSIGN, K_MUL }, { P_DIV_ASSIGN, K_DIV }, { P_REM_ASSIGN, K_REM },
-    { P_AND_ASSIGN, K_AND }, { P_OR_ASSIGN, K_OR },   { P_XOR_ASSIGN, K_XOR }, { P_SHL_ASSIGN, K_SHL }, { P_SHR_ASSIGN, K_SHR },
+static const struct {
+    front_punct punct;
+    kc_op op;
+} compounds[] = {
+    { P_ADD_ASSIGN, K_ADD }, { P_SUB_ASSIGN, K_SUB }, { P_MUL_ASSIGN, K_MUL }, { P_DIV_ASSIGN, K_DIV },
+    { P_REM_ASSIGN, K_REM }, { P_AND_ASSIGN, K_AND }, { P_OR_ASSIGN, K_OR },   { P_XOR_ASSIGN, K_XOR },
+    { P_SHL_ASSIGN, K_SHL }, { P_SHR_ASSIGN, K_SHR },
 };
 
 static kc_stmt *compound(front *f, const kc_expr *place, kc_op op, const kc_expr *by, kc_pos pos)
 {
     if (f->status) return assign(f, place, by, pos);
-    if (!fold_is_pure(place)) front_fail(f, place->pos, "this place is used twice (read and written); put its index into a local first");
+    if (!fold_is_pure(place))
+        front_fail(f, place->pos, "this place is used twice (read and written); put its index into a local first");
     const kc_expr *value = type_binary(f, op, place, by, pos);
     bool narrows = !f->status && kc_is_integer((kc_scalar)place->type.scalar) && kc_is_float((kc_scalar)value->type.scalar);
     return assign(f, place, narrows ? type_cast(f, place->type, value, pos) : value, pos);
@@ -130,7 +135,7 @@ static void array_values(front *f, kc_var *v, kc_stmt *decl, stmt_list *out)
     parse_expect(f, P_RBRACE, "after the array's values");
 }
 
-static void declare_array(front *f, name *n, kc_type type, kc_pos pos, stmt_list *out)
+static void declare_array(front *f, ident *n, kc_type type, kc_pos pos, stmt_list *out)
 {
     u32 dims = 0, sizes[2] = { 0, 0 };
     while (parse_take(f, P_LBRACKET) && !f->status) {
@@ -139,7 +144,8 @@ static void declare_array(front *f, name *n, kc_type type, kc_pos pos, stmt_list
         if (dims < 2) sizes[dims++] = size;
         parse_expect(f, P_RBRACKET, "after the size");
     }
-    if ((u64)sizes[0] * MAX(sizes[1], 1) > FRONT_MAX_ARRAY) front_fail(f, pos, "this array is larger than %d elements", (int)FRONT_MAX_ARRAY);
+    if ((u64)sizes[0] * MAX(sizes[1], 1) > FRONT_MAX_ARRAY)
+        front_fail(f, pos, "this array is larger than %d elements", (int)FRONT_MAX_ARRAY);
     kc_var *v = parse_new_var(f, n, type, f->in_items ? KC_V_ITEM : KC_V_UNIFORM, pos);
     v->dims = (u8)dims;
     v->n[0] = sizes[0];
@@ -152,7 +158,7 @@ static void declare_array(front *f, name *n, kc_type type, kc_pos pos, stmt_list
 static void declarator(front *f, kc_type type, bool is_const, stmt_list *out)
 {
     const token *t = parse_peek(f, 0);
-    name *n = parse_new_name(f, "a local");
+    ident *n = parse_new_name(f, "a local");
     if (parse_is(f, P_LBRACKET)) {
         declare_array(f, n, type, t->pos, out);
         return;
@@ -195,13 +201,14 @@ static void group_memory(front *f, stmt_list *out, u32 storage, u32 dims)
     if (!parse_type(f, &type)) front_fail(f, parse_peek(f, 0)->pos, "%s takes a type first", word->name->text);
     parse_expect(f, P_COMMA, "after the type");
     const token *t = parse_peek(f, 0);
-    name *n = parse_new_name(f, "group memory");
+    ident *n = parse_new_name(f, "group memory");
     for (u32 i = 0; i < dims; i++) {
         parse_expect(f, P_COMMA, "before the size");
         sizes[i] = parse_constant(f, "the size of an array", FRONT_MAX_ARRAY);
     }
     parse_expect(f, P_RPAREN, "after the declaration");
-    if ((u64)sizes[0] * MAX(sizes[1], 1) > FRONT_MAX_ARRAY) front_fail(f, t->pos, "this array is larger than %d elements", (int)FRONT_MAX_ARRAY);
+    if ((u64)sizes[0] * MAX(sizes[1], 1) > FRONT_MAX_ARRAY)
+        front_fail(f, t->pos, "this array is larger than %d elements", (int)FRONT_MAX_ARRAY);
     kc_var *v = parse_new_var(f, n, type, storage, t->pos);
     v->dims = (u8)dims;
     v->n[0] = sizes[0];
@@ -317,8 +324,7 @@ static void return_statement(front *f, stmt_list *out)
     f->at++;
     if (f->in_items) front_fail(f, s->pos, "return may not leave ITEMS; use if");
     bool has = !parse_is(f, P_SEMICOLON), wants = fn->result.scalar != KC_VOID;
-    if (has && !wants)
-        front_fail(f, parse_peek(f, 0)->pos, "'%s' gives no value", fn->name->text);
+    if (has && !wants) front_fail(f, parse_peek(f, 0)->pos, "'%s' gives no value", fn->name->text);
     else if (wants && !has)
         front_fail(f, s->pos, "'%s' gives a %s; a value is missing", fn->name->text, kc_type_name(fn->result));
     kc_pos pos = parse_peek(f, 0)->pos;
@@ -332,7 +338,8 @@ static void leave_statement(front *f, stmt_list *out, kc_stmt_op op)
     const token *t = parse_peek(f, 0);
     f->at++;
     if (f->loops == 0)
-        front_fail(f, t->pos, f->in_items ? "%s may not leave ITEMS; it acts on loops inside" : "%s stands in no loop", t->name->text);
+        front_fail(f, t->pos, f->in_items ? "%s may not leave ITEMS; it acts on loops inside" : "%s stands in no loop",
+                   t->name->text);
     parse_expect(f, P_SEMICOLON, "after the word");
     stmt_add(f, out, type_stmt(f, op, t->pos));
 }
@@ -364,10 +371,8 @@ static void unrolled(front *f, stmt_list *out)
 {
     const token *t = parse_peek(f, 0);
     f->at++;
-    if (parse_is_word(f, WORD_for))
-        for_statement(f, out, t->value.i ? (u32)t->value.i : (u32)KC_UNROLL_ALL);
-    else
-        front_fail(f, t->pos, "#pragma unroll stands before a for");
+    if (parse_is_word(f, WORD_for)) for_statement(f, out, t->value.i ? (u32)t->value.i : (u32)KC_UNROLL_ALL);
+    else front_fail(f, t->pos, "#pragma unroll stands before a for");
 }
 
 static void expression_statement(front *f, stmt_list *out)
@@ -392,7 +397,10 @@ static bool word_statement(front *f, stmt_list *out, const token *t)
     case WORD_SHARED2: group_memory(f, out, KC_V_SHARED, 2); return true;
     case WORD_PER_ITEM: group_memory(f, out, KC_V_PER_ITEM, 0); return true;
     case WORD_PER_ITEMS: group_memory(f, out, KC_V_PER_ITEM, 1); return true;
-    case WORD_store: store(f, out); parse_expect(f, P_SEMICOLON, "after store"); return true;
+    case WORD_store:
+        store(f, out);
+        parse_expect(f, P_SEMICOLON, "after store");
+        return true;
     default: return false;
     }
 }
@@ -404,15 +412,11 @@ static void statement(front *f, stmt_list *out)
         parse_leave(f);
         return;
     }
-    if (t->kind == T_UNROLL)
-        unrolled(f, out);
-    else if (parse_is(f, P_LBRACE))
-        block(f, out);
+    if (t->kind == T_UNROLL) unrolled(f, out);
+    else if (parse_is(f, P_LBRACE)) block(f, out);
     else if (!parse_take(f, P_SEMICOLON) && !discarded(f) && !word_statement(f, out, t)) {
-        if (declaration(f, out))
-            parse_expect(f, P_SEMICOLON, "after the declaration");
-        else
-            expression_statement(f, out);
+        if (declaration(f, out)) parse_expect(f, P_SEMICOLON, "after the declaration");
+        else expression_statement(f, out);
     }
     parse_leave(f);
 }

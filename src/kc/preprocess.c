@@ -14,14 +14,22 @@ typedef struct macro {
     u32 n_body;
 } macro;
 
-typedef struct token_list { token *items; u32 n, cap; } token_list;
-typedef struct source { const token *at, *end; macro *active; struct source *below; } source;
+typedef struct token_list {
+    token *items;
+    u32 n, cap;
+} token_list;
+typedef struct source {
+    const token *at, *end;
+    macro *active;
+    struct source *below;
+} source;
 
-typedef struct reader {                                      /* where tokens come from and go to                          */
+typedef struct reader { /* where tokens come from and go to                          */
     front *f;
-    lexer *lexer;                                            /* NULL: only sources                                        */
+    lexer *lexer; /* NULL: only sources                                        */
     source *top;
-    token ahead; bool has_ahead;                             /* one token of the lexer, looked at                         */
+    token ahead;
+    bool has_ahead; /* one token of the lexer, looked at                         */
     token_list *out;
 } reader;
 
@@ -43,10 +51,8 @@ static void list_add(front *f, token_list *l, const token *t)
 static const token *look_in_file(reader *r)
 {
     if (!r->has_ahead) {
-        if (r->lexer)
-            lex_next(r->f, r->lexer, &r->ahead);
-        else
-            r->ahead = (token){ .kind = T_END, .line_start = true };
+        if (r->lexer) lex_next(r->f, r->lexer, &r->ahead);
+        else r->ahead = (token){ .kind = T_END, .line_start = true };
         r->has_ahead = true;
     }
     return &r->ahead;
@@ -73,7 +79,7 @@ static token take(reader *r)
 
 static void push_source(reader *r, const token *at, u32 n, macro *active)
 {
-    source *s = front_alloc(r->f, sizeof *s);
+    source *s = n ? front_alloc(r->f, sizeof *s) : NULL;
     if (!s) return;
     *s = (source){ at, at + n, active, r->top };
     if (active) active->active = true;
@@ -86,11 +92,12 @@ static void expand_all(reader *r);
 static bool is_punct(const token *t, front_punct p) { return t->kind == T_PUNCT && t->punct == p; }
 
 /* In `CONST(T) NAME` the name stays, though the program's defines give it a value: the parser drops the parameter. */
-static bool is_baked_parameter(const token_list *out, const name *n)
+static bool is_baked_parameter(const token_list *out, const ident *n)
 {
     if (!n->given || out->n < 4) return false;
     const token *last = out->items + out->n;
-    return is_punct(last - 1, P_RPAREN) && is_punct(last - 3, P_LPAREN) && last[-4].kind == T_NAME && last[-4].name->word == WORD_CONST;
+    return is_punct(last - 1, P_RPAREN) && is_punct(last - 3, P_LPAREN) && last[-4].kind == T_NAME &&
+           last[-4].name->word == WORD_CONST;
 }
 
 static token_list expand_alone(front *f, const token *items, u32 n)
@@ -99,8 +106,7 @@ static token_list expand_alone(front *f, const token *items, u32 n)
     reader inner = { .f = f, .out = &out };
     if (++f->depth > FRONT_MAX_DEPTH)
         front_fail(f, n ? items[0].pos : (kc_pos){ 0 }, "macros nest deeper than %d", (int)FRONT_MAX_DEPTH);
-    else
-        push_source(&inner, items, n, NULL);
+    else push_source(&inner, items, n, NULL);
     expand_all(&inner);
     f->depth--;
     return out;
@@ -152,7 +158,10 @@ static void paste(front *f, token_list *out, const token *b)
     *a = made;
 }
 
-typedef struct call_args { token_list raw[MAX_MACRO_PARAMS], full[MAX_MACRO_PARAMS]; bool is_full[MAX_MACRO_PARAMS]; } call_args;
+typedef struct call_args {
+    token_list raw[MAX_MACRO_PARAMS], full[MAX_MACRO_PARAMS];
+    bool is_full[MAX_MACRO_PARAMS];
+} call_args;
 
 static const token_list *full_arg(front *f, call_args *args, u64 i)
 {
@@ -176,10 +185,8 @@ static token_list substitute(front *f, const macro *m, call_args *args, kc_pos p
             token piece = arg ? arg->items[k] : *t;
             piece.line_start = false;
             if (!arg) piece.pos = pos;
-            if (pasted && k == 0 && out.n > 0)
-                paste(f, &out, &piece);
-            else
-                list_add(f, &out, &piece);
+            if (pasted && k == 0 && out.n > 0) paste(f, &out, &piece);
+            else list_add(f, &out, &piece);
         }
     }
     return out;
@@ -197,7 +204,8 @@ static void expand_macro(reader *r, token *t)
     }
     token_list body = substitute(f, m, args, t->pos);
     f->expanded += body.n + 1;
-    if (f->expanded > FRONT_MAX_EXPANSION) front_fail(f, t->pos, "macros expand to more than %d tokens", (int)FRONT_MAX_EXPANSION);
+    if (f->expanded > FRONT_MAX_EXPANSION)
+        front_fail(f, t->pos, "macros expand to more than %d tokens", (int)FRONT_MAX_EXPANSION);
     push_source(r, body.items, body.n, m);
 }
 
@@ -211,10 +219,8 @@ static void expand_token(reader *r, token *t)
     if (m && m->active) t->painted = true;
     bool call = m && !m->active && !is_baked_parameter(r->out, t->name);
     if (call && m->is_function) call = is_punct(look(r), P_LPAREN);
-    if (call)
-        expand_macro(r, t);
-    else
-        list_add(r->f, r->out, t);
+    if (call) expand_macro(r, t);
+    else list_add(r->f, r->out, t);
 }
 
 static void expand_all(reader *r)
@@ -229,11 +235,19 @@ static void expand_all(reader *r)
 }
 
 /* ------------------------------------------------------------------ #if */
-typedef struct condition { front *f; const token *at, *end; kc_pos pos; const char *where; } condition;
+typedef struct condition {
+    front *f;
+    const token *at, *end;
+    kc_pos pos;
+    const char *where;
+} condition;
 
-static const struct { u8 punct, precedence; } if_operators[] = {
-    { P_MUL, 10 }, { P_DIV, 10 }, { P_REM, 10 }, { P_ADD, 9 }, { P_SUB, 9 }, { P_SHL, 8 },    { P_SHR, 8 },    { P_LT, 7 }, { P_LE, 7 }, { P_GT, 7 },
-    { P_GE, 7 },   { P_EQ, 6 },   { P_NE, 6 },   { P_AND, 5 }, { P_XOR, 4 }, { P_OR, 3 }, { P_LOGAND, 2 }, { P_LOGOR, 1 },
+static const struct {
+    u8 punct, precedence;
+} if_operators[] = {
+    { P_MUL, 10 }, { P_DIV, 10 }, { P_REM, 10 }, { P_ADD, 9 }, { P_SUB, 9 },    { P_SHL, 8 },
+    { P_SHR, 8 },  { P_LT, 7 },   { P_LE, 7 },   { P_GT, 7 },  { P_GE, 7 },     { P_EQ, 6 },
+    { P_NE, 6 },   { P_AND, 5 },  { P_XOR, 4 },  { P_OR, 3 },  { P_LOGAND, 2 }, { P_LOGOR, 1 },
 };
 
 static u32 if_precedence(const condition *c)
@@ -308,7 +322,8 @@ static i64 if_operand(condition *c, bool live)
 static i64 if_expression(condition *c, u32 least, bool live)
 {
     i64 value = if_operand(c, live);
-    for (u32 precedence = if_precedence(c); precedence >= least && precedence && !c->f->status; precedence = if_precedence(c)) {
+    for (u32 precedence = if_precedence(c); precedence >= least && precedence && !c->f->status;
+         precedence = if_precedence(c)) {
         const token *op = c->at++;
         bool needed = op->punct == P_LOGAND ? value != 0 : op->punct == P_LOGOR ? value == 0 : true;
         i64 right = if_expression(c, precedence + 1, live && needed);
@@ -343,7 +358,8 @@ static void read_defined(reader *r, const token *word, token_list *out)
         front_fail(r->f, t.pos, "expected a name after 'defined'");
         return;
     }
-    if (paren && !(same_line(r) && is_punct(look_in_file(r), P_RPAREN))) front_fail(r->f, t.pos, "expected ')' after 'defined(%s'", t.name->text);
+    if (paren && !(same_line(r) && is_punct(look_in_file(r), P_RPAREN)))
+        front_fail(r->f, t.pos, "expected ')' after 'defined(%s'", t.name->text);
     if (paren) take(r);
     token value = t;
     value.kind = T_INT;
@@ -358,7 +374,8 @@ static i64 value_of(front *f, const token *items, u32 n, kc_pos pos, const char 
     condition c = { f, full.items, full.items, pos, where };
     if (full.n) c.end += full.n;
     i64 value = if_expression(&c, 1, true);
-    if (c.at < c.end) front_fail(f, c.at->pos, "'%.*s' after the end of the expression in %s", (int)c.at->n, c.at->text, where);
+    if (c.at < c.end)
+        front_fail(f, c.at->pos, "'%.*s' after the end of the expression in %s", (int)c.at->n, c.at->text, where);
     return value;
 }
 
@@ -367,25 +384,31 @@ static bool read_condition(reader *r, kc_pos pos)
     token_list line = { 0 };
     while (same_line(r)) {
         token t = take(r);
-        if (t.kind == T_NAME && strcmp(t.name->text, "defined") == 0)
-            read_defined(r, &t, &line);
-        else
-            list_add(r->f, &line, &t);
+        if (t.kind == T_NAME && strcmp(t.name->text, "defined") == 0) read_defined(r, &t, &line);
+        else list_add(r->f, &line, &t);
     }
     return value_of(r->f, line.items, line.n, pos, "#if") != 0;
 }
 
 static i64 group_now(front *f, const token *kernel)
 {
-    name *n = lex_name(f, "GROUP", 5);
+    ident *n = lex_name(f, "GROUP", 5);
     if (!n->macro) return 0;
     token word = { .kind = T_NAME, .pos = kernel->pos, .text = n->text, .n = n->n, .name = n };
     return value_of(f, &word, 1, kernel->pos, "GROUP");
 }
 
 /* ------------------------------------------------------------------ directives */
-typedef struct branch { bool taken, had_else; kc_pos pos; } branch;
-typedef struct file_state { reader r; lexer lexer; branch ifs[MAX_IF_DEPTH]; u32 n_ifs; } file_state;
+typedef struct branch {
+    bool taken, had_else;
+    kc_pos pos;
+} branch;
+typedef struct file_state {
+    reader r;
+    lexer lexer;
+    branch ifs[MAX_IF_DEPTH];
+    u32 n_ifs;
+} file_state;
 
 static void process_file(front *f, u32 file, token_list *out);
 
@@ -399,7 +422,7 @@ static bool read_name(reader *r, const token *directive, token *out)
     return false;
 }
 
-static bool read_macro_params(reader *r, const token *of, macro *m, name **params)
+static bool read_macro_params(reader *r, const token *of, macro *m, ident **params)
 {
     front *f = r->f;
     take(r); /* '(' */
@@ -411,7 +434,9 @@ static bool read_macro_params(reader *r, const token *of, macro *m, name **param
     for (;;) {
         token t = same_line(r) ? take(r) : *of;
         if (t.kind != T_NAME || t.text == of->text || m->n_params == MAX_MACRO_PARAMS) {
-            front_fail(f, t.pos, m->n_params == MAX_MACRO_PARAMS ? "too many parameters of macro %s" : "expected a parameter of macro %s",
+            front_fail(f, t.pos,
+                       m->n_params == MAX_MACRO_PARAMS ? "too many parameters of macro %s"
+                                                       : "expected a parameter of macro %s",
                        of->name->text);
             return false;
         }
@@ -441,7 +466,7 @@ static void define(reader *r, const token *directive)
     macro *m = front_alloc(f, sizeof *m);
     if (!m) return;
     m->pos = of.pos;
-    name *params[MAX_MACRO_PARAMS];
+    ident *params[MAX_MACRO_PARAMS];
     const token *next = same_line(r) ? look_in_file(r) : &of;
     if (is_punct(next, P_LPAREN) && next->text == of.text + of.n && !read_macro_params(r, &of, m, params)) return;
     token_list body = { 0 };
@@ -458,7 +483,8 @@ static void define(reader *r, const token *directive)
         front_fail(f, of.pos, "## needs a token on both sides");
     const macro *old = of.name->macro;
     if (old && !same_body(old, m) && of.name->given)
-        front_fail(f, of.pos, "%s is among the program's defines; put this #define inside #ifndef %s", of.name->text, of.name->text);
+        front_fail(f, of.pos, "%s is among the program's defines; put this #define inside #ifndef %s", of.name->text,
+                   of.name->text);
     else if (old && !same_body(old, m))
         front_fail(f, of.pos, "%s is defined already, differently (line %u); #undef it first", of.name->text, old->pos.line);
     if (!f->status) of.name->macro = m;
@@ -590,28 +616,20 @@ static void directive(file_state *s, const token *hash)
     if (!same_line(r)) return; /* a lone # */
     token t = take(r);
     const char *word = t.kind == T_NAME ? t.name->text : "";
-    if (text_same(word, "define"))
-        define(r, &t);
-    else if (text_same(word, "undef"))
-        undefine(r, &t);
-    else if (text_same(word, "include"))
-        include(r, &t);
-    else if (text_same(word, "pragma"))
-        pragma(r);
-    else if (text_same(word, "if"))
-        open_branch(s, &t, read_condition(r, t.pos));
+    if (text_same(word, "define")) define(r, &t);
+    else if (text_same(word, "undef")) undefine(r, &t);
+    else if (text_same(word, "include")) include(r, &t);
+    else if (text_same(word, "pragma")) pragma(r);
+    else if (text_same(word, "if")) open_branch(s, &t, read_condition(r, t.pos));
     else if (text_same(word, "ifdef") || text_same(word, "ifndef")) {
         token of;
         if (read_name(r, &t, &of)) open_branch(s, &t, (of.name->macro != NULL) == text_same(word, "ifdef"));
-    } else if (text_same(word, "elif") || text_same(word, "else"))
-        next_branch(s, &t, text_same(word, "else"));
+    } else if (text_same(word, "elif") || text_same(word, "else")) next_branch(s, &t, text_same(word, "else"));
     else if (text_same(word, "endif")) {
         if (s->n_ifs == 0) front_fail(f, t.pos, "#endif without #if");
         s->n_ifs -= s->n_ifs > 0;
-    } else if (text_same(word, "error"))
-        error_directive(s, &t);
-    else
-        front_fail(f, hash->pos, "unknown directive #%.*s", (int)t.n, t.text);
+    } else if (text_same(word, "error")) error_directive(s, &t);
+    else front_fail(f, hash->pos, "unknown directive #%.*s", (int)t.n, t.text);
     while (same_line(r)) take(r);
 }
 
@@ -624,27 +642,27 @@ static void process_file(front *f, u32 file, token_list *out)
     for (;;) {
         token t = take(&s->r);
         if (t.kind == T_END || f->status) break;
-        if (is_punct(&t, P_HASH) && t.line_start)
-            directive(s, &t);
-        else
-            expand_token(&s->r, &t);
+        if (is_punct(&t, P_HASH) && t.line_start) directive(s, &t);
+        else expand_token(&s->r, &t);
     }
     if (s->n_ifs) front_fail(f, s->ifs[s->n_ifs - 1].pos, "this #if has no #endif");
 }
 
 /* ------------------------------------------------------------------ the program's defines */
-static const char constants_text[] = "#define QUERN_KC 1\n"
-                                     "#define I32_MAX 2147483647\n#define I32_MIN (-2147483647 - 1)\n#define U32_MAX 4294967295u\n"
-                                     "#define INT32_MAX I32_MAX\n#define INT32_MIN I32_MIN\n#define UINT32_MAX U32_MAX\n"
-                                     "#define INT64_MAX 9223372036854775807l\n#define INT64_MIN (-9223372036854775807l - 1)\n"
-                                     "#define UINT64_MAX 18446744073709551615ul\n"
-                                     "#define FLT_MAX 3.402823466e+38f\n#define FLT_MIN 1.175494351e-38f\n#define FLT_EPSILON 1.192092896e-07f\n"
-                                     "#define DBL_MAX 1.7976931348623157e308\n";
+static const char constants_text[] =
+    "#define QUERN_KC 1\n"
+    "#define I32_MAX 2147483647\n#define I32_MIN (-2147483647 - 1)\n#define U32_MAX 4294967295u\n"
+    "#define INT32_MAX I32_MAX\n#define INT32_MIN I32_MIN\n#define UINT32_MAX U32_MAX\n"
+    "#define INT64_MAX 9223372036854775807l\n#define INT64_MIN (-9223372036854775807l - 1)\n"
+    "#define UINT64_MAX 18446744073709551615ul\n"
+    "#define FLT_MAX 3.402823466e+38f\n#define FLT_MIN 1.175494351e-38f\n#define FLT_EPSILON 1.192092896e-07f\n"
+    "#define DBL_MAX 1.7976931348623157e308\n";
 
 static size_t name_length(const char *s)
 {
     size_t n = 0;
-    while ((s[n] >= 'a' && s[n] <= 'z') || (s[n] >= 'A' && s[n] <= 'Z') || s[n] == '_' || (n && s[n] >= '0' && s[n] <= '9')) n++;
+    while ((s[n] >= 'a' && s[n] <= 'z') || (s[n] >= 'A' && s[n] <= 'Z') || s[n] == '_' || (n && s[n] >= '0' && s[n] <= '9'))
+        n++;
     return n;
 }
 
@@ -658,13 +676,11 @@ static bool write_defines(front *f, const char *at, str *text)
             front_fail(f, (kc_pos){ 0 }, "define '%.*s': expected NAME=VALUE", (int)MIN(all, 100), at);
             return false;
         }
-        name *given = lex_name(f, at, n);
+        ident *given = lex_name(f, at, n);
         if (!f->status) given->given = true;
         str_print(text, "#define %.*s ", (int)n, at);
-        if (at[n] == '=')
-            str_add_n(text, at + n + 1, all - n - 1);
-        else
-            str_add(text, "1");
+        if (at[n] == '=') str_add_n(text, at + n + 1, all - n - 1);
+        else str_add(text, "1");
         str_add(text, "\n");
         at += all;
         while (*at == ' ') at++;

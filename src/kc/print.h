@@ -7,35 +7,37 @@
 /* A function of the output's own, written out once for each type it is used with. In the text: $F its full name, $T the value's type,
  * $E its scalar, $N its lanes, $M the integer vector of its shape, $S the type of an element in memory, $A its address space, $R the result,
  * $H "f16" or "bf16", $B a function, $0 lowest and $9 highest value of $R. */
-typedef struct helper { const char *name, *needs, *text; } helper;
+typedef struct helper {
+    const char *name, *needs, *text;
+} helper;
 
-typedef struct helper_use {                                  /* one instance                                              */
+typedef struct helper_use { /* one instance */
     kc_type value;
-    kc_scalar storage;                                       /* of memory; KC_VOID: touches none                          */
-    kc_scalar result;                                        /* $R                                                        */
-    const char *space, *space_name;                          /* "__global " and "_global", or ""                          */
-    const char *function;                                    /* $B                                                        */
+    kc_scalar storage;              /* of memory; KC_VOID: touches none */
+    kc_scalar result;               /* $R */
+    const char *space, *space_name; /* "__global " and "_global", or "" */
+    const char *function;           /* $B */
 } helper_use;
 
 typedef struct printer printer;
 typedef struct dialect {
-    const char *scalars[KC_F64 + 1];                         /* types as values                                           */
+    const char *scalars[KC_F64 + 1]; /* types as values */
     const char *memory_bool, *long_suffix, *ulong_suffix, *infinity, *nan;
-    const char *const *reserved;                             /* words a name must not be, NULL at the end                 */
-    const helper *helpers;                                   /* name NULL at the end                                      */
+    const char *const *reserved; /* words a name must not be, NULL at the end */
+    const helper *helpers;       /* name NULL at the end */
     const char *builtins[KC_B_COUNT];
-    const char *unroll, *unroll_all;                         /* "#pragma unroll"; before every loop the source wants so   */
-    bool items_are_loops;                                    /* else "body, barrier"                                      */
-    const char *(*vector)(printer *p, kc_type t);            /* its name                                                  */
+    const char *unroll, *unroll_all;              /* "#pragma unroll"; before every loop the source wants so */
+    bool items_are_loops;                         /* else "body, barrier" */
+    const char *(*vector)(printer *p, kc_type t); /* its name */
     void (*splat)(printer *p, const kc_expr *e);
     void (*make)(printer *p, const kc_expr *e);
     void (*lane)(printer *p, const kc_expr *e);
-    bool (*load_half)(printer *p, const kc_expr *elem);      /* f16 element to f32; false: through qc_from_f16            */
-    bool (*store_half)(printer *p, const kc_stmt *s);        /* f16 element = K_TO; false: through qc_to_f16              */
-    bool (*raw_half)(printer *p, const kc_expr *elem);       /* the bits of an f16 element; false: as any element         */
-    const char *(*space)(const kc_var *v, const char **name);/* of an array                                               */
-    bool (*call)(printer *p, const kc_expr *e, const char *text);   /* a builtin the dialect prints itself                */
-    void (*unit)(printer *p, str *out);                      /* the whole text                                            */
+    bool (*load_half)(printer *p, const kc_expr *elem);           /* f16 element to f32; false: through qc_from_f16 */
+    bool (*store_half)(printer *p, const kc_stmt *s);             /* f16 element = K_TO; false: through qc_to_f16 */
+    bool (*raw_half)(printer *p, const kc_expr *elem);            /* the bits of an f16 element; false: as any element */
+    const char *(*space)(const kc_var *v, const char **name);     /* of an array */
+    bool (*call)(printer *p, const kc_expr *e, const char *text); /* a builtin the dialect prints itself */
+    void (*unit)(printer *p, str *out);                           /* the whole text */
 } dialect;
 
 struct printer {
@@ -43,34 +45,35 @@ struct printer {
     const kc_module *m;
     const kc_entry *e;
     arena *scratch;
-    str *out;                                                /* being written to                                          */
-    str helpers;                                             /* written once, before the kernel                           */
-    map counts;                                              /* hash of a name -> how often it is visible, or suffix used */
-    const char **names;                                      /* by slot; NULL: not visible                                */
-    u32 *visible; u32 n_visible, cap_visible;
+    str *out;           /* being written to */
+    str helpers;        /* written once, before the kernel */
+    map counts;         /* hash of a name -> how often it is visible, or suffix used */
+    const char **names; /* by slot; NULL: not visible */
+    u32 *visible;
+    u32 n_visible, cap_visible;
     u32 indent;
-    const kc_var *item;                                      /* the t of the phase being printed                          */
-    bool dirty;                                              /* group memory was read since the last barrier              */
-    u32 math;                                                /* C: bits of the lane sets of quern_kernel_math.h in use    */
-    bool bad;                                                /* out of memory                                             */
+    const kc_var *item; /* the t of the phase being printed */
+    bool dirty;         /* group memory was read since the last barrier */
+    u32 math;           /* C: bits of the lane sets of quern_kernel_math.h in use */
+    bool bad;           /* out of memory */
 };
 
 extern const dialect dialect_c, dialect_opencl;
 
 /* print_c_family.c */
-void print_line(printer *p, const char *format, ...) PRINTF_LIKE(2, 3);              /* indented, with its newline       */
-void print_expr(printer *p, const kc_expr *e, int least);    /* parenthesised when it binds less tightly than `least`     */
-void print_body(printer *p, const kc_stmt *s);               /* a list, one deeper                                        */
+void print_line(printer *p, const char *format, ...) PRINTF_LIKE(2, 3); /* indented, with its newline */
+void print_expr(printer *p, const kc_expr *e, int least); /* parenthesised when it binds less tightly than `least` */
+void print_body(printer *p, const kc_stmt *s);            /* a list, one deeper */
 const char *print_type(printer *p, kc_type t);
-const char *print_memory_type(printer *p, kc_type t);        /* of an element of an array                                 */
-const char *print_name(printer *p, kc_var *v);               /* declare: a name that nothing visible has                  */
+const char *print_memory_type(printer *p, kc_type t); /* of an element of an array */
+const char *print_name(printer *p, kc_var *v);        /* declare: a name that nothing visible has */
 const char *print_named(const printer *p, const kc_var *v);
-void print_forget(printer *p, u32 to);                       /* end of a scope: n_visible at its start                    */
-const char *print_helper(printer *p, const char *name, const helper_use *use);       /* its full name                    */
-void print_args(printer *p, const kc_expr *e, u32 from);     /* a[from], ... with commas                                  */
-const char *print_text(printer *p, const char *format, ...) PRINTF_LIKE(2, 3);       /* in scratch                       */
-void print_array(printer *p, const kc_expr *e);              /* a K_ARRAY                                                 */
-void print_tables(printer *p, const char *head);             /* the constant tables that the kernel reads                 */
+void print_forget(printer *p, u32 to);                                         /* end of a scope: n_visible at its start */
+const char *print_helper(printer *p, const char *name, const helper_use *use); /* its full name */
+void print_args(printer *p, const kc_expr *e, u32 from);                       /* a[from], ... with commas */
+const char *print_text(printer *p, const char *format, ...) PRINTF_LIKE(2, 3); /* in scratch */
+void print_array(printer *p, const kc_expr *e);                                /* a K_ARRAY */
+void print_tables(printer *p, const char *head); /* the constant tables that the kernel reads */
 
 enum { PRINT_COND = 2, PRINT_UNARY = 13, PRINT_POSTFIX = 14 };
 #endif

@@ -110,13 +110,24 @@ static const helper *find_helper(const printer *p, const char *name)
     return NULL;
 }
 
-static const char *const lowest[] = { [KC_I8] = "-128", [KC_I16] = "-32768", [KC_I32] = "(-2147483647 - 1)", [KC_U8] = "0", [KC_U16] = "0",
-                                      [KC_U32] = "0u", [KC_U64] = "0", [KC_I64] = "(-9223372036854775807l - 1)", [KC_F64] = "0" };
-static const char *const highest[] = { [KC_I8] = "127", [KC_I16] = "32767", [KC_I32] = "2147483647", [KC_U8] = "255", [KC_U16] = "65535",
-                                       [KC_U32] = "4294967295u", [KC_U64] = "18446744073709551615ul", [KC_I64] = "9223372036854775807l",
+static const char *const lowest[] = {
+    [KC_I8] = "-128", [KC_I16] = "-32768", [KC_I32] = "(-2147483647 - 1)",           [KC_U8] = "0", [KC_U16] = "0",
+    [KC_U32] = "0u",  [KC_U64] = "0",      [KC_I64] = "(-9223372036854775807l - 1)", [KC_F64] = "0"
+};
+static const char *const highest[] = { [KC_I8] = "127",
+                                       [KC_I16] = "32767",
+                                       [KC_I32] = "2147483647",
+                                       [KC_U8] = "255",
+                                       [KC_U16] = "65535",
+                                       [KC_U32] = "4294967295u",
+                                       [KC_U64] = "18446744073709551615ul",
+                                       [KC_I64] = "9223372036854775807l",
                                        [KC_F64] = "0" };
 
-static kc_type mask_type(kc_type t) { return (kc_type){ kc_scalar_bytes((kc_scalar)t.scalar) == 8 ? KC_I64 : KC_I32, t.lanes }; }
+static kc_type mask_type(kc_type t)
+{
+    return (kc_type){ kc_scalar_bytes((kc_scalar)t.scalar) == 8 ? KC_I64 : KC_I32, t.lanes };
+}
 
 static void expand(printer *p, str *to, const char *text, const char *full_name, const helper_use *u)
 {
@@ -147,12 +158,13 @@ static void expand(printer *p, str *to, const char *text, const char *full_name,
 static const char *full_name_of(printer *p, const char *name, const helper_use *u)
 {
     size_t n = strcspn(name, ".");
-    const char *head = u->function && strcmp(name, "qc_each") == 0 ? u->function : "", *storage = u->storage ? kc_scalar_name(u->storage) : "";
+    const char *head = u->function && strcmp(name, "qc_each") == 0 ? u->function : "",
+               *storage = u->storage ? kc_scalar_name(u->storage) : "";
     bool typed = u->value.scalar != KC_VOID, same = u->storage == u->value.scalar && u->value.lanes == 1;
     if (u->storage && same) storage = "";
     if (u->result) return print_text(p, "%.*s_%s_%s", (int)n, name, kc_scalar_name(u->result), kc_type_name(u->value));
-    return print_text(p, "%.*s%s%s%s%s%s%s%s", (int)n, name, *head ? "_" : "", head, typed ? "_" : "", typed ? kc_type_name(u->value) : "",
-                      *storage ? "_" : "", storage, u->space_name ? u->space_name : "");
+    return print_text(p, "%.*s%s%s%s%s%s%s%s", (int)n, name, *head ? "_" : "", head, typed ? "_" : "",
+                      typed ? kc_type_name(u->value) : "", *storage ? "_" : "", storage, u->space_name ? u->space_name : "");
 }
 
 const char *print_helper(printer *p, const char *name, const helper_use *use)
@@ -164,7 +176,9 @@ const char *print_helper(printer *p, const char *name, const helper_use *use)
     set_count(p, key, 1);
     if (h->needs) {
         helper_use plain = { 0 };
-        const char *needed = strchr(h->needs, '$') ? print_text(p, "%.*s%s", (int)(strlen(h->needs) - 2), h->needs, kc_scalar_name(use->storage)) : h->needs;
+        const char *needed = strchr(h->needs, '$') ? print_text(p, "%.*s%s", (int)(strlen(h->needs) - 2), h->needs,
+                                                                kc_scalar_name(use->storage))
+                                                   : h->needs;
         bool typed = find_helper(p, needed) && strchr(find_helper(p, needed)->text, '$');
         print_helper(p, needed, typed ? use : &plain);
     }
@@ -184,7 +198,8 @@ static void print_float(printer *p, kc_type t, f64 v)
     bool narrow = t.scalar == KC_F32;
     if (isnan(v) || isinf(v)) {
         const char *word = isnan(v) ? p->d->nan : p->d->infinity;
-        str_print(p->out, "%s%s%s", signbit(v) && isinf(v) ? "-" : "", narrow ? "" : print_text(p, "(%s)", p->d->scalars[t.scalar]), word);
+        str_print(p->out, "%s%s%s", signbit(v) && isinf(v) ? "-" : "",
+                  narrow ? "" : print_text(p, "(%s)", p->d->scalars[t.scalar]), word);
         return;
     }
     for (int digits = narrow ? 6 : 15; digits <= (narrow ? 9 : 17); digits++) {
@@ -204,10 +219,8 @@ static void print_int(printer *p, kc_type t, i64 v)
     case KC_U64: str_print(p->out, "%llu%s", (unsigned long long)v, p->d->ulong_suffix); break;
     case KC_U32: str_print(p->out, "%lluu", (unsigned long long)v); break;
     case KC_I64:
-        if (v == INT64_MIN)
-            str_print(p->out, "(-9223372036854775807%s - 1)", p->d->long_suffix);
-        else
-            str_print(p->out, "%lld%s", (long long)v, p->d->long_suffix);
+        if (v == INT64_MIN) str_print(p->out, "(-9223372036854775807%s - 1)", p->d->long_suffix);
+        else str_print(p->out, "%lld%s", (long long)v, p->d->long_suffix);
         break;
     default: str_print(p->out, v == INT32_MIN ? "(-2147483647 - 1)" : "%lld", (long long)v);
     }
@@ -215,10 +228,8 @@ static void print_int(printer *p, kc_type t, i64 v)
 
 static void print_const(printer *p, const kc_expr *e)
 {
-    if (kc_is_float((kc_scalar)e->type.scalar))
-        print_float(p, e->type, e->value.f);
-    else
-        print_int(p, e->type, e->value.i);
+    if (kc_is_float((kc_scalar)e->type.scalar)) print_float(p, e->type, e->value.f);
+    else print_int(p, e->type, e->value.i);
 }
 
 /* ------------------------------------------------------------------ places */
@@ -240,7 +251,8 @@ static void print_elem(printer *p, const kc_expr *e)
     print_place_name(p, e->var);
     for (u32 i = 0; i < e->n_args; i++) {
         str_add(p->out, "[");
-        print_expr(p, e->a[i], 0);
+        if (e->a[i]->op == K_CONST) str_print(p->out, "%lld", (long long)e->a[i]->value.i);
+        else print_expr(p, e->a[i], 0);
         str_add(p->out, "]");
     }
 }
@@ -249,16 +261,16 @@ void print_array(printer *p, const kc_expr *e) { print_elem(p, e); }
 
 static void print_place(printer *p, const kc_expr *e)
 {
-    if (e->op == K_LANE)
-        p->d->lane(p, e);
-    else if (e->op == K_ELEM)
-        print_elem(p, e);
-    else
-        print_place_name(p, e->var);
+    if (e->op == K_LANE) p->d->lane(p, e);
+    else if (e->op == K_ELEM) print_elem(p, e);
+    else print_place_name(p, e->var);
 }
 
 /* ------------------------------------------------------------------ operators */
-typedef struct operator_info { const char *symbol; int precedence; } operator_info;
+typedef struct operator_info {
+    const char *symbol;
+    int precedence;
+} operator_info;
 static const operator_info operators[] = {
 #define X(name, symbol, precedence) [name] = { symbol, precedence },
     KC_BINARY_OPS(X)
@@ -269,8 +281,9 @@ static bool is_narrow(kc_type t) { return t.scalar == KC_F16 || t.scalar == KC_B
 
 static bool is_negative(const kc_expr *e)
 {
-    return e->op == K_CONST && (kc_is_float((kc_scalar)e->type.scalar) ? signbit(e->value.f) && !isnan(e->value.f)
-                                                                       : kc_is_signed((kc_scalar)e->type.scalar) && e->value.i < 0);
+    return e->op == K_CONST &&
+           (kc_is_float((kc_scalar)e->type.scalar) ? signbit(e->value.f) && !isnan(e->value.f)
+                                                   : kc_is_signed((kc_scalar)e->type.scalar) && e->value.i < 0);
 }
 
 static int precedence_of(const kc_expr *e)
@@ -336,7 +349,8 @@ static void print_cond(printer *p, const kc_expr *e)
     print_expr(p, e->a[2], PRINT_COND);
 }
 
-static const char *const from_narrow[] = { "qc_from_f16", "qc_from_bf16" }, *const to_narrow[] = { "qc_to_f16", "qc_to_bf16" };
+static const char *const from_narrow[] = { "qc_from_f16", "qc_from_bf16" }, *const to_narrow[] = { "qc_to_f16",
+                                                                                                   "qc_to_bf16" };
 
 static void print_from_narrow(printer *p, const kc_expr *e)
 {
@@ -382,10 +396,8 @@ void print_args(printer *p, const kc_expr *e, u32 from)
 {
     for (u32 i = from; i < e->n_args; i++) {
         if (i > from) str_add(p->out, ", ");
-        if (e->a[i]->op == K_ARRAY)
-            print_array(p, e->a[i]);
-        else
-            print_expr(p, e->a[i], 0);
+        if (e->a[i]->op == K_ARRAY) print_array(p, e->a[i]);
+        else print_expr(p, e->a[i], 0);
     }
 }
 
@@ -492,7 +504,9 @@ static void print_decl(printer *p, const kc_stmt *s, bool head)
         p->bad |= value.bad;
     }
     const char *name = print_name(p, v);
-    if (head) str_print(out, "%s%s ", v->is_const && s->value ? "const " : "", v->dims ? print_memory_type(p, v->type) : print_type(p, v->type));
+    if (head)
+        str_print(out, "%s%s ", v->is_const && s->value ? "const " : "",
+                  v->dims ? print_memory_type(p, v->type) : print_type(p, v->type));
     str_add(out, name);
     print_dims(p, v);
     if (s->value) str_print(out, " = %s", value.text ? value.text : "");
@@ -537,7 +551,8 @@ static bool print_compound(printer *p, const kc_stmt *s)
     if (v->op > K_SHR && v->op != K_AND && v->op != K_XOR && v->op != K_OR) return false;
     if (v->op >= K_BINARY_COUNT || s->target->type.scalar == KC_BOOL || !same_expr(v->a[0], s->target)) return false;
     const kc_expr *by = bare(v->a[1], v->a[0]);
-    bool one = by->op == K_CONST && kc_is_integer((kc_scalar)by->type.scalar) && by->value.i == 1 && (v->op == K_ADD || v->op == K_SUB);
+    bool one = by->op == K_CONST && kc_is_integer((kc_scalar)by->type.scalar) && by->value.i == 1 &&
+               (v->op == K_ADD || v->op == K_SUB);
     print_place(p, s->target);
     if (one) {
         str_add(p->out, v->op == K_ADD ? "++" : "--");
@@ -561,12 +576,9 @@ static void print_assign(printer *p, const kc_stmt *s)
 /* A statement as it stands in the head of a for. */
 static void print_simple(printer *p, const kc_stmt *s, bool head)
 {
-    if (s->op == S_DECL)
-        print_decl(p, s, head);
-    else if (s->op == S_ASSIGN)
-        print_assign(p, s);
-    else
-        print_expr(p, s->value, 0);
+    if (s->op == S_DECL) print_decl(p, s, head);
+    else if (s->op == S_ASSIGN) print_assign(p, s);
+    else print_expr(p, s->value, 0);
 }
 
 static void print_simple_list(printer *p, const kc_stmt *s)
@@ -585,7 +597,10 @@ static void print_braced(printer *p, const kc_stmt *s)
     str_add(p->out, "}");
 }
 
-static bool stays_one_line(const kc_stmt *s) { return s && !s->next && (s->op == S_ASSIGN || s->op == S_EXPR || (s->op >= S_RETURN && s->op <= S_CONTINUE)); }
+static bool stays_one_line(const kc_stmt *s)
+{
+    return s && !s->next && (s->op == S_ASSIGN || s->op == S_EXPR || (s->op >= S_RETURN && s->op <= S_CONTINUE));
+}
 
 /* The statement under an if or loop: on the same line when it is one simple one. */
 static void print_under(printer *p, const kc_stmt *s)
@@ -633,10 +648,8 @@ static void print_if(printer *p, const kc_stmt *s)
 
 static void print_unroll(printer *p, const kc_stmt *s)
 {
-    if (s->unroll == KC_UNROLL_ALL)
-        print_line(p, "%s", p->d->unroll_all);
-    else if (s->unroll)
-        print_line(p, "%s %u", p->d->unroll, s->unroll);
+    if (s->unroll == KC_UNROLL_ALL) print_line(p, "%s", p->d->unroll_all);
+    else if (s->unroll) print_line(p, "%s %u", p->d->unroll, s->unroll);
 }
 
 static void print_loop_head(printer *p, const kc_stmt *s)
@@ -669,10 +682,8 @@ static void print_loop(printer *p, const kc_stmt *s)
         str_add(p->out, ");\n");
     } else {
         print_loop_head(p, s);
-        if (s->body)
-            print_under(p, s->body);
-        else
-            str_add(p->out, " {}\n");
+        if (s->body) print_under(p, s->body);
+        else str_add(p->out, " {}\n");
     }
     p->dirty |= dirty;
     print_forget(p, scope);
@@ -682,7 +693,8 @@ static void print_loop(printer *p, const kc_stmt *s)
 /* Does group-level code read what items write? Then a phase after it must wait until every item has read. */
 static bool reads_group(const kc_expr *e)
 {
-    if (e->var && (e->var->storage == KC_V_SHARED || (e->var->storage == KC_V_BUFFER && e->var->role == KC_INOUT))) return true;
+    if (e->var && (e->var->storage == KC_V_SHARED || (e->var->storage == KC_V_BUFFER && e->var->role == KC_INOUT)))
+        return true;
     for (u32 i = 0; i < e->n_args; i++)
         if (reads_group(e->a[i])) return true;
     return false;
@@ -692,8 +704,11 @@ static bool list_reads_group(const kc_stmt *s)
 {
     for (; s; s = s->next) {
         if (s->op == S_ITEMS) continue;
-        if ((s->value && reads_group(s->value)) || (s->target && s->target->n_args && reads_group(s->target->a[0]))) return true;
-        if (list_reads_group(s->init) || list_reads_group(s->body) || list_reads_group(s->other) || list_reads_group(s->step)) return true;
+        if ((s->value && reads_group(s->value)) || (s->target && s->target->n_args && reads_group(s->target->a[0])))
+            return true;
+        if (list_reads_group(s->init) || list_reads_group(s->body) || list_reads_group(s->other) ||
+            list_reads_group(s->step))
+            return true;
     }
     return false;
 }
@@ -728,17 +743,16 @@ static void print_items(printer *p, const kc_stmt *s)
     settle(p);
     const char *t = print_name(p, s->var);
     p->item = s->var;
-    if (loops)
-        print_line(p, "for (u32 %s = 0; %s < %u; %s++) {", t, t, p->e->kernel.group, t);
-    else
-        print_line(p, "{");
+    if (loops) print_line(p, "for (u32 %s = 0; %s < %u; %s++) {", t, t, p->e->kernel.group, t);
+    else print_line(p, "{");
     p->indent++;
     if (!loops) print_line(p, "const uint %s = get_local_id(0);", t);
     p->indent--;
     bool block = s->body && !s->body->next && s->body->op == S_BLOCK;
     print_body(p, block ? s->body->body : s->body);
     print_line(p, "}");
-    if (!loops) print_barrier(p);
+    bool last = !s->next && p->indent == 1;
+    if (!loops && !last) print_barrier(p);
     p->item = NULL;
     p->dirty = false;
     print_forget(p, scope);

@@ -5,8 +5,8 @@
 typedef struct simplifier {
     front *f;
     kc_entry *e;
-    const kc_expr **known;                                   /* by slot: the constant a variable holds here, or NULL      */
-    bool *assigned;                                          /* by slot: written after its declaration                    */
+    const kc_expr **known; /* by slot: the constant a variable holds here, or NULL      */
+    bool *assigned;        /* by slot: written after its declaration                    */
     u32 depth;
     stmt_list *out;
 } simplifier;
@@ -75,9 +75,13 @@ static bool assigns(const kc_stmt *st, const kc_var *v)
 static kc_var *counter(simplifier *s, const kc_stmt *loop, const kc_expr **start)
 {
     const kc_stmt *init = loop->init, *step = loop->step;
-    if (!init || init->next || init->op != S_DECL || !init->value || !step || step->next || step->op != S_ASSIGN || loop->test_last) return NULL;
+    if (!init || init->next || init->op != S_DECL || !init->value || !step || step->next || step->op != S_ASSIGN ||
+        loop->test_last)
+        return NULL;
     kc_var *v = init->var;
-    if (step->target->op != K_VAR || step->target->var != v || !loop->value || has_jump(loop->body) || assigns(loop->body, v)) return NULL;
+    if (step->target->op != K_VAR || step->target->var != v || !loop->value || has_jump(loop->body) ||
+        assigns(loop->body, v))
+        return NULL;
     *start = simplify(s, init->value);
     return (*start)->op == K_CONST ? v : NULL;
 }
@@ -110,6 +114,39 @@ static const kc_stmt *simplify_branch(simplifier *s, const kc_stmt *st)
     return list.first;
 }
 
+static bool declares(const kc_stmt *st)
+{
+    for (; st; st = st->next)
+        if (st->op == S_DECL) return true;
+    return false;
+}
+
+static kc_stmt *copy_of(simplifier *s, const kc_stmt *st)
+{
+    kc_stmt *made = type_stmt(s->f, (kc_stmt_op)st->op, st->pos);
+    *made = *st;
+    made->next = NULL;
+    return made;
+}
+
+static void add_block(simplifier *s, const kc_stmt *body, kc_pos pos)
+{
+    if (!body) return;
+    kc_stmt *block = type_stmt(s->f, S_BLOCK, pos);
+    block->body = body;
+    stmt_add(s->f, s->out, block);
+}
+
+/* One turn's statements, in a block where they declare something. */
+static void add_turn(simplifier *s, const kc_stmt *body, kc_pos pos)
+{
+    if (declares(body)) {
+        add_block(s, body, pos);
+        return;
+    }
+    for (; body && !s->f->status; body = body->next) stmt_add(s->f, s->out, copy_of(s, body));
+}
+
 static bool unroll(simplifier *s, const kc_stmt *loop)
 {
     front *f = s->f;
@@ -122,12 +159,7 @@ static bool unroll(simplifier *s, const kc_stmt *loop)
         s->known[v->slot] = value;
         const kc_stmt *body = simplify_branch(s, loop->body);
         const kc_expr *next = simplify(s, loop->step->value);
-        kc_stmt *block = type_stmt(f, S_BLOCK, loop->pos);
-        block->body = body;
-        if (body && !body->next && body->op == S_BLOCK)
-            stmt_add(f, s->out, (*block = *body, block->next = NULL, block));
-        else if (body)
-            stmt_add(f, s->out, block);
+        add_turn(s, body, loop->pos);
         value = next;
     }
     s->known[v->slot] = NULL;
@@ -135,14 +167,6 @@ static bool unroll(simplifier *s, const kc_stmt *loop)
 }
 
 /* ------------------------------------------------------------------ statements */
-static kc_stmt *copy_of(simplifier *s, const kc_stmt *st)
-{
-    kc_stmt *made = type_stmt(s->f, (kc_stmt_op)st->op, st->pos);
-    *made = *st;
-    made->next = NULL;
-    return made;
-}
-
 /* A scalar local with a constant value that nothing changes becomes that value. */
 static bool carry_constant(simplifier *s, const kc_stmt *st, const kc_expr *value)
 {
@@ -161,30 +185,13 @@ static void simplify_decl(simplifier *s, const kc_stmt *st)
     stmt_add(s->f, s->out, made);
 }
 
-static bool declares(const kc_stmt *st)
-{
-    for (; st; st = st->next)
-        if (st->op == S_DECL) return true;
-    return false;
-}
-
-static void add_block(simplifier *s, const kc_stmt *body, kc_pos pos)
-{
-    if (!body) return;
-    kc_stmt *block = type_stmt(s->f, S_BLOCK, pos);
-    block->body = body;
-    stmt_add(s->f, s->out, block);
-}
-
 static void simplify_if(simplifier *s, const kc_stmt *st)
 {
     const kc_expr *test = simplify(s, st->value);
     if (test->op == K_CONST) {
         const kc_stmt *taken = test->value.i ? st->body : st->other;
-        if (declares(taken))
-            add_block(s, simplify_branch(s, taken), st->pos);
-        else
-            simplify_list(s, taken);
+        if (declares(taken)) add_block(s, simplify_branch(s, taken), st->pos);
+        else simplify_list(s, taken);
         return;
     }
     kc_stmt *made = copy_of(s, st);
@@ -221,10 +228,8 @@ static void simplify_one(simplifier *s, const kc_stmt *st)
     case S_IF: simplify_if(s, st); break;
     case S_LOOP: simplify_loop(s, st); break;
     case S_BLOCK:
-        if (declares(st->body))
-            add_block(s, simplify_branch(s, st->body), st->pos);
-        else
-            simplify_list(s, st->body);
+        if (declares(st->body)) add_block(s, simplify_branch(s, st->body), st->pos);
+        else simplify_list(s, st->body);
         break;
     default: {
         const kc_expr *target = st->target ? simplify_place(s, st->target) : NULL;

@@ -1,7 +1,11 @@
 /* Small questions about types, builtins and modules: the lookups of tree.h. */
 #include "kc/tree.h"
 
-typedef struct scalar_info { const char *name, *x2, *x4, *wide; u8 bytes; bool is_float, is_signed, is_integer; } scalar_info;
+typedef struct scalar_info {
+    const char *name, *x2, *x4, *wide;
+    u8 bytes;
+    bool is_float, is_signed, is_integer;
+} scalar_info;
 
 /* clang-format off */
 static const scalar_info scalars[] = {

@@ -7,13 +7,12 @@ static const kc_type t_bool = { KC_BOOL, 1 }, t_u32 = { KC_U32, 1 };
 
 static void count_node(front *f, kc_pos pos)
 {
-    if (++f->nodes > FRONT_MAX_NODES) front_fail(f, pos, "the kernel grows too large (inlining and unrolling make more than %d nodes)", (int)FRONT_MAX_NODES);
+    if (++f->nodes > FRONT_MAX_NODES)
+        front_fail(f, pos, "the kernel grows too large (inlining and unrolling make more than %d nodes)",
+                   (int)FRONT_MAX_NODES);
 }
 
-static void scrap(kc_expr *e)
-{
-    *e = (kc_expr){ .op = K_CONST, .depth = 1, .type = { KC_I32, 1 } };
-}
+static void scrap(kc_expr *e) { *e = (kc_expr){ .op = K_CONST, .depth = 1, .type = { KC_I32, 1 } }; }
 
 kc_expr *type_node(front *f, kc_op op, kc_type type, kc_pos pos)
 {
@@ -38,7 +37,8 @@ static void set_arg(front *f, kc_expr *e, u32 i, const kc_expr *a)
     e->n_args = (u8)MAX(e->n_args, i + 1);
     e->calls |= a->calls;
     if (a->depth >= e->depth) e->depth = (u16)(a->depth + 1);
-    if (e->depth > FRONT_MAX_TREE_DEPTH) front_fail(f, e->pos, "an expression nests deeper than %d; use a local", (int)FRONT_MAX_TREE_DEPTH);
+    if (e->depth > FRONT_MAX_TREE_DEPTH)
+        front_fail(f, e->pos, "an expression nests deeper than %d; use a local", (int)FRONT_MAX_TREE_DEPTH);
 }
 
 static const kc_expr *node1(front *f, kc_op op, kc_type type, const kc_expr *a, kc_pos pos)
@@ -92,10 +92,8 @@ kc_stmt *type_stmt(front *f, kc_stmt_op op, kc_pos pos)
 void stmt_add(front *f, stmt_list *l, kc_stmt *s)
 {
     if (f->status) return;
-    if (l->last)
-        l->last->next = s;
-    else
-        l->first = s;
+    if (l->last) l->last->next = s;
+    else l->first = s;
     l->last = s;
     l->n++;
 }
@@ -146,7 +144,8 @@ static bool is_vector(kc_type t) { return t.lanes != 1; }
 kc_type type_computing(const front *f, kc_type t)
 {
     if (t.scalar == KC_F16 || t.scalar == KC_BF16) return (kc_type){ (u8)f->float_type, t.lanes };
-    if (t.scalar == KC_I8 || t.scalar == KC_I16 || t.scalar == KC_U8 || t.scalar == KC_U16) return (kc_type){ KC_I32, t.lanes };
+    if (t.scalar == KC_I8 || t.scalar == KC_I16 || t.scalar == KC_U8 || t.scalar == KC_U16)
+        return (kc_type){ KC_I32, t.lanes };
     return t;
 }
 
@@ -159,13 +158,11 @@ static kc_type promoted(const front *f, kc_type t)
 static bool check_value(front *f, const kc_expr *a, bool moving)
 {
     if (f->status) return false;
-    if (a->op == K_ARRAY)
-        front_fail(f, a->pos, "%s is an array; an index is missing", a->var->name);
-    else if (!is_number(a->type))
-        front_fail(f, a->pos, "this has no value");
+    if (a->op == K_ARRAY) front_fail(f, a->pos, "%s is an array; an index is missing", a->var->name);
+    else if (!is_number(a->type)) front_fail(f, a->pos, "this has no value");
     else if (is_storage_only(a->type) && !moving)
-        front_fail(f, a->pos, "%s has no arithmetic: read it with load(x, i) or TO(f32, x), make it with TO(%s, v)", kc_type_name(a->type),
-                   kc_type_name(a->type));
+        front_fail(f, a->pos, "%s has no arithmetic: read it with load(x, i) or TO(f32, x), make it with TO(%s, v)",
+                   kc_type_name(a->type), kc_type_name(a->type));
     return !f->status;
 }
 
@@ -184,8 +181,7 @@ static const kc_expr *splat(front *f, kc_type to, const kc_expr *a)
 const kc_expr *type_cast(front *f, kc_type to, const kc_expr *a, kc_pos pos)
 {
     if (!check_value(f, a, true)) return a;
-    if (is_vector(to) || is_vector(a->type))
-        front_fail(f, pos, "a vector cannot be cast; convert its lanes, or splatw(s)");
+    if (is_vector(to) || is_vector(a->type)) front_fail(f, pos, "a vector cannot be cast; convert its lanes, or splatw(s)");
     else if (is_storage_only(to) && !kc_type_same(to, a->type))
         front_fail(f, pos, "a cast cannot make %s; write TO(%s, v)", kc_type_name(to), kc_type_name(to));
     if (is_storage_only(a->type) && to.scalar != KC_F64) a = convert(f, K_CAST, type_computing(f, a->type), a);
@@ -215,13 +211,14 @@ const kc_expr *type_assignable(front *f, kc_type to, const kc_expr *a, kc_pos po
 {
     if (!check_value(f, a, true) || kc_type_same(to, a->type)) return a;
     if (is_storage_only(to))
-        front_fail(f, pos, "%s is %s, the value is %s: write TO(%s, v) or store(...)", what, kc_type_name(to), kc_type_name(a->type),
-                   kc_type_name(to));
+        front_fail(f, pos, "%s is %s, the value is %s: write TO(%s, v) or store(...)", what, kc_type_name(to),
+                   kc_type_name(a->type), kc_type_name(to));
     else if (to.scalar == KC_VOID || is_vector(a->type) || is_vector(to))
         front_fail(f, pos, "%s is %s, the value is %s%s", what, kc_type_name(to), kc_type_name(a->type),
                    is_vector(to) && !is_vector(a->type) ? "; use splatw(s), MAKE2 or MAKE4" : "");
     else if (is_storage_only(a->type) && !kc_is_float((kc_scalar)to.scalar))
-        front_fail(f, pos, "%s is %s, the value is %s: read it with load(x, i) first", what, kc_type_name(to), kc_type_name(a->type));
+        front_fail(f, pos, "%s is %s, the value is %s: read it with load(x, i) first", what, kc_type_name(to),
+                   kc_type_name(a->type));
     return convert(f, K_CAST, to, a);
 }
 
@@ -256,10 +253,8 @@ const kc_expr *type_common(front *f, const kc_expr **a, const kc_expr **b, kc_po
         front_fail(f, pos, "%s and %s do not go together", kc_type_name(ta), kc_type_name(tb));
         return *a;
     }
-    if (is_vector(ta) != is_vector(tb))
-        t = is_vector(ta) ? ta : tb;
-    else if (rank((kc_scalar)tb.scalar) > rank((kc_scalar)ta.scalar))
-        t = tb;
+    if (is_vector(ta) != is_vector(tb)) t = is_vector(ta) ? ta : tb;
+    else if (rank((kc_scalar)tb.scalar) > rank((kc_scalar)ta.scalar)) t = tb;
     *a = is_vector((*a)->type) ? convert(f, K_CAST, t, *a) : splat(f, t, *a);
     *b = is_vector((*b)->type) ? convert(f, K_CAST, t, *b) : splat(f, t, *b);
     return *a;
@@ -277,7 +272,8 @@ static const kc_expr *shift(front *f, kc_op op, const kc_expr *a, const kc_expr 
     if (!check_value(f, a, false) || !check_value(f, b, false)) return a;
     kc_type ta = promoted(f, a->type), tb = promoted(f, b->type);
     if (kc_is_float((kc_scalar)ta.scalar) || kc_is_float((kc_scalar)tb.scalar) || is_vector(ta) || is_vector(tb)) {
-        front_fail(f, pos, "%s works on integers; here are %s and %s", symbols[op], kc_type_name(a->type), kc_type_name(b->type));
+        front_fail(f, pos, "%s works on integers; here are %s and %s", symbols[op], kc_type_name(a->type),
+                   kc_type_name(b->type));
         return a;
     }
     i64 count;
@@ -298,7 +294,8 @@ const kc_expr *type_binary(front *f, kc_op op, const kc_expr *a, const kc_expr *
     if (f->status) return a;
     kc_type t = a->type;
     if (is_integer_op(op) && kc_is_float((kc_scalar)t.scalar))
-        front_fail(f, pos, "%s works on integers; here is %s%s", symbols[op], kc_type_name(t), op == K_REM ? ": use fmod" : "");
+        front_fail(f, pos, "%s works on integers; here is %s%s", symbols[op], kc_type_name(t),
+                   op == K_REM ? ": use fmod" : "");
     bool compares = op >= K_LT && op <= K_NE;
     if (compares && is_vector(t)) front_fail(f, pos, "vectors cannot be compared; here is %s", kc_type_name(t));
     return node2(f, op, compares ? t_bool : t, a, b, pos);
@@ -309,7 +306,8 @@ const kc_expr *type_unary(front *f, kc_op op, const kc_expr *a, kc_pos pos)
     if (op == K_NOT) return node1(f, op, t_bool, type_condition(f, a, pos), pos);
     if (!check_value(f, a, false)) return a;
     kc_type t = promoted(f, a->type);
-    if (op == K_BITNOT && kc_is_float((kc_scalar)t.scalar)) front_fail(f, pos, "~ works on integers; here is %s", kc_type_name(t));
+    if (op == K_BITNOT && kc_is_float((kc_scalar)t.scalar))
+        front_fail(f, pos, "~ works on integers; here is %s", kc_type_name(t));
     return fold_expr(f, node1(f, op, t, convert(f, K_CAST, t, a), pos));
 }
 
@@ -337,7 +335,8 @@ const kc_expr *type_lane(front *f, const kc_expr *vector, u32 lane, kc_pos pos)
 const kc_expr *type_make(front *f, kc_type type, const kc_expr *const *args, u32 n, kc_pos pos)
 {
     kc_expr *e = type_node(f, K_MAKE, type, pos);
-    for (u32 i = 0; i < n; i++) set_arg(f, e, i, type_assignable(f, (kc_type){ type.scalar, 1 }, args[i], args[i]->pos, "a lane"));
+    for (u32 i = 0; i < n; i++)
+        set_arg(f, e, i, type_assignable(f, (kc_type){ type.scalar, 1 }, args[i], args[i]->pos, "a lane"));
     return e;
 }
 

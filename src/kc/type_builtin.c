@@ -2,18 +2,44 @@
 #include "kc/front.h"
 
 typedef enum signature {
-    SIG_F, SIG_F_I32, SIG_F_BOOL, SIG_N, SIG_BITS, SIG_F32_TO_U32, SIG_U32_TO_F32, SIG_F32_TO_I32, SIG_SELECT, SIG_DOT4, SIG_ATOMIC,
-    SIG_ATOMIC_ADD, SIG_LOAD4, SIG_STORE4, SIG_LOADW, SIG_STOREW, SIG_LOADW_PART, SIG_STOREW_PART, SIG_SUM
+    SIG_F,
+    SIG_F_I32,
+    SIG_F_BOOL,
+    SIG_N,
+    SIG_BITS,
+    SIG_F32_TO_U32,
+    SIG_U32_TO_F32,
+    SIG_F32_TO_I32,
+    SIG_SELECT,
+    SIG_DOT4,
+    SIG_ATOMIC,
+    SIG_ATOMIC_ADD,
+    SIG_LOAD4,
+    SIG_STORE4,
+    SIG_LOADW,
+    SIG_STOREW,
+    SIG_LOADW_PART,
+    SIG_STOREW_PART,
+    SIG_SUM
 } signature;
 
-typedef struct builtin_info { u8 args; signature signature; } builtin_info;
+typedef struct builtin_info {
+    u8 args;
+    signature signature;
+} builtin_info;
 static const builtin_info infos[] = {
 #define BUILTIN(name, args, signature, c, opencl) { args, SIG_##signature },
 #include "kc/builtins.def"
 #undef BUILTIN
 };
 
-typedef struct call { front *f; kc_builtin b; const kc_expr **args; u32 n; kc_pos pos; } call;
+typedef struct call {
+    front *f;
+    kc_builtin b;
+    const kc_expr **args;
+    u32 n;
+    kc_pos pos;
+} call;
 
 static const kc_expr *made(const call *c, kc_type type) { return type_make_call(c->f, c->b, type, c->args, c->n, c->pos); }
 
@@ -23,7 +49,8 @@ static kc_type float_scalar(const front *f) { return (kc_type){ (u8)f->float_typ
 static void unify(const call *c, u32 n, bool floats)
 {
     front *f = c->f;
-    const kc_expr *zero = type_int(f, KC_I32, 0, c->pos), *first = floats ? type_float(f, float_scalar(f).scalar, 0, c->pos) : zero;
+    const kc_expr *zero = type_int(f, KC_I32, 0, c->pos),
+                  *first = floats ? type_float(f, float_scalar(f).scalar, 0, c->pos) : zero;
     const kc_expr *common = first;
     for (u32 i = 0; i < n; i++) {
         const kc_expr *arg = c->args[i];
@@ -52,17 +79,16 @@ static const kc_expr *sig_float_i32(const call *c)
 {
     unify(c, 1, true);
     kc_type t = c->args[0]->type, power = { KC_I32, t.lanes };
-    if (t.lanes == 1 || kc_type_same(c->args[1]->type, power))
-        want(c, 1, power);
-    else
-        c->args[1] = type_splat(c->f, power, c->args[1]);
+    if (t.lanes == 1 || kc_type_same(c->args[1]->type, power)) want(c, 1, power);
+    else c->args[1] = type_splat(c->f, power, c->args[1]);
     return made(c, t);
 }
 
 static const kc_expr *sig_float_bool(const call *c)
 {
     unify(c, 1, true);
-    if (c->args[0]->type.lanes != 1) front_fail(c->f, c->pos, "%s takes one value; here is %s", kc_builtin_name(c->b), kc_type_name(c->args[0]->type));
+    if (c->args[0]->type.lanes != 1)
+        front_fail(c->f, c->pos, "%s takes one value; here is %s", kc_builtin_name(c->b), kc_type_name(c->args[0]->type));
     return made(c, (kc_type){ KC_BOOL, 1 });
 }
 
@@ -102,13 +128,19 @@ static const kc_expr *reinterpret(const call *c, kc_type from, kc_type to)
 static const kc_expr *sig_f32_to_u32(const call *c)
 {
     bool integer = kc_is_integer((kc_scalar)c->args[0]->type.scalar);
-    if (integer) front_fail(c->f, c->pos, "%s takes an f32; here is %s: write a cast", kc_builtin_name(c->b), kc_type_name(c->args[0]->type));
+    if (integer)
+        front_fail(c->f, c->pos, "%s takes an f32; here is %s: write a cast", kc_builtin_name(c->b),
+                   kc_type_name(c->args[0]->type));
     return reinterpret(c, (kc_type){ KC_F32, 1 }, (kc_type){ KC_U32, 1 });
 }
-static const kc_expr *sig_f32_to_i32(const call *c) { return reinterpret(c, (kc_type){ KC_F32, 1 }, (kc_type){ KC_I32, 1 }); }
+static const kc_expr *sig_f32_to_i32(const call *c)
+{
+    return reinterpret(c, (kc_type){ KC_F32, 1 }, (kc_type){ KC_I32, 1 });
+}
 static const kc_expr *sig_u32_to_f32(const call *c)
 {
-    if (kc_is_float((kc_scalar)c->args[0]->type.scalar)) front_fail(c->f, c->pos, "as_f32 takes a u32; here is %s", kc_type_name(c->args[0]->type));
+    if (kc_is_float((kc_scalar)c->args[0]->type.scalar))
+        front_fail(c->f, c->pos, "as_f32 takes a u32; here is %s", kc_type_name(c->args[0]->type));
     return reinterpret(c, (kc_type){ KC_U32, 1 }, (kc_type){ KC_F32, 1 });
 }
 
@@ -140,8 +172,7 @@ static bool want_array(const call *c)
     const kc_expr *a = c->args[0];
     if (a->op != K_ARRAY)
         front_fail(c->f, a->pos, "%s takes an array first (a buffer, SHARED or local array)", kc_builtin_name(c->b));
-    else
-        c->args[1] = type_index(c->f, c->args[1], c->args[1]->pos);
+    else c->args[1] = type_index(c->f, c->args[1], c->args[1]->pos);
     return !c->f->status;
 }
 
@@ -151,8 +182,8 @@ static const kc_expr *atomic(const call *c, bool floats)
     kc_type t = c->args[0]->type;
     bool ok = t.lanes == 1 && (t.scalar == KC_U32 || t.scalar == KC_I32 || (floats && t.scalar == KC_F32));
     if (!ok)
-        front_fail(c->f, c->pos, "%s works on u32%s i32%s; '%s' holds %s", kc_builtin_name(c->b), floats ? "," : " and", floats ? " and f32" : "",
-                   c->args[0]->var->name, kc_type_name(t));
+        front_fail(c->f, c->pos, "%s works on u32%s i32%s; '%s' holds %s", kc_builtin_name(c->b), floats ? "," : " and",
+                   floats ? " and f32" : "", c->args[0]->var->name, kc_type_name(t));
     for (u32 i = 2; i < c->n; i++) want(c, i, t);
     return made(c, t);
 }
@@ -164,7 +195,8 @@ static kc_type float_vector(const call *c, u32 lanes)
 {
     kc_type t = c->args[0]->type;
     if (t.lanes != 1 || !kc_is_float((kc_scalar)t.scalar))
-        front_fail(c->f, c->pos, "%s works on arrays of floats; '%s' holds %s", kc_builtin_name(c->b), c->args[0]->var->name, kc_type_name(t));
+        front_fail(c->f, c->pos, "%s works on arrays of floats; '%s' holds %s", kc_builtin_name(c->b), c->args[0]->var->name,
+                   kc_type_name(t));
     return (kc_type){ t.scalar == KC_F64 ? KC_F64 : (u8)c->f->float_type, (u8)lanes };
 }
 
@@ -173,7 +205,8 @@ static const kc_expr *memory(const call *c, u32 lanes, bool stores, bool part)
     if (!want_array(c)) return c->args[0];
     kc_type t = float_vector(c, lanes);
     if (stores && !kc_type_same(c->args[2]->type, t))
-        front_fail(c->f, c->args[2]->pos, "%s writes %s; here is %s", kc_builtin_name(c->b), kc_type_name(t), kc_type_name(c->args[2]->type));
+        front_fail(c->f, c->args[2]->pos, "%s writes %s; here is %s", kc_builtin_name(c->b), kc_type_name(t),
+                   kc_type_name(c->args[2]->type));
     if (part) want(c, c->n - 1, (kc_type){ KC_U32, 1 });
     return made(c, stores ? (kc_type){ KC_VOID, 1 } : t);
 }
@@ -210,8 +243,9 @@ const kc_expr *type_call(front *f, kc_builtin b, const kc_expr **args, u32 n, kc
 {
     const builtin_info *info = &infos[b];
     call c = { f, b, args, n, pos };
-    if (n != info->args) front_fail(f, pos, "%s takes %u argument%s, here %s %u", kc_builtin_name(b), info->args, info->args == 1 ? "" : "s",
-                                    n == 1 ? "is" : "are", n);
+    if (n != info->args)
+        front_fail(f, pos, "%s takes %u argument%s, here %s %u", kc_builtin_name(b), info->args, info->args == 1 ? "" : "s",
+                   n == 1 ? "is" : "are", n);
     for (u32 i = 0; i < n && !f->status; i++)
         if (args[i]->op != K_ARRAY && args[i]->type.scalar == KC_VOID) front_fail(f, args[i]->pos, "this has no value");
     if (f->status) return type_int(f, KC_I32, 0, pos);

@@ -1,0 +1,108 @@
+/* functions, printed by Quern for OpenCL C 1.2 */
+
+int functions_(uint i, __global const uint *restrict keys, uint n)
+{
+    int rows[2][2];
+    rows[0][0] = (int)i;
+    rows[0][1] = -1;
+    rows[1][0] = 7;
+    uint find;
+    bool done = false;
+    uint lo = 0u;
+    uint hi = n;
+    while (lo < hi) {
+        uint mid = (lo + hi) / 2u;
+        if (keys[mid] == i) {
+            find = mid;
+            done = true;
+            break;
+        }
+        if (keys[mid] < i) {
+            lo = mid + 1u;
+        } else {
+            hi = mid;
+        }
+    }
+    if (!done) {
+        find = n;
+        done = true;
+    }
+    rows[1][1] = (int)find;
+    uint k = 0u;
+    for (;;) {
+        bool chosen = k < n;
+        if (chosen) {
+            uint find_2;
+            bool done_2 = false;
+            uint lo_2 = 0u;
+            uint hi_2 = n;
+            while (lo_2 < hi_2) {
+                uint mid = (lo_2 + hi_2) / 2u;
+                if (keys[mid] == k) {
+                    find_2 = mid;
+                    done_2 = true;
+                    break;
+                }
+                if (keys[mid] < k) {
+                    lo_2 = mid + 1u;
+                } else {
+                    hi_2 = mid;
+                }
+            }
+            if (!done_2) {
+                find_2 = n;
+                done_2 = true;
+            }
+            chosen = find_2 != n;
+        }
+        if (!chosen)
+            break;
+        k++;
+    }
+    int weight;
+    if (i == 0u || i + 1u == n) {
+        weight = 0;
+    } else {
+        int sum = 0;
+        for (uint k_2 = 0u; k_2 < 2u; k_2++)
+            sum += rows[0][k_2];
+        weight = sum;
+    }
+    uint row = i % 2u;
+    int weight_2;
+    if (k == 0u || k + 1u == n) {
+        weight_2 = 0;
+    } else {
+        int sum = 0;
+        for (uint k_3 = 0u; k_3 < 2u; k_3++)
+            sum += rows[row][k_3];
+        weight_2 = sum;
+    }
+    int sum = weight + weight_2;
+    do {
+        int chosen;
+        if (sum > 100) {
+            chosen = sum - 100;
+        } else {
+            uint i_2 = i + 1u;
+            int weight_3;
+            if (i_2 == 0u || i_2 + 1u == n) {
+                weight_3 = 0;
+            } else {
+                int sum_2 = 0;
+                for (uint k_4 = 0u; k_4 < 2u; k_4++)
+                    sum_2 += rows[1][k_4];
+                weight_3 = sum_2;
+            }
+            chosen = sum + weight_3;
+        }
+        sum = chosen;
+    } while (sum < 0);
+    return sum;
+}
+
+__kernel void qk_run(__global const uint *restrict keys, uint n, __global int *restrict qk_out, uint qk_count)
+{
+    uint qk_i = get_global_id(0);
+    if (qk_i < qk_count) qk_out[qk_i] = functions_(qk_i, keys, n);
+}

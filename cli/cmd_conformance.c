@@ -122,10 +122,21 @@ static void missing_ops(const char *model, char *out, size_t bytes)
     qn_session_close(s);
 }
 
+/* The part of a refusal that other models share: without "FILE: " and "input 'NAME': ". */
+static const char *shared_part(const char *why, const char *model)
+{
+    size_t n = strlen(model);
+    if (strncmp(why, model, n) == 0 && strncmp(why + n, ": ", 2) == 0) why += n + 2;
+    const char *place = strstr(why, "': ");
+    bool named = strncmp(why, "input '", 7) == 0 || strncmp(why, "output '", 8) == 0;
+    return named && place ? place + 3 : why;
+}
+
 static void refuse_model(verdict *v, qn_status s, const char *model)
 {
     char why[WHY_BYTES], ops[WHY_BYTES];
-    snprintf(why, sizeof why, "%s", qn_last_error());
+    const char *text = qn_last_error();
+    snprintf(why, sizeof why, "%s", s == QN_E_UNSUPPORTED ? shared_part(text, model) : text);
     ops[0] = 0;
     if (s == QN_E_UNSUPPORTED) missing_ops(model, ops, sizeof ops);
     decide(v, s == QN_E_UNSUPPORTED ? SKIPPED : FAILED, ops[0] ? ops : why);

@@ -9,7 +9,7 @@
 
 enum {
     ONNX_MAX_NESTING = 16,                                   /* of graphs in graphs, and of functions in functions        */
-    ONNX_MAX_NODES = 1 << 20,                                /* with what functions expand to                             */
+    ONNX_MAX_NODES = 1 << 18,                                /* with what functions expand to                             */
     ONNX_OLDEST_OPSET = 6,
     ONNX_NEWEST_OPSET = 28,
 };

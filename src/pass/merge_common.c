@@ -1,4 +1,5 @@
-/* Two nodes with the same op, inputs and attributes compute the same: the second one becomes the first. Constants with equal bytes are one. */
+/* Two nodes with the same op, inputs and attributes compute the same: the second one becomes the first. Constants with equal
+ * bytes are one, and so are equal lists of sizes. */
 #include "pass/pass.h"
 
 static u64 hash_attr(const attr *a, u64 h)
@@ -88,24 +89,51 @@ static qn_status merge_nodes(pass_job *j)
     return s;
 }
 
+/* Sizes that stand in for a tensor (graph_sizes): neither input, constant nor made. */
+static bool is_sizes(const value *v) { return v->elems && !v->elems_read && !v->is_input && !v->is_constant && !v->maker; }
+
 /* Only small constants are compared: equal large ones are rare, and reading them all would touch the whole file. */
-static qn_status merge_constants(graph *g)
+enum { MOST_BYTES = 4096 };
+
+static bool comparable(const graph *g, val v)
 {
-    enum { MOST = 4096 };
+    if (live(g, v) != v || !value_at(g, v)->uses) return false;
+    if (is_sizes(value_at(g, v))) return true;
+    if (!is_constant(g, v)) return false;
+    qn_tensor t = constant_tensor(g, v);
+    return qn_tensor_bytes(&t) <= MOST_BYTES && t.dtype != QN_STRING;
+}
+
+static u64 hash_source(const graph *g, val v)
+{
+    const value *x = value_at(g, v);
+    if (is_sizes(x)) return hash_bytes(x->elems, x->n_elems * sizeof *x->elems, x->type.rank);
+    qn_tensor t = constant_tensor(g, v);
+    return hash_bytes(t.data, qn_tensor_bytes(&t), hash_bytes(t.dims, t.rank * sizeof(i64), t.dtype));
+}
+
+static bool same_source(const graph *g, val a, val b)
+{
+    const value *x = value_at(g, a), *y = value_at(g, b);
+    if (is_sizes(x) != is_sizes(y)) return false;
+    if (is_sizes(x))
+        return x->n_elems == y->n_elems && x->type.rank == y->type.rank && x->type.dtype == y->type.dtype &&
+               !memcmp(x->elems, y->elems, x->n_elems * sizeof *x->elems);
+    qn_tensor s = constant_tensor(g, a), t = constant_tensor(g, b);
+    return same_tensor(&s, &t);
+}
+
+static qn_status merge_sources(graph *g)
+{
     map seen = { 0 };
     qn_status s = QN_OK;
     for (val v = 1; v <= g->n_values && s == QN_OK; v++) {
-        if (!is_constant(g, v) || live(g, v) != v || !value_at(g, v)->uses) continue;
-        qn_tensor t = constant_tensor(g, v);
-        if (qn_tensor_bytes(&t) > MOST || t.dtype == QN_STRING) continue;
-        u64 key = hash_bytes(t.data, qn_tensor_bytes(&t), hash_bytes(t.dims, t.rank * sizeof(i64), t.dtype));
+        if (!comparable(g, v)) continue;
+        u64 key = hash_source(g, v);
         u32 earlier;
         if (!map_get(&seen, key, &earlier)) {
             if (!map_put(&seen, key, v)) s = fail_nomem(16);
-            continue;
-        }
-        qn_tensor first = constant_tensor(g, earlier);
-        if (same_tensor(&first, &t)) graph_replace(g, v, earlier);
+        } else if (same_source(g, earlier, v)) graph_replace(g, v, earlier);
     }
     map_free(&seen);
     return s;
@@ -113,7 +141,7 @@ static qn_status merge_constants(graph *g)
 
 static qn_status merge(pass_job *j)
 {
-    QN_TRY(merge_constants(j->g));
+    QN_TRY(merge_sources(j->g));
     return merge_nodes(j);
 }
 

@@ -68,7 +68,8 @@ static val mul(build *b, const node *n)
 {
     val x = neutral(b, n, 1, true), c1, c2;
     f64 v1, v2;
-    if (x || !two_constants(b->g, n, &x, &c1, &c2)) return x;
+    if (x) return x;
+    if (!two_constants(b->g, n, &x, &c1, &c2)) return 0;
     if (match_int(b->g, n->out[0])) return joined(b, OP_Mul, x, c1, c2);
     qn_dtype d = match_type(b->g, x)->dtype;
     if (!constant_f64(b->g, c1, &v1) || !constant_f64(b->g, c2, &v2)) return 0;
@@ -310,7 +311,7 @@ const pass_def pass_simplify_algebra = {
             " -> const h: f32[] = {0.5}; in x: f32[2]; a = Abs(x); y = Sqrt(a); z = Pow(x, h); out y, z"
             "\n---\n"
             "const c: f32[] = {8}; const d: f32[] = {3}; in x: f32[2]; y = Div(x, c); z = Div(y, d); out z"
-            " -> const c: f32[] = {8}; const o: f32[] = {1}; const d: f32[] = {3}; in x: f32[2]; r = Div(o, c); y = Mul(x, r); z = Div(y, d); out z"
+            " -> const c: f32[] = {8}; const d: f32[] = {3}; const o: f32[] = {1}; in x: f32[2]; r = Div(o, c); y = Mul(x, r); z = Div(y, d); out z"
             "\n---\n"
             "in x: f32[2]; a = Neg(x); b = Neg(a); c = Relu(b); d = Relu(c); out d -> in x: f32[2]; d = Relu(x); out d"
             "\n---\n"
@@ -333,6 +334,9 @@ const pass_def pass_simplify_algebra = {
             "\n---\n"
             "const c: bool[1] = {1}; in x: f32[2]; in y: f32[2]; z = Where(c, x, y); w = Add(z, y); out w"
             " -> in x: f32[2]; in y: f32[2]; w = Add(x, y); out w"
+            "\n---\n"
+            "const h: f32[] = {0.5}; in x: f32[2]; a = Exp(x); b = Mul(x, a); c = Mul(b, h); out c"
+            " -> const h: f32[] = {0.5}; in x: f32[2]; a = Exp(x); b = Mul(x, a); c = Mul(b, h); out c"
             "\n---\n"
             "in x: f16[2]; a = Cast(x, to=1); b = Cast(a, to=10); c = Cast(a, to=16); d = Cast(c, to=1); out b, d"
             " -> in x: f16[2]; c = Cast(x, to=16); d = Cast(c, to=1); out b = x, d"

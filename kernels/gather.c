@@ -40,11 +40,11 @@ MAP(T) gather_lines(u32 i, IN(T) x, IN(I) idx, u32 n, u32 step, u32 n1, u32 n2, 
 }
 
 #define STEP(j)                                                                                                             \
-    if (k > j) at = at * d##j + index_in(idx[from + j], d##j);
+    if (tuple > j) at = at * d##j + index_in(idx[from + j], d##j);
 
-MAP(T) gather_tuples(u32 i, IN(T) x, IN(I) idx, u32 q, CONST(u32) k, u32 rest, u32 d0, u32 d1, u32 d2, u32 d3, u32 d4, u32 d5, u32 d6, u32 d7)
+MAP(T) gather_tuples(u32 i, IN(T) x, IN(I) idx, u32 q, CONST(u32) tuple, u32 rest, u32 d0, u32 d1, u32 d2, u32 d3, u32 d4, u32 d5, u32 d6, u32 d7)
 {
-    u32 tuple = i / rest, from = tuple * k, at = tuple / q;
+    u32 which = i / rest, from = which * tuple, at = which / q;
     STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6) STEP(7)
     return x[at * rest + i % rest];
 }

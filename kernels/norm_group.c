@@ -7,14 +7,14 @@
     for (u32 half = GROUP / 2; half > 0; half /= 2)                                                                         \
         ITEMS(t) if (t < half) part[t] += part[t + half];
 
-#define MEAN_AND_INVERSE(n)                                                                                                 \
+#define MEAN_AND_SQUARES(shift, n)                                                                                          \
     ITEMS(t) {                                                                                                              \
         f32 sum = 0;                                                                                                        \
         for (u32 c = t; c < n; c += GROUP) sum += load(x, from + c);                                                        \
         part[t] = sum;                                                                                                      \
     }                                                                                                                       \
     SUM_PARTS                                                                                                               \
-    ITEMS(t) m[t] = centred != 0 ? part[0] / (f32)n : 0.0f;                                                                 \
+    ITEMS(t) m[t] = shift != 0 ? part[0] / (f32)n : 0.0f;                                                                   \
     ITEMS(t) {                                                                                                              \
         f32 sum = 0;                                                                                                        \
         for (u32 c = t; c < n; c += GROUP) {                                                                                \
@@ -31,7 +31,7 @@ KERNEL norm_rows_group(u32 group, IN(T) x, IN(T) scale, IN(T) bias, OUT(T) y, OU
     SHARED(f32, part, GROUP);
     PER_ITEM(f32, m);
     u32 from = group * cols;
-    MEAN_AND_INVERSE(cols)
+    MEAN_AND_SQUARES(centred, cols)
     ITEMS(t) {
         f32 by = 1 / sqrt(part[0] / (f32)cols + epsilon);
         for (u32 c = t; c < cols; c += GROUP) {
@@ -51,8 +51,8 @@ KERNEL norm_channels_group(u32 group, IN(T) x, IN(T) scale, IN(T) bias, OUT(T) y
 {
     SHARED(f32, part, GROUP);
     PER_ITEM(f32, m);
-    u32 n = chans * inner, from = group * n, set = group % sets * chans, centred = 1;
-    MEAN_AND_INVERSE(n)
+    u32 n = chans * inner, from = group * n, set = group % sets * chans;
+    MEAN_AND_SQUARES(1, n)
     ITEMS(t) {
         f32 by = 1 / sqrt(part[0] / (f32)n + epsilon);
         for (u32 c = t; c < n; c += GROUP) {

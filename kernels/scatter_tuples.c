@@ -15,15 +15,15 @@
 
 /* The place that tuple j names in its k dimensions; `valid` goes false where it is outside. */
 #define STEP(e)                                                                                                             \
-    if (k > e) {                                                                                                            \
-        i64 v = idx[j * k + e];                                                                                             \
+    if (tuple > e) {                                                                                                            \
+        i64 v = idx[j * tuple + e];                                                                                             \
         if (v < 0) v += (i64)d##e;                                                                                          \
         valid = valid && v >= 0 && v < (i64)d##e;                                                                           \
         place = place * d##e + (u32)v;                                                                                      \
     }
 #define PLACE STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6) STEP(7)
 
-MAP(T) scatter_tuples_map(u32 i, IN(T) x, IN(i64) idx, IN(T) updates, CONST(u32) mode, CONST(u32) k, u32 q, u32 rest, u32 d0, u32 d1, u32 d2,
+MAP(T) scatter_tuples_map(u32 i, IN(T) x, IN(i64) idx, IN(T) updates, CONST(u32) mode, CONST(u32) tuple, u32 q, u32 rest, u32 d0, u32 d1, u32 d2,
                           u32 d3, u32 d4, u32 d5, u32 d6, u32 d7)
 {
     u32 here = i / rest, c = i % rest;
@@ -37,7 +37,7 @@ MAP(T) scatter_tuples_map(u32 i, IN(T) x, IN(i64) idx, IN(T) updates, CONST(u32)
     return TO(T, acc);
 }
 
-KERNEL scatter_tuples(u32 group, IN(i64) idx, IN(T) updates, INOUT(T) y, CONST(u32) mode, CONST(u32) k, u32 run, u32 q, u32 rest, u32 d0, u32 d1,
+KERNEL scatter_tuples(u32 group, IN(i64) idx, IN(T) updates, INOUT(T) y, CONST(u32) mode, CONST(u32) tuple, u32 run, u32 q, u32 rest, u32 d0, u32 d1,
                       u32 d2, u32 d3, u32 d4, u32 d5, u32 d6, u32 d7)
 {
     ITEMS(t) {

@@ -71,10 +71,10 @@ static qn_status emit_copies(lowering *l, const node *n, u32 group)
     for (u32 i = 0; i < n->n_in; i++) {
         val x = lower_in(l, n, i);
         sym run = sym_mul(g, lower_dim(l, x, axis), inner), one = sym_one(g);
-        copy c = { .x = x, .y = y, .dtype = out->dtype, .rank = 2, .x_at = sym_zero(g), .y_at = at };
-        c.size[0] = lower_product(l, y, 0, axis), c.xs[0] = run, c.ys[0] = row;
-        c.size[1] = run, c.xs[1] = c.ys[1] = one;
-        copy_merge(g, &c);
+        copy c = { .x = x, .y = y, .dtype = out->dtype, .x_at = sym_zero(g), .y_at = at };
+        sym outer = lower_product(l, y, 0, axis);
+        if (!sym_is(g, outer, 1)) c.size[0] = outer, c.xs[0] = run, c.ys[0] = row, c.rank = 1;
+        c.size[c.rank] = run, c.xs[c.rank] = c.ys[c.rank] = one, c.rank++;
         QN_TRY(copy_launch_rows(l, &c, group));
         at = sym_add(g, at, run);
     }

@@ -345,9 +345,9 @@ static void split_copy(lowering *l, const node *n, u32 o, copy *c)
 }
 
 static const op_case split_cases[] = {
-    { "f32[2,6,4] i64[3]={1,2,3}", "axis=1", 0, "the common case" },
-    { "f32[7]", "num_outputs=1", 0, "one part" },
-    { "u8[4,6] i64[1]={6}", "axis=-1", 0, "from the end" },
+    { "f32[2,6,4] i64[3]={1,2,3}", "axis=1, n_out=3", 0, "the common case" },
+    { "f32[7]", "num_outputs=3, n_out=3", 0, "parts of 3, 3 and 1" },
+    { "u8[4,6] i64[1]={6}", "axis=-1", 0, "one part" },
     { 0 },
 };
 const op_def op_Split = {

@@ -111,8 +111,7 @@ KERNEL conv_tile(u32 group, IN(T) x, IN(T) w, IN(T) bias, IN(T) rest, OUT(T) y, 
             u32 to = (part * oc + m0 + r) * n + n0;
             f32 add = has_bias != 0 ? load(bias, part % groups * oc + m0 + r) : 0;
             for (u32 c = 0; c < cols; c += WIDTH) {
-                u32 tile = r / TILE_ROWS * TILE_ROWS * TILE_PANEL + c / TILE_COLS * TILE_COLS * TILE_ROWS;
-                f32w v = add + loadw(sums, tile + r % TILE_ROWS * TILE_COLS + c % TILE_COLS);
+                f32w v = add + loadw(sums, tile_at(r, c));
                 u32 lanes = min(cols - c, WIDTH);
                 if (lanes == WIDTH) {
                     if (has_rest != 0) v += loadw(rest, to + c);

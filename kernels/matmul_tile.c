@@ -9,27 +9,6 @@
 #include "epilogue.h"
 #define GROUP 1
 
-/* right[depth][TILE_PANEL] = depth rows and cols columns of b from element `at`; unused columns of the last vector are 0. */
-static void fill_right(ARRAY(f32, right), IN(T) b, u32 at, u32 stride, u32 depth, u32 cols)
-{
-    for (u32 k = 0; k < depth; k++) {
-        u32 from = at + k * stride;
-        u32 to = k * TILE_PANEL;
-        u32 c = 0;
-        for (; c + WIDTH <= cols; c += WIDTH) storew(right, to + c, loadw(b, from + c));
-        if (c < cols) storew(right, to + c, loadw_part(b, from + c, cols - c));
-    }
-}
-
-/* The same from b stored [n][k]: column c is row c of b. */
-static void fill_right_transposed(ARRAY(f32, right), IN(T) b, u32 at, u32 stride, u32 depth, u32 cols)
-{
-    for (u32 c = 0; c < cols; c++)
-        for (u32 k = 0; k < depth; k++) right[k * TILE_PANEL + c] = load(b, at + c * stride + k);
-    for (u32 c = cols; c % WIDTH != 0; c++)
-        for (u32 k = 0; k < depth; k++) right[k * TILE_PANEL + c] = 0;
-}
-
 KERNEL matmul_tile(u32 group, IN(T) a, IN(T) b, IN(T) bias, IN(T) rest, OUT(T) y, u32 m, u32 n, u32 k, u32 block_m, u32 block_n,
                    BATCH_PARAMS, f32 alpha, f32 p, f32 q, CONST(u32) trans_a, CONST(u32) trans_b, CONST(u32) has_bias,
                    CONST(u32) has_rest, CONST(u32) act)
@@ -53,9 +32,9 @@ KERNEL matmul_tile(u32 group, IN(T) a, IN(T) b, IN(T) bias, IN(T) rest, OUT(T) y
             u32 k0 = pass * step;
             u32 depth = min(step, k - min(k0, k));
             if (trans_b != 0)
-                fill_right_transposed(right, b, b_at + n0 * k + k0, k, depth, cols);
+                tile_right_transposed(right, b, b_at + n0 * k + k0, k, depth, cols);
             else
-                fill_right(right, b, b_at + k0 * n + n0, n, depth, cols);
+                tile_right(right, b, b_at + k0 * n + n0, n, depth, cols);
             for (u32 r = 0; r < rows; r += TILE_ROWS) {
                 if (trans_a != 0)
                     tile_left_transposed(left, a, a_at + k0 * m + m0 + r, m, rows - r, depth);
@@ -68,8 +47,7 @@ KERNEL matmul_tile(u32 group, IN(T) a, IN(T) b, IN(T) bias, IN(T) rest, OUT(T) y
         for (u32 r = 0; r < rows; r++) {
             u32 to = (batch * m + m0 + r) * n + n0;
             for (u32 c = 0; c < cols; c += WIDTH) {
-                u32 tile = r / TILE_ROWS * TILE_ROWS * TILE_PANEL + c / TILE_COLS * TILE_COLS * TILE_ROWS;
-                f32w v = alpha * loadw(sums, tile + r % TILE_ROWS * TILE_COLS + c % TILE_COLS);
+                f32w v = alpha * loadw(sums, tile_at(r, c));
                 u32 lanes = min(cols - c, WIDTH);
                 if (lanes == WIDTH) {
                     if (has_bias != 0) v += loadw(bias, n0 + c);

@@ -49,6 +49,55 @@ static void tile_add(ARRAY(f32, left), ARRAY(f32, right), u32 panel, u32 depth, 
         tile_of_1(left, right, panel, depth, sums, at, first);
 }
 
+/* Where element (row, col) of a block of tiles is: tiles of a row of tiles stand side by side, TILE_ROWS x TILE_COLS each. */
+static u32 tile_at(u32 row, u32 col)
+{
+    u32 tile = row / TILE_ROWS * TILE_ROWS * TILE_PANEL + col / TILE_COLS * TILE_COLS * TILE_ROWS;
+    return tile + row % TILE_ROWS * TILE_COLS + col % TILE_COLS;
+}
+
+/* right[depth][TILE_PANEL] = depth rows and cols columns of x from element `at`; unused columns of the last vector are 0. */
+static void tile_right(ARRAY(f32, right), IN(T) x, u32 at, u32 stride, u32 depth, u32 cols)
+{
+    for (u32 k = 0; k < depth; k++) {
+        u32 from = at + k * stride;
+        u32 to = k * TILE_PANEL;
+        u32 c = 0;
+        for (; c + WIDTH <= cols; c += WIDTH) storew(right, to + c, loadw(x, from + c));
+        if (c < cols) {
+            storew(right, to + c, splatw(0));
+            for (; c < cols; c++) right[to + c] = load(x, from + c);
+        }
+    }
+}
+
+/* The same from a matrix stored [cols][depth]: column c is row c of x. Four by four, so that stores are few. */
+static void tile_right_transposed(ARRAY(f32, right), IN(T) x, u32 at, u32 stride, u32 depth, u32 cols)
+{
+    u32 c = 0;
+    for (; c + 4 <= cols; c += 4) {
+        u32 from = at + c * stride;
+        u32 k = 0;
+        for (; k + 4 <= depth; k += 4) {
+            f32x4 p = load4(x, from + k);
+            f32x4 q = load4(x, from + stride + k);
+            f32x4 r = load4(x, from + 2 * stride + k);
+            f32x4 s = load4(x, from + 3 * stride + k);
+            u32 to = k * TILE_PANEL + c;
+            store4(right, to, MAKE4(f32, p.x, q.x, r.x, s.x));
+            store4(right, to + TILE_PANEL, MAKE4(f32, p.y, q.y, r.y, s.y));
+            store4(right, to + 2 * TILE_PANEL, MAKE4(f32, p.z, q.z, r.z, s.z));
+            store4(right, to + 3 * TILE_PANEL, MAKE4(f32, p.w, q.w, r.w, s.w));
+        }
+        for (; k < depth; k++)
+            for (u32 j = 0; j < 4; j++) right[k * TILE_PANEL + c + j] = load(x, from + j * stride + k);
+    }
+    for (; c < cols; c++)
+        for (u32 k = 0; k < depth; k++) right[k * TILE_PANEL + c] = load(x, at + c * stride + k);
+    for (; c % WIDTH != 0; c++)
+        for (u32 k = 0; k < depth; k++) right[k * TILE_PANEL + c] = 0;
+}
+
 /* left[TILE_ROWS][depth] = x[at + row * stride + 0 .. depth), rows past `rows` zero. */
 static void tile_left(ARRAY(f32, left), IN(T) x, u32 at, u32 stride, u32 rows, u32 depth)
 {

@@ -19,7 +19,8 @@ bool plan_is_constant(const plan *p, val v)
 
 val plan_add_value(plan *p, qn_dtype d, sym elems)
 {
-    if (!ARENA_PUSH_ROOM(p->mem, p->values, p->n_values + 1, p->cap_values, MAX_VALUES)) return 0;
+    u32 filled = p->cap_values ? p->n_values + 1 : 0;        /* values[0] is none                                         */
+    if (!ARENA_PUSH_ROOM(p->mem, p->values, filled, p->cap_values, MAX_VALUES)) return 0;
     val v = ++p->n_values;
     p->values[v] = (plan_value){ .root = v, .dtype = d, .elems = elems, .stored = true };
     return v;
@@ -238,9 +239,22 @@ static qn_status add_graph_values(plan *p)
     return QN_OK;
 }
 
+/* What a body is lent may decide sizes inside it: such inputs are read when the body starts, as the model's are when a run starts. */
+static qn_status read_body_inputs(plan *p)
+{
+    for (u32 i = 0; i < p->g->n_inputs && p->is_body; i++) {
+        if (!value_at(p->g, p->g->inputs[i])->elems_read) continue;
+        step *s = plan_add_step(p, STEP_READ, 0);
+        if (!s) return QN_E_NOMEM;
+        s->value = p->g->inputs[i];
+    }
+    return QN_OK;
+}
+
 static qn_status fill(plan *p)
 {
     QN_TRY(add_graph_values(p));
+    QN_TRY(read_body_inputs(p));
     FOR_NODES(p->g, n) QN_TRY(plan_node(p, n));
     for (u32 i = 0; i < p->g->n_outputs; i++) QN_TRY(plan_need(p, live(p->g, p->g->outputs[i]), 0));
     find_lives(p);

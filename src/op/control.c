@@ -110,7 +110,7 @@ static qn_status settle(const infer *c, const loop_shape *l, bool *settled)
         type *in = &value_at(l->body, l->body->inputs[2 + i])->type, both;
         QN_TRY(meet(c, i, in, body_out(l->body, 1 + i), &both));
         for (u32 d = 0; d < in->rank; d++)
-            if (both.dims[d] != in->dims[d] && sym_variable_index(c->g, in->dims[d]) == UINT32_MAX) in->dims[d] = both.dims[d], *settled = false;
+            if (both.dims[d] != in->dims[d] && sym_newest_variable(c->g, in->dims[d]) <= c->variables) in->dims[d] = both.dims[d], *settled = false;
     }
     return QN_OK;
 }

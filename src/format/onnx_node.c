@@ -214,6 +214,7 @@ static qn_status expand_function(scope *s, door *d, onnx_function *f, const pb_l
         return fail(QN_E_FORMAT, "function '%.*s' calls itself", (int)MIN(f->name.n, 200), (const char *)f->name.data);
     QN_TRY(add_defaults(s, f, &d->attrs));
     f->open = true;
+    d->calls = true;
     qn_status status = read_function_body(s, d, f, outs);
     f->open = false;
     return status;
@@ -283,6 +284,9 @@ qn_status onnx_node_read(scope *s, qn_bytes message)
     QN_TRY(read_message(s->g->mem, message, &m));
     QN_TRY(full_name(s, &m, &name, &d.label));
     d.n_out = m.out.n;
-    return fail_in(read_parts(s, &m, name, &d), "node '%.200s' (%.*s): ", d.label,
+    qn_status status = read_parts(s, &m, name, &d);
+    if (status == QN_OK || (d.calls && s->file->blamed)) return status; /* a node inside is blamed, by its full name */
+    s->file->blamed = true;
+    return fail_in(status, "node '%.200s' (%.*s): ", d.label,
                    onnx_text_ok(m.op) ? (int)MIN(m.op.n, 100) : 0, (const char *)m.op.data);
 }

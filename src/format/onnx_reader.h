@@ -30,6 +30,7 @@ typedef struct onnx_file {
     opsets imports;
     onnx_function *functions; u32 n_functions, cap_functions;
     u32 n_nodes;                                             /* read so far                                               */
+    bool blamed;                                             /* the sentence of a failure names a node                    */
 } onnx_file;
 
 /* The attributes that a call of a function gave it, for the references in its body. */

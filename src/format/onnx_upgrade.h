@@ -13,6 +13,7 @@ typedef struct door {
     val *in; u32 n_in, cap_in;
     attr_list attrs;
     u32 n_out;
+    bool calls;                                              /* it is a call of one of the file's functions              */
 } door;
 
 /* Bring the node to the newest opset's form: inputs, attributes and the op's name change, and simpler nodes may be put before it. */

@@ -1,0 +1,180 @@
+/* The ONNX reader: small models against the graphs they must become (make_onnx_cases.py), hundreds of files that lie
+ * (make_hostile.py), and every allocation of a read failing once. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "format/format.h"
+#include "test.h"
+
+enum { PATH_BYTES = 1024 };
+
+static bool ends_with(const char *text, const char *tail)
+{
+    size_t n = strlen(text), k = strlen(tail);
+    return n >= k && strcmp(text + n - k, tail) == 0;
+}
+
+/* Let a script of this folder write its files to a fresh folder: its path in `out`. */
+static bool make_files(test *t, const char *script, const char *name, char out[PATH_BYTES])
+{
+    char command[2 * PATH_BYTES];
+    snprintf(out, PATH_BYTES, "%s/%s", test_temp_folder(), name);
+    snprintf(command, sizeof command, "python3 tests/%s '%s' >/dev/null", script, out);
+    bool made = system(command) == 0;
+    CHECK(t, made, "%s did not run", script);
+    return made;
+}
+
+/* Read, check and print. text NULL: no printing. */
+static qn_status read_graph(const char *path, bool tolerant, arena *mem, format_files *files, str *text)
+{
+    file_map file;
+    QN_TRY(file_map_open(path, &file));
+    graph *g = graph_make(mem, NULL);
+    qn_status status = g ? format_read(g, path, file.bytes, mem, files, tolerant) : QN_E_NOMEM;
+    if (status == QN_OK && !tolerant) status = graph_check(g);
+    if (status == QN_OK && !tolerant) status = graph_verify(g);
+    if (status == QN_OK && text) status = graph_print(g, text);
+    file_map_close(&file);
+    return status;
+}
+
+static qn_status open_model(const char *path, bool tolerant, str *text)
+{
+    arena *mem = arena_make();
+    format_files *files = NULL;
+    qn_status status = mem ? format_files_make(mem, &files) : fail_nomem(0);
+    if (status == QN_OK) status = read_graph(path, tolerant, mem, files, text);
+    format_files_close(files);
+    arena_free(mem);
+    return status;
+}
+
+/* ---- what models become */
+
+static void test_case(test *t, const char *path)
+{
+    char text_path[PATH_BYTES];
+    file_map want;
+    str is = { 0 };
+    snprintf(text_path, sizeof text_path, "%.*s.txt", (int)(strlen(path) - strlen(".onnx")), path);
+    bool there = file_map_open(text_path, &want) == QN_OK;
+    CHECK(t, there, "%s: %s", text_path, qn_last_error());
+    if (!there) return;
+    qn_status status = open_model(path, false, &is);
+    CHECK(t, status == QN_OK, "%s: %s", path, qn_last_error());
+    bool same = is.n == want.bytes.n && is.text && memcmp(is.text, want.bytes.data, is.n) == 0;
+    CHECK(t, same, "%s becomes\n%s\nand should be\n%.*s", path, is.text ? is.text : "", (int)want.bytes.n,
+          (const char *)want.bytes.data);
+    file_map_close(&want);
+    str_free(&is);
+}
+
+/* ---- files that lie */
+
+static void forget_error(void) { fail(QN_E_BUG, "%s", ""); }
+
+static void test_hostile_file(test *t, const char *path, bool must_be_refused, u32 *refused)
+{
+    u64 alive = mem_blocks_alive(), from = clock_ns();
+    for (int tolerant = 0; tolerant < 2; tolerant++) {
+        forget_error();
+        qn_status status = open_model(path, tolerant, NULL);
+        CHECK(t, status == QN_OK || qn_last_error()[0], "%s: refused without a sentence", path);
+        CHECK(t, status != QN_E_BUG, "%s: %s", path, qn_last_error());
+        if (tolerant || !must_be_refused) continue;
+        CHECK(t, status != QN_OK, "%s is not refused", path);
+        *refused += status != QN_OK;
+    }
+    CHECK(t, mem_blocks_alive() == alive, "%s leaks", path);
+    CHECK(t, clock_ns() - from < 20 * (u64)1000000000, "%s takes too long", path);
+}
+
+/* ---- folders */
+
+typedef struct walk {
+    test *t;
+    u32 files, refused;
+} walk;
+
+static void visit_case(walk *w, const char *path, const char *name)
+{
+    (void)name;
+    test_case(w->t, path);
+}
+
+static void visit_hostile(walk *w, const char *path, const char *name)
+{
+    test_hostile_file(w->t, path, text_starts(name, "refuse_"), &w->refused);
+}
+
+static void walk_folder(walk *w, const char *folder, void (*visit)(walk *w, const char *path, const char *name))
+{
+    DIR *d = opendir(folder);
+    CHECK(w->t, d, "%s cannot be listed", folder);
+    if (!d) return;
+    for (const struct dirent *e; (e = readdir(d)) != NULL;) {
+        char path[2 * PATH_BYTES];
+        if (!ends_with(e->d_name, ".onnx")) continue;
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        visit(w, path, e->d_name);
+        w->files++;
+    }
+    closedir(d);
+}
+
+/* ---- no memory */
+
+static void test_no_memory(test *t, const char *folder, const char *name)
+{
+    char path[2 * PATH_BYTES];
+    u64 alive = mem_blocks_alive();
+    snprintf(path, sizeof path, "%s/%s.onnx", folder, name);
+    for (u64 n = 1; n < 100000; n++) {
+        mem_fail_at(n);
+        qn_status status = open_model(path, false, NULL);
+        mem_fail_at(0);
+        CHECK(t, status == QN_OK || status == QN_E_NOMEM, "%s: allocation %d fails: %s", name, (int)n, qn_last_error());
+        CHECK(t, mem_blocks_alive() == alive, "%s: allocation %d fails and something leaks", name, (int)n);
+        if (status == QN_OK) return;
+    }
+}
+
+/* ---- the table of ops, to inspect */
+
+static void test_op_table(test *t, const char *folder)
+{
+    char path[2 * PATH_BYTES];
+    const qn_op_count *ops;
+    snprintf(path, sizeof path, "%s/function_nested.onnx", folder);
+    arena *mem = arena_make();
+    format_files *files = NULL;
+    CHECK_OK(t, format_files_make(mem, &files));
+    CHECK_OK(t, read_graph(path, true, mem, files, NULL));
+    u32 n = format_op_counts(files, &ops);
+    CHECK(t, n == 4, "%u ops, should be 4", n); /* twice x 2, scale, Mul, Constant */
+    CHECK(t, n > 0 && strcmp(ops[0].op, "twice") == 0 && ops[0].count == 2 && ops[0].supported,
+          "the most frequent one first");
+    format_files_close(files);
+    arena_free(mem);
+}
+
+void test_onnx(test *t);
+void test_onnx(test *t)
+{
+    char cases[PATH_BYTES], hostile[PATH_BYTES];
+    walk w = { .t = t };
+    if (make_files(t, "make_onnx_cases.py", "onnx_cases", cases)) {
+        walk_folder(&w, cases, visit_case);
+        CHECK(t, w.files >= 40, "only %u cases", w.files);
+        test_op_table(t, cases);
+        test_no_memory(t, cases, "function_nested");
+        test_no_memory(t, cases, "groupnorm_18");
+        test_no_memory(t, cases, "weights");
+    }
+    w = (walk){ .t = t };
+    if (!make_files(t, "make_hostile.py", "hostile/onnx", hostile)) return;
+    walk_folder(&w, hostile, visit_hostile);
+    CHECK(t, w.refused >= 200, "only %u files are refused", w.refused);
+}

@@ -58,6 +58,8 @@ static const good_case good[] = {                            /* printed as OpenC
       "return v[0] + v[1];" },
     { "rows lent to functions", "", HEAD "static f32 total(ARRAY(f32, a)) { return a[0] + a[1]; }\nMAP(f32) f(u32 i, IN(f32) x) { f32 v[3][2]; v[1][0] = x[i]; v[1][1] = 2; return total(v[1]); }",
       "return v[1][0] + v[1][1];" },
+    { "a place is found once", "", HEAD "static u32 at(u32 a) { u32 b = a * a; return b + 1; }\nMAP(f32) f(u32 i) { f32 v[9] = { 0 }; v[at(i)] += 2; return v[1]; }",
+      "uint b = i * i;\n    v[b + 1u] += 2.0f;" },
     { "zeroed array", "", HEAD "MAP(f32) f(u32 i) { f32 v[4] = { 0 }; v[i] = 1; return v[0]; }", "float v[4] = { 0 };" },
     { "array values", "", HEAD "MAP(f32) f(u32 i) { f32 v[4] = { 1, 0, 3 }; return v[i]; }", "v[2] = 3.0f;" },
     { "a table", "", HEAD "static const i32 tab[] = { 1, -2, 3 };\nMAP(i32) f(u32 i) { return tab[i]; }", "__constant int tab[3] = {" },
@@ -473,7 +475,6 @@ static void test_lookups(test *t)
     arena_free(a);
 }
 
-void test_kc(test *t);
 void test_kc(test *t)
 {
     test_good(t);

@@ -170,7 +170,6 @@ static void test_on(test *t, const char *spec, const qn_device_desc *desc, const
     qn_device_close(d);
 }
 
-void test_kc_targets(test *t);
 void test_kc_targets(test *t)
 {
     static inputs in;

@@ -1,9 +1,9 @@
 /* The C dialect: one translation unit for the system's compiler (gcc >= 12, clang >= 15), with no includes. Vectors are GNU vector types;
  * the hot float functions are quern_kernel_math.h, put in only where a kernel calls them, so that what is compiled at run time gives the
  * same numbers as what is compiled into the library. */
-#include "kc/print.h"
+#include <assert.h>
 
-#include "kc/front.h"
+#include "kc/print.h"
 
 /* ------------------------------------------------------------------ helpers */
 #define INLINE "static inline __attribute__((always_inline, unused)) "
@@ -35,35 +35,33 @@ static const helper c_helpers[] = {
     { "qc_as_i32", NULL, INLINE "i32 $F($T v)\n{\n    i32 r;\n    __builtin_memcpy(&r, &v, 4);\n    return r;\n}" },
     { "qc_as_f32", NULL, INLINE "f32 $F($T v)\n{\n    f32 r;\n    __builtin_memcpy(&r, &v, 4);\n    return r;\n}" },
     { "qc_to", NULL, INLINE "$R $F($T x)\n{\n    return x != x ? 0 : x <= ($T)$0 ? $0 : x >= ($T)$9 ? $9 : ($R)x;\n}" },
-    { "qc_from_f16", "qc_unbits",
-      INLINE "f32 qc_from_f16(u16 h)\n{\n    u32 sign = (u32)(h & 0x8000) << 16, rest = (u32)(h & 0x7fff) << 13;\n"
-      "    u32 finite = qc_bits(qc_unbits(rest) * 0x1p112f);\n"
-      "    return qc_unbits((rest >= 0x0f800000u ? rest | 0x7f800000u : finite) | sign);\n}" },
-    { "qc_to_f16", "qc_unbits",
-      INLINE "u16 qc_to_f16(f32 v)\n{\n    u32 bits = qc_bits(v), a = bits & 0x7fffffff;\n"
-      "    u32 normal = (a - (112u << 23) + 0xfff + ((a >> 13) & 1)) >> 13;\n"
-      "    u32 tiny = qc_bits(qc_unbits(a) + 0.5f) - 0x3f000000u;\n"
-      "    u32 h = a < 0x38800000u ? tiny : normal;\n"
-      "    h = a >= 0x47800000u ? 0x7c00u : h;\n    h = a > 0x7f800000u ? 0x7e00u | ((a >> 13) & 0x3ff) : h;\n"
-      "    return (u16)(h | ((bits >> 16) & 0x8000));\n}" },
-    { "qc_from_bf16", "qc_unbits", INLINE "f32 qc_from_bf16(u16 h)\n{\n    return qc_unbits((u32)h << 16);\n}" },
-    { "qc_to_bf16", "qc_unbits",
-      INLINE "u16 qc_to_bf16(f32 v)\n{\n    u32 bits = qc_bits(v);\n"
-      "    return (u16)(v != v ? (bits >> 16) | 0x40 : (bits + 0x7fff + ((bits >> 16) & 1)) >> 16);\n}" },
-    { "qc_unbits", NULL,
-      INLINE "f32 qc_unbits(u32 v)\n{\n    f32 r;\n    __builtin_memcpy(&r, &v, 4);\n    return r;\n}\n"
-      INLINE "u32 qc_bits(f32 v)\n{\n    u32 r;\n    __builtin_memcpy(&r, &v, 4);\n    return r;\n}" },
+    { "qc_from_f16", "@", INLINE "f32 qc_from_f16(u16 h)\n{\n    return qk_from_f16_f32(h);\n}" },
+    { "qc_from_bf16", "@", INLINE "f32 qc_from_bf16(u16 h)\n{\n    return qk_from_bf16_f32(h);\n}" },
+    { "qc_to_f16", "@", INLINE "u16 qc_to_f16(f32 v)\n{\n    return (u16)qk_to_f16_f32(v);\n}" },
+    { "qc_to_bf16", "@", INLINE "u16 qc_to_bf16(f32 v)\n{\n    return (u16)qk_to_bf16_f32(v);\n}" },
     { "qc_dot4_i8", NULL,
       INLINE "i32 qc_dot4_i8_u32(u32 a, u32 b, i32 c)\n{\n    for (u32 k = 0; k < 32; k += 8) c += (i32)(i8)(a >> k) * (i32)(i8)(b >> k);\n    return c;\n}" },
     { "qc_dot4_u8i8", NULL,
       INLINE "i32 qc_dot4_u8i8_u32(u32 a, u32 b, i32 c)\n{\n    for (u32 k = 0; k < 32; k += 8) c += (i32)(u8)(a >> k) * (i32)(i8)(b >> k);\n    return c;\n}" },
     { "qc_load4", NULL, INLINE "$T $F(const $S *x, u32 i)\n{\n    $T v;\n    __builtin_memcpy(&v, x + i, sizeof v);\n    return v;\n}" },
+    { "qc_load4.half", "@",
+      INLINE "$T $F(const u16 *x, u32 i)\n{\n    QC_HALVES($N) h;\n    __builtin_memcpy(&h, x + i, sizeof h);\n"
+      "    return qk_from_$H_$K(__builtin_convertvector(h, qk_U_$K));\n}" },
     { "qc_load4.narrow", "qc_from_$H", INLINE "$T $F(const $S *x, u32 i)\n{\n    $T v;\n    " EACH "v[k] = qc_from_$H(x[i + k]);\n    return v;\n}" },
     { "qc_store4", NULL, INLINE "void $F($S *y, u32 i, $T v)\n{\n    __builtin_memcpy(y + i, &v, sizeof v);\n}" },
+    { "qc_store4.half", "@",
+      INLINE "void $F(u16 *y, u32 i, $T v)\n{\n    QC_HALVES($N) h = __builtin_convertvector(qk_to_$H_$K(v), QC_HALVES($N));\n"
+      "    __builtin_memcpy(y + i, &h, sizeof h);\n}" },
     { "qc_store4.narrow", "qc_to_$H", INLINE "void $F($S *y, u32 i, $T v)\n{\n    " EACH "y[i + k] = qc_to_$H((f32)v[k]);\n}" },
     { "qc_loadw", NULL, INLINE "$T $F(const $S *x, u32 i)\n{\n    $T v;\n    __builtin_memcpy(&v, x + i, sizeof v);\n    return v;\n}" },
+    { "qc_loadw.half", "@",
+      INLINE "$T $F(const u16 *x, u32 i)\n{\n    QC_HALVES($N) h;\n    __builtin_memcpy(&h, x + i, sizeof h);\n"
+      "    return qk_from_$H_$K(__builtin_convertvector(h, qk_U_$K));\n}" },
     { "qc_loadw.narrow", "qc_from_$H", INLINE "$T $F(const $S *x, u32 i)\n{\n    $T v;\n    " EACH "v[k] = qc_from_$H(x[i + k]);\n    return v;\n}" },
     { "qc_storew", NULL, INLINE "void $F($S *y, u32 i, $T v)\n{\n    __builtin_memcpy(y + i, &v, sizeof v);\n}" },
+    { "qc_storew.half", "@",
+      INLINE "void $F(u16 *y, u32 i, $T v)\n{\n    QC_HALVES($N) h = __builtin_convertvector(qk_to_$H_$K(v), QC_HALVES($N));\n"
+      "    __builtin_memcpy(y + i, &h, sizeof h);\n}" },
     { "qc_storew.narrow", "qc_to_$H", INLINE "void $F($S *y, u32 i, $T v)\n{\n    " EACH "y[i + k] = qc_to_$H((f32)v[k]);\n}" },
     { "qc_loadw_part", NULL, INLINE "$T $F(const $S *x, u32 i, u32 n)\n{\n    $T v = { 0 };\n    " EACH "if (k < n) v[k] = x[i + k];\n    return v;\n}" },
     { "qc_loadw_part.narrow", "qc_from_$H",
@@ -150,11 +148,13 @@ static const char *c_space(const kc_var *v, const char **name)
 }
 
 /* ------------------------------------------------------------------ calls */
-enum { MATH_SCALAR = 1, MATH_2 = 2, MATH_4 = 4, MATH_WIDE = 8 };
+static const u8 math_lanes[] = { 1, 2, 4, KC_WIDE }; /* bit i of printer.math: this set is in use */
 
-static u32 math_set(kc_type t)
+static void c_use_math(printer *p, kc_type t)
 {
-    return t.lanes == 1 ? MATH_SCALAR : t.lanes == 2 ? MATH_2 : t.lanes == 4 ? MATH_4 : MATH_WIDE;
+    for (u32 i = 0; i < COUNT(math_lanes); i++)
+        if (t.scalar == KC_F32 && t.lanes == math_lanes[i]) p->math |= 1u << i;
+    p->math |= t.lanes == 0; /* no type: the scalars */
 }
 
 static void call_as(printer *p, const char *name, const kc_expr *e)
@@ -183,9 +183,8 @@ static void call_libm(printer *p, const kc_expr *e, const char *base, size_t n)
 static void call_own(printer *p, const kc_expr *e, const char *base)
 {
     kc_type t = e->type;
-    if (t.scalar == KC_F32 && kc_embedded("quern_kernel_math.h")) {
-        p->math |= math_set(t);
-        print_type(p, t);
+    if (t.scalar == KC_F32) {
+        c_use_math(p, t);
         call_as(p, print_text(p, "qk_%s_%s", base, kc_type_name(t)), e);
     } else if (e->call == KC_B_sigmoid || e->call == KC_B_gelu) {
         const char *one = print_helper(p, print_text(p, "qc_%s", base), &(helper_use){ .value = { t.scalar, 1 } });
@@ -243,33 +242,32 @@ static void c_types(str *out)
                  "typedef struct qk_args { void *const *bufs; const u32 *words; } qk_args;\n");
 }
 
-/* quern_kernel_math.h for the lane sets in use, as qk_NAME_TYPE. */
+/* quern_kernel_math.h for one number of lanes, as qk_NAME_TYPE; its vectors are qk_F_TYPE, qk_U_TYPE ... */
+static void c_math_set(const printer *p, u8 lanes, str *out)
+{
+    static const char *const parts[][2] = { { "F", "f32" }, { "I", "i32" }, { "U", "u32" }, { "D", "f64" }, { "L", "i64" } };
+    const char *type = kc_type_name((kc_type){ KC_F32, lanes }), *text = kc_embedded("quern_kernel_math.h");
+    assert(text && "the build embeds quern_kernel_math.h");
+    str_print(out, "#define QK_SCALAR %d\n#define QK_(name) qk_##name##_%s\n", lanes == 1, type);
+    for (u32 k = 0; k < COUNT(parts); k++) {
+        u32 n = kc_lanes(p->m, (kc_type){ KC_F32, lanes });
+        const char *part = parts[k][0], *scalar = parts[k][1];
+        if (lanes == 1) str_print(out, "#define QK_%s %s\n", part, scalar);
+        else
+            str_print(out, "typedef __attribute__((vector_size(%u * sizeof(%s)))) %s qk_%s_%s;\n#define QK_%s qk_%s_%s\n", n,
+                      scalar, scalar, part, type, part, part, type);
+    }
+    str_add(out, text);
+    str_add(out, "#undef QK_SCALAR\n#undef QK_\n#undef QK_F\n#undef QK_I\n#undef QK_U\n#undef QK_D\n#undef QK_L\n");
+}
+
 static void c_math(const printer *p, str *out)
 {
-    static const struct {
-        u32 set;
-        u8 lanes;
-    } sets[] = { { MATH_SCALAR, 1 }, { MATH_2, 2 }, { MATH_4, 4 }, { MATH_WIDE, KC_WIDE } };
     if (!p->math) return;
-    str_add(out, "#define QK_INLINE static inline __attribute__((always_inline, unused))\n");
-    for (u32 i = 0; i < COUNT(sets); i++) {
-        if (!(p->math & sets[i].set)) continue;
-        u32 lanes = kc_lanes(p->m, (kc_type){ KC_F32, sets[i].lanes });
-        const char *name = kc_type_name((kc_type){ KC_F32, sets[i].lanes });
-        static const char *const parts[][2] = {
-            { "F", "f32" }, { "I", "i32" }, { "U", "u32" }, { "D", "f64" }, { "L", "i64" }
-        };
-        str_print(out, "#define QK_SCALAR %d\n#define QK_(name) qk_##name##_%s\n", sets[i].lanes == 1, name);
-        for (u32 k = 0; k < COUNT(parts); k++) {
-            if (sets[i].lanes != 1)
-                str_print(out, "typedef __attribute__((vector_size(%u * sizeof(%s)))) %s qk_%s_%s;\n", lanes, parts[k][1],
-                          parts[k][1], parts[k][0], name);
-            str_print(out, sets[i].lanes != 1 ? "#define QK_%s qk_%s_%s\n" : "#define QK_%s %s\n", parts[k][0],
-                      sets[i].lanes != 1 ? parts[k][0] : parts[k][1], name);
-        }
-        str_add(out, kc_embedded("quern_kernel_math.h"));
-        str_add(out, "#undef QK_SCALAR\n#undef QK_\n#undef QK_F\n#undef QK_I\n#undef QK_U\n#undef QK_D\n#undef QK_L\n");
-    }
+    str_add(out, "#define QK_INLINE static inline __attribute__((always_inline, unused))\n"
+                 "#define QC_HALVES(n) __attribute__((vector_size(2 * (n)))) u16\n");
+    for (u32 i = 0; i < COUNT(math_lanes); i++)
+        if (p->math & 1u << i) c_math_set(p, math_lanes[i], out);
 }
 
 static const char *c_buffer_type(printer *p, const kc_var *v)
@@ -362,6 +360,7 @@ const dialect dialect_c = {
     .store_half = c_store_half,
     .raw_half = c_half,
     .space = c_space,
+    .use_math = c_use_math,
     .call = c_call,
     .unit = c_unit,
     .builtins = {

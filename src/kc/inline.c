@@ -28,6 +28,7 @@ typedef struct inliner {
     bool in_items;
     stmt_list *out;
     frame *frame;
+    const kc_expr *place, *place_clone; /* of the assignment being cloned: `a[f(i)] += 1` reads what it writes */
 } inliner;
 
 /* ------------------------------------------------------------------ where control goes */
@@ -208,6 +209,7 @@ static const kc_expr *inline_call(inliner *in, const user_call *c);
 static const kc_expr *clone_expr(inliner *in, const kc_expr *e)
 {
     if (in->f->status) return e;
+    if (e == in->place) return in->place_clone;
     switch (e->op) {
     case K_CONST: return e;
     case K_VAR: return clone_var(in, e);
@@ -456,20 +458,37 @@ static void clone_items(inliner *in, const kc_stmt *s)
     made->body = body;
 }
 
+/* A place whose indices do something (atomics) gets them from locals: it may be read, too. */
+static const kc_expr *settle_indices(inliner *in, const kc_expr *place)
+{
+    const kc_expr *a[KC_MAX_ARGS];
+    if (fold_is_pure(place) || in->f->status) return place;
+    for (u32 i = 0; i < place->n_args; i++)
+        a[i] = place->op == K_LANE ? settle_indices(in, place->a[i]) : in_local(in, place->a[i], "index");
+    return type_copy(in->f, place, a);
+}
+
+static void clone_assign(inliner *in, const kc_stmt *s)
+{
+    const kc_expr *outer = in->place, *outer_clone = in->place_clone;
+    const kc_expr *target = settle_indices(in, clone_expr(in, s->target));
+    in->place = s->target;
+    in->place_clone = target;
+    const kc_expr *value = clone_expr(in, s->value);
+    in->place = outer;
+    in->place_clone = outer_clone;
+    kc_stmt *made = emit(in, S_ASSIGN, s->pos);
+    made->target = target;
+    made->value = value;
+}
+
 static void clone_one(inliner *in, const kc_stmt *s)
 {
     kc_stmt *made;
     const kc_expr *value;
     switch (s->op) {
     case S_DECL: clone_decl(in, s); break;
-    case S_ASSIGN: {
-        const kc_expr *target = clone_expr(in, s->target);
-        value = clone_expr(in, s->value);
-        made = emit(in, S_ASSIGN, s->pos);
-        made->target = target;
-        made->value = value;
-        break;
-    }
+    case S_ASSIGN: clone_assign(in, s); break;
     case S_EXPR:
         value = clone_expr(in, s->value);
         if (!fold_is_pure(value)) emit(in, S_EXPR, s->pos)->value = value;

@@ -57,8 +57,6 @@ static const struct {
 static kc_stmt *compound(front *f, const kc_expr *place, kc_op op, const kc_expr *by, kc_pos pos)
 {
     if (f->status) return assign(f, place, by, pos);
-    if (!fold_is_pure(place))
-        front_fail(f, place->pos, "this place is used twice (read and written); put its index into a local first");
     const kc_expr *value = type_binary(f, op, place, by, pos);
     bool narrows = !f->status && kc_is_integer((kc_scalar)place->type.scalar) && kc_is_float((kc_scalar)value->type.scalar);
     return assign(f, place, narrows ? type_cast(f, place->type, value, pos) : value, pos);

@@ -5,7 +5,7 @@
 #include "kc/tree.h"
 
 /* A function of the output's own, written out once for each type it is used with. In the text: $F its full name, $T the value's type,
- * $E its scalar, $N its lanes, $M the integer vector of its shape, $S the type of an element in memory, $A its address space, $R the result,
+ * $E its scalar, $N its lanes, $K its name in kernels, $M the integer vector of its shape, $S the type of an element in memory, $A its address space, $R the result,
  * $H "f16" or "bf16", $B a function, $0 lowest and $9 highest value of $R. */
 typedef struct helper {
     const char *name, *needs, *text;
@@ -36,6 +36,7 @@ typedef struct dialect {
     bool (*store_half)(printer *p, const kc_stmt *s);             /* f16 element = K_TO; false: through qc_to_f16 */
     bool (*raw_half)(printer *p, const kc_expr *elem);            /* the bits of an f16 element; false: as any element */
     const char *(*space)(const kc_var *v, const char **name);     /* of an array */
+    void (*use_math)(printer *p, kc_type t);                      /* what a helper that needs "@" calls */
     bool (*call)(printer *p, const kc_expr *e, const char *text); /* a builtin the dialect prints itself */
     void (*unit)(printer *p, str *out);                           /* the whole text */
 } dialect;
@@ -54,7 +55,7 @@ struct printer {
     u32 indent;
     const kc_var *item; /* the t of the phase being printed */
     bool dirty;         /* group memory was read since the last barrier */
-    u32 math;           /* C: bits of the lane sets of quern_kernel_math.h in use */
+    u32 math;           /* C: the lane sets of quern_kernel_math.h in use */
     bool bad;           /* out of memory */
 };
 

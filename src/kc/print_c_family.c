@@ -142,6 +142,7 @@ static void expand(printer *p, str *to, const char *text, const char *full_name,
         case 'T': str_add(to, print_type(p, u->value)); break;
         case 'E': str_add(to, print_type(p, scalar)); break;
         case 'N': str_print(to, "%u", kc_lanes(p->m, u->value)); break;
+        case 'K': str_add(to, kc_type_name(u->value)); break;
         case 'M': str_add(to, print_type(p, mask_type(u->value))); break;
         case 'S': str_add(to, print_memory_type(p, memory)); break;
         case 'A': str_add(to, u->space ? u->space : ""); break;
@@ -174,7 +175,9 @@ const char *print_helper(printer *p, const char *name, const helper_use *use)
     u64 key = key_of(full, 2);
     if (!h || p->bad || count_of(p, key)) return full;
     set_count(p, key, 1);
-    if (h->needs) {
+    if (h->needs && strcmp(h->needs, "@") == 0) {
+        p->d->use_math(p, use->value);
+    } else if (h->needs) {
         helper_use plain = { 0 };
         const char *needed = strchr(h->needs, '$') ? print_text(p, "%.*s%s", (int)(strlen(h->needs) - 2), h->needs,
                                                                 kc_scalar_name(use->storage))
@@ -425,8 +428,10 @@ static const char *helper_of(printer *p, const kc_expr *e, const char *name)
     use.space = p->d->space(array->var, &use.space_name);
     use.storage = (kc_scalar)array->type.scalar;
     use.value = e->type.scalar == KC_VOID ? e->a[2]->type : e->type;
-    const char *narrow = is_narrow(array->type) ? print_text(p, "%s.narrow", name) : NULL;
-    return print_helper(p, narrow ? narrow : name, &use);
+    if (!is_narrow(array->type)) return print_helper(p, name, &use);
+    const char *half = print_text(p, "%s.half", name);
+    bool vectors = use.value.scalar == KC_F32 && find_helper(p, half);
+    return print_helper(p, vectors ? half : print_text(p, "%s.narrow", name), &use);
 }
 
 static void print_call(printer *p, const kc_expr *e)

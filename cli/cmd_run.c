@@ -59,51 +59,64 @@ static summary summary_of(const qn_tensor *t)
     return s;
 }
 
-static int save_output(const args *a, const char *folder, const char *name, const qn_tensor *t, char *path, size_t bytes)
+static void output_path(const char *folder, const char *name, char *out, size_t bytes)
 {
     char safe[200];
     file_safe_name(name, safe, sizeof safe);
-    snprintf(path, bytes, "%s/%s.npy", folder, safe);
-    qn_status s = qn_tensor_save_npy(path, t);
-    if (s == QN_OK) return 0;
-    report_failure(a, s);
-    return EXIT_RUN;
+    snprintf(out, bytes, "%s/%s.npy", folder, safe);
 }
 
-static int show_outputs(const args *a, qn_session *s)
+static int save_outputs(const args *a, qn_session *s)
 {
     const char *folder = args_text(a, "--output");
-    table rows = { .align = folder ? "llrrrl" : "llrrr" };
-    table_row(&rows, "output", "type and shape", "least", "mean", "largest", "file");
+    for (uint32_t i = 0; folder && i < qn_output_count(s); i++) {
+        char path[1024];
+        const qn_tensor *t;
+        output_path(folder, qn_output_info(s, i)->name, path, sizeof path);
+        qn_status status = qn_output_at(s, i, &t);
+        if (status == QN_OK) status = qn_tensor_save_npy(path, t);
+        if (status != QN_OK) return report_failure(a, status), EXIT_RUN;
+    }
+    return 0;
+}
+
+static void put_output(const char *name, const qn_tensor *t, const summary *sum, const char *path)
+{
+    json_begin(NULL, '{');
+    json_put_text("name", name);
+    json_put_text("dtype", qn_dtype_name(t->dtype));
+    json_put_dims("shape", t->dims, t->rank, NULL);
+    json_put_number("least", sum->any ? sum->lowest : (double)NAN);
+    json_put_number("mean", sum->any ? sum->mean : (double)NAN);
+    json_put_number("largest", sum->any ? sum->highest : (double)NAN);
+    json_put_count("not_finite", sum->odd);
+    if (path) json_put_text("file", path);
+    json_end('}');
+}
+
+static const char *text_number(const summary *sum, double v) { return sum->any ? text_print("%.6g", v) : "-"; }
+
+static void show_outputs(const args *a, qn_session *s)
+{
+    const char *folder = args_text(a, "--output");
+    table rows = { .align = "llrrrl" };
     if (a->json) json_begin("outputs", '[');
+    else table_row(&rows, "output", "type and shape", "least", "mean", "largest", folder ? "file" : "");
     for (uint32_t i = 0; i < qn_output_count(s); i++) {
         const char *name = qn_output_info(s, i)->name;
         const qn_tensor *t;
-        qn_status status = qn_output_at(s, i, &t);
-        if (status != QN_OK) return report_failure(a, status);
+        if (qn_output_at(s, i, &t) != QN_OK) continue;
         char path[1024] = "";
-        if (folder && save_output(a, folder, name, t, path, sizeof path)) return EXIT_RUN;
+        if (folder) output_path(folder, name, path, sizeof path);
         summary sum = summary_of(t);
-        if (a->json) {
-            json_begin(NULL, '{');
-            json_put_text("name", name);
-            json_put_text("dtype", qn_dtype_name(t->dtype));
-            json_put_dims("shape", t->dims, t->rank, NULL);
-            json_put_number("least", sum.any ? sum.lowest : (double)NAN);
-            json_put_number("mean", sum.any ? sum.mean : (double)NAN);
-            json_put_number("largest", sum.any ? sum.highest : (double)NAN);
-            json_put_count("not_finite", sum.odd);
-            if (folder) json_put_text("file", path);
-            json_end('}');
-        } else {
-            const char *odd = sum.odd ? text_print(" (%s not finite)", text_count(sum.odd)) : "";
-            table_row(&rows, name, text_print("%s%s", text_tensor(t), odd), sum.any ? text_print("%.6g", sum.lowest) : "-",
-                      sum.any ? text_print("%.6g", sum.mean) : "-", sum.any ? text_print("%.6g", sum.highest) : "-", path);
-        }
+        const char *odd = sum.odd ? text_print(" (%s not finite)", text_count(sum.odd)) : "";
+        if (a->json) put_output(name, t, &sum, folder ? path : NULL);
+        else
+            table_row(&rows, name, text_print("%s%s", text_tensor(t), odd), text_number(&sum, sum.lowest),
+                      text_number(&sum, sum.mean), text_number(&sum, sum.highest), path);
     }
     if (a->json) json_end(']');
     else table_print(&rows, "  ");
-    return 0;
 }
 
 static void show_inputs(const args *a, const inputs *in)
@@ -127,25 +140,37 @@ static void show_inputs(const args *a, const inputs *in)
     else table_print(&rows, "  ");
 }
 
-static int write_trace(const args *a, const qn_session *s)
+static void trace_path(const args *a, char *out, size_t bytes)
 {
     const char *path = args_text(a, "--trace"), *folder = args_text(a, "--output");
-    char made[1024];
-    if (!path) {
-        snprintf(made, sizeof made, "%s%squern-trace.json", folder ? folder : "", folder ? "/" : "");
-        path = made;
-    }
-    if (!profile_trace(s, path)) {
-        fprintf(stderr, "quern run: the trace cannot be written to %s\n", path);
-        return EXIT_RUN;
-    }
-    if (a->json) json_put_text("trace", path);
-    else printf("\ntrace: %s (open in chrome://tracing or ui.perfetto.dev)\n", path);
-    return 0;
+    if (path) snprintf(out, bytes, "%s", path);
+    else snprintf(out, bytes, "%s%squern-trace.json", folder ? folder : "", folder ? "/" : "");
 }
 
-/* All that is printed, after a run. */
-static int show(const args *a, qn_session *s, const qn_device *d, const inputs *in, double ms)
+static int save_trace(const args *a, const qn_session *s)
+{
+    char path[1024];
+    trace_path(a, path, sizeof path);
+    if (!args_flag(a, "--profile") || profile_trace(s, path)) return 0;
+    fprintf(stderr, "quern run: the trace cannot be written to %s\n", path);
+    return EXIT_RUN;
+}
+
+static void show_profile(const args *a, const qn_session *s)
+{
+    char path[1024];
+    trace_path(a, path, sizeof path);
+    if (a->json) {
+        profile_json("profile", s);
+        json_put_text("trace", path);
+    } else {
+        profile_print(s);
+        printf("\ntrace: %s (open in chrome://tracing or ui.perfetto.dev)\n", path);
+    }
+}
+
+/* All that is printed, after a run; whatever can fail is done by then. */
+static void show(const args *a, qn_session *s, const qn_device *d, const inputs *in, double ms)
 {
     const qn_device_info *info = qn_device_get_info(d);
     if (a->json) {
@@ -158,14 +183,9 @@ static int show(const args *a, qn_session *s, const qn_device *d, const inputs *
         printf("%s on %s (%s): %s\n", base_name(a->words[0]), info->spec, info->name, text_time(ms));
     }
     show_inputs(a, in);
-    int code = show_outputs(a, s);
-    if (!code && args_flag(a, "--profile")) {
-        if (a->json) profile_json("profile", s);
-        else profile_print(s);
-        code = write_trace(a, s);
-    }
+    show_outputs(a, s);
+    if (args_flag(a, "--profile")) show_profile(a, s);
     if (a->json) json_end('}');
-    return code;
 }
 
 static int run_and_show(const args *a, qn_session *s, const qn_device *d)
@@ -177,7 +197,10 @@ static int run_and_show(const args *a, qn_session *s, const qn_device *d)
         qn_ticket t;
         qn_status status = qn_run(s, in.named, in.n, &t);
         if (status == QN_OK) status = qn_wait(s, t);
-        code = status == QN_OK ? show(a, s, d, &in, now_ms() - from) : report_failure(a, status);
+        double ms = now_ms() - from;
+        code = status == QN_OK ? save_outputs(a, s) : report_failure(a, status);
+        if (!code) code = save_trace(a, s);
+        if (!code) show(a, s, d, &in, ms);
     }
     inputs_free(&in);
     return code;

@@ -60,6 +60,7 @@ val lower_table(lowering *l, const qn_tensor *t)
     void *data = arena_alloc(p->mem, bytes);
     if (!data) return 0;
     if (bytes) memcpy(data, t->data, bytes);
+    p->values[v].stored = false;                             /* it has bytes of its own, outside the layout               */
     p->tables[p->n_tables++] = (struct plan_table){ v, { t->dtype, t->rank, { 0 }, data } };
     memcpy(p->tables[p->n_tables - 1].tensor.dims, t->dims, sizeof t->dims);
     return v;

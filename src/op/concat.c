@@ -127,7 +127,8 @@ static const variant concat_variants[] = {
 static const op_case concat_cases[] = {
     { "f32[2,3,4] f32[2,5,4]",             "axis=1",  0, "the common case"    }, { "f32[2,3] f32[4,3]",     "axis=0",  0, "one run each" },
     { "i64[3] i64[1] i64[2] i64[1] i64[4] i64[1]", "axis=0", 0, "many"        }, { "u8[2,3] u8[2,0] u8[2,1]", "axis=-1", 0, "an empty one" },
-    { "f16[1,8,5,5] f16[1,8,5,5]",         "axis=1",  0, "channels"           }, { "f32[4]",                "axis=0",  0, "one"          }, { 0 }
+    { "f16[1,8,5,5] f16[1,8,5,5]",         "axis=1",  0, "channels"           }, { "f32[4]",                "axis=0",  0, "one"          },
+    { "f32[2,4,3] f32[2,4,1]",             "axis=2",  0, "rows of one element" }, { 0 }
 };
 /* clang-format on */
 const op_def op_Concat = {

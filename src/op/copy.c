@@ -41,7 +41,10 @@ void copy_merge(graph *g, copy *c)
             n--;
         }
     }
-    if (n == 0) c->size[0] = sym_one(g), c->xs[0] = c->ys[0] = sym_one(g), n = 1;
+    if (n == 0 || (n < COPY_MAX_RANK && !sym_is(g, c->ys[n - 1], 1))) { /* rows of one element: y always runs along the last dimension */
+        c->size[n] = c->xs[n] = c->ys[n] = sym_one(g);
+        n++;
+    }
     c->rank = n;
 }
 

@@ -338,7 +338,7 @@ static bool lex_punct(lexer *l, token *t)
 {
     for (u32 i = 0; i < COUNT(puncts); i++) {
         size_t n = strlen(puncts[i].text);
-        if ((size_t)(l->end - l->at) < n || memcmp(l->at, puncts[i].text, n) != 0) continue;
+        if (puncts[i].text[0] != *l->at || (size_t)(l->end - l->at) < n || memcmp(l->at, puncts[i].text, n) != 0) continue;
         t->kind = T_PUNCT;
         t->punct = (u8)puncts[i].id;
         t->n = (u32)n;

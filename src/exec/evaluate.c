@@ -1,4 +1,5 @@
-/* Constant folding: one node with constant inputs, run by the kernels of run time on a CPU device of one thread. */
+/* Constant folding: one node with constant inputs, run by the kernels of run time on a CPU device of one thread, opened when the first
+ * node asks for it and kept for the others. */
 #include "exec/session.h"
 #include "pass/pass.h"
 
@@ -63,14 +64,24 @@ static qn_status evaluate(qn_device *d, const graph *g, nid id, arena *work, are
     return s;
 }
 
+static qn_status device_of(evaluator *e)
+{
+    return e->device ? QN_OK : qn_device_open("cpu", &(qn_device_desc){ .threads = 1 }, &e->device);
+}
+
+void evaluator_close(evaluator *e)
+{
+    qn_device_close(e->device);
+    e->device = NULL;
+}
+
 qn_status session_evaluate(void *user, const graph *g, nid n, arena *mem, qn_tensor *out)
 {
-    (void)user;
-    qn_device *d;
-    QN_TRY(qn_device_open("cpu", &(qn_device_desc){ .threads = 1 }, &d));
-    arena *work = arena_make();
-    qn_status s = work ? evaluate(d, g, n, work, mem, out) : fail_nomem(64);
+    evaluator own = { 0 }, *e = user ? user : &own;
+    qn_status s = device_of(e);
+    arena *work = s == QN_OK ? arena_make() : NULL;
+    if (s == QN_OK) s = work ? evaluate(e->device, g, n, work, mem, out) : fail_nomem(64);
     arena_free(work);
-    qn_device_close(d);
+    evaluator_close(&own);
     return s;
 }

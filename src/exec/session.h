@@ -5,8 +5,6 @@
 #include "exec/exec.h"
 #include "format/format.h"
 
-typedef struct fixed_input { const char *name; u64 hash; } fixed_input;    /* a specialised input and the value planned for */
-
 struct qn_session {
     qn_session_desc desc;
     arena *mem;                                              /* of the session: names, infos                              */
@@ -18,8 +16,8 @@ struct qn_session {
     plan *p;
     exec *x;
     qn_value_info *inputs, *outputs; u32 n_inputs, n_outputs;
-    /* Some models cannot be planned before small inputs (axes, pads, a shape of unknown length) are known. They are planned at the first
-     * run, with those inputs as constants, and again when their values change. */
+    /* Some models cannot be planned before small inputs (axes, pads, a shape of unknown length) or sizes that decide a rank are known. They
+     * are planned at the first run, with those inputs as constants and all sizes as given, and again when those change. */
     bool specialise, planned;
     u64 specialised_for;
     qn_stats stats;
@@ -34,6 +32,9 @@ qn_status session_describe(qn_session *s);                   /* inputs, outputs,
 bool session_can_specialise(const graph *g);
 qn_status session_fix_inputs(graph *g, const qn_named *in, size_t n_in, arena *mem);
 u64 session_fixed_hash(const qn_session *s, const qn_named *in, size_t n_in);
-/* evaluate.c: constant folding's way to the kernels */
+/* evaluate.c: constant folding's way to the kernels. user: an evaluator, {0} at first, which keeps its device until it is closed; NULL: a
+ * device for this node alone. */
+typedef struct evaluator { qn_device *device; } evaluator;
+void evaluator_close(evaluator *e);
 qn_status session_evaluate(void *user, const graph *g, nid n, arena *mem, qn_tensor *out);
 #endif

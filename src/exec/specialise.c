@@ -1,25 +1,32 @@
-/* Small inputs that decide a model's structure (axes, pads, a shape whose length is open) become constants of the plan; inputs of
- * undeclared rank take the rank and sizes that the run brings. */
+/* What decides a model's structure and is only known when it runs: small inputs (axes, pads, a shape whose length is open) become
+ * constants of the plan, and the other inputs take the sizes that the run brings. */
 #include "exec/session.h"
 
 enum { MAX_ELEMS = 64 };
 
 static bool may_decide(const type *t) { return !t->known || (t->rank <= 1 && t->dtype != QN_STRING); }
 
+static bool is_open(const graph *g, const type *t)
+{
+    i64 number;
+    for (u32 d = 0; d < t->rank; d++)
+        if (!sym_is_number(g, t->dims[d], &number)) return true;
+    return may_decide(t);
+}
+
 bool session_can_specialise(const graph *g)
 {
     for (u32 i = 0; i < g->n_inputs; i++)
-        if (may_decide(&value_at(g, g->inputs[i])->type)) return true;
+        if (is_open(g, &value_at(g, g->inputs[i])->type)) return true;
     return false;
 }
 
 static bool is_fixed(const graph *g, u32 i, const qn_named *in, size_t n_in, const qn_named **out)
 {
     const value *v = value_at(g, g->inputs[i]);
-    if (!may_decide(&v->type)) return false;
     for (size_t k = 0; k < n_in; k++)
-        if (text_same(in[k].name, v->name) && (!v->type.known || in[k].tensor.rank == v->type.rank)) *out = &in[k];
-    return *out && v->type.known && qn_tensor_elems(&(*out)->tensor) <= MAX_ELEMS;
+        if (text_same(in[k].name, v->name)) *out = &in[k];
+    return *out && v->type.known && may_decide(&v->type) && (*out)->tensor.rank == v->type.rank && qn_tensor_elems(&(*out)->tensor) <= MAX_ELEMS;
 }
 
 static qn_status fix(graph *g, val v, const qn_tensor *t, arena *mem)
@@ -41,16 +48,30 @@ static qn_status fix(graph *g, val v, const qn_tensor *t, arena *mem)
     return QN_OK;
 }
 
+/* The sizes that a run brings take the place of the open ones; exec_start holds the declared ones against them. */
+static void fix_sizes(graph *g, val v, const qn_tensor *t)
+{
+    value *x = value_at(g, v);
+    if (x->type.known && x->type.rank != t->rank) return;    /* exec_start refuses it by name                             */
+    i64 number;
+    for (u32 d = 0; d < t->rank; d++)
+        if (!x->type.known || !sym_is_number(g, x->type.dims[d], &number)) x->type.dims[d] = sym_number(g, t->dims[d]);
+    x->type.rank = (u8)t->rank;
+    x->type.known = true;
+}
+
 qn_status session_fix_inputs(graph *g, const qn_named *in, size_t n_in, arena *mem)
 {
     u32 left = 0;
     for (u32 i = 0; i < g->n_inputs; i++) {
         const qn_named *given = NULL;
-        bool constant = is_fixed(g, i, in, n_in, &given);
-        if (constant) QN_TRY(fix(g, g->inputs[i], &given->tensor, mem));
-        else g->inputs[left++] = g->inputs[i];
-        value *v = value_at(g, g->inputs[left ? left - 1 : 0]);
-        if (!constant && given && !v->type.known) v->type = type_of(g, v->type.dtype, given->tensor.rank, given->tensor.dims);
+        val v = g->inputs[i];
+        if (is_fixed(g, i, in, n_in, &given)) {
+            QN_TRY(fix(g, v, &given->tensor, mem));
+            continue;
+        }
+        g->inputs[left++] = v;
+        if (given) fix_sizes(g, v, &given->tensor);
     }
     g->n_inputs = left;
     return QN_OK;
@@ -61,12 +82,12 @@ u64 session_fixed_hash(const qn_session *s, const qn_named *in, size_t n_in)
     u64 h = 1;
     for (u32 i = 0; i < s->n_inputs; i++) {
         const qn_value_info *v = &s->inputs[i];
-        if (v->rank_known && v->rank > 1) continue;
         for (size_t k = 0; k < n_in; k++) {
             const qn_tensor *t = &in[k].tensor;
             if (!text_same(in[k].name, v->name)) continue;
-            h = hash_bytes(t->dims, sizeof t->dims, h + t->rank);
-            if (v->rank_known && qn_tensor_elems(t) <= MAX_ELEMS && qn_tensor_bytes(t)) h = hash_bytes(t->data, qn_tensor_bytes(t), h);
+            h = hash_bytes(t->dims, t->rank * sizeof *t->dims, h + t->rank);
+            bool constant = v->rank_known && v->rank <= 1 && t->dtype != QN_STRING && qn_tensor_elems(t) <= MAX_ELEMS;
+            if (constant && qn_tensor_bytes(t)) h = hash_bytes(t->data, qn_tensor_bytes(t), h);
         }
     }
     return h;

@@ -149,11 +149,11 @@ static qn_status run_in_bodies(const pass_def *p, graph *g, const pass_env *env,
 static qn_status run_on(const pass_def *p, graph *g, const pass_env *env, u32 *changed, bool *stale)
 {
     pass_job j = { .g = g, .env = env };
-    QN_TRY(run_in_bodies(p, g, env, changed, stale));
     qn_status s = find_bound(&j);
     if (s == QN_OK) s = run_to_the_end(p, &j, changed);
     mem_free(j.bound);
     QN_TRY(s);
+    QN_TRY(run_in_bodies(p, g, env, changed, stale));        /* after: a pass may drop a body, or take it apart           */
     *stale = *stale || j.stale;
     if (*stale) QN_TRY(graph_check(g));
 #ifndef NDEBUG

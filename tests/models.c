@@ -96,8 +96,13 @@ static void run_stored(test *t, arena *mem, const json_value *v, const test_devi
 static f32 *wav_samples(arena *mem, const file_map *f, u32 *n)
 {
     cursor c = cursor_of(f->bytes);
-    cursor_take(&c, 44);
-    *n = (u32)(cursor_left(&c) / 2);
+    cursor_take(&c, 12);                                     /* RIFF, size, WAVE                                          */
+    u32 kind = cursor_u32(&c), bytes = cursor_u32(&c);
+    while (!c.bad && kind != 0x61746164) {                   /* "data"                                                    */
+        cursor_take(&c, bytes);
+        kind = cursor_u32(&c), bytes = cursor_u32(&c);
+    }
+    *n = (u32)(MIN(bytes, cursor_left(&c)) / 2);
     f32 *x = ARENA_ARRAY(mem, *n + 1024, f32);
     for (u32 i = 0; x && i < *n; i++) x[i] = (f32)(i16)cursor_u16(&c) / 32768.0f;
     return x;

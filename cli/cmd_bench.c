@@ -11,6 +11,7 @@ const option bench_options[] = {
     { "--input", "NAME=FILE", "an input, from .npy or ONNX .pb; may be repeated; those not given are random" },
     { "--dim", "NAME=N", "size of a named dynamic dimension of random inputs (default: 1); may be repeated" },
     { "--memory", NULL, "show what the planner made of the intermediates" },
+    { "--passes", NULL, "show each pass of the optimizer: its time, and the nodes before and after" },
     { "--no-optimize", NULL, "run the graph as the file has it" },
     { 0 },
 };
@@ -125,7 +126,35 @@ static void print_memory(const timing *t)
     table_print(&rows, "  ");
 }
 
-static void print_all(const args *a, const qn_device_info *info, const timing *t)
+static void print_passes(const qn_session *s)
+{
+    const qn_pass_row *rows;
+    uint32_t n = qn_passes(s, &rows);
+    table t = { .align = "lrrl" };
+    for (uint32_t i = 0; i < n; i++)
+        table_row(&t, rows[i].pass, text_time(rows[i].ms),
+                  text_print("%u to %u nodes", rows[i].nodes_before, rows[i].nodes_after), rows[i].doc);
+    printf("\npasses\n");
+    table_print(&t, "  ");
+}
+
+static void put_passes(const qn_session *s)
+{
+    const qn_pass_row *rows;
+    uint32_t n = qn_passes(s, &rows);
+    json_begin("passes", '[');
+    for (uint32_t i = 0; i < n; i++) {
+        json_begin(NULL, '{');
+        json_put_text("pass", rows[i].pass);
+        json_put_number("ms", rows[i].ms);
+        json_put_count("nodes_before", rows[i].nodes_before);
+        json_put_count("nodes_after", rows[i].nodes_after);
+        json_end('}');
+    }
+    json_end(']');
+}
+
+static void print_all(const args *a, const qn_session *session, const qn_device_info *info, const timing *t)
 {
     printf("%s on %s (%s)\n\n", base_name(a->words[0]), info->spec, info->name);
     print_cold(t);
@@ -136,9 +165,10 @@ static void print_all(const args *a, const qn_device_info *info, const timing *t
         putchar('\n');
         print_memory(t);
     }
+    if (args_flag(a, "--passes")) print_passes(session);
 }
 
-static void put_all(const args *a, const qn_device_info *info, const timing *t)
+static void put_all(const args *a, const qn_session *session, const qn_device_info *info, const timing *t)
 {
     const qn_stats *s = &t->stats;
     const struct {
@@ -172,6 +202,7 @@ static void put_all(const args *a, const qn_device_info *info, const timing *t)
     json_put_count("intermediates_bytes", s->intermediates_bytes);
     json_put_count("lower_bound_bytes", s->largest_live_bytes);
     json_end('}');
+    put_passes(session);
     json_end('}');
 }
 
@@ -206,7 +237,7 @@ int bench_run(const args *a)
     }
     if (!code) code = inputs_make(a, s, &in);
     if (!code) code = measure(a, s, &in, &t);
-    if (!code) (a->json ? put_all : print_all)(a, qn_device_get_info(d), &t);
+    if (!code) (a->json ? put_all : print_all)(a, s, qn_device_get_info(d), &t);
     free(t.warm_ms);
     inputs_free(&in);
     qn_session_close(s);

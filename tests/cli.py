@@ -233,7 +233,9 @@ def bench():
     warm = r.get("warm", {})
     check(warm.get("runs") == 7 and 0 < warm["minimum_ms"] <= warm["median_ms"], f"warm: {warm}")
     check(r.get("cold", {}).get("ms", 0) > 0 and r.get("memory", {}).get("process_peak_bytes", 0) > 1 << 20, f"cold, memory: {r}")
-    out, _ = quern("bench", WORK / "scale.onnx", "--device", "cpu", "--runs", 3, "--memory")
+    check(r.get("passes") and all(p["ms"] >= 0 for p in r["passes"]), "passes")
+    out, _ = quern("bench", WORK / "scale.onnx", "--device", "cpu", "--runs", 3, "--memory", "--passes")
+    check("passes\n" in out and " nodes" in out, f"--passes: {out!r}")
     check("planned peak" in out and "lower bound" in out and "minimum" in out, f"bench: {out!r}")
     quern("bench", WORK / "scale.onnx", "--runs", 0, code=2)
 

@@ -120,7 +120,7 @@ static void run_voice(test *t, arena *mem, const test_device *d, u32 chunks)
         u32 n;
         f32 *x = wav_samples(mem, &wav, &n), chunk[576] = { 0 }, state[256] = { 0 };
         i64 rate = 16000;
-        for (u32 k = 0; k < chunks && k * 512 < n && x; k++) {
+        for (u32 k = 0; k < chunks && k < want.dims[0] && (k + 1) * 512 <= n && x; k++) {
             memmove(chunk, chunk + 512, 64 * sizeof *chunk);
             memcpy(chunk + 64, x + k * 512, 512 * sizeof *chunk);
             qn_named in[] = { { "input", { QN_F32, 2, { 1, 576 }, chunk } }, { "state", { QN_F32, 3, { 2, 1, 128 }, state } },

@@ -1,238 +1,8 @@
-/* Tokens of files -> tokens of the parser: #define, #if, #include, #pragma unroll.
- *
- * A macro's replacement is pushed as a source of tokens with the macro marked active, so that it does not expand inside itself; the mark goes
- * when the source runs dry. Arguments are expanded on their own first, as C says. Work is bounded by tokens handled, not by nesting alone. */
-#include "kc/front.h"
+/* Tokens of files -> tokens of the parser: #define, #if, #include, #pragma unroll, and the program's defines before all. Macros themselves
+ * are macro.c. */
+#include "kc/macro.h"
 
-enum { MAX_INCLUDE_DEPTH = 16, MAX_IF_DEPTH = 64, MAX_MACRO_PARAMS = 32 };
-
-typedef struct macro {
-    kc_pos pos;
-    bool is_function, active;
-    u32 n_params;
-    const token *body;
-    u32 n_body;
-} macro;
-
-typedef struct token_list {
-    token *items;
-    u32 n, cap;
-} token_list;
-typedef struct source {
-    const token *at, *end;
-    macro *active;
-    struct source *below;
-} source;
-
-typedef struct reader { /* where tokens come from and go to                          */
-    front *f;
-    lexer *lexer; /* NULL: only sources                                        */
-    source *top;
-    token ahead;
-    bool has_ahead; /* one token of the lexer, looked at                         */
-    token_list *out;
-} reader;
-
-static void list_add(front *f, token_list *l, const token *t)
-{
-    if (f->status) return;
-    if (l->n >= FRONT_MAX_TOKENS) {
-        front_fail(f, t->pos, "more than %d tokens after macros; use functions", (int)FRONT_MAX_TOKENS);
-        return;
-    }
-    if (!ARENA_PUSH_ROOM(f->arena, l->items, l->n, l->cap, FRONT_MAX_TOKENS + 2)) {
-        front_nomem(f, sizeof *t);
-        return;
-    }
-    l->items[l->n++] = *t;
-}
-
-/* ------------------------------------------------------------------ reading */
-static const token *look_in_file(reader *r)
-{
-    if (!r->has_ahead) {
-        if (r->lexer) lex_next(r->f, r->lexer, &r->ahead);
-        else r->ahead = (token){ .kind = T_END, .line_start = true };
-        r->has_ahead = true;
-    }
-    return &r->ahead;
-}
-
-static const token *look(reader *r)
-{
-    for (const source *s = r->top; s; s = s->below)
-        if (s->at < s->end) return s->at;
-    return look_in_file(r);
-}
-
-static token take(reader *r)
-{
-    while (r->top && r->top->at == r->top->end) {
-        if (r->top->active) r->top->active->active = false;
-        r->top = r->top->below;
-    }
-    if (r->top) return *r->top->at++;
-    token t = *look_in_file(r);
-    r->has_ahead = t.kind == T_END;
-    return t;
-}
-
-static void push_source(reader *r, const token *at, u32 n, macro *active)
-{
-    source *s = n ? front_alloc(r->f, sizeof *s) : NULL;
-    if (!s) return;
-    *s = (source){ at, at + n, active, r->top };
-    if (active) active->active = true;
-    r->top = s;
-}
-
-/* ------------------------------------------------------------------ expanding */
-static void expand_all(reader *r);
-
-static bool is_punct(const token *t, front_punct p) { return t->kind == T_PUNCT && t->punct == p; }
-
-/* In `CONST(T) NAME` the name stays, though the program's defines give it a value: the parser drops the parameter. */
-static bool is_baked_parameter(const token_list *out, const ident *n)
-{
-    if (!n->given || out->n < 4) return false;
-    const token *last = out->items + out->n;
-    return is_punct(last - 1, P_RPAREN) && is_punct(last - 3, P_LPAREN) && last[-4].kind == T_NAME &&
-           last[-4].name->word == WORD_CONST;
-}
-
-static token_list expand_alone(front *f, const token *items, u32 n)
-{
-    token_list out = { 0 };
-    reader inner = { .f = f, .out = &out };
-    if (++f->depth > FRONT_MAX_DEPTH)
-        front_fail(f, n ? items[0].pos : (kc_pos){ 0 }, "macros nest deeper than %d", (int)FRONT_MAX_DEPTH);
-    else push_source(&inner, items, n, NULL);
-    expand_all(&inner);
-    f->depth--;
-    return out;
-}
-
-/* The arguments of one call of a function-like macro, after its '('. */
-static bool read_args(reader *r, const macro *m, const token *call, token_list *args)
-{
-    front *f = r->f;
-    u32 nesting = 0, n = 0;
-    for (;;) {
-        token t = take(r);
-        if (f->status) return false;
-        if (t.kind == T_END) {
-            front_fail(f, call->pos, "the call of macro %s has no ')'", call->name->text);
-            return false;
-        }
-        if (is_punct(&t, P_RPAREN) && nesting == 0) break;
-        if (is_punct(&t, P_COMMA) && nesting == 0) {
-            if (++n >= MAX_MACRO_PARAMS) break;
-            continue;
-        }
-        nesting += is_punct(&t, P_LPAREN);
-        nesting -= is_punct(&t, P_RPAREN);
-        t.line_start = false;
-        list_add(f, &args[n], &t);
-    }
-    u32 given = n == 0 && args[0].n == 0 && m->n_params == 0 ? 0 : n + 1;
-    if (given != m->n_params)
-        front_fail(f, call->pos, "macro %s takes %u arguments, here are %u", call->name->text, m->n_params, given);
-    return !f->status;
-}
-
-/* a ## b: one token from the text of two. */
-static void paste(front *f, token_list *out, const token *b)
-{
-    token *a = &out->items[out->n - 1];
-    char *text = front_alloc(f, (size_t)a->n + b->n + 1);
-    if (!text) return;
-    memcpy(text, a->text, a->n);
-    memcpy(text + a->n, b->text, b->n);
-    lexer l = { .file = a->pos.file, .line = a->pos.line, .at = text, .end = text + a->n + b->n, .line_text = text };
-    token made;
-    kc_pos pos = a->pos;
-    lex_next(f, &l, &made);
-    if (l.at != l.end) front_fail(f, pos, "'%.*s' and '%.*s' do not make one token", (int)a->n, a->text, (int)b->n, b->text);
-    made.pos = pos;
-    made.line_start = false;
-    *a = made;
-}
-
-typedef struct call_args {
-    token_list raw[MAX_MACRO_PARAMS], full[MAX_MACRO_PARAMS];
-    bool is_full[MAX_MACRO_PARAMS];
-} call_args;
-
-static const token_list *full_arg(front *f, call_args *args, u64 i)
-{
-    if (!args->is_full[i]) args->full[i] = expand_alone(f, args->raw[i].items, args->raw[i].n);
-    args->is_full[i] = true;
-    return &args->full[i];
-}
-
-/* The body of m with its parameters replaced; beside ## the argument goes in unexpanded. */
-static token_list substitute(front *f, const macro *m, call_args *args, kc_pos pos)
-{
-    token_list out = { 0 };
-    for (u32 i = 0; i < m->n_body && !f->status; i++) {
-        const token *t = &m->body[i];
-        bool pasted = i > 0 && is_punct(t - 1, P_PASTE), before_paste = i + 1 < m->n_body && is_punct(t + 1, P_PASTE);
-        if (is_punct(t, P_PASTE)) continue;
-        const token_list *arg = NULL;
-        if (t->kind == T_PARAM) arg = pasted || before_paste ? &args->raw[t->value.i] : full_arg(f, args, t->value.i);
-        u32 n = arg ? arg->n : 1;
-        for (u32 k = 0; k < n && !f->status; k++) {
-            token piece = arg ? arg->items[k] : *t;
-            piece.line_start = false;
-            if (!arg) piece.pos = pos;
-            if (pasted && k == 0 && out.n > 0) paste(f, &out, &piece);
-            else list_add(f, &out, &piece);
-        }
-    }
-    return out;
-}
-
-static void expand_macro(reader *r, token *t)
-{
-    front *f = r->f;
-    macro *m = t->name->macro;
-    call_args *args = NULL;
-    if (m->is_function) {
-        take(r); /* '(' */
-        args = front_alloc(f, sizeof *args);
-        if (!args || !read_args(r, m, t, args->raw)) return;
-    }
-    token_list body = substitute(f, m, args, t->pos);
-    f->expanded += body.n + 1;
-    if (f->expanded > FRONT_MAX_EXPANSION)
-        front_fail(f, t->pos, "macros expand to more than %d tokens", (int)FRONT_MAX_EXPANSION);
-    push_source(r, body.items, body.n, m);
-}
-
-static i64 group_now(front *f, const token *kernel);
-
-/* One token goes out, or is replaced by what its macro says. KERNEL takes the GROUP of this moment along. */
-static void expand_token(reader *r, token *t)
-{
-    if (t->kind == T_NAME && t->name->word == WORD_KERNEL) t->value.i = (u64)group_now(r->f, t);
-    macro *m = t->kind == T_NAME && !t->painted ? t->name->macro : NULL;
-    if (m && m->active) t->painted = true;
-    bool call = m && !m->active && !is_baked_parameter(r->out, t->name);
-    if (call && m->is_function) call = is_punct(look(r), P_LPAREN);
-    if (call) expand_macro(r, t);
-    else list_add(r->f, r->out, t);
-}
-
-static void expand_all(reader *r)
-{
-    for (;;) {
-        token t = take(r);
-        if (t.kind == T_END || r->f->status) break;
-        expand_token(r, &t);
-    }
-    for (source *s = r->top; s; s = s->below)
-        if (s->active) s->active->active = false;
-}
+enum { MAX_INCLUDE_DEPTH = 16, MAX_IF_DEPTH = 64 };
 
 /* ------------------------------------------------------------------ #if */
 typedef struct condition {
@@ -307,7 +77,7 @@ static i64 if_operand(condition *c, bool live)
         case P_BITNOT: value = ~if_operand(c, live); break;
         case P_LPAREN:
             value = if_expression(c, 1, live);
-            known = c->at < c->end && is_punct(c->at, P_RPAREN);
+            known = c->at < c->end && macro_is_punct(c->at, P_RPAREN);
             c->at += known;
             break;
         default: known = false;
@@ -329,10 +99,10 @@ static i64 if_expression(condition *c, u32 least, bool live)
         i64 right = if_expression(c, precedence + 1, live && needed);
         value = if_apply(c, op, value, right, live);
     }
-    if (least == 1 && c->at < c->end && is_punct(c->at, P_QUESTION) && !c->f->status) {
+    if (least == 1 && c->at < c->end && macro_is_punct(c->at, P_QUESTION) && !c->f->status) {
         c->at++;
         i64 yes = if_expression(c, 1, live && value);
-        bool colon = c->at < c->end && is_punct(c->at, P_COLON);
+        bool colon = c->at < c->end && macro_is_punct(c->at, P_COLON);
         if (!colon) front_fail(c->f, c->pos, "expected ':' in %s", c->where);
         c->at += colon;
         i64 no = if_expression(c, 1, live && !value);
@@ -351,26 +121,26 @@ static bool same_line(reader *r)
 /* `defined X` and `defined(X)` become 0 or 1 before macros are expanded. */
 static void read_defined(reader *r, const token *word, token_list *out)
 {
-    bool paren = same_line(r) && is_punct(look_in_file(r), P_LPAREN);
-    if (paren) take(r);
-    token t = same_line(r) ? take(r) : *word;
+    bool paren = same_line(r) && macro_is_punct(macro_look_in_file(r), P_LPAREN);
+    if (paren) macro_take(r);
+    token t = same_line(r) ? macro_take(r) : *word;
     if (t.kind != T_NAME || t.text == word->text) {
         front_fail(r->f, t.pos, "expected a name after 'defined'");
         return;
     }
-    if (paren && !(same_line(r) && is_punct(look_in_file(r), P_RPAREN)))
+    if (paren && !(same_line(r) && macro_is_punct(macro_look_in_file(r), P_RPAREN)))
         front_fail(r->f, t.pos, "expected ')' after 'defined(%s'", t.name->text);
-    if (paren) take(r);
+    if (paren) macro_take(r);
     token value = t;
     value.kind = T_INT;
     value.value.i = t.name->macro != NULL;
-    list_add(r->f, out, &value);
+    macro_list_add(r->f, out, &value);
 }
 
 /* The value of the tokens as an integer expression; all of them must belong to it. */
 static i64 value_of(front *f, const token *items, u32 n, kc_pos pos, const char *where)
 {
-    token_list full = expand_alone(f, items, n);
+    token_list full = macro_expand_alone(f, items, n);
     condition c = { f, full.items, full.items, pos, where };
     if (full.n) c.end += full.n;
     i64 value = if_expression(&c, 1, true);
@@ -383,14 +153,14 @@ static bool read_condition(reader *r, kc_pos pos)
 {
     token_list line = { 0 };
     while (same_line(r)) {
-        token t = take(r);
+        token t = macro_take(r);
         if (t.kind == T_NAME && strcmp(t.name->text, "defined") == 0) read_defined(r, &t, &line);
-        else list_add(r->f, &line, &t);
+        else macro_list_add(r->f, &line, &t);
     }
     return value_of(r->f, line.items, line.n, pos, "#if") != 0;
 }
 
-static i64 group_now(front *f, const token *kernel)
+i64 preprocess_group(front *f, const token *kernel)
 {
     ident *n = lex_name(f, "GROUP", 5);
     if (!n->macro) return 0;
@@ -415,7 +185,7 @@ static void process_file(front *f, u32 file, token_list *out);
 static bool read_name(reader *r, const token *directive, token *out)
 {
     if (same_line(r)) {
-        *out = take(r);
+        *out = macro_take(r);
         if (out->kind == T_NAME) return true;
     }
     front_fail(r->f, directive->pos, "expected a name after #%s", directive->name->text);
@@ -425,25 +195,25 @@ static bool read_name(reader *r, const token *directive, token *out)
 static bool read_macro_params(reader *r, const token *of, macro *m, ident **params)
 {
     front *f = r->f;
-    take(r); /* '(' */
+    macro_take(r); /* '(' */
     m->is_function = true;
-    if (same_line(r) && is_punct(look_in_file(r), P_RPAREN)) {
-        take(r);
+    if (same_line(r) && macro_is_punct(macro_look_in_file(r), P_RPAREN)) {
+        macro_take(r);
         return true;
     }
     for (;;) {
-        token t = same_line(r) ? take(r) : *of;
-        if (t.kind != T_NAME || t.text == of->text || m->n_params == MAX_MACRO_PARAMS) {
+        token t = same_line(r) ? macro_take(r) : *of;
+        if (t.kind != T_NAME || t.text == of->text || m->n_params == MACRO_MAX_PARAMS) {
             front_fail(f, t.pos,
-                       m->n_params == MAX_MACRO_PARAMS ? "too many parameters of macro %s"
+                       m->n_params == MACRO_MAX_PARAMS ? "too many parameters of macro %s"
                                                        : "expected a parameter of macro %s",
                        of->name->text);
             return false;
         }
         params[m->n_params++] = t.name;
-        token after = same_line(r) ? take(r) : *of;
-        if (is_punct(&after, P_RPAREN)) return true;
-        if (!is_punct(&after, P_COMMA)) {
+        token after = same_line(r) ? macro_take(r) : *of;
+        if (macro_is_punct(&after, P_RPAREN)) return true;
+        if (!macro_is_punct(&after, P_COMMA)) {
             front_fail(f, after.pos, "expected ',' or ')' in the parameters of macro %s", of->name->text);
             return false;
         }
@@ -466,20 +236,20 @@ static void define(reader *r, const token *directive)
     macro *m = front_alloc(f, sizeof *m);
     if (!m) return;
     m->pos = of.pos;
-    ident *params[MAX_MACRO_PARAMS];
-    const token *next = same_line(r) ? look_in_file(r) : &of;
-    if (is_punct(next, P_LPAREN) && next->text == of.text + of.n && !read_macro_params(r, &of, m, params)) return;
+    ident *params[MACRO_MAX_PARAMS];
+    const token *next = same_line(r) ? macro_look_in_file(r) : &of;
+    if (macro_is_punct(next, P_LPAREN) && next->text == of.text + of.n && !read_macro_params(r, &of, m, params)) return;
     token_list body = { 0 };
     while (same_line(r)) {
-        token t = take(r);
+        token t = macro_take(r);
         for (u32 i = 0; i < m->n_params; i++)
             if (t.kind == T_NAME && t.name == params[i]) t.kind = T_PARAM, t.value.i = i;
-        if (is_punct(&t, P_HASH)) front_fail(f, t.pos, "# makes text of an argument; there is no text in kernels");
-        list_add(f, &body, &t);
+        if (macro_is_punct(&t, P_HASH)) front_fail(f, t.pos, "# makes text of an argument; there is no text in kernels");
+        macro_list_add(f, &body, &t);
     }
     m->body = body.items;
     m->n_body = body.n;
-    if (body.n && (is_punct(&body.items[0], P_PASTE) || is_punct(&body.items[body.n - 1], P_PASTE)))
+    if (body.n && (macro_is_punct(&body.items[0], P_PASTE) || macro_is_punct(&body.items[body.n - 1], P_PASTE)))
         front_fail(f, of.pos, "## needs a token on both sides");
     const macro *old = of.name->macro;
     if (old && !same_body(old, m) && of.name->given)
@@ -499,7 +269,7 @@ static void undefine(reader *r, const token *directive)
 static void include(reader *r, const token *directive)
 {
     front *f = r->f;
-    token t = same_line(r) ? take(r) : *directive;
+    token t = same_line(r) ? macro_take(r) : *directive;
     if (t.kind != T_TEXT) {
         front_fail(f, t.pos, "expected #include \"NAME.h\", a file of the kernel folder");
         return;
@@ -530,15 +300,15 @@ static void pragma(reader *r)
 {
     front *f = r->f;
     if (!same_line(r)) return;
-    token t = take(r);
+    token t = macro_take(r);
     if (t.kind != T_NAME || strcmp(t.name->text, "unroll") != 0) return;
     token made = t;
     made.kind = T_UNROLL;
     made.value.i = 0;
     token_list line = { 0 };
     while (same_line(r)) {
-        token piece = take(r);
-        list_add(f, &line, &piece);
+        token piece = macro_take(r);
+        macro_list_add(f, &line, &piece);
     }
     if (line.n) {
         i64 turns = value_of(f, line.items, line.n, t.pos, "#pragma unroll");
@@ -546,7 +316,7 @@ static void pragma(reader *r)
             front_fail(f, t.pos, "#pragma unroll N wants a constant from 1 to %d", (int)FRONT_MAX_UNROLL);
         made.value.i = (u64)turns;
     }
-    list_add(f, r->out, &made);
+    macro_list_add(f, r->out, &made);
 }
 
 /* Past the rest of a branch that is not taken, up to its #elif, #else or #endif, which is left to be read. What is skipped need not be
@@ -614,7 +384,7 @@ static void directive(file_state *s, const token *hash)
     reader *r = &s->r;
     front *f = r->f;
     if (!same_line(r)) return; /* a lone # */
-    token t = take(r);
+    token t = macro_take(r);
     const char *word = t.kind == T_NAME ? t.name->text : "";
     if (text_same(word, "define")) define(r, &t);
     else if (text_same(word, "undef")) undefine(r, &t);
@@ -630,7 +400,7 @@ static void directive(file_state *s, const token *hash)
         s->n_ifs -= s->n_ifs > 0;
     } else if (text_same(word, "error")) error_directive(s, &t);
     else front_fail(f, hash->pos, "unknown directive #%.*s", (int)t.n, t.text);
-    while (same_line(r)) take(r);
+    while (same_line(r)) macro_take(r);
 }
 
 static void process_file(front *f, u32 file, token_list *out)
@@ -640,10 +410,10 @@ static void process_file(front *f, u32 file, token_list *out)
     s->r = (reader){ .f = f, .lexer = &s->lexer, .out = out };
     lex_start(&s->lexer, f->module, file);
     for (;;) {
-        token t = take(&s->r);
+        token t = macro_take(&s->r);
         if (t.kind == T_END || f->status) break;
-        if (is_punct(&t, P_HASH) && t.line_start) directive(s, &t);
-        else expand_token(&s->r, &t);
+        if (macro_is_punct(&t, P_HASH) && t.line_start) directive(s, &t);
+        else macro_expand_token(&s->r, &t);
     }
     if (s->n_ifs) front_fail(f, s->ifs[s->n_ifs - 1].pos, "this #if has no #endif");
 }
@@ -709,7 +479,7 @@ void preprocess(front *f, u32 file, const char *defines)
     if (given) process_file(f, given, &out);
     if (!f->status) process_file(f, file, &out);
     token end = { .kind = T_END, .pos = out.n ? out.items[out.n - 1].pos : (kc_pos){ file, 1, 1 } };
-    list_add(f, &out, &end);
+    macro_list_add(f, &out, &end);
     f->tokens = out.items;
     f->n_tokens = out.n;
     f->at = 0;

@@ -61,19 +61,26 @@ struct printer {
 
 extern const dialect dialect_c, dialect_opencl;
 
-/* print_c_family.c */
-void print_line(printer *p, const char *format, ...) PRINTF_LIKE(2, 3); /* indented, with its newline */
+/* print_expression.c */
 void print_expr(printer *p, const kc_expr *e, int least); /* parenthesised when it binds less tightly than `least` */
-void print_body(printer *p, const kc_stmt *s);            /* a list, one deeper */
+void print_const(printer *p, const kc_expr *e);
+void print_place(printer *p, const kc_expr *e);                      /* what can be assigned */
+void print_args(printer *p, const kc_expr *e, u32 from);             /* a[from], ... with commas */
+void print_array(printer *p, const kc_expr *e);                      /* a K_ARRAY */
+const kc_expr *print_beside(const kc_expr *e, const kc_expr *other); /* beside a vector, a splat is its scalar */
+const char *print_symbol(kc_op op);                                  /* of a binary operator */
+
+/* print_c_family.c */
+const helper *print_find_helper(const printer *p, const char *name);    /* NULL: the dialect has none */
+void print_line(printer *p, const char *format, ...) PRINTF_LIKE(2, 3); /* indented, with its newline */
+void print_body(printer *p, const kc_stmt *s);                          /* a list, one deeper */
 const char *print_type(printer *p, kc_type t);
 const char *print_memory_type(printer *p, kc_type t); /* of an element of an array */
 const char *print_name(printer *p, kc_var *v);        /* declare: a name that nothing visible has */
 const char *print_named(const printer *p, const kc_var *v);
 void print_forget(printer *p, u32 to);                                         /* end of a scope: n_visible at its start */
 const char *print_helper(printer *p, const char *name, const helper_use *use); /* its full name */
-void print_args(printer *p, const kc_expr *e, u32 from);                       /* a[from], ... with commas */
 const char *print_text(printer *p, const char *format, ...) PRINTF_LIKE(2, 3); /* in scratch */
-void print_array(printer *p, const kc_expr *e);                                /* a K_ARRAY */
 void print_tables(printer *p, const char *head); /* the constant tables that the kernel reads */
 
 enum { PRINT_COND = 2, PRINT_UNARY = 13, PRINT_POSTFIX = 14 };

@@ -171,7 +171,7 @@ static void set_places(frame *f, u8 *memory)
     const kc_block *b = f->b;
     for (u32 i = 1; i < b->n_places; i++) {
         const block_place *p = &b->places[i];
-        f->at[i] = p->number ? (void *)&f->numbers[i] : (void *)(memory + (size_t)p->offset * b->lanes);
+        f->at[i] = p->number ? (void *)&f->numbers[i] : (void *)(memory + (size_t)p->before * b->lanes + (size_t)p->nth * BLOCK_SKEW);
     }
     memcpy(f->numbers, b->numbers, b->n_places * sizeof(u64));
 }

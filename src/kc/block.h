@@ -20,6 +20,7 @@ enum {
     BLOCK_MAX_STEPS = 1 << 14,
     BLOCK_MEMORY = 48 << 10,                                 /* of all registers, on the stack                            */
     BLOCK_MAX_LANES = 1024,
+    BLOCK_SKEW = 320,                                        /* bytes between registers: not all at one offset in a page  */
     BLOCK_OUT = 1, BLOCK_I = 2, BLOCK_PLACES = 3             /* places of the output and of the block's first element; the rest */
 };
 
@@ -42,7 +43,7 @@ typedef struct block_step {
     u32 buffer, to;
 } block_step;
 
-typedef struct block_place { u8 bytes; bool number; u32 offset; } block_place;   /* bytes a lane; offset in the memory, a lane   */
+typedef struct block_place { u8 bytes; bool number; u32 before, nth; } block_place;   /* bytes a lane; of the registers before it */
 
 struct kc_block {
     const block_step *once, *steps;                          /* once: numbers that are the same for all lanes and blocks  */

@@ -28,6 +28,7 @@ i64 elems_wanted(infer *c, u32 i, const sym **out)
     x->elems = elems;
     x->n_elems = n;
     x->elems_read = true;
+    c->variables = sym_variable_count(c->g);                               /* reading them makes no size fresh                       */
     *out = elems;
     return n;
 }

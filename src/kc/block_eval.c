@@ -238,7 +238,7 @@ static operand eval_call(maker *k, const kc_expr *e, u16 dest)
     }
     if (!k->fits) return block_nothing;
     kc_scalar from = (kc_scalar)e->a[0]->type.scalar;
-    if (b == KC_B_as_u32 || b == KC_B_as_i32 || b == KC_B_as_f32 || (b == KC_B_abs && block_twin(from) == from && !kc_is_float(from))) {
+    if (b == KC_B_as_u32 || b == KC_B_as_i32 || b == KC_B_as_f32 || (b == KC_B_abs && kc_is_integer(from) && !kc_is_signed(from))) {
         if (x[0].kind == INDEX) x[0] = block_to_register(k, x[0]);
         x[0].type = to;
         return x[0];

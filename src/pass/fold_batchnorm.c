@@ -252,6 +252,26 @@ static bool fold_into(pass_job *j, nid id, const weights *w, affine *a, u32 at)
     return pass_replace_one(j, &b, id, y);
 }
 
+/* (product + c) * s = product * s + c * s: the scale then stands beside the product, and c * s is a constant. */
+static bool distribute(pass_job *j, nid id, u32 at)
+{
+    graph *g = j->g;
+    const node *n = node_at(g, id);
+    const node *sum = n->op == OP_Mul ? match_only_maker(g, node_in(g, n, 1 - at)) : NULL;
+    val s = node_in(g, n, at);
+    if (!sum || sum->op != OP_Add || !match_like_out(g, n, 1 - at)) return false;
+    for (u32 i = 0; i < 2; i++) {
+        weights w;
+        val p = node_in(g, sum, i), c = node_in(g, sum, 1 - i);
+        if (!match_same_type(g, p, sum->out[0]) || !producer_of(g, p, &w)) continue;
+        if (!is_per_channel(g, s, p, w.axis, w.channels) || !is_per_channel(g, c, p, w.axis, w.channels)) continue;
+        build b = pass_build(j, id);
+        val y = build_op2(&b, OP_Add, build_op2(&b, OP_Mul, p, s), build_op2(&b, OP_Mul, c, s));
+        return pass_replace_one(j, &b, id, y);
+    }
+    return false;
+}
+
 static bool fold(pass_job *j, nid id)
 {
     graph *g = j->g;
@@ -265,7 +285,8 @@ static bool fold(pass_job *j, nid id)
         at = constant_place(g, n);
         if (at == 2) return false;
         val x = node_in(g, n, 1 - at);
-        if (!match_like_out(g, n, 1 - at) || !producer_of(g, x, &w)) return false;
+        if (!match_like_out(g, n, 1 - at)) return false;
+        if (!producer_of(g, x, &w)) return distribute(j, id, at);
         if (!is_per_channel(g, node_in(g, n, at), x, w.axis, w.channels)) return false;
     }
     return fold_into(j, id, &w, &a, at);
@@ -294,6 +315,11 @@ const pass_def pass_fold_batchnorm = {
             "\n---\n"
             "in x: f32[n,3,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[2] = {2, 3}; p = MatMul(x, w); y = Mul(p, s); out y"
             " -> in x: f32[n,3,2]; const w: f32[2,2] = {2, 6, 6, 12}; y = MatMul(x, w); out y"
+            "\n---\n"
+            "in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const c: f32[2] = {5, 6}; const s: f32[] = {2};"
+            "p = MatMul(x, w); q = Add(c, p); y = Mul(q, s); out y"
+            " -> in x: f32[n,2]; const c: f32[2] = {5, 6}; const s: f32[] = {2}; const w: f32[2,2] = {2, 4, 6, 8};"
+            "    d = Mul(c, s); p = MatMul(x, w); y = Add(p, d); out y"
             "\n---\n"
             "in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[2] = {2, 3}; p = MatMul(x, w); y = Add(p, s); out y"
             " -> in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[2] = {2, 3}; p = MatMul(x, w); y = Add(p, s); out y",

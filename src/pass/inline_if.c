@@ -1,81 +1,88 @@
-/* An If whose condition is known becomes the branch that it takes: the branch's nodes move in front of it. It stands first in the order,
- * because the other branch may not even fit the sizes at hand, and is dropped unread. */
-#include "pass/pass.h"
+/* An If whose condition is known becomes the nodes of the branch that it takes. The other branch is never looked at again: where the
+ * condition comes from sizes it may not even fit the tensors that are there, so this is needed to run at all.
+ *
+ * A body is closed: its inputs are the node's captured values, its constants are its own. So its values are mapped one by one to values
+ * outside, and its nodes made again in front of the If. */
+#include "pass/match.h"
 
-typedef struct moving { pass_job *j; nid at; const graph *body; val *now; } moving;    /* now[v]: the body's value v outside */
+typedef struct inlining { build *b; const graph *body; val *outside; } inlining;     /* outside[v]: what the body's v is out here */
 
-static bool condition(graph *g, const node *n, bool *truth)
+static const graph *branch_taken(graph *g, const node *n)
 {
     const sym *elems;
-    i64 number;
-    if (value_elems(g, node_in(g, n, 0), &elems) != 1 || !sym_is_number(g, elems[0], &number)) return false;
-    *truth = number != 0;
-    return true;
+    i64 truth;
+    if (value_elems(g, node_in(g, n, 0), &elems) != 1 || !sym_is_number(g, elems[0], &truth)) return NULL;
+    const attr *a = attr_find(n, truth ? "then_branch" : "else_branch");
+    return a && a->kind == ATTR_GRAPH ? a->body : NULL;
 }
 
-/* A body's value outside: an input's lender, a node's output that moved already, or a constant made anew. */
-static qn_status outside(moving *m, val v, val *out)
+/* What the body's v is outside; made here for what no node makes. */
+static val outside_of(inlining *i, val v)
 {
-    v = live(m->body, v);
-    graph *g = m->j->g;
-    if (!m->now[v] && is_constant(m->body, v)) {
-        qn_tensor t = constant_tensor(m->body, v);
-        m->now[v] = graph_constant(g, NULL, &t);
-    } else if (!m->now[v] && value_at(m->body, v)->elems) {
-        const value *x = value_at(m->body, v);
-        m->now[v] = graph_sizes(g, NULL, x->elems, x->n_elems);
-    }
-    *out = m->now[v];
-    return *out ? QN_OK : QN_E_NOMEM;
+    if (!v || i->b->status != QN_OK) return 0;
+    v = live(i->body, v);
+    const value *x = value_at(i->body, v);
+    if (i->outside[v]) return i->outside[v];
+    if (x->is_constant) {
+        qn_tensor t = constant_tensor(i->body, v);
+        i->outside[v] = graph_constant(i->b->g, NULL, &t);
+    } else if (x->elems && !x->maker && !x->is_input) i->outside[v] = graph_sizes(i->b->g, NULL, x->elems, x->n_elems);
+    if (!i->outside[v]) i->b->status = x->is_constant || x->elems ? QN_E_NOMEM : fail(QN_E_BUG, "a branch uses a value nobody makes");
+    return i->outside[v];
 }
 
-static qn_status move_node(moving *m, const node *n)
+static void copy_node(inlining *i, const node *n)
 {
-    graph *g = m->j->g;
+    graph *g = i->b->g;
     val *in = ARENA_ARRAY(g->mem, n->n_in + 1, val), *out = ARENA_ARRAY(g->mem, n->n_out + 1, val);
-    if (!in || !out) return fail_nomem((n->n_in + n->n_out) * sizeof(val));
-    for (u32 i = 0; i < n->n_in; i++)
-        if (n->in[i]) QN_TRY(outside(m, n->in[i], &in[i]));
-    nid made = graph_node(g, m->at, n->op, n->name, in, n->n_in, out, n->n_out, n->attrs, n->n_attrs);
-    if (!made) return QN_E_NOMEM;
-    for (u32 i = 0; i < n->n_out; i++) m->now[n->out[i]] = out[i];
-    return graph_infer_node(g, made);
+    if (!in || !out) i->b->status = fail_nomem((n->n_in + n->n_out) * sizeof *in);
+    for (u32 k = 0; k < n->n_in && i->b->status == QN_OK; k++) in[k] = outside_of(i, n->in[k]);
+    if (i->b->status != QN_OK) return;
+    nid made = graph_node(g, i->b->before, n->op, n->name, in, n->n_in, out, n->n_out, n->attrs, n->n_attrs);
+    i->b->status = made ? graph_infer_node(g, made) : QN_E_NOMEM;
+    for (u32 k = 0; k < n->n_out; k++) i->outside[n->out[k]] = out[k];
 }
 
-static qn_status inline_body(pass_job *j, nid id, const graph *body)
-{
-    graph *g = j->g;
-    moving m = { j, id, body, ARENA_ARRAY(g->mem, body->n_values + 1, val) };
-    if (!m.now) return fail_nomem(body->n_values * sizeof(val));
-    for (u32 i = 0; i < body->n_inputs; i++) m.now[body->inputs[i]] = node_in(g, node_at(g, id), i + 1);
-    FOR_NODES(body, n) QN_TRY(move_node(&m, node_at(body, n)));
-    for (u32 i = 0; i < node_at(g, id)->n_out; i++) {
-        val y;
-        QN_TRY(outside(&m, body->outputs[i], &y));
-        graph_replace(g, node_at(g, id)->out[i], y);
-    }
-    graph_kill(g, id);
-    return QN_OK;
-}
-
-static bool inline_if(pass_job *j, nid id)
+static bool splice(pass_job *j, nid id, inlining *i)
 {
     const node *n = node_at(j->g, id);
-    bool truth;
-    if (op_of(n)->control != CONTROL_BRANCH || !condition(j->g, n, &truth)) return false;
-    const attr *a = attr_find(n, op_of(n)->bodies[truth ? 0 : 1]);
-    j->status = inline_body(j, id, a->body);
-    return j->status == QN_OK;
+    u32 n_out = n->n_out;
+    val *outs = ARENA_ARRAY(j->g->mem, n_out + 1, val);
+    if (!outs) i->b->status = fail_nomem(n_out * sizeof *outs);
+    for (u32 k = 0; k < i->body->n_inputs; k++) i->outside[i->body->inputs[k]] = node_in(j->g, n, k + 1);
+    FOR_NODES(i->body, inner)
+    if (i->b->status == QN_OK) copy_node(i, node_at(i->body, inner));
+    for (u32 k = 0; k < n_out && i->b->status == QN_OK; k++) outs[k] = outside_of(i, i->body->outputs[k]);
+    return pass_replace(j, i->b, id, outs, n_out);
 }
 
+static bool inline_branch(pass_job *j, nid id)
+{
+    const node *n = node_at(j->g, id);
+    const graph *body = branch_taken(j->g, n);
+    if (!body || body->n_outputs < n->n_out || body->n_inputs + 1 != n->n_in) return false;
+    build b = pass_build(j, id);
+    inlining i = { &b, body, mem_zalloc(((size_t)body->n_values + 1) * sizeof(val)) };
+    if (!i.outside) {
+        j->status = fail_nomem(body->n_values * sizeof(val));
+        return false;
+    }
+    bool changed = splice(j, id, &i);
+    mem_free(i.outside);
+    return changed;
+}
+
+#define BRANCHES "then_branch={in a: f32[2]; const k: f32[] = {3}; b = Add(a, k); c = Relu(b); out c}, else_branch={in a: f32[2]; out a}, captures=1"
 const pass_def pass_inline_if = {
     .name = "inline_if",
     .doc = "an If whose condition is known becomes the branch that it takes",
+    .at = OP_If,
     .always = true,
-    .rewrite = inline_if,
-    .test = "const c: bool[] = {1}; in x: f32[2]; y = If(c, x, then_branch={in a: f32[2]; b = Neg(a); out b}, else_branch={in a: f32[2]; b = Exp(a); out b}, captures=1); out y"
-            " -> in x: f32[2]; y = Neg(x); out y"
+    .rewrite = inline_branch,
+    .test = "const t: bool[] = {1}; in x: f32[2]; y = If(t, x, " BRANCHES "); z = Exp(y); out z"
+            " -> const k: f32[] = {3}; in x: f32[2]; b = Add(x, k); c = Relu(b); z = Exp(c); out z"
             "\n---\n"
-            "in c: bool[]; in x: f32[2]; y = If(c, x, then_branch={in a: f32[2]; b = Neg(a); out b}, else_branch={in a: f32[2]; b = Exp(a); out b}, captures=1); out y"
-            " -> in c: bool[]; in x: f32[2]; y = If(c, x, then_branch={in a: f32[2]; b = Neg(a); out b}, else_branch={in a: f32[2]; b = Exp(a); out b}, captures=1); out y",
+            "const t: bool[1] = {0}; in x: f32[2]; y = If(t, x, " BRANCHES "); out y -> in x: f32[2]; out y = x"
+            "\n---\n"
+            "in t: bool[]; in x: f32[2]; y = If(t, x, " BRANCHES "); out y -> in t: bool[]; in x: f32[2]; y = If(t, x, " BRANCHES "); out y",
 };

@@ -8,16 +8,6 @@
 
 static bool is_view(const node *n) { return n && op_of(n)->alias; }
 
-/* x[..., k] and y[..., n] have the same dimensions but for the last. */
-static bool same_rows(const graph *g, val x, val y)
-{
-    const type *a = match_type(g, x), *b = match_type(g, y);
-    if (a->rank != b->rank || a->rank < 2) return false;
-    for (u32 d = 0; d + 1 < a->rank; d++)
-        if (!sym_same(g, a->dims[d], b->dims[d])) return false;
-    return true;
-}
-
 static bool same_last(const graph *g, val x, val y)
 {
     const type *a = match_type(g, x), *b = match_type(g, y);
@@ -32,6 +22,17 @@ static const node *matrix_product(const graph *g, val v)
     return match_type(g, node_in(g, p, 0))->rank == 2 && match_type(g, node_in(g, p, 1))->rank == 2 ? p : NULL;
 }
 
+/* x with y's rows: y's dimensions, but the last one of a. */
+static val with_rows(build *b, val x, const type *y, val a)
+{
+    type t = *y;
+    t.dims[t.rank - 1] = match_type(b->g, a)->dims[1];
+    const type *have = match_type(b->g, x);
+    bool same = have->rank == t.rank;
+    for (u32 d = 0; d < t.rank && same; d++) same = sym_same(b->g, have->dims[d], t.dims[d]);
+    return same ? x : build_reshape(b, x, t.dims, t.rank);
+}
+
 static bool move(pass_job *j, nid id)
 {
     graph *g = j->g;
@@ -39,13 +40,11 @@ static bool move(pass_job *j, nid id)
     const node *p = is_view(n) ? matrix_product(g, node_in(g, n, 0)) : NULL;
     const node *before = p ? match_maker(g, node_in(g, p, 0)) : NULL;
     if (!is_view(before) || value_at(g, n->out[0])->elems_read) return false;
-    val x = node_in(g, before, 0), y = n->out[0];
-    if (!same_rows(g, x, y) || !same_last(g, x, node_in(g, p, 0)) || !same_last(g, y, p->out[0])) return false;
+    const type y = *match_type(g, n->out[0]);
+    if (y.rank < 2 || !same_last(g, n->out[0], p->out[0]) || !pass_sizes_known(j, y.dims, y.rank)) return false;
     build b = pass_build(j, id);
-    val in[4] = { x, node_in(g, p, 1), node_in(g, p, 2), node_in(g, p, 3) };
-    const type t = *match_type(g, y);
-    if (in[3] && !pass_sizes_known(j, t.dims, t.rank)) return false;
-    if (in[3]) in[3] = build_reshape(&b, in[3], t.dims, t.rank);
+    val in[4] = { with_rows(&b, node_in(g, before, 0), &y, node_in(g, p, 0)), node_in(g, p, 1), node_in(g, p, 2), node_in(g, p, 3) };
+    if (in[3]) in[3] = build_reshape(&b, in[3], y.dims, y.rank);
     val made = build_node(&b, (op_id)p->op, in, p->n_in, p->attrs, p->n_attrs);
     return pass_replace_one(j, &b, id, made);
 }
@@ -58,6 +57,9 @@ const pass_def pass_move_reshapes = {
     .rewrite = move,
     .test = "in x: f32[2,b,4]; in w: f32[4,3]; in c: f32[3]; " FLAT "a = Reshape(x, f); p = quern.MatMulFused(a, w, c); y = Reshape(p, r); out y"
             " -> in x: f32[2,b,4]; in w: f32[4,3]; in c: f32[3]; y = quern.MatMulFused(x, w, c); out y"
+            "\n---\n"
+            "in x: f32[2,b,2,2]; in w: f32[4,3]; " FLAT "a = Reshape(x, f); p = MatMul(a, w); y = Reshape(p, r); out y"
+            " -> in x: f32[2,b,2,2]; in w: f32[4,3]; sizes s: i64[3] = {2, b, 4}; a = Reshape(x, s, allowzero=1); y = MatMul(a, w); out y"
             "\n---\n"
             "in x: f32[2,b,4]; in w: f32[4,3]; sizes s: i64[2] = {6*b, 1}; " FLAT "a = Reshape(x, f); p = MatMul(a, w); y = Reshape(p, s); out y"
             " -> in x: f32[2,b,4]; in w: f32[4,3]; sizes s: i64[2] = {6*b, 1}; " FLAT "a = Reshape(x, f); p = MatMul(a, w); y = Reshape(p, s); out y"

@@ -8,7 +8,7 @@
 #include "device/opencl_queue.h"
 #include "device/slots.h"
 
-enum { VIEWS = 4096, ROUND = 512, BLOCK_BYTES = 512 << 10 };
+enum { VIEWS = 4096, ROUND = 512, BLOCK_BYTES = 1 << 20 };
 
 typedef struct opencl_buf {
     cl_mem mem;

@@ -9,6 +9,35 @@
 /* ------------------------------------------------------------------ Reshape */
 typedef struct reshape { const sym *want; u32 rank; bool zero_is_size; } reshape;
 
+/* What a size that is read at run time means when it is not -1: itself, or where 0 keeps, the input's. */
+static sym size_or_kept(graph *g, const reshape *r, const type *x, u32 d)
+{
+    if (r->zero_is_size || d >= x->rank || elems_at_least_zero(g, sym_sub(g, r->want[d], sym_one(g)))) return r->want[d];
+    return sym_select(g, sym_compare(g, '=', r->want[d], sym_zero(g)), x->dims[d], r->want[d]);
+}
+
+/* Any of these may turn out to be the -1: then it is what the others leave. */
+static void sizes_read(graph *g, const reshape *r, const type *x, type *out)
+{
+    sym have = type_elems(g, x), plain[QN_MAX_RANK];
+    for (u32 d = 0; d < r->rank; d++) plain[d] = size_or_kept(g, r, x, d);
+    for (u32 d = 0; d < r->rank; d++) {
+        sym others = sym_one(g);
+        for (u32 k = 0; k < r->rank; k++)
+            if (k != d) others = sym_mul(g, others, plain[k]);
+        sym is_rest = sym_compare(g, '<', r->want[d], sym_zero(g));
+        out->dims[d] = sym_is(g, is_rest, 0) ? plain[d] : sym_select(g, is_rest, sym_div(g, have, others), plain[d]);
+    }
+}
+
+static bool may_be_negative(graph *g, const reshape *r)
+{
+    i64 number;
+    for (u32 d = 0; d < r->rank; d++)
+        if (!sym_is_number(g, r->want[d], &number) && !elems_at_least_zero(g, r->want[d])) return true;
+    return false;
+}
+
 /* The sizes that are not -1; *at is where the -1 stands, or rank. */
 static qn_status plain_sizes(const infer *c, const reshape *r, const type *x, type *out, u32 *at)
 {
@@ -30,6 +59,10 @@ static qn_status reshape_sizes(const infer *c, const reshape *r, const type *x, 
 {
     u32 at;
     graph *g = c->g;
+    if (may_be_negative(g, r)) {
+        sizes_read(g, r, x, out);
+        return QN_OK;
+    }
     QN_TRY(plain_sizes(c, r, x, out, &at));
     sym have = type_elems(g, x), rest = sym_one(g);
     for (u32 d = 0; d < r->rank; d++)
@@ -46,6 +79,19 @@ static qn_status reshape_sizes(const infer *c, const reshape *r, const type *x, 
     return QN_OK;
 }
 
+/* A shape that is read at run time may hold 0 and -1 like any other: what each size means is decided when it is there. */
+static void open_sizes(graph *g, const reshape *r, const type *x, type *out)
+{
+    sym minus_one = sym_number(g, -1), rest = sym_one(g), kept[QN_MAX_RANK];
+    for (u32 d = 0; d < r->rank; d++) {
+        bool may_keep = d < x->rank && !r->zero_is_size;
+        kept[d] = may_keep ? sym_select(g, sym_compare(g, '=', r->want[d], sym_zero(g)), x->dims[d], r->want[d]) : r->want[d];
+        rest = sym_mul(g, rest, sym_select(g, sym_compare(g, '=', r->want[d], minus_one), sym_one(g), kept[d]));
+    }
+    sym left = sym_div(g, type_elems(g, x), sym_max(g, rest, sym_one(g)));
+    for (u32 d = 0; d < r->rank; d++) out->dims[d] = sym_select(g, sym_compare(g, '=', r->want[d], minus_one), left, kept[d]);
+}
+
 static qn_status infer_reshape(infer *c)
 {
     const type *x = infer_in(c, 0);
@@ -55,7 +101,8 @@ static qn_status infer_reshape(infer *c)
     if (n > QN_MAX_RANK) return infer_fail(c, QN_E_SHAPE, "rank %lld, at most %d", (long long)n, QN_MAX_RANK);
     r.rank = (u32)n;
     type out = { .dtype = x->dtype, .rank = (u8)r.rank, .known = true };
-    QN_TRY(reshape_sizes(c, &r, x, &out));
+    if (value_at(c->g, node_in(c->g, c->n, 1))->elems_read) open_sizes(c->g, &r, x, &out);
+    else QN_TRY(reshape_sizes(c, &r, x, &out));
     return elems_infer_alias(c, &out);
 }
 

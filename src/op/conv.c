@@ -243,6 +243,7 @@ static const op_case conv_cases[] = {
     { "f32[1,5,20,9] f32[10,1,5,5]", "group=5, pads=[2,2,2,2]", 1e-6, "two filters for each channel, 5 x 5" },
     { "f32[1,5,20,9] f32[5,1,4,2]", "group=5, dilations=[2,3], strides=[1,3], pads=[0,4,1,0]", 1e-6, "a filter for each channel, all odd" },
     { "f32[1,3,40] f32[3,1,7]", "group=3, pads=[6,0]", 1e-6, "causal, one dimension" },
+    { "f32[2,4,4] f32[4,1,4] f32[4]", "group=4", 1e-6, "a filter as long as the row" },
     { "f32[1,1,5,5] f32[1,1,3,3]", "pads=[4,4,4,4]", 1e-6, "windows that see only padding" },
     { "f16[1,8,9,9] f16[8,8,3,3] f16[8]", "pads=[1,1,1,1]", 1e-3, "half precision" },
     { "f16[1,8,9,9] f16[8,1,3,3]", "group=8", 1e-3, "half precision, a filter for each channel" },

@@ -1,0 +1,137 @@
+/* Small composites and views: Dropout, BitCast, the window functions of signal processing. */
+#include <math.h>
+
+#include "op/elems.h"
+#include "op/op_util.h"
+
+/* ------------------------------------------------------------------ Dropout */
+static qn_status infer_dropout(infer *c)
+{
+    const type x = *infer_in(c, 0);
+    type mask = type_with(&x, QN_BOOL);
+    i64 training;
+    if (infer_has(c, 2) && infer_ints(c, 2, &training, 1) != 1) return infer_fail(c, QN_E_UNSUPPORTED, "training_mode must be a constant");
+    QN_TRY(infer_out(c, 0, &x));
+    return infer_out(c, 1, &mask);
+}
+
+static val filled_like(build *b, val x, bool v)
+{
+    const type t = *build_type(b, x);
+    return build_node(b, OP_Expand, (const val[]){ build_scalar(b, QN_BOOL, v), build_syms(b, t.dims, t.rank) }, 2, NULL, 0);
+}
+
+/* While training: elements kept where a random number reaches the ratio, and scaled so that the mean stays. */
+static qn_status expand_dropout(build *b, const node *n)
+{
+    val x = build_in(b, 0), ratio = n->n_in > 1 ? build_in(b, 1) : 0;
+    i64 training = 0;
+    f64 number = 0.5;
+    const qn_dtype d = build_type(b, x)->dtype;
+    known_ints(b->g, n->n_in > 2 ? build_in(b, 2) : 0, &training, 1);
+    if (ratio) constant_f64(b->g, ratio, &number);
+    if (!training || number == 0) {
+        val mask = n->n_out > 1 && value_at(b->g, n->out[1])->uses ? filled_like(b, x, true) : 0;
+        return build_done(b, (const val[]){ x, mask }, 2);
+    }
+    attr seed = attr_of_float("seed", attr_float(n, "seed", 0));
+    val u = build_node(b, OP_RandomUniformLike, &x, 1, &seed, 1);
+    ratio = build_cast(b, ratio ? ratio : build_scalar(b, d, number), d);
+    val mask = build_op2(b, OP_GreaterOrEqual, u, ratio);
+    val y = build_op2(b, OP_Div, build_op2(b, OP_Mul, x, build_cast(b, mask, d)), build_op2(b, OP_Sub, build_scalar(b, d, 1), ratio));
+    return build_done(b, (const val[]){ y, mask }, 2);
+}
+
+static const op_case dropout_cases[] = {
+    { "f32[3,4]", "", 0, "inference: x itself" },
+    { "f32[3,4] f32[]={0.1}", "n_out=2", 0, "with the mask" },
+    { "f32[3,4] f32[]={0} bool[]={1}", "n_out=2", 0, "training that drops nothing" },
+    { 0 },
+};
+const op_def op_Dropout = {
+    .name = "Dropout",
+    .doc = "x itself; in training mode with random elements zeroed",
+    .in = { { "data", "float" }, { "ratio", "optional float" }, { "training_mode", "optional bool" } },
+    .out = { { "output", "as data" }, { "mask", "bool" } },
+    .attrs = { { "seed", ATTR_INT, false, 0, 0, NULL } },
+    .infer = infer_dropout,
+    .expand = expand_dropout,
+    .cases = dropout_cases,
+};
+
+/* ------------------------------------------------------------------ BitCast */
+static qn_status infer_bit_cast(infer *c)
+{
+    type out = *infer_in(c, 0);
+    qn_dtype to;
+    QN_TRY(infer_dtype(c, "to", QN_NONE, &to));
+    if (qn_dtype_bytes(to) != qn_dtype_bytes(out.dtype))
+        return infer_fail(c, QN_E_DTYPE, "%s and %s have elements of different size", qn_dtype_name(out.dtype), qn_dtype_name(to));
+    out.dtype = to;
+    return infer_out(c, 0, &out);
+}
+
+static const op_case bit_cast_cases[] = { { "f64[9]", "to=7", 0, "to i64" }, { "u8[9]=0..255", "to=3", 0, "to i8" }, { 0 } };
+const op_def op_BitCast = {
+    .name = "BitCast",
+    .doc = "the bits of x as another type of the same size",
+    .in = { { "input", "number|bool" } },
+    .out = { { "output", "number|bool" } },
+    .attrs = { NEEDED("to", ATTR_INT) },
+    .alias = true,
+    .infer = infer_bit_cast,
+    .cases = bit_cast_cases,
+};
+
+/* ------------------------------------------------------------------ windows: a0 - a1 cos(2 pi n / N) + a2 cos(4 pi n / N) */
+static qn_status infer_window(infer *c)
+{
+    const sym *size;
+    type out = { .rank = 1, .known = true };
+    QN_TRY(infer_dtype(c, "output_datatype", QN_F32, &out.dtype));
+    if (elems_wanted(c, 0, &size) != 1) return infer_fail(c, QN_E_SHAPE, "size must be one number");
+    out.dims[0] = size[0];
+    return infer_out(c, 0, &out);
+}
+
+static const f64 *window_terms(u16 op)
+{
+    static const f64 hann[3] = { 0.5, 0.5, 0 }, hamming[3] = { 25.0 / 46, 1 - 25.0 / 46, 0 }, blackman[3] = { 0.42, 0.5, 0.08 };
+    return op == OP_HannWindow ? hann : op == OP_HammingWindow ? hamming : blackman;
+}
+
+static qn_status expand_window(build *b, const node *n)
+{
+    const double two_pi = 6.283185307179586;
+    const type out = *build_type(b, n->out[0]);
+    const f64 *a = window_terms(n->op);
+    qn_dtype wide = dtype_computing(out.dtype);
+    if (!dtype_is_float(wide)) wide = QN_F32;
+    sym period = attr_int(n, "periodic", 1) ? out.dims[0] : sym_sub(b->g, out.dims[0], sym_one(b->g));
+    val limit = build_reshape(b, build_syms(b, out.dims, 1), NULL, 0);
+    val i = build_node(b, OP_Range, (const val[]){ build_scalar(b, QN_I64, 0), limit, build_scalar(b, QN_I64, 1) }, 3, NULL, 0);
+    val by = build_op2(b, OP_Div, build_scalar(b, wide, two_pi), build_cast(b, build_reshape(b, build_syms(b, &period, 1), NULL, 0), wide));
+    val angle = build_op2(b, OP_Mul, build_cast(b, i, wide), by);
+    val y = build_op2(b, OP_Mul, build_op1(b, OP_Cos, angle), build_scalar(b, wide, -a[1]));
+    y = build_op2(b, OP_Add, y, build_scalar(b, wide, a[0]));
+    if (a[2] != 0) {
+        val twice = build_op1(b, OP_Cos, build_op2(b, OP_Mul, angle, build_scalar(b, wide, 2)));
+        y = build_op2(b, OP_Add, y, build_op2(b, OP_Mul, twice, build_scalar(b, wide, a[2])));
+    }
+    y = build_cast(b, y, out.dtype);
+    return build_done(b, &y, 1);
+}
+
+static const op_case window_cases[] = { { "i64[]={10}", "", 1e-5, "periodic" }, { "i32[]={9}", "periodic=0", 1e-5, "symmetric" }, { 0 } };
+#define WINDOW(name_, doc_)                                                                                                 \
+    const op_def op_##name_ = { .name = #name_,                                                                             \
+                                .doc = doc_,                                                                                \
+                                .in = { { "size", "i32|i64" } },                                                            \
+                                .out = { { "output", "number" } },                                                          \
+                                .attrs = { INT("output_datatype", 1), INT("periodic", 1) },                                 \
+                                .infer = infer_window,                                                                      \
+                                .expand = expand_window,                                                                    \
+                                .cases = window_cases };
+WINDOW(HannWindow, "the Hann window of a length")
+WINDOW(HammingWindow, "the Hamming window of a length")
+WINDOW(BlackmanWindow, "the Blackman window of a length")

@@ -1,0 +1,149 @@
+/* The normalizations of transformer exporters (com.microsoft): a sum and a norm in one node. All are composites of norm.c's. */
+#include "op/norm.h"
+#include "op/op_util.h"
+
+/* ------------------------------------------------------------------ SimplifiedLayerNormalization */
+static qn_status infer_simplified(infer *c)
+{
+    const type x = *infer_in(c, 0);
+    u32 axis;
+    QN_TRY(infer_axis(c, infer_int(c, "axis"), x.rank, &axis));
+    type row = type_with(&x, dtype_computing(x.dtype));
+    for (u32 d = axis; d < x.rank; d++) row.dims[d] = sym_one(c->g);
+    QN_TRY(infer_out(c, 0, &x));
+    return infer_out(c, 1, &row);
+}
+
+static qn_status expand_simplified(build *b, const node *n)
+{
+    attr attrs[] = { attr_of_int("axis", attr_int(n, "axis", -1)), attr_of_float("epsilon", attr_float(n, "epsilon", 1e-5)) };
+    if (n->n_out > 1 && value_at(b->g, n->out[1])->uses) return build_fail(b, QN_E_UNSUPPORTED, "its output inv_std_var is not in this build");
+    val y = build_node(b, OP_RMSNormalization, (const val[]){ build_in(b, 0), build_in(b, 1) }, 2, attrs, 2);
+    return build_done(b, &y, 1);
+}
+
+static const op_case simplified_cases[] = { { "f32[2,3,40] f32[40]", "", 1e-5, "the common case" }, { 0 } };
+const op_def op_SimplifiedLayerNormalization = {
+    .name = "SimplifiedLayerNormalization",
+    .doc = "RMSNormalization under the name that onnxruntime gives it",
+    .in = { { "X", "float" }, { "scale", "as X" } },
+    .out = { { "Y", "as X" }, { "inv_std_var", "float" } },
+    .attrs = { INT("axis", -1), FLOAT("epsilon", 1e-5), INT("stash_type", 1) },
+    .infer = infer_simplified,
+    .expand = expand_simplified,
+    .cases = simplified_cases,
+};
+
+/* ------------------------------------------------------------------ SkipLayerNormalization and its simplified form */
+static qn_status infer_skip(infer *c)
+{
+    const type x = *infer_in(c, 0);
+    if (x.rank < 1) return infer_fail(c, QN_E_SHAPE, "the input has rank 0");
+    type row = type_with(&x, dtype_computing(x.dtype));
+    row.dims[x.rank - 1] = sym_one(c->g);
+    QN_TRY(infer_out(c, 0, &x));
+    QN_TRY(infer_out(c, 1, &row));
+    QN_TRY(infer_out(c, 2, &row));
+    return infer_out(c, 3, &x);
+}
+
+static qn_status expand_skip(build *b, const node *n)
+{
+    bool layer = n->op == OP_SkipLayerNormalization;
+    val bias = build_in(b, layer ? 4 : 3), sum = build_op2(b, OP_Add, build_in(b, 0), build_in(b, 1));
+    sum = build_op2(b, OP_Add, sum, bias);
+    attr attrs[] = { attr_of_int("axis", -1), attr_of_float("epsilon", attr_float(n, "epsilon", layer ? 1e-12 : 1e-5)) };
+    if (!layer) {
+        val y = build_node(b, OP_RMSNormalization, (const val[]){ sum, build_in(b, 2) }, 2, attrs, 2);
+        return build_done(b, (const val[]){ y, 0, 0, sum }, 4);
+    }
+    nid norm = build_node_outs(b, OP_LayerNormalization, (const val[]){ sum, build_in(b, 2), build_in(b, 3) }, 3, 3, attrs, 2);
+    if (!norm) return b->status;
+    const val *out = node_at(b->g, norm)->out;
+    return build_done(b, (const val[]){ out[0], out[1], out[2], sum }, 4);
+}
+
+static const op_case skip_cases[] = {
+    { "f32[2,3,40] f32[2,3,40] f32[40] f32[40] f32[40]", "", 1e-5, "all operands" },
+    { "f32[2,3,40] f32[3,40] f32[40]", "", 1e-5, "a skip that broadcasts" },
+    { 0 },
+};
+const op_def op_SkipLayerNormalization = {
+    .name = "SkipLayerNormalization",
+    .domain = "com.microsoft",
+    .doc = "LayerNormalization of input + skip + bias, over the last axis",
+    .in = { { "input", "float" }, { "skip", "as input" }, { "gamma", "as input" }, { "beta", "optional as input" }, { "bias", "optional as input" } },
+    .out = { { "output", "as input" }, { "mean", "float" }, { "inv_std_var", "float" }, { "input_skip_bias_sum", "as input" } },
+    .attrs = { FLOAT("epsilon", 1e-12) },
+    .infer = infer_skip,
+    .expand = expand_skip,
+    .cases = skip_cases,
+};
+static const op_case skip_simplified_cases[] = { { "f32[2,3,40] f32[2,3,40] f32[40] f32[40]", "", 1e-5, "all operands" }, { 0 } };
+const op_def op_SkipSimplifiedLayerNormalization = {
+    .name = "SkipSimplifiedLayerNormalization",
+    .domain = "com.microsoft",
+    .doc = "RMSNormalization of input + skip + bias, over the last axis",
+    .in = { { "input", "float" }, { "skip", "as input" }, { "gamma", "as input" }, { "bias", "optional as input" } },
+    .out = { { "output", "as input" }, { "mean", "float" }, { "inv_std_var", "float" }, { "input_skip_bias_sum", "as input" } },
+    .attrs = { FLOAT("epsilon", 1e-5) },
+    .infer = infer_skip,
+    .expand = expand_skip,
+    .cases = skip_simplified_cases,
+};
+
+/* ------------------------------------------------------------------ EmbedLayerNormalization */
+static qn_status infer_embed(infer *c)
+{
+    const type ids = *infer_in(c, 0), *words = infer_in(c, 2);
+    if (ids.rank != 2 || words->rank != 2) return infer_fail(c, QN_E_SHAPE, "input_ids and word_embedding must be matrices");
+    type out = { .dtype = words->dtype, .rank = 3, .known = true, .dims = { ids.dims[0], ids.dims[1], words->dims[1] } };
+    type mask = { .dtype = QN_I32, .rank = 1, .known = true, .dims = { ids.dims[0] } };
+    QN_TRY(infer_out(c, 0, &out));
+    QN_TRY(infer_out(c, 1, &mask));
+    return infer_out(c, 2, &out);
+}
+
+/* The embeddings of the positions: those that are named, or the first ones of the table. */
+static val position_rows(build *b, const type *ids)
+{
+    if (build_in(b, 8)) return build_node(b, OP_Gather, (const val[]){ build_in(b, 3), build_in(b, 8) }, 2, NULL, 0);
+    const i64 none = 0;
+    return build_node(b, OP_Slice, (const val[]){ build_in(b, 3), build_ints(b, &none, 1), build_syms(b, &ids->dims[1], 1), build_ints(b, &none, 1) }, 4, NULL, 0);
+}
+
+static qn_status expand_embed(build *b, const node *n)
+{
+    const type ids = *build_type(b, build_in(b, 0));
+    const i64 one = 1;
+    val sum = build_op2(b, OP_Add, build_node(b, OP_Gather, (const val[]){ build_in(b, 2), build_in(b, 0) }, 2, NULL, 0), position_rows(b, &ids));
+    if (build_in(b, 1) && build_in(b, 4))
+        sum = build_op2(b, OP_Add, sum, build_node(b, OP_Gather, (const val[]){ build_in(b, 4), build_in(b, 1) }, 2, NULL, 0));
+    attr attrs[] = { attr_of_int("axis", -1), attr_of_float("epsilon", attr_float(n, "epsilon", 1e-12)) };
+    val y = build_node(b, OP_LayerNormalization, (const val[]){ sum, build_in(b, 5), build_in(b, 6) }, 3, attrs, 2), mask = 0;
+    if (n->n_out > 1 && value_at(b->g, n->out[1])->uses) {
+        attr keep = attr_of_int("keepdims", 0);
+        if (build_in(b, 7)) mask = build_node(b, OP_ReduceSum, (const val[]){ build_in(b, 7), build_ints(b, &one, 1) }, 2, &keep, 1);
+        else mask = build_node(b, OP_Expand, (const val[]){ build_scalar(b, QN_I32, 0), build_syms(b, ids.dims, 1) }, 2, NULL, 0);
+    }
+    return build_done(b, (const val[]){ y, mask, sum }, 3);
+}
+
+static const op_case embed_cases[] = {
+    { "i32[2,3]=0..8 i32[2,3]=0..1 f32[9,40] f32[7,40] f32[2,40] f32[40] f32[40]", "", 1e-5, "words, positions, segments" },
+    { "i32[2,3]=0..8 _ f32[9,40] f32[7,40] _ f32[40] f32[40] i32[2,3]=0..1", "n_out=2", 1e-5, "no segments, a mask" },
+    { 0 },
+};
+const op_def op_EmbedLayerNormalization = {
+    .name = "EmbedLayerNormalization",
+    .domain = "com.microsoft",
+    .doc = "LayerNormalization of the sum of word, position and segment embeddings",
+    .in = { { "input_ids", "i32" }, { "segment_ids", "optional i32" }, { "word_embedding", "float" }, { "position_embedding", "as word_embedding" },
+            { "segment_embedding", "optional as word_embedding" }, { "gamma", "as word_embedding" }, { "beta", "as word_embedding" },
+            { "mask", "optional i32" }, { "position_ids", "optional i32" } },
+    .out = { { "output", "as word_embedding" }, { "mask_index", "i32" }, { "embedding_sum", "as word_embedding" } },
+    .attrs = { FLOAT("epsilon", 1e-12), INT("mask_index_type", 0) },
+    .infer = infer_embed,
+    .expand = expand_embed,
+    .cases = embed_cases,
+};

@@ -1,0 +1,182 @@
+/* Random numbers: RandomUniform, RandomNormal and their Like forms, Bernoulli, Multinomial.
+ *
+ * Element i depends on i, the attribute `seed` and the node alone (kernels/random.c), so a run can be repeated on any device. Without a
+ * seed the node's name decides: two nodes differ, two runs do not. */
+#include "op/op_util.h"
+#include "plan/lower.h"
+
+static void put_seed(launch *k, const node *n)
+{
+    f32 seed = (f32)attr_float(n, "seed", 0);
+    u32 bits;
+    memcpy(&bits, &seed, sizeof bits);
+    launch_number(k, bits);
+    launch_number(k, attr_find(n, "seed") || !n->name ? 0 : (u32)hash_bytes(n->name, strlen(n->name), 1));
+}
+
+static bool is_normal(const node *n) { return n->op == OP_RandomNormal || n->op == OP_RandomNormalLike; }
+
+static qn_status infer_random(infer *c)
+{
+    const i64 *dims;
+    type out = { .dtype = QN_F32, .known = true };
+    if (c->n->n_in) out = *infer_in(c, 0);
+    else {
+        u32 rank = attr_ints(c->n, "shape", &dims);
+        if (rank > QN_MAX_RANK) return infer_fail(c, QN_E_SHAPE, "rank %u, at most %d", rank, QN_MAX_RANK);
+        out = type_of(c->g, QN_F32, rank, dims);
+    }
+    QN_TRY(infer_dtype(c, "dtype", out.dtype, &out.dtype));
+    if (!dtype_is_float(out.dtype)) return infer_fail(c, QN_E_DTYPE, "the result must be of a float type");
+    return infer_out(c, 0, &out);
+}
+
+static qn_status emit_random(lowering *l, const node *n)
+{
+    val y = lower_out(l, n, 0);
+    bool normal = is_normal(n);
+    launch *k = launch_begin(l, "random.c", normal ? "random_normal" : "random_uniform");
+    launch_define(k, "T", dtype_word(lower_type(l, y)->dtype));
+    launch_out(k, y);
+    put_seed(k, n);
+    launch_float(k, normal ? lower_float(l, n, "mean") : lower_float(l, n, "low"));
+    launch_float(k, normal ? lower_float(l, n, "scale") : lower_float(l, n, "high"));
+    return launch_map(k, lower_elems(l, y));
+}
+
+static const variant random_variants[] = { { "random_map", 0, NULL, emit_random }, { 0 } };
+#define NO_SEED { "seed", ATTR_FLOAT, false, 0, 0, NULL }
+static const op_case made_cases[] = { { "", "shape=[3,100], seed=2.0", 0, "the common case" }, { 0 } };
+static const op_case like_cases[] = { { "f32[3,100]", "seed=2.0", 0, "the common case" }, { "f16[9]", "", 0, "half" }, { 0 } };
+
+const op_def op_RandomNormal = {
+    .name = "RandomNormal",
+    .doc = "numbers drawn from a normal distribution",
+    .out = { { "output", "float" } },
+    .attrs = { INT("dtype", 1), FLOAT("mean", 0), FLOAT("scale", 1), NO_SEED, NEEDED("shape", ATTR_INTS) },
+    .random = true,
+    .infer = infer_random,
+    .variants = random_variants,
+    .cases = made_cases,
+};
+const op_def op_RandomUniform = {
+    .name = "RandomUniform",
+    .doc = "numbers drawn evenly from [low, high)",
+    .out = { { "output", "float" } },
+    .attrs = { INT("dtype", 1), FLOAT("low", 0), FLOAT("high", 1), NO_SEED, NEEDED("shape", ATTR_INTS) },
+    .random = true,
+    .infer = infer_random,
+    .variants = random_variants,
+    .cases = made_cases,
+};
+const op_def op_RandomNormalLike = {
+    .name = "RandomNormalLike",
+    .doc = "numbers drawn from a normal distribution, in the shape of x",
+    .in = { { "input", "number|bool" } },
+    .out = { { "output", "float" } },
+    .attrs = { INT("dtype", 0), FLOAT("mean", 0), FLOAT("scale", 1), NO_SEED },
+    .random = true,
+    .infer = infer_random,
+    .variants = random_variants,
+    .cases = like_cases,
+};
+const op_def op_RandomUniformLike = {
+    .name = "RandomUniformLike",
+    .doc = "numbers drawn evenly from [low, high), in the shape of x",
+    .in = { { "input", "number|bool" } },
+    .out = { { "output", "float" } },
+    .attrs = { INT("dtype", 0), FLOAT("low", 0), FLOAT("high", 1), NO_SEED },
+    .random = true,
+    .infer = infer_random,
+    .variants = random_variants,
+    .cases = like_cases,
+};
+
+/* ------------------------------------------------------------------ Bernoulli, Multinomial */
+static qn_status infer_bernoulli(infer *c)
+{
+    type out = *infer_in(c, 0);
+    QN_TRY(infer_dtype(c, "dtype", out.dtype, &out.dtype));
+    return infer_out(c, 0, &out);
+}
+
+static bool keeps_type(const lowering *l, const node *n) { return lower_type(l, lower_in(l, n, 0))->dtype == lower_type(l, n->out[0])->dtype; }
+
+static qn_status emit_bernoulli(lowering *l, const node *n)
+{
+    val x = lower_in(l, n, 0);
+    launch *k = launch_begin(l, "random.c", "random_bernoulli");
+    launch_define(k, "T", dtype_word(lower_type(l, x)->dtype));
+    launch_in(k, x);
+    launch_out(k, lower_out(l, n, 0));
+    put_seed(k, n);
+    return launch_map(k, lower_elems(l, x));
+}
+
+/* The node again in the type that its kernel gives, and a Cast. */
+static qn_status expand_other_type(build *b, const node *n)
+{
+    attr kept[8];
+    u32 n_kept = 0;
+    for (u32 i = 0; i < n->n_attrs && n_kept < COUNT(kept); i++)
+        if (!text_same(n->attrs[i].name, "dtype")) kept[n_kept++] = n->attrs[i];
+    val x = build_in(b, 0), y = build_node(b, (op_id)n->op, &x, 1, kept, n_kept);
+    y = build_cast(b, y, build_type(b, n->out[0])->dtype);
+    return build_done(b, &y, 1);
+}
+
+static const variant bernoulli_variants[] = { { "bernoulli_map", 0, keeps_type, emit_bernoulli }, { 0 } };
+static const op_case bernoulli_cases[] = { { "f32[3,100]=0..1", "", 0, "the common case" }, { "f32[9]=0..1", "dtype=9", 0, "truth values" }, { 0 } };
+const op_def op_Bernoulli = {
+    .name = "Bernoulli",
+    .doc = "1 with the probability that x says, else 0",
+    .in = { { "input", "float" } },
+    .out = { { "output", "number|bool" } },
+    .attrs = { INT("dtype", 0), NO_SEED },
+    .random = true,
+    .infer = infer_bernoulli,
+    .expand = expand_other_type,
+    .variants = bernoulli_variants,
+    .cases = bernoulli_cases,
+};
+
+static qn_status infer_multinomial(infer *c)
+{
+    const type *x = infer_in(c, 0);
+    i64 samples = infer_int(c, "sample_size");
+    if (x->rank != 2 || samples < 1) return infer_fail(c, QN_E_SHAPE, "a matrix and a sample_size of at least 1 are wanted");
+    type out = { .dtype = QN_I32, .rank = 2, .known = true, .dims = { x->dims[0], sym_number(c->g, samples) } };
+    QN_TRY(infer_dtype(c, "dtype", QN_I32, &out.dtype));
+    if (out.dtype != QN_I32 && out.dtype != QN_I64) return infer_fail(c, QN_E_DTYPE, "the result must be i32 or i64");
+    return infer_out(c, 0, &out);
+}
+
+static bool gives_i32(const lowering *l, const node *n) { return lower_type(l, n->out[0])->dtype == QN_I32; }
+
+static qn_status emit_multinomial(lowering *l, const node *n)
+{
+    val x = lower_in(l, n, 0), y = lower_out(l, n, 0);
+    launch *k = launch_begin(l, "random.c", "random_multinomial");
+    launch_define(k, "T", dtype_word(lower_type(l, x)->dtype));
+    launch_in(k, x);
+    launch_out(k, y);
+    put_seed(k, n);
+    launch_size(k, lower_dim(l, x, 1));
+    launch_number(k, lower_int(l, n, "sample_size"));
+    return launch_map(k, lower_elems(l, y));
+}
+
+static const variant multinomial_variants[] = { { "multinomial_map", 0, gives_i32, emit_multinomial }, { 0 } };
+static const op_case multinomial_cases[] = { { "f32[3,10]", "sample_size=4", 0, "the common case" }, { "f32[2,3]", "dtype=7", 0, "i64" }, { 0 } };
+const op_def op_Multinomial = {
+    .name = "Multinomial",
+    .doc = "classes drawn by their weights, given as logarithms",
+    .in = { { "input", "float" } },
+    .out = { { "output", "i32|i64" } },
+    .attrs = { INT("dtype", 6), INT("sample_size", 1), NO_SEED },
+    .random = true,
+    .infer = infer_multinomial,
+    .expand = expand_other_type,
+    .variants = multinomial_variants,
+    .cases = multinomial_cases,
+};

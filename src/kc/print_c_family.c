@@ -3,6 +3,8 @@
  *
  * Names are kept as written. A name gets a number only where something visible has it already: inlining and scopes repeat names, and an
  * inlined parameter must not capture. Helpers are written out before the kernel, each once for each type it is used with. */
+#include <stdlib.h>
+
 #include "kc/front.h"
 #include "kc/print.h"
 
@@ -66,9 +68,14 @@ static bool is_reserved(const printer *p, const char *text)
     return text_starts(text, "qk_") || text_starts(text, "qc_") || text_starts(text, "__");
 }
 
+static const char *print_base(printer *p, const kc_var *v)
+{
+    return is_reserved(p, v->name) ? print_text(p, "%s_", v->name) : v->name;
+}
+
 const char *print_name(printer *p, kc_var *v)
 {
-    const char *base = is_reserved(p, v->name) ? print_text(p, "%s_", v->name) : v->name, *made = base;
+    const char *base = print_base(p, v), *made = base;
     u64 suffix_key = key_of(base, 1);
     while (count_of(p, key_of(made, 0)) && !p->bad) {
         u32 suffix = MAX(count_of(p, suffix_key), 1) + 1;
@@ -89,13 +96,16 @@ const char *print_named(const printer *p, const kc_var *v)
     return p->names[v->slot] ? p->names[v->slot] : v->name;
 }
 
+/* Names go in the order opposite to their coming, so the numbers go back to what they were. */
 void print_forget(printer *p, u32 to)
 {
     while (p->n_visible > to) {
         u32 slot = p->visible[--p->n_visible];
-        u64 base_key = key_of(p->names[slot], 0);
-        set_count(p, base_key, 0);
-        set_count(p, key_of(p->names[slot], 1), 0); /* numbers start again */
+        const char *made = p->names[slot], *base = print_base(p, p->e->vars[slot]);
+        size_t n = strlen(base);
+        u32 suffix = strlen(made) > n ? (u32)strtoul(made + n + 1, NULL, 10) : 1;
+        set_count(p, key_of(made, 0), 0);
+        set_count(p, key_of(base, 1), suffix - 1);
         p->names[slot] = NULL;
     }
 }

@@ -74,8 +74,8 @@ int functions_(uint i, __global const uint *restrict keys, uint n)
         weight_2 = 0;
     } else {
         int sum = 0;
-        for (uint k_3 = 0u; k_3 < 2u; k_3++)
-            sum += rows[row][k_3];
+        for (uint k_2 = 0u; k_2 < 2u; k_2++)
+            sum += rows[row][k_2];
         weight_2 = sum;
     }
     int sum = weight + weight_2;
@@ -90,8 +90,8 @@ int functions_(uint i, __global const uint *restrict keys, uint n)
                 weight_3 = 0;
             } else {
                 int sum_2 = 0;
-                for (uint k_4 = 0u; k_4 < 2u; k_4++)
-                    sum_2 += rows[1][k_4];
+                for (uint k_2 = 0u; k_2 < 2u; k_2++)
+                    sum_2 += rows[1][k_2];
                 weight_3 = sum_2;
             }
             chosen = sum + weight_3;

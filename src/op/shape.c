@@ -26,7 +26,7 @@ static void sizes_read(graph *g, const reshape *r, const type *x, type *out)
         for (u32 k = 0; k < r->rank; k++)
             if (k != d) others = sym_mul(g, others, plain[k]);
         sym is_rest = sym_compare(g, '<', r->want[d], sym_zero(g));
-        out->dims[d] = sym_is(g, is_rest, 0) ? plain[d] : sym_select(g, is_rest, sym_div(g, have, others), plain[d]);
+        out->dims[d] = sym_is(g, is_rest, 0) ? plain[d] : sym_select(g, is_rest, sym_div(g, have, sym_max(g, others, sym_one(g))), plain[d]);
     }
 }
 

@@ -326,6 +326,7 @@ def bodies():
 
     good = graph([node("Relu", ["x"], ["z"])], ins=[], outs=[info("z")])
     any_("if", one(good))
+    any_("if_shadows_what_the_other_takes", one(good, graph([node("Constant", [], ["x"], a_int("value_int", 1))], ins=[], outs=[info("x", (), INT64)])))
     deep = good
     for _ in range(60):
         deep = graph([node("If", ["b"], ["z"], a_graph("then_branch", deep), a_graph("else_branch", good))], ins=[], outs=[info("z")])
@@ -338,7 +339,7 @@ def bodies():
     refuse("if_of_float", one(good, ins=[info("b", ()), info("x")]))
     refuse("if_takes_nothing_known", one(graph([node("Relu", ["w"], ["z"])], ins=[], outs=[info("z")])))
     refuse("if_takes_its_own_output", one(graph([node("Relu", ["y"], ["z"])], ins=[], outs=[info("z")])))
-    refuse("if_of_different_counts", one(good, graph([node("Relu", ["x"], ["z"]), node("Neg", ["x"], ["w"])], ins=[], outs=[info("z"), info("w")])))
+    any_("if_of_different_counts", one(good, graph([node("Relu", ["x"], ["z"]), node("Neg", ["x"], ["w"])], ins=[], outs=[info("z"), info("w")])))
     refuse("if_with_inputs", one(graph([node("Relu", ["q"], ["z"])], ins=[info("q")], outs=[info("z")])))
     refuse("if_with_five_bodies", model(graph([node("If", ["b"], ["y"], *[a_graph(f"g{i}", good) for i in range(5)])], ins=[condition, info("x")])))
     refuse("if_body_damaged", one(b"\x0a\x99"))

@@ -480,7 +480,7 @@ out y
 in b: bool[]
 in x: f32[2,3]
 r = Relu(x) : f32[2,3]
-y = If(b, r, x, then_branch={in r: f32[2,3]; in x: f32[2,3]; const w: f32[3] = {0, 1, 2}; t = Add(r, w) : f32[2,3]; out t}, else_branch={in r: f32[2,3]; in x: f32[2,3]; e = Add(x, r) : f32[2,3]; out e}, captures=2) : f32[2,3]
+y = If(b, r, x, then_branch={in r: f32[2,3]; in %4: f32[2,3]; const w: f32[3] = {0, 1, 2}; t = Add(r, w) : f32[2,3]; out t}, else_branch={in r: f32[2,3]; in x: f32[2,3]; e = Add(x, r) : f32[2,3]; out e}, captures=2) : f32[2,3]
 out y
 """),
 }

@@ -80,12 +80,16 @@ static capture *find_capture(scope *s, qn_bytes name)
     return NULL;
 }
 
-/* Where no body but another takes the value, this one gets an input that it does not use. */
+/* A value that only another body takes: this one gets an input that it does not use, and that has no name in it. */
 static qn_status give_capture(scope *s, const capture *c)
 {
     if (find_capture(s, c->name)) return QN_OK;
-    val v;
-    return onnx_resolve(s, c->name, &v);
+    type t = value_at(s->outer->g, live(s->outer->g, c->outer))->type;
+    if (!ARENA_PUSH_ROOM(s->g->mem, s->captures, s->n_captures, s->cap_captures, 1 << 20)) return fail_nomem(sizeof *c);
+    val input = graph_input(s->g, NULL, &t);
+    if (!input) return QN_E_NOMEM;
+    s->captures[s->n_captures++] = (capture){ c->name, c->outer, input };
+    return QN_OK;
 }
 
 static void order_captures(scope *s, const capture *order, u32 n)

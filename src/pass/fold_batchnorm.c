@@ -173,18 +173,40 @@ static u64 channel_of(const weights *w, u64 i)
     return i / w->group_elems * w->group_channels + i / w->inner % w->group_channels;
 }
 
-/* False when a weight would not be finite in its type any more. */
+static bool scale_f32(f32 *w, u64 n, const f64 *scale, u64 step)
+{
+    f64 most = 0;
+    for (u64 i = 0; i < n; i++) {
+        f64 v = (f64)w[i] * scale[i * step];
+        most = fabs(v) > most || isnan(v) ? fabs(v) : most;
+        w[i] = (f32)v;
+    }
+    return most <= 3.4e38;
+}
+
+/* n weights from `at` on, the i-th times scale[i * step]. False when one would not be finite in its type any more. */
+static bool scale_run(qn_dtype d, u8 *data, u64 at, u64 n, const f64 *scale, u64 step)
+{
+    if (d == QN_F32) return scale_f32((f32 *)(void *)data + at, n, scale, step);
+    f64 most = d == QN_F16 ? 65504.0 : d == QN_F64 ? 1.7e308 : 3.3e38;
+    qn_tensor t = { .dtype = d, .data = data };
+    for (u64 i = at; i < at + n; i++) {
+        f64 v = match_element(&t, i) * scale[(i - at) * step];
+        if (!(fabs(v) <= most)) return false;
+        match_store(d, data, i, v);
+    }
+    return true;
+}
+
+/* In runs of one channel, or of one of each where the channels lie side by side. */
 static bool scale_weights(const graph *g, const weights *w, const affine *a, u8 *to)
 {
     qn_tensor t = constant_tensor(g, w->w);
-    u64 n = qn_tensor_elems(&t);
-    f64 most = t.dtype == QN_F16 ? 65504.0 : t.dtype == QN_F64 ? 1.7e308 : 3.3e38;
-    for (u64 i = 0; i < n; i++) {
-        f64 v = match_element(&t, i) * a->scale[channel_of(w, i)];
-        if (!(fabs(v) <= most)) return false;
-        match_store(t.dtype, to, i, v);
-    }
-    return true;
+    u64 n = qn_tensor_elems(&t), side_by_side = w->inner == 1 && !w->group_elems, run = side_by_side ? w->channels : w->inner;
+    bool fits = true;
+    memcpy(to, t.data, (size_t)qn_tensor_bytes(&t));
+    for (u64 i = 0; i < n && fits; i += run) fits = scale_run(t.dtype, to, i, run, a->scale + (side_by_side ? 0 : channel_of(w, i)), side_by_side);
+    return fits;
 }
 
 static val new_weights(build *b, const weights *w, const affine *a, bool *fits)
@@ -229,6 +251,13 @@ static val rebuild(build *b, const weights *w, const affine *a, bool *fits)
     return build_node(b, (op_id)w->n->op, (val[]){ x, weight, bias }, bias ? 3 : 2, attrs, count);
 }
 
+static bool is_uniform(const affine *a)
+{
+    for (u64 c = 1; c < a->channels; c++)
+        if (a->scale[c] != a->scale[0] || a->shift[c] != a->shift[0]) return false;
+    return true;
+}
+
 static bool fold_into(pass_job *j, nid id, const weights *w, affine *a, u32 at)
 {
     const node *n = node_at(j->g, id);
@@ -244,7 +273,7 @@ static bool fold_into(pass_job *j, nid id, const weights *w, affine *a, u32 at)
             a->scales = a->scales || a->scale[c] != 1;
             a->shifts = a->shifts || a->shift[c] != 0;
         }
-        bool useful = a->scales || w->n->op != OP_MatMul;    /* a bias alone is fuse_epilogue's matter there               */
+        bool useful = w->n->op != OP_MatMul || (a->scales && !is_uniform(a));    /* the rest is fuse_epilogue's matter there */
         if (useful) y = rebuild(&b, w, a, &fits);
     }
     affine_free(a);
@@ -316,10 +345,13 @@ const pass_def pass_fold_batchnorm = {
             "in x: f32[n,3,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[2] = {2, 3}; p = MatMul(x, w); y = Mul(p, s); out y"
             " -> in x: f32[n,3,2]; const w: f32[2,2] = {2, 6, 6, 12}; y = MatMul(x, w); out y"
             "\n---\n"
-            "in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const c: f32[2] = {5, 6}; const s: f32[] = {2};"
+            "in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const c: f32[2] = {5, 6}; const s: f32[2] = {2, 3};"
             "p = MatMul(x, w); q = Add(c, p); y = Mul(q, s); out y"
-            " -> in x: f32[n,2]; const c: f32[2] = {5, 6}; const s: f32[] = {2}; const w: f32[2,2] = {2, 4, 6, 8};"
+            " -> in x: f32[n,2]; const c: f32[2] = {5, 6}; const s: f32[2] = {2, 3}; const w: f32[2,2] = {2, 6, 6, 12};"
             "    d = Mul(c, s); p = MatMul(x, w); y = Add(p, d); out y"
+            "\n---\n"
+            "in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[] = {2}; p = MatMul(x, w); y = Mul(p, s); out y"
+            " -> in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[] = {2}; p = MatMul(x, w); y = Mul(p, s); out y"
             "\n---\n"
             "in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[2] = {2, 3}; p = MatMul(x, w); y = Add(p, s); out y"
             " -> in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[2] = {2, 3}; p = MatMul(x, w); y = Add(p, s); out y",

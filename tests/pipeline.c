@@ -159,6 +159,36 @@ static void check_blank(test *t)
     qn_tensor_free(&y);
 }
 
+static qn_status open_run_close(qn_device *d, const qn_image *im)
+{
+    qn_classify *c;
+    QN_TRY(qn_glyphs_open(d, 3, &c));
+    qn_status s = qn_classify_start(c, im);
+    if (s == QN_OK) s = qn_classify_wait(c);
+    qn_classify_close(c);
+    return s;
+}
+
+/* Every allocation of opening, running and closing the embedded model fails once. */
+static void glyphs_with_failing_memory(test *t, qn_device *d)
+{
+    qn_image im = { 0 };
+    CHECK_OK(t, qn_image_load(QUERN_SOURCE_DIR "/models/samples/three.png", &im));
+    CHECK_OK(t, open_run_close(d, &im)); /* what the device makes once and keeps */
+    u64 alive = mem_blocks_alive(), n = 0;
+    qn_status s = QN_E_NOMEM;
+    while (s != QN_OK && n < 100000) {
+        mem_fail_at(++n);
+        s = open_run_close(d, &im);
+        mem_fail_at(0);
+        CHECK(t, s == QN_OK || s == QN_E_NOMEM, "glyphs, allocation %llu fails: %s: %s", (unsigned long long)n,
+              qn_status_text(s), qn_last_error());
+        CHECK(t, mem_blocks_alive() == alive, "glyphs, allocation %llu fails: memory is lost", (unsigned long long)n);
+    }
+    CHECK(t, n > 50, "only %llu allocations were made", (unsigned long long)n);
+    qn_image_free(&im);
+}
+
 void test_pipeline(test *t)
 {
     check_labels(t);
@@ -172,6 +202,7 @@ void test_pipeline(test *t)
     CHECK_OK(t, qn_device_open("cpu", NULL, &d));
     if (d) CHECK_OK(t, qn_glyphs_open(d, 5, &c));
     check_samples(t, c);
+    if (d) glyphs_with_failing_memory(t, d);
     bool done;
     CHECK(t, qn_classify_step(c, &done) == QN_E_USAGE, "a step without a picture is refused");
     CHECK(t, qn_classify_open(&(qn_classify_desc){ 0 }, &c) == QN_E_USAGE, "no session is refused");

@@ -315,23 +315,6 @@ const u: f32[1,3] = {7, 8, 9}
 y = ScatterElements(x, i, u, axis=0) : f32[2,3]
 out y
 """),
-    "gridsample_16": (
-        one("GridSample", 16, a_text("mode", "bilinear"), ins=("x", "g"), inits=[floats("g", [0, 0], [1, 1, 1, 2])], shape=(1, 1, 4, 4)),
-        r"""
-in x: f32[1,1,4,4]
-const g: f32[1,1,1,2] = {0, 0}
-y = GridSample(x, g, mode="linear") : f32[1,1,1,1]
-out y
-"""),
-    "roialign_10": (
-        one("RoiAlign", 10, a_int("output_height", 2), ins=("x", "r", "i"), inits=[floats("r", [0, 0, 3, 3], [1, 4]), longs("i", [0])], shape=(1, 1, 4, 4)),
-        r"""
-in x: f32[1,1,4,4]
-const r: f32[1,4] = {0, 0, 3, 3}
-const i: i64[1] = {0}
-y = RoiAlign(x, r, i, output_height=2, coordinate_transformation_mode="output_half_pixel") : f32[1,1,2,1]
-out y
-"""),
     "add_6_axis": (
         one("Add", 6, a_int("broadcast", 1), a_int("axis", 1), ins=("x", "w"), inits=[floats("w", [1, 2, 3])], shape=(2, 3, 4, 5)),
         r"""

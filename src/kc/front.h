@@ -14,6 +14,7 @@ enum {
     FRONT_MAX_DEPTH = 100,            /* nested statements, parentheses, macros */
     FRONT_MAX_TREE_DEPTH = 400,       /* of an expression, or of statements after inlining */
     FRONT_MAX_NODES = 300 * 1000,     /* of one kernel, after inlining and unrolling */
+    FRONT_MAX_UNROLLED = 40 * 1000,   /* nodes that unrolling one loop may make; a larger one stays a loop */
     FRONT_MAX_UNROLL = 1024,          /* turns of one unrolled loop */
     FRONT_MAX_PARAMS = 64,
     FRONT_MAX_ARRAY = 1 << 20 /* elements of a local or SHARED array */
@@ -175,6 +176,7 @@ typedef struct front {
     u32 n_entry_funcs, cap_entry_funcs;
     u32 nodes;
 
+    ident scrap_ident;
     kc_expr scrap_expr;
     user_call scrap_call;
     kc_stmt scrap_stmt;

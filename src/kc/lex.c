@@ -5,8 +5,6 @@
 #include "kc/front.h"
 
 /* ------------------------------------------------------------------ names */
-static ident scrap_name_of_failure = { .text = "?", .n = 1 };
-
 ident *lex_name(front *f, const char *text, size_t n)
 {
     u32 bucket = (u32)(hash_bytes(text, n, 0) % FRONT_BUCKETS);
@@ -16,7 +14,8 @@ ident *lex_name(front *f, const char *text, size_t n)
     char *copy = made ? arena_text(f->arena, text, n) : NULL;
     if (!copy) {
         front_nomem(f, n);
-        return &scrap_name_of_failure;
+        f->scrap_ident = (ident){ .text = "?", .n = 1 };
+        return &f->scrap_ident;
     }
     made->text = copy;
     made->n = (u32)n;
@@ -28,7 +27,7 @@ ident *lex_name(front *f, const char *text, size_t n)
 static ident *word(front *f, const char *text, front_word w)
 {
     ident *n = lex_name(f, text, strlen(text));
-    if (n != &scrap_name_of_failure) n->word = (u8)w;
+    n->word = (u8)w;
     return n;
 }
 

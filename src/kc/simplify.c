@@ -147,13 +147,38 @@ static void add_turn(simplifier *s, const kc_stmt *body, kc_pos pos)
     for (; body && !s->f->status; body = body->next) stmt_add(s->f, s->out, copy_of(s, body));
 }
 
+static u32 expr_size(const kc_expr *e)
+{
+    u32 n = 1;
+    for (u32 i = 0; e && i < e->n_args; i++) n += expr_size(e->a[i]);
+    return e ? n : 0;
+}
+
+static u32 list_size(const kc_stmt *st)
+{
+    u32 n = 0;
+    for (; st; st = st->next)
+        n += 1 + expr_size(st->value) + expr_size(st->target) + list_size(st->init) + list_size(st->step) +
+             list_size(st->body) + list_size(st->other);
+    return n;
+}
+
+/* Large loops stay loops: code that outgrows the instruction cache gains nothing. */
+static bool is_worth_unrolling(const simplifier *s, const kc_stmt *loop, u32 turns)
+{
+    u64 nodes = (u64)turns * list_size(loop->body);
+    return turns <= loop->unroll && turns <= FRONT_MAX_UNROLL && nodes <= FRONT_MAX_UNROLLED &&
+           s->f->nodes + nodes <= FRONT_MAX_NODES / 2;
+}
+
 static bool unroll(simplifier *s, const kc_stmt *loop)
 {
     front *f = s->f;
     const kc_expr *start = NULL;
     u32 turns = 0;
-    kc_var *v = loop->unroll ? counter(s, loop, &start) : NULL;
-    if (!v || !turns_of(s, loop, v, start, &turns) || turns > loop->unroll || turns > FRONT_MAX_UNROLL) return false;
+    bool room = f->nodes < FRONT_MAX_NODES / 2; /* counting turns makes nodes, too */
+    kc_var *v = loop->unroll && room ? counter(s, loop, &start) : NULL;
+    if (!v || !turns_of(s, loop, v, start, &turns) || !is_worth_unrolling(s, loop, turns)) return false;
     const kc_expr *value = start;
     for (u32 i = 0; i < turns && !f->status; i++) {
         s->known[v->slot] = value;

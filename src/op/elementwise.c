@@ -1,7 +1,7 @@
 /* The elementwise ops: one row each. In: operands that broadcast. Out: one tensor of the broadcast shape.
  *
  * A row says what the op is, in the kernel language (elementwise.h has the letters); elementwise_chain.c turns rows into kernels.
- * Besides a, b, c and p .. s a row may use  T  the word of the computing type, and  SIGNED  1 for signed integers, else 0.
+ * Besides a, b, c and p .. s a row may use  T  the word of the computing type, and  SIGNED  whether it is a signed integer,  BITS  how many the dtype has.
  * Float literals carry an 'f', which is dropped in f64. Ops whose operands are many ("many" slot) are their row folded from the left.
  * Not here: what is elementwise only after a rewrite (elementwise_composite.c). */
 #include "op/elementwise.h"
@@ -37,6 +37,14 @@ static qn_status infer_cast(infer *c)
     type out = *infer_in(c, 0);
     QN_TRY(infer_dtype(c, "to", QN_NONE, &out.dtype));
     return elems_infer_cast(c, &out);
+}
+
+/* Strings are compared on the host. */
+static qn_status expand_equal(build *b, const node *n)
+{
+    (void)n;
+    val y = build_op2(b, OP_EqualText, build_in(b, 0), build_in(b, 1));
+    return build_done(b, &y, 1);
 }
 
 /* ------------------------------------------------------------------ cases, shared by what takes the same numbers */
@@ -96,12 +104,14 @@ static const op_case bits2_cases[] = {
 };
 static const op_case shift_cases[] = {
     { "u8[9]=0..255 u8[9]=0..7", "direction=\"LEFT\"", 0, "bits fall off" }, { "u32[9]=0..99999 u32[1]={31}", "direction=\"RIGHT\"", 0, "all but one" },
-    { "u64[2]={1,9} u64[1]={40}", "direction=\"LEFT\"", 0, "beyond 32 bits" }, { 0 }
+    { "u64[2]={1,9} u64[1]={40}", "direction=\"LEFT\"", 0, "beyond 32 bits" },
+    { "i8[4]={-16,16,-1,5} i8[4]={9,8,-2,1}", "direction=\"RIGHT\"", 0, "all of the bits, or a negative count" }, { 0 }
 };
 static const op_case mod_cases[] = {
     { "i32[9]=-50..50 i32[9]=1..7", "", 0, "the sign of the divisor" }, { "i32[9]=-50..50 i32[1]={-7}", "", 0, "negative divisor" },
     { "i64[9]=-50..50 i64[1]={-7}", "fmod=1", 0, "the sign of the dividend" }, { "u8[9]=0..255 u8[1]={7}", "", 0, "unsigned" },
-    { "f32[90]=-50..50 f32[90]=1..7", "fmod=1", 1e-5, "floats"      }, { "i32[2]={-2147483648,5} i32[1]={-1}", "", 0, "no overflow" }, { 0 }
+    { "f32[90]=-50..50 f32[90]=1..7", "fmod=1", 1e-5, "floats"      }, { "i32[2]={-2147483648,5} i32[1]={-1}", "", 0, "no overflow" },
+    { "f32[90]=-50..50 f32[90]=-7..7", "", 1e-4, "floats, the sign of the divisor" }, { 0 }
 };
 static const op_case div_cases[] = {
     { "f32[3,100] f32[100]=0.5..4", "", 1e-6, "a row"               }, { "i32[9]=-50..50 i32[9]=1..7", "", 0, "toward zero" },
@@ -213,7 +223,7 @@ TRUTH1(Not,        "bool",  "!a",                                           trut
 TRUTH2(And,        "bool",  "a && b",                                       truth2_cases,   "both")
 TRUTH2(Or,         "bool",  "a || b",                                       truth2_cases,   "one or both")
 TRUTH2(Xor,        "bool",  "a != b",                                       truth2_cases,   "exactly one")
-TRUTH2(Equal,      "number|bool", "a == b",                                 compare_cases,  "a = b")
+ROW(Equal, IN2("any"), "bool", "bool", "a == b", NULL, (NULL), compare_cases, "a = b", .min_in = 2, .expand = expand_equal)
 TRUTH2(Greater,    "number", "a > b",                                       compare_cases,  "a > b")
 TRUTH2(GreaterOrEqual, "number", "a >= b",                                  compare_cases,  "a >= b")
 TRUTH2(Less,       "number", "a < b",                                       compare_cases,  "a < b")
@@ -228,9 +238,9 @@ ROW2(BitwiseAnd, ANY_INT,  "a & b",    NULL,                                bits
 ROW2(BitwiseOr,  ANY_INT,  "a | b",    NULL,                                bits2_cases,    "bits in one or both")
 ROW2(BitwiseXor, ANY_INT,  "a ^ b",    NULL,                                bits2_cases,    "bits in exactly one")
 ROW2(PRelu,      "number", "select(a < (T)0, a * b, a)", NULL,              number2_cases,  "x, or slope x below 0")
-ROW(BitShift, IN2(ANY_INT), "as a", NULL, "p != 0.0f ? shr(a, (u32)b) : shl(a, (u32)b)", NULL, ("direction"), shift_cases,
+ROW(BitShift, IN2(ANY_INT), "as a", NULL, "(b < (T)0 || b >= (T)BITS) ? (p != 0.0f && a < (T)0 ? ~(T)0 : (T)0) : p != 0.0f ? shr(a, (u32)b) : shl(a, (u32)b)", NULL, ("direction"), shift_cases,
     "a shifted by b bits, LEFT or RIGHT", .attrs = LIST(NEEDED("direction", ATTR_TEXT)))
-ROW(Mod, IN2("number"), "as a", NULL, "p != 0.0f ? fmod(a, b) : a - b * floor(a / b)",
+ROW(Mod, IN2("number"), "as a", NULL, "(p != 0.0f || (fmod(a, b) != 0.0f && (b < 0.0f) == (fmod(a, b) < 0.0f))) ? fmod(a, b) : fmod(a, b) == 0.0f ? copysign(fmod(a, b), b) : fmod(a, b) + b",
     "(b == (T)0 || (SIGNED && b + (T)1 == (T)0)) ? (T)0 : (SIGNED && p == 0.0f && a % b != (T)0 && (a ^ b) < (T)0) ? a % b + b : a % b",
     ("fmod"), mod_cases, "the remainder, with the sign of b, or of a when fmod=1", .attrs = LIST(INT("fmod", 0)))
 

@@ -259,6 +259,7 @@ static bool put_name(emitter *e, const ew_step *s, qn_dtype t, const names *as, 
     if (n == 1 && name[0] >= 'a' && name[0] <= 'c') str_add(out, as->a[name[0] - 'a']);
     else if (n == 1 && name[0] >= 'p' && name[0] <= 's') str_print(out, "k%u", add_number(e, QN_F32, s->p[name[0] - 'p']));
     else if (n == 1 && name[0] == 'T') str_add(out, computing_word(t));
+    else if (n == 4 && memcmp(name, "BITS", n) == 0) str_print(out, "%zu", 8 * qn_dtype_bytes(t));
     else if (n == 6 && memcmp(name, "SIGNED", n) == 0) str_add(out, dtype_is_signed_int(t) ? "true" : "false");
     else if (n == 7 && memcmp(name, "POW_INT", n) == 0) {
         str_add(out, dtype_is_float(arg_type(e, s, s->args[1])) ? "ew_pow_real" : "ew_pow");
@@ -420,6 +421,7 @@ static bool fits_one_launch(const lowering *l, const node *n)
     for (u32 i = 0; i < n->n_in; i++) {
         val v = lower_in(l, n, i);
         f64 number;
+        if (v && lower_type(l, v)->dtype == QN_STRING) return false;
         if (v && !passes_as_scalar(lower_graph(l), v, lower_type(l, v)->dtype, &number)) buffers++;
     }
     return buffers <= most && (op_of(n)->row == NULL || ew_is_row(n));

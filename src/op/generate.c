@@ -103,8 +103,7 @@ static qn_status infer_range(infer *c)
     u32 n;
     if (sym_is(c->g, elems_in(c, 2, &delta) == 1 ? delta[0] : 0, 0)) return infer_fail(c, QN_E_SHAPE, "delta is 0");
     if (dtype_is_float(out.dtype)) {
-        if (!float_range_length(c, &out.dims[0]))
-            return infer_fail(c, QN_E_UNSUPPORTED, "start, limit and delta of type float must be constants (delta not 0)");
+        if (!float_range_length(c, &out.dims[0])) out.dims[0] = sym_fresh(c->g, "range");
         return infer_out(c, 0, &out);
     }
     out.dims[0] = range_length(c, start);
@@ -125,7 +124,23 @@ static qn_status emit_range(lowering *l, const node *n)
     return launch_map(k, lower_elems(l, lower_out(l, n, 0)));
 }
 
-static const variant range_variants[] = { { "range_map", 0, NULL, emit_range }, { 0 } };
+/* A kernel needs to be told the length; floats that are not constants have none yet. */
+static bool fits_range(const lowering *l, const node *n)
+{
+    f64 number;
+    bool known = true;
+    for (u32 i = 0; i < 3; i++) known = known && constant_f64(lower_graph(l), lower_in(l, n, i), &number);
+    return known || !dtype_is_float(lower_type(l, lower_in(l, n, 0))->dtype);
+}
+
+static qn_status expand_range(build *b, const node *n)
+{
+    (void)n;
+    val y = build_node(b, OP_RangeFloat, (const val[]){ build_in(b, 0), build_in(b, 1), build_in(b, 2) }, 3, NULL, 0);
+    return build_done(b, &y, 1);
+}
+
+static const variant range_variants[] = { { "range_map", 0, fits_range, emit_range }, { 0 } };
 static const op_case range_cases[] = {
     { "i64[]={3} i64[]={20} i64[]={4}", "", 0, "the common case" },
     { "i32[]={9} i32[]={-3} i32[]={-2}", "", 0, "backwards" },
@@ -140,6 +155,7 @@ const op_def op_Range = {
     .out = { { "output", "as start" } },
     .host_elems = true,
     .infer = infer_range,
+    .expand = expand_range,
     .variants = range_variants,
     .cases = range_cases,
 };

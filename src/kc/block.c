@@ -95,11 +95,11 @@ static void run_digit(frame *f, const block_step *s)
 
 #define RUNS(T)                                                                                                             \
     do {                                                                                                                    \
-        T *y = to;                                                                                                          \
-        const T *x = from;                                                                                                  \
+        T *y = to, v; /* `from` may be a weight anywhere in a file: not aligned */                                          \
         for (u32 k = 0; k < f->n;) {                                                                                        \
             u32 end = MIN(f->n, k + d.left);                                                                                \
-            for (T v = x[d.value]; k < end; k++) y[k] = v;                                                                  \
+            memcpy(&v, (const u8 *)from + (size_t)d.value * sizeof v, sizeof v);                                            \
+            for (; k < end; k++) y[k] = v;                                                                                  \
             digit_next(&d);                                                                                                 \
         }                                                                                                                   \
     } while (0)

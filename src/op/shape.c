@@ -9,33 +9,12 @@
 /* ------------------------------------------------------------------ Reshape */
 typedef struct reshape { const sym *want; u32 rank; bool zero_is_size; } reshape;
 
-/* What a size that is read at run time means when it is not -1: itself, or where 0 keeps, the input's. */
-static sym size_or_kept(graph *g, const reshape *r, const type *x, u32 d)
+/* The output is the input's bytes: where only the run shows whether as many elements are asked for, a size of -1 refuses it then. */
+static void guard(graph *g, const type *x, type *out)
 {
-    if (r->zero_is_size || d >= x->rank || elems_at_least_zero(g, sym_sub(g, r->want[d], sym_one(g)))) return r->want[d];
-    return sym_select(g, sym_compare(g, '=', r->want[d], sym_zero(g)), x->dims[d], r->want[d]);
-}
-
-/* Any of these may turn out to be the -1: then it is what the others leave. */
-static void sizes_read(graph *g, const reshape *r, const type *x, type *out)
-{
-    sym have = type_elems(g, x), plain[QN_MAX_RANK];
-    for (u32 d = 0; d < r->rank; d++) plain[d] = size_or_kept(g, r, x, d);
-    for (u32 d = 0; d < r->rank; d++) {
-        sym others = sym_one(g);
-        for (u32 k = 0; k < r->rank; k++)
-            if (k != d) others = sym_mul(g, others, plain[k]);
-        sym is_rest = sym_compare(g, '<', r->want[d], sym_zero(g));
-        out->dims[d] = sym_is(g, is_rest, 0) ? plain[d] : sym_select(g, is_rest, sym_div(g, have, sym_max(g, others, sym_one(g))), plain[d]);
-    }
-}
-
-static bool may_be_negative(graph *g, const reshape *r)
-{
-    i64 number;
-    for (u32 d = 0; d < r->rank; d++)
-        if (!sym_is_number(g, r->want[d], &number) && !elems_at_least_zero(g, r->want[d])) return true;
-    return false;
+    sym have = type_elems(g, x), total = type_elems(g, out);
+    if (out->rank && !sym_same(g, have, total))
+        out->dims[0] = sym_select(g, sym_compare(g, '=', have, total), out->dims[0], sym_number(g, -1));
 }
 
 /* The sizes that are not -1; *at is where the -1 stands, or rank. */
@@ -59,16 +38,13 @@ static qn_status reshape_sizes(const infer *c, const reshape *r, const type *x, 
 {
     u32 at;
     graph *g = c->g;
-    if (may_be_negative(g, r)) {
-        sizes_read(g, r, x, out);
-        return QN_OK;
-    }
     QN_TRY(plain_sizes(c, r, x, out, &at));
     sym have = type_elems(g, x), rest = sym_one(g);
     for (u32 d = 0; d < r->rank; d++)
         if (d != at) rest = sym_mul(g, rest, out->dims[d]);
     if (at == r->rank) {
         if (sym_differ(g, have, rest)) return infer_fail(c, QN_E_SHAPE, "the sizes asked for do not have the input's number of elements");
+        guard(g, x, out);
         return QN_OK;
     }
     i64 a, b;
@@ -90,6 +66,7 @@ static void open_sizes(graph *g, const reshape *r, const type *x, type *out)
     }
     sym left = sym_div(g, type_elems(g, x), sym_max(g, rest, sym_one(g)));
     for (u32 d = 0; d < r->rank; d++) out->dims[d] = sym_select(g, sym_compare(g, '=', r->want[d], minus_one), left, kept[d]);
+    guard(g, x, out);
 }
 
 static qn_status infer_reshape(infer *c)

@@ -63,6 +63,8 @@ static const good_case good[] = {                            /* printed as OpenC
     { "zeroed array", "", HEAD "MAP(f32) f(u32 i) { f32 v[4] = { 0 }; v[i] = 1; return v[0]; }", "float v[4] = { 0 };" },
     { "array values", "", HEAD "MAP(f32) f(u32 i) { f32 v[4] = { 1, 0, 3 }; return v[i]; }", "v[2] = 3.0f;" },
     { "a table", "", HEAD "static const i32 tab[] = { 1, -2, 3 };\nMAP(i32) f(u32 i) { return tab[i]; }", "__constant int tab[3] = {" },
+    { "a local beside a table", "", HEAD "static const f32 t[] = { 1, 2 };\nstatic f32 at(u32 k) { return t[k]; }\nMAP(f32) f(u32 i) { u32 t = i * 2; return at(t); }",
+      "uint t_2 = i * 2u;\n    return t[t_2];" },
     { "vectors", "", HEAD "MAP(f32) f(u32 i, IN(f32) x) { f32x4 v = load4(x, i * 4); v.y = 2; v = v * 3; return v.x + v[3]; }", "return v.x + v.w;" },
     { "make", "", HEAD "MAP(f32) f(u32 i, IN(f32) x) { f32x4 v = MAKE4(f32, x[i], 0, 0, 1); return v.x; }", "(float4)(x[i], 0.0f, 0.0f, 1.0f)" },
     { "a phase", "", G4 "KERNEL f(u32 g, IN(f32) x, OUT(f32) y) { ITEMS(t) y[g * GROUP + t] = x[t]; ITEMS(t) y[g] = 0; }",

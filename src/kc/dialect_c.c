@@ -318,7 +318,7 @@ static void c_unit(printer *p, str *out)
 {
     const kc_entry *e = p->e;
     str kernel = { 0 };
-    const char *name = print_text(p, "%s_", e->kernel.name);
+    const char *name = p->function;
     p->out = &kernel;
     print_tables(p, "\nstatic const ");
     str_print(&kernel, "\n" INLINE "%s %s", e->kernel.form == KC_MAP ? print_type(p, e->kernel.result) : "void", name);

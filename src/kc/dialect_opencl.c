@@ -212,19 +212,34 @@ static void opencl_param(printer *p, kc_var *v)
 
 static bool is_param(const kc_var *v) { return v->storage == KC_V_BUFFER || v->storage == KC_V_SCALAR; }
 
+/* The kernel's own parameters: a buffer comes as memory and the place in it, in units of 256 bytes, because a span of a larger buffer
+ * may be bound, and drivers are less sure of sub-buffers than of a sum. */
 static void opencl_params(printer *p)
 {
     for (u32 slot = 0; slot < p->e->n_vars; slot++) {
-        if (!is_param(p->e->vars[slot])) continue;
-        opencl_param(p, p->e->vars[slot]);
+        kc_var *v = p->e->vars[slot];
+        if (!is_param(v)) continue;
+        opencl_param(p, v);
         str_add(p->out, ", ");
+        if (v->storage == KC_V_BUFFER) str_print(p->out, "uint qk_at_%s, ", print_named(p, v));
+    }
+}
+
+static void opencl_places(printer *p)
+{
+    for (u32 slot = 0; slot < p->e->n_vars; slot++) {
+        kc_var *v = p->e->vars[slot];
+        if (v->storage != KC_V_BUFFER) continue;
+        const char *name = print_named(p, v), *in = v->role == KC_IN ? "const " : "";
+        str_print(p->out, "    %s = (__global %s%s *)((__global %schar *)%s + 256ul * qk_at_%s);\n", name, in,
+                  pointed_type(p, v->type), in, name, name);
     }
 }
 
 static void opencl_map(printer *p)
 {
     const kc_entry *e = p->e;
-    const char *result = print_memory_type(p, e->kernel.result), *name = print_text(p, "%s_", e->kernel.name);
+    const char *result = print_memory_type(p, e->kernel.result), *name = p->function;
     str_print(p->out, "%s %s(uint %s", print_type(p, e->kernel.result), name, print_name(p, e->first));
     for (u32 slot = 0; slot < e->n_vars; slot++) {
         if (!is_param(e->vars[slot])) continue;
@@ -236,7 +251,9 @@ static void opencl_map(printer *p)
     print_forget(p, 0);
     str_add(p->out, "}\n\n__kernel void qk_run(");
     opencl_params(p);
-    str_print(p->out, "__global %s *restrict qk_out, uint qk_count)\n{\n", result);
+    str_print(p->out, "__global %s *restrict qk_out, uint qk_at_out, uint qk_count)\n{\n", result);
+    opencl_places(p);
+    str_print(p->out, "    qk_out = (__global %s *)((__global char *)qk_out + 256ul * qk_at_out);\n", result);
     str_print(p->out, "    uint qk_i = get_global_id(0);\n    if (qk_i < qk_count) qk_out[qk_i] = %s(qk_i", name);
     for (u32 slot = 0; slot < e->n_vars; slot++)
         if (is_param(e->vars[slot])) str_print(p->out, ", %s", print_named(p, e->vars[slot]));
@@ -249,6 +266,7 @@ static void opencl_group(printer *p)
     str_print(p->out, "__kernel __attribute__((reqd_work_group_size(%u, 1, 1))) void qk_run(", e->kernel.group);
     opencl_params(p);
     str_add(p->out, "uint qk_count) /* one group each */\n{\n");
+    opencl_places(p);
     p->indent = 1;
     print_line(p, "const uint %s = get_group_id(0);", print_name(p, e->first));
     for (u32 slot = 0; slot < e->n_vars; slot++) {

@@ -46,10 +46,12 @@ struct printer {
     const kc_module *m;
     const kc_entry *e;
     arena *scratch;
-    str *out;           /* being written to */
-    str helpers;        /* written once, before the kernel */
-    map counts;         /* hash of a name -> how often it is visible, or suffix used */
-    const char **names; /* by slot; NULL: not visible */
+    str *out;             /* being written to */
+    str helpers;          /* written once, before the kernel */
+    map counts;           /* hash of a name -> how often it is visible, or suffix used */
+    const char *function; /* the kernel's */
+    const char **tables;  /* names of the file's tables */
+    const char **names;   /* by slot; NULL: not visible */
     u32 *visible;
     u32 n_visible, cap_visible;
     u32 indent;

@@ -92,8 +92,21 @@ const char *print_name(printer *p, kc_var *v)
 
 const char *print_named(const printer *p, const kc_var *v)
 {
-    if (v->storage == KC_V_TABLE) return v->name;
+    if (v->storage == KC_V_TABLE) return p->tables[v->slot];
     return p->names[v->slot] ? p->names[v->slot] : v->name;
+}
+
+/* What stands outside the kernel keeps its name; locals give way. */
+static void name_globals(printer *p)
+{
+    p->function = print_text(p, "%s_", p->e->kernel.name);
+    set_count(p, key_of(p->function, 0), 1);
+    for (u32 i = 0; i < p->m->n_tables && !p->bad; i++) {
+        const char *base = print_base(p, p->m->tables[i]);
+        while (count_of(p, key_of(base, 0)) && !p->bad) base = print_text(p, "%s_", base);
+        set_count(p, key_of(base, 0), 1);
+        p->tables[i] = base;
+    }
 }
 
 /* Names go in the order opposite to their coming, so the numbers go back to what they were. */
@@ -242,7 +255,7 @@ void print_tables(printer *p, const char *head)
     for (u32 i = 0; i < p->m->n_tables; i++) {
         const kc_var *v = p->m->tables[i];
         if (!v->read) continue;
-        str_print(p->out, "%s%s %s[%u] = {", head, print_memory_type(p, v->type), v->name, v->n[0]);
+        str_print(p->out, "%s%s %s[%u] = {", head, print_memory_type(p, v->type), print_named(p, v), v->n[0]);
         for (u32 k = 0; k < v->n[0]; k++) {
             str_add(p->out, k % 12 == 0 ? "\n    " : " ");
             print_const(p, v->values[k]);
@@ -548,7 +561,9 @@ qn_status kc_print(const kc_module *m, const kc_kernel *k, kc_target target, str
     str text = { 0 };
     p.out = &text;
     p.names = p.scratch ? ARENA_ARRAY(p.scratch, e->n_vars + 1, const char *) : NULL;
-    p.bad = p.names == NULL;
+    p.tables = p.scratch ? ARENA_ARRAY(p.scratch, m->n_tables + 1, const char *) : NULL;
+    p.bad = p.names == NULL || p.tables == NULL;
+    if (!p.bad) name_globals(&p);
     if (!p.bad) p.d->unit(&p, &text);
     if (!p.bad && !text.bad && !p.helpers.bad) str_add_n(out, text.text, text.n);
     bool failed = p.bad || text.bad || p.helpers.bad || out->bad;

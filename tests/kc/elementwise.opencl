@@ -31,8 +31,11 @@ ushort elementwise_(uint i, __global const half *restrict x, __global const half
     return qc_to_f16((isnan(v) != 0) ? 0.0f : v);
 }
 
-__kernel void qk_run(__global const half *restrict x, __global const half *restrict scale, float by, uint act, uint cols, __global ushort *restrict qk_out, uint qk_count)
+__kernel void qk_run(__global const half *restrict x, uint qk_at_x, __global const half *restrict scale, uint qk_at_scale, float by, uint act, uint cols, __global ushort *restrict qk_out, uint qk_at_out, uint qk_count)
 {
+    x = (__global const half *)((__global const char *)x + 256ul * qk_at_x);
+    scale = (__global const half *)((__global const char *)scale + 256ul * qk_at_scale);
+    qk_out = (__global ushort *)((__global char *)qk_out + 256ul * qk_at_out);
     uint qk_i = get_global_id(0);
     if (qk_i < qk_count) qk_out[qk_i] = elementwise_(qk_i, x, scale, by, act, cols);
 }

@@ -101,8 +101,10 @@ int functions_(uint i, __global const uint *restrict keys, uint n)
     return sum;
 }
 
-__kernel void qk_run(__global const uint *restrict keys, uint n, __global int *restrict qk_out, uint qk_count)
+__kernel void qk_run(__global const uint *restrict keys, uint qk_at_keys, uint n, __global int *restrict qk_out, uint qk_at_out, uint qk_count)
 {
+    keys = (__global const uint *)((__global const char *)keys + 256ul * qk_at_keys);
+    qk_out = (__global int *)((__global char *)qk_out + 256ul * qk_at_out);
     uint qk_i = get_global_id(0);
     if (qk_i < qk_count) qk_out[qk_i] = functions_(qk_i, keys, n);
 }

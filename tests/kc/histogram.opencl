@@ -12,8 +12,10 @@ uint qc_atomic_add_u32_global(volatile __global uint *y, uint i, uint v)
     return atomic_add(y + i, v);
 }
 
-__kernel __attribute__((reqd_work_group_size(64, 1, 1))) void qk_run(__global const uchar *restrict x, __global uint *restrict counts, uint n, uint qk_count) /* one group each */
+__kernel __attribute__((reqd_work_group_size(64, 1, 1))) void qk_run(__global const uchar *restrict x, uint qk_at_x, __global uint *restrict counts, uint qk_at_counts, uint n, uint qk_count) /* one group each */
 {
+    x = (__global const uchar *)((__global const char *)x + 256ul * qk_at_x);
+    counts = (__global uint *)((__global char *)counts + 256ul * qk_at_counts);
     const uint group = get_group_id(0);
     __local uint mine[256];
     {

@@ -1,7 +1,10 @@
 /* matmul_tiled, printed by Quern for OpenCL C 1.2 */
 
-__kernel __attribute__((reqd_work_group_size(64, 1, 1))) void qk_run(__global const float *restrict a, __global const float *restrict b, __global float *restrict c, uint m, uint n, uint k, uint qk_count) /* one group each */
+__kernel __attribute__((reqd_work_group_size(64, 1, 1))) void qk_run(__global const float *restrict a, uint qk_at_a, __global const float *restrict b, uint qk_at_b, __global float *restrict c, uint qk_at_c, uint m, uint n, uint k, uint qk_count) /* one group each */
 {
+    a = (__global const float *)((__global const char *)a + 256ul * qk_at_a);
+    b = (__global const float *)((__global const char *)b + 256ul * qk_at_b);
+    c = (__global float *)((__global char *)c + 256ul * qk_at_c);
     const uint group = get_group_id(0);
     __local float tile_a[8][8];
     __local float tile_b[8][8];

@@ -54,8 +54,10 @@ __constant float taps[3] = {
     0.25f, 0.5f, 0.25f
 };
 
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void qk_run(__global const float *restrict x, __global float *restrict y, uint cols, uint qk_count) /* one group each */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void qk_run(__global const float *restrict x, uint qk_at_x, __global float *restrict y, uint qk_at_y, uint cols, uint qk_count) /* one group each */
 {
+    x = (__global const float *)((__global const char *)x + 256ul * qk_at_x);
+    y = (__global float *)((__global char *)y + 256ul * qk_at_y);
     const uint row = get_group_id(0);
     {
         const uint t = get_local_id(0);

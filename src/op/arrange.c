@@ -6,7 +6,8 @@
 static qn_status infer_trilu(infer *c)
 {
     const sym *k;
-    if (infer_in(c, 0)->rank < 2) return infer_fail(c, QN_E_SHAPE, "the input has rank %u, at least 2 are wanted", infer_in(c, 0)->rank);
+    if (infer_in(c, 0)->rank < 2)
+        return infer_fail(c, QN_E_SHAPE, "the input has rank %u, at least 2 are wanted", infer_in(c, 0)->rank);
     if (infer_has(c, 1) && elems_wanted(c, 1, &k) != 1) return infer_fail(c, QN_E_SHAPE, "k must be one number");
     return infer_like_first_input(c);
 }
@@ -54,7 +55,8 @@ static qn_status infer_reverse_sequence(infer *c)
     const type *x = infer_in(c, 0);
     i64 time = infer_int(c, "time_axis"), batch = infer_int(c, "batch_axis");
     if (x->rank < 2) return infer_fail(c, QN_E_SHAPE, "the input has rank %u, at least 2 are wanted", x->rank);
-    if (time + batch != 1 || time < 0 || time > 1) return infer_fail(c, QN_E_SHAPE, "time_axis and batch_axis must be 0 and 1, in either order");
+    if (time + batch != 1 || time < 0 || time > 1)
+        return infer_fail(c, QN_E_SHAPE, "time_axis and batch_axis must be 0 and 1, in either order");
     return infer_like_first_input(c);
 }
 

@@ -43,11 +43,13 @@ static qn_status infer_concat(infer *c)
         const type *t = infer_in(c, i);
         known = known && elems_in(c, i, &ignored) >= 0;
         if (i == 0) continue;
-        if (t->rank != out.rank) return infer_fail(c, QN_E_SHAPE, "input %u has rank %u, the first one %u", i, t->rank, out.rank);
+        if (t->rank != out.rank)
+            return infer_fail(c, QN_E_SHAPE, "input %u has rank %u, the first one %u", i, t->rank, out.rank);
         for (u32 d = 0; d < t->rank; d++) {
             i64 size;
             if (d == axis) out.dims[d] = sym_add(c->g, out.dims[d], t->dims[d]);
-            else if (sym_differ(c->g, out.dims[d], t->dims[d])) return infer_fail(c, QN_E_SHAPE, "dimension %u of input %u differs from the first one's", d, i);
+            else if (sym_differ(c->g, out.dims[d], t->dims[d]))
+                return infer_fail(c, QN_E_SHAPE, "dimension %u of input %u differs from the first one's", d, i);
             else if (sym_is_number(c->g, t->dims[d], &size)) out.dims[d] = t->dims[d];
         }
     }
@@ -93,7 +95,8 @@ static qn_status emit_pick(lowering *l, const node *n)
     const type *out = lower_type(l, lower_out(l, n, 0));
     u32 axis = axis_of(n, "axis", 0, out->rank);
     val acc = lower_in(l, n, 0);
-    sym length = lower_dim(l, acc, axis), outer = lower_product(l, acc, 0, axis), inner = lower_product(l, acc, axis + 1, out->rank);
+    sym length = lower_dim(l, acc, axis), outer = lower_product(l, acc, 0, axis),
+        inner = lower_product(l, acc, axis + 1, out->rank);
     u32 i = 1;
     do {
         val in[AT_ONCE] = { acc, acc, acc, acc };

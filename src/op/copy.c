@@ -41,7 +41,8 @@ void copy_merge(graph *g, copy *c)
             n--;
         }
     }
-    if (n == 0 || (n < COPY_MAX_RANK && !sym_is(g, c->ys[n - 1], 1))) { /* rows of one element: y always runs along the last dimension */
+    if (n == 0 || (n < COPY_MAX_RANK &&
+                   !sym_is(g, c->ys[n - 1], 1))) { /* rows of one element: y always runs along the last dimension */
         c->size[n] = c->xs[n] = c->ys[n] = sym_one(g);
         n++;
     }
@@ -62,8 +63,8 @@ static u32 run_of_x(graph *g, const copy *c)
 bool copy_fits_tile(graph *g, const copy *c)
 {
     u32 last = c->rank - 1;
-    return c->rank >= 2 && c->rank <= OUTER_RANK + 2 && sym_is(g, c->ys[last], 1) && !sym_is(g, c->xs[last], 1) && !sym_is(g, c->xs[last], 0) &&
-           run_of_x(g, c) < c->rank;
+    return c->rank >= 2 && c->rank <= OUTER_RANK + 2 && sym_is(g, c->ys[last], 1) && !sym_is(g, c->xs[last], 1) &&
+           !sym_is(g, c->xs[last], 0) && run_of_x(g, c) < c->rank;
 }
 
 /* ------------------------------------------------------------------ launching */
@@ -142,14 +143,16 @@ qn_status copy_launch_tile(lowering *l, const copy *c, u32 group)
     launch_size(k, c->ys[p]);
     launch_size(k, c->xs[last]);
     sym outer = put_outer(k, g, c, p, last), tile = sym_number(g, TILE);
-    return launch_groups(k, sym_mul(g, outer, sym_mul(g, sym_ceil_div(g, c->size[p], tile), sym_ceil_div(g, c->size[last], tile))));
+    return launch_groups(
+        k, sym_mul(g, outer, sym_mul(g, sym_ceil_div(g, c->size[p], tile), sym_ceil_div(g, c->size[last], tile))));
 }
 
 qn_status copy_launch_map(lowering *l, const node *n, const copy *c)
 {
     static const char *const ranks[] = { "2", "4", "8" };
     graph *g = lower_graph_mut(l);
-    if (c->rank > MAP_RANK) return lower_fail(l, n, QN_E_UNSUPPORTED, "its copy has %u dimensions, at most %d can be done", c->rank, MAP_RANK);
+    if (c->rank > MAP_RANK)
+        return lower_fail(l, n, QN_E_UNSUPPORTED, "its copy has %u dimensions, at most %d can be done", c->rank, MAP_RANK);
     u32 which = c->rank <= 2 ? 0 : c->rank <= 4 ? 1 : 2, rank = 2u << which;
     sym all = sym_one(g);
     launch *k = launch_begin(l, "move_map.c", "move_map");

@@ -29,9 +29,11 @@ qn_status ew_step_of(const graph *g, const node *n, ew_step *out)
 {
     const op_def *d = op_of(n);
     *out = (ew_step){ .op = (op_id)n->op, .type = value_at(g, n->out[0])->type.dtype, .n_args = n->n_in };
-    if (n->n_in > EW_MAX_ARGS) return fail(QN_E_UNSUPPORTED, "%s '%s': %u operands, a step takes %d", d->name, n->name, n->n_in, EW_MAX_ARGS);
+    if (n->n_in > EW_MAX_ARGS)
+        return fail(QN_E_UNSUPPORTED, "%s '%s': %u operands, a step takes %d", d->name, n->name, n->n_in, EW_MAX_ARGS);
     for (u32 i = 0; i < n->n_in; i++) out->args[i] = (ew_arg){ node_in(g, n, i) ? EW_INPUT : EW_ABSENT, (u16)i };
-    for (u32 k = 0; k < COUNT(d->row->params) && d->row->params[k]; k++) out->p[k] = param_of(g, n, op_attr_of(d, d->row->params[k]));
+    for (u32 k = 0; k < COUNT(d->row->params) && d->row->params[k]; k++)
+        out->p[k] = param_of(g, n, op_attr_of(d, d->row->params[k]));
     return QN_OK;
 }
 
@@ -43,7 +45,7 @@ void ew_step_print(const ew_step *s, str *out)
         if (s->args[i].kind == EW_ABSENT) str_add(out, " _");
         else str_print(out, s->args[i].kind == EW_STEP ? " t%u" : " %u", s->args[i].at);
     }
-    for (u32 k = 0; k < COUNT(s->p) && d->row->params[k]; k++) str_print(out, " %c=%.17g", "pqrs"[k], s->p[k]);
+    for (u32 k = 0; k < COUNT(s->p) && d->row->params[k]; k++) str_print(out, " %c=%.17g", "pqrs"[k], s -> p[k]);
 }
 
 /* ------------------------------------------------------------------ reading */
@@ -105,7 +107,8 @@ static qn_status read_step(const char **at, u32 n_inputs, u32 number, ew_step *s
     char word[64];
     next_word(at, word, sizeof word);
     *s = (ew_step){ .type = dtype_by_name(word) };
-    if (s->type == QN_NONE || s->type == QN_STRING) return fail(QN_E_FORMAT, "chain, step %u: '%s' is no type", number, word);
+    if (s->type == QN_NONE || s->type == QN_STRING)
+        return fail(QN_E_FORMAT, "chain, step %u: '%s' is no type", number, word);
     next_word(at, word, sizeof word);
     s->op = row_by_name(word);
     if (s->op == OP_NONE) return fail(QN_E_FORMAT, "chain, step %u: '%s' is no elementwise op", number, word);
@@ -116,7 +119,8 @@ static qn_status read_step(const char **at, u32 n_inputs, u32 number, ew_step *s
             return fail(QN_E_FORMAT, "chain, step %u: %s cannot take '%s' there", number, d->name, word);
         s->n_args++;
     }
-    if (s->n_args == 0 || s->n_args < d->min_in) return fail(QN_E_FORMAT, "chain, step %u: %s has too few arguments", number, d->name);
+    if (s->n_args == 0 || s->n_args < d->min_in)
+        return fail(QN_E_FORMAT, "chain, step %u: %s has too few arguments", number, d->name);
     return QN_OK;
 }
 

@@ -76,7 +76,9 @@ static qn_status expand_cast_like(build *b, const node *n)
     return build_done(b, &y, 1);
 }
 
-static const op_case cast_like_cases[] = { { "f32[3,4] f16[1]", "", 1e-3, "to half" }, { "f32[9]=-99..99 i32[]", "", 0, "to i32" }, { 0 } };
+static const op_case cast_like_cases[] = { { "f32[3,4] f16[1]", "", 1e-3, "to half" },
+                                           { "f32[9]=-99..99 i32[]", "", 0, "to i32" },
+                                           { 0 } };
 const op_def op_CastLike = {
     .name = "CastLike",
     .doc = "the first operand in the type of the second",
@@ -113,7 +115,9 @@ const op_def op_Gelu = {
     .cases = gelu_cases,
 };
 
-static const op_case one_float_cases[] = { { "f32[3,100]", "", 1e-6, "the common case" }, { "f16[9]", "", 2e-3, "half" }, { 0 } };
+static const op_case one_float_cases[] = { { "f32[3,100]", "", 1e-6, "the common case" },
+                                           { "f16[9]", "", 2e-3, "half" },
+                                           { 0 } };
 const op_def op_MsGelu = {
     .name = "Gelu",
     .domain = "com.microsoft",
@@ -132,7 +136,9 @@ static qn_status expand_fast_gelu(build *b, const node *n)
     return build_done(b, &y, 1);
 }
 
-static const op_case fast_gelu_cases[] = { { "f32[3,100] f32[100]", "", 1e-6, "with a bias" }, { "f32[9]", "", 1e-6, "without" }, { 0 } };
+static const op_case fast_gelu_cases[] = { { "f32[3,100] f32[100]", "", 1e-6, "with a bias" },
+                                           { "f32[9]", "", 1e-6, "without" },
+                                           { 0 } };
 const op_def op_FastGelu = {
     .name = "FastGelu",
     .domain = "com.microsoft",

@@ -18,25 +18,40 @@ typedef enum along { ALONG_FULL, ALONG_ONE, ALONG_UNKNOWN } along;
 typedef struct operand {
     val v;
     qn_dtype type;
-    bool is_scalar; f64 number;                              /* a constant of one element that fits into a parameter       */
-    u32 id;                                                  /* x<id>, or k<id> of a scalar                                */
-    along how[QN_MAX_RANK]; sym size[QN_MAX_RANK];           /* per merged dimension                                       */
-    along next; sym next_size;                               /* along the dimension that is being looked at                */
+    bool is_scalar;
+    f64 number; /* a constant of one element that fits into a parameter */
+    u32 id;     /* x<id>, or k<id> of a scalar */
+    along how[QN_MAX_RANK];
+    sym size[QN_MAX_RANK]; /* per merged dimension */
+    along next;
+    sym next_size; /* along the dimension that is being looked at */
 } operand;
 
 typedef enum scalar_kind { SCALAR_SIZE, SCALAR_FLOAT, SCALAR_INT, SCALAR_WIDE } scalar_kind;
-typedef struct scalar { scalar_kind kind; sym size; f64 number; } scalar;
+typedef struct scalar {
+    scalar_kind kind;
+    sym size;
+    f64 number;
+} scalar;
 
 typedef struct emitter {
     lowering *l;
     graph *g;
     const node *n;
-    operand *in; u32 n_in;                                   /* of the node; v 0: absent                                   */
-    ew_step *steps; u32 n_steps;
-    u32 rank; sym dims[QN_MAX_RANK];                         /* of the output, merged                                      */
-    str params, body;                                        /* the scalar parameters; the statements                      */
-    scalar scalars[MAX_SCALARS]; u32 n_scalars;
-    struct { char text[96]; u32 id; } indices[EW_MAX_ARGS * 2]; u32 n_indices;   /* index expressions so far               */
+    operand *in;
+    u32 n_in; /* of the node; v 0: absent */
+    ew_step *steps;
+    u32 n_steps;
+    u32 rank;
+    sym dims[QN_MAX_RANK]; /* of the output, merged */
+    str params, body;      /* the scalar parameters; the statements */
+    scalar scalars[MAX_SCALARS];
+    u32 n_scalars;
+    struct {
+        char text[96];
+        u32 id;
+    } indices[EW_MAX_ARGS * 2];
+    u32 n_indices; /* index expressions so far */
     bool uses_pow;
 } emitter;
 
@@ -222,7 +237,9 @@ static void put_index(emitter *e, const operand *x, str *out)
 
 /* ------------------------------------------------------------------ steps */
 enum { NAME_BYTES = 48 };
-typedef struct names { char a[3][NAME_BYTES]; } names;       /* what a, b and c are in this kernel                         */
+typedef struct names {
+    char a[3][NAME_BYTES];
+} names; /* what a, b and c are in this kernel */
 
 static qn_dtype arg_type(const emitter *e, const ew_step *s, ew_arg x)
 {
@@ -249,7 +266,12 @@ static void name_arg(const emitter *e, const ew_step *s, u32 k, char *out)
 {
     ew_arg x = k < s->n_args ? s->args[k] : (ew_arg){ EW_ABSENT, 0 };
     if (x.kind == EW_ABSENT) snprintf(out, NAME_BYTES, "%s", no_bound(s->type, k == 2));
-    else snprintf(out, NAME_BYTES, "%c%u", x.kind == EW_STEP ? 't' : e->in[x.at].is_scalar ? 'k' : 'x', x.kind == EW_STEP ? x.at : e->in[x.at].id);
+    else
+        snprintf(out, NAME_BYTES, "%c%u",
+                 x.kind == EW_STEP       ? 't'
+                 : e->in[x.at].is_scalar ? 'k'
+                                         : 'x',
+                 x.kind == EW_STEP ? x.at : e->in[x.at].id);
 }
 
 /* Put what a name of a row stands for; false: it stands for itself. */
@@ -300,7 +322,8 @@ static void put_step(emitter *e, u32 number)
     qn_dtype t = row->result ? arg_type(e, s, s->args[0]) : s->type;
     const char *text = dtype_is_int(t) && row->ints ? row->ints : row->expr;
     const char *word = computing_word(s->type);
-    bool many = text_starts(op_defs[s->op]->in[0].types, "many "), narrow = dtype_is_int(s->type) && qn_dtype_bytes(s->type) < 4;
+    bool many = text_starts(op_defs[s->op]->in[0].types, "many "),
+         narrow = dtype_is_int(s->type) && qn_dtype_bytes(s->type) < 4;
     names as;
     for (u32 k = 0; k < 3; k++) name_arg(e, s, k, as.a[k]);
     if (many) {
@@ -313,7 +336,8 @@ static void put_step(emitter *e, u32 number)
         put_expression(e, s, t, &as, text);
         str_add(&e->body, ";\n");
     }
-    str_print(&e->body, "    %s t%u = %s%s%s(", word, number, narrow ? "(" : "", narrow ? dtype_word(s->type) : "", narrow ? ")" : "");
+    str_print(&e->body, "    %s t%u = %s%s%s(", word, number, narrow ? "(" : "", narrow ? dtype_word(s->type) : "",
+              narrow ? ")" : "");
     if (many) str_add(&e->body, as.a[0]);
     else if (s->op == OP_Cast) put_cast(e, s, as.a[0]);
     else put_expression(e, s, t, &as, text);
@@ -321,24 +345,23 @@ static void put_step(emitter *e, u32 number)
 }
 
 /* ------------------------------------------------------------------ the kernel */
-static const char pow_helpers[] =
-    "static i64 ew_pow(i64 a, i64 b)\n"
-    "{\n"
-    "    i64 y = 1;\n"
-    "    if (b < 0) y = a == 1 ? 1 : a == -1 ? ((b & 1) != 0 ? -1 : 1) : 0;\n"
-    "    for (i64 n = b; n > 0; n = n / 2) {\n"
-    "        if ((n & 1) != 0) y = y * a;\n"
-    "        a = a * a;\n"
-    "    }\n"
-    "    return y;\n"
-    "}\n"
-    "static i64 ew_pow_real(i64 a, f32 b)\n"
-    "{\n"
-    "    i64 y = 0;\n"
-    "    if (b == floor(b) && fabs(b) < 1e9f) y = ew_pow(a, TO(i64, b));\n"
-    "    else y = TO(i64, pow((f32)a, b));\n"
-    "    return y;\n"
-    "}\n";
+static const char pow_helpers[] = "static i64 ew_pow(i64 a, i64 b)\n"
+                                  "{\n"
+                                  "    i64 y = 1;\n"
+                                  "    if (b < 0) y = a == 1 ? 1 : a == -1 ? ((b & 1) != 0 ? -1 : 1) : 0;\n"
+                                  "    for (i64 n = b; n > 0; n = n / 2) {\n"
+                                  "        if ((n & 1) != 0) y = y * a;\n"
+                                  "        a = a * a;\n"
+                                  "    }\n"
+                                  "    return y;\n"
+                                  "}\n"
+                                  "static i64 ew_pow_real(i64 a, f32 b)\n"
+                                  "{\n"
+                                  "    i64 y = 0;\n"
+                                  "    if (b == floor(b) && fabs(b) < 1e9f) y = ew_pow(a, TO(i64, b));\n"
+                                  "    else y = TO(i64, pow((f32)a, b));\n"
+                                  "    return y;\n"
+                                  "}\n";
 
 static void set_operands(emitter *e)
 {
@@ -386,13 +409,17 @@ static qn_status emit_kernel(emitter *e)
     put_loads(e, &buffers);
     for (u32 k = 0; k < e->n_steps; k++) put_step(e, k);
     bool half = result == QN_F16 || result == QN_BF16, narrow = dtype_is_int(result) && qn_dtype_bytes(result) < 4;
-    str_print(&text, "#include \"quern_kernel.h\"\n%sMAP(%s) elementwise(u32 i%s%s)\n{\n%s", e->uses_pow ? pow_helpers : "", dtype_word(result),
-              buffers.n ? buffers.text : "", e->params.n ? e->params.text : "", e->body.n ? e->body.text : "");
+    str_print(&text, "#include \"quern_kernel.h\"\n%sMAP(%s) elementwise(u32 i%s%s)\n{\n%s", e->uses_pow ? pow_helpers : "",
+              dtype_word(result), buffers.n ? buffers.text : "", e->params.n ? e->params.text : "",
+              e->body.n ? e->body.text : "");
     if (half) str_print(&text, "    return TO(%s, t%u);\n}\n", dtype_word(result), e->n_steps - 1);
-    else str_print(&text, "    return %s%s%st%u;\n}\n", narrow ? "(" : "", narrow ? dtype_word(result) : "", narrow ? ")" : "", e->n_steps - 1);
+    else
+        str_print(&text, "    return %s%s%st%u;\n}\n", narrow ? "(" : "", narrow ? dtype_word(result) : "",
+                  narrow ? ")" : "", e->n_steps - 1);
     bool bad = text.bad || buffers.bad || e->params.bad || e->body.bad;
-    qn_status s = bad ? fail_nomem(4096) : e->n_scalars > MAX_SCALARS ? lower_fail(e->l, e->n, QN_E_UNSUPPORTED, "the chain has too many numbers")
-                                                                    : launch_it(e, text.text);
+    qn_status s = bad                          ? fail_nomem(4096)
+                  : e->n_scalars > MAX_SCALARS ? lower_fail(e->l, e->n, QN_E_UNSUPPORTED, "the chain has too many numbers")
+                                               : launch_it(e, text.text);
     str_free(&text);
     str_free(&buffers);
     return s;
@@ -417,7 +444,8 @@ qn_status ew_emit(lowering *l, const node *n)
 /* Does one launch hold all operands? */
 static bool fits_one_launch(const lowering *l, const node *n)
 {
-    u32 buffers = 0, most = MIN(lower_caps(l)->max_buffers ? lower_caps(l)->max_buffers - 1 : MAX_INPUT_BUFFERS, MAX_INPUT_BUFFERS);
+    u32 buffers = 0,
+        most = MIN(lower_caps(l)->max_buffers ? lower_caps(l)->max_buffers - 1 : MAX_INPUT_BUFFERS, MAX_INPUT_BUFFERS);
     for (u32 i = 0; i < n->n_in; i++) {
         val v = lower_in(l, n, i);
         f64 number;

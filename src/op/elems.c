@@ -28,7 +28,7 @@ i64 elems_wanted(infer *c, u32 i, const sym **out)
     x->elems = elems;
     x->n_elems = n;
     x->elems_read = true;
-    c->variables = sym_variable_count(c->g);                               /* reading them makes no size fresh                       */
+    c->variables = sym_variable_count(c->g); /* reading them makes no size fresh */
     *out = elems;
     return n;
 }
@@ -54,7 +54,8 @@ sym elems_truncated_div(graph *g, sym a, sym b)
 {
     i64 x, y;
     if (sym_is(g, b, 0)) return 0;
-    if (sym_is_number(g, a, &x) && sym_is_number(g, b, &y)) return y == -1 ? sym_sub(g, sym_zero(g), a) : sym_number(g, x / y);
+    if (sym_is_number(g, a, &x) && sym_is_number(g, b, &y))
+        return y == -1 ? sym_sub(g, sym_zero(g), a) : sym_number(g, x / y);
     return elems_at_least_zero(g, a) && elems_at_least_zero(g, b) ? sym_div(g, a, b) : 0;
 }
 
@@ -133,7 +134,10 @@ qn_status elems_infer_row(infer *c, const type *t)
 }
 
 /* ------------------------------------------------------------------ Cast, through floats */
-typedef struct ratio { sym num; i64 den; } ratio;            /* num / den; den >= 1                                       */
+typedef struct ratio {
+    sym num;
+    i64 den;
+} ratio; /* num / den; den >= 1 */
 
 static bool ratio_of_number(graph *g, f64 v, ratio *out)
 {

@@ -76,14 +76,17 @@ static qn_status emit_gather_rows(lowering *l, const node *n)
     val x = lower_in(l, n, 0);
     u32 axis = axis_of(n, "axis", 0, lower_type(l, x)->rank);
     i64 run;
-    i64 block = sym_is_number(g, lower_product(l, x, axis + 1, lower_type(l, x)->rank), &run) ? MAX(1, 4096 / MAX(run, 1)) : 16;
+    i64 block =
+        sym_is_number(g, lower_product(l, x, axis + 1, lower_type(l, x)->rank), &run) ? MAX(1, 4096 / MAX(run, 1)) : 16;
     launch *k = begin(l, n, "gather_rows.c", "gather_rows");
     launch_number(k, block);
     sym outer = put_gather(k, l, n);
     return launch_groups(k, sym_mul(g, outer, sym_ceil_div(g, lower_elems(l, lower_in(l, n, 1)), sym_number(g, block))));
 }
 
-static const variant gather_variants[] = { { "gather_rows", NEED_LANES, NULL, emit_gather_rows }, { "gather_map", 0, NULL, emit_gather_map }, { 0 } };
+static const variant gather_variants[] = { { "gather_rows", NEED_LANES, NULL, emit_gather_rows },
+                                           { "gather_map", 0, NULL, emit_gather_map },
+                                           { 0 } };
 
 /* clang-format off */
 static const op_case gather_cases[] = {
@@ -153,10 +156,13 @@ static qn_status infer_gather_nd(infer *c)
 {
     const type x = *infer_in(c, 0), idx = *infer_in(c, 1);
     i64 batch = infer_int(c, "batch_dims"), k;
-    if (idx.rank == 0 || !sym_is_number(c->g, idx.dims[idx.rank - 1], &k)) return infer_fail(c, QN_E_SHAPE, "the last dimension of indices must be known");
+    if (idx.rank == 0 || !sym_is_number(c->g, idx.dims[idx.rank - 1], &k))
+        return infer_fail(c, QN_E_SHAPE, "the last dimension of indices must be known");
     if (batch < 0 || batch >= idx.rank || k < 1 || batch + k > x.rank)
-        return infer_fail(c, QN_E_SHAPE, "tuples of %lld after %lld batch dimensions do not fit data of rank %u", (long long)k, (long long)batch, x.rank);
-    if ((u64)(idx.rank - 1) + x.rank - (u64)(batch + k) > QN_MAX_RANK) return infer_fail(c, QN_E_SHAPE, "the result has too many dimensions");
+        return infer_fail(c, QN_E_SHAPE, "tuples of %lld after %lld batch dimensions do not fit data of rank %u",
+                          (long long)k, (long long)batch, x.rank);
+    if ((u64)(idx.rank - 1) + x.rank - (u64)(batch + k) > QN_MAX_RANK)
+        return infer_fail(c, QN_E_SHAPE, "the result has too many dimensions");
     type out = { .dtype = x.dtype, .known = true };
     for (u32 d = 0; d + 1 < idx.rank; d++) out.dims[out.rank++] = idx.dims[d];
     for (u32 d = (u32)(batch + k); d < x.rank; d++) out.dims[out.rank++] = x.dims[d];

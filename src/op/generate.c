@@ -11,7 +11,8 @@ static qn_dtype fill_value(const node *n, u8 bytes[8])
 {
     const attr *a = attr_find(n, "value");
     memset(bytes, 0, 8);
-    if (!a || a->kind != ATTR_TENSOR || qn_tensor_elems(a->tensor) < 1 || qn_dtype_bytes(a->tensor->dtype) > 8) return QN_F32;
+    if (!a || a->kind != ATTR_TENSOR || qn_tensor_elems(a->tensor) < 1 || qn_dtype_bytes(a->tensor->dtype) > 8)
+        return QN_F32;
     memcpy(bytes, a->tensor->data, qn_dtype_bytes(a->tensor->dtype));
     return a->tensor->dtype;
 }
@@ -36,7 +37,8 @@ static qn_status infer_constant_of_shape(infer *c)
     if (out.dtype == QN_STRING) return infer_fail(c, QN_E_UNSUPPORTED, "a value of type string");
     for (u32 d = 0; d < rank; d++) {
         i64 size;
-        if (sym_is_number(c->g, dims[d], &size) && size < 0) return infer_fail(c, QN_E_SHAPE, "size %u is %lld", d, (long long)size);
+        if (sym_is_number(c->g, dims[d], &size) && size < 0)
+            return infer_fail(c, QN_E_SHAPE, "size %u is %lld", d, (long long)size);
         out.dims[d] = dims[d];
     }
     u32 n;
@@ -61,7 +63,9 @@ static qn_status emit_fill(lowering *l, const node *n)
 }
 
 static const variant fill_variants[] = { { "fill_value", 0, NULL, emit_fill }, { 0 } };
-static const op_case fill_cases[] = { { "i64[2]={3,1000}", "", 0, "zeros" }, { "i64[0]={}", "", 0, "rank 0" }, { "i64[2]={0,3}", "", 0, "empty" }, { 0 } };
+static const op_case fill_cases[] = {
+    { "i64[2]={3,1000}", "", 0, "zeros" }, { "i64[0]={}", "", 0, "rank 0" }, { "i64[2]={0,3}", "", 0, "empty" }, { 0 }
+};
 const op_def op_ConstantOfShape = {
     .name = "ConstantOfShape",
     .doc = "a tensor of the given shape, every element `value`",

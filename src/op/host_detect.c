@@ -7,14 +7,22 @@
 /* ------------------------------------------------------------------ NonMaxSuppression */
 static qn_status infer_nms(infer *c)
 {
-    if (infer_in(c, 0)->rank != 3 || infer_in(c, 1)->rank != 3) return infer_fail(c, QN_E_SHAPE, "boxes and scores must have rank 3");
+    if (infer_in(c, 0)->rank != 3 || infer_in(c, 1)->rank != 3)
+        return infer_fail(c, QN_E_SHAPE, "boxes and scores must have rank 3");
     if (!sym_is(c->g, infer_in(c, 0)->dims[2], 4)) return infer_fail(c, QN_E_SHAPE, "a box must have 4 numbers");
     type out = { .dtype = QN_I64, .rank = 2, .known = true, .dims = { sym_fresh(c->g, "boxes"), sym_number(c->g, 3) } };
     return infer_out(c, 0, &out);
 }
 
-typedef struct box { f64 x1, y1, x2, y2; } box;
-typedef struct nms { const qn_tensor *boxes, *scores; bool center; i64 most; f64 overlap, least; } nms;
+typedef struct box {
+    f64 x1, y1, x2, y2;
+} box;
+typedef struct nms {
+    const qn_tensor *boxes, *scores;
+    bool center;
+    i64 most;
+    f64 overlap, least;
+} nms;
 
 static f64 number_at(const qn_tensor *t, u64 i)
 {
@@ -64,12 +72,15 @@ static u64 pick_boxes(const nms *s, u64 image, u64 row, u64 *order, u64 *kept)
     return n_kept;
 }
 
-static f64 option(const host_call *h, u32 i, f64 otherwise) { return i < h->n_in && h->in[i] && qn_tensor_elems(h->in[i]) ? number_at(h->in[i], 0) : otherwise; }
+static f64 option(const host_call *h, u32 i, f64 otherwise)
+{
+    return i < h->n_in && h->in[i] && qn_tensor_elems(h->in[i]) ? number_at(h->in[i], 0) : otherwise;
+}
 
 static qn_status host_nms(host_call *h)
 {
     nms s = { .boxes = h->in[0], .scores = h->in[1], .center = attr_int(h->n, "center_point_box", 0) != 0 };
-    s.overlap = option(h, 3, 0), s.least = option(h, 4, -INFINITY);
+    s.overlap = option(h, 3, 0), s.least = option(h, 4, -HUGE_VAL);
     if (h->n_in > 2 && h->in[2] && qn_tensor_elems(h->in[2])) memcpy(&s.most, h->in[2]->data, sizeof s.most);
     u64 images = (u64)s.scores->dims[0], classes = (u64)s.scores->dims[1], n = (u64)s.boxes->dims[1], room = 0, found = 0;
     if (s.scores->dims[0] != s.boxes->dims[0] || s.scores->dims[2] != s.boxes->dims[1])
@@ -87,7 +98,8 @@ static qn_status host_nms(host_call *h)
             all = grown, room = more;
         }
         for (u64 k = 0; k < count; k++, found++)
-            all[found * 3] = (i64)(row / classes), all[found * 3 + 1] = (i64)(row % classes), all[found * 3 + 2] = (i64)kept[k];
+            all[found * 3] = (i64)(row / classes), all[found * 3 + 1] = (i64)(row % classes),
+                        all[found * 3 + 2] = (i64)kept[k];
     }
     i64 *y = host_out(h, 0, QN_I64, 2, (const i64[]){ (i64)found, 3 });
     if (!y) return QN_E_NOMEM;
@@ -96,15 +108,20 @@ static qn_status host_nms(host_call *h)
 }
 
 static const op_case nms_cases[] = {
-    { "f32[1,3,4]={0,0,1,1,0,0.1,1,1.1,0,10,1,11} f32[1,1,3]={0.9,0.75,0.6} i64[1]={3} f32[1]={0.5} f32[1]={0}", "", 0, "one is covered" },
-    { "f32[1,2,4]={0.5,0.5,1,1,0.5,0.6,1,1} f32[1,2,2]={0.9,0.75,0.1,0.2} i64[1]={3} f32[1]={0.5}", "center_point_box=1", 0, "by centre, two classes" },
+    { "f32[1,3,4]={0,0,1,1,0,0.1,1,1.1,0,10,1,11} f32[1,1,3]={0.9,0.75,0.6} i64[1]={3} f32[1]={0.5} f32[1]={0}", "", 0,
+      "one is covered" },
+    { "f32[1,2,4]={0.5,0.5,1,1,0.5,0.6,1,1} f32[1,2,2]={0.9,0.75,0.1,0.2} i64[1]={3} f32[1]={0.5}", "center_point_box=1", 0,
+      "by centre, two classes" },
     { "f32[2,50,4]=0..1 f32[2,3,50]=0..1 i64[1]={5} f32[1]={0.3} f32[1]={0.2}", "", 0, "many" },
     { 0 },
 };
 const op_def op_NonMaxSuppression = {
     .name = "NonMaxSuppression",
     .doc = "the best boxes of each class that do not overlap a better one: rows of image, class, box",
-    .in = { { "boxes", "f32|f64" }, { "scores", "f32|f64" }, { "max_output_boxes_per_class", "optional i64" }, { "iou_threshold", "optional f32|f64" },
+    .in = { { "boxes", "f32|f64" },
+            { "scores", "f32|f64" },
+            { "max_output_boxes_per_class", "optional i64" },
+            { "iou_threshold", "optional f32|f64" },
             { "score_threshold", "optional f32|f64" } },
     .out = { { "selected_indices", "i64" } },
     .attrs = { INT("center_point_box", 0) },
@@ -120,7 +137,8 @@ static qn_status infer_mel(infer *c)
     type out = { .rank = 2, .known = true };
     QN_TRY(infer_dtype(c, "output_datatype", QN_F32, &out.dtype));
     if (!dtype_is_float(out.dtype)) return infer_fail(c, QN_E_UNSUPPORTED, "an output type that is not float");
-    if (elems_wanted(c, 0, &bins) != 1 || elems_wanted(c, 1, &length) != 1) return infer_fail(c, QN_E_SHAPE, "num_mel_bins and dft_length must be numbers");
+    if (elems_wanted(c, 0, &bins) != 1 || elems_wanted(c, 1, &length) != 1)
+        return infer_fail(c, QN_E_SHAPE, "num_mel_bins and dft_length must be numbers");
     out.dims[0] = sym_add(c->g, sym_div(c->g, length[0], sym_number(c->g, 2)), sym_one(c->g));
     out.dims[1] = bins[0];
     return infer_out(c, 0, &out);
@@ -155,27 +173,36 @@ static qn_status host_mel(host_call *h)
 {
     i64 bins = integer_in(h->in[0]), length = integer_in(h->in[1]), rate = integer_in(h->in[2]);
     f64 low = mel_of(number_at(h->in[3], 0)), high = mel_of(number_at(h->in[4], 0));
-    if (bins < 0 || bins > 1 << 20 || length < 0 || length > 1 << 30 || rate <= 0) return host_fail(h, QN_E_DATA, "its numbers make no sense");
+    if (bins < 0 || bins > 1 << 20 || length < 0 || length > 1 << 30 || rate <= 0)
+        return host_fail(h, QN_E_DATA, "its numbers make no sense");
     i64 rows = length / 2 + 1;
     qn_dtype d = value_at(h->g, h->n->out[0])->type.dtype;
     void *y = host_out(h, 0, d, 2, (const i64[]){ rows, bins });
     i64 *edge = arena_array(h->mem, (size_t)bins + 2, sizeof *edge);
     if (!y || !edge) return fail_nomem((size_t)bins * sizeof *edge);
-    for (i64 b = 0; b < bins + 2; b++) edge[b] = (i64)floor((f64)(length + 1) * hertz_of(low + (high - low) * (f64)b / (f64)(bins + 2)) / (f64)rate);
+    for (i64 b = 0; b < bins + 2; b++)
+        edge[b] = (i64)floor((f64)(length + 1) * hertz_of(low + (high - low) * (f64)b / (f64)(bins + 2)) / (f64)rate);
     for (i64 b = 0; b < bins; b++) {
         i64 from = edge[b], top = edge[b + 1], to = edge[b + 2];
         if (top == from && top >= 0 && top < rows) put_float(y, d, (u64)(top * bins + b), 1);
-        for (i64 r = MAX(from, 0); r <= top && r < rows && top > from; r++) put_float(y, d, (u64)(r * bins + b), (f64)(r - from) / (f64)(top - from));
-        for (i64 r = MAX(top, 0); r < to && r < rows; r++) put_float(y, d, (u64)(r * bins + b), (f64)(to - r) / (f64)(to - top));
+        for (i64 r = MAX(from, 0); r <= top && r < rows && top > from; r++)
+            put_float(y, d, (u64)(r * bins + b), (f64)(r - from) / (f64)(top - from));
+        for (i64 r = MAX(top, 0); r < to && r < rows; r++)
+            put_float(y, d, (u64)(r * bins + b), (f64)(to - r) / (f64)(to - top));
     }
     return QN_OK;
 }
 
-static const op_case mel_cases[] = { { "i64[]={8} i64[]={16} i64[]={8192} f32[]={0} f32[]={4096}", "", 1e-6, "the common case" }, { 0 } };
+static const op_case mel_cases[] = {
+    { "i64[]={8} i64[]={16} i64[]={8192} f32[]={0} f32[]={4096}", "", 1e-6, "the common case" }, { 0 }
+};
 const op_def op_MelWeightMatrix = {
     .name = "MelWeightMatrix",
     .doc = "the triangular filters that turn a spectrum into mel bands",
-    .in = { { "num_mel_bins", "i32|i64" }, { "dft_length", "i32|i64" }, { "sample_rate", "i32|i64" }, { "lower_edge_hertz", "f32|f64" },
+    .in = { { "num_mel_bins", "i32|i64" },
+            { "dft_length", "i32|i64" },
+            { "sample_rate", "i32|i64" },
+            { "lower_edge_hertz", "f32|f64" },
             { "upper_edge_hertz", "f32|f64" } },
     .out = { { "output", "float" } },
     .attrs = { INT("output_datatype", 1) },

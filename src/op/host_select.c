@@ -7,7 +7,9 @@
 static qn_status infer_non_zero(infer *c)
 {
     const type *x = infer_in(c, 0);
-    type out = { .dtype = QN_I64, .rank = 2, .known = true, .dims = { sym_number(c->g, x->rank), sym_fresh(c->g, "found") } };
+    type out = {
+        .dtype = QN_I64, .rank = 2, .known = true, .dims = { sym_number(c->g, x->rank), sym_fresh(c->g, "found") }
+    };
     return infer_out(c, 0, &out);
 }
 
@@ -131,7 +133,11 @@ static qn_status infer_unique(infer *c)
 }
 
 /* The entries: slices of x across the axis, each gathered into one run of elements. */
-typedef struct entries { qn_dtype dtype; u64 n, elems; const u8 *data; } entries;
+typedef struct entries {
+    qn_dtype dtype;
+    u64 n, elems;
+    const u8 *data;
+} entries;
 
 /* clang-format off */
 #define COMPARE(T, a, b) { T x, y; memcpy(&x, a, sizeof x); memcpy(&y, b, sizeof y); return x < y ? -1 : x > y; }
@@ -174,7 +180,8 @@ static void sort_entries(const entries *e, u64 *order, u64 *spare, u64 n)
     for (u64 width = 1; width < n; width *= 2) {
         for (u64 from = 0; from < n; from += 2 * width) {
             u64 mid = MIN(from + width, n), end = MIN(from + 2 * width, n), a = from, b = mid;
-            for (u64 k = from; k < end; k++) spare[k] = a < mid && (b >= end || compare_entries(e, order[a], order[b]) <= 0) ? order[a++] : order[b++];
+            for (u64 k = from; k < end; k++)
+                spare[k] = a < mid && (b >= end || compare_entries(e, order[a], order[b]) <= 0) ? order[a++] : order[b++];
         }
         memcpy(order, spare, n * sizeof *order);
     }
@@ -192,18 +199,22 @@ static entries entries_of(host_call *h, u32 axis, bool whole)
     u8 *room = arena_alloc(h->mem, e.n * e.elems * bytes);
     for (u64 i = 0; room && i < e.n; i++)
         for (u64 o = 0; o < outer && inner; o++)
-            memcpy(room + (i * e.elems + o * inner) * bytes, (const u8 *)x->data + (o * e.n + i) * inner * bytes, inner * bytes);
+            memcpy(room + (i * e.elems + o * inner) * bytes, (const u8 *)x->data + (o * e.n + i) * inner * bytes,
+                   inner * bytes);
     e.data = room;
     return e;
 }
 
-typedef struct groups { u64 n, *first, *count, *which; } groups; /* of equal entries: their first, how many; which[entry] */
+typedef struct groups {
+    u64 n, *first, *count, *which;
+} groups; /* of equal entries: their first, how many; which[entry] */
 
 /* Groups in the order of their entries, or (sorted=0) of their first appearance. */
 static bool group_entries(host_call *h, const entries *e, bool sorted, groups *out)
 {
     u64 *order = arena_array(h->mem, e->n + 1, sizeof *order), *spare = arena_array(h->mem, e->n + 1, sizeof *spare);
-    *out = (groups){ 0, arena_array(h->mem, e->n + 1, sizeof(u64)), arena_array(h->mem, e->n + 1, sizeof(u64)), arena_array(h->mem, e->n + 1, sizeof(u64)) };
+    *out = (groups){ 0, arena_array(h->mem, e->n + 1, sizeof(u64)), arena_array(h->mem, e->n + 1, sizeof(u64)),
+                     arena_array(h->mem, e->n + 1, sizeof(u64)) };
     if (!order || !spare || !out->first || !out->count || !out->which) return false;
     for (u64 i = 0; i < e->n; i++) order[i] = i;
     sort_entries(e, order, spare, e->n);
@@ -213,7 +224,8 @@ static bool group_entries(host_call *h, const entries *e, bool sorted, groups *o
         out->which[order[i]] = out->n - 1;
     }
     if (sorted) return true;
-    for (u64 i = 0; i < e->n; i++) order[i] = out->which[i], spare[i] = UINT64_MAX;   /* order: group by value; spare: its new number */
+    for (u64 i = 0; i < e->n; i++)
+        order[i] = out->which[i], spare[i] = UINT64_MAX; /* order: group by value; spare: its new number */
     u64 *count = arena_array(h->mem, out->n + 1, sizeof *count), n = 0;
     if (!count) return false;
     for (u64 i = 0; i < e->n; i++) {
@@ -241,7 +253,8 @@ static qn_status put_values(host_call *h, const entries *e, const groups *s, u32
     u8 *y = host_out(h, 0, x->dtype, whole ? 1 : x->rank, dims);
     if (!y) return QN_E_NOMEM;
     for (u64 o = 0; o < outer && inner; o++)
-        for (u64 k = 0; k < s->n; k++, y += inner * bytes) memcpy(y, e->data + (s->first[k] * e->elems + o * inner) * bytes, inner * bytes);
+        for (u64 k = 0; k < s->n; k++, y += inner * bytes)
+            memcpy(y, e->data + (s->first[k] * e->elems + o * inner) * bytes, inner * bytes);
     return QN_OK;
 }
 
@@ -271,7 +284,8 @@ static const op_case unique_cases[] = {
 };
 const op_def op_Unique = {
     .name = "Unique",
-    .doc = "the different entries along `axis` (elements without it), where each first stands, which one each is, how many there are",
+    .doc = "the different entries along `axis` (elements without it), where each first stands, which one each is, how many "
+           "there are",
     .in = { { "X", "number|bool" } },
     .out = { { "Y", "as X" }, { "indices", "i64" }, { "inverse_indices", "i64" }, { "counts", "i64" } },
     .attrs = { { "axis", ATTR_INT, false, 0, 0, NULL }, INT("sorted", 1) },

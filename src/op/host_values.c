@@ -35,7 +35,8 @@ static qn_status host_equal_text(host_call *h)
     i64 dims[QN_MAX_RANK];
     for (u32 d = 1; d <= rank; d++) {
         i64 x = d <= a->rank ? a->dims[a->rank - d] : 1, y = d <= b->rank ? b->dims[b->rank - d] : 1;
-        if (x != y && x != 1 && y != 1) return host_fail(h, QN_E_SHAPE, "sizes %lld and %lld do not broadcast", (long long)x, (long long)y);
+        if (x != y && x != 1 && y != 1)
+            return host_fail(h, QN_E_SHAPE, "sizes %lld and %lld do not broadcast", (long long)x, (long long)y);
         dims[rank - d] = x == 1 ? y : x;
     }
     u8 *y = host_out(h, 0, QN_BOOL, rank, dims);
@@ -84,9 +85,11 @@ static f64 number_of(const qn_tensor *t)
 
 static qn_status host_range_float(host_call *h)
 {
-    f64 start = number_of(h->in[0]), limit = number_of(h->in[1]), delta = number_of(h->in[2]), n = ceil((limit - start) / delta);
+    f64 start = number_of(h->in[0]), limit = number_of(h->in[1]), delta = number_of(h->in[2]),
+        n = ceil((limit - start) / delta);
     qn_dtype d = h->in[0]->dtype;
-    if (!(delta != 0) || !(n < 4e9)) return host_fail(h, QN_E_DATA, "from %g to %g in steps of %g has no end", start, limit, delta);
+    if (!(delta != 0) || !(n < 4e9))
+        return host_fail(h, QN_E_DATA, "from %g to %g in steps of %g has no end", start, limit, delta);
     i64 count = n > 0 ? (i64)n : 0;
     u8 *y = host_out(h, 0, d, 1, &count);
     if (!y) return QN_E_NOMEM;

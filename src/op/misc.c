@@ -10,7 +10,8 @@ static qn_status infer_dropout(infer *c)
     const type x = *infer_in(c, 0);
     type mask = type_with(&x, QN_BOOL);
     i64 training;
-    if (infer_has(c, 2) && infer_ints(c, 2, &training, 1) != 1) return infer_fail(c, QN_E_UNSUPPORTED, "training_mode must be a constant");
+    if (infer_has(c, 2) && infer_ints(c, 2, &training, 1) != 1)
+        return infer_fail(c, QN_E_UNSUPPORTED, "training_mode must be a constant");
     QN_TRY(infer_out(c, 0, &x));
     return infer_out(c, 1, &mask);
 }
@@ -38,7 +39,8 @@ static qn_status expand_dropout(build *b, const node *n)
     val u = build_node(b, OP_RandomUniformLike, &x, 1, &seed, 1);
     ratio = build_cast(b, ratio ? ratio : build_scalar(b, d, number), d);
     val mask = build_op2(b, OP_GreaterOrEqual, u, ratio);
-    val y = build_op2(b, OP_Div, build_op2(b, OP_Mul, x, build_cast(b, mask, d)), build_op2(b, OP_Sub, build_scalar(b, d, 1), ratio));
+    val y = build_op2(b, OP_Div, build_op2(b, OP_Mul, x, build_cast(b, mask, d)),
+                      build_op2(b, OP_Sub, build_scalar(b, d, 1), ratio));
     return build_done(b, (const val[]){ y, mask }, 2);
 }
 
@@ -66,7 +68,8 @@ static qn_status infer_bit_cast(infer *c)
     qn_dtype to;
     QN_TRY(infer_dtype(c, "to", QN_NONE, &to));
     if (qn_dtype_bytes(to) != qn_dtype_bytes(out.dtype))
-        return infer_fail(c, QN_E_DTYPE, "%s and %s have elements of different size", qn_dtype_name(out.dtype), qn_dtype_name(to));
+        return infer_fail(c, QN_E_DTYPE, "%s and %s have elements of different size", qn_dtype_name(out.dtype),
+                          qn_dtype_name(to));
     out.dtype = to;
     return infer_out(c, 0, &out);
 }
@@ -96,7 +99,8 @@ static qn_status infer_window(infer *c)
 
 static const f64 *window_terms(u16 op)
 {
-    static const f64 hann[3] = { 0.5, 0.5, 0 }, hamming[3] = { 25.0 / 46, 1 - 25.0 / 46, 0 }, blackman[3] = { 0.42, 0.5, 0.08 };
+    static const f64 hann[3] = { 0.5, 0.5, 0 }, hamming[3] = { 25.0 / 46, 1 - 25.0 / 46, 0 },
+                     blackman[3] = { 0.42, 0.5, 0.08 };
     return op == OP_HannWindow ? hann : op == OP_HammingWindow ? hamming : blackman;
 }
 
@@ -109,8 +113,10 @@ static qn_status expand_window(build *b, const node *n)
     if (!dtype_is_float(wide)) wide = QN_F32;
     sym period = attr_int(n, "periodic", 1) ? out.dims[0] : sym_sub(b->g, out.dims[0], sym_one(b->g));
     val limit = build_reshape(b, build_syms(b, out.dims, 1), NULL, 0);
-    val i = build_node(b, OP_Range, (const val[]){ build_scalar(b, QN_I64, 0), limit, build_scalar(b, QN_I64, 1) }, 3, NULL, 0);
-    val by = build_op2(b, OP_Div, build_scalar(b, wide, two_pi), build_cast(b, build_reshape(b, build_syms(b, &period, 1), NULL, 0), wide));
+    val i =
+        build_node(b, OP_Range, (const val[]){ build_scalar(b, QN_I64, 0), limit, build_scalar(b, QN_I64, 1) }, 3, NULL, 0);
+    val by = build_op2(b, OP_Div, build_scalar(b, wide, two_pi),
+                       build_cast(b, build_reshape(b, build_syms(b, &period, 1), NULL, 0), wide));
     val angle = build_op2(b, OP_Mul, build_cast(b, i, wide), by);
     val y = build_op2(b, OP_Mul, build_op1(b, OP_Cos, angle), build_scalar(b, wide, -a[1]));
     y = build_op2(b, OP_Add, y, build_scalar(b, wide, a[0]));
@@ -122,7 +128,9 @@ static qn_status expand_window(build *b, const node *n)
     return build_done(b, &y, 1);
 }
 
-static const op_case window_cases[] = { { "i64[]={10}", "", 1e-5, "periodic" }, { "i32[]={9}", "periodic=0", 1e-5, "symmetric" }, { 0 } };
+static const op_case window_cases[] = { { "i64[]={10}", "", 1e-5, "periodic" },
+                                        { "i32[]={9}", "periodic=0", 1e-5, "symmetric" },
+                                        { 0 } };
 #define WINDOW(name_, doc_)                                                                                                 \
     const op_def op_##name_ = { .name = #name_,                                                                             \
                                 .doc = doc_,                                                                                \

@@ -13,8 +13,12 @@ static void split_copy(lowering *l, const node *n, u32 o, copy *c);
 static void expand_copy(lowering *l, const node *n, u32 o, copy *c);
 static void tile_copy(lowering *l, const node *n, u32 o, copy *c);
 
-static const struct { op_id op; copy_maker make; } makers[] = {
-    { OP_Transpose, transpose_copy }, { OP_Slice, slice_copy }, { OP_Split, split_copy }, { OP_Expand, expand_copy }, { OP_Tile, tile_copy },
+static const struct {
+    op_id op;
+    copy_maker make;
+} makers[] = {
+    { OP_Transpose, transpose_copy }, { OP_Slice, slice_copy }, { OP_Split, split_copy },
+    { OP_Expand, expand_copy },       { OP_Tile, tile_copy },
 };
 
 static copy copy_of(lowering *l, const node *n, u32 o)
@@ -31,7 +35,7 @@ static copy copy_of(lowering *l, const node *n, u32 o)
 
 static bool all_fit(const lowering *cl, const node *n, bool (*fits)(graph *, const copy *))
 {
-    lowering *l = (lowering *)cl;                            /* only sizes are made, which change nothing                  */
+    lowering *l = (lowering *)cl; /* only sizes are made, which change nothing */
     for (u32 o = 0; o < n->n_out; o++) {
         if (!lower_out(l, n, o)) continue;
         copy c = copy_of(l, n, o);
@@ -83,7 +87,9 @@ static const variant turn_variants[] = {
     { "move_map", 0, NULL, emit_map },
     { 0 },
 };
-static const variant move_variants[] = { { "move_rows", NEED_LANES, fits_rows, emit_rows }, { "move_map", 0, NULL, emit_map }, { 0 } };
+static const variant move_variants[] = { { "move_rows", NEED_LANES, fits_rows, emit_rows },
+                                         { "move_map", 0, NULL, emit_map },
+                                         { 0 } };
 
 /* ------------------------------------------------------------------ Transpose */
 static u32 perm_at(const node *n, u32 rank, u32 d)
@@ -92,7 +98,10 @@ static u32 perm_at(const node *n, u32 rank, u32 d)
     return attr_ints(n, "perm", &perm) == rank ? (u32)perm[d] : rank - 1 - d;
 }
 
-typedef struct turned { u32 rank; i64 dims[QN_MAX_RANK], strides[QN_MAX_RANK]; } turned;   /* of the output; into the input */
+typedef struct turned {
+    u32 rank;
+    i64 dims[QN_MAX_RANK], strides[QN_MAX_RANK];
+} turned; /* of the output; into the input */
 
 static i64 turned_index(const void *how, u32 k)
 {
@@ -131,9 +140,11 @@ static qn_status infer_transpose(infer *c)
     const i64 *perm;
     u32 n = attr_ints(c->n, "perm", &perm), seen = 0;
     type out = *x;
-    if (attr_find(c->n, "perm") && n != x->rank) return infer_fail(c, QN_E_SHAPE, "perm has %u entries, the input %u dimensions", n, x->rank);
+    if (attr_find(c->n, "perm") && n != x->rank)
+        return infer_fail(c, QN_E_SHAPE, "perm has %u entries, the input %u dimensions", n, x->rank);
     for (u32 d = 0; d < n; d++) {
-        if (perm[d] < 0 || perm[d] >= x->rank || seen >> perm[d] & 1) return infer_fail(c, QN_E_SHAPE, "perm is no permutation");
+        if (perm[d] < 0 || perm[d] >= x->rank || seen >> perm[d] & 1)
+            return infer_fail(c, QN_E_SHAPE, "perm is no permutation");
         seen |= 1u << perm[d];
     }
     for (u32 d = 0; d < x->rank; d++) out.dims[d] = x->dims[perm_at(c->n, x->rank, d)];
@@ -176,7 +187,10 @@ const op_def op_Transpose = {
 
 /* ------------------------------------------------------------------ Slice */
 /* Along each dimension: x[start + k * step] for k < count. */
-typedef struct slice { sym start[QN_MAX_RANK], count[QN_MAX_RANK]; i64 step[QN_MAX_RANK]; } slice;
+typedef struct slice {
+    sym start[QN_MAX_RANK], count[QN_MAX_RANK];
+    i64 step[QN_MAX_RANK];
+} slice;
 
 /* A position as numpy reads it: negative ones count from the end, then held in [low, high]. */
 static sym position(graph *g, sym at, sym size, sym low, sym high)
@@ -200,7 +214,9 @@ static void slice_axis(graph *g, slice *s, u32 d, sym size, sym from, sym to, i6
     sym a = position(g, from, size, zero, up ? size : last), b = position(g, to, size, up ? zero : none, up ? size : last);
     s->start[d] = a;
     s->step[d] = step;
-    s->count[d] = sym_max(g, zero, up ? sym_ceil_div(g, sym_sub(g, b, a), sym_number(g, step)) : sym_ceil_div(g, sym_sub(g, a, b), sym_number(g, -step)));
+    s->count[d] = sym_max(g, zero,
+                          up ? sym_ceil_div(g, sym_sub(g, b, a), sym_number(g, step))
+                             : sym_ceil_div(g, sym_sub(g, a, b), sym_number(g, -step)));
 }
 
 /* What a Slice node says; false when an operand's elements are not known. */
@@ -224,7 +240,12 @@ static bool slice_of(graph *g, const node *n, const type *x, slice *s)
     return true;
 }
 
-typedef struct slice_pick { const infer *c; const slice *s; const type *x; const type *out; } slice_pick;
+typedef struct slice_pick {
+    const infer *c;
+    const slice *s;
+    const type *x;
+    const type *out;
+} slice_pick;
 
 static i64 slice_element(const void *how, u32 k)
 {
@@ -250,7 +271,9 @@ static qn_status infer_slice(infer *c)
     elems_wanted(c, 1, &ignored);
     elems_wanted(c, 2, &ignored);
     if (!slice_of(c->g, c->n, &x, &s))
-        return infer_fail(c, QN_E_UNSUPPORTED, "starts and ends must have as many entries as axes and steps, which must be known, inside the rank, and not 0");
+        return infer_fail(
+            c, QN_E_UNSUPPORTED,
+            "starts and ends must have as many entries as axes and steps, which must be known, inside the rank, and not 0");
     type out = x;
     for (u32 d = 0; d < x.rank; d++) out.dims[d] = s.count[d];
     return elems_infer_pick(c, 0, 0, &out, slice_element, &(slice_pick){ c, &s, &x, &out });
@@ -286,7 +309,11 @@ static const op_case slice_cases[] = {
 const op_def op_Slice = {
     .name = "Slice",
     .doc = "x[start : end : step] along each of `axes`",
-    .in = { { "data", "any" }, { "starts", "i32|i64" }, { "ends", "as starts" }, { "axes", "optional i32|i64" }, { "steps", "optional i32|i64" } },
+    .in = { { "data", "any" },
+            { "starts", "i32|i64" },
+            { "ends", "as starts" },
+            { "axes", "optional i32|i64" },
+            { "steps", "optional i32|i64" } },
     .out = { { "output", "as data" } },
     .host_elems = true,
     .infer = infer_slice,
@@ -314,7 +341,8 @@ static qn_status infer_split(infer *c)
     u32 axis;
     QN_TRY(infer_axis(c, infer_int(c, "axis"), x.rank, &axis));
     i64 wanted = infer_has(c, 1) ? elems_wanted(c, 1, &parts) : attr_int(c->n, "num_outputs", c->n->n_out);
-    if (wanted != c->n->n_out) return infer_fail(c, QN_E_SHAPE, "%lld parts are asked for, %u outputs are there", (long long)wanted, c->n->n_out);
+    if (wanted != c->n->n_out)
+        return infer_fail(c, QN_E_SHAPE, "%lld parts are asked for, %u outputs are there", (long long)wanted, c->n->n_out);
     sym sum = sym_zero(c->g);
     for (u32 o = 0; o < c->n->n_out; o++) {
         type out = x;
@@ -420,7 +448,10 @@ const op_def op_Expand = {
 };
 
 /* ------------------------------------------------------------------ Tile */
-typedef struct tile_pick { const infer *c; const type *x, *out; } tile_pick;
+typedef struct tile_pick {
+    const infer *c;
+    const type *x, *out;
+} tile_pick;
 
 static i64 tile_element(const void *how, u32 k)
 {
@@ -428,7 +459,8 @@ static i64 tile_element(const void *how, u32 k)
     i64 at = 0, stride = 1;
     for (u32 d = p->out->rank; d-- > 0;) {
         i64 n, size;
-        if (!sym_is_number(p->c->g, p->out->dims[d], &n) || !sym_is_number(p->c->g, p->x->dims[d], &size) || !size) return -1;
+        if (!sym_is_number(p->c->g, p->out->dims[d], &n) || !sym_is_number(p->c->g, p->x->dims[d], &size) || !size)
+            return -1;
         at += (i64)k % n % size * stride;
         k /= (u32)n;
         stride *= size;
@@ -440,7 +472,8 @@ static qn_status infer_tile(infer *c)
 {
     const type x = *infer_in(c, 0);
     const sym *times;
-    if (elems_wanted(c, 1, &times) != x.rank) return infer_fail(c, QN_E_SHAPE, "repeats must have one entry for each of the %u dimensions", x.rank);
+    if (elems_wanted(c, 1, &times) != x.rank)
+        return infer_fail(c, QN_E_SHAPE, "repeats must have one entry for each of the %u dimensions", x.rank);
     type out = x;
     for (u32 d = 0; d < x.rank; d++) out.dims[d] = sym_mul(c->g, x.dims[d], times[d]);
     return elems_infer_pick(c, 0, 0, &out, tile_element, &(tile_pick){ c, &x, &out });

@@ -34,7 +34,8 @@ static qn_status infer_layer(infer *c)
         if (!infer_has(c, i)) continue;
         type wide;
         QN_TRY(infer_broadcast(c, &x, infer_in(c, i), &wide));
-        if (wide.rank != x.rank) return infer_fail(c, QN_E_SHAPE, "%s has more dimensions than the input", op_of(c->n)->in[i].name);
+        if (wide.rank != x.rank)
+            return infer_fail(c, QN_E_SHAPE, "%s has more dimensions than the input", op_of(c->n)->in[i].name);
     }
     type row = type_with(&x, dtype_computing(x.dtype));
     for (u32 d = axis; d < x.rank; d++) row.dims[d] = sym_one(c->g);
@@ -210,8 +211,14 @@ static qn_status emit_channels(lowering *l, const node *n, const char *file, con
     return launch_groups(k, sym_mul(g, t.dims[0], groups));
 }
 
-static qn_status emit_channels_lanes(lowering *l, const node *n) { return emit_channels(l, n, "norm_lanes.c", "norm_channels"); }
-static qn_status emit_channels_group(lowering *l, const node *n) { return emit_channels(l, n, "norm_group.c", "norm_channels_group"); }
+static qn_status emit_channels_lanes(lowering *l, const node *n)
+{
+    return emit_channels(l, n, "norm_lanes.c", "norm_channels");
+}
+static qn_status emit_channels_group(lowering *l, const node *n)
+{
+    return emit_channels(l, n, "norm_group.c", "norm_channels_group");
+}
 
 static const variant channel_variants[] = {
     { "norm_channels", NEED_LANES, NULL, emit_channels_lanes },

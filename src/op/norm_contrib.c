@@ -16,8 +16,10 @@ static qn_status infer_simplified(infer *c)
 
 static qn_status expand_simplified(build *b, const node *n)
 {
-    attr attrs[] = { attr_of_int("axis", attr_int(n, "axis", -1)), attr_of_float("epsilon", attr_float(n, "epsilon", 1e-5)) };
-    if (n->n_out > 1 && value_at(b->g, n->out[1])->uses) return build_fail(b, QN_E_UNSUPPORTED, "its output inv_std_var is not in this build");
+    attr attrs[] = { attr_of_int("axis", attr_int(n, "axis", -1)),
+                     attr_of_float("epsilon", attr_float(n, "epsilon", 1e-5)) };
+    if (n->n_out > 1 && value_at(b->g, n->out[1])->uses)
+        return build_fail(b, QN_E_UNSUPPORTED, "its output inv_std_var is not in this build");
     val y = build_node(b, OP_RMSNormalization, (const val[]){ build_in(b, 0), build_in(b, 1) }, 2, attrs, 2);
     return build_done(b, &y, 1);
 }
@@ -57,7 +59,8 @@ static qn_status expand_skip(build *b, const node *n)
         val y = build_node(b, OP_RMSNormalization, (const val[]){ sum, build_in(b, 2) }, 2, attrs, 2);
         return build_done(b, (const val[]){ y, 0, 0, sum }, 4);
     }
-    nid norm = build_node_outs(b, OP_LayerNormalization, (const val[]){ sum, build_in(b, 2), build_in(b, 3) }, 3, 3, attrs, 2);
+    nid norm =
+        build_node_outs(b, OP_LayerNormalization, (const val[]){ sum, build_in(b, 2), build_in(b, 3) }, 3, 3, attrs, 2);
     if (!norm) return b->status;
     const val *out = node_at(b->g, norm)->out;
     return build_done(b, (const val[]){ out[0], out[1], out[2], sum }, 4);
@@ -72,20 +75,31 @@ const op_def op_SkipLayerNormalization = {
     .name = "SkipLayerNormalization",
     .domain = "com.microsoft",
     .doc = "LayerNormalization of input + skip + bias, over the last axis",
-    .in = { { "input", "float" }, { "skip", "as input" }, { "gamma", "as input" }, { "beta", "optional as input" }, { "bias", "optional as input" } },
-    .out = { { "output", "as input" }, { "mean", "float" }, { "inv_std_var", "float" }, { "input_skip_bias_sum", "as input" } },
+    .in = { { "input", "float" },
+            { "skip", "as input" },
+            { "gamma", "as input" },
+            { "beta", "optional as input" },
+            { "bias", "optional as input" } },
+    .out = { { "output", "as input" },
+             { "mean", "float" },
+             { "inv_std_var", "float" },
+             { "input_skip_bias_sum", "as input" } },
     .attrs = { FLOAT("epsilon", 1e-12) },
     .infer = infer_skip,
     .expand = expand_skip,
     .cases = skip_cases,
 };
-static const op_case skip_simplified_cases[] = { { "f32[2,3,40] f32[2,3,40] f32[40] f32[40]", "", 1e-5, "all operands" }, { 0 } };
+static const op_case skip_simplified_cases[] = { { "f32[2,3,40] f32[2,3,40] f32[40] f32[40]", "", 1e-5, "all operands" },
+                                                 { 0 } };
 const op_def op_SkipSimplifiedLayerNormalization = {
     .name = "SkipSimplifiedLayerNormalization",
     .domain = "com.microsoft",
     .doc = "RMSNormalization of input + skip + bias, over the last axis",
     .in = { { "input", "float" }, { "skip", "as input" }, { "gamma", "as input" }, { "bias", "optional as input" } },
-    .out = { { "output", "as input" }, { "mean", "float" }, { "inv_std_var", "float" }, { "input_skip_bias_sum", "as input" } },
+    .out = { { "output", "as input" },
+             { "mean", "float" },
+             { "inv_std_var", "float" },
+             { "input_skip_bias_sum", "as input" } },
     .attrs = { FLOAT("epsilon", 1e-5) },
     .infer = infer_skip,
     .expand = expand_skip,
@@ -109,22 +123,31 @@ static val position_rows(build *b, const type *ids)
 {
     if (build_in(b, 8)) return build_node(b, OP_Gather, (const val[]){ build_in(b, 3), build_in(b, 8) }, 2, NULL, 0);
     const i64 none = 0;
-    return build_node(b, OP_Slice, (const val[]){ build_in(b, 3), build_ints(b, &none, 1), build_syms(b, &ids->dims[1], 1), build_ints(b, &none, 1) }, 4, NULL, 0);
+    return build_node(
+        b, OP_Slice,
+        (const val[]){ build_in(b, 3), build_ints(b, &none, 1), build_syms(b, &ids->dims[1], 1), build_ints(b, &none, 1) },
+        4, NULL, 0);
 }
 
 static qn_status expand_embed(build *b, const node *n)
 {
     const type ids = *build_type(b, build_in(b, 0));
     const i64 one = 1;
-    val sum = build_op2(b, OP_Add, build_node(b, OP_Gather, (const val[]){ build_in(b, 2), build_in(b, 0) }, 2, NULL, 0), position_rows(b, &ids));
+    val sum = build_op2(b, OP_Add, build_node(b, OP_Gather, (const val[]){ build_in(b, 2), build_in(b, 0) }, 2, NULL, 0),
+                        position_rows(b, &ids));
     if (build_in(b, 1) && build_in(b, 4))
-        sum = build_op2(b, OP_Add, sum, build_node(b, OP_Gather, (const val[]){ build_in(b, 4), build_in(b, 1) }, 2, NULL, 0));
+        sum =
+            build_op2(b, OP_Add, sum, build_node(b, OP_Gather, (const val[]){ build_in(b, 4), build_in(b, 1) }, 2, NULL, 0));
     attr attrs[] = { attr_of_int("axis", -1), attr_of_float("epsilon", attr_float(n, "epsilon", 1e-12)) };
-    val y = build_node(b, OP_LayerNormalization, (const val[]){ sum, build_in(b, 5), build_in(b, 6) }, 3, attrs, 2), mask = 0;
+    val y = build_node(b, OP_LayerNormalization, (const val[]){ sum, build_in(b, 5), build_in(b, 6) }, 3, attrs, 2),
+        mask = 0;
     if (n->n_out > 1 && value_at(b->g, n->out[1])->uses) {
         attr keep = attr_of_int("keepdims", 0);
-        if (build_in(b, 7)) mask = build_node(b, OP_ReduceSum, (const val[]){ build_in(b, 7), build_ints(b, &one, 1) }, 2, &keep, 1);
-        else mask = build_node(b, OP_Expand, (const val[]){ build_scalar(b, QN_I32, 0), build_syms(b, ids.dims, 1) }, 2, NULL, 0);
+        if (build_in(b, 7))
+            mask = build_node(b, OP_ReduceSum, (const val[]){ build_in(b, 7), build_ints(b, &one, 1) }, 2, &keep, 1);
+        else
+            mask = build_node(b, OP_Expand, (const val[]){ build_scalar(b, QN_I32, 0), build_syms(b, ids.dims, 1) }, 2, NULL,
+                              0);
     }
     return build_done(b, (const val[]){ y, mask, sum }, 3);
 }
@@ -138,9 +161,15 @@ const op_def op_EmbedLayerNormalization = {
     .name = "EmbedLayerNormalization",
     .domain = "com.microsoft",
     .doc = "LayerNormalization of the sum of word, position and segment embeddings",
-    .in = { { "input_ids", "i32" }, { "segment_ids", "optional i32" }, { "word_embedding", "float" }, { "position_embedding", "as word_embedding" },
-            { "segment_embedding", "optional as word_embedding" }, { "gamma", "as word_embedding" }, { "beta", "as word_embedding" },
-            { "mask", "optional i32" }, { "position_ids", "optional i32" } },
+    .in = { { "input_ids", "i32" },
+            { "segment_ids", "optional i32" },
+            { "word_embedding", "float" },
+            { "position_embedding", "as word_embedding" },
+            { "segment_embedding", "optional as word_embedding" },
+            { "gamma", "as word_embedding" },
+            { "beta", "as word_embedding" },
+            { "mask", "optional i32" },
+            { "position_ids", "optional i32" } },
     .out = { { "output", "as word_embedding" }, { "mask_index", "i32" }, { "embedding_sum", "as word_embedding" } },
     .attrs = { FLOAT("epsilon", 1e-12), INT("mask_index_type", 0) },
     .infer = infer_embed,

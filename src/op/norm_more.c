@@ -69,7 +69,8 @@ static const op_case batch_cases[] = {
 /* clang-format on */
 const op_def op_BatchNormalization = {
     .name = "BatchNormalization",
-    .doc = "x shifted by a mean and divided by a deviation for each channel, then scaled and shifted; training_mode=1 takes them from x",
+    .doc = "x shifted by a mean and divided by a deviation for each channel, then scaled and shifted; training_mode=1 takes "
+           "them from x",
     .in = { { "X", "float" }, { "scale", "float" }, { "B", "float" }, { "input_mean", "float" }, { "input_var", "float" } },
     .out = { { "Y", "as X" }, { "running_mean", "as input_mean" }, { "running_var", "as input_var" } },
     .attrs = { FLOAT("epsilon", 1e-5), FLOAT("momentum", 0.9), INT("training_mode", 0) },
@@ -93,13 +94,17 @@ static qn_status expand_lp(build *b, const node *n)
     val x = build_in(b, 0);
     const type t = *build_type(b, x);
     u32 bits = 1u << axis_of(n, "axis", -1, t.rank);
-    val norm = build_reduce(b, attr_int(n, "p", 2) == 1 ? OP_ReduceL1 : OP_ReduceL2, x, bits), zero = build_scalar(b, t.dtype, 0);
-    norm = build_node(b, OP_Where, (const val[]){ build_op2(b, OP_Equal, norm, zero), build_scalar(b, t.dtype, 1), norm }, 3, NULL, 0);
+    val norm = build_reduce(b, attr_int(n, "p", 2) == 1 ? OP_ReduceL1 : OP_ReduceL2, x, bits),
+        zero = build_scalar(b, t.dtype, 0);
+    norm = build_node(b, OP_Where, (const val[]){ build_op2(b, OP_Equal, norm, zero), build_scalar(b, t.dtype, 1), norm }, 3,
+                      NULL, 0);
     val y = build_op2(b, OP_Div, x, norm);
     return build_done(b, &y, 1);
 }
 
-static const op_case lp_cases[] = { { "f32[3,40]", "", 1e-6, "Euclid" }, { "f32[3,4,5]", "p=1, axis=1", 1e-6, "sum of sizes" }, { 0 } };
+static const op_case lp_cases[] = { { "f32[3,40]", "", 1e-6, "Euclid" },
+                                    { "f32[3,4,5]", "p=1, axis=1", 1e-6, "sum of sizes" },
+                                    { 0 } };
 const op_def op_LpNormalization = {
     .name = "LpNormalization",
     .doc = "x divided by its p-norm along `axis`; a row of zeros stays",
@@ -125,14 +130,16 @@ static qn_status expand_mvn(build *b, const node *n)
     const type t = *build_type(b, x);
     bool has;
     u32 bits = node_axes(b->g, n, "axes", 1, t.rank, &has);
-    if (!has) bits = 0xd & ((1u << t.rank) - 1);             /* axes 0, 2, 3                                               */
+    if (!has) bits = 0xd & ((1u << t.rank) - 1); /* axes 0, 2, 3 */
     val d = build_op2(b, OP_Sub, x, build_reduce(b, OP_ReduceMean, x, bits));
     val deviation = build_op1(b, OP_Sqrt, build_reduce(b, OP_ReduceMean, build_op2(b, OP_Mul, d, d), bits));
     val y = build_op2(b, OP_Div, d, build_op2(b, OP_Add, deviation, build_scalar(b, t.dtype, 1e-9)));
     return build_done(b, &y, 1);
 }
 
-static const op_case mvn_cases[] = { { "f32[3,3,4,5]", "", 1e-5, "the common case" }, { "f32[3,9]", "axes=[1]", 1e-5, "rows" }, { 0 } };
+static const op_case mvn_cases[] = { { "f32[3,3,4,5]", "", 1e-5, "the common case" },
+                                     { "f32[3,9]", "axes=[1]", 1e-5, "rows" },
+                                     { 0 } };
 const op_def op_MeanVarianceNormalization = {
     .name = "MeanVarianceNormalization",
     .doc = "(x - mean) / deviation over `axes` ([0,2,3] when absent)",
@@ -147,7 +154,8 @@ const op_def op_MeanVarianceNormalization = {
 /* ------------------------------------------------------------------ LRN */
 static qn_status infer_lrn(infer *c)
 {
-    if (infer_in(c, 0)->rank < 2) return infer_fail(c, QN_E_SHAPE, "the input has rank %u, at least 2 are wanted", infer_in(c, 0)->rank);
+    if (infer_in(c, 0)->rank < 2)
+        return infer_fail(c, QN_E_SHAPE, "the input has rank %u, at least 2 are wanted", infer_in(c, 0)->rank);
     if (infer_int(c, "size") < 1) return infer_fail(c, QN_E_SHAPE, "size=%lld", (long long)infer_int(c, "size"));
     return infer_like_first_input(c);
 }

@@ -32,7 +32,8 @@ qn_status infer_dtype(const infer *c, const char *name, qn_dtype otherwise, qn_d
 {
     qn_dtype d = node_dtype(c->n, name, otherwise);
     if (d == QN_NONE || d == QN_STRING)
-        return infer_fail(c, QN_E_UNSUPPORTED, "%s=%lld is not a number type this build has", name, (long long)attr_int(c->n, name, 0));
+        return infer_fail(c, QN_E_UNSUPPORTED, "%s=%lld is not a number type this build has", name,
+                          (long long)attr_int(c->n, name, 0));
     *out = d;
     return QN_OK;
 }
@@ -63,7 +64,8 @@ qn_status infer_ints_of(const infer *c, const char *name, u32 i, i64 *out, u32 m
     if (!infer_has(c, i)) return QN_OK;
     *n = infer_ints(c, i, out, max);
     if (*n < 0)
-        return infer_fail(c, QN_E_UNSUPPORTED, "input '%s' must be known before the model runs: a constant or computed from shapes",
+        return infer_fail(c, QN_E_UNSUPPORTED,
+                          "input '%s' must be known before the model runs: a constant or computed from shapes",
                           op_of(c->n)->in[i].name);
     return QN_OK;
 }

@@ -5,7 +5,9 @@
 
 enum { MAP_RANK = 8, LINES_RANK = 6 };
 
-typedef struct pads { sym before[QN_MAX_RANK], after[QN_MAX_RANK]; } pads;
+typedef struct pads {
+    sym before[QN_MAX_RANK], after[QN_MAX_RANK];
+} pads;
 
 /* Operands pads and axes; false when they are not known or do not fit the rank. */
 static bool pads_of(graph *g, const node *n, u32 rank, pads *p)
@@ -39,8 +41,11 @@ static qn_status infer_pad(infer *c)
     const sym *ignored;
     pads p;
     elems_wanted(c, 1, &ignored);
-    if (!pads_of(c->g, c->n, out.rank, &p)) return infer_fail(c, QN_E_SHAPE, "pads must have two entries for each axis; axes must be known");
-    if (mode_of(c->g, c->n) > 3) return infer_fail(c, QN_E_UNSUPPORTED, "mode '%s' is not one of constant, reflect, edge, wrap", attr_text(c->g, c->n, "mode", ""));
+    if (!pads_of(c->g, c->n, out.rank, &p))
+        return infer_fail(c, QN_E_SHAPE, "pads must have two entries for each axis; axes must be known");
+    if (mode_of(c->g, c->n) > 3)
+        return infer_fail(c, QN_E_UNSUPPORTED, "mode '%s' is not one of constant, reflect, edge, wrap",
+                          attr_text(c->g, c->n, "mode", ""));
     for (u32 d = 0; d < out.rank; d++) {
         i64 had, now;
         bool empty = sym_is_number(c->g, out.dims[d], &had) && had == 0;
@@ -90,13 +95,18 @@ static bool fits_lines(const lowering *l, const node *n)
     return rank >= 1 && rank <= LINES_RANK;
 }
 
-static qn_status emit_lines(lowering *l, const node *n) { return emit_pad(l, n, "pad_lines.c", "pad_lines", LINES_RANK, true); }
+static qn_status emit_lines(lowering *l, const node *n)
+{
+    return emit_pad(l, n, "pad_lines.c", "pad_lines", LINES_RANK, true);
+}
 static qn_status emit_map(lowering *l, const node *n)
 {
     return emit_pad(l, n, "pad_map.c", "pad_map", lower_type(l, lower_in(l, n, 0))->rank <= 4 ? 4 : MAP_RANK, false);
 }
 
-static const variant pad_variants[] = { { "pad_lines", NEED_LANES, fits_lines, emit_lines }, { "pad_map", 0, NULL, emit_map }, { 0 } };
+static const variant pad_variants[] = { { "pad_lines", NEED_LANES, fits_lines, emit_lines },
+                                        { "pad_map", 0, NULL, emit_map },
+                                        { 0 } };
 
 /* clang-format off */
 static const op_case pad_cases[] = {
@@ -128,7 +138,8 @@ static qn_status center_axes(const infer *c, const type *x, const sym **want, u3
     i64 n = elems_wanted((infer *)c, 1, want);
     u32 given = attr_ints(c->n, "axes", &list);
     *count = given ? given : x->rank;
-    if (n < 0 || n != *count || *count > QN_MAX_RANK) return infer_fail(c, QN_E_SHAPE, "shape must have one entry for each axis");
+    if (n < 0 || n != *count || *count > QN_MAX_RANK)
+        return infer_fail(c, QN_E_SHAPE, "shape must have one entry for each axis");
     for (u32 k = 0; k < *count; k++) QN_TRY(infer_axis(c, given ? list[k] : k, x->rank, &axes[k]));
     return QN_OK;
 }
@@ -151,13 +162,15 @@ static qn_status expand_center(build *b, const node *n)
     const type tx = *build_type(b, x), ty = *build_type(b, n->out[0]);
     sym start[QN_MAX_RANK], end[QN_MAX_RANK], pad[2 * QN_MAX_RANK], two = sym_number(g, 2), zero = sym_zero(g);
     for (u32 d = 0; d < tx.rank; d++) {
-        sym cut = sym_max(g, zero, sym_sub(g, tx.dims[d], ty.dims[d])), put = sym_max(g, zero, sym_sub(g, ty.dims[d], tx.dims[d]));
+        sym cut = sym_max(g, zero, sym_sub(g, tx.dims[d], ty.dims[d])),
+            put = sym_max(g, zero, sym_sub(g, ty.dims[d], tx.dims[d]));
         start[d] = sym_div(g, cut, two);
         end[d] = sym_add(g, start[d], sym_sub(g, tx.dims[d], cut));
         pad[d] = sym_div(g, put, two);
         pad[tx.rank + d] = sym_sub(g, put, pad[d]);
     }
-    val y = build_node(b, OP_Slice, (const val[]){ x, build_syms(b, start, tx.rank), build_syms(b, end, tx.rank) }, 3, NULL, 0);
+    val y =
+        build_node(b, OP_Slice, (const val[]){ x, build_syms(b, start, tx.rank), build_syms(b, end, tx.rank) }, 3, NULL, 0);
     y = build_node(b, OP_Pad, (const val[]){ y, build_syms(b, pad, 2 * tx.rank) }, 2, NULL, 0);
     return build_done(b, &y, 1);
 }

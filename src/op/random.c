@@ -47,7 +47,9 @@ static qn_status emit_random(lowering *l, const node *n)
 static const variant random_variants[] = { { "random_map", 0, NULL, emit_random }, { 0 } };
 #define NO_SEED { "seed", ATTR_FLOAT, false, 0, 0, NULL }
 static const op_case made_cases[] = { { "", "shape=[3,100], seed=2.0", 0, "the common case" }, { 0 } };
-static const op_case like_cases[] = { { "f32[3,100]", "seed=2.0", 0, "the common case" }, { "f16[9]", "", 0, "half" }, { 0 } };
+static const op_case like_cases[] = { { "f32[3,100]", "seed=2.0", 0, "the common case" },
+                                      { "f16[9]", "", 0, "half" },
+                                      { 0 } };
 
 const op_def op_RandomNormal = {
     .name = "RandomNormal",
@@ -100,7 +102,10 @@ static qn_status infer_bernoulli(infer *c)
     return infer_out(c, 0, &out);
 }
 
-static bool keeps_type(const lowering *l, const node *n) { return lower_type(l, lower_in(l, n, 0))->dtype == lower_type(l, n->out[0])->dtype; }
+static bool keeps_type(const lowering *l, const node *n)
+{
+    return lower_type(l, lower_in(l, n, 0))->dtype == lower_type(l, n->out[0])->dtype;
+}
 
 static qn_status emit_bernoulli(lowering *l, const node *n)
 {
@@ -126,7 +131,9 @@ static qn_status expand_other_type(build *b, const node *n)
 }
 
 static const variant bernoulli_variants[] = { { "bernoulli_map", 0, keeps_type, emit_bernoulli }, { 0 } };
-static const op_case bernoulli_cases[] = { { "f32[3,100]=0..1", "", 0, "the common case" }, { "f32[9]=0..1", "dtype=9", 0, "truth values" }, { 0 } };
+static const op_case bernoulli_cases[] = { { "f32[3,100]=0..1", "", 0, "the common case" },
+                                           { "f32[9]=0..1", "dtype=9", 0, "truth values" },
+                                           { 0 } };
 const op_def op_Bernoulli = {
     .name = "Bernoulli",
     .doc = "1 with the probability that x says, else 0",
@@ -167,7 +174,9 @@ static qn_status emit_multinomial(lowering *l, const node *n)
 }
 
 static const variant multinomial_variants[] = { { "multinomial_map", 0, gives_i32, emit_multinomial }, { 0 } };
-static const op_case multinomial_cases[] = { { "f32[3,10]", "sample_size=4", 0, "the common case" }, { "f32[2,3]", "dtype=7", 0, "i64" }, { 0 } };
+static const op_case multinomial_cases[] = { { "f32[3,10]", "sample_size=4", 0, "the common case" },
+                                             { "f32[2,3]", "dtype=7", 0, "i64" },
+                                             { 0 } };
 const op_def op_Multinomial = {
     .name = "Multinomial",
     .doc = "classes drawn by their weights, given as logarithms",

@@ -60,7 +60,11 @@ static type folded(graph *g, const type *x, u32 bits, bool keep)
 /* A vector of known elements folds to a known one. */
 static sym fold_elems(graph *g, op_id op, const sym *in, u32 n)
 {
-    sym (*meet)(graph *, sym, sym) = op == OP_ReduceSum ? sym_add : op == OP_ReduceProd ? sym_mul : op == OP_ReduceMax ? sym_max : op == OP_ReduceMin ? sym_min : NULL;
+    sym (*meet)(graph *, sym, sym) = op == OP_ReduceSum    ? sym_add
+                                     : op == OP_ReduceProd ? sym_mul
+                                     : op == OP_ReduceMax  ? sym_max
+                                     : op == OP_ReduceMin  ? sym_min
+                                                           : NULL;
     if (!meet || n == 0) return 0;
     sym v = in[0];
     for (u32 k = 1; k < n; k++) v = meet(g, v, in[k]);
@@ -94,7 +98,7 @@ bool reduction_of(graph *g, const type *t, u32 bits, reduction *out)
         last = fold, first = false;
     }
     if (runs > 2) return false;
-    if (runs < 2) at = 2;                                    /* one run: a and r1 stay 1                                   */
+    if (runs < 2) at = 2; /* one run: a and r1 stay 1 */
     for (u32 d = 0; d < t->rank; d++) {
         if (sym_is(g, t->dims[d], 1)) continue;
         bool fold = bits >> d & 1;
@@ -130,11 +134,15 @@ static bool fits_float(const lowering *l, const node *n)
 /* What folding starts from, of the type that is folded in. */
 static void put_start(launch *k, qn_dtype d, u8 kind)
 {
-    static const i64 least[QN_DTYPE_COUNT] = { [QN_I8] = INT8_MIN, [QN_I16] = INT16_MIN, [QN_I32] = INT32_MIN, [QN_I64] = INT64_MIN };
-    static const i64 most[QN_DTYPE_COUNT] = { [QN_I8] = INT8_MAX,   [QN_I16] = INT16_MAX,  [QN_I32] = INT32_MAX, [QN_I64] = INT64_MAX, [QN_U8] = UINT8_MAX,
-                                              [QN_U16] = UINT16_MAX, [QN_U32] = UINT32_MAX, [QN_U64] = -1,        [QN_BOOL] = 1 };
+    static const i64 least[QN_DTYPE_COUNT] = {
+        [QN_I8] = INT8_MIN, [QN_I16] = INT16_MIN, [QN_I32] = INT32_MIN, [QN_I64] = INT64_MIN
+    };
+    static const i64 most[QN_DTYPE_COUNT] = {
+        [QN_I8] = INT8_MAX,    [QN_I16] = INT16_MAX,  [QN_I32] = INT32_MAX, [QN_I64] = INT64_MAX, [QN_U8] = UINT8_MAX,
+        [QN_U16] = UINT16_MAX, [QN_U32] = UINT32_MAX, [QN_U64] = -1,        [QN_BOOL] = 1
+    };
     if (dtype_is_float(d)) {
-        launch_float(k, kind == KIND_MAX ? -INFINITY : kind == KIND_MIN ? INFINITY : kind == KIND_PROD);
+        launch_float(k, kind == KIND_MAX ? -HUGE_VAL : kind == KIND_MIN ? HUGE_VAL : kind == KIND_PROD);
         return;
     }
     i64 v = kind == KIND_MAX ? least[d] : kind == KIND_MIN ? most[d] : kind == KIND_PROD;
@@ -215,7 +223,7 @@ static qn_status emit_run(lowering *l, const node *n)
 
 static qn_status emit_across(lowering *l, const node *n)
 {
-    enum { BLOCK = 64 };                                     /* of reduce_lanes.c                                          */
+    enum { BLOCK = 64 }; /* of reduce_lanes.c */
     graph *g = lower_graph_mut(l);
     reduction r = reduction_of_node(l, n);
     launch *k = begin(l, n, "reduce_lanes.c", "reduce_across");
@@ -272,7 +280,8 @@ static qn_status expand_log_sum_exp(build *b, const node *n)
     const type t = *build_type(b, x), ty = *build_type(b, n->out[0]);
     u32 bits = axes_of_node(b->g, n, t.rank);
     val top = build_reduce(b, OP_ReduceMax, x, bits);
-    top = build_node(b, OP_Where, (const val[]){ build_op1(b, OP_IsInf, top), build_scalar(b, t.dtype, 0), top }, 3, NULL, 0);
+    top =
+        build_node(b, OP_Where, (const val[]){ build_op1(b, OP_IsInf, top), build_scalar(b, t.dtype, 0), top }, 3, NULL, 0);
     val sum = build_reduce(b, OP_ReduceSum, build_op1(b, OP_Exp, build_op2(b, OP_Sub, x, top)), bits);
     val y = build_op2(b, OP_Add, build_op1(b, OP_Log, sum), top);
     if (ty.rank != t.rank) y = build_reshape(b, y, ty.dims, ty.rank);
@@ -302,16 +311,16 @@ static const op_case order_cases[] = {
     { "f32[2,0] i64[1]={1}",          "",           0,    "empty, floats"          }, { 0 }
 };
 /* clang-format on */
-#define REDUCE(name_, types, cases_, doc_)                                                                                    \
-    const op_def op_##name_ = { .name = #name_,                                                                                 \
-                              .doc = doc_,                                                                                  \
-                              .in = { { "data", types }, { "axes", "optional i64" } },                                      \
-                              .out = { { "reduced", "as data" } },                                                          \
-                              .attrs = { INTS("axes"), INT("keepdims", 1), INT("noop_with_empty_axes", 0) },                \
-                              .infer = infer_reduce,                                                                        \
-                              .expand = expand_reduce,                                                                      \
-                              .variants = reduce_variants,                                                                  \
-                              .cases = cases_ };
+#define REDUCE(name_, types, cases_, doc_)                                                                                  \
+    const op_def op_##name_ = { .name = #name_,                                                                             \
+                                .doc = doc_,                                                                                \
+                                .in = { { "data", types }, { "axes", "optional i64" } },                                    \
+                                .out = { { "reduced", "as data" } },                                                        \
+                                .attrs = { INTS("axes"), INT("keepdims", 1), INT("noop_with_empty_axes", 0) },              \
+                                .infer = infer_reduce,                                                                      \
+                                .expand = expand_reduce,                                                                    \
+                                .variants = reduce_variants,                                                                \
+                                .cases = cases_ };
 REDUCE(ReduceSum, "number", sum_cases, "the sum over `axes`")
 REDUCE(ReduceMean, "number", sum_cases, "the mean over `axes`")
 REDUCE(ReduceSumSquare, "number", number_cases, "the sum of squares over `axes`")
@@ -352,7 +361,8 @@ static qn_status infer_arg(infer *c)
     const type *x = infer_in(c, 0);
     u32 axis;
     QN_TRY(infer_axis(c, infer_int(c, "axis"), x->rank, &axis));
-    if (sym_is(c->g, x->dims[axis], 0)) return infer_fail(c, QN_E_SHAPE, "dimension %u is empty: it has no largest or smallest element", axis);
+    if (sym_is(c->g, x->dims[axis], 0))
+        return infer_fail(c, QN_E_SHAPE, "dimension %u is empty: it has no largest or smallest element", axis);
     type out = folded(c->g, x, 1u << axis, infer_int(c, "keepdims") != 0);
     out.dtype = QN_I64;
     return infer_out(c, 0, &out);
@@ -383,14 +393,14 @@ static const op_case arg_cases[] = {
     { "f16[7,3]", "", 0, "half" },
     { 0 },
 };
-#define ARG(name_, doc_)                                                                                                      \
-    const op_def op_##name_ = { .name = #name_,                                                                                 \
-                              .doc = doc_,                                                                                  \
-                              .in = { { "data", "number" } },                                                               \
-                              .out = { { "reduced", "i64" } },                                                              \
-                              .attrs = { INT("axis", 0), INT("keepdims", 1), INT("select_last_index", 0) },                 \
-                              .infer = infer_arg,                                                                           \
-                              .variants = arg_variants,                                                                     \
-                              .cases = arg_cases };
+#define ARG(name_, doc_)                                                                                                    \
+    const op_def op_##name_ = { .name = #name_,                                                                             \
+                                .doc = doc_,                                                                                \
+                                .in = { { "data", "number" } },                                                             \
+                                .out = { { "reduced", "i64" } },                                                            \
+                                .attrs = { INT("axis", 0), INT("keepdims", 1), INT("select_last_index", 0) },               \
+                                .infer = infer_arg,                                                                         \
+                                .variants = arg_variants,                                                                   \
+                                .cases = arg_cases };
 ARG(ArgMax, "where along `axis` the largest element stands")
 ARG(ArgMin, "where along `axis` the smallest element stands")

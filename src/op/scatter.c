@@ -19,7 +19,9 @@ static u32 mode_of(const graph *g, const node *n)
 static qn_status check_mode(const infer *c)
 {
     u32 mode = mode_of(c->g, c->n);
-    if (mode == COUNT(modes)) return infer_fail(c, QN_E_UNSUPPORTED, "reduction '%s' is not one of none, add, mul, max, min", attr_text(c->g, c->n, "reduction", ""));
+    if (mode == COUNT(modes))
+        return infer_fail(c, QN_E_UNSUPPORTED, "reduction '%s' is not one of none, add, mul, max, min",
+                          attr_text(c->g, c->n, "reduction", ""));
     if (mode && infer_in(c, 0)->dtype == QN_BOOL) return infer_fail(c, QN_E_DTYPE, "truth values can only be replaced");
     return QN_OK;
 }
@@ -44,8 +46,15 @@ static qn_status copy_all(lowering *l, const node *n)
     graph *g = lower_graph_mut(l);
     val x = lower_in(l, n, 0);
     sym one = sym_one(g), zero = sym_zero(g);
-    copy c = { .x = x, .y = lower_out(l, n, 0), .dtype = lower_type(l, x)->dtype, .rank = 1, .size = { lower_elems(l, x) }, .xs = { one }, .ys = { one },
-               .x_at = zero, .y_at = zero };
+    copy c = { .x = x,
+               .y = lower_out(l, n, 0),
+               .dtype = lower_type(l, x)->dtype,
+               .rank = 1,
+               .size = { lower_elems(l, x) },
+               .xs = { one },
+               .ys = { one },
+               .x_at = zero,
+               .y_at = zero };
     return copy_launch_rows(l, &c, lower_caps(l)->best_group == 1 ? 1 : 64);
 }
 
@@ -56,13 +65,19 @@ static qn_status infer_scatter_elements(infer *c)
     u32 axis;
     QN_TRY(infer_axis(c, infer_int(c, "axis"), x.rank, &axis));
     QN_TRY(check_mode(c));
-    if (idx->rank != x.rank || updates->rank != x.rank) return infer_fail(c, QN_E_SHAPE, "data, indices and updates must have one rank");
+    if (idx->rank != x.rank || updates->rank != x.rank)
+        return infer_fail(c, QN_E_SHAPE, "data, indices and updates must have one rank");
     for (u32 d = 0; d < x.rank; d++)
-        if (sym_differ(c->g, idx->dims[d], updates->dims[d])) return infer_fail(c, QN_E_SHAPE, "indices and updates differ in dimension %u", d);
+        if (sym_differ(c->g, idx->dims[d], updates->dims[d]))
+            return infer_fail(c, QN_E_SHAPE, "indices and updates differ in dimension %u", d);
     return infer_out(c, 0, &x);
 }
 
-typedef struct lines { const type *x, *idx; u32 axis, skip; sym xs[QN_MAX_RANK], is[QN_MAX_RANK]; } lines;
+typedef struct lines {
+    const type *x, *idx;
+    u32 axis, skip;
+    sym xs[QN_MAX_RANK], is[QN_MAX_RANK];
+} lines;
 
 static lines lines_of(lowering *l, const node *n)
 {
@@ -78,7 +93,8 @@ static lines lines_of(lowering *l, const node *n)
 /* Values of dimensions in front of the first, and of the axis, are given; the others come from `list`. */
 static void put_dims(launch *k, const lines *s, const sym *list, u32 from, sym missing, sym at_axis)
 {
-    for (u32 d = from; d < QN_MAX_RANK; d++) launch_size(k, d < s->skip ? missing : d - s->skip == s->axis ? at_axis : list[d - s->skip]);
+    for (u32 d = from; d < QN_MAX_RANK; d++)
+        launch_size(k, d < s->skip ? missing : d - s->skip == s->axis ? at_axis : list[d - s->skip]);
 }
 
 static launch *begin_lines(lowering *l, const node *n, const lines *s, const char *entry)
@@ -179,7 +195,8 @@ static bool tuple_size(graph *g, const type *idx, u32 rank, u32 *out)
 static bool known_scatter(infer *c, const type *x, sym **elems, u32 *n)
 {
     const sym *data, *updates;
-    i64 at[ELEMS_MAX], n_data = elems_in(c, 0, &data), n_at = x->rank == 1 && n_data >= 0 ? infer_ints(c, 1, at, ELEMS_MAX) : -1;
+    i64 at[ELEMS_MAX], n_data = elems_in(c, 0, &data),
+                       n_at = x->rank == 1 && n_data >= 0 ? infer_ints(c, 1, at, ELEMS_MAX) : -1;
     if (n_at < 0 || mode_of(c->g, c->n) || elems_in(c, 2, &updates) != n_at) return false;
     *elems = elems_room(c, x, n);
     if (!*elems || *n != n_data) return false;
@@ -198,11 +215,14 @@ static qn_status infer_scatter_nd(infer *c)
     u32 k, n;
     sym *elems;
     QN_TRY(check_mode(c));
-    if (!tuple_size(c->g, idx, x.rank, &k)) return infer_fail(c, QN_E_SHAPE, "the last dimension of indices must be known, 1 to %u", x.rank);
-    if (updates->rank != idx->rank - 1u + x.rank - k) return infer_fail(c, QN_E_SHAPE, "updates have rank %u, %u is wanted", updates->rank, idx->rank - 1u + x.rank - k);
+    if (!tuple_size(c->g, idx, x.rank, &k))
+        return infer_fail(c, QN_E_SHAPE, "the last dimension of indices must be known, 1 to %u", x.rank);
+    if (updates->rank != idx->rank - 1u + x.rank - k)
+        return infer_fail(c, QN_E_SHAPE, "updates have rank %u, %u is wanted", updates->rank, idx->rank - 1u + x.rank - k);
     for (u32 d = 0; d < updates->rank; d++) {
         sym want = d + 1 < idx->rank ? idx->dims[d] : x.dims[k + d + 1 - idx->rank];
-        if (sym_differ(c->g, want, updates->dims[d])) return infer_fail(c, QN_E_SHAPE, "dimension %u of updates does not fit", d);
+        if (sym_differ(c->g, want, updates->dims[d]))
+            return infer_fail(c, QN_E_SHAPE, "dimension %u of updates does not fit", d);
     }
     return known_scatter(c, &x, &elems, &n) ? infer_out_elems(c, 0, &x, elems, n) : infer_out(c, 0, &x);
 }

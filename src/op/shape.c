@@ -7,7 +7,11 @@
 #include "plan/lower.h"
 
 /* ------------------------------------------------------------------ Reshape */
-typedef struct reshape { const sym *want; u32 rank; bool zero_is_size; } reshape;
+typedef struct reshape {
+    const sym *want;
+    u32 rank;
+    bool zero_is_size;
+} reshape;
 
 /* The output is the input's bytes: where only the run shows whether as many elements are asked for, a size of -1 refuses it then. */
 static void guard(graph *g, const type *x, type *out)
@@ -43,7 +47,8 @@ static qn_status reshape_sizes(const infer *c, const reshape *r, const type *x, 
     for (u32 d = 0; d < r->rank; d++)
         if (d != at) rest = sym_mul(g, rest, out->dims[d]);
     if (at == r->rank) {
-        if (sym_differ(g, have, rest)) return infer_fail(c, QN_E_SHAPE, "the sizes asked for do not have the input's number of elements");
+        if (sym_differ(g, have, rest))
+            return infer_fail(c, QN_E_SHAPE, "the sizes asked for do not have the input's number of elements");
         guard(g, x, out);
         return QN_OK;
     }
@@ -61,11 +66,13 @@ static void open_sizes(graph *g, const reshape *r, const type *x, type *out)
     sym minus_one = sym_number(g, -1), rest = sym_one(g), kept[QN_MAX_RANK];
     for (u32 d = 0; d < r->rank; d++) {
         bool may_keep = d < x->rank && !r->zero_is_size;
-        kept[d] = may_keep ? sym_select(g, sym_compare(g, '=', r->want[d], sym_zero(g)), x->dims[d], r->want[d]) : r->want[d];
+        kept[d] =
+            may_keep ? sym_select(g, sym_compare(g, '=', r->want[d], sym_zero(g)), x->dims[d], r->want[d]) : r->want[d];
         rest = sym_mul(g, rest, sym_select(g, sym_compare(g, '=', r->want[d], minus_one), sym_one(g), kept[d]));
     }
     sym left = sym_div(g, type_elems(g, x), sym_max(g, rest, sym_one(g)));
-    for (u32 d = 0; d < r->rank; d++) out->dims[d] = sym_select(g, sym_compare(g, '=', r->want[d], minus_one), left, kept[d]);
+    for (u32 d = 0; d < r->rank; d++)
+        out->dims[d] = sym_select(g, sym_compare(g, '=', r->want[d], minus_one), left, kept[d]);
     guard(g, x, out);
 }
 
@@ -107,9 +114,12 @@ static qn_status infer_flatten(infer *c)
 {
     const type *x = infer_in(c, 0);
     i64 axis = infer_int(c, "axis");
-    if (axis < -(i64)x->rank || axis > x->rank) return infer_fail(c, QN_E_SHAPE, "axis %lld of rank %u", (long long)axis, x->rank);
+    if (axis < -(i64)x->rank || axis > x->rank)
+        return infer_fail(c, QN_E_SHAPE, "axis %lld of rank %u", (long long)axis, x->rank);
     u32 at = (u32)(axis < 0 ? axis + x->rank : axis);
-    type out = { .dtype = x->dtype, .rank = 2, .known = true, .dims = { sym_span(c->g, x, 0, at), sym_span(c->g, x, at, x->rank) } };
+    type out = {
+        .dtype = x->dtype, .rank = 2, .known = true, .dims = { sym_span(c->g, x, 0, at), sym_span(c->g, x, at, x->rank) }
+    };
     return elems_infer_alias(c, &out);
 }
 
@@ -140,7 +150,8 @@ static qn_status infer_squeeze(infer *c)
     QN_TRY(infer_axes(c, "axes", 1, x->rank, &bits, &has));
     for (u32 d = 0; d < x->rank; d++) {
         bool drop = has ? bits >> d & 1 : sym_is(c->g, x->dims[d], 1);
-        if (drop && sym_differ(c->g, x->dims[d], sym_one(c->g))) return infer_fail(c, QN_E_SHAPE, "dimension %u is not 1", d);
+        if (drop && sym_differ(c->g, x->dims[d], sym_one(c->g)))
+            return infer_fail(c, QN_E_SHAPE, "dimension %u is not 1", d);
         if (!drop) out.dims[out.rank++] = x->dims[d];
     }
     return elems_infer_alias(c, &out);
@@ -171,7 +182,8 @@ static qn_status infer_unsqueeze(infer *c)
     u32 bits = 0;
     QN_TRY(infer_ints_of(c, "axes", 1, list, QN_MAX_RANK, &n));
     if (n < 0) return infer_fail(c, QN_E_SHAPE, "no axes");
-    if (x->rank + n > QN_MAX_RANK) return infer_fail(c, QN_E_SHAPE, "rank %lld, at most %d", (long long)(x->rank + n), QN_MAX_RANK);
+    if (x->rank + n > QN_MAX_RANK)
+        return infer_fail(c, QN_E_SHAPE, "rank %lld, at most %d", (long long)(x->rank + n), QN_MAX_RANK);
     type out = { .dtype = x->dtype, .rank = (u8)(x->rank + n), .known = true };
     for (i64 k = 0; k < n; k++) {
         u32 axis;

@@ -12,7 +12,9 @@ static qn_status infer_along_axis(infer *c)
 }
 
 /* ------------------------------------------------------------------ fused */
-typedef struct rows { sym outer, cols, inner; } rows;
+typedef struct rows {
+    sym outer, cols, inner;
+} rows;
 
 static rows rows_of(lowering *l, const node *n)
 {
@@ -35,7 +37,10 @@ static launch *begin(lowering *l, const node *n, const char *file, const char *e
     return k;
 }
 
-static bool fits_rows(const lowering *l, const node *n) { return sym_is(lower_graph(l), rows_of((lowering *)l, n).inner, 1); }
+static bool fits_rows(const lowering *l, const node *n)
+{
+    return sym_is(lower_graph(l), rows_of((lowering *)l, n).inner, 1);
+}
 
 static qn_status emit_rows(lowering *l, const node *n)
 {
@@ -45,7 +50,7 @@ static qn_status emit_rows(lowering *l, const node *n)
 
 static qn_status emit_across(lowering *l, const node *n)
 {
-    enum { BLOCK = 64 };                                     /* of softmax_lanes.c                                         */
+    enum { BLOCK = 64 }; /* of softmax_lanes.c */
     graph *g = lower_graph_mut(l);
     rows r = rows_of(l, n);
     launch *k = begin(l, n, "softmax_lanes.c", "softmax_across", &r);
@@ -96,7 +101,8 @@ static qn_status expand_hardmax(build *b, const node *n)
     attr where = attr_of_int("axis", axis);
     val top = build_node(b, OP_ArgMax, &x, 1, &where, 1);
     val limit = build_reshape(b, build_syms(b, &t.dims[axis], 1), NULL, 0);
-    val places = build_node(b, OP_Range, (const val[]){ build_scalar(b, QN_I64, 0), limit, build_scalar(b, QN_I64, 1) }, 3, NULL, 0);
+    val places =
+        build_node(b, OP_Range, (const val[]){ build_scalar(b, QN_I64, 0), limit, build_scalar(b, QN_I64, 1) }, 3, NULL, 0);
     sym dims[QN_MAX_RANK];
     for (u32 d = 0; d < t.rank; d++) dims[d] = d == axis ? t.dims[d] : sym_one(b->g);
     val y = build_cast(b, build_op2(b, OP_Equal, build_reshape(b, places, dims, t.rank), top), t.dtype);
@@ -112,16 +118,16 @@ static const op_case softmax_cases[] = {
     { "f64[3,100]",           "",        1e-12, "double"                    }, { "f32[0,4]",     "",        0,    "empty"                  }, { 0 }
 };
 /* clang-format on */
-#define SOFTMAX(name_, doc_, expand_, variants_)                                                                              \
-    const op_def op_##name_ = { .name = #name_,                                                                                 \
-                              .doc = doc_,                                                                                  \
-                              .in = { { "input", "float" } },                                                               \
-                              .out = { { "output", "as input" } },                                                          \
-                              .attrs = { INT("axis", -1) },                                                                 \
-                              .infer = infer_along_axis,                                                                    \
-                              .expand = expand_,                                                                            \
-                              .variants = variants_,                                                                        \
-                              .cases = softmax_cases };
+#define SOFTMAX(name_, doc_, expand_, variants_)                                                                            \
+    const op_def op_##name_ = { .name = #name_,                                                                             \
+                                .doc = doc_,                                                                                \
+                                .in = { { "input", "float" } },                                                             \
+                                .out = { { "output", "as input" } },                                                        \
+                                .attrs = { INT("axis", -1) },                                                               \
+                                .infer = infer_along_axis,                                                                  \
+                                .expand = expand_,                                                                          \
+                                .variants = variants_,                                                                      \
+                                .cases = softmax_cases };
 SOFTMAX(Softmax, "e^x, divided by its sum along `axis`", expand_softmax, softmax_variants)
 SOFTMAX(LogSoftmax, "the logarithm of Softmax", expand_softmax, softmax_variants)
 SOFTMAX(Hardmax, "1 at the first largest element along `axis`, 0 elsewhere", expand_hardmax, NULL)

@@ -19,14 +19,18 @@ static qn_status infer_topk(infer *c)
     return infer_out(c, 1, &places);
 }
 
-typedef struct lines { qn_dtype dtype; sym n, k, inner, outer; } lines;
+typedef struct lines {
+    qn_dtype dtype;
+    sym n, k, inner, outer;
+} lines;
 
 static lines lines_of(lowering *l, const node *n)
 {
     val x = lower_in(l, n, 0);
     const type *t = lower_type(l, x);
     u32 axis = axis_of(n, "axis", -1, t->rank);
-    return (lines){ t->dtype, t->dims[axis], lower_dim(l, n->out[0], axis), lower_product(l, x, axis + 1, t->rank), lower_product(l, x, 0, axis) };
+    return (lines){ t->dtype, t->dims[axis], lower_dim(l, n->out[0], axis), lower_product(l, x, axis + 1, t->rank),
+                    lower_product(l, x, 0, axis) };
 }
 
 static launch *begin(lowering *l, const node *n, const lines *s, const char *entry)
@@ -35,7 +39,10 @@ static launch *begin(lowering *l, const node *n, const lines *s, const char *ent
     launch *k = launch_begin(l, "topk.c", entry);
     bool wide = s->dtype == QN_U32 || s->dtype == QN_U64 || s->dtype == QN_I64;
     launch_define(k, "T", dtype_word(s->dtype));
-    launch_define(k, "A", dtype_is_float(s->dtype) ? dtype_word(dtype_computing(s->dtype)) : wide ? dtype_word(s->dtype) : "i32");
+    launch_define(k, "A",
+                  dtype_is_float(s->dtype) ? dtype_word(dtype_computing(s->dtype))
+                  : wide                   ? dtype_word(s->dtype)
+                                           : "i32");
     return k;
 }
 

@@ -26,7 +26,7 @@ struct format_files {
     u32 n_files, cap_files;
     qn_op_count *ops;
     u32 n_ops, cap_ops;
-    bool counted; /* a model may be read again: its ops are counted once       */
+    bool counted; /* a model may be read again: its ops are counted once */
 };
 
 qn_status format_files_make(arena *mem, format_files **out)

@@ -9,8 +9,8 @@
 
 /* What belongs to an open model besides its own file: mapped external data, and the table of its ops. */
 typedef struct format_files format_files;
-qn_status format_files_make(arena *mem, format_files **out);             /* lives in mem, but must be closed              */
-void format_files_close(format_files *f);                    /* after the graph; NULL is fine                             */
+qn_status format_files_make(arena *mem, format_files **out); /* lives in mem, but must be closed */
+void format_files_close(format_files *f);                    /* after the graph; NULL is fine */
 /* The bytes of the file `name` in the folder of `path`, mapped once. `path` NULL: QN_E_UNSUPPORTED, there is no folder. */
 qn_status format_files_beside(format_files *f, const char *path, const char *name, qn_bytes *out);
 /* The ops of the file as read, most frequent first: filled by format_read. */
@@ -19,16 +19,16 @@ u32 format_op_counts(const format_files *f, const qn_op_count **out);
 qn_status format_count_op(format_files *f, const char *domain, const char *op, u32 version, const char *why);
 
 typedef struct format_source {
-    graph *g;                                                /* empty, to fill                                            */
-    const char *path;                                        /* NULL: from memory                                         */
+    graph *g;         /* empty, to fill */
+    const char *path; /* NULL: from memory */
     qn_bytes file;
-    arena *mem;                                              /* the graph's                                               */
+    arena *mem; /* the graph's */
     format_files *files;
-    bool tolerant;                                           /* only inputs, outputs, weights and the table of ops        */
+    bool tolerant; /* only inputs, outputs, weights and the table of ops */
 } format_source;
 
 typedef struct format_def {
-    const char *name;                                        /* for people                                                */
+    const char *name; /* for people */
     bool (*sniff)(qn_bytes file);
     qn_status (*read)(const format_source *s);
 } format_def;

@@ -24,7 +24,7 @@ typedef struct attr_message {
     i64 integer;
     pb_numbers floats, ints;
     pb_list texts;
-    u32 implied; /* the kind of the last value seen: old files do not say it  */
+    u32 implied; /* the kind of the last value seen: old files do not say it */
 } attr_message;
 
 static qn_status read_message(arena *mem, qn_bytes message, attr_message *out)

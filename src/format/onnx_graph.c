@@ -157,7 +157,7 @@ static qn_status read_type(graph *g, qn_bytes message, const char *name, type *o
 
 typedef struct info {
     qn_bytes name, type;
-} info; /* ValueInfoProto                                            */
+} info; /* ValueInfoProto */
 
 static qn_status read_info(qn_bytes message, info *out)
 {

@@ -291,6 +291,6 @@ qn_status onnx_node_read(scope *s, qn_bytes message)
     qn_status status = read_parts(s, &m, name, &d);
     if (status == QN_OK || (d.calls && s->file->blamed)) return status; /* a node inside is blamed, by its full name */
     s->file->blamed = true;
-    return fail_in(status, "node '%.200s' (%.*s): ", d.label,
-                   onnx_text_ok(m.op) ? (int)MIN(m.op.n, 100) : 0, (const char *)m.op.data);
+    return fail_in(status, "node '%.200s' (%.*s): ", d.label, onnx_text_ok(m.op) ? (int)MIN(m.op.n, 100) : 0,
+                   (const char *)m.op.data);
 }

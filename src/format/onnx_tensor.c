@@ -100,7 +100,7 @@ typedef struct tensor_message {
     u64 type;
     bool has_raw, external, segment;
     pb_numbers dims, f32s, i32s, i64s, f64s, u64s;
-    pb_list texts, outside; /* string_data; external_data                                */
+    pb_list texts, outside; /* string_data; external_data */
 } tensor_message;
 
 static qn_status read_field(arena *mem, const pb_field *f, tensor_message *t)

@@ -11,8 +11,8 @@ typedef struct upgrade {
     const char *op;
     i64 below;
     qn_status (*apply)(door *d, const struct upgrade *u);
-    const char *name; /* of an attribute, or of the op it becomes                  */
-    u32 input;        /* where the attribute goes                                  */
+    const char *name; /* of an attribute, or of the op it becomes */
+    u32 input;        /* where the attribute goes */
 } upgrade;
 
 /* ---- what rows are made of */
@@ -158,7 +158,8 @@ static qn_status refuse(door *d, const upgrade *u)
 static qn_status ones_behind(door *d, val v, i64 rank, i64 axis, i64 rank_v, val *out)
 {
     i64 axes[QN_MAX_RANK], n = rank - axis - rank_v;
-    if (axis < 0 || n < 0 || n > QN_MAX_RANK) return fail(QN_E_FORMAT, "axis %lld leaves no room for its second input", (long long)axis);
+    if (axis < 0 || n < 0 || n > QN_MAX_RANK)
+        return fail(QN_E_FORMAT, "axis %lld leaves no room for its second input", (long long)axis);
     for (i64 i = 0; i < n; i++) axes[i] = rank_v + i;
     *out = v;
     if (n == 0) return QN_OK;

@@ -8,12 +8,13 @@
 typedef struct door {
     scope *s;
     graph *g;
-    const char *op, *domain, *label;                         /* label: the node's name, or its first output's             */
+    const char *op, *domain, *label; /* label: the node's name, or its first output's */
     i64 version;
-    val *in; u32 n_in, cap_in;
+    val *in;
+    u32 n_in, cap_in;
     attr_list attrs;
     u32 n_out;
-    bool calls;                                              /* it is a call of one of the file's functions              */
+    bool calls; /* it is a call of one of the file's functions */
 } door;
 
 /* Bring the node to the newest opset's form: inputs, attributes and the op's name change, and simpler nodes may be put before it. */

@@ -5,7 +5,7 @@
 enum { PARSE_MAX_DEPTH = 64 };
 
 static const char *const call_names[] = {
-    [FACTOR_DIV] = "div", [FACTOR_MIN] = "min",  [FACTOR_MAX] = "max",       [FACTOR_LESS] = "lt",
+    [FACTOR_DIV] = "div",  [FACTOR_MIN] = "min", [FACTOR_MAX] = "max",       [FACTOR_LESS] = "lt",
     [FACTOR_EQUAL] = "eq", [FACTOR_MUL] = "mul", [FACTOR_SELECT] = "select",
 };
 

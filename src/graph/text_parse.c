@@ -18,7 +18,7 @@ typedef struct parser {
     const char *at;
     u32 line, depth;
     expected *wanted;
-    u32 n_wanted, cap_wanted; /* the types after " : "                                     */
+    u32 n_wanted, cap_wanted; /* the types after " : " */
 } parser;
 
 static qn_status wrong(const parser *p, const char *wanted)

@@ -12,6 +12,6 @@ void word_print_quoted(str *out, const char *text, size_t n);
 /* Read a plain or quoted word at *text and move past it; NUL-terminated, in mem. QN_E_FORMAT, without a sentence: none is there, or a
  * bad escape. QN_E_NOMEM. */
 qn_status word_read(arena *mem, const char **text, qn_bytes *out);
-bool word_starts(char c);                                    /* may a word, plain or quoted, start so?                    */
-void word_skip_space(const char **text);                     /* blanks and tabs, not line ends                            */
+bool word_starts(char c);                /* may a word, plain or quoted, start so? */
+void word_skip_space(const char **text); /* blanks and tabs, not line ends */
 #endif

@@ -4,6 +4,7 @@
  *
  * A test whose model this build refuses as unsupported is skipped, with the reason; every other trouble is a failure. Floats agree
  * within rtol and atol (below), everything else exactly; shapes and types always. Tests of random ops are judged by shape and type. */
+#include <ctype.h>
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,14 +123,16 @@ static void missing_ops(const char *model, char *out, size_t bytes)
     qn_session_close(s);
 }
 
-/* The part of a refusal that other models share: without "FILE: " and "input 'NAME': ". */
+/* The part of a refusal that other models share: without "FILE: ", and without the name in "Cast 'NAME': " and "input 'NAME': ". */
 static const char *shared_part(const char *why, const char *model)
 {
-    size_t n = strlen(model);
+    size_t n = strlen(model), word = 0;
     if (strncmp(why, model, n) == 0 && strncmp(why + n, ": ", 2) == 0) why += n + 2;
-    const char *place = strstr(why, "': ");
-    bool named = strncmp(why, "input '", 7) == 0 || strncmp(why, "output '", 8) == 0;
-    return named && place ? place + 3 : why;
+    while (isalnum((unsigned char)why[word])) word++;
+    const char *place = strncmp(why + word, " '", 2) == 0 ? strstr(why + word, "': ") : NULL;
+    if (!place) return why;
+    bool is_value = strncmp(why, "input ", 6) == 0 || strncmp(why, "output ", 7) == 0;
+    return is_value ? place + 3 : text_print("%.*s: %s", (int)word, why, place + 3);
 }
 
 static void refuse_model(verdict *v, qn_status s, const char *model)

@@ -10,12 +10,12 @@
 #include "kc/kc.h"
 
 /* clang-format off */
-enum { DEVICE_MAX_BUFFERS = 13, DEVICE_MAX_WORDS = 64 };
+enum { DEVICE_MAX_BUFFERS = 13, DEVICE_MAX_WORDS = 64, DEVICE_VIEW_ALIGN = 256 };
 
 typedef u32 qn_buf;                                          /* id of a buffer on its device, generation inside; 0 is none */
 typedef u32 qn_prog;                                         /* likewise for programs                                     */
 
-typedef struct buf_view { qn_buf buf; u64 at, bytes; } buf_view;  /* a span of a buffer; `at` is a multiple of 256       */
+typedef struct buf_view { qn_buf buf; u64 at, bytes; } buf_view;  /* a span; `at` is a multiple of DEVICE_VIEW_ALIGN     */
 
 typedef struct qn_launch {
     qn_prog prog;

@@ -1,8 +1,6 @@
 /* The checks that all backends share: sizes, alignment, overlap. They cost well under a microsecond, so they are always on. */
 #include "device/device_check.h"
 
-enum { VIEW_ALIGN = 256 };
-
 static const u8 scalar_bytes[] = {
     [KC_VOID] = 0, [KC_BOOL] = 1, [KC_I8] = 1,  [KC_I16] = 2, [KC_I32] = 4,  [KC_I64] = 8, [KC_U8] = 1,
     [KC_U16] = 2,  [KC_U32] = 4,  [KC_U64] = 8, [KC_F16] = 2, [KC_BF16] = 2, [KC_F32] = 4, [KC_F64] = 8,
@@ -70,9 +68,9 @@ qn_status device_check_launch(qn_device *d, const qn_launch *l, const prog_shape
         const buf_view *v = &l->bufs[i];
         u64 bytes;
         if (!buf_bytes(d, v->buf, &bytes)) return fail(QN_E_BUG, "launch: buffer %u does not exist", i);
-        if (v->at % VIEW_ALIGN)
+        if (v->at % DEVICE_VIEW_ALIGN)
             return fail(QN_E_BUG, "launch: buffer %u starts at %llu, not a multiple of %d", i, (unsigned long long)v->at,
-                        VIEW_ALIGN);
+                        DEVICE_VIEW_ALIGN);
         if (v->at > bytes || v->bytes > bytes - v->at)
             return fail(QN_E_BUG, "launch: buffer %u: its view ends past the buffer", i);
     }

@@ -1,32 +1,25 @@
 /* OpenCL: any driver that the loader finds, 1.2 or later, nothing beyond the core. One context and one in-order queue a device.
  *
- * A view that does not start at its buffer's first byte is a sub-buffer, made when a launch first needs it and kept in a table
- * that forgets: releasing one early is safe, since the driver keeps it until the launch is over. */
+ * A view is bound as its buffer and the place in it, which the kernel adds. Sub-buffers would say the same, but one driver in use crashes
+ * when many of them are released. */
 #include <stdio.h>
 
 #include "device/opencl_program.h"
 #include "device/opencl_queue.h"
 #include "device/slots.h"
 
-enum { VIEWS = 4096, ROUND = 512, BLOCK_BYTES = 1 << 20 };
+enum { ROUND = 512, BLOCK_BYTES = 1 << 20 };
 
 typedef struct opencl_buf {
     cl_mem mem;
     u64 bytes;
 } opencl_buf;
-typedef struct opencl_view {
-    u32 buf;
-    u64 at, bytes;
-    cl_mem mem;
-} opencl_view;
-
 typedef struct opencl_device {
     qn_device head;
     const opencl_api *cl;
     opencl_builder builder;
     opencl_queue queue;
     slots bufs, progs;
-    opencl_view views[VIEWS]; /* direct mapped by buffer and span */
 } opencl_device;
 
 static opencl_device *of(qn_device *d) { return (opencl_device *)d; }
@@ -143,11 +136,6 @@ static void ocl_buf_free(qn_device *d, qn_buf b)
     opencl_device *o = of(d);
     opencl_buf *buf = slots_remove(&o->bufs, b);
     if (!buf) return;
-    for (u32 i = 0; i < VIEWS; i++) {
-        if (o->views[i].buf != b) continue;
-        release_mem(o, o->views[i].mem);
-        o->views[i] = (opencl_view){ 0 };
-    }
     release_mem(o, buf->mem);
     mem_free(buf);
 }
@@ -294,42 +282,37 @@ static bool ocl_buf_bytes(qn_device *d, qn_buf b, u64 *out)
     return buf != NULL;
 }
 
-/* What to bind for a view; lent until its buffer is freed or another view takes its place in the table. */
-static qn_status mem_of_view(opencl_device *o, const buf_view *v, cl_mem *out)
+/* A span is bound as its buffer and the place in it, which the kernel adds (dialect_opencl.c). */
+static qn_status set_view(opencl_device *o, const opencl_program *p, u32 at, const buf_view *v)
 {
     const opencl_buf *buf = slots_get(&o->bufs, v->buf);
-    *out = buf->mem;
-    if (v->at == 0 || v->bytes == 0) return QN_OK;
-    const u64 key[] = { v->buf, v->at, v->bytes };
-    opencl_view *kept = &o->views[hash_bytes(key, sizeof key, 0) % VIEWS];
-    if (kept->buf != v->buf || kept->at != v->at || kept->bytes != v->bytes) {
-        i32 error = 0;
-        const cl_region region = { (size_t)v->at, (size_t)v->bytes };
-        cl_mem mem = o->cl->clCreateSubBuffer(buf->mem, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
-        QN_TRY(opencl_check(error, "clCreateSubBuffer"));
-        opencl_count(1);
-        release_mem(o, kept->mem);
-        *kept = (opencl_view){ v->buf, v->at, v->bytes, mem };
-    }
-    *out = kept->mem;
-    return QN_OK;
+    u32 place = (u32)(v->at / DEVICE_VIEW_ALIGN);
+    QN_TRY(opencl_check(o->cl->clSetKernelArg(p->kernel, at, sizeof buf->mem, &buf->mem), "clSetKernelArg of a buffer"));
+    return opencl_check(o->cl->clSetKernelArg(p->kernel, at + 1, sizeof place, &place), "clSetKernelArg of a place");
 }
 
 static qn_status set_args(opencl_device *o, const opencl_program *p, const qn_launch *l)
 {
     const u32 *word = l->words;
     const buf_view *view = l->bufs;
+    u32 at = 0;
     for (u32 i = 0; i < p->n_args; i++) {
-        cl_mem mem = NULL;
         u32 words = p->arg_words[i];
-        if (words == 0) QN_TRY(mem_of_view(o, view++, &mem));
-        i32 error = words ? o->cl->clSetKernelArg(p->kernel, i, words * sizeof *word, word)
-                          : o->cl->clSetKernelArg(p->kernel, i, sizeof mem, &mem);
-        QN_TRY(opencl_check(error, "clSetKernelArg"));
+        if (words == 0) QN_TRY(set_view(o, p, at, view++));
+        else QN_TRY(opencl_check(o->cl->clSetKernelArg(p->kernel, at, words * sizeof *word, word), "clSetKernelArg"));
+        at += words == 0 ? 2 : 1;
         word += words;
     }
     u32 count = (u32)l->count;
-    return opencl_check(o->cl->clSetKernelArg(p->kernel, p->n_args, sizeof count, &count), "clSetKernelArg of count");
+    return opencl_check(o->cl->clSetKernelArg(p->kernel, at, sizeof count, &count), "clSetKernelArg of count");
+}
+
+static qn_status enqueue(opencl_device *o, const opencl_program *p, const qn_launch *l)
+{
+    size_t groups = p->shape.form == KC_MAP ? ((size_t)l->count + p->local - 1) / p->local : (size_t)l->count;
+    size_t items = groups * p->local;
+    i32 error = o->cl->clEnqueueNDRangeKernel(o->queue.queue, p->kernel, 1, NULL, &items, &p->local, 0, NULL, NULL);
+    return fail_in(opencl_check(error, "clEnqueueNDRangeKernel"), "kernel '%s': ", p->name);
 }
 
 static qn_status ocl_launch(qn_device *d, const qn_launch *l)
@@ -340,10 +323,7 @@ static qn_status ocl_launch(qn_device *d, const qn_launch *l)
     QN_TRY(device_check_launch(d, l, &p->shape, ocl_buf_bytes));
     if (l->count == 0) return QN_OK;
     QN_TRY(set_args(o, p, l));
-    size_t groups = p->shape.form == KC_MAP ? ((size_t)l->count + p->local - 1) / p->local : (size_t)l->count;
-    size_t items = groups * p->local;
-    i32 error = o->cl->clEnqueueNDRangeKernel(o->queue.queue, p->kernel, 1, NULL, &items, &p->local, 0, NULL, NULL);
-    return fail_in(opencl_check(error, "clEnqueueNDRangeKernel"), "kernel '%s': ", p->name);
+    return enqueue(o, p, l);
 }
 
 /* ---- tickets */

@@ -13,9 +13,6 @@ typedef struct cl_mem_ *cl_mem;
 typedef struct cl_program_ *cl_program;
 typedef struct cl_kernel_ *cl_kernel;
 typedef struct cl_event_ *cl_event;
-typedef struct cl_region {
-    size_t at, bytes;
-} cl_region;
 
 enum {
     CL_DEVICE_TYPE = 0x1000,
@@ -40,7 +37,6 @@ enum {
     CL_PROGRAM_BUILD_LOG = 0x1183,
     CL_KERNEL_WORK_GROUP_SIZE = 0x11b0,
     CL_EVENT_COMMAND_EXECUTION_STATUS = 0x11d3,
-    CL_BUFFER_CREATE_TYPE_REGION = 0x1220,
     CL_MEM_READ_WRITE = 1 << 0,
     CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT = 1 << 7,
     CL_COMPLETE = 0,
@@ -61,7 +57,6 @@ enum {
     X(i32,        clFlush,                     (cl_queue q))                                                                                 \
     X(i32,        clFinish,                    (cl_queue q))                                                                                 \
     X(cl_mem,     clCreateBuffer,              (cl_context c, u64 flags, size_t bytes, void *host, i32 *error))                              \
-    X(cl_mem,     clCreateSubBuffer,           (cl_mem m, u64 flags, u32 type, const void *region, i32 *error))                              \
     X(i32,        clReleaseMemObject,          (cl_mem m))                                                                                   \
     X(cl_program, clCreateProgramWithSource,   (cl_context c, u32 n, const char **texts, const size_t *lengths, i32 *error))                 \
     X(cl_program, clCreateProgramWithBinary,   (cl_context c, u32 n, const cl_device *d, const size_t *lengths, const u8 **binaries, i32 *status, i32 *error)) \

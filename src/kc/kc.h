@@ -47,7 +47,8 @@ const kc_kernel *kc_kernel_find(const kc_module *m, const char *entry);   /* ent
 
 /* A CONST parameter whose name is among the program's defines is baked in and no longer a parameter. Print kernel k for a target:
  * KC_C gives a translation unit that defines  void qk_run(const qk_args *, u32 from, u32 to)  (quern_kernel.h) with no further includes.
- * KC_OPENCL gives OpenCL C 1.2 with kernel `qk_run`: arguments in parameter order (a MAP's output buffer after them), then `uint count`;
+ * KC_OPENCL gives OpenCL C 1.2 with kernel `qk_run`: arguments in parameter order (a MAP's output buffer after them), each buffer followed
+ * by a `uint` place in it in units of 256 bytes, then `uint count`;
  * a MAP guards i < count; a KERNEL uses get_group_id(0) as the group and GROUP as its required work-group size. */
 qn_status kc_print(const kc_module *m, const kc_kernel *k, kc_target target, str *out);
 

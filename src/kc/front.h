@@ -16,6 +16,9 @@ enum {
     FRONT_MAX_NODES = 300 * 1000,     /* of one kernel, after inlining and unrolling */
     FRONT_MAX_UNROLLED = 40 * 1000,   /* nodes that unrolling one loop may make; a larger one stays a loop */
     FRONT_MAX_UNROLL = 1024,          /* turns of one unrolled loop */
+    FRONT_MAX_FILES = 256,
+    FRONT_MAX_KERNELS = 1000,  /* of a file; also of tables */
+    FRONT_MAX_TABLE = 1 << 16, /* values of a table */
     FRONT_MAX_PARAMS = 64,
     FRONT_MAX_ARRAY = 1 << 20 /* elements of a local or SHARED array */
 };

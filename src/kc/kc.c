@@ -20,7 +20,8 @@ static void finish_kernel(front *f, const func *fn)
     if (e) check_entry(f, e);
     if (e && f->simplify && !f->status) simplify_entry(f, e);
     if (e && !f->status) effects_entry(f, e);
-    if (!f->status && !ARENA_PUSH_ROOM(f->arena, m->entries, m->n_entries, f->cap_entries, 1000)) front_nomem(f, sizeof e);
+    if (!f->status && !ARENA_PUSH_ROOM(f->arena, m->entries, m->n_entries, f->cap_entries, FRONT_MAX_KERNELS))
+        front_nomem(f, sizeof e);
     if (!f->status) m->entries[m->n_entries++] = e;
 }
 

@@ -92,7 +92,11 @@ void lex_words(front *f)
 u32 lex_add_file(front *f, const char *file_name, const char *text, size_t n)
 {
     kc_module *m = f->module;
-    if (!ARENA_PUSH_ROOM(f->arena, m->files, m->n_files, f->cap_files, 256)) {
+    if (m->n_files == FRONT_MAX_FILES) {
+        front_fail(f, (kc_pos){ 1, 1, 1 }, "more than %d files are included", (int)FRONT_MAX_FILES);
+        return 0;
+    }
+    if (!ARENA_PUSH_ROOM(f->arena, m->files, m->n_files, f->cap_files, FRONT_MAX_FILES)) {
         front_nomem(f, sizeof *m->files);
         return 0;
     }

@@ -316,7 +316,9 @@ static void entry(front *f, bool is_map)
     fn->is_map = is_map;
     fn->is_kernel = !is_map;
     fn->group = is_map ? 1 : group_size(f, start);
-    if (!ARENA_PUSH_ROOM(f->arena, f->entries, f->n_entry_funcs, f->cap_entry_funcs, 1000)) {
+    if (f->n_entry_funcs == FRONT_MAX_KERNELS)
+        front_fail(f, start->pos, "more than %d kernels in a file", (int)FRONT_MAX_KERNELS);
+    if (!ARENA_PUSH_ROOM(f->arena, f->entries, f->n_entry_funcs, f->cap_entry_funcs, FRONT_MAX_KERNELS)) {
         front_nomem(f, sizeof(void *));
         return;
     }
@@ -339,7 +341,7 @@ static void table(front *f, kc_type type)
     const token *t = parse_peek(f, 0);
     ident *n = parse_new_name(f, "a table");
     parse_expect(f, P_LBRACKET, "after the table's name (values outside functions are tables)");
-    u32 size = parse_is(f, P_RBRACKET) ? 0 : parse_constant(f, "the size of a table", FRONT_MAX_ARRAY / 16);
+    u32 size = parse_is(f, P_RBRACKET) ? 0 : parse_constant(f, "the size of a table", FRONT_MAX_TABLE);
     parse_expect(f, P_RBRACKET, "after the table's size");
     parse_expect(f, P_ASSIGN, "before the table's values");
     parse_expect(f, P_LBRACE, "before the table's values");
@@ -350,7 +352,8 @@ static void table(front *f, kc_type type)
         const kc_expr *e = fold_all(f, type_assignable(f, type, parse_expression(f), pos, "the table"));
         if (!f->status && e->op != K_CONST) front_fail(f, pos, "a table holds constants");
         if (!f->status && size && count == size) front_fail(f, pos, "more than the table's %u values", size);
-        if (!ARENA_PUSH_ROOM(f->arena, values, count, cap, FRONT_MAX_ARRAY / 16)) front_nomem(f, sizeof *values);
+        if (count == FRONT_MAX_TABLE) front_fail(f, pos, "more than %d values in a table", (int)FRONT_MAX_TABLE);
+        if (!ARENA_PUSH_ROOM(f->arena, values, count, cap, FRONT_MAX_TABLE)) front_nomem(f, sizeof *values);
         if (!f->status) values[count++] = e;
         if (!parse_take(f, P_COMMA)) break;
     }
@@ -360,7 +363,9 @@ static void table(front *f, kc_type type)
         front_fail(f, t->pos, "the table has %u values; write all %u", count, size);
     kc_var *v = parse_new_var(f, n, type, KC_V_TABLE, t->pos);
     kc_module *m = f->module;
-    if (!f->status && !ARENA_PUSH_ROOM(f->arena, m->tables, m->n_tables, f->cap_tables, 1000)) front_nomem(f, sizeof v);
+    if (m->n_tables == FRONT_MAX_KERNELS) front_fail(f, t->pos, "more than %d tables in a file", (int)FRONT_MAX_KERNELS);
+    if (!f->status && !ARENA_PUSH_ROOM(f->arena, m->tables, m->n_tables, f->cap_tables, FRONT_MAX_KERNELS))
+        front_nomem(f, sizeof v);
     if (f->status) return;
     v->dims = 1;
     v->n[0] = count;

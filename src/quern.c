@@ -29,17 +29,20 @@ static qn_status read_graph(qn_session *s)
 
 static qn_status rewrite(qn_session *s)
 {
-    pass_env env = { .caps = &s->desc.device->info.caps, .evaluate = session_evaluate, .user = s, .runs = plan_can_run };
+    evaluator folding = { 0 };                               /* closed below: nothing between may return              */
+    pass_env env = { .caps = &s->desc.device->info.caps, .evaluate = session_evaluate, .user = &folding, .runs = plan_can_run };
     s->passes = ARENA_ARRAY(s->graph_mem, pass_count() + 1, qn_pass_row);
     if (!s->passes) return fail_nomem(pass_count() * sizeof(qn_pass_row));
     pass_report report = { .rows = s->passes, .dump = s->desc.dump, .dump_user = s->desc.dump_user };
+    qn_status status = QN_OK;
     if (s->desc.widen) {
-        QN_TRY(widen_floats(s->g));
-        QN_TRY(graph_check(s->g));
+        status = widen_floats(s->g);
+        if (status == QN_OK) status = graph_check(s->g);
     }
-    QN_TRY(pass_run_all(s->g, &env, !s->desc.no_optimize, &report));
+    if (status == QN_OK) status = pass_run_all(s->g, &env, !s->desc.no_optimize, &report);
+    evaluator_close(&folding);
     s->n_passes = report.n;
-    return QN_OK;
+    return status;
 }
 
 static qn_status check_plan_prepare(qn_session *s)

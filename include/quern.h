@@ -36,53 +36,68 @@ extern "C" {
 #define QN_VERSION_MAJOR 0
 #define QN_VERSION_MINOR 1
 #define QN_VERSION_PATCH 0
-#define QN_MAX_RANK 8
+#define QN_MAX_RANK      8
 
 /* ------------------------------------------------------------------ status */
 typedef enum qn_status {
     QN_OK = 0,
-    QN_E_USAGE = 1,        /* a wrong argument: NULL where something is needed, a bad enum, a wrong order of calls */
-    QN_E_NAME = 2,         /* no such input, output, device, kernel, op attribute                                 */
-    QN_E_SHAPE = 3,        /* sizes that do not fit together                                                       */
-    QN_E_DTYPE = 4,        /* a type that is not accepted here                                                     */
-    QN_E_FORMAT = 100,     /* the file is damaged or not what it says it is                                        */
-    QN_E_UNSUPPORTED = 101,/* well formed, but this build cannot do it; the sentence names the op or feature       */
-    QN_E_KERNEL = 102,     /* kernel source does not compile; the sentence is the first diagnostic                 */
-    QN_E_IO = 200,         /* a file cannot be opened, read or written                                             */
-    QN_E_NOMEM = 500,      /* out of memory, host or device; the handle stays usable                               */
-    QN_E_NO_DEVICE = 501,  /* the device or its driver is not there                                                */
-    QN_E_DEVICE = 502,     /* the driver reported an error                                                         */
-    QN_E_LOST = 503,       /* the device is gone; close its sessions and open again                                */
-    QN_E_DATA = 504,       /* a run-time value is out of range: an index outside its axis, a division of integers by 0 */
-    QN_E_BUG = 1000        /* our fault: please report                                                             */
+    QN_E_USAGE = 1,         /* a wrong argument: NULL where something is needed, a bad enum, a wrong order of calls */
+    QN_E_NAME = 2,          /* no such input, output, device, kernel, op attribute */
+    QN_E_SHAPE = 3,         /* sizes that do not fit together */
+    QN_E_DTYPE = 4,         /* a type that is not accepted here */
+    QN_E_FORMAT = 100,      /* the file is damaged or not what it says it is */
+    QN_E_UNSUPPORTED = 101, /* well formed, but this build cannot do it; the sentence names the op or feature */
+    QN_E_KERNEL = 102,      /* kernel source does not compile; the sentence is the first diagnostic */
+    QN_E_IO = 200,          /* a file cannot be opened, read or written */
+    QN_E_NOMEM = 500,       /* out of memory, host or device; the handle stays usable */
+    QN_E_NO_DEVICE = 501,   /* the device or its driver is not there */
+    QN_E_DEVICE = 502,      /* the driver reported an error */
+    QN_E_LOST = 503,        /* the device is gone; close its sessions and open again */
+    QN_E_DATA = 504,        /* a run-time value is out of range: an index outside its axis, a division of integers by 0 */
+    QN_E_BUG = 1000         /* our fault: please report */
 } qn_status;
-QN_API const char *qn_status_text(qn_status s);          /* "shape", "no memory", ... static                       */
-QN_API const char *qn_last_error(void);                  /* the last failure on this thread; "" before the first   */
-QN_API const char *qn_version(void);                     /* "0.1.0"                                                */
+QN_API const char *qn_status_text(qn_status s); /* "shape", "no memory", ... static */
+QN_API const char *qn_last_error(void);         /* the last failure on this thread; "" before the first */
+QN_API const char *qn_version(void);            /* "0.1.0" */
 
 /* ------------------------------------------------------------------ bytes, types, tensors */
-typedef struct qn_bytes { const void *data; size_t n; } qn_bytes;
+typedef struct qn_bytes {
+    const void *data;
+    size_t n;
+} qn_bytes;
 
 typedef enum qn_dtype {
     QN_NONE = 0,
-    QN_F32, QN_F16, QN_BF16, QN_F64,
-    QN_I8, QN_I16, QN_I32, QN_I64,
-    QN_U8, QN_U16, QN_U32, QN_U64,
-    QN_BOOL,                                             /* one byte, 0 or 1                                       */
-    QN_STRING,                                           /* on the host only: data is qn_bytes[]                   */
+    QN_F32,
+    QN_F16,
+    QN_BF16,
+    QN_F64,
+    QN_I8,
+    QN_I16,
+    QN_I32,
+    QN_I64,
+    QN_U8,
+    QN_U16,
+    QN_U32,
+    QN_U64,
+    QN_BOOL,   /* one byte, 0 or 1 */
+    QN_STRING, /* on the host only: data is qn_bytes[] */
     QN_DTYPE_COUNT
 } qn_dtype;
-QN_API const char *qn_dtype_name(qn_dtype t);            /* "f32", "i64", ...; numpy's name is qn_dtype_numpy       */
-QN_API size_t qn_dtype_bytes(qn_dtype t);                /* of one element; 0 for QN_NONE                          */
+QN_API const char *qn_dtype_name(qn_dtype t); /* "f32", "i64", ...; numpy's name is qn_dtype_numpy */
+QN_API size_t qn_dtype_bytes(qn_dtype t);     /* of one element; 0 for QN_NONE */
 
 /* A dense row-major tensor. In a qn_named for a run: data lent by the caller. From the library: lent to the caller. */
 typedef struct qn_tensor {
     qn_dtype dtype;
-    uint32_t rank;                                       /* 0: a scalar                                            */
-    int64_t dims[QN_MAX_RANK];                           /* 0 is a valid size                                      */
-    const void *data;                                    /* qn_tensor_bytes() bytes                                */
+    uint32_t rank;             /* 0: a scalar */
+    int64_t dims[QN_MAX_RANK]; /* 0 is a valid size */
+    const void *data;          /* qn_tensor_bytes() bytes */
 } qn_tensor;
-typedef struct qn_named { const char *name; qn_tensor tensor; } qn_named;
+typedef struct qn_named {
+    const char *name;
+    qn_tensor tensor;
+} qn_named;
 QN_API uint64_t qn_tensor_elems(const qn_tensor *t);
 QN_API uint64_t qn_tensor_bytes(const qn_tensor *t);
 
@@ -90,45 +105,49 @@ QN_API uint64_t qn_tensor_bytes(const qn_tensor *t);
 QN_API qn_status qn_tensor_load(const char *path, qn_tensor *out);
 QN_API qn_status qn_tensor_save_npy(const char *path, const qn_tensor *t);
 QN_API qn_status qn_tensor_save_pb(const char *path, const char *name, const qn_tensor *t);
-QN_API void qn_tensor_free(qn_tensor *t);                /* only for tensors from qn_tensor_load and qn_image_to_tensor */
+QN_API void qn_tensor_free(qn_tensor *t); /* only for tensors from qn_tensor_load and qn_image_to_tensor */
 
 /* ------------------------------------------------------------------ hooks, process wide; set before anything else */
-typedef struct qn_allocator { void *(*alloc)(void *user, size_t bytes); void (*free)(void *user, void *p); void *user; } qn_allocator;
-QN_API void qn_set_allocator(const qn_allocator *a);     /* copied; NULL: malloc and free                          */
+typedef struct qn_allocator {
+    void *(*alloc)(void *user, size_t bytes);
+    void (*free)(void *user, void *p);
+    void *user;
+} qn_allocator;
+QN_API void qn_set_allocator(const qn_allocator *a); /* copied; NULL: malloc and free */
 typedef enum qn_log_level { QN_LOG_ERROR, QN_LOG_WARN, QN_LOG_INFO, QN_LOG_DEBUG } qn_log_level;
 typedef void (*qn_log_fn)(void *user, qn_log_level level, const char *line);
-QN_API void qn_set_log(qn_log_fn log, void *user);       /* NULL: silent, which is the default                     */
+QN_API void qn_set_log(qn_log_fn log, void *user); /* NULL: silent, which is the default */
 
 /* ------------------------------------------------------------------ devices */
 typedef struct qn_device qn_device;
 typedef struct qn_caps {
-    uint64_t memory_bytes;                               /* 0: unknown                                             */
+    uint64_t memory_bytes; /* 0: unknown */
     uint64_t max_buffer_bytes;
-    uint32_t max_buffers;                                /* that one launch can bind                               */
-    uint32_t max_group;                                  /* items in a group; 0: no GROUP kernels at all           */
+    uint32_t max_buffers; /* that one launch can bind */
+    uint32_t max_group;   /* items in a group; 0: no GROUP kernels at all */
     uint32_t group_memory_bytes;
-    uint32_t best_group;                                 /* items in a group that suit the device; 1 on a CPU      */
-    uint32_t width;                                      /* lanes of f32w                                          */
-    uint32_t subgroup;                                   /* items that run in step; 0: none                        */
-    uint32_t workers;                                    /* groups that really run at once                         */
-    bool f16, f64, i64, i8_buffers, atomics, dot4, mma;  /* f16: arithmetic; loads and stores of f16 always work   */
-    bool host_memory;                                    /* buffers are plain host memory: no copies needed        */
+    uint32_t best_group;                                /* items in a group that suit the device; 1 on a CPU */
+    uint32_t width;                                     /* lanes of f32w */
+    uint32_t subgroup;                                  /* items that run in step; 0: none */
+    uint32_t workers;                                   /* groups that really run at once */
+    bool f16, f64, i64, i8_buffers, atomics, dot4, mma; /* f16: arithmetic; loads and stores of f16 always work */
+    bool host_memory;                                   /* buffers are plain host memory: no copies needed */
 } qn_caps;
 typedef struct qn_device_info {
-    char kind[16];                                       /* "cpu", "opencl", "null"                                */
-    char spec[32];                                       /* what qn_device_open takes: "opencl:1"                  */
+    char kind[16]; /* "cpu", "opencl", "null" */
+    char spec[32]; /* what qn_device_open takes: "opencl:1" */
     char name[128], driver[128];
     qn_caps caps;
 } qn_device_info;
 typedef struct qn_device_desc {
-    uint32_t threads;                                    /* cpu: 0 is one per core                                 */
-    const char *cpu_isa;                                 /* cpu: "baseline", "avx2", "avx512"; NULL: the best here */
-    bool interpret;                                      /* cpu: run every kernel in kc's checking interpreter     */
-    bool reverse_items;                                  /* cpu: items of a group in reverse order (shows races)   */
+    uint32_t threads;    /* cpu: 0 is one per core */
+    const char *cpu_isa; /* cpu: "baseline", "avx2", "avx512"; NULL: the best here */
+    bool interpret;      /* cpu: run every kernel in kc's checking interpreter */
+    bool reverse_items;  /* cpu: items of a group in reverse order (shows races) */
 } qn_device_desc;
 /* Open a device: "cpu", "opencl", "opencl:1", "null", or "auto" for the fastest found. desc may be NULL. */
 QN_API qn_status qn_device_open(const char *spec, const qn_device_desc *desc, qn_device **out);
-QN_API void qn_device_close(qn_device *d);               /* close its sessions, kernels and buffers first; NULL is fine */
+QN_API void qn_device_close(qn_device *d); /* close its sessions, kernels and buffers first; NULL is fine */
 QN_API const qn_device_info *qn_device_get_info(const qn_device *d);
 /* Every kind this build knows, index 0.. : QN_OK with a device present, QN_E_NO_DEVICE with the reason in qn_last_error, QN_E_NAME past the end.
  * A kind with several devices gives one entry for each. out->kind is set in the first two cases. */
@@ -139,27 +158,34 @@ QN_API qn_status qn_device_self_test(qn_device *d);
 /* ------------------------------------------------------------------ your own kernels (docs/kernel-language.md) */
 typedef struct qn_buffer qn_buffer;
 typedef struct qn_kernel qn_kernel;
-typedef uint64_t qn_ticket;                              /* 0 is always done                                       */
-typedef struct qn_define { const char *name, *value; } qn_define;
+typedef uint64_t qn_ticket; /* 0 is always done */
+typedef struct qn_define {
+    const char *name, *value;
+} qn_define;
 
-QN_API qn_status qn_buffer_make(qn_device *d, uint64_t bytes, qn_buffer **out);    /* zeroed */
-QN_API void qn_buffer_free(qn_buffer *b);                                          /* NULL is fine */
+QN_API qn_status qn_buffer_make(qn_device *d, uint64_t bytes, qn_buffer **out); /* zeroed */
+QN_API void qn_buffer_free(qn_buffer *b);                                       /* NULL is fine */
 QN_API uint64_t qn_buffer_bytes(const qn_buffer *b);
-QN_API qn_status qn_buffer_write(qn_buffer *b, uint64_t at, const void *data, uint64_t bytes);  /* data may go at once */
+QN_API qn_status qn_buffer_write(qn_buffer *b, uint64_t at, const void *data, uint64_t bytes); /* data may go at once */
 /* Queue a read into `to`, which stays valid until the ticket is done. */
 QN_API qn_status qn_buffer_read(qn_buffer *b, uint64_t at, void *to, uint64_t bytes, qn_ticket *out);
 QN_API qn_status qn_device_poll(qn_device *d, qn_ticket t, bool *done);
-QN_API qn_status qn_device_wait(qn_device *d, qn_ticket t);                        /* polls until done; not in a browser */
+QN_API qn_status qn_device_wait(qn_device *d, qn_ticket t); /* polls until done; not in a browser */
 
 typedef struct qn_kernel_desc {
-    const char *source;                                  /* text, NUL-terminated                                   */
-    const char *file;                                    /* for messages; NULL: "kernel.c"                         */
-    const char *entry;                                   /* the MAP or KERNEL to run; NULL: the only one           */
-    const qn_define *defines; size_t n_defines;
+    const char *source; /* text, NUL-terminated */
+    const char *file;   /* for messages; NULL: "kernel.c" */
+    const char *entry;  /* the MAP or KERNEL to run; NULL: the only one */
+    const qn_define *defines;
+    size_t n_defines;
 } qn_kernel_desc;
 QN_API qn_status qn_kernel_from_source(qn_device *d, const qn_kernel_desc *desc, qn_kernel **out);
 QN_API void qn_kernel_free(qn_kernel *k);
-typedef struct qn_arg { qn_buffer *buffer; double number; int64_t integer; } qn_arg;  /* the member that the parameter calls for */
+typedef struct qn_arg {
+    qn_buffer *buffer;
+    double number;
+    int64_t integer;
+} qn_arg; /* the member that the parameter calls for */
 /* Queue a launch. args: one per parameter after the first, in order, and for a MAP its output buffer last.
  * count: elements of a MAP, groups of a KERNEL. Errors: QN_E_USAGE for a wrong number or kind, QN_E_SHAPE for a MAP output too small. */
 QN_API qn_status qn_kernel_launch(qn_kernel *k, uint64_t count, const qn_arg *args, size_t n_args);
@@ -172,33 +198,36 @@ QN_API void qn_text_free(char *text);
 /* ------------------------------------------------------------------ models */
 typedef struct qn_session qn_session;
 typedef struct qn_session_desc {
-    qn_device *device;                                   /* lent; required unless inspect_only                     */
-    const char *path;                                    /* the file, or                                           */
-    qn_bytes bytes;                                      /* its bytes, lent until the session closes               */
-    bool no_optimize;                                    /* run the graph as the file has it                       */
-    bool inspect_only;                                   /* read and check, make no plan; unsupported ops do not fail */
-    bool widen;                                          /* compute every float as f64: the oracle of the tests    */
-    bool profile;                                        /* time each launch (waits after each: slower)            */
-    const char *only_variants;                           /* tests: variant rows whose name contains this go first  */
-    void (*dump)(void *user, const char *stage, const char *graph_text); /* after reading and after each pass      */
+    qn_device *device;         /* lent; required unless inspect_only */
+    const char *path;          /* the file, or */
+    qn_bytes bytes;            /* its bytes, lent until the session closes */
+    bool no_optimize;          /* run the graph as the file has it */
+    bool inspect_only;         /* read and check, make no plan; unsupported ops do not fail */
+    bool widen;                /* compute every float as f64: the oracle of the tests */
+    bool profile;              /* time each launch (waits after each: slower) */
+    const char *only_variants; /* tests: variant rows whose name contains this go first */
+    void (*dump)(void *user, const char *stage, const char *graph_text); /* after reading and after each pass */
     void *dump_user;
-    bool (*progress)(void *user, const char *stage, double part);       /* 0..1; false cancels: QN_E_USAGE         */
+    bool (*progress)(void *user, const char *stage, double part); /* 0..1; false cancels: QN_E_USAGE */
     void *progress_user;
 } qn_session_desc;
 QN_API qn_status qn_session_open(const qn_session_desc *desc, qn_session **out);
-QN_API void qn_session_close(qn_session *s);             /* NULL is fine                                           */
+QN_API void qn_session_close(qn_session *s); /* NULL is fine */
 
 /* What the model declares. dims < 0: dynamic, its name in dim_names (NULL: unnamed). */
 typedef struct qn_value_info {
-    const char *name; qn_dtype dtype; uint32_t rank;
-    int64_t dims[QN_MAX_RANK]; const char *dim_names[QN_MAX_RANK];
+    const char *name;
+    qn_dtype dtype;
+    uint32_t rank;
+    int64_t dims[QN_MAX_RANK];
+    const char *dim_names[QN_MAX_RANK];
     bool rank_known;
 } qn_value_info;
-QN_API uint32_t qn_input_count(const qn_session *s);     /* without those that have a default (initializer)        */
+QN_API uint32_t qn_input_count(const qn_session *s); /* without those that have a default (initializer) */
 QN_API uint32_t qn_output_count(const qn_session *s);
 QN_API const qn_value_info *qn_input_info(const qn_session *s, uint32_t i);
 QN_API const qn_value_info *qn_output_info(const qn_session *s, uint32_t i);
-QN_API const char *qn_metadata(const qn_session *s, const char *key);        /* NULL: the file has no such entry   */
+QN_API const char *qn_metadata(const qn_session *s, const char *key); /* NULL: the file has no such entry */
 
 /* Queue one run of the model. Returns at once; the outputs exist when the ticket is done (qn_poll).
  * in       one entry per model input, matched by name, any order. Lent until the ticket is done.
@@ -207,8 +236,8 @@ QN_API const char *qn_metadata(const qn_session *s, const char *key);        /* 
  * Errors   QN_E_NAME an input is missing or unknown; QN_E_SHAPE; QN_E_DTYPE; QN_E_NOMEM, the session stays usable.
  * Threads  one session, one thread. */
 QN_API qn_status qn_run(qn_session *s, const qn_named *in, size_t n_in, qn_ticket *out);
-QN_API qn_status qn_poll(qn_session *s, qn_ticket t, bool *done);             /* also moves the run on             */
-QN_API qn_status qn_wait(qn_session *s, qn_ticket t);                         /* polls until done; not in a browser */
+QN_API qn_status qn_poll(qn_session *s, qn_ticket t, bool *done); /* also moves the run on */
+QN_API qn_status qn_wait(qn_session *s, qn_ticket t);             /* polls until done; not in a browser */
 /* An output of the last finished run, by name or index; lent until the next run or close. */
 QN_API qn_status qn_output(qn_session *s, const char *name, const qn_tensor **out);
 QN_API qn_status qn_output_at(qn_session *s, uint32_t i, const qn_tensor **out);
@@ -217,56 +246,89 @@ QN_API qn_status qn_reserve(qn_session *s, const char *dim_name, int64_t size);
 
 /* ------------------------------------------------------------------ what a session says of itself */
 typedef struct qn_stats {
-    uint64_t plans, layouts, device_buffers;             /* made so far: a decode loop adds none                   */
-    uint64_t weights_bytes, planned_peak_bytes;          /* of the last layout: what is allocated for intermediates */
-    uint64_t intermediates_bytes, largest_live_bytes;    /* their sum, and the lower bound                         */
-    uint64_t launches, host_steps;                       /* in one run                                             */
-    uint64_t flops;                                      /* multiply-adds x 2 of one run, where known              */
+    uint64_t plans, layouts, device_buffers;          /* made so far: a decode loop adds none */
+    uint64_t weights_bytes, planned_peak_bytes;       /* of the last layout: what is allocated for intermediates */
+    uint64_t intermediates_bytes, largest_live_bytes; /* their sum, and the lower bound */
+    uint64_t launches, host_steps;                    /* in one run */
+    uint64_t flops;                                   /* multiply-adds x 2 of one run, where known */
     double read_ms, check_ms, passes_ms, plan_ms, prepare_ms;
 } qn_stats;
 QN_API void qn_get_stats(const qn_session *s, qn_stats *out);
-typedef struct qn_op_count { const char *domain, *op; uint32_t count, version; bool supported; const char *why; } qn_op_count;
-QN_API uint32_t qn_op_counts(const qn_session *s, const qn_op_count **out);   /* of the file as read, most frequent first */
-typedef struct qn_weight_info { const char *name; qn_dtype dtype; uint32_t rank; int64_t dims[QN_MAX_RANK]; uint64_t bytes; } qn_weight_info;
-QN_API uint32_t qn_weights(const qn_session *s, const qn_weight_info **out);  /* largest first                     */
-typedef struct qn_profile_row { const char *node, *op, *kernel, *where; uint64_t start_ns, ns, bytes, flops; } qn_profile_row;
-QN_API uint32_t qn_profile(const qn_session *s, const qn_profile_row **out);  /* of the last run, in order; needs desc.profile */
-typedef struct qn_pass_row { const char *pass, *doc; double ms; uint32_t nodes_before, nodes_after; } qn_pass_row;
+typedef struct qn_op_count {
+    const char *domain, *op;
+    uint32_t count, version;
+    bool supported;
+    const char *why;
+} qn_op_count;
+QN_API uint32_t qn_op_counts(const qn_session *s, const qn_op_count **out); /* of the file as read, most frequent first */
+typedef struct qn_weight_info {
+    const char *name;
+    qn_dtype dtype;
+    uint32_t rank;
+    int64_t dims[QN_MAX_RANK];
+    uint64_t bytes;
+} qn_weight_info;
+QN_API uint32_t qn_weights(const qn_session *s, const qn_weight_info **out); /* largest first */
+typedef struct qn_profile_row {
+    const char *node, *op, *kernel, *where;
+    uint64_t start_ns, ns, bytes, flops;
+} qn_profile_row;
+QN_API uint32_t qn_profile(const qn_session *s,
+                           const qn_profile_row **out); /* of the last run, in order; needs desc.profile */
+typedef struct qn_pass_row {
+    const char *pass, *doc;
+    double ms;
+    uint32_t nodes_before, nodes_after;
+} qn_pass_row;
 QN_API uint32_t qn_passes(const qn_session *s, const qn_pass_row **out);
 
 /* ------------------------------------------------------------------ images (src/media) */
-typedef struct qn_image { uint32_t width, height; uint8_t *rgba; } qn_image;  /* rgba[height][width][4], straight alpha, upright (EXIF applied) */
-QN_API qn_status qn_image_load(const char *path, qn_image *out);              /* JPEG, PNG, BMP, WebP, by content   */
+typedef struct qn_image {
+    uint32_t width, height;
+    uint8_t *rgba;
+} qn_image; /* rgba[height][width][4], straight alpha, upright (EXIF applied) */
+QN_API qn_status qn_image_load(const char *path, qn_image *out); /* JPEG, PNG, BMP, WebP, by content */
 QN_API qn_status qn_image_decode(qn_bytes file, qn_image *out);
 QN_API void qn_image_free(qn_image *im);
 typedef enum qn_fit { QN_FIT_CROP, QN_FIT_SQUASH, QN_FIT_LETTERBOX } qn_fit;
-typedef enum qn_filter { QN_FILTER_BILINEAR, QN_FILTER_BICUBIC, QN_FILTER_NEAREST, QN_FILTER_BOX, QN_FILTER_LANCZOS } qn_filter;
+typedef enum qn_filter {
+    QN_FILTER_BILINEAR,
+    QN_FILTER_BICUBIC,
+    QN_FILTER_NEAREST,
+    QN_FILTER_BOX,
+    QN_FILTER_LANCZOS
+} qn_filter;
 /* Antialiased resize, as Pillow does it (filter support grows when shrinking), 8 bits in and out. */
 QN_API qn_status qn_image_resize(const qn_image *im, uint32_t width, uint32_t height, qn_filter filter, qn_image *out);
 typedef struct qn_image_prep {
-    uint32_t width, height;                              /* 0: from the image                                      */
-    uint32_t resize_shorter;                             /* fit crop: the shorter side before the cut; 0: just large enough */
-    uint32_t resize_width, resize_height;                /* fit crop: squash to this before the cut, instead; 0: no */
-    qn_fit fit; qn_filter filter;
-    float lo, hi;                                        /* what 0 and 255 become; both 0 means 0..1               */
-    float mean[3], std[3];                               /* after range; std 0 means 1                             */
-    bool bgr, nhwc; uint32_t channels;                   /* 0 is 3; 1 is luma (ITU-R 601)                          */
-    uint8_t pad;                                         /* letterbox fill                                         */
-    qn_dtype dtype;                                      /* QN_NONE is QN_F32; QN_U8 and QN_I8 round               */
+    uint32_t width, height;               /* 0: from the image */
+    uint32_t resize_shorter;              /* fit crop: the shorter side before the cut; 0: just large enough */
+    uint32_t resize_width, resize_height; /* fit crop: squash to this before the cut, instead; 0: no */
+    qn_fit fit;
+    qn_filter filter;
+    float lo, hi;          /* what 0 and 255 become; both 0 means 0..1 */
+    float mean[3], std[3]; /* after range; std 0 means 1 */
+    bool bgr, nhwc;
+    uint32_t channels; /* 0 is 3; 1 is luma (ITU-R 601) */
+    uint8_t pad;       /* letterbox fill */
+    qn_dtype dtype;    /* QN_NONE is QN_F32; QN_U8 and QN_I8 round */
 } qn_image_prep;
-QN_API qn_status qn_image_to_tensor(const qn_image *im, const qn_image_prep *prep, qn_tensor *out);   /* [1,C,H,W] or [1,H,W,C]; qn_tensor_free */
+QN_API qn_status qn_image_to_tensor(const qn_image *im, const qn_image_prep *prep,
+                                    qn_tensor *out); /* [1,C,H,W] or [1,H,W,C]; qn_tensor_free */
 
 /* ------------------------------------------------------------------ pipelines (src/pipeline): a job from its natural input to its answer */
-typedef struct qn_pipeline_info { const char *name, *in, *out, *doc; } qn_pipeline_info;
-QN_API const qn_pipeline_info *qn_pipeline_at(uint32_t index);                /* pipelines.def; NULL past the end    */
+typedef struct qn_pipeline_info {
+    const char *name, *in, *out, *doc;
+} qn_pipeline_info;
+QN_API const qn_pipeline_info *qn_pipeline_at(uint32_t index); /* pipelines.def; NULL past the end */
 
 /* Names of classes. Text: one name a line, or "index,name" lines; JSON: ["name"], {"0": "name"}, or a config.json with id2label. */
 typedef struct qn_labels qn_labels;
 QN_API qn_status qn_labels_load(const char *path, qn_labels **out);
-QN_API qn_status qn_labels_read(qn_bytes text, qn_labels **out);              /* copies what it needs                */
-QN_API void qn_labels_free(qn_labels *l);                                     /* NULL is fine                        */
+QN_API qn_status qn_labels_read(qn_bytes text, qn_labels **out); /* copies what it needs */
+QN_API void qn_labels_free(qn_labels *l);                        /* NULL is fine */
 QN_API uint32_t qn_labels_count(const qn_labels *l);
-QN_API const char *qn_label(const qn_labels *l, uint32_t index);              /* NULL: no such label                 */
+QN_API const char *qn_label(const qn_labels *l, uint32_t index); /* NULL: no such label */
 
 /* What a model wants of a picture: size, layout, channels and type from its first input of rank 3 or 4, the rest from the
  * preprocessor_config.json in the folder of model_path (may be NULL), else range 0..1 (u8: 0..255, i8: -128..127) and fit crop.
@@ -275,29 +337,33 @@ QN_API qn_status qn_image_prep_guess(const qn_session *s, const char *model_path
 
 /* Classify pictures, one after the other:  start, step until done, top.  Nothing waits but qn_classify_wait. */
 typedef struct qn_classify qn_classify;
-typedef struct qn_class { uint32_t index; float probability; const char *label; } qn_class;      /* label NULL: unknown */
+typedef struct qn_class {
+    uint32_t index;
+    float probability;
+    const char *label;
+} qn_class; /* label NULL: unknown */
 typedef struct qn_classify_desc {
-    qn_session *session;                                 /* lent                                                   */
-    const qn_image_prep *prep;                           /* copied; NULL: qn_image_prep_guess without a path       */
-    const qn_labels *labels;                             /* lent; NULL: the model's metadata "labels", if any      */
-    const char *output;                                  /* lent; NULL: the first with two numbers or more         */
-    uint32_t top;                                        /* answers wanted; 0: 5                                   */
+    qn_session *session;       /* lent */
+    const qn_image_prep *prep; /* copied; NULL: qn_image_prep_guess without a path */
+    const qn_labels *labels;   /* lent; NULL: the model's metadata "labels", if any */
+    const char *output;        /* lent; NULL: the first with two numbers or more */
+    uint32_t top;              /* answers wanted; 0: 5 */
     /* Instead of prep: makes the model's input of a picture; the tensor is freed with qn_tensor_free. */
     qn_status (*to_tensor)(void *user, const qn_image *im, qn_tensor *out);
     void *user;
 } qn_classify_desc;
 QN_API qn_status qn_classify_open(const qn_classify_desc *desc, qn_classify **out);
-QN_API qn_status qn_classify_start(qn_classify *c, const qn_image *im);       /* the picture is not needed after     */
+QN_API qn_status qn_classify_start(qn_classify *c, const qn_image *im); /* the picture is not needed after */
 QN_API qn_status qn_classify_step(qn_classify *c, bool *done);
-QN_API qn_status qn_classify_wait(qn_classify *c);                            /* steps until done; not in a browser  */
+QN_API qn_status qn_classify_wait(qn_classify *c); /* steps until done; not in a browser */
 /* Best first; lent until the next start. *softmaxed (may be NULL): the model gave scores, these are their softmax. */
 QN_API const qn_class *qn_classify_top(const qn_classify *c, uint32_t *n, bool *softmaxed);
-QN_API void qn_classify_close(qn_classify *c);                                /* NULL is fine                        */
+QN_API void qn_classify_close(qn_classify *c); /* NULL is fine */
 
 /* The embedded model (docs/glyphs.md): one hand-drawn digit or simple shape, any size, dark on light or the reverse. Used through
  * start, step and top like any classifier; owns its session. QN_E_UNSUPPORTED: the build left the model out. */
 QN_API qn_status qn_glyphs_open(qn_device *d, uint32_t top, qn_classify **out);
-QN_API qn_session *qn_classify_session(const qn_classify *c);                 /* lent                                */
+QN_API qn_session *qn_classify_session(const qn_classify *c); /* lent */
 
 #ifdef __cplusplus
 }

@@ -29,8 +29,10 @@ static qn_status read_graph(qn_session *s)
 
 static qn_status rewrite(qn_session *s)
 {
-    evaluator folding = { 0 };                               /* closed below: nothing between may return              */
-    pass_env env = { .caps = &s->desc.device->info.caps, .evaluate = session_evaluate, .user = &folding, .runs = plan_can_run };
+    evaluator folding = { 0 }; /* closed below: nothing between may return */
+    pass_env env = {
+        .caps = &s->desc.device->info.caps, .evaluate = session_evaluate, .user = &folding, .runs = plan_can_run
+    };
     s->passes = ARENA_ARRAY(s->graph_mem, pass_count() + 1, qn_pass_row);
     if (!s->passes) return fail_nomem(pass_count() * sizeof(qn_pass_row));
     pass_report report = { .rows = s->passes, .dump = s->desc.dump, .dump_user = s->desc.dump_user };
@@ -49,16 +51,17 @@ static qn_status check_plan_prepare(qn_session *s)
 {
     qn_device *d = s->desc.device;
     u64 clock = clock_ns();
-    QN_TRY(graph_check(s->g));                               /* shapes, types     src/graph  */
+    QN_TRY(graph_check(s->g)); /* shapes, types     src/graph */
     s->stats.check_ms = ms_since(&clock);
     QN_TRY(progress(s, "optimizing", 0.3));
-    QN_TRY(rewrite(s));                                      /* graph -> graph    src/pass   */
+    QN_TRY(rewrite(s)); /* graph -> graph    src/pass */
     s->stats.passes_ms = ms_since(&clock);
     QN_TRY(progress(s, "planning", 0.5));
-    QN_TRY(plan_make(s->g, d->backend, &d->info.caps, s->plan_mem, s->desc.only_variants, &s->p));   /* graph -> plan  src/plan */
+    QN_TRY(
+        plan_make(s->g, d->backend, &d->info.caps, s->plan_mem, s->desc.only_variants, &s->p)); /* graph -> plan  src/plan */
     s->stats.plan_ms = ms_since(&clock);
     QN_TRY(progress(s, "preparing the device", 0.6));
-    QN_TRY(exec_make(s->p, d, s->plan_mem, s->desc.profile, &s->x));   /* plan -> device    src/exec   */
+    QN_TRY(exec_make(s->p, d, s->plan_mem, s->desc.profile, &s->x)); /* plan -> device    src/exec */
     s->stats.prepare_ms = ms_since(&clock);
     s->stats.plans++;
     s->planned = true;
@@ -93,7 +96,7 @@ static qn_status open_stages(qn_session *s)
 {
     u64 clock = clock_ns();
     QN_TRY(fresh_arenas(s));
-    QN_TRY(read_graph(s));                                   /* file  -> graph    src/format */
+    QN_TRY(read_graph(s)); /* file  -> graph    src/format */
     s->stats.read_ms = ms_since(&clock);
     QN_TRY(session_describe(s));
     if (s->desc.inspect_only) return QN_OK;
@@ -198,8 +201,7 @@ qn_status qn_run(qn_session *s, const qn_named *in, size_t n_in, qn_ticket *out)
         QN_TRY(check_given(s, in, n_in));
         QN_TRY(plan_for(s, in, n_in));
         QN_TRY(start_specialised(s, in, n_in));
-    } else
-        QN_TRY(exec_start(s->x, in, n_in));
+    } else QN_TRY(exec_start(s->x, in, n_in));
     bool done;
     QN_TRY(exec_advance(s->x, &done));
     *out = s->x->run;
@@ -228,7 +230,8 @@ qn_status qn_output_at(qn_session *s, uint32_t i, const qn_tensor **out)
 {
     if (!s || !out) return fail(QN_E_USAGE, "qn_output needs a session and a place for the tensor");
     if (i >= s->n_outputs) return fail(QN_E_NAME, "the model has %u outputs; there is no number %u", s->n_outputs, i);
-    if (!s->x || !s->x->run || s->x->running || s->x->result != QN_OK) return fail(QN_E_USAGE, "no finished run: its ticket is not done, or it failed");
+    if (!s->x || !s->x->run || s->x->running || s->x->result != QN_OK)
+        return fail(QN_E_USAGE, "no finished run: its ticket is not done, or it failed");
     *out = &s->x->outputs[i];
     return QN_OK;
 }
@@ -243,7 +246,7 @@ qn_status qn_output(qn_session *s, const char *name, const qn_tensor **out)
 qn_status qn_reserve(qn_session *s, const char *dim_name, int64_t size)
 {
     if (!s || !dim_name) return fail(QN_E_USAGE, "qn_reserve needs a session and a name");
-    if (!s->x) return QN_OK;                                 /* not planned yet: the first run lays out what it needs     */
+    if (!s->x) return QN_OK; /* not planned yet: the first run lays out what it needs */
     for (u32 i = 0; i < sym_variable_count(s->g); i++)
         if (text_same(sym_variable_name(s->g, i), dim_name)) return exec_reserve(s->x, i, size);
     return fail(QN_E_NAME, "the model has no dimension '%s'", dim_name);

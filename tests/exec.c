@@ -17,14 +17,17 @@ static void check_lengths(test *t, const test_device *d)
     for (u32 i = 0; i < COUNT(x); i++) x[i] = (f32)i - 50;
     graph_run r = { .device = d->device, .optimize = true, .mem = arena_make() };
     graph_session s;
-    qn_status status = graph_open_text(&r, "in x: f32[n,4]\nconst b: f32[4] = {1, 2, 3, 4}\nc = Add(x, b)\ne = Relu(c)\ny = Mul(e, x)\nout y\n", &s);
+    qn_status status = graph_open_text(
+        &r, "in x: f32[n,4]\nconst b: f32[4] = {1, 2, 3, 4}\nc = Add(x, b)\ne = Relu(c)\ny = Mul(e, x)\nout y\n", &s);
     if (!CHECK(t, status == QN_OK, "%s: %s", d->name, qn_last_error())) {
         arena_free(r.mem);
         return;
     }
     for (u32 k = 0; k < COUNT(sizes); k++) {
         qn_tensor in = floats(x, 2, sizes[k], 4);
-        if (!CHECK(t, graph_session_run(&r, &s, &in, 1) == QN_OK, "%s, n = %lld: %s", d->name, (long long)sizes[k], qn_last_error())) break;
+        if (!CHECK(t, graph_session_run(&r, &s, &in, 1) == QN_OK, "%s, n = %lld: %s", d->name, (long long)sizes[k],
+                   qn_last_error()))
+            break;
         bool right = r.out[0].dims[0] == sizes[k];
         for (u64 i = 0; i < (u64)sizes[k] * 4 && right; i++) {
             f32 sum = x[i] + (f32)(i % 4 + 1);
@@ -44,7 +47,8 @@ static void check_decode(test *t, const test_device *d)
 {
     graph_run r = { .device = d->device, .optimize = true, .mem = arena_make() };
     graph_session s;
-    qn_status status = graph_open_text(&r, "in past: f32[p,2]\nin x: f32[1,2]\nnow = Concat(past, x, axis=0)\ny = Mul(now, now)\nout now, y\n", &s);
+    qn_status status = graph_open_text(
+        &r, "in past: f32[p,2]\nin x: f32[1,2]\nnow = Concat(past, x, axis=0)\ny = Mul(now, now)\nout now, y\n", &s);
     if (CHECK(t, status == QN_OK, "%s: %s", d->name, qn_last_error())) {
         for (u32 i = 0; i < sym_variable_count(s.g); i++)
             if (text_same(sym_variable_name(s.g, i), "p")) CHECK_OK(t, exec_reserve(s.x, i, 80));
@@ -54,13 +58,18 @@ static void check_decode(test *t, const test_device *d)
             f32 x[2] = { (f32)k, (f32)k + 0.5f };
             qn_tensor in[] = { past, floats(x, 2, 1, 2) };
             if (!CHECK(t, graph_session_run(&r, &s, in, 2) == QN_OK, "%s, turn %u: %s", d->name, k, qn_last_error())) break;
-            past = s.x->outputs[0];                          /* lent by the executor: goes straight back in               */
+            past = s.x->outputs[0]; /* lent by the executor: goes straight back in */
             if (!k) first = r.stats;
-            CHECK(t, past.dims[0] == k + 2 && at(&r, 0, 0) == -1 && at(&r, 0, 2 * (k + 1)) == x[0] && at(&r, 1, 2 * (k + 1) + 1) == x[1] * x[1],
+            CHECK(t,
+                  past.dims[0] == k + 2 && at(&r, 0, 0) == -1 && at(&r, 0, 2 * (k + 1)) == x[0] &&
+                      at(&r, 1, 2 * (k + 1) + 1) == x[1] * x[1],
                   "%s: wrong values in turn %u", d->name, k);
         }
-        CHECK(t, r.stats.layouts == first.layouts && r.stats.device_buffers == first.device_buffers && r.stats.plans == first.plans,
-              "%s: the loop made %llu layouts and %llu buffers", d->name, (unsigned long long)(r.stats.layouts - first.layouts),
+        CHECK(t,
+              r.stats.layouts == first.layouts && r.stats.device_buffers == first.device_buffers &&
+                  r.stats.plans == first.plans,
+              "%s: the loop made %llu layouts and %llu buffers", d->name,
+              (unsigned long long)(r.stats.layouts - first.layouts),
               (unsigned long long)(r.stats.device_buffers - first.device_buffers));
         graph_session_close(&s);
     }
@@ -69,7 +78,14 @@ static void check_decode(test *t, const test_device *d)
 
 /* ---- graphs as text with the answer beside them */
 
-typedef struct answer_case { const char *what, *graph; qn_tensor in[3]; u32 n_in; i64 dims[2]; u32 rank; f32 want[8]; } answer_case;
+typedef struct answer_case {
+    const char *what, *graph;
+    qn_tensor in[3];
+    u32 n_in;
+    i64 dims[2];
+    u32 rank;
+    f32 want[8];
+} answer_case;
 
 static const f32 one_two[] = { 1, 2 }, minus[] = { -1, -2 }, sparse[] = { 0, 3, 0, 0, 5, 6 };
 static const u8 yes[] = { 1 }, no[] = { 0 };
@@ -77,25 +93,72 @@ static const i64 three[] = { 3 }, zero[] = { 0 }, two_three[] = { 2, 3 };
 
 #define IF_GRAPH                                                                                                            \
     "in c: bool[]\nin x: f32[2]\n"                                                                                          \
-    "y = If(c, x, then_branch={in a: f32[2]; b = Neg(a); out b}, else_branch={in a: f32[2]; b = Exp(a); d = Log(b); e = Add(d, a); out e}, captures=1)\n" \
+    "y = If(c, x, then_branch={in a: f32[2]; b = Neg(a); out b}, else_branch={in a: f32[2]; b = Exp(a); d = Log(b); e = "   \
+    "Add(d, a); out e}, captures=1)\n"                                                                                      \
     "z = Add(y, y)\nout z\n"
 #define LOOP_GRAPH                                                                                                          \
     "in m: i64[]\nin x: f32[2]\n"                                                                                           \
-    "y, s = Loop(m, _, x, x, body={in i: i64[]; in c: bool[]; in v: f32[2]; in w: f32[2]; n = Add(v, w); o = Identity(c); q = Neg(n); out o, n, q}, captures=1)\n"
+    "y, s = Loop(m, _, x, x, body={in i: i64[]; in c: bool[]; in v: f32[2]; in w: f32[2]; n = Add(v, w); o = Identity(c); " \
+    "q = Neg(n); out o, n, q}, captures=1)\n"
 static const answer_case answers[] = {
     { "If, yes", IF_GRAPH, { { QN_BOOL, 0, { 0 }, yes }, { QN_F32, 1, { 2 }, one_two } }, 2, { 2 }, 1, { -2, -4 } },
     { "If, no", IF_GRAPH, { { QN_BOOL, 0, { 0 }, no }, { QN_F32, 1, { 2 }, one_two } }, 2, { 2 }, 1, { 4, 8 } },
-    { "Loop, three turns", LOOP_GRAPH "out y\n", { { QN_I64, 0, { 0 }, three }, { QN_F32, 1, { 2 }, one_two } }, 2, { 2 }, 1, { 4, 8 } },
-    { "Loop, scan output", LOOP_GRAPH "out s\n", { { QN_I64, 0, { 0 }, three }, { QN_F32, 1, { 2 }, one_two } }, 2, { 3, 2 }, 2, { -2, -4, -3, -6, -4, -8 } },
-    { "Loop, no turn", LOOP_GRAPH "out y\n", { { QN_I64, 0, { 0 }, zero }, { QN_F32, 1, { 2 }, one_two } }, 2, { 2 }, 1, { 1, 2 } },
-    { "a shape that is an input", "in s: i64[2]\nin x: f32[6]\ny = Reshape(x, s)\nz = Neg(y)\nout z\n",
-      { { QN_I64, 1, { 2 }, two_three }, { QN_F32, 1, { 6 }, sparse } }, 2, { 2, 3 }, 2, { 0, -3, 0, 0, -5, -6 } },
-    { "a size that the data decide", "in x: f32[6]\ni = NonZero(x)\nf = Cast(i, to=1)\ny = Mul(f, f)\nout y\n", { { QN_F32, 1, { 6 }, sparse } }, 1,
-      { 1, 3 }, 2, { 1, 16, 25 } },
-    { "an input that is an output", "in x: f32[2]\ny = Identity(x)\nout y\n", { { QN_F32, 1, { 2 }, minus } }, 1, { 2 }, 1, { -1, -2 } },
-    { "a constant that is an output", "in x: f32[2]\nconst c: f32[2] = {5, 6}\ny = Identity(c)\nz = Neg(x)\nout y\n", { { QN_F32, 1, { 2 }, minus } }, 1,
-      { 2 }, 1, { 5, 6 } },
-    { "sizes as an output", "in x: f32[a,b]\ns = Shape(x)\nc = Cast(s, to=1)\nout c\n", { { QN_F32, 2, { 3, 2 }, sparse } }, 1, { 2 }, 1, { 3, 2 } },
+    { "Loop, three turns",
+      LOOP_GRAPH "out y\n",
+      { { QN_I64, 0, { 0 }, three }, { QN_F32, 1, { 2 }, one_two } },
+      2,
+      { 2 },
+      1,
+      { 4, 8 } },
+    { "Loop, scan output",
+      LOOP_GRAPH "out s\n",
+      { { QN_I64, 0, { 0 }, three }, { QN_F32, 1, { 2 }, one_two } },
+      2,
+      { 3, 2 },
+      2,
+      { -2, -4, -3, -6, -4, -8 } },
+    { "Loop, no turn",
+      LOOP_GRAPH "out y\n",
+      { { QN_I64, 0, { 0 }, zero }, { QN_F32, 1, { 2 }, one_two } },
+      2,
+      { 2 },
+      1,
+      { 1, 2 } },
+    { "a shape that is an input",
+      "in s: i64[2]\nin x: f32[6]\ny = Reshape(x, s)\nz = Neg(y)\nout z\n",
+      { { QN_I64, 1, { 2 }, two_three }, { QN_F32, 1, { 6 }, sparse } },
+      2,
+      { 2, 3 },
+      2,
+      { 0, -3, 0, 0, -5, -6 } },
+    { "a size that the data decide",
+      "in x: f32[6]\ni = NonZero(x)\nf = Cast(i, to=1)\ny = Mul(f, f)\nout y\n",
+      { { QN_F32, 1, { 6 }, sparse } },
+      1,
+      { 1, 3 },
+      2,
+      { 1, 16, 25 } },
+    { "an input that is an output",
+      "in x: f32[2]\ny = Identity(x)\nout y\n",
+      { { QN_F32, 1, { 2 }, minus } },
+      1,
+      { 2 },
+      1,
+      { -1, -2 } },
+    { "a constant that is an output",
+      "in x: f32[2]\nconst c: f32[2] = {5, 6}\ny = Identity(c)\nz = Neg(x)\nout y\n",
+      { { QN_F32, 1, { 2 }, minus } },
+      1,
+      { 2 },
+      1,
+      { 5, 6 } },
+    { "sizes as an output",
+      "in x: f32[a,b]\ns = Shape(x)\nc = Cast(s, to=1)\nout c\n",
+      { { QN_F32, 2, { 3, 2 }, sparse } },
+      1,
+      { 2 },
+      1,
+      { 3, 2 } },
 };
 
 static void check_answer(test *t, const test_device *d, const answer_case *c, bool optimize)
@@ -104,7 +167,8 @@ static void check_answer(test *t, const test_device *d, const answer_case *c, bo
     qn_status status = graph_run_text(&r, c->graph, c->in, c->n_in);
     if (CHECK(t, status == QN_OK, "%s on %s: %s", c->what, d->name, qn_last_error())) {
         bool right = r.out[0].rank == c->rank && !memcmp(r.out[0].dims, c->dims, c->rank * sizeof(i64));
-        for (u64 i = 0; right && i < qn_tensor_elems(&r.out[0]); i++) right = at(&r, 0, i) - c->want[i] < 1e-4f && c->want[i] - at(&r, 0, i) < 1e-4f;
+        for (u64 i = 0; right && i < qn_tensor_elems(&r.out[0]); i++)
+            right = at(&r, 0, i) - c->want[i] < 1e-4f && c->want[i] - at(&r, 0, i) < 1e-4f;
         CHECK(t, right, "%s on %s%s: wrong answer", c->what, d->name, optimize ? ", optimized" : "");
     }
     arena_free(r.mem);
@@ -140,7 +204,8 @@ static void check_failing_allocations(test *t, const test_device *d)
         if (s == QN_OK) break;
         if (s != QN_E_NOMEM || !qn_last_error()[0]) bad++;
     }
-    CHECK(t, bad == 0, "%s: %llu of %llu failing allocations leak or give no QN_E_NOMEM", d->name, (unsigned long long)bad, (unsigned long long)n);
+    CHECK(t, bad == 0, "%s: %llu of %llu failing allocations leak or give no QN_E_NOMEM", d->name, (unsigned long long)bad,
+          (unsigned long long)n);
     CHECK(t, n > 20, "%s: only %llu allocations were tried", d->name, (unsigned long long)n);
 }
 

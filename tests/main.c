@@ -6,7 +6,10 @@
 
 #include "test.h"
 
-typedef struct group { const char *name; void (*run)(test *t); } group;
+typedef struct group {
+    const char *name;
+    void (*run)(test *t);
+} group;
 static const group groups[] = {
 #define TEST(name) { #name, test_##name },
 #include "tests.def"

@@ -61,7 +61,8 @@ static void run_case(test *t, arena *mem, const model_case *c, const test_device
     qn_session *s = NULL;
     qn_status status = open_model(mem, d->device, c->model, &s);
     if (!CHECK(t, status == QN_OK, "%s on %s: %s", c->name, d->name, qn_last_error())) return;
-    if (CHECK(t, run_all(s, c->in, c->n_in) == QN_OK, "%s on %s: %s", c->name, d->name, qn_last_error())) check_outputs(t, s, c, d->name);
+    if (CHECK(t, run_all(s, c->in, c->n_in) == QN_OK, "%s on %s: %s", c->name, d->name, qn_last_error()))
+        check_outputs(t, s, c, d->name);
     qn_session_close(s);
 }
 
@@ -83,9 +84,11 @@ static void run_stored(test *t, arena *mem, const json_value *v, const test_devi
 {
     model_case c = { .name = json_words(v, "case"), .model = json_words(v, "model") };
     if (!c.model || !ends_with(c.model, ".onnx")) return;
-    if (load_tensors(t, mem, json_get(v, "inputs"), c.in, &c.n_in) && load_tensors(t, mem, json_get(v, "outputs"), c.out, &c.n_out))
+    if (load_tensors(t, mem, json_get(v, "inputs"), c.in, &c.n_in) &&
+        load_tensors(t, mem, json_get(v, "outputs"), c.out, &c.n_out))
         for (u32 d = 0; d < n_devices; d++)
-            if (!devices[d].device->info.caps.host_memory || devices[d].device->info.caps.workers > 1 || c.in[0].tensor.rank < 4)
+            if (!devices[d].device->info.caps.host_memory || devices[d].device->info.caps.workers > 1 ||
+                c.in[0].tensor.rank < 4)
                 run_case(t, mem, &c, &devices[d]);
     for (u32 i = 0; i < c.n_in; i++) qn_tensor_free(&c.in[i].tensor);
     for (u32 i = 0; i < c.n_out; i++) qn_tensor_free(&c.out[i].tensor);
@@ -96,9 +99,9 @@ static void run_stored(test *t, arena *mem, const json_value *v, const test_devi
 static f32 *wav_samples(arena *mem, const file_map *f, u32 *n)
 {
     cursor c = cursor_of(f->bytes);
-    cursor_take(&c, 12);                                     /* RIFF, size, WAVE                                          */
+    cursor_take(&c, 12); /* RIFF, size, WAVE */
     u32 kind = cursor_u32(&c), bytes = cursor_u32(&c);
-    while (!c.bad && kind != 0x61746164) {                   /* "data"                                                    */
+    while (!c.bad && kind != 0x61746164) { /* "data" */
         cursor_take(&c, bytes);
         kind = cursor_u32(&c), bytes = cursor_u32(&c);
     }
@@ -123,16 +126,18 @@ static void run_voice(test *t, arena *mem, const test_device *d, u32 chunks)
         for (u32 k = 0; k < chunks && k < want.dims[0] && (k + 1) * 512 <= n && x; k++) {
             memmove(chunk, chunk + 512, 64 * sizeof *chunk);
             memcpy(chunk + 64, x + k * 512, 512 * sizeof *chunk);
-            qn_named in[] = { { "input", { QN_F32, 2, { 1, 576 }, chunk } }, { "state", { QN_F32, 3, { 2, 1, 128 }, state } },
+            qn_named in[] = { { "input", { QN_F32, 2, { 1, 576 }, chunk } },
+                              { "state", { QN_F32, 3, { 2, 1, 128 }, state } },
                               { "sr", { QN_I64, 0, { 0 }, &rate } } };
             const qn_tensor *p = NULL, *next = NULL;
-            if (!CHECK(t, run_all(s, in, 3) == QN_OK && qn_output_at(s, 0, &p) == QN_OK && qn_output_at(s, 1, &next) == QN_OK,
+            if (!CHECK(t,
+                       run_all(s, in, 3) == QN_OK && qn_output_at(s, 0, &p) == QN_OK && qn_output_at(s, 1, &next) == QN_OK,
                        "silero on %s, chunk %u: %s", d->name, k, qn_last_error()))
                 break;
             memcpy(state, next->data, sizeof state);
             f64 off = fabs((f64)(*(const f32 *)p->data - ((const f32 *)want.data)[k]));
-            if (!CHECK(t, off < 1e-3, "silero on %s, chunk %u: %g, the peer says %g", d->name, k, (f64) * (const f32 *)p->data,
-                       (f64)((const f32 *)want.data)[k]))
+            if (!CHECK(t, off < 1e-3, "silero on %s, chunk %u: %g, the peer says %g", d->name, k,
+                       (f64) * (const f32 *)p->data, (f64)((const f32 *)want.data)[k]))
                 break;
         }
     }
@@ -143,7 +148,10 @@ static void run_voice(test *t, arena *mem, const test_device *d, u32 chunks)
 
 /* ---- boxes */
 
-typedef struct box { f32 x0, y0, x1, y1, score; int kind; } box;
+typedef struct box {
+    f32 x0, y0, x1, y1, score;
+    int kind;
+} box;
 
 static f32 overlap(const box *a, const box *b)
 {
@@ -183,8 +191,10 @@ static u32 yolox_boxes(const qn_tensor *y, box *out, u32 most)
                 for (int k = 1; k < 80; k++)
                     if (row[5 + k] > row[5 + kind]) kind = k;
                 f32 score = row[4] * row[5 + kind], s = (f32)stride, scale = 512.0f / 416.0f;
-                f32 cx = (row[0] + (f32)gx) * s * scale, cy = (row[1] + (f32)gy) * s * scale, w = expf(row[2]) * s * scale, h = expf(row[3]) * s * scale;
-                if (score > 0.3f && n < most) out[n++] = (box){ cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2, score, kind };
+                f32 cx = (row[0] + (f32)gx) * s * scale, cy = (row[1] + (f32)gy) * s * scale, w = expf(row[2]) * s * scale,
+                    h = expf(row[3]) * s * scale;
+                if (score > 0.3f && n < most)
+                    out[n++] = (box){ cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2, score, kind };
             }
     return suppress(out, n, 0.45f);
 }
@@ -194,19 +204,22 @@ static u32 face_boxes(const qn_tensor *scores, const qn_tensor *boxes, box *out,
     const f32 *s = scores->data, *b = boxes->data;
     u32 n = 0;
     for (i64 i = 0; i < scores->dims[1]; i++)
-        if (s[2 * i + 1] > 0.7f && n < most) out[n++] = (box){ b[4 * i], b[4 * i + 1], b[4 * i + 2], b[4 * i + 3], s[2 * i + 1], 1 };
+        if (s[2 * i + 1] > 0.7f && n < most)
+            out[n++] = (box){ b[4 * i], b[4 * i + 1], b[4 * i + 2], b[4 * i + 3], s[2 * i + 1], 1 };
     return suppress(out, n, 0.3f);
 }
 
 static void check_box(test *t, const box *got, const box *want, f32 tolerance, const char *what, const char *device)
 {
-    bool near = fabsf(got->x0 - want->x0) <= tolerance && fabsf(got->y0 - want->y0) <= tolerance && fabsf(got->x1 - want->x1) <= tolerance &&
-                fabsf(got->y1 - want->y1) <= tolerance && fabsf(got->score - want->score) <= 0.01f && got->kind == want->kind;
-    CHECK(t, near, "%s on %s: kind %d at %.1f %.1f %.1f %.1f with %.3f", what, device, got->kind, (f64)got->x0, (f64)got->y0, (f64)got->x1,
-          (f64)got->y1, (f64)got->score);
+    bool near = fabsf(got->x0 - want->x0) <= tolerance && fabsf(got->y0 - want->y0) <= tolerance &&
+                fabsf(got->x1 - want->x1) <= tolerance && fabsf(got->y1 - want->y1) <= tolerance &&
+                fabsf(got->score - want->score) <= 0.01f && got->kind == want->kind;
+    CHECK(t, near, "%s on %s: kind %d at %.1f %.1f %.1f %.1f with %.3f", what, device, got->kind, (f64)got->x0, (f64)got->y0,
+          (f64)got->x1, (f64)got->y1, (f64)got->score);
 }
 
-static qn_status run_one_input(arena *mem, qn_device *d, const char *model, const char *name, const char *file, qn_session **out)
+static qn_status run_one_input(arena *mem, qn_device *d, const char *model, const char *name, const char *file,
+                               qn_session **out)
 {
     qn_named in = { .name = name };
     QN_TRY(qn_tensor_load(in_folder(mem, file), &in.tensor));
@@ -218,21 +231,28 @@ static qn_status run_one_input(arena *mem, qn_device *d, const char *model, cons
 
 static void run_boxes(test *t, arena *mem, const test_device *d)
 {
-    static const box dogs[] = { { 109.4f, 34.7f, 255.5f, 296.5f, 0.903f, 16 }, { 344.4f, 173.6f, 496.4f, 368.0f, 0.843f, 16 } };
+    static const box dogs[] = { { 109.4f, 34.7f, 255.5f, 296.5f, 0.903f, 16 },
+                                { 344.4f, 173.6f, 496.4f, 368.0f, 0.843f, 16 } };
     static const box face = { 0.485f, 0.148f, 0.658f, 0.445f, 1.0f, 1 };
     box found[512];
     qn_session *s = NULL;
     const qn_tensor *a = NULL, *b = NULL;
-    if (CHECK(t, run_one_input(mem, d->device, "detect/yolox_nano.onnx", "images", "expected/yolox_nano_onnx_pets.in.images.npy", &s) == QN_OK &&
-                     qn_output_at(s, 0, &a) == QN_OK, "yolox on %s: %s", d->name, qn_last_error())) {
+    if (CHECK(t,
+              run_one_input(mem, d->device, "detect/yolox_nano.onnx", "images",
+                            "expected/yolox_nano_onnx_pets.in.images.npy", &s) == QN_OK &&
+                  qn_output_at(s, 0, &a) == QN_OK,
+              "yolox on %s: %s", d->name, qn_last_error())) {
         u32 n = yolox_boxes(a, found, COUNT(found));
         if (CHECK(t, n == COUNT(dogs), "yolox on %s: %u boxes", d->name, n))
             for (u32 i = 0; i < n; i++) check_box(t, &found[i], &dogs[i], 1.0f, "yolox", d->name);
     }
     qn_session_close(s);
     s = NULL;
-    if (CHECK(t, run_one_input(mem, d->device, "face/version-slim-320.onnx", "input", "expected/version-RFB-320_ulf5.in.input.npy", &s) == QN_OK &&
-                     qn_output(s, "scores", &a) == QN_OK && qn_output(s, "boxes", &b) == QN_OK, "faces on %s: %s", d->name, qn_last_error())) {
+    if (CHECK(t,
+              run_one_input(mem, d->device, "face/version-slim-320.onnx", "input",
+                            "expected/version-RFB-320_ulf5.in.input.npy", &s) == QN_OK &&
+                  qn_output(s, "scores", &a) == QN_OK && qn_output(s, "boxes", &b) == QN_OK,
+              "faces on %s: %s", d->name, qn_last_error())) {
         u32 n = face_boxes(a, b, found, COUNT(found));
         if (CHECK(t, n == 1, "faces on %s: %u boxes", d->name, n)) check_box(t, &found[0], &face, 0.005f, "faces", d->name);
     }

@@ -7,7 +7,14 @@
 
 #include "run_graph.h"
 
-typedef struct op_run { const char *text; qn_tensor in[16]; u32 n_in; qn_tensor want[16]; u32 n_want; f64 max_err; } op_run;
+typedef struct op_run {
+    const char *text;
+    qn_tensor in[16];
+    u32 n_in;
+    qn_tensor want[16];
+    u32 n_want;
+    f64 max_err;
+} op_run;
 
 static void add_list(str *s, const qn_tensor *t, const char *from, const char *to)
 {
@@ -61,7 +68,8 @@ static qn_status case_graph(const op_def *d, const op_case *c, arena *mem, op_ru
     u32 n_out = wanted_outputs(c);
     for (u32 i = 0; i < n_out; i++) str_print(&head, "%sy%u", i ? ", " : "", i);
     add_attrs(&args, c->attrs, k > 0);
-    str_print(&head, " = %s%s%s(%s)\nout ", d->domain ? d->domain : "", d->domain ? "." : "", d->name, args.text ? args.text : "");
+    str_print(&head, " = %s%s%s(%s)\nout ", d->domain ? d->domain : "", d->domain ? "." : "", d->name,
+              args.text ? args.text : "");
     for (u32 i = 0; i < n_out; i++) str_print(&head, "%sy%u", i ? ", " : "", i);
     str_add(&head, "\n");
     r->text = arena_text(mem, head.text, head.n);
@@ -74,34 +82,39 @@ static bool oracle(test *t, const op_def *d, const op_case *c, arena *mem, op_ru
 {
     graph_run g = { .device = test_cpu(), .widen = true, .mem = mem };
     qn_status s = graph_run_text(&g, r->text, r->in, r->n_in);
-    if (!CHECK(t, s == QN_OK, "%s (%s): the double build fails: %s\n%s", d->name, c->why, qn_last_error(), r->text)) return false;
+    if (!CHECK(t, s == QN_OK, "%s (%s): the double build fails: %s\n%s", d->name, c->why, qn_last_error(), r->text))
+        return false;
     r->n_want = g.n_out;
     memcpy(r->want, g.out, sizeof g.out);
     return true;
 }
 
-static void compare(test *t, const op_def *d, const op_case *c, const op_run *r, const graph_run *g, const char *device, const char *row)
+static void compare(test *t, const op_def *d, const op_case *c, const op_run *r, const graph_run *g, const char *device,
+                    const char *row)
 {
     for (u32 i = 0; i < g->n_out && i < r->n_want; i++) {
         f64 error = relative_error(&g->out[i], &r->want[i]);
-        CHECK(t, error <= c->max_err, "%s (%s) on %s%s%s: output %u is off by %.3g, allowed %.3g\n%s", d->name, c->why, device,
-              row ? ", variant " : "", row ? row : "", i, error, c->max_err, r->text);
+        CHECK(t, error <= c->max_err, "%s (%s) on %s%s%s: output %u is off by %.3g, allowed %.3g\n%s", d->name, c->why,
+              device, row ? ", variant " : "", row ? row : "", i, error, c->max_err, r->text);
     }
 }
 
-static bool run_once(test *t, const op_def *d, const op_case *c, op_run *r, const test_device *device, const char *row, arena *mem)
+static bool run_once(test *t, const op_def *d, const op_case *c, op_run *r, const test_device *device, const char *row,
+                     arena *mem)
 {
     graph_run g = { .device = device->device, .only_variants = row, .mem = mem };
     qn_status s = graph_run_text(&g, r->text, r->in, r->n_in);
-    if (row && !strstr(g.kernels ? g.kernels : "", row)) return false;    /* does not fit this case or device */
-    if (CHECK(t, s == QN_OK, "%s (%s) on %s%s%s: %s\n%s", d->name, c->why, device->name, row ? ", variant " : "", row ? row : "",
-              qn_last_error(), r->text))
+    if (row && !strstr(g.kernels ? g.kernels : "", row)) return false; /* does not fit this case or device */
+    if (CHECK(t, s == QN_OK, "%s (%s) on %s%s%s: %s\n%s", d->name, c->why, device->name, row ? ", variant " : "",
+              row ? row : "", qn_last_error(), r->text))
         compare(t, d, c, r, &g, device->name, row);
     return true;
 }
 
 /* Which variant rows ran somewhere: several ops share a list of rows, so they are counted by name over all ops. */
-typedef struct reached { map by_name; } reached;
+typedef struct reached {
+    map by_name;
+} reached;
 
 static u64 key_of(const variant *v) { return hash_bytes(v->name, strlen(v->name), 0); }
 
@@ -116,10 +129,12 @@ static void run_case(test *t, const op_def *d, const op_case *c, const test_devi
 {
     arena *mem = arena_make();
     op_run r = { 0 };
-    if (CHECK(t, case_graph(d, c, mem, &r) == QN_OK, "%s (%s): %s", d->name, c->why, qn_last_error()) && (d->random || oracle(t, d, c, mem, &r)))
+    if (CHECK(t, case_graph(d, c, mem, &r) == QN_OK, "%s (%s): %s", d->name, c->why, qn_last_error()) &&
+        (d->random || oracle(t, d, c, mem, &r)))
         for (u32 i = 0; i < n_devices; i++) {
             run_once(t, d, c, &r, &devices[i], NULL, mem);
-            for (const variant *v = d->variants; v && v->name; v++) note(rows, v, run_once(t, d, c, &r, &devices[i], v->name, mem));
+            for (const variant *v = d->variants; v && v->name; v++)
+                note(rows, v, run_once(t, d, c, &r, &devices[i], v->name, mem));
         }
     arena_free(mem);
 }

@@ -42,11 +42,14 @@ static qn_status canonical(graph *g, str *out)
     return graph_print(g, out);
 }
 
-static qn_status run_test(const pass_def *p, arena *mem, const char *from, size_t n_from, const char *to, size_t n_to, str *got, str *want)
+static qn_status run_test(const pass_def *p, arena *mem, const char *from, size_t n_from, const char *to, size_t n_to,
+                          str *got, str *want)
 {
     graph *a, *b;
     u32 changed, again;
-    qn_caps caps = { .best_group = 1, .width = 8, .f64 = true, .i64 = true, .host_memory = true, .max_group = 256, .workers = 2 };
+    qn_caps caps = {
+        .best_group = 1, .width = 8, .f64 = true, .i64 = true, .host_memory = true, .max_group = 256, .workers = 2
+    };
     pass_env env = { .caps = &caps, .evaluate = session_evaluate, .runs = plan_can_run };
     QN_TRY(parse(mem, from, n_from, &a));
     QN_TRY(parse(mem, to, n_to, &b));
@@ -76,7 +79,7 @@ void test_pass(test *t)
 {
     for (u32 i = 0; pass_defs[i]; i++) {
         const pass_def *p = pass_defs[i];
-        bool again = false;                                  /* a pass may stand in the list more than once               */
+        bool again = false; /* a pass may stand in the list more than once */
         for (u32 k = 0; k < i; k++) again = again || pass_defs[k] == p;
         if (again) continue;
         CHECK(t, p->doc && p->doc[0], "%s has no doc", p->name);

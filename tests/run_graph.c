@@ -33,7 +33,7 @@ static void put(qn_tensor *t, u64 i, f64 v, i64 whole)
     case QN_F16:
     case QN_BF16: memcpy(at, &half, 2); return;
     case QN_BOOL: *at = whole != 0; return;
-    default: memcpy(at, &whole, qn_dtype_bytes(t->dtype)); return;    /* little endian */
+    default: memcpy(at, &whole, qn_dtype_bytes(t->dtype)); return; /* little endian */
     }
 }
 
@@ -143,7 +143,8 @@ static f64 range_end(const char **at)
 {
     char text[64];
     size_t n = 0;
-    while (n + 1 < sizeof text && (*at)[n] && (*at)[n] != ' ' && !((*at)[n] == '.' && (*at)[n + 1] == '.')) text[n] = (*at)[n], n++;
+    while (n + 1 < sizeof text && (*at)[n] && (*at)[n] != ' ' && !((*at)[n] == '.' && (*at)[n + 1] == '.'))
+        text[n] = (*at)[n], n++;
     text[n] = 0;
     *at += n;
     return strtod(text, NULL);
@@ -214,7 +215,8 @@ static qn_status note_kernels(graph_run *r, const plan *p)
 {
     str s = { 0 };
     for (u32 i = 0; i < p->n_steps; i++)
-        if (p->steps[i].variant && !(s.text && strstr(s.text, p->steps[i].variant))) str_print(&s, "%s ", p->steps[i].variant);
+        if (p->steps[i].variant && !(s.text && strstr(s.text, p->steps[i].variant)))
+            str_print(&s, "%s ", p->steps[i].variant);
     r->kernels = arena_text(r->mem, s.n ? s.text : "", s.n);
     str_free(&s);
     return r->kernels ? QN_OK : fail_nomem(1);
@@ -306,7 +308,7 @@ static u32 n_devices;
 static void try_device(test *t, const char *name, const char *spec, const qn_device_desc *desc)
 {
     qn_device *d;
-    const char *only = getenv("QUERN_TEST_DEVICES");         /* "cpu,opencl": to look into one device                     */
+    const char *only = getenv("QUERN_TEST_DEVICES"); /* "cpu,opencl": to look into one device */
     if (only && !strstr(only, name)) return;
     if (qn_device_open(spec, desc, &d) == QN_OK) devices[n_devices++] = (test_device){ name, d };
     else if (t) SKIP(t, "device %s: %s", name, qn_last_error());

@@ -9,17 +9,23 @@ typedef struct graph_run {
     qn_device *device;
     bool optimize, widen;
     const char *only_variants;
-    arena *mem;                                              /* holds the outputs; the caller's                           */
-    u32 n_out; qn_tensor out[16];
+    arena *mem; /* holds the outputs; the caller's */
+    u32 n_out;
+    qn_tensor out[16];
     qn_stats stats;
-    const char *kernels;                                     /* the variants that ran, joined by ' '                      */
+    const char *kernels; /* the variants that ran, joined by ' ' */
 } graph_run;
 
 /* in: by input order of the graph (widened here when r->widen). */
 qn_status graph_run_text(graph_run *r, const char *text, const qn_tensor *in, u32 n_in);
 
 /* The same in steps, for many runs of one plan. */
-typedef struct graph_session { arena *work; graph *g; plan *p; exec *x; } graph_session;
+typedef struct graph_session {
+    arena *work;
+    graph *g;
+    plan *p;
+    exec *x;
+} graph_session;
 qn_status graph_open_text(graph_run *r, const char *text, graph_session *out);
 qn_status graph_session_run(graph_run *r, graph_session *s, const qn_tensor *in, u32 n_in);
 void graph_session_close(graph_session *s);
@@ -30,7 +36,10 @@ qn_status case_tensor(const char **at, arena *mem, u64 *seed, qn_tensor *out, bo
 /* norm(a - b) / norm(b) as f64, NaN and infinities compared by kind; any float or integer type. 1e30 when shapes differ. */
 f64 relative_error(const qn_tensor *a, const qn_tensor *b);
 /* Devices to test on, opened once; skips are counted in t (NULL: silent). */
-typedef struct test_device { const char *name; qn_device *device; } test_device;
+typedef struct test_device {
+    const char *name;
+    qn_device *device;
+} test_device;
 u32 open_test_devices(test *t, const test_device **out);
 qn_device *test_cpu(void);
 #endif

@@ -6,9 +6,9 @@
 #include "base/base.h"
 
 typedef struct test {
-    const char *name;                                        /* of the running group                                      */
+    const char *name; /* of the running group */
     u64 passed, failed, skipped;
-    u32 shown;                                               /* failures printed so far in this group                     */
+    u32 shown; /* failures printed so far in this group */
     bool verbose;
 } test;
 
@@ -19,16 +19,16 @@ void test_skip(test *t, const char *format, ...) PRINTF_LIKE(2, 3);
 #define CHECK_OK(t, call)                                                                                                   \
     do {                                                                                                                    \
         qn_status check_status = (call);                                                                                    \
-        test_check((t), check_status == QN_OK, __FILE__, __LINE__, "%s: %s: %s", #call, qn_status_text(check_status),        \
+        test_check((t), check_status == QN_OK, __FILE__, __LINE__, "%s: %s: %s", #call, qn_status_text(check_status),       \
                    check_status == QN_OK ? "" : qn_last_error());                                                           \
     } while (0)
 #define SKIP(t, ...) test_skip((t), __VA_ARGS__)
 
-#define TEST(group) void test_##group(test *t);
+#define TEST(group)  void test_##group(test *t);
 #include "tests.def"
 #undef TEST
 
 /* Where the shared test models lie ($QUERN_MODELS, default ../shared/models); NULL when absent. */
 const char *test_models(void);
-const char *test_temp_folder(void);                          /* a fresh folder for this run                               */
+const char *test_temp_folder(void); /* a fresh folder for this run */
 #endif

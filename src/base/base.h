@@ -25,12 +25,12 @@ typedef float f32;
 typedef double f64;
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define MIN(a, b)    ((a) < (b) ? (a) : (b))
+#define MAX(a, b)    ((a) > (b) ? (a) : (b))
 
 #if defined(__GNUC__)
 #define PRINTF_LIKE(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
-#define THREAD_LOCAL _Thread_local
+#define THREAD_LOCAL                    _Thread_local
 #else
 #define PRINTF_LIKE(format_at, args_at)
 #define THREAD_LOCAL _Thread_local
@@ -45,7 +45,7 @@ typedef double f64;
 
 /* ---- status.c: the sentence of the last failure on this thread */
 qn_status fail(qn_status code, const char *format, ...) PRINTF_LIKE(2, 3);
-qn_status fail_nomem(size_t bytes);                     /* QN_E_NOMEM with the size that was wanted                */
+qn_status fail_nomem(size_t bytes); /* QN_E_NOMEM with the size that was wanted */
 /* A failure is never QN_OK: said where the compiler sees it, so that it knows which outputs are set. */
 static inline qn_status fail_is_no_success(qn_status s)
 {
@@ -60,11 +60,11 @@ static inline qn_status fail_is_no_success(qn_status s)
 qn_status fail_in(qn_status code, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* ---- mem.c: the one door to the heap */
-void *mem_alloc(size_t bytes);                          /* NULL when there is none; bytes 0 gives a valid pointer  */
+void *mem_alloc(size_t bytes); /* NULL when there is none; bytes 0 gives a valid pointer */
 void *mem_zalloc(size_t bytes);
-void *mem_resize(void *p, size_t old_bytes, size_t new_bytes); /* like realloc; the old block lives on failure     */
+void *mem_resize(void *p, size_t old_bytes, size_t new_bytes); /* like realloc; the old block lives on failure */
 void mem_free(void *p);
-void *mem_alloc_aligned(size_t align, size_t bytes);    /* power of two up to 4096; free with mem_free_aligned     */
+void *mem_alloc_aligned(size_t align, size_t bytes); /* power of two up to 4096; free with mem_free_aligned */
 void mem_free_aligned(void *p);
 /* Tests: let the n-th allocation from now fail (0: none), count them, count blocks alive. */
 void mem_fail_at(u64 n);
@@ -73,15 +73,15 @@ u64 mem_blocks_alive(void);
 
 /* ---- arena.c: memory of one lifetime. Not thread safe: one arena, one owner. */
 typedef struct arena arena;
-arena *arena_make(void);                                /* NULL when there is no memory                            */
-void arena_free(arena *a);                              /* NULL is fine                                            */
-void *arena_alloc(arena *a, size_t bytes);              /* 16-aligned, uninitialised; NULL when there is no memory */
+arena *arena_make(void);                   /* NULL when there is no memory */
+void arena_free(arena *a);                 /* NULL is fine */
+void *arena_alloc(arena *a, size_t bytes); /* 16-aligned, uninitialised; NULL when there is no memory */
 void *arena_zalloc(arena *a, size_t bytes);
-void *arena_array(arena *a, size_t n, size_t elem_bytes);  /* zeroed; NULL also when n * elem_bytes overflows      */
-char *arena_text(arena *a, const char *text, size_t n); /* a NUL-terminated copy                                   */
+void *arena_array(arena *a, size_t n, size_t elem_bytes); /* zeroed; NULL also when n * elem_bytes overflows */
+char *arena_text(arena *a, const char *text, size_t n);   /* a NUL-terminated copy */
 char *arena_print(arena *a, const char *format, ...) PRINTF_LIKE(2, 3);
 size_t arena_bytes(const arena *a);
-#define ARENA_NEW(a, type) ((type *)arena_zalloc((a), sizeof(type)))
+#define ARENA_NEW(a, type)      ((type *)arena_zalloc((a), sizeof(type)))
 #define ARENA_ARRAY(a, n, type) ((type *)arena_array((a), (n), sizeof(type)))
 
 /* Make room for one more in a growable arena array, doubling; false when there is no memory or `max` is reached.
@@ -90,26 +90,33 @@ bool arena_grow(arena *a, void *array_of_pointer, size_t n, u32 *cap, size_t ele
 #define ARENA_PUSH_ROOM(a, items, n, cap, max) arena_grow((a), &(items), (n), &(cap), sizeof *(items), (max))
 
 /* ---- str.c: text that grows (owns its memory; str_free). A failed growth sets `bad` and later writes do nothing. */
-typedef struct str { char *text; size_t n, cap; bool bad; } str;       /* {0} is the empty text; text is NUL-terminated or NULL */
+typedef struct str {
+    char *text;
+    size_t n, cap;
+    bool bad;
+} str; /* {0} is the empty text; text is NUL-terminated or NULL */
 void str_add(str *s, const char *text);
 void str_add_n(str *s, const char *text, size_t n);
 void str_print(str *s, const char *format, ...) PRINTF_LIKE(2, 3);
 void str_vprint(str *s, const char *format, va_list args);
 void str_free(str *s);
-bool text_same(const char *a, const char *b);           /* NULL is the empty text                                  */
+bool text_same(const char *a, const char *b); /* NULL is the empty text */
 bool text_starts(const char *text, const char *head);
 
 /* ---- cursor.c: reading untrusted bytes. Past the end every read gives 0 and sets `bad`; check it once a record. */
-typedef struct cursor { const u8 *at, *end, *base; bool bad; } cursor;
+typedef struct cursor {
+    const u8 *at, *end, *base;
+    bool bad;
+} cursor;
 cursor cursor_of(qn_bytes bytes);
 u8 cursor_u8(cursor *c);
-u16 cursor_u16(cursor *c);                              /* little endian                                           */
+u16 cursor_u16(cursor *c); /* little endian */
 u32 cursor_u32(cursor *c);
 u64 cursor_u64(cursor *c);
-u64 cursor_varint(cursor *c);                           /* LEB128 as in protobuf, at most 10 bytes                 */
-qn_bytes cursor_take(cursor *c, u64 n);                 /* the next n bytes, lent                                  */
+u64 cursor_varint(cursor *c);           /* LEB128 as in protobuf, at most 10 bytes */
+qn_bytes cursor_take(cursor *c, u64 n); /* the next n bytes, lent */
 u64 cursor_left(const cursor *c);
-u64 cursor_offset(const cursor *c);                     /* from the start of the file, for messages                */
+u64 cursor_offset(const cursor *c); /* from the start of the file, for messages */
 qn_bytes bytes_slice(qn_bytes b, u64 from, u64 to, bool *bad);
 
 /* ---- checked arithmetic: false on overflow, *out untouched */
@@ -124,8 +131,12 @@ f32 bf16_to_f32(u16 bits);
 
 /* ---- hash.c */
 u64 hash_bytes(const void *data, size_t n, u64 seed);
-typedef struct map { u64 *keys; u32 *values; u32 cap, n; } map;        /* u64 -> u32; {0} is empty; owns, map_free */
-bool map_put(map *m, u64 key, u32 value);               /* false: no memory                                        */
+typedef struct map {
+    u64 *keys;
+    u32 *values;
+    u32 cap, n;
+} map;                                    /* u64 -> u32; {0} is empty; owns, map_free */
+bool map_put(map *m, u64 key, u32 value); /* false: no memory */
 bool map_get(const map *m, u64 key, u32 *out);
 void map_free(map *m);
 
@@ -133,36 +144,50 @@ void map_free(map *m);
 void log_line(qn_log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* ---- clock.c */
-u64 clock_ns(void);                                     /* monotonic                                               */
+u64 clock_ns(void); /* monotonic */
 
 /* ---- file.c: whole files, read by mapping */
-typedef struct file_map { qn_bytes bytes; void *handle; } file_map;
-qn_status file_map_open(const char *path, file_map *out);              /* QN_E_IO with path and reason             */
+typedef struct file_map {
+    qn_bytes bytes;
+    void *handle;
+} file_map;
+qn_status file_map_open(const char *path, file_map *out); /* QN_E_IO with path and reason */
 /* Open `name` beside the file `beside`: same folder only, no links, no "..", regular files only. */
 qn_status file_map_open_beside(const char *beside, const char *name, file_map *out);
 void file_map_close(file_map *f);
-qn_status file_write(const char *path, qn_bytes bytes);                /* whole, through a temporary name and rename */
+qn_status file_write(const char *path, qn_bytes bytes); /* whole, through a temporary name and rename */
 /* The user's cache folder for this program ($QUERN_CACHE, $XDG_CACHE_HOME/quern, ~/.cache/quern), made when absent; false: none,
  * or one that others can write to. */
 bool cache_folder(char *out, size_t out_bytes);
 
 /* ---- json.c: writing (commas and quoting kept right) and a small, bounded reader */
-typedef struct json { str *out; u32 depth; bool after[32]; bool pretty; } json;
-void json_open(json *j, const char *key, char bracket); /* key NULL in arrays; bracket '{' or '['                  */
+typedef struct json {
+    str *out;
+    u32 depth;
+    bool after[32];
+    bool pretty;
+} json;
+void json_open(json *j, const char *key, char bracket); /* key NULL in arrays; bracket '{' or '[' */
 void json_close(json *j, char bracket);
 void json_text(json *j, const char *key, const char *value);
 void json_number(json *j, const char *key, f64 value);
 void json_integer(json *j, const char *key, i64 value);
 void json_bool(json *j, const char *key, bool value);
 void json_null(json *j, const char *key);
-typedef struct json_value { char kind; /* 'n'ull 'b'ool '#'number 's'tring '[' '{' */ bool yes; f64 number; const char *text;
-                            const char *key; struct json_value *first, *next; } json_value;
-qn_status json_read(arena *a, qn_bytes text, json_value **out);        /* depth and size bounded                   */
+typedef struct json_value {
+    char kind; /* 'n'ull 'b'ool '#'number 's'tring '[' '{' */
+    bool yes;
+    f64 number;
+    const char *text;
+    const char *key;
+    struct json_value *first, *next;
+} json_value;
+qn_status json_read(arena *a, qn_bytes text, json_value **out); /* depth and size bounded */
 const json_value *json_get(const json_value *object, const char *key);
 
 /* ---- thread.c: a pool that sleeps when idle */
 typedef struct pool pool;
-qn_status pool_make(u32 threads, pool **out);           /* 0: one per core; 1: no thread is made                   */
+qn_status pool_make(u32 threads, pool **out); /* 0: one per core; 1: no thread is made */
 void pool_free(pool *p);
 u32 pool_threads(const pool *p);
 /* Run body(data, from, to, worker) over [0, n) in pieces of at least `grain`; returns when all are done. */

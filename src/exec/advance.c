@@ -15,7 +15,8 @@ static qn_status fill_words(exec *x, const frame *f, const struct launch *k, qn_
         if (w->kind != WORD_SIZE) continue;
         i64 v;
         QN_TRY(exec_size(x, w->size, &v));
-        if (v < INT32_MIN || v > (i64)UINT32_MAX) return fail(QN_E_SHAPE, "a size of %lld does not fit in 32 bits", (long long)v);
+        if (v < INT32_MIN || v > (i64)UINT32_MAX)
+            return fail(QN_E_SHAPE, "a size of %lld does not fit in 32 bits", (long long)v);
         out->words[i] = (u32)v;
     }
     return QN_OK;
@@ -25,7 +26,8 @@ static qn_status fill_launch(exec *x, frame *f, const struct launch *k, qn_launc
 {
     i64 count;
     QN_TRY(exec_size(x, k->count, &count));
-    if (count < 0 || count > (i64)UINT32_MAX) return fail(QN_E_SHAPE, "a launch of %lld elements is too large", (long long)count);
+    if (count < 0 || count > (i64)UINT32_MAX)
+        return fail(QN_E_SHAPE, "a launch of %lld elements is too large", (long long)count);
     out->count = (u64)count;
     if (!count) return QN_OK;
     out->prog = f->programs[k->program];
@@ -71,9 +73,13 @@ static qn_status profiled(exec *x, const frame *f, const step *s, const qn_launc
     }
     const node *n = node_at(f->p->g, s->node);
     for (u32 i = 0; i < l->n_bufs; i++) bytes += l->bufs[i].bytes;
-    x->rows[x->n_rows++] = (qn_profile_row){ .node = n->name ? n->name : "", .op = op_of(n)->name, .kernel = s->variant ? s->variant : "",
-                                             .where = x->b->prog_how(x->device, l->prog), .start_ns = from - x->profile_from,
-                                             .ns = clock_ns() - from, .bytes = bytes };
+    x->rows[x->n_rows++] = (qn_profile_row){ .node = n->name ? n->name : "",
+                                             .op = op_of(n)->name,
+                                             .kernel = s->variant ? s->variant : "",
+                                             .where = x->b->prog_how(x->device, l->prog),
+                                             .start_ns = from - x->profile_from,
+                                             .ns = clock_ns() - from,
+                                             .bytes = bytes };
     return QN_OK;
 }
 
@@ -275,7 +281,7 @@ static qn_status go_on(exec *x)
         bool pending = false;
         QN_TRY(of_node(f, s, run_step(x, f, s, &pending)));
         if (pending) return QN_OK;
-        if (x->now != f) continue;                           /* a body was entered; it comes back here                    */
+        if (x->now != f) continue; /* a body was entered; it comes back here */
         store_release_late(x, f, at);
         f->at++;
     }

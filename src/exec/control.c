@@ -4,12 +4,16 @@
 
 enum { MAX_LOOP_VALUES = 64 };
 
-struct loop {                                                /* a Loop under way; in the memory of the call               */
+struct loop { /* a Loop under way; in the memory of the call */
     const step *s;
-    i64 turn, turns;                                         /* turns: INT64_MAX when there is no trip count              */
+    i64 turn, turns; /* turns: INT64_MAX when there is no trip count */
     bool on;
     u32 n_state, n_scan;
-    struct { qn_tensor last; u8 *data; u64 n, cap; } scan[16];
+    struct {
+        qn_tensor last;
+        u8 *data;
+        u64 n, cap;
+    } scan[16];
 };
 
 static const void *host_data(exec *x, frame *f, val v) { return v ? store_host(x, f, v) : NULL; }
@@ -79,8 +83,9 @@ qn_status control_branch(exec *x, frame *f, const step *s, bool *pending)
     frame *body = exec_frame(x, s->body[yes ? 0 : 1]);
     clear(body);
     body->loop = NULL;
-    x->now = body;                                           /* sizes of a body may be bound again                        */
-    for (u32 i = 0; i < body->p->g->n_inputs; i++) QN_TRY(lend(x, f, node_in(f->p->g, n, i + 1), body, body->p->g->inputs[i]));
+    x->now = body; /* sizes of a body may be bound again */
+    for (u32 i = 0; i < body->p->g->n_inputs; i++)
+        QN_TRY(lend(x, f, node_in(f->p->g, n, i + 1), body, body->p->g->inputs[i]));
     enter(x, f, body);
     return QN_OK;
 }
@@ -115,7 +120,8 @@ static qn_status put_scalar(exec *x, frame *body, val v, qn_dtype d, i64 number)
     i64 *data = call_alloc(x, sizeof *data);
     if (!data) return QN_E_NOMEM;
     *data = number;
-    return store_put(x, body, v, &(qn_tensor){ .dtype = d, .rank = value_at(body->p->g, v)->type.rank, .dims = { 1 }, .data = data });
+    return store_put(x, body, v,
+                     &(qn_tensor){ .dtype = d, .rank = value_at(body->p->g, v)->type.rank, .dims = { 1 }, .data = data });
 }
 
 static qn_status enter_turn(exec *x, frame *f, struct loop *l, frame *body, bool first)
@@ -152,7 +158,9 @@ static qn_status put_scans(exec *x, frame *f, struct loop *l)
             QN_TRY(put_empty_scan(x, f, v));
             continue;
         }
-        qn_tensor all = { .dtype = l->scan[k].last.dtype, .rank = l->scan[k].last.rank + 1, .dims = { l->turn }, .data = l->scan[k].data };
+        qn_tensor all = {
+            .dtype = l->scan[k].last.dtype, .rank = l->scan[k].last.rank + 1, .dims = { l->turn }, .data = l->scan[k].data
+        };
         if (all.rank > QN_MAX_RANK) return fail(QN_E_SHAPE, "a scan output of rank %u", all.rank);
         memcpy(all.dims + 1, l->scan[k].last.dims, l->scan[k].last.rank * sizeof(i64));
         QN_TRY(store_put(x, f, v, &all));
@@ -242,7 +250,7 @@ static qn_status end_of_turn(exec *x, frame *body, struct loop *l)
     val outs[MAX_LOOP_VALUES];
     for (u32 i = 0; i < g->n_outputs; i++) outs[i] = live(g, g->outputs[i]);
     QN_TRY(need(x, body, outs, g->n_outputs, &pending));
-    if (pending) return QN_OK;                               /* entered again when the bytes are there                    */
+    if (pending) return QN_OK; /* entered again when the bytes are there */
     for (u32 k = 0; k < l->n_scan; k++) {
         qn_tensor t;
         QN_TRY(store_tensor(x, body, outs[1 + l->n_state + k], &t));
@@ -261,7 +269,8 @@ static qn_status leave_branch(exec *x, frame *body)
     const node *n = node_at(f->p->g, f->p->steps[f->at].node);
     const graph *g = body->p->g;
     x->now = body;
-    for (u32 i = 0; i < g->n_outputs && i < n->n_out; i++) QN_TRY(store_adopt(x, f, n->out[i], body, live(g, g->outputs[i])));
+    for (u32 i = 0; i < g->n_outputs && i < n->n_out; i++)
+        QN_TRY(store_adopt(x, f, n->out[i], body, live(g, g->outputs[i])));
     go_back(x, body, f);
     return QN_OK;
 }

@@ -6,46 +6,60 @@
 
 #include "plan/plan.h"
 
-typedef struct slot {                                        /* where the bytes of a plan value are now                  */
-    buf_view view;                                           /* buf 0: not on the device                                  */
-    const void *host;                                        /* NULL: not on the host                                     */
-    u64 allotted;                                            /* bytes in the layout                                       */
-    u32 late;                                                /* 1 + index of its buffer in the late pool; 0: none         */
+typedef struct slot { /* where the bytes of a plan value are now */
+    buf_view view;    /* buf 0: not on the device */
+    const void *host; /* NULL: not on the host */
+    u64 allotted;     /* bytes in the layout */
+    u32 late;         /* 1 + index of its buffer in the late pool; 0: none */
 } slot;
 
 typedef struct frame {
     const plan *p;
     struct frame *outer, *next_made;
-    slot *slots;                                             /* by plan value                                             */
-    qn_prog *programs;                                       /* by plan program                                           */
-    u32 *late_order; u32 n_late;                             /* late roots by their last step                             */
+    slot *slots;       /* by plan value */
+    qn_prog *programs; /* by plan program */
+    u32 *late_order;
+    u32 n_late; /* late roots by their last step */
     u32 late_at;
-    u32 at;                                                  /* the step to run next                                      */
-    u32 turn, turns;                                         /* of the open repeat                                        */
-    struct loop *loop;                                       /* when this is the body of a LOOP step under way            */
+    u32 at;            /* the step to run next */
+    u32 turn, turns;   /* of the open repeat */
+    struct loop *loop; /* when this is the body of a LOOP step under way */
 } frame;
 
-typedef struct late_buffer { qn_buf buf; u64 bytes; bool used; } late_buffer;
+typedef struct late_buffer {
+    qn_buf buf;
+    u64 bytes;
+    bool used;
+} late_buffer;
 
 typedef struct exec {
-    qn_device *device; const qn_backend *b;
-    arena *mem;                                              /* of the plan                                               */
-    arena *call;                                             /* of this run: host tensors                                 */
+    qn_device *device;
+    const qn_backend *b;
+    arena *mem;  /* of the plan */
+    arena *call; /* of this run: host tensors */
     frame *main, *now, *made;
-    i64 *bound, *capacity; u32 n_bound;                      /* by sym variable; INT64_MIN: not bound, no capacity yet    */
-    qn_buf memory; u64 memory_bytes;                         /* all values that are not late                              */
+    i64 *bound, *capacity;
+    u32 n_bound; /* by sym variable; INT64_MIN: not bound, no capacity yet */
+    qn_buf memory;
+    u64 memory_bytes; /* all values that are not late */
     layout_result layout;
     bool laid_out;
-    late_buffer *pool; u32 n_pool, cap_pool;
-    qn_buf *owned; u32 n_owned, cap_owned;                   /* weights                                                   */
+    late_buffer *pool;
+    u32 n_pool, cap_pool;
+    qn_buf *owned;
+    u32 n_owned, cap_owned; /* weights */
     bool running;
-    qn_ticket waiting;                                       /* of the device; 0: none                                    */
-    u64 run;                                                 /* number of the last run, which is its ticket               */
-    qn_status result;                                        /* of the last run                                           */
+    qn_ticket waiting; /* of the device; 0: none */
+    u64 run;           /* number of the last run, which is its ticket */
+    qn_status result;  /* of the last run */
     char error[512];
-    qn_tensor *outputs; void **staging; u64 *staging_bytes;
+    qn_tensor *outputs;
+    void **staging;
+    u64 *staging_bytes;
     bool profile;
-    qn_profile_row *rows; u32 n_rows, cap_rows; u64 profile_from;
+    qn_profile_row *rows;
+    u32 n_rows, cap_rows;
+    u64 profile_from;
     qn_stats stats;
 } exec;
 
@@ -56,27 +70,27 @@ void exec_close(exec *x);
 /* start.c */
 qn_status exec_start(exec *x, const qn_named *in, size_t n_in);
 qn_status exec_reserve(exec *x, u32 variable, i64 size);
-qn_status exec_size(const exec *x, sym s, i64 *out);                       /* QN_E_SHAPE when it cannot be evaluated    */
+qn_status exec_size(const exec *x, sym s, i64 *out); /* QN_E_SHAPE when it cannot be evaluated */
 qn_status exec_dims(const exec *x, const type *t, i64 *dims);
-qn_status exec_bind_type(exec *x, const type *t, const i64 *dims, const char *what);   /* bind variables, compare the rest */
+qn_status exec_bind_type(exec *x, const type *t, const i64 *dims, const char *what); /* bind variables, compare the rest */
 
-void exec_bind_elems(exec *x, const value *v, const qn_tensor *t);         /* an elems_read value: variables = elements  */
+void exec_bind_elems(exec *x, const value *v, const qn_tensor *t); /* an elems_read value: variables = elements */
 
 /* store.c: where values are */
-qn_status store_view(exec *x, frame *f, val v, buf_view *out);             /* on the device; late ones get room now     */
-qn_status store_need_host(exec *x, frame *f, val v, bool *queued);         /* queued: a read is under way               */
-const void *store_host(exec *x, frame *f, val v);                          /* after it is there                         */
-qn_status store_put(exec *x, frame *f, val v, const qn_tensor *t);         /* a host tensor becomes the value           */
+qn_status store_view(exec *x, frame *f, val v, buf_view *out);     /* on the device; late ones get room now */
+qn_status store_need_host(exec *x, frame *f, val v, bool *queued); /* queued: a read is under way */
+const void *store_host(exec *x, frame *f, val v);                  /* after it is there */
+qn_status store_put(exec *x, frame *f, val v, const qn_tensor *t); /* a host tensor becomes the value */
 void store_release_late(exec *x, frame *f, u32 at);
-qn_status store_tensor(exec *x, frame *f, val v, qn_tensor *out);          /* with host data and dims                   */
-void *call_alloc(exec *x, u64 bytes);                                      /* memory of this run; NULL: none            */
-qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w);      /* w's bytes become v's                      */
+qn_status store_tensor(exec *x, frame *f, val v, qn_tensor *out);     /* with host data and dims */
+void *call_alloc(exec *x, u64 bytes);                                 /* memory of this run; NULL: none */
+qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w); /* w's bytes become v's */
 
 /* advance.c */
 qn_status exec_advance(exec *x, bool *done);
 /* control.c */
 qn_status control_branch(exec *x, frame *f, const step *s, bool *pending);
 qn_status control_loop(exec *x, frame *f, const step *s, bool *pending);
-qn_status control_leave(exec *x, frame *f);                                /* a body is done: hand over to its outer    */
+qn_status control_leave(exec *x, frame *f); /* a body is done: hand over to its outer */
 frame *exec_frame(exec *x, const plan *p);
 #endif

@@ -60,7 +60,7 @@ static qn_status weights(exec *x, frame *f)
 
 /* ---- frames */
 
-static const plan *sorting;                                  /* qsort has no context; set and used on one thread below    */
+static const plan *sorting; /* qsort has no context; set and used on one thread below */
 
 static int earlier_last(const void *a, const void *b)
 {

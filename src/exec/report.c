@@ -22,8 +22,12 @@ static qn_status describe_values(qn_session *s, const val *values, u32 n, qn_val
     for (u32 i = 0; i < n; i++) {
         const value *v = value_at(s->g, live(s->g, values[i]));
         const value *named = value_at(s->g, values[i]);
-        infos[i] = (qn_value_info){ .name = copy_text(s, named->name ? named->name : v->name ? v->name : ""), .dtype = v->type.dtype,
-                                    .rank = v->type.rank, .rank_known = v->type.known };
+        infos[i] = (qn_value_info){ .name = copy_text(s, named->name ? named->name
+                                                         : v->name   ? v->name
+                                                                     : ""),
+                                    .dtype = v->type.dtype,
+                                    .rank = v->type.rank,
+                                    .rank_known = v->type.known };
         if (!infos[i].name) return fail_nomem(1);
         if (v->type.known) describe_dims(s, &v->type, infos[i].dims, infos[i].dim_names);
     }
@@ -48,7 +52,9 @@ static qn_status describe_weights(qn_session *s)
         qn_tensor t = constant_tensor(s->g, v);
         qn_weight_info *w = &s->weights[s->n_weights++];
         const char *name = value_at(s->g, v)->name;
-        *w = (qn_weight_info){ .name = name ? copy_text(s, name) : "", .dtype = t.dtype, .rank = t.rank, .bytes = qn_tensor_bytes(&t) };
+        *w = (qn_weight_info){
+            .name = name ? copy_text(s, name) : "", .dtype = t.dtype, .rank = t.rank, .bytes = qn_tensor_bytes(&t)
+        };
         memcpy(w->dims, t.dims, sizeof w->dims);
     }
     qsort(s->weights, s->n_weights, sizeof *s->weights, larger_first);
@@ -69,7 +75,10 @@ qn_status session_describe(qn_session *s)
 uint32_t qn_input_count(const qn_session *s) { return s ? s->n_inputs : 0; }
 uint32_t qn_output_count(const qn_session *s) { return s ? s->n_outputs : 0; }
 const qn_value_info *qn_input_info(const qn_session *s, uint32_t i) { return s && i < s->n_inputs ? &s->inputs[i] : NULL; }
-const qn_value_info *qn_output_info(const qn_session *s, uint32_t i) { return s && i < s->n_outputs ? &s->outputs[i] : NULL; }
+const qn_value_info *qn_output_info(const qn_session *s, uint32_t i)
+{
+    return s && i < s->n_outputs ? &s->outputs[i] : NULL;
+}
 
 const char *qn_metadata(const qn_session *s, const char *key)
 {

@@ -7,34 +7,41 @@
 
 struct qn_session {
     qn_session_desc desc;
-    arena *mem;                                              /* of the session: names, infos                              */
+    arena *mem; /* of the session: names, infos */
     char *path;
-    file_map file; qn_bytes bytes;
+    file_map file;
+    qn_bytes bytes;
     format_files *files;
-    arena *graph_mem, *plan_mem;                             /* of the current plan                                       */
+    arena *graph_mem, *plan_mem; /* of the current plan */
     graph *g;
     plan *p;
     exec *x;
-    qn_value_info *inputs, *outputs; u32 n_inputs, n_outputs;
+    qn_value_info *inputs, *outputs;
+    u32 n_inputs, n_outputs;
     /* Some models cannot be planned before small inputs (axes, pads, a shape of unknown length) or sizes that decide a rank are known. They
      * are planned at the first run, with those inputs as constants and all sizes as given, and again when those change. */
     bool specialise, planned;
     u64 specialised_for;
     qn_stats stats;
-    qn_pass_row *passes; u32 n_passes;
-    const qn_op_count *ops; u32 n_ops;
-    qn_weight_info *weights; u32 n_weights;
+    qn_pass_row *passes;
+    u32 n_passes;
+    const qn_op_count *ops;
+    u32 n_ops;
+    qn_weight_info *weights;
+    u32 n_weights;
 };
 
 /* report.c */
-qn_status session_describe(qn_session *s);                   /* inputs, outputs, weights, from the graph as read          */
+qn_status session_describe(qn_session *s); /* inputs, outputs, weights, from the graph as read */
 /* specialise.c */
 bool session_can_specialise(const graph *g);
 qn_status session_fix_inputs(graph *g, const qn_named *in, size_t n_in, arena *mem);
 u64 session_fixed_hash(const qn_session *s, const qn_named *in, size_t n_in);
 /* evaluate.c: constant folding's way to the kernels. user: an evaluator, {0} at first, which keeps its device until it is closed; NULL: a
  * device for this node alone. */
-typedef struct evaluator { qn_device *device; } evaluator;
+typedef struct evaluator {
+    qn_device *device;
+} evaluator;
 void evaluator_close(evaluator *e);
 qn_status session_evaluate(void *user, const graph *g, nid n, arena *mem, qn_tensor *out);
 #endif

@@ -26,17 +26,20 @@ static bool is_fixed(const graph *g, u32 i, const qn_named *in, size_t n_in, con
     const value *v = value_at(g, g->inputs[i]);
     for (size_t k = 0; k < n_in; k++)
         if (text_same(in[k].name, v->name)) *out = &in[k];
-    return *out && v->type.known && may_decide(&v->type) && (*out)->tensor.rank == v->type.rank && qn_tensor_elems(&(*out)->tensor) <= MAX_ELEMS;
+    return *out && v->type.known && may_decide(&v->type) && (*out)->tensor.rank == v->type.rank &&
+           qn_tensor_elems(&(*out)->tensor) <= MAX_ELEMS;
 }
 
 static qn_status fix(graph *g, val v, const qn_tensor *t, arena *mem)
 {
     value *x = value_at(g, v);
     if (x->type.dtype != t->dtype)
-        return fail(QN_E_DTYPE, "input '%s' is %s, the model wants %s", x->name, qn_dtype_name(t->dtype), qn_dtype_name(x->type.dtype));
+        return fail(QN_E_DTYPE, "input '%s' is %s, the model wants %s", x->name, qn_dtype_name(t->dtype),
+                    qn_dtype_name(x->type.dtype));
     i64 want;
     if (t->rank == 1 && x->type.dims[0] && sym_is_number(g, x->type.dims[0], &want) && want != t->dims[0])
-        return fail(QN_E_SHAPE, "input '%s' has %lld elements, the model wants %lld", x->name, (long long)t->dims[0], (long long)want);
+        return fail(QN_E_SHAPE, "input '%s' has %lld elements, the model wants %lld", x->name, (long long)t->dims[0],
+                    (long long)want);
     u64 bytes = qn_tensor_bytes(t);
     void *data = arena_alloc(mem, bytes + 1);
     if (!data) return fail_nomem(bytes);
@@ -52,7 +55,7 @@ static qn_status fix(graph *g, val v, const qn_tensor *t, arena *mem)
 static void fix_sizes(graph *g, val v, const qn_tensor *t)
 {
     value *x = value_at(g, v);
-    if (x->type.known && x->type.rank != t->rank) return;    /* exec_start refuses it by name                             */
+    if (x->type.known && x->type.rank != t->rank) return; /* exec_start refuses it by name */
     i64 number;
     for (u32 d = 0; d < t->rank; d++)
         if (!x->type.known || !sym_is_number(g, x->type.dims[d], &number)) x->type.dims[d] = sym_number(g, t->dims[d]);

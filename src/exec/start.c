@@ -29,10 +29,12 @@ qn_status exec_bind_type(exec *x, const type *t, const i64 *dims, const char *wh
         i64 want;
         QN_TRY(exec_size(x, t->dims[i], &want));
         if (want == dims[i]) continue;
-        if (variable != UINT32_MAX && x->now && x->now != x->main) x->bound[variable] = dims[i];   /* a body's size changes with the turn */
+        if (variable != UINT32_MAX && x->now && x->now != x->main)
+            x->bound[variable] = dims[i]; /* a body's size changes with the turn */
         else
-            return fail(QN_E_SHAPE, "'%s': dimension %u is %lld, %s%s%s wants %lld", what ? what : "?", i, (long long)dims[i],
-                        variable != UINT32_MAX ? "'" : "the model", variable != UINT32_MAX ? sym_variable_name(x->main->p->g, variable) : "",
+            return fail(QN_E_SHAPE, "'%s': dimension %u is %lld, %s%s%s wants %lld", what ? what : "?", i,
+                        (long long)dims[i], variable != UINT32_MAX ? "'" : "the model",
+                        variable != UINT32_MAX ? sym_variable_name(x->main->p->g, variable) : "",
                         variable != UINT32_MAX ? "' of another input" : "", (long long)want);
     }
     return QN_OK;
@@ -85,10 +87,13 @@ static qn_status bind_input(exec *x, val v, const qn_named *in)
     if (!in) return fail(QN_E_NAME, "input '%s' is missing", meta->name);
     const qn_tensor *t = &in->tensor;
     if (t->dtype != meta->type.dtype)
-        return fail(QN_E_DTYPE, "input '%s' is %s, the model wants %s", meta->name, qn_dtype_name(t->dtype), qn_dtype_name(meta->type.dtype));
-    if (t->rank != meta->type.rank) return fail(QN_E_SHAPE, "input '%s' has rank %u, the model wants %u", meta->name, t->rank, meta->type.rank);
+        return fail(QN_E_DTYPE, "input '%s' is %s, the model wants %s", meta->name, qn_dtype_name(t->dtype),
+                    qn_dtype_name(meta->type.dtype));
+    if (t->rank != meta->type.rank)
+        return fail(QN_E_SHAPE, "input '%s' has rank %u, the model wants %u", meta->name, t->rank, meta->type.rank);
     for (u32 i = 0; i < t->rank; i++)
-        if (t->dims[i] < 0) return fail(QN_E_SHAPE, "input '%s': dimension %u is %lld", meta->name, i, (long long)t->dims[i]);
+        if (t->dims[i] < 0)
+            return fail(QN_E_SHAPE, "input '%s': dimension %u is %lld", meta->name, i, (long long)t->dims[i]);
     if (!t->data && qn_tensor_bytes(t)) return fail(QN_E_USAGE, "input '%s' has no data", meta->name);
     QN_TRY(exec_bind_type(x, &meta->type, t->dims, meta->name));
     if (meta->elems_read) exec_bind_elems(x, meta, t);
@@ -107,7 +112,9 @@ static qn_status bytes_at(const exec *x, const plan_value *v, const i64 *at, u64
 {
     i64 elems;
     if (!sym_eval(x->main->p->g, v->elems, at, &elems) || elems < 0) return exec_size(x, v->elems, &elems);
-    return mul_u64((u64)elems, qn_dtype_bytes(v->dtype), out) ? QN_OK : fail(QN_E_SHAPE, "a tensor of %lld elements is too large", (long long)elems);
+    return mul_u64((u64)elems, qn_dtype_bytes(v->dtype), out)
+               ? QN_OK
+               : fail(QN_E_SHAPE, "a tensor of %lld elements is too large", (long long)elems);
 }
 
 /* The first layout fits the sizes at hand; a size that grows later grows to a power of two, so that a loop settles. */
@@ -147,7 +154,8 @@ static qn_status fill_spans(exec *x, span *spans, u32 *n)
         u64 now = 0, room = 0;
         QN_TRY(bytes_at(x, &p->values[v], x->bound, &now));
         i64 ignored;
-        if (sym_eval(p->g, p->values[v].elems, x->capacity, &ignored) && ignored >= 0) QN_TRY(bytes_at(x, &p->values[v], x->capacity, &room));
+        if (sym_eval(p->g, p->values[v].elems, x->capacity, &ignored) && ignored >= 0)
+            QN_TRY(bytes_at(x, &p->values[v], x->capacity, &room));
         spans[(*n)++] = (span){ .bytes = MAX(MAX(now, room), 4), .first = p->values[v].first, .last = p->values[v].last };
     }
     return QN_OK;
@@ -259,7 +267,8 @@ static qn_status begin(exec *x, const qn_named *in, size_t n_in, qn_buf *old)
 {
     const graph *g = x->main->p->g;
     QN_TRY(check_names(x, in, n_in));
-    for (u32 i = 0; i < g->n_inputs; i++) QN_TRY(bind_input(x, g->inputs[i], given(in, n_in, value_at(g, g->inputs[i])->name)));
+    for (u32 i = 0; i < g->n_inputs; i++)
+        QN_TRY(bind_input(x, g->inputs[i], given(in, n_in, value_at(g, g->inputs[i])->name)));
     u64 old_bytes = x->memory_bytes;
     QN_TRY(make_room(x, old));
     return put_inputs(x, in, n_in, *old, old_bytes);
@@ -268,7 +277,7 @@ static qn_status begin(exec *x, const qn_named *in, size_t n_in, qn_buf *old)
 qn_status exec_start(exec *x, const qn_named *in, size_t n_in)
 {
     if (x->running) return fail(QN_E_USAGE, "the last run is not done; poll its ticket first");
-    arena *last_call = x->call;                              /* outputs of the last run may be inputs of this one          */
+    arena *last_call = x->call; /* outputs of the last run may be inputs of this one */
     qn_buf old = 0;
     x->call = NULL;
     x->now = NULL;

@@ -16,7 +16,8 @@ static qn_status value_bytes(const exec *x, const frame *f, val v, u64 *out)
     const plan_value *pv = &f->p->values[v];
     i64 elems;
     QN_TRY(exec_size(x, pv->elems, &elems));
-    if (elems < 0 || !mul_u64((u64)elems, qn_dtype_bytes(pv->dtype), out)) return fail(QN_E_SHAPE, "a tensor of %lld elements is too large", (long long)elems);
+    if (elems < 0 || !mul_u64((u64)elems, qn_dtype_bytes(pv->dtype), out))
+        return fail(QN_E_SHAPE, "a tensor of %lld elements is too large", (long long)elems);
     return QN_OK;
 }
 
@@ -75,7 +76,10 @@ void store_release_late(exec *x, frame *f, u32 at)
 
 /* ---- views */
 
-static qn_status upload(exec *x, const slot *s, u64 bytes) { return bytes ? x->b->write(x->device, s->view.buf, s->view.at, (qn_bytes){ s->host, bytes }) : QN_OK; }
+static qn_status upload(exec *x, const slot *s, u64 bytes)
+{
+    return bytes ? x->b->write(x->device, s->view.buf, s->view.at, (qn_bytes){ s->host, bytes }) : QN_OK;
+}
 
 qn_status store_view(exec *x, frame *f, val v, buf_view *out)
 {
@@ -128,8 +132,9 @@ qn_status store_put(exec *x, frame *f, val v, const qn_tensor *t)
 {
     const value *meta = value_at(f->p->g, v);
     if (t->dtype != meta->type.dtype || t->rank != meta->type.rank)
-        return fail(QN_E_BUG, "value '%s' was promised as %s of rank %u and came as %s of rank %u", meta->name ? meta->name : "?",
-                    qn_dtype_name(meta->type.dtype), meta->type.rank, qn_dtype_name(t->dtype), t->rank);
+        return fail(QN_E_BUG, "value '%s' was promised as %s of rank %u and came as %s of rank %u",
+                    meta->name ? meta->name : "?", qn_dtype_name(meta->type.dtype), meta->type.rank, qn_dtype_name(t->dtype),
+                    t->rank);
     QN_TRY(exec_bind_type(x, &meta->type, t->dims, meta->name));
     val root = plan_root(f->p, v);
     slot *s = &f->slots[root];
@@ -168,6 +173,7 @@ qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w)
     if (!layout) QN_TRY(store_view(x, to, v, &view));
     else view = d->view;
     d->host = keep;
-    if (s->view.buf) return s->view.bytes ? x->b->copy(x->device, view.buf, view.at, s->view.buf, s->view.at, s->view.bytes) : QN_OK;
+    if (s->view.buf)
+        return s->view.bytes ? x->b->copy(x->device, view.buf, view.at, s->view.buf, s->view.at, s->view.bytes) : QN_OK;
     return d->host ? upload(x, d, view.bytes) : QN_OK;
 }

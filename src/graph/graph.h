@@ -13,127 +13,160 @@
 
 typedef u32 val;
 typedef u32 nid;
-typedef u32 sym;                                             /* 0: not known (only before inference)                      */
+typedef u32 sym; /* 0: not known (only before inference) */
 
-typedef struct type { qn_dtype dtype; u8 rank; bool known; sym dims[QN_MAX_RANK]; } type;  /* known: rank and dims are set */
+typedef struct type {
+    qn_dtype dtype;
+    u8 rank;
+    bool known;
+    sym dims[QN_MAX_RANK];
+} type; /* known: rank and dims are set */
 
-typedef enum attr_kind { ATTR_INT = 1, ATTR_FLOAT, ATTR_TEXT, ATTR_INTS, ATTR_FLOATS, ATTR_TEXTS, ATTR_TENSOR, ATTR_GRAPH } attr_kind;
+typedef enum attr_kind {
+    ATTR_INT = 1,
+    ATTR_FLOAT,
+    ATTR_TEXT,
+    ATTR_INTS,
+    ATTR_FLOATS,
+    ATTR_TEXTS,
+    ATTR_TENSOR,
+    ATTR_GRAPH
+} attr_kind;
 typedef struct graph graph;
 /* Bodies (ATTR_GRAPH) are closed: what a body takes from outside is a trailing input of the node and of each of its bodies, in one
  * order, and the node's attribute "captures" counts them. Every node with a body has it; constants are copied into the body instead. */
 typedef struct attr {
     const char *name;
     attr_kind kind;
-    u32 n;                                                   /* of a list                                                 */
-    union { i64 i; f64 f; qn_bytes text; const i64 *ints; const f32 *floats; const qn_bytes *texts; const qn_tensor *tensor; graph *body; };
+    u32 n; /* of a list */
+    union {
+        i64 i;
+        f64 f;
+        qn_bytes text;
+        const i64 *ints;
+        const f32 *floats;
+        const qn_bytes *texts;
+        const qn_tensor *tensor;
+        graph *body;
+    };
 } attr;
 
 typedef struct value {
-    const char *name;                                        /* unique among named values; NULL: unnamed                  */
+    const char *name; /* unique among named values; NULL: unnamed */
     type type;
-    nid maker;                                               /* 0: input or constant                                      */
-    u32 maker_out;                                           /* which output of it                                        */
-    u32 uses;                                                /* node inputs and graph outputs that name it                */
-    val forward;                                             /* replaced by this one (graph_replace); read through live() */
-    const void *data;                                        /* a constant's elements, row-major, borrowed or in the arena; may be unaligned */
-    const sym *elems; u32 n_elems;                           /* known elements of an integer or bool tensor; NULL: not known */
-    bool elems_read;                                         /* elems are variables, bound by reading this tensor at run time */
+    nid maker;        /* 0: input or constant */
+    u32 maker_out;    /* which output of it */
+    u32 uses;         /* node inputs and graph outputs that name it */
+    val forward;      /* replaced by this one (graph_replace); read through live() */
+    const void *data; /* a constant's elements, row-major, borrowed or in the arena; may be unaligned */
+    const sym *elems;
+    u32 n_elems;     /* known elements of an integer or bool tensor; NULL: not known */
+    bool elems_read; /* elems are variables, bound by reading this tensor at run time */
     bool is_input, is_constant;
-    bool inferred;                                           /* type is by inference, not only as a file declares it      */
+    bool inferred; /* type is by inference, not only as a file declares it */
 } value;
 
 typedef struct node {
-    u16 op;                                                  /* enum op_id of op/op.h                                     */
+    u16 op; /* enum op_id of op/op.h */
     bool dead;
     u32 n_in, n_out, n_attrs;
-    val *in, *out;                                           /* in: 0 is an absent optional input                         */
+    val *in, *out; /* in: 0 is an absent optional input */
     attr *attrs;
-    const char *name;                                        /* from the file, or made from the op and its number         */
-    nid prev, next;                                          /* in running order                                          */
+    const char *name; /* from the file, or made from the op and its number */
+    nid prev, next;   /* in running order */
 } node;
 
 struct graph {
     arena *mem;
-    value *values; u32 n_values, cap_values;                 /* [1 .. n_values]                                           */
-    node *nodes; u32 n_nodes, cap_nodes;                     /* [1 .. n_nodes], dead ones included                        */
-    nid first, last; u32 n_live;
-    val *inputs; u32 n_inputs, cap_inputs;
-    val *outputs; u32 n_outputs, cap_outputs;
-    struct sym_pool *syms;                                   /* shared by a graph and its bodies                          */
-    struct { const char *key, *text; } *metadata; u32 n_metadata;
+    value *values;
+    u32 n_values, cap_values; /* [1 .. n_values] */
+    node *nodes;
+    u32 n_nodes, cap_nodes; /* [1 .. n_nodes], dead ones included */
+    nid first, last;
+    u32 n_live;
+    val *inputs;
+    u32 n_inputs, cap_inputs;
+    val *outputs;
+    u32 n_outputs, cap_outputs;
+    struct sym_pool *syms; /* shared by a graph and its bodies */
+    struct {
+        const char *key, *text;
+    } *metadata;
+    u32 n_metadata;
     const char *name;
 };
 
 /* ---- graph.c: making and changing. NULL or 0: no memory (fail() was called). */
-graph *graph_make(arena *mem, const graph *outer);           /* outer: whose syms to share, or NULL                       */
+graph *graph_make(arena *mem, const graph *outer); /* outer: whose syms to share, or NULL */
 val graph_input(graph *g, const char *name, const type *t);
-val graph_constant(graph *g, const char *name, const qn_tensor *t);    /* data borrowed: must live as long as the graph   */
+val graph_constant(graph *g, const char *name, const qn_tensor *t); /* data borrowed: must live as long as the graph */
 val graph_constant_copy(graph *g, const char *name, const qn_tensor *t);
 /* An i64[n] of known sizes: neither input nor constant and without a maker; its elems are all there is. All numbers: a constant. */
 val graph_sizes(graph *g, const char *name, const sym *elems, u32 n);
-val graph_value(graph *g, const char *name);                 /* no type yet: an output of a node to come                  */
+val graph_value(graph *g, const char *name); /* no type yet: an output of a node to come */
 /* Append before `before` (0: at the end). in/out/attrs are copied (attr payloads are borrowed). out[i] 0 makes a fresh value. */
-nid graph_node(graph *g, nid before, u16 op, const char *name, const val *in, u32 n_in, val *out, u32 n_out, const attr *attrs, u32 n_attrs);
+nid graph_node(graph *g, nid before, u16 op, const char *name, const val *in, u32 n_in, val *out, u32 n_out,
+               const attr *attrs, u32 n_attrs);
 qn_status graph_output(graph *g, val v);
-void graph_replace(graph *g, val old, val by);               /* all uses of old now mean `by` (also graph outputs)        */
-void graph_kill(graph *g, nid n);                            /* take a node out of the list, drop its uses                */
-val live(const graph *g, val v);                             /* v after all replacements; 0 stays 0                       */
-void graph_set_in(graph *g, nid n, u32 i, val v);            /* change one input, keeping uses right                      */
-val graph_find(const graph *g, const char *name);            /* linear; 0: no such value                                  */
+void graph_replace(graph *g, val old, val by);    /* all uses of old now mean `by` (also graph outputs) */
+void graph_kill(graph *g, nid n);                 /* take a node out of the list, drop its uses */
+val live(const graph *g, val v);                  /* v after all replacements; 0 stays 0 */
+void graph_set_in(graph *g, nid n, u32 i, val v); /* change one input, keeping uses right */
+val graph_find(const graph *g, const char *name); /* linear; 0: no such value */
 
 /* reading */
 static inline node *node_at(const graph *g, nid n) { return &g->nodes[n]; }
 static inline value *value_at(const graph *g, val v) { return &g->values[v]; }
-val node_in(const graph *g, const node *n, u32 i);           /* live; 0 when absent or past the end                       */
+val node_in(const graph *g, const node *n, u32 i); /* live; 0 when absent or past the end */
 #define FOR_NODES(g, n) for (nid n = (g)->first, n##_next; n && (n##_next = (g)->nodes[n].next, true); n = n##_next)
-const attr *attr_find(const node *n, const char *name);      /* NULL: absent                                              */
+const attr *attr_find(const node *n, const char *name); /* NULL: absent */
 i64 attr_int(const node *n, const char *name, i64 otherwise);
 f64 attr_float(const node *n, const char *name, f64 otherwise);
-const char *attr_text(const graph *g, const node *n, const char *name, const char *otherwise);   /* NUL-terminated        */
-u32 attr_ints(const node *n, const char *name, const i64 **out);       /* how many; 0 when absent                         */
+const char *attr_text(const graph *g, const node *n, const char *name, const char *otherwise); /* NUL-terminated */
+u32 attr_ints(const node *n, const char *name, const i64 **out);                               /* how many; 0 when absent */
 attr attr_of_int(const char *name, i64 v);
 attr attr_of_float(const char *name, f64 v);
-attr attr_of_text(const char *name, const char *text);       /* borrowed                                                  */
-attr attr_of_ints(graph *g, const char *name, const i64 *v, u32 n);    /* copied                                          */
-bool is_constant(const graph *g, val v);                     /* has data                                                  */
-qn_tensor constant_tensor(const graph *g, val v);            /* of a constant: dims are numbers                           */
+attr attr_of_text(const char *name, const char *text);              /* borrowed */
+attr attr_of_ints(graph *g, const char *name, const i64 *v, u32 n); /* copied */
+bool is_constant(const graph *g, val v);                            /* has data */
+qn_tensor constant_tensor(const graph *g, val v);                   /* of a constant: dims are numbers */
 /* The elements of an integer/bool value where they are known (elems, or a constant of at most 1024 elements): count, or -1. */
 i64 value_elems(graph *g, val v, const sym **out);
-bool constant_f64(const graph *g, val v, f64 *out);          /* v is a constant with all elements equal to *out           */
+bool constant_f64(const graph *g, val v, f64 *out); /* v is a constant with all elements equal to *out */
 
 /* ---- sym.c: sizes. Canonical sums of products: commutative, distributed, exact; division and the rest are atoms where they do not
  * cancel. All arguments may be 0 (not known), the answer then is 0. Overflow of 64 bits gives 0 as well. */
 struct sym_pool *sym_pool_make(arena *mem);
 sym sym_number(graph *g, i64 v);
-sym sym_variable(graph *g, const char *name);                /* the same name gives the same sym                          */
-sym sym_fresh(graph *g, const char *stem);                   /* a new variable: "stem", "stem.1", ...                     */
-sym sym_fresh_signed(graph *g, const char *stem);            /* the same for a number that may be negative                */
+sym sym_variable(graph *g, const char *name);     /* the same name gives the same sym */
+sym sym_fresh(graph *g, const char *stem);        /* a new variable: "stem", "stem.1", ... */
+sym sym_fresh_signed(graph *g, const char *stem); /* the same for a number that may be negative */
 sym sym_add(graph *g, sym a, sym b);
 sym sym_sub(graph *g, sym a, sym b);
 sym sym_mul(graph *g, sym a, sym b);
-sym sym_div(graph *g, sym a, sym b);                         /* floor                                                     */
+sym sym_div(graph *g, sym a, sym b); /* floor */
 sym sym_ceil_div(graph *g, sym a, sym b);
-sym sym_mod(graph *g, sym a, sym b);                         /* sign of b (floor)                                         */
+sym sym_mod(graph *g, sym a, sym b); /* sign of b (floor) */
 sym sym_min(graph *g, sym a, sym b);
 sym sym_max(graph *g, sym a, sym b);
-sym sym_compare(graph *g, char op, sym a, sym b);            /* '<' '=' : 1 or 0; an atom where not decided              */
+sym sym_compare(graph *g, char op, sym a, sym b); /* '<' '=' : 1 or 0; an atom where not decided */
 sym sym_select(graph *g, sym c, sym a, sym b);
 bool sym_is_number(const graph *g, sym s, i64 *out);
 bool sym_is(const graph *g, sym s, i64 v);
 /* Surely equal / surely different; neither when it depends on the variables (variables of sizes are >= 0). */
 bool sym_same(const graph *g, sym a, sym b);
 bool sym_differ(const graph *g, sym a, sym b);
-u32 sym_variable_count(const graph *g);                      /* variables are numbered from 0                             */
+u32 sym_variable_count(const graph *g); /* variables are numbered from 0 */
 const char *sym_variable_name(const graph *g, u32 i);
-u32 sym_variable_index(const graph *g, sym s);               /* UINT32_MAX: not a plain variable                          */
+u32 sym_variable_index(const graph *g, sym s); /* UINT32_MAX: not a plain variable */
 /* Evaluate with variables bound to at[i], INT64_MIN where unbound: false when an unbound one is needed, a division by zero or overflow. */
 bool sym_eval(const graph *g, sym s, const i64 *at, i64 *out);
 bool sym_uses_unbound(const graph *g, sym s, const i64 *at);
-u32 sym_newest_variable(const graph *g, sym s);              /* the highest number of a variable in s plus one; 0: none    */
-qn_status sym_status(const graph *g);                        /* QN_E_NOMEM when any answer was 0 for want of memory        */
-void sym_print(const graph *g, sym s, str *out);             /* "2*h + 1"                                                 */
-sym sym_parse(graph *g, const char **text);                  /* the same form; 0 and fail() when it is not one            */
-sym type_elems(graph *g, const type *t);                     /* product of the dimensions                                 */
+u32 sym_newest_variable(const graph *g, sym s);  /* the highest number of a variable in s plus one; 0: none */
+qn_status sym_status(const graph *g);            /* QN_E_NOMEM when any answer was 0 for want of memory */
+void sym_print(const graph *g, sym s, str *out); /* "2*h + 1" */
+sym sym_parse(graph *g, const char **text);      /* the same form; 0 and fail() when it is not one */
+sym type_elems(graph *g, const type *t);         /* product of the dimensions */
 type type_of(graph *g, qn_dtype d, u32 rank, const i64 *dims);
 
 /* ---- text.c: the same graph as text, one node a line:
@@ -146,12 +179,12 @@ type type_of(graph *g, qn_dtype d, u32 rank, const i64 *dims);
  *     out b, c                                    ("out y = b" where y was replaced by b)
  * The part after " : " is printed when known and checked when parsed. Absent inputs are `_`. ';' ends a line too. */
 qn_status graph_print(const graph *g, str *out);
-qn_status graph_parse(graph *g, const char *text);           /* into an empty graph; then graph_check                     */
+qn_status graph_parse(graph *g, const char *text); /* into an empty graph; then graph_check */
 
 /* ---- check.c */
 /* Check every node against its op's record and infer all types (and elems): after reading, and after each pass. */
 qn_status graph_check(graph *g);
-qn_status graph_infer_node(graph *g, nid n);                 /* one new node: its inputs have types                       */
-qn_status graph_verify(const graph *g);                      /* the links: order, uses, makers; QN_E_BUG                  */
-qn_status graph_sweep(graph *g, u32 *removed);               /* kill nodes whose outputs nobody uses                      */
+qn_status graph_infer_node(graph *g, nid n);   /* one new node: its inputs have types */
+qn_status graph_verify(const graph *g);        /* the links: order, uses, makers; QN_E_BUG */
+qn_status graph_sweep(graph *g, u32 *removed); /* kill nodes whose outputs nobody uses */
 #endif

@@ -9,41 +9,67 @@
 
 #include "base/base.h"
 
-typedef enum kc_target { KC_NONE, KC_C, KC_OPENCL, KC_TARGET_COUNT } kc_target;   /* targets.def */
-kc_target kc_target_by_name(const char *name);               /* KC_NONE: no such target                                   */
+typedef enum kc_target { KC_NONE, KC_C, KC_OPENCL, KC_TARGET_COUNT } kc_target; /* targets.def */
+kc_target kc_target_by_name(const char *name);                                  /* KC_NONE: no such target */
 
 typedef enum kc_form { KC_MAP, KC_GROUP } kc_form;
-typedef enum kc_scalar { KC_VOID, KC_BOOL, KC_I8, KC_I16, KC_I32, KC_I64, KC_U8, KC_U16, KC_U32, KC_U64, KC_F16, KC_BF16, KC_F32, KC_F64 } kc_scalar;
-typedef struct kc_type { u8 scalar; u8 lanes; } kc_type;     /* lanes 1, 2, 4; 0xff: wide (the target's WIDTH)            */
+typedef enum kc_scalar {
+    KC_VOID,
+    KC_BOOL,
+    KC_I8,
+    KC_I16,
+    KC_I32,
+    KC_I64,
+    KC_U8,
+    KC_U16,
+    KC_U32,
+    KC_U64,
+    KC_F16,
+    KC_BF16,
+    KC_F32,
+    KC_F64
+} kc_scalar;
+typedef struct kc_type {
+    u8 scalar;
+    u8 lanes;
+} kc_type; /* lanes 1, 2, 4; 0xff: wide (the target's WIDTH) */
 typedef enum kc_role { KC_IN, KC_OUT, KC_INOUT, KC_SCALAR, KC_CONST } kc_role;
-typedef struct kc_param { const char *name; kc_type type; kc_role role; } kc_param;
+typedef struct kc_param {
+    const char *name;
+    kc_type type;
+    kc_role role;
+} kc_param;
 
-typedef struct kc_kernel {                                   /* what a launcher must know                                 */
+typedef struct kc_kernel { /* what a launcher must know */
     const char *name;
     kc_form form;
-    kc_type result;                                          /* of a MAP                                                  */
-    u32 group;                                               /* items in a group; 1 for a MAP                             */
+    kc_type result; /* of a MAP */
+    u32 group;      /* items in a group; 1 for a MAP */
     u64 shared_bytes;
-    u32 n_params; const kc_param *params;                    /* without the first (element or group)                      */
+    u32 n_params;
+    const kc_param *params; /* without the first (element or group) */
     bool uses_f64, uses_i64, uses_f16, uses_atomics, uses_shared;
 } kc_kernel;
 
 /* A kernel to be had: a file of kernels/ (compiled in, found by name) or made text. The same program always has the same key. */
 typedef struct kc_program {
-    const char *file;                                        /* "matmul.c"; also the name in messages                     */
-    const char *text;                                        /* NULL: the embedded text of `file`                         */
-    const char *entry;                                       /* NULL: the only kernel in it                               */
-    const char *defines;                                     /* "T=f32 GROUP=64", sorted by name, "" for none             */
-    bool users;                                              /* a user's kernel: worth a system compiler's time; not in the key */
+    const char *file;    /* "matmul.c"; also the name in messages */
+    const char *text;    /* NULL: the embedded text of `file` */
+    const char *entry;   /* NULL: the only kernel in it */
+    const char *defines; /* "T=f32 GROUP=64", sorted by name, "" for none */
+    bool users;          /* a user's kernel: worth a system compiler's time; not in the key */
 } kc_program;
 u64 kc_program_key(const kc_program *p);
 
-typedef struct kc_module kc_module;                          /* a typed, simplified file (tree.h)                         */
-typedef struct kc_options { u32 width; bool no_simplify; } kc_options;   /* width: lanes of f32w; 0 is 4                  */
+typedef struct kc_module kc_module; /* a typed, simplified file (tree.h) */
+typedef struct kc_options {
+    u32 width;
+    bool no_simplify;
+} kc_options; /* width: lanes of f32w; 0 is 4 */
 qn_status kc_compile(arena *a, const kc_program *p, const kc_options *options, kc_module **out);
 u32 kc_kernel_count(const kc_module *m);
 const kc_kernel *kc_kernel_at(const kc_module *m, u32 i);
-const kc_kernel *kc_kernel_find(const kc_module *m, const char *entry);   /* entry NULL: the only one; NULL: none         */
+const kc_kernel *kc_kernel_find(const kc_module *m, const char *entry); /* entry NULL: the only one; NULL: none */
 
 /* A CONST parameter whose name is among the program's defines is baked in and no longer a parameter. Print kernel k for a target:
  * KC_C gives a translation unit that defines  void qk_run(const qk_args *, u32 from, u32 to)  (quern_kernel.h) with no further includes.
@@ -53,18 +79,25 @@ const kc_kernel *kc_kernel_find(const kc_module *m, const char *entry);   /* ent
 qn_status kc_print(const kc_module *m, const kc_kernel *k, kc_target target, str *out);
 
 /* Run elements or groups [from, to) with every check on. bufs: one per buffer parameter, a MAP's output last. */
-typedef struct kc_memory { void *data; u64 bytes; } kc_memory;
-typedef struct kc_checks { bool reverse_items; bool no_races; u64 max_steps; } kc_checks;   /* max_steps 0: 2^33, some minutes */
-qn_status kc_interpret(const kc_module *m, const kc_kernel *k, const kc_memory *bufs, u32 n_bufs, const u32 *words, u32 n_words,
-                       u64 from, u64 to, const kc_checks *checks);
+typedef struct kc_memory {
+    void *data;
+    u64 bytes;
+} kc_memory;
+typedef struct kc_checks {
+    bool reverse_items;
+    bool no_races;
+    u64 max_steps;
+} kc_checks; /* max_steps 0: 2^33, some minutes */
+qn_status kc_interpret(const kc_module *m, const kc_kernel *k, const kc_memory *bufs, u32 n_bufs, const u32 *words,
+                       u32 n_words, u64 from, u64 to, const kc_checks *checks);
 
 /* The block machine: a MAP turned into code that does 256 elements an instruction, through loops compiled for this CPU. It takes
  * the place of a compiler where there is none, and runs fused chains. NULL with QN_OK: this kernel does not fit (item-dependent loops). */
 typedef struct kc_block kc_block;
 qn_status kc_block_make(arena *a, const kc_module *m, const kc_kernel *k, kc_block **out);
-void kc_block_run(const kc_block *b, void *const *bufs, const u32 *words, u64 from, u64 to);   /* thread safe              */
+void kc_block_run(const kc_block *b, void *const *bufs, const u32 *words, u64 from, u64 to); /* thread safe */
 
 /* kernels/ as embedded by the build. */
-const char *kc_embedded(const char *file);                   /* text, or NULL                                             */
-const char *kc_embedded_name(u32 i);                         /* i-th file, NULL past the end                              */
+const char *kc_embedded(const char *file); /* text, or NULL */
+const char *kc_embedded_name(u32 i);       /* i-th file, NULL past the end */
 #endif

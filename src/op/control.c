@@ -26,9 +26,11 @@ static const type *body_out(const graph *body, u32 i) { return &value_at(body, l
 static qn_status meet(const infer *c, u32 output, const type *a, const type *b, type *out)
 {
     if (a->dtype != b->dtype)
-        return infer_fail(c, QN_E_DTYPE, "output %u is %s one time and %s the other", output, qn_dtype_name(a->dtype), qn_dtype_name(b->dtype));
+        return infer_fail(c, QN_E_DTYPE, "output %u is %s one time and %s the other", output, qn_dtype_name(a->dtype),
+                          qn_dtype_name(b->dtype));
     if (a->rank != b->rank)
-        return infer_fail(c, QN_E_UNSUPPORTED, "output %u has rank %u one time and %u the other; only sizes may change", output, a->rank, b->rank);
+        return infer_fail(c, QN_E_UNSUPPORTED, "output %u has rank %u one time and %u the other; only sizes may change",
+                          output, a->rank, b->rank);
     *out = *a;
     for (u32 d = 0; d < a->rank; d++)
         if (!sym_same(c->g, a->dims[d], b->dims[d])) out->dims[d] = sym_fresh(c->g, "turn");
@@ -39,8 +41,10 @@ static qn_status meet(const infer *c, u32 output, const type *a, const type *b, 
 
 static qn_status check_branch(const infer *c, graph *body)
 {
-    if (!body || body->n_outputs < c->n->n_out) return infer_fail(c, QN_E_FORMAT, "a branch gives fewer outputs than the node");
-    if (body->n_inputs + 1 != c->n->n_in) return infer_fail(c, QN_E_FORMAT, "a branch takes %u values, %u are given", body->n_inputs, c->n->n_in - 1);
+    if (!body || body->n_outputs < c->n->n_out)
+        return infer_fail(c, QN_E_FORMAT, "a branch gives fewer outputs than the node");
+    if (body->n_inputs + 1 != c->n->n_in)
+        return infer_fail(c, QN_E_FORMAT, "a branch takes %u values, %u are given", body->n_inputs, c->n->n_in - 1);
     for (u32 i = 0; i < body->n_inputs; i++) give_type(c, body, i, node_in(c->g, c->n, i + 1), true);
     return graph_check(body);
 }
@@ -85,9 +89,12 @@ const op_def op_If = {
 
 /* ------------------------------------------------------------------ Loop */
 
-enum { MOST_TRIES = 4 };                                     /* until the sizes of the state settle                       */
+enum { MOST_TRIES = 4 }; /* until the sizes of the state settle */
 
-typedef struct loop_shape { graph *body; u32 n_state, n_scan, n_in; } loop_shape;
+typedef struct loop_shape {
+    graph *body;
+    u32 n_state, n_scan, n_in;
+} loop_shape;
 
 static qn_status shape_of(const infer *c, loop_shape *out)
 {
@@ -95,8 +102,10 @@ static qn_status shape_of(const infer *c, loop_shape *out)
     i64 states = (i64)c->n->n_in - 2 - attr_int(c->n, "captures", 0);
     if (!out->body || states < 0) return infer_fail(c, QN_E_FORMAT, "it has no body, or too few inputs");
     out->n_state = (u32)states;
-    if (out->body->n_inputs != out->n_in) return infer_fail(c, QN_E_FORMAT, "its body takes %u values, %u are given", out->body->n_inputs, out->n_in);
-    if (out->body->n_outputs < 1 + out->n_state) return infer_fail(c, QN_E_FORMAT, "its body gives %u values for a state of %u", out->body->n_outputs, out->n_state);
+    if (out->body->n_inputs != out->n_in)
+        return infer_fail(c, QN_E_FORMAT, "its body takes %u values, %u are given", out->body->n_inputs, out->n_in);
+    if (out->body->n_outputs < 1 + out->n_state)
+        return infer_fail(c, QN_E_FORMAT, "its body gives %u values for a state of %u", out->body->n_outputs, out->n_state);
     out->n_scan = out->body->n_outputs - 1 - out->n_state;
     return QN_OK;
 }
@@ -110,7 +119,8 @@ static qn_status settle(const infer *c, const loop_shape *l, bool *settled)
         type *in = &value_at(l->body, l->body->inputs[2 + i])->type, both;
         QN_TRY(meet(c, i, in, body_out(l->body, 1 + i), &both));
         for (u32 d = 0; d < in->rank; d++)
-            if (both.dims[d] != in->dims[d] && sym_newest_variable(c->g, in->dims[d]) <= c->variables) in->dims[d] = both.dims[d], *settled = false;
+            if (both.dims[d] != in->dims[d] && sym_newest_variable(c->g, in->dims[d]) <= c->variables)
+                in->dims[d] = both.dims[d], *settled = false;
     }
     return QN_OK;
 }
@@ -129,7 +139,8 @@ static qn_status infer_scans(infer *c, const loop_shape *l)
 {
     for (u32 i = 0; i < l->n_scan && l->n_state + i < c->n->n_out; i++) {
         const type *one = body_out(l->body, 1 + l->n_state + i);
-        if (one->rank == QN_MAX_RANK) return infer_fail(c, QN_E_SHAPE, "scan output %u would have more than %d dimensions", i, QN_MAX_RANK);
+        if (one->rank == QN_MAX_RANK)
+            return infer_fail(c, QN_E_SHAPE, "scan output %u would have more than %d dimensions", i, QN_MAX_RANK);
         type t = { .dtype = one->dtype, .rank = (u8)(one->rank + 1), .known = true, .dims = { sym_fresh(c->g, "turns") } };
         for (u32 d = 0; d < one->rank; d++)
             t.dims[d + 1] = sym_newest_variable(c->g, one->dims[d]) > c->variables ? sym_fresh(c->g, "turn") : one->dims[d];

@@ -8,11 +8,11 @@
 #include "op/op.h"
 
 typedef struct ew_row {
-    const char *expr;                                        /* "max(a, 0)"; literals are written as ints or f32          */
-    const char *ints;                                        /* for integer dtypes; NULL: as expr                         */
-    const char *result;                                      /* NULL: computing type of the inputs; "bool": a truth value */
-    const char *params[4];                                   /* attribute names bound to p, q, r, s                       */
-    const char *grad[3];                                     /* d/da, d/db, d/dc over a, b, c, y; NULL: none              */
+    const char *expr;      /* "max(a, 0)"; literals are written as ints or f32 */
+    const char *ints;      /* for integer dtypes; NULL: as expr */
+    const char *result;    /* NULL: computing type of the inputs; "bool": a truth value */
+    const char *params[4]; /* attribute names bound to p, q, r, s */
+    const char *grad[3];   /* d/da, d/db, d/dc over a, b, c, y; NULL: none */
 } ew_row;
 
 /* One step of a chain: t<k> = row(args). The node Elementwise (ours) has attr `chain`, the text of its steps, one a line:
@@ -20,23 +20,27 @@ typedef struct ew_row {
  * result dtype, op, arguments: an input's number, t<step>, or _ for an absent one, then params. */
 enum { EW_MAX_STEPS = 64, EW_MAX_ARGS = 12 };
 typedef enum ew_arg_kind { EW_ABSENT, EW_INPUT, EW_STEP } ew_arg_kind;
-typedef struct ew_arg { u8 kind; u16 at; } ew_arg;
+typedef struct ew_arg {
+    u8 kind;
+    u16 at;
+} ew_arg;
 typedef struct ew_step {
     op_id op;
-    qn_dtype type;                                           /* of the result                                             */
-    u32 n_args; ew_arg args[EW_MAX_ARGS];
+    qn_dtype type; /* of the result */
+    u32 n_args;
+    ew_arg args[EW_MAX_ARGS];
     f64 p[4];
 } ew_step;
 
-bool ew_is_row(const node *n);                               /* its op has a row and its operands fit into a step         */
+bool ew_is_row(const node *n); /* its op has a row and its operands fit into a step */
 /* The step of one node with a row; argument k is input k (or absent). For a node Elementwise use ew_chain_parse. */
 qn_status ew_step_of(const graph *g, const node *n, ew_step *out);
-void ew_step_print(const ew_step *s, str *out);              /* one line, without its end                                 */
+void ew_step_print(const ew_step *s, str *out); /* one line, without its end */
 /* The steps of a chain's text: room for EW_MAX_STEPS. Checks ops, argument numbers below n_inputs, and the order of steps. */
 qn_status ew_chain_parse(const char *text, u32 n_inputs, ew_step *steps, u32 *n);
 
-qn_status ew_emit(lowering *l, const node *n);               /* lowers a node whose op has a row, and the chain node      */
-extern const variant ew_variants[];                          /* one row: ew_emit                                          */
+qn_status ew_emit(lowering *l, const node *n); /* lowers a node whose op has a row, and the chain node */
+extern const variant ew_variants[];            /* one row: ew_emit */
 qn_status ew_infer_chain(infer *c);
-qn_status ew_expand_many(build *b, const node *n);           /* a row over more operands than one launch can bind         */
+qn_status ew_expand_many(build *b, const node *n); /* a row over more operands than one launch can bind */
 #endif

@@ -19,12 +19,21 @@ typedef enum op_id {
 } op_id;
 
 typedef struct op_def op_def;
-typedef struct lowering lowering;                            /* plan/lower.h                                              */
+typedef struct lowering lowering; /* plan/lower.h */
 
 /* ---- schema. types: "float" (f16 bf16 f32 f64), "int", "uint", "signed" (float or signed int), "number" (all but bool and string),
  * "any", "bool", "string", a dtype name, several joined by '|', or "as NAME" of an earlier slot. Prefix "optional " / "many ". */
-typedef struct op_slot { const char *name, *types; } op_slot;
-typedef struct op_attr { const char *name; attr_kind kind; bool required; i64 i; f64 f; const char *text; } op_attr;
+typedef struct op_slot {
+    const char *name, *types;
+} op_slot;
+typedef struct op_attr {
+    const char *name;
+    attr_kind kind;
+    bool required;
+    i64 i;
+    f64 f;
+    const char *text;
+} op_attr;
 #define INT(name, otherwise)   { name, ATTR_INT, false, (otherwise), 0, NULL }
 #define FLOAT(name, otherwise) { name, ATTR_FLOAT, false, 0, (otherwise), NULL }
 #define TEXT(name, otherwise)  { name, ATTR_TEXT, false, 0, 0, (otherwise) }
@@ -33,89 +42,101 @@ typedef struct op_attr { const char *name; attr_kind kind; bool required; i64 i;
 #define NEEDED(name, kind)     { name, (kind), true, 0, 0, NULL }
 
 /* ---- inference: read inputs, set outputs */
-typedef struct infer { graph *g; nid id; node *n; u32 variables; /* that there were before */ } infer;
-const type *infer_in(const infer *c, u32 i);                 /* NULL: absent                                              */
+typedef struct infer {
+    graph *g;
+    nid id;
+    node *n;
+    u32 variables; /* that there were before */
+} infer;
+const type *infer_in(const infer *c, u32 i); /* NULL: absent */
 bool infer_has(const infer *c, u32 i);
-i64 infer_int(const infer *c, const char *attr);             /* with the schema's default                                 */
+i64 infer_int(const infer *c, const char *attr); /* with the schema's default */
 f64 infer_float(const infer *c, const char *attr);
-qn_status infer_out(infer *c, u32 i, const type *t);         /* output i; ignored when the node has no such output        */
+qn_status infer_out(infer *c, u32 i, const type *t); /* output i; ignored when the node has no such output */
 qn_status infer_out_elems(infer *c, u32 i, const type *t, const sym *elems, u32 n);
 /* fail() with the op's and node's name in front: "Conv 'c1': weight wants 64 channels, input has 32". */
 qn_status infer_fail(const infer *c, qn_status code, const char *format, ...) PRINTF_LIKE(3, 4);
-qn_status infer_axis(const infer *c, i64 axis, u32 rank, u32 *out);            /* negative counts from the end            */
-qn_status infer_broadcast(const infer *c, const type *a, const type *b, type *out);   /* dims only; numpy's rule          */
+qn_status infer_axis(const infer *c, i64 axis, u32 rank, u32 *out);                 /* negative counts from the end */
+qn_status infer_broadcast(const infer *c, const type *a, const type *b, type *out); /* dims only; numpy's rule */
 qn_status infer_like_first_input(infer *c);
 
 /* ---- expansion: build simpler nodes in front of the node, then hand over the outputs */
-typedef struct build { graph *g; nid before; const node *n; qn_status status; } build;   /* sticky: after a failure vals are 0 */
+typedef struct build {
+    graph *g;
+    nid before;
+    const node *n;
+    qn_status status;
+} build; /* sticky: after a failure vals are 0 */
 val build_in(const build *b, u32 i);
-val build_node(build *b, op_id op, const val *in, u32 n_in, const attr *attrs, u32 n_attrs);          /* its first output  */
+val build_node(build *b, op_id op, const val *in, u32 n_in, const attr *attrs, u32 n_attrs); /* its first output */
 nid build_node_outs(build *b, op_id op, const val *in, u32 n_in, u32 n_out, const attr *attrs, u32 n_attrs);
 val build_op1(build *b, op_id op, val x);
-val build_op2(build *b, op_id op, val x, val y);             /* an absent (0) operand gives the other one                 */
-val build_scalar(build *b, qn_dtype d, f64 v);               /* a constant of rank 0                                      */
-val build_ints(build *b, const i64 *v, u32 n);               /* a constant i64[n]                                         */
-val build_syms(build *b, const sym *v, u32 n);               /* an i64[n] of size expressions                             */
+val build_op2(build *b, op_id op, val x, val y); /* an absent (0) operand gives the other one */
+val build_scalar(build *b, qn_dtype d, f64 v);   /* a constant of rank 0 */
+val build_ints(build *b, const i64 *v, u32 n);   /* a constant i64[n] */
+val build_syms(build *b, const sym *v, u32 n);   /* an i64[n] of size expressions */
 val build_reshape(build *b, val x, const sym *dims, u32 rank);
 val build_cast(build *b, val x, qn_dtype d);
 const type *build_type(const build *b, val v);
-qn_status build_done(build *b, const val *outs, u32 n);      /* the node's outputs become these; b->status passes up      */
+qn_status build_done(build *b, const val *outs, u32 n); /* the node's outputs become these; b->status passes up */
 qn_status build_fail(build *b, qn_status code, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* ---- variants */
-enum {                                                       /* what a variant needs of qn_caps                           */
-    NEED_GROUP = 1,                                          /* groups of 64 items or more, 16 KiB of group memory        */
-    NEED_ATOMICS = 2,
-    NEED_LANES = 4,                                          /* wide lanes and groups of one: best_group is 1             */
-    NEED_HOST_MEMORY = 8,
+enum {                 /* what a variant needs of qn_caps */
+       NEED_GROUP = 1, /* groups of 64 items or more, 16 KiB of group memory */
+       NEED_ATOMICS = 2,
+       NEED_LANES = 4, /* wide lanes and groups of one: best_group is 1 */
+       NEED_HOST_MEMORY = 8,
 };
 typedef struct variant {
-    const char *name;                                        /* unique: "conv_tile", "reduce_map"                         */
+    const char *name; /* unique: "conv_tile", "reduce_map" */
     u32 needs;
-    bool (*fits)(const lowering *l, const node *n);          /* NULL: always                                              */
-    qn_status (*emit)(lowering *l, const node *n);           /* adds the launches (plan/lower.h)                          */
-} variant;                                                   /* a list ends with { 0 }                                    */
+    bool (*fits)(const lowering *l, const node *n); /* NULL: always */
+    qn_status (*emit)(lowering *l, const node *n);  /* adds the launches (plan/lower.h) */
+} variant;                                          /* a list ends with { 0 } */
 
 /* ---- host ops */
 typedef struct host_call {
-    const graph *g; const node *n;
-    u32 n_in; const qn_tensor *in[64];                       /* NULL: absent                                              */
-    arena *mem;                                              /* of this run                                               */
-    qn_tensor out[16];                                       /* to fill, data in mem (host_out does both)                 */
+    const graph *g;
+    const node *n;
+    u32 n_in;
+    const qn_tensor *in[64]; /* NULL: absent */
+    arena *mem;              /* of this run */
+    qn_tensor out[16];       /* to fill, data in mem (host_out does both) */
 } host_call;
-void *host_out(host_call *h, u32 i, qn_dtype d, u32 rank, const i64 *dims);    /* room for output i; NULL: no memory      */
+void *host_out(host_call *h, u32 i, qn_dtype d, u32 rank, const i64 *dims); /* room for output i; NULL: no memory */
 qn_status host_fail(const host_call *h, qn_status code, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* ---- test cases: one list, used for values on each device, variants, and support */
 typedef struct op_case {
-    const char *in;                                          /* "f32[2,8] f32[8]=1e4 i64[2]={0,1} _": type, dims, then '=' a scale, a list, or
-                                                              * a range "0..5" ; without '=' normal random numbers        */
-    const char *attrs;                                       /* as in the graph's text: "axis=-1, keepdims=0"             */
-    f64 max_err;                                             /* against the double build: norm of difference over norm    */
+    const char *in;    /* "f32[2,8] f32[8]=1e4 i64[2]={0,1} _": type, dims, then '=' a scale, a list, or
+                                                              * a range "0..5" ; without '=' normal random numbers */
+    const char *attrs; /* as in the graph's text: "axis=-1, keepdims=0" */
+    f64 max_err;       /* against the double build: norm of difference over norm */
     const char *why;
 } op_case;
 
 struct op_def {
-    const char *name, *domain;                               /* domain NULL is ai.onnx; "quern" for our own               */
+    const char *name, *domain; /* domain NULL is ai.onnx; "quern" for our own */
     const char *doc;
     op_slot in[16], out[16];
     op_attr attrs[24];
-    u32 min_in;                                              /* 0: counted from the slots that are not optional           */
-    bool alias;                                              /* output 0 is input 0's bytes with another shape            */
-    bool host_elems;                                         /* infer always sets elems when its inputs have them         */
-    bool random;                                             /* never folded or merged                                    */
-    enum { CONTROL_NONE, CONTROL_BRANCH, CONTROL_LOOP } control;   /* run by exec, through its bodies                 */
-    const char *bodies[2];                                   /* their attributes: then and else, or the loop's body       */
+    u32 min_in;                                                  /* 0: counted from the slots that are not optional */
+    bool alias;                                                  /* output 0 is input 0's bytes with another shape */
+    bool host_elems;                                             /* infer always sets elems when its inputs have them */
+    bool random;                                                 /* never folded or merged */
+    enum { CONTROL_NONE, CONTROL_BRANCH, CONTROL_LOOP } control; /* run by exec, through its bodies */
+    const char *bodies[2];                                       /* their attributes: then and else, or the loop's body */
     qn_status (*infer)(infer *c);
     qn_status (*expand)(build *b, const node *n);
     const variant *variants;
     qn_status (*host)(host_call *h);
-    const struct ew_row *row;                                /* elementwise ops (op/elementwise.h)                        */
-    u64 (*flops)(const lowering *l, const node *n);          /* NULL: not counted                                         */
+    const struct ew_row *row;                       /* elementwise ops (op/elementwise.h) */
+    u64 (*flops)(const lowering *l, const node *n); /* NULL: not counted */
     const op_case *cases;
 };
-extern const op_def *const op_defs[OP_COUNT];                /* by op_id; [OP_NONE] is NULL                               */
+extern const op_def *const op_defs[OP_COUNT]; /* by op_id; [OP_NONE] is NULL */
 const op_def *op_of(const node *n);
-op_id op_by_name(const char *domain, const char *name);      /* domain "" is ai.onnx; OP_NONE: not in this build; hashed  */
+op_id op_by_name(const char *domain, const char *name); /* domain "" is ai.onnx; OP_NONE: not in this build; hashed */
 const op_attr *op_attr_of(const op_def *d, const char *name);
 #endif

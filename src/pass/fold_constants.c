@@ -64,7 +64,7 @@ static bool fold(pass_job *j, nid id)
     if (d->random || has_body(n) || !all_constant(j->g, n) || !worth_it(j->g, n) || n->n_out > 16) return false;
     qn_tensor out[16];
     qn_status s = d->alias ? fold_alias(j, id, out) : j->env->evaluate(j->env->user, j->g, id, j->g->mem, out);
-    if (s == QN_E_UNSUPPORTED) return false;                 /* it will be refused, or run, where it stands               */
+    if (s == QN_E_UNSUPPORTED) return false; /* it will be refused, or run, where it stands */
     val consts[16] = { 0 };
     for (u32 i = 0; i < n->n_out && s == QN_OK; i++) {
         consts[i] = graph_constant(j->g, NULL, &out[i]);

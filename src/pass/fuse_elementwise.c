@@ -3,9 +3,14 @@
 #include "op/elementwise.h"
 #include "pass/pass.h"
 
-enum { MAX_INPUTS = 8 };                                     /* leaves room in every device's binding limit               */
+enum { MAX_INPUTS = 8 }; /* leaves room in every device's binding limit */
 
-typedef struct chain { ew_step steps[EW_MAX_STEPS]; u32 n_steps; val in[MAX_INPUTS]; u32 n_in; } chain;
+typedef struct chain {
+    ew_step steps[EW_MAX_STEPS];
+    u32 n_steps;
+    val in[MAX_INPUTS];
+    u32 n_in;
+} chain;
 
 static bool is_elementwise(const graph *g, const node *n)
 {
@@ -30,15 +35,11 @@ static u32 uses_in(const graph *g, const node *n, val v)
     return uses;
 }
 
-/* The input of n that can move in: made by an elementwise node of n's shape, for n alone. 0: none. */
-static val mergeable(const graph *g, const node *n)
+/* Input v of n can move in: made by an elementwise node of n's shape, for n alone. */
+static bool can_move_in(const graph *g, const node *n, val v)
 {
-    for (u32 i = 0; i < n->n_in; i++) {
-        val v = node_in(g, n, i);
-        if (!v || !value_at(g, v)->maker || value_at(g, v)->uses != uses_in(g, n, v)) continue;
-        if (is_elementwise(g, node_at(g, value_at(g, v)->maker)) && same_shape(g, v, n->out[0])) return v;
-    }
-    return 0;
+    if (!v || !value_at(g, v)->maker || value_at(g, v)->uses != uses_in(g, n, v)) return false;
+    return is_elementwise(g, node_at(g, value_at(g, v)->maker)) && same_shape(g, v, n->out[0]);
 }
 
 /* The number of input v in the chain, added when new; MAX_INPUTS: full. */
@@ -96,18 +97,29 @@ static bool replace(pass_job *j, nid id, const chain *c)
     return pass_replace(j, &b, id, &y, 1);
 }
 
+/* The steps of inner's maker, then those of n, in room and chain; false when they do not fit. */
+static bool fuse_one(pass_job *j, nid id, val inner, ew_step *room, chain *c)
+{
+    const graph *g = j->g;
+    c->n_steps = c->n_in = 0;
+    if (!append(g, node_at(g, value_at(g, inner)->maker), 0, room, c, &j->status)) return false;
+    return append(g, node_at(g, id), inner, room, c, &j->status) && replace(j, id, c);
+}
+
 static bool fuse(pass_job *j, nid id)
 {
     const node *n = node_at(j->g, id);
     if (!is_elementwise(j->g, n)) return false;
-    val inner = mergeable(j->g, n);
-    if (!inner) return false;
-    chain *c = mem_zalloc(sizeof *c);
-    ew_step *room = mem_alloc(EW_MAX_STEPS * sizeof *room);
+    chain *c = NULL;
+    ew_step *room = NULL;
     bool changed = false;
-    if (!c || !room) j->status = fail_nomem(sizeof *c);
-    else if (append(j->g, node_at(j->g, value_at(j->g, inner)->maker), 0, room, c, &j->status) && append(j->g, n, inner, room, c, &j->status))
-        changed = replace(j, id, c);
+    for (u32 i = 0; i < n->n_in && !changed && j->status == QN_OK; i++) {
+        val inner = node_in(j->g, n, i);
+        if (!can_move_in(j->g, n, inner)) continue;
+        if (!c) c = mem_alloc(sizeof *c), room = mem_alloc(EW_MAX_STEPS * sizeof *room);
+        if (!c || !room) j->status = fail_nomem(sizeof *c);
+        else changed = fuse_one(j, id, inner, room, c);
+    }
     mem_free(c), mem_free(room);
     return changed;
 }
@@ -121,5 +133,10 @@ const pass_def pass_fuse_elementwise = {
             " -> in x: f32[2,3]; in b: f32[3]; y = quern.Elementwise(x, b, chain=\"f32 Add 0 1\\nf32 Relu t0\\n\"); out y"
             "\n---\n"
             "in x: f32[3]; in y: f32[2,3]; t = Relu(x); z = Add(t, y); out z"
-            " -> in x: f32[3]; in y: f32[2,3]; t = Relu(x); z = Add(t, y); out z",
+            " -> in x: f32[3]; in y: f32[2,3]; t = Relu(x); z = Add(t, y); out z"
+            "\n---\n"
+            "in x: f32[3]; t = Relu(x); z = Exp(t); out z, t -> in x: f32[3]; t = Relu(x); z = Exp(t); out z, t"
+            "\n---\n"
+            "in x: f32[3]; t = Exp(x); z = Mul(t, t); out z"
+            " -> in x: f32[3]; z = quern.Elementwise(x, chain=\"f32 Exp 0\\nf32 Mul t0 t0\\n\"); out z",
 };

@@ -5,7 +5,11 @@
  * outside, and its nodes made again in front of the If. */
 #include "pass/match.h"
 
-typedef struct inlining { build *b; const graph *body; val *outside; } inlining;     /* outside[v]: what the body's v is out here */
+typedef struct inlining {
+    build *b;
+    const graph *body;
+    val *outside;
+} inlining; /* outside[v]: what the body's v is out here */
 
 static const graph *branch_taken(graph *g, const node *n)
 {
@@ -27,7 +31,8 @@ static val outside_of(inlining *i, val v)
         qn_tensor t = constant_tensor(i->body, v);
         i->outside[v] = graph_constant(i->b->g, NULL, &t);
     } else if (x->elems && !x->maker && !x->is_input) i->outside[v] = graph_sizes(i->b->g, NULL, x->elems, x->n_elems);
-    if (!i->outside[v]) i->b->status = x->is_constant || x->elems ? QN_E_NOMEM : fail(QN_E_BUG, "a branch uses a value nobody makes");
+    if (!i->outside[v])
+        i->b->status = x->is_constant || x->elems ? QN_E_NOMEM : fail(QN_E_BUG, "a branch uses a value nobody makes");
     return i->outside[v];
 }
 
@@ -72,7 +77,9 @@ static bool inline_branch(pass_job *j, nid id)
     return changed;
 }
 
-#define BRANCHES "then_branch={in a: f32[2]; const k: f32[] = {3}; b = Add(a, k); c = Relu(b); out c}, else_branch={in a: f32[2]; out a}, captures=1"
+#define BRANCHES                                                                                                            \
+    "then_branch={in a: f32[2]; const k: f32[] = {3}; b = Add(a, k); c = Relu(b); out c}, else_branch={in a: f32[2]; out "  \
+    "a}, captures=1"
 const pass_def pass_inline_if = {
     .name = "inline_if",
     .doc = "an If whose condition is known becomes the branch that it takes",
@@ -84,5 +91,6 @@ const pass_def pass_inline_if = {
             "\n---\n"
             "const t: bool[1] = {0}; in x: f32[2]; y = If(t, x, " BRANCHES "); out y -> in x: f32[2]; out y = x"
             "\n---\n"
-            "in t: bool[]; in x: f32[2]; y = If(t, x, " BRANCHES "); out y -> in t: bool[]; in x: f32[2]; y = If(t, x, " BRANCHES "); out y",
+            "in t: bool[]; in x: f32[2]; y = If(t, x, " BRANCHES
+            "); out y -> in t: bool[]; in x: f32[2]; y = If(t, x, " BRANCHES "); out y",
 };

@@ -18,8 +18,8 @@ static u64 hash_attr(const attr *a, u64 h)
 
 static bool same_tensor(const qn_tensor *a, const qn_tensor *b)
 {
-    return a->dtype == b->dtype && a->rank == b->rank && !memcmp(a->dims, b->dims, a->rank * sizeof(i64)) && a->dtype != QN_STRING &&
-           !memcmp(a->data, b->data, qn_tensor_bytes(a));
+    return a->dtype == b->dtype && a->rank == b->rank && !memcmp(a->dims, b->dims, a->rank * sizeof(i64)) &&
+           a->dtype != QN_STRING && !memcmp(a->data, b->data, qn_tensor_bytes(a));
 }
 
 static bool same_attr(const attr *a, const attr *b)

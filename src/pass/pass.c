@@ -16,7 +16,10 @@ enum { MAX_ROUNDS = 16 };
 
 u32 pass_count(void) { return (u32)COUNT(pass_defs) - 1; }
 
-build pass_build(pass_job *j, nid n) { return (build){ .g = j->g, .before = n, .n = node_at(j->g, n), .status = j->status }; }
+build pass_build(pass_job *j, nid n)
+{
+    return (build){ .g = j->g, .before = n, .n = node_at(j->g, n), .status = j->status };
+}
 
 /* The node that now makes the output keeps the name that people know: messages and profiles speak of it. */
 static void keep_name(graph *g, nid gone, val out)
@@ -84,7 +87,8 @@ static qn_status find_bound(pass_job *j)
 bool pass_sizes_known(const pass_job *j, const sym *sizes, u32 n)
 {
     for (u32 i = 0; i < n; i++)
-        if (!sizes[i] || sym_newest_variable(j->g, sizes[i]) > j->n_bound || sym_uses_unbound(j->g, sizes[i], j->bound)) return false;
+        if (!sizes[i] || sym_newest_variable(j->g, sizes[i]) > j->n_bound || sym_uses_unbound(j->g, sizes[i], j->bound))
+            return false;
     return true;
 }
 
@@ -153,7 +157,7 @@ static qn_status run_on(const pass_def *p, graph *g, const pass_env *env, u32 *c
     if (s == QN_OK) s = run_to_the_end(p, &j, changed);
     mem_free(j.bound);
     QN_TRY(s);
-    QN_TRY(run_in_bodies(p, g, env, changed, stale));        /* after: a pass may drop a body, or take it apart           */
+    QN_TRY(run_in_bodies(p, g, env, changed, stale)); /* after: a pass may drop a body, or take it apart */
     *stale = *stale || j.stale;
     if (*stale) QN_TRY(graph_check(g));
 #ifndef NDEBUG

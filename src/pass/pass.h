@@ -15,30 +15,36 @@ typedef struct pass_env {
     /* Compute one node whose inputs are all constants, with the kernels of run time; out: one tensor an output, data in mem. */
     qn_status (*evaluate)(void *user, const graph *g, nid n, arena *mem, qn_tensor *out);
     void *user;
-    bool (*runs)(graph *g, const qn_caps *caps, const node *n);            /* some variant fits the node as it stands  */
+    bool (*runs)(graph *g, const qn_caps *caps, const node *n); /* some variant fits the node as it stands */
 } pass_env;
 
 typedef struct pass_job {
     graph *g;
     const pass_env *env;
-    qn_status status;                                        /* sticky, set by helpers                                    */
-    bool stale;                                              /* a value was replaced by one whose sizes read differently  */
-    i64 *bound; u32 n_bound;                                 /* the variables that are known when a run starts            */
+    qn_status status; /* sticky, set by helpers */
+    bool stale;       /* a value was replaced by one whose sizes read differently */
+    i64 *bound;
+    u32 n_bound; /* the variables that are known when a run starts */
 } pass_job;
 
 typedef struct pass_def {
     const char *name, *doc;
     u16 at;
-    bool always;                                             /* also with no_optimize: needed to run at all               */
+    bool always; /* also with no_optimize: needed to run at all */
     bool (*rewrite)(pass_job *j, nid n);
     qn_status (*run)(pass_job *j);
-    const char *test;                                        /* several tests: separated by "\n---\n"                     */
+    const char *test; /* several tests: separated by "\n---\n" */
 } pass_def;
-extern const pass_def *const pass_defs[];                    /* NULL at the end                                           */
+extern const pass_def *const pass_defs[]; /* NULL at the end */
 
 /* Run one pass over g and its bodies; *changed counts rewrites. */
 qn_status pass_run(const pass_def *p, graph *g, const pass_env *env, u32 *changed);
-typedef struct pass_report { qn_pass_row *rows; u32 n; void (*dump)(void *user, const char *stage, const char *text); void *dump_user; } pass_report;
+typedef struct pass_report {
+    qn_pass_row *rows;
+    u32 n;
+    void (*dump)(void *user, const char *stage, const char *text);
+    void *dump_user;
+} pass_report;
 /* All passes in order (only `always` ones when !optimize). rows: room for pass_count() or NULL. */
 qn_status pass_run_all(graph *g, const pass_env *env, bool optimize, pass_report *report);
 u32 pass_count(void);
@@ -50,12 +56,12 @@ qn_status widen_floats(graph *g);
 build pass_build(pass_job *j, nid n);
 /* Take over: j->status from b, then node n's outputs become outs. False when the build failed. */
 bool pass_replace(pass_job *j, build *b, nid n, const val *outs, u32 n_outs);
-bool pass_replace_one(pass_job *j, build *b, nid n, val out);          /* the same for output 0                            */
+bool pass_replace_one(pass_job *j, build *b, nid n, val out); /* the same for output 0 */
 /* After a value was replaced by hand: notes whether sizes must be inferred anew. */
 void pass_replaced(pass_job *j, val old);
 /* All of these sizes follow from the graph's inputs: whoever gives them at run time may be dropped. */
 bool pass_sizes_known(const pass_job *j, const sym *sizes, u32 n);
 /* The node that makes v, when it is of op `op` and v has no other use; NULL otherwise. */
 const node *pass_maker(const graph *g, val v, u16 op);
-const node *pass_only_maker(const graph *g, val v, u16 op);  /* ... and v is used once and is no graph output          */
+const node *pass_only_maker(const graph *g, val v, u16 op); /* ... and v is used once and is no graph output */
 #endif

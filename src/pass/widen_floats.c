@@ -55,7 +55,8 @@ static qn_status widen_value(graph *g, val v)
 /* ONNX's numbers for types in `to` and `dtype` attributes: 1 float, 10 float16, 16 bfloat16, 11 double. */
 static bool names_narrow_float(const attr *a)
 {
-    return a->kind == ATTR_INT && (text_same(a->name, "to") || text_same(a->name, "dtype") || text_same(a->name, "output_datatype")) &&
+    return a->kind == ATTR_INT &&
+           (text_same(a->name, "to") || text_same(a->name, "dtype") || text_same(a->name, "output_datatype")) &&
            (a->i == 1 || a->i == 10 || a->i == 16);
 }
 

@@ -4,7 +4,7 @@
 
 #include "plan/plan.h"
 
-static launch broken = { .status = QN_E_NOMEM };             /* what launch_begin gives when there is no memory          */
+static launch broken = { .status = QN_E_NOMEM }; /* what launch_begin gives when there is no memory */
 
 const graph *lower_graph(const lowering *l) { return l->p->g; }
 graph *lower_graph_mut(lowering *l) { return l->p->g; }
@@ -60,7 +60,7 @@ val lower_table(lowering *l, const qn_tensor *t)
     void *data = arena_alloc(p->mem, bytes);
     if (!data) return 0;
     if (bytes) memcpy(data, t->data, bytes);
-    p->values[v].stored = false;                             /* it has bytes of its own, outside the layout               */
+    p->values[v].stored = false; /* it has bytes of its own, outside the layout */
     p->tables[p->n_tables++] = (struct plan_table){ v, { t->dtype, t->rank, { 0 }, data } };
     memcpy(p->tables[p->n_tables - 1].tensor.dims, t->dims, sizeof t->dims);
     return v;
@@ -112,7 +112,7 @@ void launch_define(launch *k, const char *name, const char *to)
         return;
     }
     u32 i = k->n_defines++;
-    for (; i > 0 && strcmp(k->defines[i - 1].name, name) > 0; i--) k->defines[i] = k->defines[i - 1];   /* sorted by name */
+    for (; i > 0 && strcmp(k->defines[i - 1].name, name) > 0; i--) k->defines[i] = k->defines[i - 1]; /* sorted by name */
     k->defines[i].name = name;
     k->defines[i].value = arena_text(k->l->p->mem, to, strlen(to));
     if (!k->defines[i].value) stop(k, fail_nomem(strlen(to)));
@@ -157,14 +157,16 @@ static void add_word(launch *k, word w)
 void launch_size(launch *k, sym s)
 {
     i64 v;
-    if (usable(k) && !s) stop(k, fail(QN_E_BUG, "%s: scalar %u of kernel '%s' is not known", k->file, k->n_words, k->entry ? k->entry : ""));
+    if (usable(k) && !s)
+        stop(k, fail(QN_E_BUG, "%s: scalar %u of kernel '%s' is not known", k->file, k->n_words, k->entry ? k->entry : ""));
     else if (usable(k) && sym_is_number(k->l->p->g, s, &v)) launch_number(k, v);
     else add_word(k, (word){ .kind = WORD_SIZE, .size = s });
 }
 
 void launch_number(launch *k, i64 v)
 {
-    if (v < INT32_MIN || v > (i64)UINT32_MAX) stop(k, fail(QN_E_SHAPE, "%s: %lld does not fit in 32 bits", k->file, (long long)v));
+    if (v < INT32_MIN || v > (i64)UINT32_MAX)
+        stop(k, fail(QN_E_SHAPE, "%s: %lld does not fit in 32 bits", k->file, (long long)v));
     else add_word(k, (word){ .kind = WORD_LITERAL, .bits = (u32)v });
 }
 
@@ -261,13 +263,14 @@ static qn_status finish(launch *k, sym count)
     lowering *l = k->l;
     if (!count) return fail(QN_E_BUG, "%s: the count of kernel '%s' is not known", k->file, k->entry ? k->entry : "");
     if (computes_in_double(k) && !l->p->caps->f64)
-        return fail(QN_E_UNSUPPORTED, "%s '%s': this device has no f64; run it on another one", op_of(node_at(l->p->g, l->node))->name,
-                    node_at(l->p->g, l->node)->name);
+        return fail(QN_E_UNSUPPORTED, "%s '%s': this device has no f64; run it on another one",
+                    op_of(node_at(l->p->g, l->node))->name, node_at(l->p->g, l->node)->name);
     if (k->zero_first) QN_TRY(zero(l, k->zero_first));
     const char *defines = defines_text(k);
     if (!defines) return fail_nomem(64);
     k->count = count;
-    k->program = plan_program(l->p, &(kc_program){ .file = k->file, .text = k->text, .entry = k->entry, .defines = defines });
+    k->program =
+        plan_program(l->p, &(kc_program){ .file = k->file, .text = k->text, .entry = k->entry, .defines = defines });
     step *s = plan_add_step(l->p, STEP_LAUNCH, l->node);
     if (!s || k->program == UINT32_MAX) return fail_nomem(sizeof *s);
     s->launch = k;

@@ -13,16 +13,16 @@
 typedef struct launch launch;
 
 const graph *lower_graph(const lowering *l);
-graph *lower_graph_mut(lowering *l);                         /* for sym_* only                                            */
+graph *lower_graph_mut(lowering *l); /* for sym_* only */
 const qn_caps *lower_caps(const lowering *l);
 const type *lower_type(const lowering *l, val v);
-val lower_in(const lowering *l, const node *n, u32 i);       /* live; 0: absent                                           */
-val lower_out(const lowering *l, const node *n, u32 i);      /* 0: nobody wants it                                        */
+val lower_in(const lowering *l, const node *n, u32 i);  /* live; 0: absent */
+val lower_out(const lowering *l, const node *n, u32 i); /* 0: nobody wants it */
 i64 lower_int(const lowering *l, const node *n, const char *attr);
 f64 lower_float(const lowering *l, const node *n, const char *attr);
-sym lower_elems(lowering *l, val v);                         /* number of elements                                        */
-sym lower_dim(const lowering *l, val v, i64 axis);           /* negative counts from the end                              */
-sym lower_product(lowering *l, val v, u32 from, u32 to);     /* of dims [from, to)                                        */
+sym lower_elems(lowering *l, val v);                     /* number of elements */
+sym lower_dim(const lowering *l, val v, i64 axis);       /* negative counts from the end */
+sym lower_product(lowering *l, val v, u32 from, u32 to); /* of dims [from, to) */
 /* Memory between the launches of this node only. */
 val lower_scratch(lowering *l, qn_dtype d, sym elems);
 /* A small constant made now (tables); copied. */
@@ -30,23 +30,23 @@ val lower_table(lowering *l, const qn_tensor *t);
 qn_status lower_fail(const lowering *l, const node *n, qn_status code, const char *format, ...) PRINTF_LIKE(4, 5);
 
 launch *launch_begin(lowering *l, const char *file, const char *entry);
-launch *launch_begin_text(lowering *l, const char *name, const char *text);    /* made source; text is copied             */
+launch *launch_begin_text(lowering *l, const char *name, const char *text); /* made source; text is copied */
 void launch_define(launch *k, const char *name, const char *to);
 void launch_define_number(launch *k, const char *name, i64 to);
 void launch_in(launch *k, val v);
-void launch_out(launch *k, val v);                           /* also INOUT                                                */
-void launch_size(launch *k, sym s);                          /* a u32 (or i32) parameter, evaluated each run; must fit    */
-void launch_number(launch *k, i64 v);                        /* a u32 or i32 parameter                                    */
-void launch_float(launch *k, f64 v);                         /* an f32 parameter, f64 where T=f64                         */
-void launch_wide(launch *k, i64 v);                          /* an i64 or u64 parameter                                   */
-void launch_const(launch *k, const char *name, i64 v);       /* a CONST(u32) or CONST(i32) parameter                      */
-void launch_const_size(launch *k, const char *name, sym s);  /* baked only where s is a number                            */
-void launch_zero_first(launch *k, val out);                  /* fill the buffer with zero bytes before the launch         */
+void launch_out(launch *k, val v);                          /* also INOUT */
+void launch_size(launch *k, sym s);                         /* a u32 (or i32) parameter, evaluated each run; must fit */
+void launch_number(launch *k, i64 v);                       /* a u32 or i32 parameter */
+void launch_float(launch *k, f64 v);                        /* an f32 parameter, f64 where T=f64 */
+void launch_wide(launch *k, i64 v);                         /* an i64 or u64 parameter */
+void launch_const(launch *k, const char *name, i64 v);      /* a CONST(u32) or CONST(i32) parameter */
+void launch_const_size(launch *k, const char *name, sym s); /* baked only where s is a number */
+void launch_zero_first(launch *k, val out);                 /* fill the buffer with zero bytes before the launch */
 /* Run this launch and the following ones until launch_repeat_end `times` times; launch_step is a u32 parameter 0, 1, ... of the turn. */
 void launch_repeat_begin(lowering *l, sym times);
 void launch_repeat_end(lowering *l);
 void launch_step(launch *k);
-qn_status launch_map(launch *k, sym count);                  /* errors of all the calls above come out here               */
+qn_status launch_map(launch *k, sym count); /* errors of all the calls above come out here */
 qn_status launch_groups(launch *k, sym count);
-const char *dtype_word(qn_dtype d);                          /* "f32", "i64", ..., "bool": the kernel language's word     */
+const char *dtype_word(qn_dtype d); /* "f32", "i64", ..., "bool": the kernel language's word */
 #endif

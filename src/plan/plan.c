@@ -19,7 +19,7 @@ bool plan_is_constant(const plan *p, val v)
 
 val plan_add_value(plan *p, qn_dtype d, sym elems)
 {
-    u32 filled = p->cap_values ? p->n_values + 1 : 0;        /* values[0] is none                                         */
+    u32 filled = p->cap_values ? p->n_values + 1 : 0; /* values[0] is none */
     if (!ARENA_PUSH_ROOM(p->mem, p->values, filled, p->cap_values, MAX_VALUES)) return 0;
     val v = ++p->n_values;
     p->values[v] = (plan_value){ .root = v, .dtype = d, .elems = elems, .stored = true };
@@ -100,7 +100,9 @@ static qn_status plan_variant(plan *p, nid id, const node *n)
 {
     lowering l = { .p = p, .node = id, .repeat_at = UINT32_MAX };
     const variant *v = plan_select(&l, n);
-    if (!v) return fail(QN_E_UNSUPPORTED, "%s '%s': no kernel of this build fits it on this device", op_of(n)->name, n->name ? n->name : "");
+    if (!v)
+        return fail(QN_E_UNSUPPORTED, "%s '%s': no kernel of this build fits it on this device", op_of(n)->name,
+                    n->name ? n->name : "");
     l.variant = v->name;
     store_outputs(p, n);
     QN_TRY(v->emit(&l, n));
@@ -122,10 +124,16 @@ static qn_status fill(plan *p);
 static qn_status plan_body(plan *p, const node *n, const char *name, plan **out)
 {
     const attr *a = attr_find(n, name);
-    if (!a || a->kind != ATTR_GRAPH) return fail(QN_E_BUG, "%s '%s': no body '%s'", op_of(n)->name, n->name ? n->name : "", name);
+    if (!a || a->kind != ATTR_GRAPH)
+        return fail(QN_E_BUG, "%s '%s': no body '%s'", op_of(n)->name, n->name ? n->name : "", name);
     plan *body = ARENA_NEW(p->mem, plan);
     if (!body) return fail_nomem(sizeof *body);
-    *body = (plan){ .g = a->body, .backend = p->backend, .caps = p->caps, .mem = p->mem, .only_variants = p->only_variants, .is_body = true };
+    *body = (plan){ .g = a->body,
+                    .backend = p->backend,
+                    .caps = p->caps,
+                    .mem = p->mem,
+                    .only_variants = p->only_variants,
+                    .is_body = true };
     *out = body;
     return fill(body);
 }
@@ -162,10 +170,10 @@ static qn_status plan_node(plan *p, nid id)
     const node *n = node_at(p->g, id);
     const op_def *d = op_of(n);
     if (is_size_arithmetic(p->g, n)) return QN_OK;
-    qn_status s = d->alias        ? plan_alias(p, id, n)
+    qn_status s = d->alias     ? plan_alias(p, id, n)
                   : d->control ? plan_control(p, id, n)
-                  : d->host       ? plan_host(p, id, n)
-                                  : plan_variant(p, id, n);
+                  : d->host    ? plan_host(p, id, n)
+                               : plan_variant(p, id, n);
     QN_TRY(s);
     return plan_reads(p, id, n);
 }
@@ -199,7 +207,8 @@ static void find_lives(plan *p)
         if (s->kind == STEP_LAUNCH)
             for (u32 b = 0; b < s->launch->n_bufs; b++) {
                 touch(p, s->launch->bufs[b], i);
-                if (repeat != UINT32_MAX) touch(p, s->launch->bufs[b], repeat), touch(p, s->launch->bufs[b], p->steps[repeat].partner);
+                if (repeat != UINT32_MAX)
+                    touch(p, s->launch->bufs[b], repeat), touch(p, s->launch->bufs[b], p->steps[repeat].partner);
             }
         if (s->kind == STEP_ELEMS || s->kind == STEP_READ) touch(p, s->value, i);
         if (s->kind == STEP_HOST || s->kind == STEP_BRANCH || s->kind == STEP_LOOP) touch_node(p, s->node, i);
@@ -218,7 +227,8 @@ static qn_status find_late(plan *p)
     for (u32 i = 0; i < p->g->n_inputs; i++) {
         const value *v = value_at(p->g, p->g->inputs[i]);
         for (u32 d = 0; d < v->type.rank; d++)
-            if (sym_variable_index(p->g, v->type.dims[d]) != UINT32_MAX) bound[sym_variable_index(p->g, v->type.dims[d])] = 1;
+            if (sym_variable_index(p->g, v->type.dims[d]) != UINT32_MAX)
+                bound[sym_variable_index(p->g, v->type.dims[d])] = 1;
         for (u32 e = 0; v->elems_read && e < v->n_elems; e++)
             if (sym_variable_index(p->g, v->elems[e]) != UINT32_MAX) bound[sym_variable_index(p->g, v->elems[e])] = 1;
     }
@@ -232,7 +242,8 @@ static qn_status add_graph_values(plan *p)
     graph *g = p->g;
     for (u32 v = 1; v <= g->n_values; v++) {
         const value *x = value_at(g, v);
-        if (plan_add_value(p, x->type.dtype, x->type.known ? type_elems(g, &x->type) : 0) != v) return fail_nomem(sizeof(plan_value));
+        if (plan_add_value(p, x->type.dtype, x->type.known ? type_elems(g, &x->type) : 0) != v)
+            return fail_nomem(sizeof(plan_value));
         p->values[v].stored = false;
     }
     for (u32 i = 0; i < g->n_inputs; i++) p->values[g->inputs[i]].stored = true;
@@ -261,7 +272,8 @@ static qn_status fill(plan *p)
     return find_late(p);
 }
 
-qn_status plan_make(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants, plan **out)
+qn_status plan_make(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants,
+                    plan **out)
 {
     plan *p = ARENA_NEW(mem, plan);
     if (!p) return fail_nomem(sizeof *p);

@@ -11,63 +11,82 @@
 #include "plan/lower.h"
 
 typedef enum word_kind { WORD_LITERAL, WORD_SIZE, WORD_STEP } word_kind;
-typedef struct word { u8 kind; u32 bits; sym size; const char *name; } word;    /* name: of a CONST parameter, else NULL   */
+typedef struct word {
+    u8 kind;
+    u32 bits;
+    sym size;
+    const char *name;
+} word; /* name: of a CONST parameter, else NULL */
 
 struct launch {
     lowering *l;
-    const char *file, *text, *entry;                         /* the program: text NULL means the embedded file            */
-    struct { const char *name, *value; } defines[24]; u32 n_defines;
-    u32 program;                                             /* index in the plan, set when finished                      */
+    const char *file, *text, *entry; /* the program: text NULL means the embedded file */
+    struct {
+        const char *name, *value;
+    } defines[24];
+    u32 n_defines;
+    u32 program; /* index in the plan, set when finished */
     u32 n_bufs, n_words;
     val bufs[DEVICE_MAX_BUFFERS];
     bool written[DEVICE_MAX_BUFFERS];
     word words[DEVICE_MAX_WORDS];
     sym count;
     val zero_first;
-    qn_status status;                                        /* sticky                                                    */
+    qn_status status; /* sticky */
 };
 
 typedef enum step_kind {
     STEP_LAUNCH,
-    STEP_HOST,                                               /* op.host on host tensors                                   */
-    STEP_ELEMS,                                              /* write the elements of a size tensor                       */
-    STEP_READ,                                               /* bind variables to the elements of a small tensor          */
-    STEP_BRANCH,                                             /* If: run one of two bodies                                 */
-    STEP_LOOP,                                               /* Loop: run a body again and again                          */
-    STEP_REPEAT, STEP_REPEAT_END                             /* `times` turns of the launches between                     */
+    STEP_HOST,   /* op.host on host tensors */
+    STEP_ELEMS,  /* write the elements of a size tensor */
+    STEP_READ,   /* bind variables to the elements of a small tensor */
+    STEP_BRANCH, /* If: run one of two bodies */
+    STEP_LOOP,   /* Loop: run a body again and again */
+    STEP_REPEAT,
+    STEP_REPEAT_END /* `times` turns of the launches between */
 } step_kind;
 
 typedef struct plan plan;
 typedef struct step {
     step_kind kind;
-    nid node;                                                /* for messages and profiles; 0: none                        */
+    nid node; /* for messages and profiles; 0: none */
     const char *variant;
     struct launch *launch;
-    val value;                                               /* ELEMS, READ                                               */
-    sym times; u32 partner;                                  /* REPEAT: the step of its END and back                      */
-    plan *body[2];                                           /* BRANCH: then, else; LOOP: body                            */
+    val value; /* ELEMS, READ */
+    sym times;
+    u32 partner;   /* REPEAT: the step of its END and back */
+    plan *body[2]; /* BRANCH: then, else; LOOP: body */
 } step;
 
 typedef struct plan_value {
-    val root;                                                /* itself, or the value whose bytes it shares                */
+    val root; /* itself, or the value whose bytes it shares */
     qn_dtype dtype;
     sym elems;
-    u32 first, last;                                         /* steps between which a root holds memory                   */
-    bool stored;                                             /* has memory of its own: not a constant, input elems only   */
-    bool late;                                               /* its size is known only in the middle of a run             */
-    bool on_device;                                          /* a launch uses it                                          */
+    u32 first, last; /* steps between which a root holds memory */
+    bool stored;     /* has memory of its own: not a constant, input elems only */
+    bool late;       /* its size is known only in the middle of a run */
+    bool on_device;  /* a launch uses it */
 } plan_value;
 
 struct plan {
     graph *g;
-    const qn_backend *backend; const qn_caps *caps;
+    const qn_backend *backend;
+    const qn_caps *caps;
     arena *mem;
-    step *steps; u32 n_steps, cap_steps;
-    plan_value *values; u32 n_values, cap_values;            /* [1 .. n_values]                                           */
-    struct plan_table { val id; qn_tensor tensor; } *tables; u32 n_tables, cap_tables;   /* constants made while lowering */
-    kc_program *programs; u64 *program_keys; u32 n_programs, cap_programs;
+    step *steps;
+    u32 n_steps, cap_steps;
+    plan_value *values;
+    u32 n_values, cap_values; /* [1 .. n_values] */
+    struct plan_table {
+        val id;
+        qn_tensor tensor;
+    } *tables;
+    u32 n_tables, cap_tables; /* constants made while lowering */
+    kc_program *programs;
+    u64 *program_keys;
+    u32 n_programs, cap_programs;
     const char *only_variants;
-    bool is_body;                                            /* of an If or Loop: every size is late                      */
+    bool is_body; /* of an If or Loop: every size is late */
     u64 flops;
 };
 
@@ -75,24 +94,31 @@ struct lowering {
     plan *p;
     nid node;
     const char *variant;
-    u32 repeat_at;                                           /* the open STEP_REPEAT, UINT32_MAX: none                    */
+    u32 repeat_at; /* the open STEP_REPEAT, UINT32_MAX: none */
 };
 
 /* plan.c. only_variants: rows whose name contains it are tried first (tests). */
-qn_status plan_make(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants, plan **out);
+qn_status plan_make(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants,
+                    plan **out);
 /* select.c: the first variant that fits, or NULL. */
 const variant *plan_select(const lowering *l, const node *n);
-bool plan_can_run(graph *g, const qn_caps *caps, const node *n);           /* some variant fits (for the expand pass)   */
+bool plan_can_run(graph *g, const qn_caps *caps, const node *n); /* some variant fits (for the expand pass) */
 val plan_root(const plan *p, val v);
-val plan_add_value(plan *p, qn_dtype d, sym elems);                        /* scratch; 0: no memory                     */
-step *plan_add_step(plan *p, step_kind kind, nid at);                      /* NULL: no memory                           */
+val plan_add_value(plan *p, qn_dtype d, sym elems);   /* scratch; 0: no memory */
+step *plan_add_step(plan *p, step_kind kind, nid at); /* NULL: no memory */
 /* Make sure that v has bytes at run time: a size tensor gets a step that writes its elements. */
 qn_status plan_need(plan *p, val v, nid at);
-u32 plan_program(plan *p, const kc_program *program);                      /* its index, once per key; UINT32_MAX: no memory */
-bool plan_is_constant(const plan *p, val v);                               /* of the graph, or a table                  */
+u32 plan_program(plan *p, const kc_program *program); /* its index, once per key; UINT32_MAX: no memory */
+bool plan_is_constant(const plan *p, val v);          /* of the graph, or a table */
 
 /* memory.c: place spans with lifetimes so that those alive together do not overlap; greedy, largest first. */
-typedef struct span { u64 bytes; u32 first, last; u64 at; } span;          /* at: the answer, a multiple of 256         */
-typedef struct layout_result { u64 peak, sum, largest_live; } layout_result;
+typedef struct span {
+    u64 bytes;
+    u32 first, last;
+    u64 at;
+} span; /* at: the answer, a multiple of 256 */
+typedef struct layout_result {
+    u64 peak, sum, largest_live;
+} layout_result;
 qn_status layout_make(span *spans, u32 n, layout_result *out);
 #endif

@@ -10,7 +10,10 @@ static bool has(const qn_caps *caps, u32 needs)
     return true;
 }
 
-static bool runs(const lowering *l, const node *n, const variant *v) { return has(l->p->caps, v->needs) && (!v->fits || v->fits(l, n)); }
+static bool runs(const lowering *l, const node *n, const variant *v)
+{
+    return has(l->p->caps, v->needs) && (!v->fits || v->fits(l, n));
+}
 
 /* GROUP kernels in groups of one are for CPUs and groups of many for GPUs, but each is right on both: a name that asks for a row gets it. */
 static bool runs_when_asked(const lowering *l, const node *n, const variant *v)

@@ -172,6 +172,8 @@ void test_onnx(test *t)
         test_no_memory(t, cases, "function_nested");
         test_no_memory(t, cases, "groupnorm_18");
         test_no_memory(t, cases, "weights");
+        test_no_memory(t, cases, "if_with_captures");
+        test_no_memory(t, cases, "sparse_weight");
     }
     w = (walk){ .t = t };
     if (!make_files(t, "make_hostile.py", "hostile/onnx", hostile)) return;

@@ -50,8 +50,10 @@ static qn_status add_opset(arena *mem, qn_bytes message, opsets *out)
     return QN_OK;
 }
 
-static qn_status check_opset(const opsets *sets)
+/* To inspect a model its age is no reason to stop: its ops are listed as not supported. */
+static qn_status check_opset(const onnx_file *file, const opsets *sets)
 {
+    if (file->source->tolerant) return QN_OK;
     i64 version = onnx_opset_of(sets, "");
     if (version && version < ONNX_OLDEST_OPSET)
         return fail(QN_E_UNSUPPORTED,
@@ -63,10 +65,10 @@ static qn_status check_opset(const opsets *sets)
     return QN_OK;
 }
 
-qn_status onnx_opsets_read(arena *mem, const pb_list *messages, opsets *out)
+static qn_status read_opsets(const onnx_file *file, const pb_list *messages, opsets *out)
 {
-    for (u32 i = 0; i < messages->n; i++) QN_TRY(add_opset(mem, messages->items[i], out));
-    return check_opset(out);
+    for (u32 i = 0; i < messages->n; i++) QN_TRY(add_opset(file->source->mem, messages->items[i], out));
+    return check_opset(file, out);
 }
 
 /* ---- functions */
@@ -80,8 +82,9 @@ onnx_function *onnx_find_function(const onnx_file *file, qn_bytes domain, qn_byt
     return NULL;
 }
 
-static qn_status read_function(arena *mem, qn_bytes message, onnx_function *out)
+static qn_status read_function(const onnx_file *file, qn_bytes message, onnx_function *out)
 {
+    arena *mem = file->source->mem;
     cursor c = cursor_of(message);
     pb_field f;
     pb_list imports = { 0 };
@@ -102,7 +105,7 @@ static qn_status read_function(arena *mem, qn_bytes message, onnx_function *out)
     if (!room) return fail_nomem(message.n);
     if (c.bad || out->name.n == 0 || !onnx_text_ok(out->name) || !onnx_text_ok(out->domain))
         return fail(QN_E_FORMAT, "a function's message is damaged");
-    return fail_in(onnx_opsets_read(mem, &imports, &out->imports), "function '%.*s': ", (int)MIN(out->name.n, 200),
+    return fail_in(read_opsets(file, &imports, &out->imports), "function '%.*s': ", (int)MIN(out->name.n, 200),
                    (const char *)out->name.data);
 }
 
@@ -111,7 +114,7 @@ static qn_status read_functions(onnx_file *file, const pb_list *messages)
     arena *mem = file->source->mem;
     for (u32 i = 0; i < messages->n; i++) {
         onnx_function made = { 0 };
-        QN_TRY(read_function(mem, messages->items[i], &made));
+        QN_TRY(read_function(file, messages->items[i], &made));
         if (onnx_find_function(file, made.domain, made.name, made.overload))
             return fail(QN_E_FORMAT, "function '%.*s' is there twice", (int)MIN(made.name.n, 200),
                         (const char *)made.name.data);
@@ -214,7 +217,7 @@ static qn_status onnx_read(const format_source *source)
     if (m.ir_version < 3)
         return fail(QN_E_UNSUPPORTED, "IR version %llu is older than 3, the oldest that is read",
                     (unsigned long long)m.ir_version);
-    QN_TRY(onnx_opsets_read(source->mem, &m.imports, &file.imports));
+    QN_TRY(read_opsets(&file, &m.imports, &file.imports));
     QN_TRY(read_functions(&file, &m.functions));
     QN_TRY(read_metadata(source->g, &m));
     QN_TRY(onnx_collect_list(source->mem, m.graph, 1, &nodes));

@@ -24,6 +24,8 @@ static const char *why_not(const onnx_file *file, const counted *n, const char *
 {
     if (onnx_find_function(file, n->domain, n->op, n->overload)) return NULL;
     if (!version) return "the model imports no opset of this domain";
+    if (!domain[0] && (version < ONNX_OLDEST_OPSET || version > ONNX_NEWEST_OPSET))
+        return "its opset is not one that this build reads";
     bool ours = strcmp(domain, "quern") == 0;
     if (!domain[0] && strcmp(op, "Constant") == 0) return NULL;
     if (!domain[0] && onnx_upgrade_knows(op, version)) return NULL;

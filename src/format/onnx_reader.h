@@ -72,7 +72,6 @@ typedef struct scope {
 i64 onnx_opset_of(const opsets *sets, const char *domain); /* 0: not imported */
 const char *onnx_domain(arena *mem, qn_bytes domain);      /* NUL-terminated, "" for ai.onnx; NULL: no memory */
 onnx_function *onnx_find_function(const onnx_file *file, qn_bytes domain, qn_bytes name, qn_bytes overload);
-qn_status onnx_opsets_read(arena *mem, const pb_list *messages, opsets *out);
 qn_status onnx_text(arena *mem, qn_bytes text, const char *what, const char **out); /* checked UTF-8, NUL-terminated */
 
 /* onnx_graph.c */

@@ -102,25 +102,25 @@ static void test_random_sizes(test *t)
     graph *g = fresh_graph(mem);
     const i64 at[3] = { 1 + 6, 13, 4 };
     for (u32 turn = 0; turn < 3000; turn++) {
-        random_size pool[12];
+        random_size known[12];
         for (u32 i = 0; i < 3; i++)
-            pool[i] = (random_size){ sym_variable(g, (const char *[]){ "a", "b", "c" }[i]), at[i], true };
+            known[i] = (random_size){ sym_variable(g, (const char *[]){ "a", "b", "c" }[i]), at[i], true };
         for (u32 i = 3; i < 6; i++) {
             i64 number = (i64)(next_random(&state) % 9) - 2;
-            pool[i] = (random_size){ sym_number(g, number), number, true };
+            known[i] = (random_size){ sym_number(g, number), number, true };
         }
         for (u32 i = 6; i < 12; i++) {
             u32 how = (u32)(next_random(&state) % 10);
-            random_size x = pool[next_random(&state) % i],
-                        y = pool[next_random(&state) % (how == 3 || how == 4 || how == 9 ? 6 : i)];
-            pool[i] = combine(g, how, x, y);
+            random_size x = known[next_random(&state) % i],
+                        y = known[next_random(&state) % (how == 3 || how == 4 || how == 9 ? 6 : i)];
+            known[i] = combine(g, how, x, y);
             i64 is = 0;
-            if (!pool[i].s) pool[i] = pool[0]; /* too heavy: allowed */
+            if (!known[i].s) known[i] = known[0]; /* too heavy: allowed */
             str text = { 0 };
-            sym_print(g, pool[i].s, &text);
-            bool ok = sym_eval(g, pool[i].s, at, &is);
-            CHECK(t, ok && is == pool[i].value, "%s is %lld, should be %lld", text.text, (long long)is,
-                  (long long)pool[i].value);
+            sym_print(g, known[i].s, &text);
+            bool ok = sym_eval(g, known[i].s, at, &is);
+            CHECK(t, ok && is == known[i].value, "%s is %lld, should be %lld", text.text, (long long)is,
+                  (long long)known[i].value);
             str_free(&text);
         }
     }

@@ -48,7 +48,8 @@ static qn_status run_test(const pass_def *p, arena *mem, const char *from, size_
     graph *a, *b;
     u32 changed, again;
     qn_caps caps = {
-        .best_group = 1, .width = 8, .f64 = true, .i64 = true, .host_memory = true, .max_group = 256, .workers = 2
+        .best_group = 1, .width = 8, .f64 = true, .i64 = true, .host_memory = true, .max_group = 256,
+        .group_memory_bytes = 1 << 20, .workers = 2
     };
     pass_env env = { .caps = &caps, .evaluate = session_evaluate, .runs = plan_can_run };
     QN_TRY(parse(mem, from, n_from, &a));

@@ -77,6 +77,16 @@ static val mul(build *b, const node *n)
     return exact ? joined(b, OP_Mul, x, c1, c2) : 0;
 }
 
+/* A constant of the shape of constant c. */
+static val filled_like(build *b, val c, f64 v)
+{
+    qn_tensor t = constant_tensor(b->g, c);
+    u8 *data;
+    val made = match_make_constant(b, t.dtype, t.rank, t.dims, &data);
+    for (u64 i = 0; made && i < qn_tensor_elems(&t); i++) match_store(t.dtype, data, i, v);
+    return made;
+}
+
 static val divide(build *b, const node *n)
 {
     f64 c;
@@ -85,7 +95,7 @@ static val divide(build *b, const node *n)
     if (match_is(b->g, in(b, n, 0), 1) && !is_constant(b->g, in(b, n, 1)) && match_like_out(b->g, n, 1)) return build_op1(b, OP_Reciprocal, in(b, n, 1));
     qn_dtype d = match_type(b->g, n->out[0])->dtype;
     if (!constant_f64(b->g, in(b, n, 1), &c) || !is_power_of_two(c, d) || is_constant(b->g, in(b, n, 0))) return 0;
-    return build_op2(b, OP_Mul, in(b, n, 0), build_op2(b, OP_Div, build_scalar(b, d, 1), in(b, n, 1)));
+    return build_op2(b, OP_Mul, in(b, n, 0), filled_like(b, in(b, n, 1), 1 / c));
 }
 
 /* ---- powers */
@@ -311,7 +321,7 @@ const pass_def pass_simplify_algebra = {
             " -> const h: f32[] = {0.5}; in x: f32[2]; a = Abs(x); y = Sqrt(a); z = Pow(x, h); out y, z"
             "\n---\n"
             "const c: f32[] = {8}; const d: f32[] = {3}; in x: f32[2]; y = Div(x, c); z = Div(y, d); out z"
-            " -> const c: f32[] = {8}; const d: f32[] = {3}; const o: f32[] = {1}; in x: f32[2]; r = Div(o, c); y = Mul(x, r); z = Div(y, d); out z"
+            " -> const d: f32[] = {3}; const r: f32[] = {0.125}; in x: f32[2]; y = Mul(x, r); z = Div(y, d); out z"
             "\n---\n"
             "in x: f32[2]; a = Neg(x); b = Neg(a); c = Relu(b); d = Relu(c); out d -> in x: f32[2]; d = Relu(x); out d"
             "\n---\n"

@@ -187,3 +187,23 @@ const op_def op_QuickGelu = {
     .expand = expand_quick_gelu,
     .cases = one_float_cases,
 };
+
+/* ------------------------------------------------------------------ SwiGLU */
+static qn_status expand_swiglu(build *b, const node *n)
+{
+    attr alpha = attr_of_float("alpha", attr_float(n, "alpha", 1));
+    val gate = build_in(b, 0), y = build_op2(b, OP_Mul, build_node(b, OP_Swish, &gate, 1, &alpha, 1), build_in(b, 1));
+    return build_done(b, &y, 1);
+}
+
+static const op_case swiglu_cases[] = { { "f32[3,100] f32[3,100]", "alpha=1.5", 1e-6, "the common case" }, { 0 } };
+const op_def op_SwiGLU = {
+    .name = "SwiGLU",
+    .doc = "Swish(A) B",
+    .in = { { "A", "float" }, { "B", "as A" } },
+    .out = { { "Y", "as A" } },
+    .attrs = { FLOAT("alpha", 1) },
+    .infer = infer_like_first_input,
+    .expand = expand_swiglu,
+    .cases = swiglu_cases,
+};

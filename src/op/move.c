@@ -196,7 +196,7 @@ typedef struct slice {
 static sym position(graph *g, sym at, sym size, sym low, sym high)
 {
     i64 v;
-    const i64 far = 1 << 30;
+    const i64 far = (i64)1 << 40;
     if (sym_is_number(g, at, &v)) {
         if (v > far) return high;
         if (v < -far) return low;

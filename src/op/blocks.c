@@ -3,6 +3,12 @@
 
 enum { ROWS_MAX = 256, COLS_MAX = 240, COLS_STEP = 48, ROW_STEP = 8, LANES = 16, GROUP_COST = 4000 };   /* kernels/tile.h */
 
+bool blocks_fit(const qn_caps *caps, qn_dtype d, u64 numbers)
+{
+    bool is_float = d == QN_F32 || d == QN_F16 || d == QN_BF16 || d == QN_F64;
+    return is_float && numbers * (d == QN_F64 ? 8 : 4) <= caps->group_memory_bytes;
+}
+
 static u64 up_to(u64 v, u64 step) { return (v + step - 1) / step * step; }
 
 /* Multiply-adds (and what is worth as many) per unit of depth until the last worker is done. */

@@ -110,6 +110,11 @@ static qn_status emit_map(lowering *l, const node *n)
     return launch_map(k, lower_elems(l, p.y));
 }
 
+static bool fits_tile(const lowering *l, const node *n)
+{
+    return blocks_fit(lower_caps(l), lower_type(l, lower_in(l, n, 0))->dtype, BLOCKS_TILE_NUMBERS);
+}
+
 enum { FILL_STRAIGHT = 3, FILL_TAPS = 8 };                   /* copying a pixel for 1x1 and for larger filters            */
 
 static qn_status emit_tile(lowering *l, const node *n)
@@ -130,6 +135,31 @@ static qn_status emit_tile(lowering *l, const node *n)
     epilogue_params(k, &p.end);
     epilogue_consts(k, &p.end);
     return launch_groups(k, blocks_count(g, cut, p.out_channels, columns, parts));
+}
+
+enum { GROUP_SIDE = 64 };                                    /* of kernels/tile_group.h                                  */
+
+static bool fits_group(const lowering *l, const node *n)
+{
+    const type *w = lower_type(l, lower_in(l, n, 1));
+    i64 channels = GROUP_SIDE;
+    sym_is_number(lower_graph(l), w->dims[0], &channels);
+    return is_float(l, n) && w->dtype != QN_F64 && channels / attr_int(n, "group", 1) >= 8;
+}
+
+static qn_status emit_group(lowering *l, const node *n)
+{
+    conv p;
+    QN_TRY(conv_of(l, n, &p));
+    graph *g = lower_graph_mut(l);
+    launch *k = begin(l, &p, "conv_group.c", "conv_group");
+    epilogue_buffers(k, &p.end, p.x);
+    launch_out(k, p.y);
+    conv_params(k, &p);
+    epilogue_params(k, &p.end);
+    epilogue_consts(k, &p.end);
+    sym parts = sym_mul(g, p.batch, p.groups);
+    return launch_groups(k, blocks_count(g, (blocks){ GROUP_SIDE, GROUP_SIDE }, p.out_channels, pixels(g, &p.win), parts));
 }
 
 /* ---- one input channel a group, by bands of rows (kernels/conv_depthwise.c) */
@@ -205,7 +235,8 @@ static qn_status emit_depthwise(lowering *l, const node *n)
 
 static const variant conv_variants[] = {
     { "conv_depthwise", NEED_LANES, fits_depthwise, emit_depthwise },
-    { "conv_tile", NEED_LANES, is_float, emit_tile },
+    { "conv_tile", NEED_LANES, fits_tile, emit_tile },
+    { "conv_group", NEED_GROUP, fits_group, emit_group },
     { "conv_map", 0, NULL, emit_map },
     { 0 },
 };

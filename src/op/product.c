@@ -221,10 +221,36 @@ static qn_status launch_by_tiles(lowering *l, const product *p)
     return launch_groups(k, blocks_count(g, cut, p->m, p->n, p->batch));
 }
 
+enum { GROUP_SIDE = 64 };                                    /* of kernels/tile_group.h                                  */
+
+static qn_status launch_by_groups(lowering *l, const product *p)
+{
+    graph *g = lower_graph_mut(l);
+    launch *k = begin(l, p, "matmul_group.c", "matmul_group");
+    epilogue_buffers(k, &p->end, p->a);
+    launch_out(k, p->y);
+    sizes(k, p);
+    batch_params(k, p);
+    ending(k, p);
+    return launch_groups(k, blocks_count(g, (blocks){ GROUP_SIDE, GROUP_SIDE }, p->m, p->n, p->batch));
+}
+
+/* A tile pays off from a few rows and columns on; group memory holds numbers of 32 bits. */
+static bool group_suits(const graph *g, qn_dtype d, sym m, sym n)
+{
+    i64 rows = GROUP_SIDE, cols = GROUP_SIDE;
+    sym_is_number(g, m, &rows);
+    sym_is_number(g, n, &cols);
+    return dtype_is_float(d) && d != QN_F64 && rows >= 8 && cols >= 8;
+}
+
 qn_status product_emit(lowering *l, const product *p)
 {
     i64 rows;
-    if (!dtype_is_float(p->dtype) || lower_caps(l)->best_group != 1) return launch_by_element(l, p);
+    const qn_caps *caps = lower_caps(l);
+    bool lanes = caps->best_group == 1, groups = caps->max_group >= 64 && caps->group_memory_bytes >= 16384;
+    if (!lanes && groups && group_suits(lower_graph(l), p->dtype, p->m, p->n)) return launch_by_groups(l, p);
+    if (!lanes || !blocks_fit(caps, p->dtype, BLOCKS_TILE_NUMBERS)) return launch_by_element(l, p);
     bool few = sym_is_number(lower_graph(l), p->m, &rows) && rows <= ROWS_FEW && !(p->trans_a && p->trans_b);
     return (few ? launch_by_rows : launch_by_tiles)(l, p);
 }
@@ -244,6 +270,11 @@ static qn_status emit_row(lowering *l, const node *n)
     return launch_by_rows(l, &p);
 }
 
+static bool fits_tile(const lowering *l, const node *n)
+{
+    return blocks_fit(lower_caps(l), lower_type(l, lower_in(l, n, 0))->dtype, BLOCKS_TILE_NUMBERS);
+}
+
 static qn_status emit_tile(lowering *l, const node *n)
 {
     product p;
@@ -251,9 +282,25 @@ static qn_status emit_tile(lowering *l, const node *n)
     return launch_by_tiles(l, &p);
 }
 
+static bool fits_group(const lowering *l, const node *n)
+{
+    const type *a = lower_type(l, lower_in(l, n, 0)), *b = lower_type(l, lower_in(l, n, 1));
+    bool trans_a = attr_int(n, "transA", 0) != 0, trans_b = attr_int(n, "transB", 0) != 0;
+    if (a->rank < 2 || b->rank < 2) return false;
+    return group_suits(lower_graph(l), a->dtype, a->dims[a->rank - (trans_a ? 1 : 2)], b->dims[b->rank - (trans_b ? 2 : 1)]);
+}
+
+static qn_status emit_group(lowering *l, const node *n)
+{
+    product p;
+    QN_TRY(product_of(l, n, &p));
+    return launch_by_groups(l, &p);
+}
+
 const variant product_variants[] = {
     { "matmul_row", NEED_LANES, few_rows, emit_row },
-    { "matmul_tile", NEED_LANES, is_float, emit_tile },
+    { "matmul_tile", NEED_LANES, fits_tile, emit_tile },
+    { "matmul_group", NEED_GROUP, fits_group, emit_group },
     { "matmul_map", 0, NULL, emit_map },
     { 0 },
 };

@@ -1,6 +1,6 @@
 /* ScaledAttention: what Attention, MultiHeadAttention and the patterns of exported models come down to, with a kernel of its own. */
 #include "op/attend.h"
-#include "op/op_util.h"
+#include "op/blocks.h"
 #include "plan/lower.h"
 
 enum { IN_Q, IN_K, IN_V, IN_BIAS };
@@ -57,7 +57,7 @@ static bool at_most(const lowering *l, sym s, i64 most)
 static bool fits_tile(const lowering *l, const node *n)
 {
     const type *q = lower_type(l, lower_in(l, n, IN_Q)), *v = lower_type(l, lower_in(l, n, IN_V));
-    return dtype_is_float(q->dtype) && at_most(l, q->dims[3], DEPTH_MAX) && at_most(l, v->dims[3], WIDTH_MAX);
+    return blocks_fit(lower_caps(l), q->dtype, BLOCKS_ATTENTION_NUMBERS) && at_most(l, q->dims[3], DEPTH_MAX) && at_most(l, v->dims[3], WIDTH_MAX);
 }
 
 /* Stride of the bias along dimension d of the scores (0: batch .. 3: keys), 0 where it is broadcast. */

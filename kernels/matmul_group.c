@@ -1,0 +1,74 @@
+/* y = act(alpha * a b + bias + rest), a tile of y a group of 64 items; see tile_group.h. Factors and batch as in matmul_tile.c. */
+#include "quern_kernel.h"
+#pragma host T=f32
+#define GROUP 64
+#include "tile_group.h"
+#include "matmul_batch.h"
+#include "epilogue.h"
+
+KERNEL matmul_group(u32 group, IN(T) a, IN(T) b, IN(T) bias, IN(T) rest, OUT(T) y, u32 m, u32 n, u32 k, BATCH_PARAMS, f32 alpha, f32 p, f32 q,
+                    CONST(u32) trans_a, CONST(u32) trans_b, CONST(u32) has_bias, CONST(u32) has_rest, CONST(u32) act)
+{
+    SHARED(f32, left, DEPTH * LEFT_PITCH);
+    SHARED(f32, right, DEPTH * SIDE);
+    PER_ITEMS(f32, sums, 64);
+    u32 wide = (n + SIDE - 1) / SIDE;
+    u32 tall = (m + SIDE - 1) / SIDE;
+    u32 batch = group / wide / tall;
+    u32 n0 = group % wide * SIDE;
+    u32 m0 = group / wide % tall * SIDE;
+    u32 a_at = BATCH_A(batch);
+    u32 b_at = BATCH_B(batch);
+    ITEMS(t) {
+#pragma unroll
+        for (u32 i = 0; i < 64; i++) sums[t][i] = 0;
+    }
+    for (u32 k0 = 0; k0 < k; k0 += DEPTH) {
+        ITEMS(t) {
+            for (u32 i = 0; i < PER; i++) {
+                u32 e = t + i * 64;
+                u32 j = trans_a != 0 ? e / SIDE : e % DEPTH;
+                u32 r = trans_a != 0 ? e % SIDE : e / DEPTH;
+                bool in = m0 + r < m && k0 + j < k;
+                u32 at = trans_a != 0 ? (k0 + j) * m + m0 + r : (m0 + r) * k + k0 + j;
+                left[j * LEFT_PITCH + r] = in ? load(a, a_at + at) : 0;
+            }
+            for (u32 i = 0; i < PER; i++) {
+                u32 e = t + i * 64;
+                u32 j = trans_b != 0 ? e % DEPTH : e / SIDE;
+                u32 c = trans_b != 0 ? e / DEPTH : e % SIDE;
+                bool in = n0 + c < n && k0 + j < k;
+                u32 at = trans_b != 0 ? (n0 + c) * k + k0 + j : (k0 + j) * n + n0 + c;
+                right[j * SIDE + c] = in ? load(b, b_at + at) : 0;
+            }
+        }
+        ITEMS(t) {
+            for (u32 j = 0; j < DEPTH; j++) {
+                f32 u[8];
+                f32 v[8];
+#pragma unroll
+                for (u32 r = 0; r < 8; r++) u[r] = left[j * LEFT_PITCH + t / 8 * 8 + r];
+#pragma unroll
+                for (u32 c = 0; c < 8; c++) v[c] = right[j * SIDE + t % 8 + c * 8];
+#pragma unroll
+                for (u32 r = 0; r < 8; r++)
+#pragma unroll
+                    for (u32 c = 0; c < 8; c++) sums[t][r * 8 + c] = mad(u[r], v[c], sums[t][r * 8 + c]);
+            }
+        }
+    }
+    ITEMS(t) {
+#pragma unroll
+        for (u32 i = 0; i < 64; i++) {
+            u32 row = m0 + t / 8 * 8 + i / 8;
+            u32 col = n0 + t % 8 + i % 8 * 8;
+            if (row < m && col < n) {
+                u32 to = (batch * m + row) * n + col;
+                f32 v = alpha * sums[t][i];
+                if (has_bias != 0) v += load(bias, col);
+                if (has_rest != 0) v += load(rest, to);
+                store(y, to, finish(v, act, p, q));
+            }
+        }
+    }
+}

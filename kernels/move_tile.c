@@ -19,11 +19,20 @@ KERNEL move_tile(u32 group, IN(T) x, OUT(T) y, i32 x_at, i32 y_at, u32 p, u32 q,
     i32 to = y_at + c0 * t0 + c1 * t1 + c2 * t2 + c3 * t3 + (i32)p0 * y_step + (i32)q0;
 #if GROUP == 1
     ITEMS(t) {
-        T tile[TILE * TILE];          /* each line of x is read whole before the next: strides are often powers of 2 */
-        for (u32 b = 0; b < qs; b++)
-            for (u32 a = 0; a < ps; a++) tile[a * TILE + b] = x[from + (i32)b * x_step + (i32)a];
-        for (u32 a = 0; a < ps; a++)
-            for (u32 b = 0; b < qs; b++) y[to + (i32)a * y_step + (i32)b] = tile[a * TILE + b];
+        T in[TILE * TILE], out[TILE * TILE];   /* memory sees whole lines only: its strides are often powers of 2 */
+        if (ps == TILE && qs == TILE) {
+            for (u32 b = 0; b < TILE; b++)
+                for (u32 a = 0; a < TILE; a++) in[b * TILE + a] = x[from + (i32)b * x_step + (i32)a];
+            for (u32 a = 0; a < TILE; a++)
+                for (u32 b = 0; b < TILE; b++) out[a * TILE + b] = in[b * TILE + a];
+            for (u32 a = 0; a < TILE; a++)
+                for (u32 b = 0; b < TILE; b++) y[to + (i32)a * y_step + (i32)b] = out[a * TILE + b];
+        } else {
+            for (u32 b = 0; b < qs; b++)
+                for (u32 a = 0; a < ps; a++) out[a * TILE + b] = x[from + (i32)b * x_step + (i32)a];
+            for (u32 a = 0; a < ps; a++)
+                for (u32 b = 0; b < qs; b++) y[to + (i32)a * y_step + (i32)b] = out[a * TILE + b];
+        }
     }
 #else
     SHARED2(T, tile, TILE, TILE + 1);

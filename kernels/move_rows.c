@@ -23,7 +23,7 @@ KERNEL move_rows(u32 group, IN(T) x, OUT(T) y, i32 x_at, i32 y_at, u32 block, u3
             u32 n = first + r + 1 == rows ? last_run : run;
             if (x_step == 1)
                 for (u32 k = 0; k < n; k++) y[b + (i32)k] = x[a + (i32)k];
-            else if (x_step == 0) {
+            else if (x_step == 0 && n > 0) {
                 T v = x[a];
                 for (u32 k = 0; k < n; k++) y[b + (i32)k] = v;
             } else

@@ -1,7 +1,6 @@
 /* OpenCL: any driver that the loader finds, 1.2 or later, nothing beyond the core. One context and one in-order queue a device.
  *
- * A view is bound as its buffer and the place in it, which the kernel adds. Sub-buffers would say the same, but one driver in use crashes
- * when many of them are released. */
+ * A view is bound as its buffer and the place in it, which the kernel adds: cheaper for drivers than a sub-buffer for each span. */
 #include <stdio.h>
 
 #include "device/opencl_program.h"

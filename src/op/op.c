@@ -83,7 +83,7 @@ f64 infer_float(const infer *c, const char *name)
     return attr_float(c->n, name, a ? a->f : 0);
 }
 
-qn_status infer_fail(const infer *c, qn_status code, const char *format, ...)
+qn_status(infer_fail)(const infer *c, qn_status code, const char *format, ...)
 {
     str s = { 0 };
     va_list args;
@@ -167,6 +167,24 @@ qn_status infer_axis(const infer *c, i64 axis, u32 rank, u32 *out)
     return QN_OK;
 }
 
+void infer_need(graph *g, sym holds)
+{
+    i64 known;
+    node *n = node_at(g, g->inferring);
+    if (!g->inferring || !holds || sym_is_number(g, holds, &known)) return;
+    for (u32 i = 0; i < n->n_needs; i++)
+        if (n->needs[i] == holds) return;
+    if (ARENA_PUSH_ROOM(g->mem, n->needs, n->n_needs, n->cap_needs, 1 << 20)) n->needs[n->n_needs++] = holds;
+    else n->needs_lost = true;
+}
+
+bool infer_differ(graph *g, sym a, sym b)
+{
+    if (sym_differ(g, a, b)) return true;
+    infer_need(g, sym_compare(g, '=', a, b));
+    return false;
+}
+
 /* numpy's rule for one dimension. Two different unknown sizes may still be equal or 1 when it runs: the larger is the result. */
 static qn_status broadcast_dim(const infer *c, sym a, sym b, sym *out)
 {
@@ -177,9 +195,9 @@ static qn_status broadcast_dim(const infer *c, sym a, sym b, sym *out)
     else if (a_known && x == 1) *out = b;
     else if (a_known && b_known)
         return infer_fail(c, QN_E_SHAPE, "sizes %lld and %lld do not broadcast", (long long)x, (long long)y);
-    else if (a_known) *out = a;
-    else if (b_known) *out = b;
-    else *out = sym_max(g, a, b);
+    else *out = a_known ? a : b_known ? b : sym_max(g, a, b);
+    sym one = sym_number(g, 1), either = sym_max(g, sym_compare(g, '=', a, one), sym_compare(g, '=', b, one));
+    infer_need(g, sym_max(g, sym_compare(g, '=', a, b), either));
     return QN_OK;
 }
 

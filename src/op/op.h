@@ -56,9 +56,13 @@ qn_status infer_out(infer *c, u32 i, const type *t); /* output i; ignored when t
 qn_status infer_out_elems(infer *c, u32 i, const type *t, const sym *elems, u32 n);
 /* fail() with the op's and node's name in front: "Conv 'c1': weight wants 64 channels, input has 32". */
 qn_status infer_fail(const infer *c, qn_status code, const char *format, ...) PRINTF_LIKE(3, 4);
+#define infer_fail(...) fail_is_no_success((infer_fail)(__VA_ARGS__))
 qn_status infer_axis(const infer *c, i64 axis, u32 rank, u32 *out);                 /* negative counts from the end */
 qn_status infer_broadcast(const infer *c, const type *a, const type *b, type *out); /* dims only; numpy's rule */
 qn_status infer_like_first_input(infer *c);
+/* Surely different sizes? Where that depends on the inputs, the node under inference notes that they must be equal when it runs. */
+bool infer_differ(graph *g, sym a, sym b);
+void infer_need(graph *g, sym holds); /* the same for any condition: not 0 when the node runs */
 
 /* ---- expansion: build simpler nodes in front of the node, then hand over the outputs */
 typedef struct build {

@@ -98,7 +98,7 @@ qn_status product_of(lowering *l, const node *n, product *out)
     p.n = b->rank > 1 ? lower_dim(l, p.b, p.trans_b ? -2 : -1) : one;
     if (a->rank == 1) p.trans_a = false;
     if (b->rank == 1) p.trans_b = false;
-    batch_walk walk[QN_MAX_RANK];
+    batch_walk walk[QN_MAX_RANK] = { 0 };
     u32 count = walk_batch(g, a, b, y, sym_mul(g, p.m, p.k), sym_mul(g, p.k, p.n), walk);
     if (count > PRODUCT_DIMS)
         return lower_fail(l, n, QN_E_UNSUPPORTED, "more than %d batch dimensions that broadcast in turns", PRODUCT_DIMS);

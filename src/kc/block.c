@@ -9,7 +9,7 @@
 typedef struct frame {
     const kc_block *b;
     void *const *bufs;
-    u32 i, n;                                                /* the block: elements [i, i + n)                            */
+    u32 i, n; /* the block: elements [i, i + n)                            */
     void *at[BLOCK_MAX_PLACES];
     u64 numbers[BLOCK_MAX_PLACES];
 } frame;
@@ -33,7 +33,8 @@ static void run_number(frame *f, const block_step *s)
     value x[3] = { 0 }, y = { 0 };
     kc_scalar from = (kc_scalar)s->from, to = (kc_scalar)s->type;
     for (u32 k = 0; k < s->n_x; k++) {
-        bool count = k == 1 && (s->op == K_SHL || s->op == K_SHR), power = k == 1 && s->op == K_CALL && s->call == KC_B_ldexp;
+        bool count = k == 1 && (s->op == K_SHL || s->op == K_SHR),
+             power = k == 1 && s->op == K_CALL && s->call == KC_B_ldexp;
         kc_scalar type = count ? KC_U32 : power ? KC_I32 : k == 0 && s->op == K_COND ? KC_BOOL : from;
         x[k].v[0] = value_load(type, f->at[s->x[k]]);
     }
@@ -64,12 +65,14 @@ static void run_number_elem(frame *f, const block_step *s)
 }
 
 /* ------------------------------------------------------------------ element i / inner % outer, by stepping */
-typedef struct digit { u32 inner, outer, value, left; } digit;       /* left: elements before the value changes           */
+typedef struct digit {
+    u32 inner, outer, value, left;
+} digit; /* left: elements before the value changes           */
 
 static digit digit_at(const frame *f, const block_step *s)
 {
     digit d = { s->x[0] ? number_u32(f, s->x[0]) : 1, s->x[1] ? number_u32(f, s->x[1]) : 0, 0, 0 };
-    if (d.inner == 0) d.inner = 1;                           /* a division by 0: any answer                               */
+    if (d.inner == 0) d.inner = 1; /* a division by 0: any answer                               */
     d.value = f->i / d.inner;
     d.left = d.inner - f->i % d.inner;
     if (d.outer) d.value %= d.outer;
@@ -171,7 +174,8 @@ static void set_places(frame *f, u8 *memory)
     const kc_block *b = f->b;
     for (u32 i = 1; i < b->n_places; i++) {
         const block_place *p = &b->places[i];
-        f->at[i] = p->number ? (void *)&f->numbers[i] : (void *)(memory + (size_t)p->before * b->lanes + (size_t)p->nth * BLOCK_SKEW);
+        f->at[i] = p->number ? (void *)&f->numbers[i]
+                             : (void *)(memory + (size_t)p->before * b->lanes + (size_t)p->nth * BLOCK_SKEW);
     }
     memcpy(f->numbers, b->numbers, b->n_places * sizeof(u64));
 }
@@ -192,7 +196,7 @@ void kc_block_run(const kc_block *b, void *const *bufs, const u32 *words, u64 fr
     for (u64 i = from; i < to; i += f.n) {
         f.i = (u32)i;
         f.n = (u32)MIN(to - i, (u64)b->lanes);
-        f.numbers[BLOCK_I] = i;                                    /* the block's first element, for the steps               */
+        f.numbers[BLOCK_I] = i; /* the block's first element, for the steps               */
         f.at[BLOCK_OUT] = (u8 *)bufs[b->n_bufs] + i * b->result_bytes;
         run_steps(&f, b->steps, b->n_steps);
     }
@@ -201,6 +205,7 @@ void kc_block_run(const kc_block *b, void *const *bufs, const u32 *words, u64 fr
 const block_loop *block_find(const block_loop *loops, u8 op, u8 call, kc_scalar from, kc_scalar to)
 {
     for (; loops->op != K_USER; loops++)
-        if (loops->op == op && loops->call == call && loops->from == from && (to == KC_VOID || loops->to == to)) return loops;
+        if (loops->op == op && loops->call == call && loops->from == from && (to == KC_VOID || loops->to == to))
+            return loops;
     return NULL;
 }

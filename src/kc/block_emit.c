@@ -21,7 +21,7 @@ u8 block_lane_bytes(kc_scalar s) { return s == KC_BOOL ? 4 : (u8)kc_scalar_bytes
 u16 block_new_place(maker *k, u8 bytes, bool number)
 {
     u8 room = bytes == 0 ? 0 : bytes <= 4 ? 4 : 8;
-    for (u32 i = BLOCK_PLACES; i < k->n_places && !number; i++)
+    for (u32 i = BLOCK_PLACES; i < k->n_places && !number && room; i++) /* pointing costs no memory: always a new one   */
         if (k->states[i].free && k->places[i].bytes == room) {
             k->states[i].free = false;
             return (u16)i;
@@ -45,7 +45,10 @@ void block_release(maker *k, const operand *o)
 }
 
 operand block_number_at(u16 at, kc_scalar type) { return (operand){ .kind = NUMBER, .type = type, .at = at }; }
-operand block_register_at(u16 at, kc_scalar type) { return (operand){ .kind = REGISTER, .type = type, .at = at, .owned = true }; }
+operand block_register_at(u16 at, kc_scalar type)
+{
+    return (operand){ .kind = REGISTER, .type = type, .at = at, .owned = true };
+}
 
 operand block_constant(maker *k, kc_scalar type, lane v)
 {
@@ -85,7 +88,7 @@ u32 block_push_jump(maker *k, step_kind kind, u16 x, u32 to)
 
 void block_land(maker *k, u32 jump)
 {
-    if (k->fits) k->steps.at[jump].to = k->steps.n;
+    if (k->fits) k->steps.at[jump].to = k->landed = k->steps.n;
 }
 
 bool block_is_fixed(const maker *k, const operand *o) { return k->states[o->at].fixed; }
@@ -131,7 +134,7 @@ static const block_loop *find_loop(maker *k, u8 op, u8 call, kc_scalar from)
 operand block_call_loop(maker *k, const block_loop *l, block_shape shape, kc_scalar to, const operand *x, u32 n, u16 dest)
 {
     if (!l || !l->run[shape]) return block_unfit(k);
-    block_step s = { .kind = STEP_LOOP, .loop = l->run[shape], .op = l->op };
+    block_step s = { .kind = STEP_LOOP, .loop = l->run[shape], .op = l->op, .call = l->call, .from = l->from };
     bool in_place = true;
     for (u32 i = 0; i < n; i++) {
         s.x[i] = x[i].at;
@@ -160,7 +163,7 @@ operand block_splat(maker *k, operand o)
         return block_register_at(s.y, o.type);
     }
     if (k->n_places == BLOCK_MAX_PLACES) return block_unfit(k);
-    s.y = (u16)k->n_places++;                                /* its own for good: it is filled before the first block     */
+    s.y = (u16)k->n_places++; /* its own for good: it is filled before the first block     */
     k->places[s.y] = (block_place){ .bytes = bytes <= 4 ? 4 : 8 };
     k->states[o.at].splat = s.y;
     k->states[o.at].splat_bytes = bytes;
@@ -225,12 +228,71 @@ operand block_own(maker *k, operand x)
 }
 
 /* ------------------------------------------------------------------ operations */
+/* ---- two operations in one loop */
+static int pair_of(u8 op, u8 call)
+{
+    switch (op) {
+    case K_ADD: return BLOCK_PAIR_add;
+    case K_SUB: return BLOCK_PAIR_sub;
+    case K_MUL: return BLOCK_PAIR_mul;
+    case K_CALL: return call == KC_B_min ? BLOCK_PAIR_min : call == KC_B_max ? BLOCK_PAIR_max : -1;
+    default: return -1;
+    }
+}
+
+/* The step that made o, when it is one of two f32 operands, nothing but pointing happened since, and no jump comes in between. */
+static block_step *maker_of(maker *k, const operand *o)
+{
+    u32 i = k->steps.n;
+    if (o->kind != REGISTER || !(o->owned || o->once) || o->at == BLOCK_OUT) return NULL;
+    while (i > k->landed && k->steps.at[i - 1].kind == STEP_POINT) i--;
+    block_step *s = i > k->landed ? &k->steps.at[i - 1] : NULL;
+    return s && s->kind == STEP_LOOP && s->y == o->at && s->from == KC_F32 && pair_of(s->op, s->call) >= 0 ? s : NULL;
+}
+
+/* A place of the first operation as a register; 0: a number that changes. */
+static u16 lanes_of(maker *k, u16 place)
+{
+    if (!k->places[place].number) return place;
+    const operand o = block_number_at(place, KC_F32);
+    return block_is_fixed(k, &o) && k->n_places < BLOCK_MAX_PLACES ? block_splat(k, o).at : 0;
+}
+
+/* x[0] op x[1] together with the operation before it, where that made one of them. NONE: not so. */
+static operand apply_pair(maker *k, u8 op, u8 call, operand *x, u16 dest)
+{
+    int second = pair_of(op, call);
+    if (second < 0 || x[0].at == x[1].at) return block_nothing;
+    for (u32 side = 0; side < 2; side++) {
+        block_step *first = maker_of(k, &x[side]);
+        if (!first) continue;
+        const block_loop *l = block_find(
+            k->loops, BLOCK_PAIR, (u8)(pair_of(first->op, first->call) * BLOCK_PAIR_COUNT + second), KC_VOID, KC_VOID);
+        u16 a = lanes_of(k, first->x[0]), b = lanes_of(k, first->x[1]);
+        operand other = x[1 - side];
+        if (!l || !a || !b || (other.kind == NUMBER && !block_is_fixed(k, &other))) continue;
+        other = block_to_register(k, other);
+        if (!k->fits) return block_nothing;
+        u32 at = (u32)(first - k->steps.at);
+        memmove(first, first + 1, (k->steps.n - at - 1) * sizeof *first);
+        k->steps.n--;
+        const operand all[3] = { block_place_operand(a, KC_F32), block_place_operand(b, KC_F32), other };
+        block_release(k, &x[side]);
+        return block_call_loop(k, l, side ? BLOCK_VS : BLOCK_VV, KC_F32, all, 3, dest);
+    }
+    return block_nothing;
+}
+
 operand block_apply(maker *k, u8 op, u8 call, kc_scalar from, kc_scalar to, operand *x, u32 n, u16 dest)
 {
     bool numbers = true;
     for (u32 i = 0; i < n; i++) numbers = numbers && x[i].kind == NUMBER;
     if (!k->fits) return block_nothing;
     if (numbers) return block_number(k, op, call, from, to, x, n);
+    if (n == 2 && from == KC_F32 && to == KC_F32) {
+        operand pair = apply_pair(k, op, call, x, dest);
+        if (pair.kind != NONE || !k->fits) return pair;
+    }
     block_shape shape = BLOCK_VV;
     for (u32 i = 0; i < n; i++) {
         if (x[i].kind == NUMBER && n == 2) shape = i ? BLOCK_VS : BLOCK_SV;
@@ -247,7 +309,8 @@ operand block_choose(maker *k, operand c, operand a, operand b, u16 dest)
     if (shape != BLOCK_SV) x[1] = block_to_register(k, a);
     if (shape != BLOCK_VS) x[2] = block_to_register(k, b);
     if (!k->fits) return block_nothing;
-    return block_call_loop(k, block_find(k->loops, K_COND, 0, block_by_size(block_lane_bytes(a.type)), KC_VOID), shape, a.type, x, 3, dest);
+    return block_call_loop(k, block_find(k->loops, K_COND, 0, block_by_size(block_lane_bytes(a.type)), KC_VOID), shape,
+                           a.type, x, 3, dest);
 }
 
 operand block_both(maker *k, operand a, operand b)
@@ -263,7 +326,8 @@ operand block_place_operand(u16 at, kc_scalar type) { return (operand){ .kind = 
 /* The lanes that really get here; NONE: all. */
 operand block_reaching(maker *k)
 {
-    if (k->mask && k->live) return block_both(k, block_place_operand(k->mask, KC_BOOL), block_place_operand(k->live, KC_BOOL));
+    if (k->mask && k->live)
+        return block_both(k, block_place_operand(k->mask, KC_BOOL), block_place_operand(k->live, KC_BOOL));
     if (!k->mask && !k->live) return block_nothing;
     return block_place_operand(k->mask ? k->mask : k->live, KC_BOOL);
 }
@@ -309,8 +373,9 @@ operand block_cast(maker *k, operand x, kc_scalar to, u16 dest)
         return middle == to ? x : block_cast(k, x, to, dest);
     }
     if (is_narrow(to) && kc_is_float(to) && from != KC_F32) return block_cast(k, block_cast(k, x, KC_F32, 0), to, dest);
-    if (is_narrow(to) && !kc_is_float(to) && kc_is_float(from)) return block_cast_once(k, limit(k, block_cast(k, x, KC_I32, 0), to), to, dest);
-    if (is_narrow(to) && !kc_is_float(to) && block_lane_bytes(from) == 8) return block_cast_once(k, block_cast(k, x, KC_U32, 0), to, dest);
+    if (is_narrow(to) && !kc_is_float(to) && kc_is_float(from))
+        return block_cast_once(k, limit(k, block_cast(k, x, KC_I32, 0), to), to, dest);
+    if (is_narrow(to) && !kc_is_float(to) && block_lane_bytes(from) == 8)
+        return block_cast_once(k, block_cast(k, x, KC_U32, 0), to, dest);
     return block_cast_once(k, x, to, dest);
 }
-

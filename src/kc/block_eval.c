@@ -5,7 +5,8 @@
 /* ------------------------------------------------------------------ what depends on the element */
 bool block_varying(const maker *k, const kc_expr *e)
 {
-    if (e->op == K_VAR) return e->var->storage == KC_V_FIRST || (e->var->storage == KC_V_ITEM && k->vars[e->var->slot].varying);
+    if (e->op == K_VAR)
+        return e->var->storage == KC_V_FIRST || (e->var->storage == KC_V_ITEM && k->vars[e->var->slot].varying);
     if (e->op == K_ELEM && e->var->storage == KC_V_ITEM && k->vars[e->var->slot].varying) return true;
     for (u32 i = 0; i < e->n_args; i++)
         if (block_varying(k, e->a[i])) return true;
@@ -32,7 +33,13 @@ static operand load_masked(maker *k, const kc_expr *e, operand index, operand ma
     u16 y = dest ? dest : block_new_place(k, (u8)kc_scalar_bytes(s), false);
     if (!in_place) block_release(k, &index);
     block_release(k, &mask);
-    block_push(k, false, &(block_step){ .kind = STEP_LOOP, .loop = l->run[0], .op = l->op, .buffer = e->var->at, .x = { 0, index.at, mask.at }, .y = y });
+    block_push(k, false,
+               &(block_step){ .kind = STEP_LOOP,
+                              .loop = l->run[0],
+                              .op = l->op,
+                              .buffer = e->var->at,
+                              .x = { 0, index.at, mask.at },
+                              .y = y });
     return block_register_at(y, s);
 }
 
@@ -40,7 +47,9 @@ static operand load_number(maker *k, const kc_expr *e, operand index, operand ma
 {
     kc_scalar s = (kc_scalar)e->var->type.scalar;
     bool fixed = block_is_fixed(k, &index) && !k->control && mask.kind == NONE;
-    block_step step = { .kind = STEP_NUMBER_ELEM, .from = (u8)index.type, .size = (u8)kc_scalar_bytes(s), .buffer = e->var->at };
+    block_step step = {
+        .kind = STEP_NUMBER_ELEM, .from = (u8)index.type, .size = (u8)kc_scalar_bytes(s), .buffer = e->var->at
+    };
     step.x[0] = index.at;
     step.x[1] = mask.at;
     step.y = block_new_place(k, 8, true);
@@ -107,6 +116,7 @@ static operand variable(maker *k, const kc_var *v)
     if (v->storage == KC_V_FIRST) return (operand){ .kind = INDEX, .type = KC_U32 };
     if (s->is.kind == NONE || v->type.lanes != 1) return block_unfit(k);
     operand o = s->is;
+    o.once = s->uses == 1 && !s->assigned;
     o.owned = false;
     if (s->reads) s->reads--;
     /* The statement that reads a value last frees its register, at its end; in a loop there may always be another. */
@@ -123,7 +133,7 @@ static operand index_binary(maker *k, kc_op op, operand a, operand b)
 {
     bool plain = !a.inner && !a.outer, is_unsigned = a.type == KC_U32;
     if (a.kind != INDEX || b.kind != NUMBER) return block_nothing;
-    if (b.borrowed) b = block_own(k, b);                           /* an index is computed where it is used                     */
+    if (b.borrowed) b = block_own(k, b); /* an index is computed where it is used                     */
     if (op == K_DIV && is_unsigned && plain && !a.plus) {
         a.inner = b.at;
         return a;
@@ -205,7 +215,8 @@ static operand eval_cond(maker *k, const kc_expr *e, u16 dest)
         bool wide = block_varying(k, e->a[1]) || block_varying(k, e->a[2]);
         if (wide || loads(e->a[1]) || loads(e->a[2])) return eval_branch(k, e, c);
         const operand x[3] = { c, block_eval(k, e->a[1], 0), block_eval(k, e->a[2], 0) };
-        return k->fits ? block_number(k, K_COND, 0, (kc_scalar)e->type.scalar, (kc_scalar)e->type.scalar, x, 3) : block_nothing;
+        return k->fits ? block_number(k, K_COND, 0, (kc_scalar)e->type.scalar, (kc_scalar)e->type.scalar, x, 3)
+                       : block_nothing;
     }
     operand a = eval_under(k, e->a[1], c, true), b = eval_under(k, e->a[2], c, false);
     return k->fits ? block_choose(k, c, a, b, dest) : block_nothing;
@@ -213,7 +224,7 @@ static operand eval_cond(maker *k, const kc_expr *e, u16 dest)
 
 static operand eval_logic(maker *k, const kc_expr *e, u16 dest)
 {
-    if (loads(e->a[1])) {                                    /* a && b is a ? b : false, a || b is a ? true : b           */
+    if (loads(e->a[1])) { /* a && b is a ? b : false, a || b is a ? true : b           */
         bool is_and = e->op == K_LOGAND;
         kc_expr sure = { .op = K_CONST, .type = e->type, .pos = e->pos, .value = { .i = !is_and } }, both_sides = *e;
         both_sides.op = K_COND;
@@ -238,7 +249,8 @@ static operand eval_call(maker *k, const kc_expr *e, u16 dest)
     }
     if (!k->fits) return block_nothing;
     kc_scalar from = (kc_scalar)e->a[0]->type.scalar;
-    if (b == KC_B_as_u32 || b == KC_B_as_i32 || b == KC_B_as_f32 || (b == KC_B_abs && kc_is_integer(from) && !kc_is_signed(from))) {
+    if (b == KC_B_as_u32 || b == KC_B_as_i32 || b == KC_B_as_f32 ||
+        (b == KC_B_abs && kc_is_integer(from) && !kc_is_signed(from))) {
         if (x[0].kind == INDEX) x[0] = block_to_register(k, x[0]);
         x[0].type = to;
         return x[0];
@@ -285,4 +297,3 @@ operand block_eval(maker *k, const kc_expr *e, u16 dest)
     default: return e->op < K_BINARY_COUNT ? eval_binary(k, e, dest) : block_unfit(k);
     }
 }
-

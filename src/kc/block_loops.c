@@ -140,6 +140,10 @@
 #define SIZES(X) X(8, KC_U8, u8) X(16, KC_U16, u16) X(32, KC_U32, u32) X(64, KC_U64, u64)
 /* clang-format on */
 
+/* Two operations on f32 in one pass: y = (a first b) second c, and as _late c second (a first b). Their key: block_pair. */
+#define PAIRS_OF(X, first) X(first, add) X(first, sub) X(first, mul) X(first, min) X(first, max)
+#define PAIRS(X)           PAIRS_OF(X, add) PAIRS_OF(X, sub) PAIRS_OF(X, mul) PAIRS_OF(X, min) PAIRS_OF(X, max)
+
 #define LOOP(name) static void name(void *to, const void *const *x, u32 n)
 
 #define ROW1(name, op, call, from, to_, R, A, expr)                                                                         \
@@ -239,6 +243,28 @@ ROWS3(ROW3)
 SIZES(BY_SIZE)
 #undef BY_SIZE
 
+QK_INLINE f32 do_add(f32 a, f32 b) { return a + b; }
+QK_INLINE f32 do_sub(f32 a, f32 b) { return a - b; }
+QK_INLINE f32 do_mul(f32 a, f32 b) { return a * b; }
+QK_INLINE f32 do_min(f32 a, f32 b) { return min(a, b); }
+QK_INLINE f32 do_max(f32 a, f32 b) { return max(a, b); }
+#define PAIR_LOOP(name, expr)                                                                                               \
+    LOOP(name)                                                                                                              \
+    {                                                                                                                       \
+        f32 *y = to;                                                                                                        \
+        const f32 *p = x[0], *q = x[1], *r = x[2];                                                                          \
+        IN_PLACE for (u32 k = 0; k < n; k++)                                                                                \
+        {                                                                                                                   \
+            f32 a = p[k], b = q[k], c = r[k];                                                                               \
+            y[k] = expr;                                                                                                    \
+        }                                                                                                                   \
+    }
+#define PAIR(first, second)                                                                                                 \
+    PAIR_LOOP(loop_##first##_##second, do_##second(do_##first(a, b), c))                                                    \
+    PAIR_LOOP(loop_##first##_##second##_late, do_##second(c, do_##first(a, b)))
+PAIRS(PAIR)
+#undef PAIR
+
 LOOP(loop_count)
 {
     u32 *y = to;
@@ -255,11 +281,15 @@ LOOP(loop_count)
     { K_ELEM, 0, type, type, { loop_gather_##bits, NULL, NULL } },                                                          \
     { K_ARRAY, 0, type, type, { loop_masked_##bits, NULL, NULL } },
 
+#define PAIR(first, second)                                                                                                 \
+    { BLOCK_PAIR, BLOCK_PAIR_##first * BLOCK_PAIR_COUNT + BLOCK_PAIR_##second, 0, 0, { loop_##first##_##second,              \
+      loop_##first##_##second##_late, NULL } },
+
 #define NAMED_(isa) block_loops_##isa
 #define NAMED(isa)  NAMED_(isa)
 /* clang-format off */
 const block_loop NAMED(QK_ISA)[] = {
-    ROWS1(ROW1) ROWS2(ROW2) ROWS3(ROW3) SIZES(BY_SIZE)
+    ROWS1(ROW1) ROWS2(ROW2) ROWS3(ROW3) SIZES(BY_SIZE) PAIRS(PAIR)
     { K_VAR, 0, KC_U32, KC_U32, { loop_count, NULL, NULL } },
     { K_USER, 0, 0, 0, { NULL, NULL, NULL } },
 };

@@ -23,13 +23,14 @@ static void land_all(maker *k, u32 list)
     while (list && k->fits) {
         block_step *s = &k->steps.at[list - 1];
         list = s->to;
-        s->to = k->steps.n;
+        s->to = k->landed = k->steps.n;
     }
 }
 
 static void count_reads(maker *k, const kc_expr *e)
 {
-    if ((e->op == K_VAR || e->op == K_ELEM) && e->var->storage == KC_V_ITEM) k->vars[e->var->slot].reads++;
+    if ((e->op == K_VAR || e->op == K_ELEM) && e->var->storage == KC_V_ITEM)
+        k->vars[e->var->slot].reads++, k->vars[e->var->slot].uses++;
     for (u32 i = 0; i < e->n_args; i++) count_reads(k, e->a[i]);
 }
 
@@ -216,6 +217,7 @@ static void make_loop(maker *k, const kc_stmt *s)
     k->control++;
     make_list(k, s->init);
     u32 top = k->steps.n, leave = 0;
+    k->landed = top;
     bool tests = s->value && !s->test_last;
     if (tests) {
         operand c = block_eval(k, s->value, 0);
@@ -304,8 +306,8 @@ static void make_list(maker *k, const kc_stmt *list)
 static const block_loop *loops_of(u32 width)
 {
 #if defined(__x86_64__) && defined(QUERN_ISA_AVX512)
-    if (width >= 16 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq"))
+    if (width >= 16 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
         return block_loops_avx512;
 #endif
 #if defined(__x86_64__) && defined(QUERN_ISA_AVX2)

@@ -7,9 +7,13 @@ enum { ELEMS = 8, OUT_WORDS = 16 };
 /* Runs `text` on x = { 1, 2, .. 8 } and y = { 0 .. } as the kernel's buffers, in this order: x for an IN or INOUT, y for an OUT or a result. */
 typedef struct kernel_case {
     const char *why, *text, *defines;
-    u64 count;                                               /* elements or groups                                        */
+    u64 count; /* elements or groups                                        */
     u32 words[4], n_words;
-    union { u32 u[OUT_WORDS]; f32 f[OUT_WORDS]; i32 i[OUT_WORDS]; } want;       /* of the last buffer                     */
+    union {
+        u32 u[OUT_WORDS];
+        f32 f[OUT_WORDS];
+        i32 i[OUT_WORDS];
+    } want; /* of the last buffer                     */
 } kernel_case;
 
 #define HEAD "#include \"quern_kernel.h\"\n"
@@ -83,7 +87,15 @@ static const fault_case faults[] = {
 };
 /* clang-format on */
 
-typedef struct machine { arena *a; kc_module *m; const kc_kernel *k; f32 x[ELEMS]; u32 y[OUT_WORDS]; kc_memory bufs[2]; u32 n_bufs; } machine;
+typedef struct machine {
+    arena *a;
+    kc_module *m;
+    const kc_kernel *k;
+    f32 x[ELEMS];
+    u32 y[OUT_WORDS];
+    kc_memory bufs[2];
+    u32 n_bufs;
+} machine;
 
 static bool set_up(test *t, machine *m, const char *text, const char *defines)
 {
@@ -128,7 +140,8 @@ static void check_fault(test *t, const fault_case *c)
         u32 n_words = strstr(c->text, "i32 a)") ? 1 : 0;
         qn_status status = kc_interpret(m.m, m.k, m.bufs, m.n_bufs, least, n_words, n_words, c->count, &checks);
         CHECK(t, status == QN_E_DATA, "%s\n gives %s, not the fault '%s'", c->text, qn_status_text(status), c->says);
-        CHECK(t, status != QN_E_DATA || strstr(qn_last_error(), c->says), "%s\n says '%s', not '%s'", c->text, qn_last_error(), c->says);
+        CHECK(t, status != QN_E_DATA || strstr(qn_last_error(), c->says), "%s\n says '%s', not '%s'", c->text,
+              qn_last_error(), c->says);
         CHECK(t, status != QN_E_DATA || text_starts(qn_last_error(), "test.c:"), "no place in '%s'", qn_last_error());
     }
     arena_free(m.a);
@@ -137,8 +150,9 @@ static void check_fault(test *t, const fault_case *c)
 /* Every allocation of a run with races noted fails once. */
 static void check_no_memory(test *t)
 {
-    static const char text[] = HEAD "#define GROUP 4\nKERNEL f(u32 g, IN(f32) x, OUT(f32) y) { SHARED(f32, s, 4); ITEMS(t) s[t] = x[t];"
-                                    " ITEMS(t) y[t] = s[3 - t]; }";
+    static const char text[] =
+        HEAD "#define GROUP 4\nKERNEL f(u32 g, IN(f32) x, OUT(f32) y) { SHARED(f32, s, 4); ITEMS(t) s[t] = x[t];"
+             " ITEMS(t) y[t] = s[3 - t]; }";
     machine m;
     if (!set_up(t, &m, text, "")) return arena_free(m.a);
     u64 before = mem_blocks_alive();

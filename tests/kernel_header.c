@@ -15,7 +15,7 @@
 typedef struct function {
     const char *name;
     f32 (*one)(f32 x);
-    void (*wide)(const f32 *x, f32 *y);                      /* x[WIDTH] -> y[WIDTH]                                      */
+    void (*wide)(const f32 *x, f32 *y); /* x[WIDTH] -> y[WIDTH]                                      */
     f64 (*exact)(f64 x);
     f64 most_ulp;
 } function;
@@ -118,7 +118,11 @@ static void check_wide_memory(test *t)
     CHECK(t, x[3] == 4 * load(b, 4), "load4 and store4");
 }
 
-typedef struct conversion { f64 from; i64 i8, u8, i32, u32, i64; u64 u64; } conversion;
+typedef struct conversion {
+    f64 from;
+    i64 i8, u8, i32, u32, i64;
+    u64 u64;
+} conversion;
 static const conversion conversions[] = {
     { 0, 0, 0, 0, 0, 0, 0 },
     { NAN, 0, 0, 0, 0, 0, 0 },
@@ -139,9 +143,11 @@ static void check_conversions(test *t)
         const conversion *c = &conversions[i];
         f64 d = c->from;
         f32 f = (f32)d;
-        CHECK(t, TO(i8, d) == c->i8 && TO(u8, d) == c->u8 && TO(i32, d) == c->i32 && TO(u32, d) == c->u32, "TO from f64 %g", d);
+        CHECK(t, TO(i8, d) == c->i8 && TO(u8, d) == c->u8 && TO(i32, d) == c->i32 && TO(u32, d) == c->u32, "TO from f64 %g",
+              d);
         CHECK(t, TO(i64, d) == c->i64 && TO(u64, d) == c->u64, "TO 64 bits from f64 %g", d);
-        CHECK(t, TO(i8, f) == c->i8 && TO(u8, f) == c->u8 && TO(i32, f) == c->i32 && TO(u32, f) == c->u32, "TO from f32 %g", d);
+        CHECK(t, TO(i8, f) == c->i8 && TO(u8, f) == c->u8 && TO(i32, f) == c->i32 && TO(u32, f) == c->u32, "TO from f32 %g",
+              d);
         CHECK(t, TO(i64, f) == c->i64 && TO(u64, f) == c->u64, "TO 64 bits from f32 %g", d);
     }
     CHECK(t, TO(i8, 300) == 44 && TO(u32, -1) == UINT32_MAX && TO(bool, 2) && !TO(bool, 0.0f), "TO from integers is C's");
@@ -149,10 +155,14 @@ static void check_conversions(test *t)
 
 static void check_numbers(test *t)
 {
-    CHECK(t, isnan(max(NAN, 1.0f)) && isnan(max(1.0f, NAN)) && isnan(min(NAN, 1.0f)) && isnan(min(1.0f, NAN)), "a NaN is dropped");
+    CHECK(t, isnan(max(NAN, 1.0f)) && isnan(max(1.0f, NAN)) && isnan(min(NAN, 1.0f)) && isnan(min(1.0f, NAN)),
+          "a NaN is dropped");
     f32x4 v = max(MAKE4(f32, NAN, 1, -1, 0), 0.0f);
     CHECK(t, isnan(v[0]) && v[1] == 1 && v[2] == 0, "max of a vector and a number");
-    CHECK(t, max(-1, 2) == 2 && min(-1, 2) == -1 && max(3u, 2u) == 3 && clamp(7, 0, 5) == 5 && abs(-3) == 3 && abs(-2.5f) == 2.5f, "integers");
+    CHECK(t,
+          max(-1, 2) == 2 && min(-1, 2) == -1 && max(3u, 2u) == 3 && clamp(7, 0, 5) == 5 && abs(-3) == 3 &&
+              abs(-2.5f) == 2.5f,
+          "integers");
     CHECK(t, shl(1u, 33) == 2 && shr(-8, 33) == -4 && shl((u64)1, 33) == (u64)1 << 33, "shifts mask their count");
     CHECK(t, clz(0u) == 32 && ctz(0u) == 32 && clz((u64)1) == 63 && popcount(0xf0u) == 4, "bits");
     CHECK(t, dot4_i8(0x80ff7f01, 0x02030405, 10) == 10 + 5 + 127 * 4 - 3 - 256, "dot4_i8");
@@ -160,8 +170,14 @@ static void check_numbers(test *t)
     u32 u[1] = { 5 };
     i32 i[1] = { -5 };
     f32 f[1] = { 1.5f };
-    CHECK(t, atomic_add(u, 0, 2u) == 5 && u[0] == 7 && atomic_max(i, 0, 3) == -5 && i[0] == 3 && atomic_add(f, 0, 1.0f) == 1.5f && f[0] == 2.5f, "atomics");
-    CHECK(t, atomic_cas(u, 0, 7u, 9u) == 7 && u[0] == 9 && atomic_cas(u, 0, 7u, 1u) == 9 && u[0] == 9 && atomic_xchg(u, 0, 3u) == 9, "cas, xchg");
+    CHECK(t,
+          atomic_add(u, 0, 2u) == 5 && u[0] == 7 && atomic_max(i, 0, 3) == -5 && i[0] == 3 &&
+              atomic_add(f, 0, 1.0f) == 1.5f && f[0] == 2.5f,
+          "atomics");
+    CHECK(t,
+          atomic_cas(u, 0, 7u, 9u) == 7 && u[0] == 9 && atomic_cas(u, 0, 7u, 1u) == 9 && u[0] == 9 &&
+              atomic_xchg(u, 0, 3u) == 9,
+          "cas, xchg");
     CHECK(t, fma(0x1.000002p0f, 0x1.000002p0f, -0x1.000004p0f) == 0x1p-46f, "fma rounds once");
     CHECK(t, round(2.5f) == 2 && round(-3.5f) == -4 && signbit(round(-0.2f)), "round halves to even");
 }

@@ -25,16 +25,50 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_FILES = 256, MAX_NAMES = 512, MAX_INSTANCES = 256, MAX_ENTRIES = 16, MAX_PARAMS = 80, MAX_DEPTH = 32, MAX_SETS = 8 };
+enum {
+    MAX_FILES = 256,
+    MAX_NAMES = 512,
+    MAX_INSTANCES = 256,
+    MAX_ENTRIES = 16,
+    MAX_PARAMS = 80,
+    MAX_DEPTH = 32,
+    MAX_SETS = 8
+};
 
-typedef struct text { char *at; size_t n, cap; } text;
-typedef struct source { const char *path, *name; char *body; } source;
-typedef struct names { char *at[MAX_NAMES]; int n; } names;
-typedef struct macro { char *name, *value; } macro;          /* value NULL: it has parameters                             */
-typedef struct macros { macro at[MAX_NAMES]; int n; } macros;
-typedef struct param { char *type, *name; char word; } param;      /* word: 'I'N 'O'UT 'N' (INOUT) 'C'ONST or ' '         */
-typedef struct entry { char *name, *result; param params[MAX_PARAMS]; int n_params; } entry;    /* result NULL: a KERNEL  */
-typedef struct instance { char *defines; bool is_double; entry entries[MAX_ENTRIES]; int n_entries; } instance;
+typedef struct text {
+    char *at;
+    size_t n, cap;
+} text;
+typedef struct source {
+    const char *path, *name;
+    char *body;
+} source;
+typedef struct names {
+    char *at[MAX_NAMES];
+    int n;
+} names;
+typedef struct macro {
+    char *name, *value;
+} macro; /* value NULL: it has parameters                             */
+typedef struct macros {
+    macro at[MAX_NAMES];
+    int n;
+} macros;
+typedef struct param {
+    char *type, *name;
+    char word;
+} param; /* word: 'I'N 'O'UT 'N' (INOUT) 'C'ONST or ' '         */
+typedef struct entry {
+    char *name, *result;
+    param params[MAX_PARAMS];
+    int n_params;
+} entry; /* result NULL: a KERNEL  */
+typedef struct instance {
+    char *defines;
+    bool is_double;
+    entry entries[MAX_ENTRIES];
+    int n_entries;
+} instance;
 
 static source sources[MAX_FILES];
 static int n_sources;
@@ -175,7 +209,7 @@ static void macro_set(macros *m, const char *name, size_t n, const char *value)
 static char *without_comments(const char *s)
 {
     text t = { 0 };
-    int owed = 0;                                            /* newlines of joined lines, given back at the next real one */
+    int owed = 0; /* newlines of joined lines, given back at the next real one */
     while (*s) {
         if (s[0] == '/' && s[1] == '*') {
             for (s += 2; *s && !(s[0] == '*' && s[1] == '/'); s++) owed += *s == '\n';
@@ -216,7 +250,12 @@ static source *included(const source *from, const char *rest)
 }
 
 /* ------------------------------------------------------------------ #if */
-typedef struct condition { const char *at; macros *m; const source *file; int depth; } condition;
+typedef struct condition {
+    const char *at;
+    macros *m;
+    const source *file;
+    int depth;
+} condition;
 static long long cond_or(condition *c);
 
 static long long cond_word(condition *c)
@@ -263,9 +302,12 @@ static long long cond_unary(condition *c)
     return v;
 }
 
-typedef struct precedence { const char *ops[4]; } precedence;
-static const precedence levels[] = { { { "||" } }, { { "&&" } }, { { "==", "!=" } }, { { "<=", ">=", "<", ">" } }, { { "+", "-" } },
-                                { { "*", "/", "%" } } };
+typedef struct precedence {
+    const char *ops[4];
+} precedence;
+static const precedence levels[] = { { { "||" } },       { { "&&" } },
+                                     { { "==", "!=" } }, { { "<=", ">=", "<", ">" } },
+                                     { { "+", "-" } },   { { "*", "/", "%" } } };
 
 static long long cond_apply(const char *op, long long a, long long b)
 {
@@ -373,7 +415,7 @@ static void params_read(entry *e, const char *s, size_t n, macros *m, const char
 typedef struct reading {
     macros m;
     instance *out;
-    text code;                                               /* the active lines since the start, directives left out     */
+    text code; /* the active lines since the start, directives left out     */
     size_t scanned;
 } reading;
 
@@ -430,11 +472,16 @@ static void read_define(macros *m, const char *s)
     free(v);
 }
 
-typedef struct branch { bool active, taken; } branch;
+typedef struct branch {
+    bool active, taken;
+} branch;
 
 static void read_active(reading *r, const source *file, int depth);
 
-static bool starts(const char *s, const char *word) { return !strncmp(s, word, strlen(word)) && !word_part(s[strlen(word)]); }
+static bool starts(const char *s, const char *word)
+{
+    return !strncmp(s, word, strlen(word)) && !word_part(s[strlen(word)]);
+}
 
 static void read_branch(reading *r, const source *file, const char *s, branch *b, int *level)
 {
@@ -497,7 +544,11 @@ static void read_active(reading *r, const source *file, int depth)
 }
 
 /* ------------------------------------------------------------------ names that instances must not share, in all branches of a file */
-typedef struct shared_names { names defined, macro_names; macros all; names seen; } shared_names;
+typedef struct shared_names {
+    names defined, macro_names;
+    macros all;
+    names seen;
+} shared_names;
 
 static void note_macro(shared_names *n, const char *s)
 {
@@ -701,18 +752,20 @@ static void put_instance(text *t, const source *file, const instance *i, const s
     for (int k = 0; k < n->defined.n; k++) add(t, "#undef %s\n", n->defined.at[k]);
 }
 
-static void put_host(const char *folder, const source *file, const instance *list, int n, const shared_names *shared, bool doubles)
+static void put_host(const char *folder, const source *file, const instance *list, int n, const shared_names *shared,
+                     bool doubles)
 {
     char *name = stem(file->name);
     text t = { 0 }, rows = { 0 };
-    add(&t, "/* Made by kernels_gen from %s. */\n#include \"quern_kernel.h\"\n#include \"device/host_kernels.h\"\n", file->name);
+    add(&t, "/* Made by kernels_gen from %s. */\n#include \"quern_kernel.h\"\n#include \"device/host_kernels.h\"\n",
+        file->name);
     add_n(&rows, "", 0);
     for (int i = 0; i < n; i++) {
         if (list[i].is_double != doubles) continue;
         put_instance(&t, file, &list[i], shared, i);
         for (int k = 0; k < list[i].n_entries; k++)
-            add(&rows, "    { \"%s\", \"%s\", \"%s\", qk_run_%s_%d },\n", file->name, list[i].entries[k].name, list[i].defines,
-                list[i].entries[k].name, i);
+            add(&rows, "    { \"%s\", \"%s\", \"%s\", qk_run_%s_%d },\n", file->name, list[i].entries[k].name,
+                list[i].defines, list[i].entries[k].name, i);
     }
     add(&t, "\nconst host_kernel_row HOST_ROWS(%s%s)[] = {\n%s    { 0 }\n};\n", name, doubles ? "_double" : "", rows.at);
     text path = { 0 };
@@ -744,13 +797,15 @@ static char *math_text(void)
 static void put_embedded(const char *folder)
 {
     text t = { 0 };
-    add(&t, "/* Made by kernels_gen: the text of kernels/. */\n#include <stddef.h>\n#include <string.h>\n#include \"kc/kc.h\"\n\n");
+    add(&t, "/* Made by kernels_gen: the text of kernels/. */\n#include <stddef.h>\n#include <string.h>\n#include "
+            "\"kc/kc.h\"\n\n");
     add(&t, "static const struct { const char *name, *text; } files[] = {\n");
     for (int i = 0; i < n_sources; i++) put_embedded_file(&t, sources[i].name, sources[i].body);
     put_embedded_file(&t, "quern_kernel_math.h", math_text());
     add(&t, "    { NULL, NULL }\n};\n\nconst char *kc_embedded(const char *file)\n{\n"
             "    for (u32 i = 0; files[i].name; i++)\n        if (!strcmp(files[i].name, file)) return files[i].text;\n"
-            "    return NULL;\n}\n\nconst char *kc_embedded_name(u32 i) { return i < COUNT(files) - 2 ? files[i].name : NULL; }\n");
+            "    return NULL;\n}\n\nconst char *kc_embedded_name(u32 i) { return i < COUNT(files) - 2 ? files[i].name : "
+            "NULL; }\n");
     text path = { 0 };
     add(&path, "%s/embedded.c", folder);
     write_file(path.at, &t);
@@ -777,21 +832,22 @@ static void put_isa(text *t, const char *isa, const char *guard)
 
 static void put_table(const char *folder)
 {
-    static const struct { const char *isa, *guard; } isas[] = {
-        { "baseline", "if 1" }, { "avx2", "ifdef QUERN_ISA_AVX2" }, { "avx512", "ifdef QUERN_ISA_AVX512" }
-    };
+    static const struct {
+        const char *isa, *guard;
+    } isas[] = { { "baseline", "if 1" }, { "avx2", "ifdef QUERN_ISA_AVX2" }, { "avx512", "ifdef QUERN_ISA_AVX512" } };
     text t = { 0 };
     add(&t, "/* Made by kernels_gen. */\n#include <string.h>\n#include \"kc/kc.h\"\n#include \"device/host_kernels.h\"\n\n");
     for (int i = 0; i < 3; i++) put_isa(&t, isas[i].isa, isas[i].guard);
     add(&t, "\nstatic const struct { const char *isa; const host_kernel_row *const *rows; } isas[] = {\n");
     for (int i = 0; i < 3; i++) add(&t, "#%s\n    { \"%s\", rows_%s },\n#endif\n", isas[i].guard, isas[i].isa, isas[i].isa);
-    add(&t, "    { NULL, NULL }\n};\n\n"
-            "host_kernel_fn host_kernel_find(const char *isa, const char *file, const char *entry, const char *defines)\n{\n"
-            "    for (u32 i = 0; isas[i].isa; i++) {\n        if (strcmp(isas[i].isa, isa)) continue;\n"
-            "        for (const host_kernel_row *const *list = isas[i].rows; *list; list++)\n"
-            "            for (const host_kernel_row *row = *list; row->file && !strcmp(row->file, file); row++)\n"
-            "                if ((!entry || !strcmp(row->entry, entry)) && !strcmp(row->defines, defines ? defines : \"\"))\n"
-            "                    return row->run;\n    }\n    return NULL;\n}\n");
+    add(&t,
+        "    { NULL, NULL }\n};\n\n"
+        "host_kernel_fn host_kernel_find(const char *isa, const char *file, const char *entry, const char *defines)\n{\n"
+        "    for (u32 i = 0; isas[i].isa; i++) {\n        if (strcmp(isas[i].isa, isa)) continue;\n"
+        "        for (const host_kernel_row *const *list = isas[i].rows; *list; list++)\n"
+        "            for (const host_kernel_row *row = *list; row->file && !strcmp(row->file, file); row++)\n"
+        "                if ((!entry || !strcmp(row->entry, entry)) && !strcmp(row->defines, defines ? defines : \"\"))\n"
+        "                    return row->run;\n    }\n    return NULL;\n}\n");
     text path = { 0 };
     add(&path, "%s/host_table.c", folder);
     write_file(path.at, &t);
@@ -811,7 +867,8 @@ static void put_copy(const char *folder, const source *file)
             add(&t, "QK_UNROLL(%.*s)", n ? (int)n : 2, n ? count : "64");
             s += strcspn(s, "\n");
             before = ')';
-        } else if (*s == '.' && s[1] && strchr("xyzw", s[1]) && !word_part(s[2]) && (word_part(before) || strchr(")]", before))) {
+        } else if (*s == '.' && s[1] && strchr("xyzw", s[1]) && !word_part(s[2]) &&
+                   (word_part(before) || strchr(")]", before))) {
             add(&t, "[%d]", s[1] == 'w' ? 3 : s[1] - 'x');
             s += 2;
             before = ']';
@@ -843,7 +900,8 @@ static void print_outputs(const char *folder)
 {
     printf("%s/embedded.c\n%s/host_table.c\n", folder, folder);
     for (int i = 0; i < n_sources; i++)
-        if (is_kernel(&sources[i])) printf("%s/host_%s.c\n%s/host_%s_double.c\n", folder, stem(sources[i].name), folder, stem(sources[i].name));
+        if (is_kernel(&sources[i]))
+            printf("%s/host_%s.c\n%s/host_%s_double.c\n", folder, stem(sources[i].name), folder, stem(sources[i].name));
 }
 
 int main(int argc, char **argv)

@@ -9,16 +9,16 @@
 #include <stdio.h>
 
 enum { MAX_DEPTH = 4000, MAX_CELLS = 1 << 25 };
-static const u64 usual_steps = (u64)1 << 33;                 /* expressions and statements of one call                    */
+static const u64 usual_steps = (u64)1 << 33; /* expressions and statements of one call                    */
 
 typedef enum flow { GO_ON, BREAK, CONTINUE, RETURN, FAILED } flow;
 
 typedef struct place {
-    lane *cells;                                             /* [copies][elems][lanes]                                    */
+    lane *cells; /* [copies][elems][lanes]                                    */
     u8 *set;
     u32 elems, lanes;
     bool per_item;
-    race_touch *touches;                                     /* SHARED: [elems]                                           */
+    race_touch *touches; /* SHARED: [elems]                                           */
 } place;
 
 typedef struct machine {
@@ -26,10 +26,10 @@ typedef struct machine {
     const kc_entry *e;
     const kc_memory *bufs;
     const kc_checks *checks;
-    place *places;                                           /* by slot                                                   */
+    place *places; /* by slot                                                   */
     race_map races[KC_MAX_BUFFERS];
-    u64 first;                                               /* the element or group                                      */
-    u32 item, phase, phases;                                 /* phase 0: outside ITEMS                                    */
+    u64 first;               /* the element or group                                      */
+    u32 item, phase, phases; /* phase 0: outside ITEMS                                    */
     u64 steps, max_steps;
     u32 depth;
     value result;
@@ -74,7 +74,9 @@ static u32 copy_of(const machine *m, const place *p) { return p->per_item ? m->i
 static const char *indexed(const kc_var *v, u64 index, char *out, size_t n)
 {
     if (v->dims == 0) snprintf(out, n, "'%s'", v->name);
-    else if (v->dims == 2) snprintf(out, n, "%s[%llu][%llu]", v->name, (unsigned long long)(index / v->n[1]), (unsigned long long)(index % v->n[1]));
+    else if (v->dims == 2)
+        snprintf(out, n, "%s[%llu][%llu]", v->name, (unsigned long long)(index / v->n[1]),
+                 (unsigned long long)(index % v->n[1]));
     else snprintf(out, n, "%s[%llu]", v->name, (unsigned long long)index);
     return out;
 }
@@ -179,9 +181,10 @@ static bool checked_index(machine *m, const kc_var *v, const kc_expr *index, u64
         *out = (u64)at;
         return true;
     }
-    if (count == 1) return wrong(m, index->pos, "index %lld is outside %s[%llu]", (long long)at, v->name, (unsigned long long)elems);
-    return wrong(m, index->pos, "%llu elements from %lld are outside %s[%llu]", (unsigned long long)count, (long long)at, v->name,
-                 (unsigned long long)elems);
+    if (count == 1)
+        return wrong(m, index->pos, "index %lld is outside %s[%llu]", (long long)at, v->name, (unsigned long long)elems);
+    return wrong(m, index->pos, "%llu elements from %lld are outside %s[%llu]", (unsigned long long)count, (long long)at,
+                 v->name, (unsigned long long)elems);
 }
 
 /* Where a K_ELEM points. */
@@ -367,7 +370,8 @@ static bool eval_op(machine *m, const kc_expr *e, value *out)
     case K_CAST:
     case K_TO: {
         if (!eval(m, e->a[0], out)) return false;
-        const char *fault = value_cast((kc_op)e->op, (kc_scalar)e->a[0]->type.scalar, (kc_scalar)e->type.scalar, kc_lanes(m->m, e->type), out, out);
+        const char *fault = value_cast((kc_op)e->op, (kc_scalar)e->a[0]->type.scalar, (kc_scalar)e->type.scalar,
+                                       kc_lanes(m->m, e->type), out, out);
         return !fault || wrong(m, e->pos, "%s", fault);
     }
     case K_SPLAT:
@@ -511,7 +515,8 @@ static bool lay_out(machine *m, arena *a)
         u64 cells = (u64)p->elems * p->lanes * (p->per_item ? e->kernel.group : 1);
         total += cells;
         if (total > MAX_CELLS) {
-            m->status = kc_fail_at(m->m, QN_E_UNSUPPORTED, v->pos, "'%s': the interpreter holds at most %d numbers of local memory", v->name, MAX_CELLS);
+            m->status = kc_fail_at(m->m, QN_E_UNSUPPORTED, v->pos,
+                                   "'%s': the interpreter holds at most %d numbers of local memory", v->name, MAX_CELLS);
             return false;
         }
         p->cells = ARENA_ARRAY(a, (size_t)cells + 1, lane);
@@ -538,8 +543,10 @@ static bool put_result(machine *m)
     const kc_memory *to = &m->bufs[m->e->n_buffers];
     kc_type t = m->e->kernel.result;
     u64 bytes = kc_scalar_bytes((kc_scalar)t.scalar), elem = bytes * t.lanes;
-    if (m->first >= to->bytes / elem) return wrong(m, m->e->pos, "its output has only %llu elements", (unsigned long long)(to->bytes / elem));
-    for (u32 k = 0; k < t.lanes; k++) value_store((kc_scalar)t.scalar, (u8 *)to->data + m->first * elem + k * bytes, m->result.v[k]);
+    if (m->first >= to->bytes / elem)
+        return wrong(m, m->e->pos, "its output has only %llu elements", (unsigned long long)(to->bytes / elem));
+    for (u32 k = 0; k < t.lanes; k++)
+        value_store((kc_scalar)t.scalar, (u8 *)to->data + m->first * elem + k * bytes, m->result.v[k]);
     return true;
 }
 
@@ -558,13 +565,14 @@ static qn_status check_arguments(const kc_entry *e, u32 n_bufs, u32 n_words, u64
 {
     u32 want = e->n_buffers + (e->kernel.form == KC_MAP);
     if (n_bufs != want || n_words != e->n_words)
-        return fail(QN_E_USAGE, "kernel '%s' takes %u buffers and %u words, not %u and %u", e->kernel.name, want, e->n_words, n_bufs, n_words);
+        return fail(QN_E_USAGE, "kernel '%s' takes %u buffers and %u words, not %u and %u", e->kernel.name, want, e->n_words,
+                    n_bufs, n_words);
     if (to > UINT32_MAX) return fail(QN_E_USAGE, "kernel '%s': at most 2^32 - 1 elements or groups", e->kernel.name);
     return QN_OK;
 }
 
-qn_status kc_interpret(const kc_module *module, const kc_kernel *k, const kc_memory *bufs, u32 n_bufs, const u32 *words, u32 n_words,
-                       u64 from, u64 to, const kc_checks *checks)
+qn_status kc_interpret(const kc_module *module, const kc_kernel *k, const kc_memory *bufs, u32 n_bufs, const u32 *words,
+                       u32 n_words, u64 from, u64 to, const kc_checks *checks)
 {
     static const kc_checks all = { 0 };
     const kc_entry *e = kc_entry_of(k);

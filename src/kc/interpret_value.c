@@ -127,7 +127,9 @@ static const char *float_to_integer(kc_op op, kc_scalar to, f64 v, i64 *out)
         *out = to == KC_U64 ? (i64)(u64)whole : (i64)whole;
         return NULL;
     }
-    if (op == K_CAST) return isnan(v) ? "NaN cast to an integer (TO gives 0)" : "a float cast to an integer that cannot hold it (TO saturates)";
+    if (op == K_CAST)
+        return isnan(v) ? "NaN cast to an integer (TO gives 0)"
+                        : "a float cast to an integer that cannot hold it (TO saturates)";
     u64 most = to == KC_U64 ? UINT64_MAX : to == KC_I64 ? (u64)INT64_MAX : (u64)(high - 1);
     u64 least = !kc_is_signed(to) ? 0 : to == KC_I64 ? (u64)INT64_MIN : (u64)(i64)low;
     *out = isnan(v) ? 0 : wrapped(to, v > 0 ? most : least);
@@ -210,7 +212,11 @@ static f64 min_of(f64 a, f64 b) { return a < b || isnan(a) ? a : b; }
 static f64 max_of(f64 a, f64 b) { return a > b || isnan(a) ? a : b; }
 static f64 clamp_of(f64 v, f64 low, f64 high) { return min_of(max_of(v, low), high); }
 
-typedef struct float_builtin { f64 (*one)(f64); f64 (*two)(f64, f64); f64 (*three)(f64, f64, f64); } float_builtin;
+typedef struct float_builtin {
+    f64 (*one)(f64);
+    f64 (*two)(f64, f64);
+    f64 (*three)(f64, f64, f64);
+} float_builtin;
 /* clang-format off */
 static const float_builtin floats[KC_B_COUNT] = {
     [KC_B_exp] = { .one = exp }, [KC_B_exp2] = { .one = exp2 }, [KC_B_expm1] = { .one = expm1 },
@@ -269,8 +275,7 @@ static f64 float_of(u32 bits)
 
 static i64 dot4(bool is_unsigned, u32 a, u32 b, u32 sum)
 {
-    for (u32 k = 0; k < 32; k += 8)
-        sum += (u32)((is_unsigned ? (i32)(u8)(a >> k) : (i32)(i8)(a >> k)) * (i32)(i8)(b >> k));
+    for (u32 k = 0; k < 32; k += 8) sum += (u32)((is_unsigned ? (i32)(u8)(a >> k) : (i32)(i8)(a >> k)) * (i32)(i8)(b >> k));
     return (i32)sum;
 }
 
@@ -393,7 +398,7 @@ void value_store(kc_scalar s, void *to, lane v)
     f32 narrow = s == KC_F32 ? (f32)v.f : 0;
     if (s == KC_F32) memcpy(to, &narrow, sizeof narrow);
     else if (s == KC_F64) memcpy(to, &v.f, sizeof v.f);
-    else memcpy(to, &v.i, kc_scalar_bytes(s));               /* little endian, as everywhere in this library              */
+    else memcpy(to, &v.i, kc_scalar_bytes(s)); /* little endian, as everywhere in this library              */
 }
 
 lane value_const(const kc_expr *e)

@@ -194,8 +194,27 @@ static void run_repeat_end(frame *f, const step *s)
     if (f->turns && ++f->turn < f->turns) f->at = s->partner;
 }
 
+/* What inference took for granted about sizes that only the inputs decide. */
+static qn_status check_needs(const exec *x, const frame *f, const step *s)
+{
+    const node *n = s->node ? node_at(f->p->g, s->node) : NULL;
+    for (u32 i = 0; n && i < n->n_needs; i++) {
+        i64 holds;
+        if (sym_uses_unbound(f->p->g, n->needs[i], x->bound)) continue;
+        QN_TRY(exec_size(x, n->needs[i], &holds));
+        if (holds) continue;
+        str text = { 0 };
+        sym_print(f->p->g, n->needs[i], &text);
+        fail(QN_E_SHAPE, "the sizes of its inputs do not fit together: %s does not hold", text.text ? text.text : "what it needs");
+        str_free(&text);
+        return QN_E_SHAPE;
+    }
+    return QN_OK;
+}
+
 static qn_status run_step(exec *x, frame *f, const step *s, bool *pending)
 {
+    QN_TRY(check_needs(x, f, s));
     switch (s->kind) {
     case STEP_LAUNCH: return run_launch(x, f, s);
     case STEP_HOST: return run_host(x, f, s, pending);

@@ -222,6 +222,7 @@ static qn_status infer_asking(graph *g, nid id, const op_def *d)
     for (u32 i = 0; i < c.n->n_in; i++)
         if (node_in(g, c.n, i)) asked |= ask_for_elems(g, node_in(g, c.n, i));
     if (!asked) return status;
+    node_at(g, id)->n_needs = 0;
     c = (infer){ .g = g, .id = id, .n = node_at(g, id), .variables = sym_variable_count(g) };
     return d->infer(&c);
 }
@@ -235,8 +236,13 @@ qn_status graph_infer_node(graph *g, nid id)
     QN_TRY(check_attrs(d, n));
     QN_TRY(check_inputs(g, d, n));
     if (!d->infer) return fail(QN_E_BUG, "%s has no inference", d->name);
-    QN_TRY(infer_asking(g, id, d));
+    g->inferring = id;
+    n->n_needs = 0;
+    qn_status status = infer_asking(g, id, d);
+    g->inferring = 0;
+    QN_TRY(status);
     QN_TRY(sym_status(g));
+    if (node_at(g, id)->needs_lost) return fail_nomem(sizeof(sym));
     return check_outputs(g, d, node_at(g, id));
 }
 

@@ -74,6 +74,9 @@ typedef struct node {
     attr *attrs;
     const char *name; /* from the file, or made from the op and its number */
     nid prev, next;   /* in running order */
+    sym *needs;       /* what its inference took for granted: each must not be 0 when it runs (infer_differ) */
+    u32 n_needs, cap_needs;
+    bool needs_lost; /* no memory for one */
 } node;
 
 struct graph {
@@ -84,6 +87,7 @@ struct graph {
     u32 n_nodes, cap_nodes; /* [1 .. n_nodes], dead ones included */
     nid first, last;
     u32 n_live;
+    nid inferring; /* the node under inference; 0: none */
     val *inputs;
     u32 n_inputs, cap_inputs;
     val *outputs;

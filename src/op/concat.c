@@ -48,7 +48,7 @@ static qn_status infer_concat(infer *c)
         for (u32 d = 0; d < t->rank; d++) {
             i64 size;
             if (d == axis) out.dims[d] = sym_add(c->g, out.dims[d], t->dims[d]);
-            else if (sym_differ(c->g, out.dims[d], t->dims[d]))
+            else if (infer_differ(c->g, out.dims[d], t->dims[d]))
                 return infer_fail(c, QN_E_SHAPE, "dimension %u of input %u differs from the first one's", d, i);
             else if (sym_is_number(c->g, t->dims[d], &size)) out.dims[d] = t->dims[d];
         }

@@ -21,13 +21,13 @@ static const char *conv_sizes(graph *g, const node *n, const type *x, const type
     const char *wrong = attr_find(n, "kernel_shape") ? window_ints(n, "kernel_shape", x->rank - 2u, 1, 1, kernel) : NULL;
     if (wrong) return wrong;
     for (u32 d = 0; attr_find(n, "kernel_shape") && d + 2 < x->rank; d++)
-        if (sym_differ(g, w->dims[2 + d], sym_number(g, kernel[d]))) return "kernel_shape is not the shape of the weight";
+        if (infer_differ(g, w->dims[2 + d], sym_number(g, kernel[d]))) return "kernel_shape is not the shape of the weight";
     out->groups = sym_number(g, groups);
     out->batch = x->dims[0];
     out->in_channels = w->dims[1];
     out->out_channels = sym_div(g, w->dims[0], out->groups);
-    if (sym_differ(g, sym_mod(g, w->dims[0], out->groups), sym_number(g, 0))) return "the output channels are no multiple of group";
-    if (sym_differ(g, sym_mul(g, out->in_channels, out->groups), x->dims[1])) return "input channels and weight do not fit together";
+    if (infer_differ(g, sym_mod(g, w->dims[0], out->groups), sym_number(g, 0))) return "the output channels are no multiple of group";
+    if (infer_differ(g, sym_mul(g, out->in_channels, out->groups), x->dims[1])) return "input channels and weight do not fit together";
     return window_make(g, n, x, w->dims + 2, &out->win);
 }
 

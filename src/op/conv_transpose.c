@@ -57,8 +57,8 @@ static const char *spread_of(graph *g, const node *n, const type *x, const type 
     if (groups < 1 || groups > INT32_MAX) return "group must be 1 or more";
     spread p = { .win.rank = rank, .groups = sym_number(g, groups), .out_channels = w->dims[1] };
     p.in_channels = sym_div(g, x->dims[1], p.groups);
-    if (sym_differ(g, w->dims[0], x->dims[1])) return "input channels and weight do not fit together";
-    if (sym_differ(g, sym_mul(g, p.in_channels, p.groups), x->dims[1])) return "the input channels are no multiple of group";
+    if (infer_differ(g, w->dims[0], x->dims[1])) return "input channels and weight do not fit together";
+    if (infer_differ(g, sym_mul(g, p.in_channels, p.groups), x->dims[1])) return "the input channels are no multiple of group";
     sym one = sym_number(g, 1);
     for (u32 d = 0; d < 3; d++) {
         set_unit(g, &p.win, d);
@@ -91,7 +91,7 @@ static qn_status conv_transpose_infer(infer *c)
     type y = *x;
     y.dims[1] = sym_mul(c->g, p.out_channels, p.groups);
     for (u32 d = 0; d < p.win.rank; d++) y.dims[2 + d] = p.win.out[3 - p.win.rank + d];
-    if (bias && (bias->rank != 1 || sym_differ(c->g, bias->dims[0], y.dims[1])))
+    if (bias && (bias->rank != 1 || infer_differ(c->g, bias->dims[0], y.dims[1])))
         return infer_fail(c, QN_E_SHAPE, "the bias must have one element for each output channel");
     return infer_out(c, 0, &y);
 }
@@ -207,10 +207,10 @@ static const char *blocks_of(graph *g, const node *n, const type *x, window *out
         w.step[d] = steps[k];
         w.dilation[d] = dilations[k];
     }
-    if (sym_differ(g, x->dims[2], sizes_product(g, w.in))) return "the number of blocks does not fit image, block and steps";
+    if (infer_differ(g, x->dims[2], sizes_product(g, w.in))) return "the number of blocks does not fit image, block and steps";
     *channels = sym_div(g, x->dims[1], sizes_product(g, w.kernel));
     *out = w;
-    return sym_differ(g, sym_mul(g, *channels, sizes_product(g, w.kernel)), x->dims[1]) ? "the rows are no multiple of the block" : NULL;
+    return infer_differ(g, sym_mul(g, *channels, sizes_product(g, w.kernel)), x->dims[1]) ? "the rows are no multiple of the block" : NULL;
 }
 
 static qn_status col2im_infer(infer *c)

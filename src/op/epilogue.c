@@ -69,10 +69,10 @@ qn_status epilogue_check(infer *c, u32 bias_at, u32 rest_at, sym channels, const
     const type *bias = infer_in(c, bias_at), *rest = infer_in(c, rest_at);
     if (act_by_name(attr_text(c->g, c->n, "act", "none")) == ACT_COUNT)
         return infer_fail(c, QN_E_NAME, "there is no activation '%s'", attr_text(c->g, c->n, "act", ""));
-    if (bias && (bias->rank != 1 || sym_differ(c->g, bias->dims[0], channels)))
+    if (bias && (bias->rank != 1 || infer_differ(c->g, bias->dims[0], channels)))
         return infer_fail(c, QN_E_SHAPE, "the bias must have one element for each channel");
     bool differs = rest && rest->rank != y->rank;
-    for (u32 d = 0; rest && !differs && d < y->rank; d++) differs = sym_differ(c->g, rest->dims[d], y->dims[d]);
+    for (u32 d = 0; rest && !differs && d < y->rank; d++) differs = infer_differ(c->g, rest->dims[d], y->dims[d]);
     return differs ? infer_fail(c, QN_E_SHAPE, "what is added to the result must have the result's shape") : QN_OK;
 }
 

@@ -10,7 +10,7 @@ static qn_status infer_loss(infer *c)
     if (x.rank < 2 || t->rank != x.rank - 1u)
         return infer_fail(c, QN_E_SHAPE, "scores of rank %u and targets of rank %u do not fit", x.rank, t->rank);
     for (u32 d = 0; d < t->rank; d++)
-        if (sym_differ(c->g, t->dims[d], x.dims[d ? d + 1 : 0]))
+        if (infer_differ(c->g, t->dims[d], x.dims[d ? d + 1 : 0]))
             return infer_fail(c, QN_E_SHAPE, "dimension %u of the targets does not fit the scores", d);
     bool none = text_same(how, "none");
     if (!none && !text_same(how, "sum") && !text_same(how, "mean"))

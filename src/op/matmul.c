@@ -9,7 +9,7 @@ static qn_status infer_product(infer *c, type *out)
     bool trans_a = attr_int(c->n, "transA", 0) && a->rank > 1, trans_b = attr_int(c->n, "transB", 0) && b->rank > 1;
     sym a_depth = a->dims[a->rank - (trans_a ? 2 : 1)];
     sym b_depth = b->rank > 1 ? b->dims[b->rank - (trans_b ? 1 : 2)] : b->dims[0];
-    if (sym_differ(c->g, a_depth, b_depth)) {
+    if (infer_differ(c->g, a_depth, b_depth)) {
         i64 x = -1, y = -1;
         sym_is_number(c->g, a_depth, &x);
         sym_is_number(c->g, b_depth, &y);

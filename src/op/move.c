@@ -356,7 +356,7 @@ static qn_status infer_split(infer *c)
             QN_TRY(infer_out_elems(c, o, &out, in + from, (u32)size));
         else QN_TRY(infer_out(c, o, &out));
     }
-    if (sym_differ(c->g, sum, x.dims[axis])) return infer_fail(c, QN_E_SHAPE, "the parts do not add up to the dimension");
+    if (infer_differ(c->g, sum, x.dims[axis])) return infer_fail(c, QN_E_SHAPE, "the parts do not add up to the dimension");
     return QN_OK;
 }
 

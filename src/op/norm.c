@@ -155,7 +155,7 @@ static qn_status infer_channels(infer *c)
     if (x.rank < 2) return infer_fail(c, QN_E_SHAPE, "the input has rank %u, at least 2 are wanted", x.rank);
     for (u32 i = 1; i < 3; i++) {
         const type *t = infer_in(c, i);
-        if (t->rank != 1 || sym_differ(c->g, t->dims[0], x.dims[1]))
+        if (t->rank != 1 || infer_differ(c->g, t->dims[0], x.dims[1]))
             return infer_fail(c, QN_E_SHAPE, "%s must have one element for each channel", op_of(c->n)->in[i].name);
     }
     i64 groups = attr_int(c->n, "num_groups", 1), channels;

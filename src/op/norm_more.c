@@ -12,7 +12,7 @@ static qn_status infer_batch(infer *c)
     QN_TRY(infer_out(c, 0, &x));
     for (u32 i = 1; i < 5; i++) {
         const type *t = infer_in(c, i);
-        if (t->rank != 1 || (x.rank > 1 && sym_differ(c->g, t->dims[0], x.dims[1])))
+        if (t->rank != 1 || (x.rank > 1 && infer_differ(c->g, t->dims[0], x.dims[1])))
             return infer_fail(c, QN_E_SHAPE, "%s must have one element for each channel", op_of(c->n)->in[i].name);
     }
     QN_TRY(infer_out(c, 1, infer_in(c, 3)));

@@ -28,11 +28,11 @@ static const char *layer_of(graph *g, const node *n, const type *x, const type *
     p.width = x->dims[2];
     p.hidden = r->dims[2];
     sym rows = sym_mul(g, p.hidden, sym_number(g, p.gates)), dirs = sym_number(g, p.dirs);
-    if (sym_differ(g, w->dims[0], dirs) || sym_differ(g, r->dims[0], dirs)) return "the weights are not for this many directions";
-    if (sym_differ(g, w->dims[1], rows) || sym_differ(g, r->dims[1], rows)) return "the rows of the weights do not fit hidden size and gates";
-    if (sym_differ(g, w->dims[2], p.width)) return "the columns of the weights do not fit the input";
+    if (infer_differ(g, w->dims[0], dirs) || infer_differ(g, r->dims[0], dirs)) return "the weights are not for this many directions";
+    if (infer_differ(g, w->dims[1], rows) || infer_differ(g, r->dims[1], rows)) return "the rows of the weights do not fit hidden size and gates";
+    if (infer_differ(g, w->dims[2], p.width)) return "the columns of the weights do not fit the input";
     i64 hidden = attr_int(n, "hidden_size", 0);
-    if (hidden && sym_differ(g, p.hidden, sym_number(g, hidden))) return "hidden_size is not the size of the weights";
+    if (hidden && infer_differ(g, p.hidden, sym_number(g, hidden))) return "hidden_size is not the size of the weights";
     *out = p;
     return NULL;
 }
@@ -44,7 +44,7 @@ static bool has_sizes(const infer *c, u32 i, const sym *dims, u32 rank)
     if (!t) return true;
     if (t->rank != rank) return false;
     for (u32 d = 0; d < rank; d++)
-        if (sym_differ(c->g, t->dims[d], dims[d])) return false;
+        if (infer_differ(c->g, t->dims[d], dims[d])) return false;
     return true;
 }
 

@@ -11,11 +11,11 @@ static qn_status scaled_attention_infer(infer *c)
     const type *q = infer_in(c, IN_Q), *k = infer_in(c, IN_K), *v = infer_in(c, IN_V), *bias = infer_in(c, IN_BIAS);
     graph *g = c->g;
     if (q->rank != 4 || k->rank != 4 || v->rank != 4) return infer_fail(c, QN_E_SHAPE, "q, k and v must have four dimensions");
-    if (sym_differ(g, q->dims[3], k->dims[3])) return infer_fail(c, QN_E_SHAPE, "q and k have heads of different sizes");
-    if (sym_differ(g, k->dims[2], v->dims[2]) || sym_differ(g, k->dims[1], v->dims[1]))
+    if (infer_differ(g, q->dims[3], k->dims[3])) return infer_fail(c, QN_E_SHAPE, "q and k have heads of different sizes");
+    if (infer_differ(g, k->dims[2], v->dims[2]) || infer_differ(g, k->dims[1], v->dims[1]))
         return infer_fail(c, QN_E_SHAPE, "k and v have different lengths or numbers of heads");
-    if (sym_differ(g, q->dims[0], k->dims[0]) || sym_differ(g, q->dims[0], v->dims[0])) return infer_fail(c, QN_E_SHAPE, "the batches differ");
-    if (sym_differ(g, sym_mod(g, q->dims[1], k->dims[1]), sym_number(g, 0)))
+    if (infer_differ(g, q->dims[0], k->dims[0]) || infer_differ(g, q->dims[0], v->dims[0])) return infer_fail(c, QN_E_SHAPE, "the batches differ");
+    if (infer_differ(g, sym_mod(g, q->dims[1], k->dims[1]), sym_number(g, 0)))
         return infer_fail(c, QN_E_SHAPE, "the heads of q are no multiple of those of k");
     type y = *q, scores = *q;
     y.dims[3] = v->dims[3];

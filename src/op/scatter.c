@@ -68,7 +68,7 @@ static qn_status infer_scatter_elements(infer *c)
     if (idx->rank != x.rank || updates->rank != x.rank)
         return infer_fail(c, QN_E_SHAPE, "data, indices and updates must have one rank");
     for (u32 d = 0; d < x.rank; d++)
-        if (sym_differ(c->g, idx->dims[d], updates->dims[d]))
+        if (infer_differ(c->g, idx->dims[d], updates->dims[d]))
             return infer_fail(c, QN_E_SHAPE, "indices and updates differ in dimension %u", d);
     return infer_out(c, 0, &x);
 }
@@ -221,7 +221,7 @@ static qn_status infer_scatter_nd(infer *c)
         return infer_fail(c, QN_E_SHAPE, "updates have rank %u, %u is wanted", updates->rank, idx->rank - 1u + x.rank - k);
     for (u32 d = 0; d < updates->rank; d++) {
         sym want = d + 1 < idx->rank ? idx->dims[d] : x.dims[k + d + 1 - idx->rank];
-        if (sym_differ(c->g, want, updates->dims[d]))
+        if (infer_differ(c->g, want, updates->dims[d]))
             return infer_fail(c, QN_E_SHAPE, "dimension %u of updates does not fit", d);
     }
     return known_scatter(c, &x, &elems, &n) ? infer_out_elems(c, 0, &x, elems, n) : infer_out(c, 0, &x);

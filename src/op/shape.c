@@ -47,7 +47,7 @@ static qn_status reshape_sizes(const infer *c, const reshape *r, const type *x, 
     for (u32 d = 0; d < r->rank; d++)
         if (d != at) rest = sym_mul(g, rest, out->dims[d]);
     if (at == r->rank) {
-        if (sym_differ(g, have, rest))
+        if (infer_differ(g, have, rest))
             return infer_fail(c, QN_E_SHAPE, "the sizes asked for do not have the input's number of elements");
         guard(g, x, out);
         return QN_OK;
@@ -150,7 +150,7 @@ static qn_status infer_squeeze(infer *c)
     QN_TRY(infer_axes(c, "axes", 1, x->rank, &bits, &has));
     for (u32 d = 0; d < x->rank; d++) {
         bool drop = has ? bits >> d & 1 : sym_is(c->g, x->dims[d], 1);
-        if (drop && sym_differ(c->g, x->dims[d], sym_one(c->g)))
+        if (drop && infer_differ(c->g, x->dims[d], sym_one(c->g)))
             return infer_fail(c, QN_E_SHAPE, "dimension %u is not 1", d);
         if (!drop) out.dims[out.rank++] = x->dims[d];
     }

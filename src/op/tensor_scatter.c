@@ -13,7 +13,7 @@ static qn_status infer_tensor_scatter(infer *c)
     if (!text_same(mode, "linear") && !text_same(mode, "circular"))
         return infer_fail(c, QN_E_UNSUPPORTED, "mode '%s' is neither linear nor circular", mode);
     for (u32 d = 0; d < x.rank; d++)
-        if (d != axis && sym_differ(c->g, x.dims[d], update->dims[d]))
+        if (d != axis && infer_differ(c->g, x.dims[d], update->dims[d]))
             return infer_fail(c, QN_E_SHAPE, "dimension %u of the update does not fit the cache", d);
     return infer_out(c, 0, &x);
 }

@@ -18,5 +18,10 @@ const pass_def pass_expand = {
     .at = OP_NONE,
     .always = true,
     .rewrite = expand,
-    .test = "in x: f32[2,3]; y = Sum(x, x); out y -> in x: f32[2,3]; y = Add(x, x); out y",
+    .test = "in x: f32[2,3]; y = Sum(x, x); out y -> in x: f32[2,3]; y = Add(x, x); out y"
+            "\n---\n"
+            "in x: f32[2,3]; in s: f32[3]; y = LayerNormalization(x, s); out y"
+            " -> in x: f32[2,3]; in s: f32[3]; y = LayerNormalization(x, s); out y"
+            "\n---\n"
+            "in x: f32[2,3]; y = Gelu(x, approximate=\"tanh\"); out y -> in x: f32[2,3]; y = GeluTanh(x); out y",
 };

@@ -82,5 +82,14 @@ const pass_def pass_fold_constants = {
     .at = OP_NONE,
     .rewrite = fold,
     .test = "const a: f32[2] = {1, 2}; in x: f32[2]; b = Neg(a); y = Add(x, b); out y"
-            " -> const b: f32[2] = {-1, -2}; in x: f32[2]; y = Add(x, b); out y",
+            " -> const b: f32[2] = {-1, -2}; in x: f32[2]; y = Add(x, b); out y"
+            "\n---\n"
+            "const a: f16[2] = {1, 2}; const n: i64[2] = {2, 1}; in x: f16[2]; b = Reshape(a, n); y = Add(x, b); out y"
+            " -> const b: f16[2,1] = {1, 2}; in x: f16[2]; y = Add(x, b); out y"
+            "\n---\n"
+            "const a: i64[2,2] = {1, 2, 3, 4}; const b: i64[2,2] = {1, 0, 0, 2}; in x: i64[2,2]; c = MatMul(a, b); y = Add(x, c); out y"
+            " -> const c: i64[2,2] = {1, 4, 3, 8}; in x: i64[2,2]; y = Add(x, c); out y"
+            "\n---\n"
+            "const n: i64[2] = {30000, 30000}; in x: f32[1]; a = ConstantOfShape(n); y = Add(a, x); out y"
+            " -> const n: i64[2] = {30000, 30000}; in x: f32[1]; a = ConstantOfShape(n); y = Add(a, x); out y",
 };

@@ -50,6 +50,25 @@ static void sum_span(ARRAY(f32, sums), ARRAY(f32, seen), u32 at, u32 pitch, u32 
         sum_taps(sums, at, seen, at, pitch, count, taps, kh, kw, eh, ew, add, kind, p, q);
 }
 
+/* One output row, step 1: y[to .. to + count) = act(add + the taps). What lies behind it up to `limit` is written later: whole vectors may
+ * be stored there. `spare` holds one vector. */
+static void row_out(OUT(T) y, u32 to, u32 limit, ARRAY(f32, spare), ARRAY(f32, seen), u32 at, u32 pitch, u32 count, ARRAY(f32, taps), u32 kh,
+                    u32 kw, u32 eh, u32 ew, f32 add, u32 kind, f32 p, f32 q)
+{
+    for (u32 c = 0; c < count; c += WIDTH) {
+        f32w sum = splatw(add);
+        for (u32 ky = 0; ky < kh; ky++)
+            for (u32 kx = 0; kx < kw; kx++) sum = mad(splatw(taps[ky * kw + kx]), loadw(seen, at + ky * eh * pitch + c + kx * ew), sum);
+        sum = finishw(sum, kind, p, q);
+        if (to + c + WIDTH <= limit) {
+            storew(y, to + c, sum);
+        } else {
+            storew(spare, 0, sum);
+            for (u32 i = 0; i < count - c && i < WIDTH; i++) store(y, to + c + i, spare[i]);
+        }
+    }
+}
+
 KERNEL conv_depthwise(u32 group, IN(T) x, IN(T) w, IN(T) bias, IN(T) rest, OUT(T) y, u32 batch, u32 band, u32 bands, u32 groups, u32 ih,
                       u32 iw, u32 oc, u32 oh, u32 ow, u32 kh, u32 kw, u32 sh, u32 sw, u32 eh, u32 ew, u32 ph, u32 pw, f32 p, f32 q,
                       CONST(u32) has_bias, CONST(u32) has_rest, CONST(u32) act)
@@ -71,26 +90,37 @@ KERNEL conv_depthwise(u32 group, IN(T) x, IN(T) w, IN(T) bias, IN(T) rest, OUT(T
             u32 channel = plane % groups * oc + m;
             for (u32 k = 0; k < kh * kw; k++) taps[k] = load(w, channel * kh * kw + k);
             f32 add = has_bias != 0 ? load(bias, channel) : 0;
-            u32 early = has_rest != 0 ? ACT_NONE : act;
-            if (sh == 1 || pitch <= 2 * WIDTH) {
-                sum_span(sums, seen, 0, pitch, (rows - 1) * sh * pitch + across, taps, kh, kw, eh, ew, add, early, p, q);
+            u32 base = (plane * oc + m) * oh + y0;
+            if (sw == 1 && has_rest == 0) {
+                u32 limit = (base + rows) * ow;
+                for (u32 r = 0; r < rows; r++) {
+                    u32 to = (base + r) * ow;
+                    u32 at = r * sh * pitch;
+                    if (kh == 3 && kw == 3)
+                        row_out(y, to, limit, sums, seen, at, pitch, ow, taps, 3, 3, eh, ew, add, act, p, q);
+                    else if (kh == 5 && kw == 5)
+                        row_out(y, to, limit, sums, seen, at, pitch, ow, taps, 5, 5, eh, ew, add, act, p, q);
+                    else
+                        row_out(y, to, limit, sums, seen, at, pitch, ow, taps, kh, kw, eh, ew, add, act, p, q);
+                }
             } else {
-                for (u32 r = 0; r < rows; r++)
-                    sum_span(sums, seen, r * sh * pitch, pitch, across, taps, kh, kw, eh, ew, add, early, p, q);
-            }
-            for (u32 r = 0; r < rows; r++) {
-                u32 from = r * sh * pitch;
-                u32 to = ((plane * oc + m) * oh + y0 + r) * ow;
-                if (has_rest != 0) {
-                    for (u32 c = 0; c < ow; c++) store(y, to + c, finish(sums[from + c * sw] + load(rest, to + c), act, p, q));
-                } else if (sw == 1) {
-                    u32 c = 0;
-                    for (; c + WIDTH <= ow; c += WIDTH) storew(y, to + c, loadw(sums, from + c));
-                    for (; c < ow; c++) store(y, to + c, sums[from + c]);
-                } else if (sw == 2) {
-                    for (u64 c = 0; c < ow; c++) store(y, to + c, sums[from + c * 2]);   /* u64: this vectorises */
+                u32 early = has_rest != 0 ? ACT_NONE : act;
+                if (sh == 1 || pitch <= 2 * WIDTH) {
+                    sum_span(sums, seen, 0, pitch, (rows - 1) * sh * pitch + across, taps, kh, kw, eh, ew, add, early, p, q);
                 } else {
-                    for (u32 c = 0; c < ow; c++) store(y, to + c, sums[from + c * sw]);
+                    for (u32 r = 0; r < rows; r++)
+                        sum_span(sums, seen, r * sh * pitch, pitch, across, taps, kh, kw, eh, ew, add, early, p, q);
+                }
+                for (u32 r = 0; r < rows; r++) {
+                    u32 from = r * sh * pitch;
+                    u32 to = (base + r) * ow;
+                    if (has_rest != 0) {
+                        for (u32 c = 0; c < ow; c++) store(y, to + c, finish(sums[from + c * sw] + load(rest, to + c), act, p, q));
+                    } else if (sw == 2) {
+                        for (u64 c = 0; c < ow; c++) store(y, to + c, sums[from + c * 2]);   /* u64: this vectorises */
+                    } else {
+                        for (u32 c = 0; c < ow; c++) store(y, to + c, sums[from + c * sw]);
+                    }
                 }
             }
         }

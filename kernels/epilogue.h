@@ -31,13 +31,12 @@ static f32 finish(f32 x, u32 kind, f32 p, f32 q)
     return y;
 }
 
-static f32w finishw(f32w x, u32 kind, f32 p, f32 q)
+/* The dear activations, apart, so that what remains is small enough to be inlined into the loops over a finished block. */
+static f32w finishw_rest(f32w x, u32 kind, f32 p, f32 q)
 {
     f32w y = x;
     f32w zero = splatw(0);
-    if (kind == ACT_RELU) y = max(x, zero);
     if (kind == ACT_LEAKY) y = max(x, zero) + p * min(x, zero);
-    if (kind == ACT_CLIP) y = min(max(x, splatw(p)), splatw(q));
     if (kind == ACT_SIGMOID) y = sigmoid(x);
     if (kind == ACT_SILU) y = x * sigmoid(x);
     if (kind == ACT_TANH) y = tanh(x);
@@ -45,6 +44,19 @@ static f32w finishw(f32w x, u32 kind, f32 p, f32 q)
     if (kind == ACT_GELU_TANH) y = x * sigmoid(1.5957691216057308f * (x + 0.044715f * x * x * x));
     if (kind == ACT_HARDSIGMOID) y = min(max(p * x + q, zero), splatw(1));
     if (kind == ACT_HARDSWISH) y = x * min(max(x * (1.0f / 6) + 0.5f, zero), splatw(1));
+    return y;
+}
+
+static f32w finishw(f32w x, u32 kind, f32 p, f32 q)
+{
+    f32w y = x;
+    if (kind == ACT_RELU) {
+        y = max(x, splatw(0));
+    } else if (kind == ACT_CLIP) {
+        y = min(max(x, splatw(p)), splatw(q));
+    } else if (kind != ACT_NONE) {
+        y = finishw_rest(x, kind, p, q);
+    }
     return y;
 }
 

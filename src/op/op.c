@@ -104,6 +104,8 @@ static qn_status check_dim(const infer *c, u32 i, u32 d, sym s)
     }
     if (sym_is_number(c->g, s, &number) && number < 0)
         return infer_fail(c, QN_E_SHAPE, "size %u of output %u would be %lld", d, i, (long long)number);
+    sym one = sym_number(c->g, 1);
+    infer_need(c->g, sym_sub(c->g, one, sym_compare(c->g, '<', s, sym_number(c->g, 0))));
     return QN_OK;
 }
 
@@ -185,7 +187,9 @@ bool infer_differ(graph *g, sym a, sym b)
     return false;
 }
 
-/* numpy's rule for one dimension. Two different unknown sizes may still be equal or 1 when it runs: the larger is the result. */
+static sym other_than_1(graph *g, sym a, sym b) { return sym_select(g, sym_compare(g, '=', a, sym_number(g, 1)), b, a); }
+
+/* numpy's rule for one dimension. Of two unknown sizes the one is the result that is not 1 when it runs; that they fit is a need. */
 static qn_status broadcast_dim(const infer *c, sym a, sym b, sym *out)
 {
     graph *g = c->g;
@@ -195,7 +199,7 @@ static qn_status broadcast_dim(const infer *c, sym a, sym b, sym *out)
     else if (a_known && x == 1) *out = b;
     else if (a_known && b_known)
         return infer_fail(c, QN_E_SHAPE, "sizes %lld and %lld do not broadcast", (long long)x, (long long)y);
-    else *out = a_known ? a : b_known ? b : sym_max(g, a, b);
+    else *out = a_known ? a : b_known ? b : other_than_1(g, MIN(a, b), MAX(a, b));
     sym one = sym_number(g, 1), either = sym_max(g, sym_compare(g, '=', a, one), sym_compare(g, '=', b, one));
     infer_need(g, sym_max(g, sym_compare(g, '=', a, b), either));
     return QN_OK;

@@ -1,0 +1,87 @@
+/* Sizes that only the inputs decide: where they fit together the answer has the right shape, where they do not the run is refused with
+ * QN_E_SHAPE, before a kernel could read past a tensor's end. */
+#include "run_graph.h"
+
+typedef struct sizes_case {
+    const char *graph, *in, *shape; /* shape: of the first output, as in "f32[4]"; NULL: refused */
+} sizes_case;
+
+/* clang-format off */
+#define ADD       "in x: f32[n]; in z: f32[m]; y = Add(x, z); out y"
+#define CHAIN     "in x: f32[n]; in z: f32[m]; a = Add(x, z); b = Relu(a); y = Mul(b, x); out y"
+#define MATMUL    "in x: f32[n,a]; in z: f32[m,b]; y = MatMul(x, z); out y"
+#define GEMM      "in x: f32[n,a]; in z: f32[m,b]; in c: f32[q]; y = Gemm(x, z, c); out y"
+#define CONCAT    "in x: f32[n,a]; in z: f32[m,b]; y = Concat(x, z, axis=0); out y"
+#define EXPAND    "in x: f32[n]; in s: i64[1]; y = Expand(x, s); out y"
+#define RESHAPE   "in x: f32[n,m]; in s: i64[2]; y = Reshape(x, s); out y"
+#define REGROUP   "in x: f32[n]; in z: f32[m]; s = Shape(z); y = Reshape(x, s); out y"
+#define SPLIT     "in x: f32[n]; in s: i64[2]; y, w = Split(x, s); out y, w"
+#define CONV      "in x: f32[1,a,8,8]; in w: f32[m,b,3,3]; in c: f32[q]; y = Conv(x, w, c); out y"
+#define NORM      "in x: f32[2,a]; in s: f32[b]; y = LayerNormalization(x, s); out y"
+#define WHERE     "in c: bool[n]; in x: f32[m]; in z: f32[q]; y = Where(c, x, z); out y"
+static const sizes_case cases[] = {
+    { ADD, "f32[4] f32[4]", "f32[4]" },         { ADD, "f32[1] f32[4]", "f32[4]" },           { ADD, "f32[4] f32[1]", "f32[4]" },
+    { ADD, "f32[0] f32[1]", "f32[0]" },         { ADD, "f32[3] f32[4]", NULL },               { ADD, "f32[0] f32[4]", NULL },
+    { CHAIN, "f32[4] f32[4]", "f32[4]" },       { CHAIN, "f32[1] f32[4]", "f32[4]" },         { CHAIN, "f32[3] f32[4]", NULL },
+    { MATMUL, "f32[2,3] f32[3,4]", "f32[2,4]" },                        { MATMUL, "f32[2,3] f32[5,4]", NULL },
+    { GEMM, "f32[2,3] f32[3,4] f32[4]", "f32[2,4]" },                   { GEMM, "f32[2,3] f32[3,4] f32[1]", "f32[2,4]" },
+    { GEMM, "f32[2,3] f32[5,4] f32[4]", NULL },                         { GEMM, "f32[2,3] f32[3,4] f32[3]", NULL },
+    { CONCAT, "f32[2,3] f32[4,3]", "f32[6,3]" },                        { CONCAT, "f32[2,3] f32[4,5]", NULL },
+    { EXPAND, "f32[1] i64[1]={7}", "f32[7]" },  { EXPAND, "f32[7] i64[1]={1}", "f32[7]" },    { EXPAND, "f32[3] i64[1]={7}", NULL },
+    { EXPAND, "f32[1] i64[1]={-7}", NULL },
+    { RESHAPE, "f32[4,6] i64[2]={8,3}", "f32[8,3]" },                   { RESHAPE, "f32[4,6] i64[2]={-1,3}", "f32[8,3]" },
+    { RESHAPE, "f32[4,6] i64[2]={0,-1}", "f32[4,6]" },                  { RESHAPE, "f32[4,6] i64[2]={50,50}", NULL },
+    { RESHAPE, "f32[4,6] i64[2]={-1,-1}", NULL },                       { RESHAPE, "f32[4,6] i64[2]={5,-1}", NULL },
+    { RESHAPE, "f32[4,6] i64[2]={-2,-12}", NULL },                      { RESHAPE, "f32[4,6] i64[2]={9223372036854775807,4}", NULL },
+    { REGROUP, "f32[4] f32[4]", "f32[4]" },                             { REGROUP, "f32[4] f32[5]", NULL },
+    { SPLIT, "f32[4] i64[2]={1,3}", "f32[1]" }, { SPLIT, "f32[4] i64[2]={3,4}", NULL },       { SPLIT, "f32[4] i64[2]={-3,7}", NULL },
+    { CONV, "f32[1,4,8,8] f32[5,4,3,3] f32[5]", "f32[1,5,6,6]" },       { CONV, "f32[1,4,8,8] f32[5,7,3,3] f32[5]", NULL },
+    { CONV, "f32[1,4,8,8] f32[5,4,3,3] f32[3]", NULL },
+    { NORM, "f32[2,5] f32[5]", "f32[2,5]" },    { NORM, "f32[2,5] f32[3]", NULL },
+    { WHERE, "bool[4]=0..1 f32[1] f32[4]", "f32[4]" },                  { WHERE, "bool[4]=0..1 f32[2] f32[4]", NULL },
+};
+/* clang-format on */
+
+static u32 read_inputs(arena *mem, const char *text, qn_tensor *in)
+{
+    u64 seed = 1;
+    bool is_list;
+    u32 n = 0;
+    while (*text && n < 8 && case_tensor(&text, mem, &seed, &in[n], &is_list) == QN_OK) n++;
+    return n;
+}
+
+static bool has_shape(arena *mem, const qn_tensor *is, const char *text)
+{
+    qn_tensor want;
+    if (read_inputs(mem, text, &want) != 1) return false;
+    return is->dtype == want.dtype && is->rank == want.rank && memcmp(is->dims, want.dims, is->rank * sizeof *is->dims) == 0;
+}
+
+static void test_sizes_case(test *t, const test_device *d, const sizes_case *c, bool optimize)
+{
+    qn_tensor in[8];
+    graph_run r = { .device = d->device, .optimize = optimize, .mem = arena_make() };
+    u32 n = r.mem ? read_inputs(r.mem, c->in, in) : 0;
+    qn_status status = graph_run_text(&r, c->graph, in, n);
+    if (!c->shape) {
+        CHECK(t, status == QN_E_SHAPE, "%s: %s with %s: %s", d->name, c->graph, c->in, qn_status_text(status));
+    } else {
+        CHECK(t, status == QN_OK, "%s: %s with %s: %s", d->name, c->graph, c->in, qn_last_error());
+        CHECK(t, status != QN_OK || has_shape(r.mem, &r.out[0], c->shape), "%s: %s with %s: another shape", d->name,
+              c->graph, c->in);
+    }
+    arena_free(r.mem);
+}
+
+void test_sizes(test *t);
+void test_sizes(test *t)
+{
+    const test_device *devices;
+    u32 n = open_test_devices(t, &devices);
+    for (u32 d = 0; d < n; d++)
+        for (size_t i = 0; i < COUNT(cases); i++) {
+            test_sizes_case(t, &devices[d], &cases[i], false);
+            test_sizes_case(t, &devices[d], &cases[i], true);
+        }
+}

@@ -178,15 +178,18 @@ static int run_compiler(const isa_flags *flags, const char *from, const char *to
     return started ? wait_child(child) : -1;
 }
 
-/* The first line the compiler said, for people. */
-static void put_first_line(char *out, size_t n, const char *path)
+/* The first error the compiler reports, or its first line, without the folder's name. */
+static void put_message(char *out, size_t n, const char *path)
 {
+    char line[400];
     out[0] = 0;
     FILE *f = fopen(path, "re");
-    if (!f) return;
-    if (!fgets(out, (int)n, f)) out[0] = 0;
-    out[strcspn(out, "\n")] = 0;
-    fclose(f);
+    while (f && fgets(line, sizeof line, f)) {
+        const char *from = strstr(line, "kernel.c:"), *error = strstr(line, "error");
+        if (!out[0] || error) snprintf(out, n, "%.*s", (int)strcspn(from ? from : line, "\n"), from ? from : line);
+        if (error) break;
+    }
+    if (f) fclose(f);
 }
 
 static qn_status compile_in(const char *work, const isa_flags *flags, const char *text, char *to, size_t to_bytes)
@@ -198,7 +201,7 @@ static qn_status compile_in(const char *work, const isa_flags *flags, const char
         return fail(QN_E_IO, "the folder to compile in has too long a name");
     QN_TRY(file_write(from, (qn_bytes){ text, strlen(text) }));
     int status = run_compiler(flags, from, to, messages);
-    put_first_line(line, sizeof line, messages);
+    put_message(line, sizeof line, messages);
     unlink(from);
     unlink(messages);
     if (status == 0 && !stat(to, &s)) return QN_OK;

@@ -205,7 +205,7 @@ typedef struct qn_session_desc {
     bool inspect_only;         /* read and check, make no plan; unsupported ops do not fail */
     bool widen;                /* compute every float as f64: the oracle of the tests */
     bool profile;              /* time each launch (waits after each: slower) */
-    const char *only_variants; /* tests: variant rows whose name contains this go first */
+    const char *only_variants; /* tests: the variant row of this name goes first */
     void (*dump)(void *user, const char *stage, const char *graph_text); /* after reading and after each pass */
     void *dump_user;
     bool (*progress)(void *user, const char *stage, double part); /* 0..1; false cancels: QN_E_USAGE */

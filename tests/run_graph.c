@@ -215,8 +215,7 @@ static qn_status note_kernels(graph_run *r, const plan *p)
 {
     str s = { 0 };
     for (u32 i = 0; i < p->n_steps; i++)
-        if (p->steps[i].variant && !(s.text && strstr(s.text, p->steps[i].variant)))
-            str_print(&s, "%s ", p->steps[i].variant);
+        if (p->steps[i].variant) str_print(&s, "%s ", p->steps[i].variant);
     r->kernels = arena_text(r->mem, s.n ? s.text : "", s.n);
     str_free(&s);
     return r->kernels ? QN_OK : fail_nomem(1);

@@ -7,7 +7,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-build_packages="gcc libc6-dev cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libexif-dev"
+build_packages="git gcc libc6-dev cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libexif-dev"
 test_packages="python3 python3-venv clang-19 libclang-rt-19-dev llvm-19 clang-format-19 pocl-opencl-icd ocl-icd-libopencl1"
 python_packages="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 pillow"
 full_packages="torch==2.15.0 torchvision==0.29.2 timm==1.0.31 transformers==5.23.0 ultralytics==8.4.190"

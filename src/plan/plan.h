@@ -97,7 +97,7 @@ struct lowering {
     u32 repeat_at; /* the open STEP_REPEAT, UINT32_MAX: none */
 };
 
-/* plan.c. only_variants: rows whose name contains it are tried first (tests). */
+/* plan.c. only_variants: the row of that name is tried first (tests). */
 qn_status plan_make(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants,
                     plan **out);
 /* select.c: the first variant that fits, or NULL. */

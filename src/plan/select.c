@@ -28,7 +28,7 @@ const variant *plan_select(const lowering *l, const node *n)
     if (!d->variants) return NULL;
     if (l->p->only_variants)
         for (const variant *v = d->variants; v->name; v++)
-            if (strstr(v->name, l->p->only_variants) && runs_when_asked(l, n, v)) return v;
+            if (text_same(v->name, l->p->only_variants) && runs_when_asked(l, n, v)) return v;
     /* A device that likes groups of one runs GROUP rows last: a MAP or a lane kernel suits it better. */
     bool single = l->p->caps->best_group == 1;
     for (const variant *v = d->variants; v->name; v++)

@@ -173,7 +173,8 @@ static qn_status host_mel(host_call *h)
 {
     i64 bins = integer_in(h->in[0]), length = integer_in(h->in[1]), rate = integer_in(h->in[2]);
     f64 low = mel_of(number_at(h->in[3], 0)), high = mel_of(number_at(h->in[4], 0));
-    if (bins < 0 || bins > 1 << 20 || length < 0 || length > 1 << 30 || rate <= 0 || !(fabs(low) < 1e6) || !(fabs(high) < 1e6))
+    if (bins < 0 || bins > 1 << 20 || length < 0 || length > 1 << 30 || rate <= 0 || !(fabs(low) < 1e6) ||
+        !(fabs(high) < 1e6))
         return host_fail(h, QN_E_DATA, "its numbers make no sense");
     i64 rows = length / 2 + 1;
     qn_dtype d = value_at(h->g, h->n->out[0])->type.dtype;

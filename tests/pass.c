@@ -47,10 +47,14 @@ static qn_status run_test(const pass_def *p, arena *mem, const char *from, size_
 {
     graph *a, *b;
     u32 changed, again;
-    qn_caps caps = {
-        .best_group = 1, .width = 8, .f64 = true, .i64 = true, .host_memory = true, .max_group = 256,
-        .group_memory_bytes = 1 << 20, .workers = 2
-    };
+    qn_caps caps = { .best_group = 1,
+                     .width = 8,
+                     .f64 = true,
+                     .i64 = true,
+                     .host_memory = true,
+                     .max_group = 256,
+                     .group_memory_bytes = 1 << 20,
+                     .workers = 2 };
     pass_env env = { .caps = &caps, .evaluate = session_evaluate, .runs = plan_can_run };
     QN_TRY(parse(mem, from, n_from, &a));
     QN_TRY(parse(mem, to, n_to, &b));
@@ -82,10 +86,14 @@ static qn_status run_starved(const pass_def *p, const char *from, size_t n_from,
     arena *mem = arena_make();
     graph *g;
     u32 changed;
-    qn_caps caps = {
-        .best_group = 1, .width = 8, .f64 = true, .i64 = true, .host_memory = true, .max_group = 256,
-        .group_memory_bytes = 1 << 20, .workers = 2
-    };
+    qn_caps caps = { .best_group = 1,
+                     .width = 8,
+                     .f64 = true,
+                     .i64 = true,
+                     .host_memory = true,
+                     .max_group = 256,
+                     .group_memory_bytes = 1 << 20,
+                     .workers = 2 };
     pass_env env = { .caps = &caps, .evaluate = session_evaluate, .runs = plan_can_run };
     qn_status s = mem ? parse(mem, from, n_from, &g) : fail_nomem(64);
     u64 before = mem_allocations();

@@ -6,16 +6,21 @@
 #include "op/op_util.h"
 #include "pass/match.h"
 
-typedef struct affine { val x; u64 channels; f64 *scale, *shift; bool scales, shifts; } affine;   /* x * scale[channel] + shift[channel] */
+typedef struct affine {
+    val x;
+    u64 channels;
+    f64 *scale, *shift;
+    bool scales, shifts;
+} affine; /* x * scale[channel] + shift[channel] */
 
 /* Where the weights of a producer keep their channels: element i belongs to (i / inner) % channels, plus its group's. */
 typedef struct weights {
     const node *n;
     val w, bias;
     u64 channels, inner;
-    u64 group_elems, group_channels;                         /* of ConvTranspose with groups; else 0                       */
-    u32 axis;                                                /* of the channels in the result                              */
-    f64 bias_scale;                                          /* Gemm's beta                                                */
+    u64 group_elems, group_channels; /* of ConvTranspose with groups; else 0                       */
+    u32 axis;                        /* of the channels in the result                              */
+    f64 bias_scale;                  /* Gemm's beta                                                */
 } weights;
 
 /* ---- the producer */
@@ -48,7 +53,9 @@ static bool conv_transpose_weights(const graph *g, const node *n, weights *w)
 {
     const type *t = match_type(g, w->w);
     u64 groups = (u64)attr_int(n, "group", 1), rows;
-    if (t->rank < 3 || groups < 1 || !dim_number(g, t, 1, &w->group_channels) || !dim_number(g, t, 0, &rows) || rows % groups) return false;
+    if (t->rank < 3 || groups < 1 || !dim_number(g, t, 1, &w->group_channels) || !dim_number(g, t, 0, &rows) ||
+        rows % groups)
+        return false;
     w->axis = 1;
     w->bias = node_in(g, n, 2);
     w->inner = span(g, t, 2);
@@ -69,8 +76,14 @@ static bool matrix_weights(const graph *g, const node *n, weights *w)
     return match_type(g, n->out[0])->rank >= 1;
 }
 
-static const struct { const char *op; bool (*find)(const graph *g, const node *n, weights *w); } producers[] = {
-    { "Conv", conv_weights }, { "ConvTranspose", conv_transpose_weights }, { "Gemm", matrix_weights }, { "MatMul", matrix_weights },
+static const struct {
+    const char *op;
+    bool (*find)(const graph *g, const node *n, weights *w);
+} producers[] = {
+    { "Conv", conv_weights },
+    { "ConvTranspose", conv_transpose_weights },
+    { "Gemm", matrix_weights },
+    { "MatMul", matrix_weights },
 };
 
 static bool bias_is_constant(const graph *g, const weights *w)
@@ -202,10 +215,12 @@ static bool scale_run(qn_dtype d, u8 *data, u64 at, u64 n, const f64 *scale, u64
 static bool scale_weights(const graph *g, const weights *w, const affine *a, u8 *to)
 {
     qn_tensor t = constant_tensor(g, w->w);
-    u64 n = qn_tensor_elems(&t), side_by_side = w->inner == 1 && !w->group_elems, run = side_by_side ? w->channels : w->inner;
+    u64 n = qn_tensor_elems(&t), side_by_side = w->inner == 1 && !w->group_elems,
+        run = side_by_side ? w->channels : w->inner;
     bool fits = true;
     memcpy(to, t.data, (size_t)qn_tensor_bytes(&t));
-    for (u64 i = 0; i < n && fits; i += run) fits = scale_run(t.dtype, to, i, run, a->scale + (side_by_side ? 0 : channel_of(w, i)), side_by_side);
+    for (u64 i = 0; i < n && fits; i += run)
+        fits = scale_run(t.dtype, to, i, run, a->scale + (side_by_side ? 0 : channel_of(w, i)), side_by_side);
     return fits;
 }
 
@@ -247,7 +262,8 @@ static val rebuild(build *b, const weights *w, const affine *a, bool *fits)
     for (u32 i = 0; i < w->n->n_attrs && count < COUNT(attrs); i++)
         if (!text_same(w->n->attrs[i].name, "beta")) attrs[count++] = w->n->attrs[i];
     val x = node_in(b->g, w->n, 0);
-    if (w->n->op == OP_MatMul) return build_op2(b, OP_Add, build_node(b, OP_MatMul, (val[]){ x, weight }, 2, attrs, count), bias);
+    if (w->n->op == OP_MatMul)
+        return build_op2(b, OP_Add, build_node(b, OP_MatMul, (val[]){ x, weight }, 2, attrs, count), bias);
     return build_node(b, (op_id)w->n->op, (val[]){ x, weight, bias }, bias ? 3 : 2, attrs, count);
 }
 
@@ -273,7 +289,7 @@ static bool fold_into(pass_job *j, nid id, const weights *w, affine *a, u32 at)
             a->scales = a->scales || a->scale[c] != 1;
             a->shifts = a->shifts || a->shift[c] != 0;
         }
-        bool useful = w->n->op != OP_MatMul || (a->scales && !is_uniform(a));    /* the rest is fuse_epilogue's matter there */
+        bool useful = w->n->op != OP_MatMul || (a->scales && !is_uniform(a)); /* the rest is fuse_epilogue's matter there */
         if (useful) y = rebuild(&b, w, a, &fits);
     }
     affine_free(a);
@@ -327,32 +343,33 @@ const pass_def pass_fold_batchnorm = {
     .doc = "per-channel scales and shifts behind a convolution or matrix product move into its weights",
     .at = OP_NONE,
     .rewrite = fold,
-    .test = X_AND_W "const s: f32[2] = {2, 3}; const b: f32[2] = {1, 0}; const m: f32[2] = {1, 2}; const v: f32[2] = {4, 1};"
-            "a = Conv(x, w); y = BatchNormalization(a, s, b, m, v, epsilon=0.0); out y"
-            " -> in x: f32[1,1,2,2]; const w: f32[2,1,1,1] = {1, 6}; const b: f32[2] = {0, -6}; y = Conv(x, w, b); out y"
-            "\n---\n" X_AND_W "const c: f32[2,1,1] = {2, 4}; const d: f32[1,2,1,1] = {5, 6}; const b: f32[2] = {1, 1};"
-            "p = Conv(x, w, b); q = Div(p, c); y = Sub(d, q); out y"
-            " -> in x: f32[1,1,2,2]; const w: f32[2,1,1,1] = {-0.5, -0.5}; const b: f32[2] = {4.5, 5.75}; y = Conv(x, w, b); out y"
-            "\n---\n" X_AND_W "const c: f32[2] = {2, 4}; p = Conv(x, w); y = Mul(p, c); out y"
-            " -> " X_AND_W "const c: f32[2] = {2, 4}; p = Conv(x, w); y = Mul(p, c); out y"
-            "\n---\n" X_AND_W "const c: f32[] = {2}; p = Conv(x, w); y = Mul(p, c); out y, p"
-            " -> " X_AND_W "const c: f32[] = {2}; p = Conv(x, w); y = Mul(p, c); out y, p"
-            "\n---\n"
-            "in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const c: f32[2] = {1, 1}; const s: f32[2] = {2, 3};"
-            "p = Gemm(x, w, c, transB=1, beta=2.0); y = Mul(s, p); out y"
-            " -> in x: f32[n,2]; const w: f32[2,2] = {2, 4, 9, 12}; const c: f32[2] = {4, 6}; y = Gemm(x, w, c, transB=1); out y"
-            "\n---\n"
-            "in x: f32[n,3,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[2] = {2, 3}; p = MatMul(x, w); y = Mul(p, s); out y"
-            " -> in x: f32[n,3,2]; const w: f32[2,2] = {2, 6, 6, 12}; y = MatMul(x, w); out y"
-            "\n---\n"
-            "in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const c: f32[2] = {5, 6}; const s: f32[2] = {2, 3};"
-            "p = MatMul(x, w); q = Add(c, p); y = Mul(q, s); out y"
-            " -> in x: f32[n,2]; const c: f32[2] = {5, 6}; const s: f32[2] = {2, 3}; const w: f32[2,2] = {2, 6, 6, 12};"
-            "    d = Mul(c, s); p = MatMul(x, w); y = Add(p, d); out y"
-            "\n---\n"
-            "in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[] = {2}; p = MatMul(x, w); y = Mul(p, s); out y"
-            " -> in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[] = {2}; p = MatMul(x, w); y = Mul(p, s); out y"
-            "\n---\n"
-            "in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[2] = {2, 3}; p = MatMul(x, w); y = Add(p, s); out y"
-            " -> in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[2] = {2, 3}; p = MatMul(x, w); y = Add(p, s); out y",
+    .test = X_AND_W
+    "const s: f32[2] = {2, 3}; const b: f32[2] = {1, 0}; const m: f32[2] = {1, 2}; const v: f32[2] = {4, 1};"
+    "a = Conv(x, w); y = BatchNormalization(a, s, b, m, v, epsilon=0.0); out y"
+    " -> in x: f32[1,1,2,2]; const w: f32[2,1,1,1] = {1, 6}; const b: f32[2] = {0, -6}; y = Conv(x, w, b); out y"
+    "\n---\n" X_AND_W "const c: f32[2,1,1] = {2, 4}; const d: f32[1,2,1,1] = {5, 6}; const b: f32[2] = {1, 1};"
+    "p = Conv(x, w, b); q = Div(p, c); y = Sub(d, q); out y"
+    " -> in x: f32[1,1,2,2]; const w: f32[2,1,1,1] = {-0.5, -0.5}; const b: f32[2] = {4.5, 5.75}; y = Conv(x, w, b); out y"
+    "\n---\n" X_AND_W "const c: f32[2] = {2, 4}; p = Conv(x, w); y = Mul(p, c); out y"
+    " -> " X_AND_W "const c: f32[2] = {2, 4}; p = Conv(x, w); y = Mul(p, c); out y"
+    "\n---\n" X_AND_W "const c: f32[] = {2}; p = Conv(x, w); y = Mul(p, c); out y, p"
+    " -> " X_AND_W "const c: f32[] = {2}; p = Conv(x, w); y = Mul(p, c); out y, p"
+    "\n---\n"
+    "in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const c: f32[2] = {1, 1}; const s: f32[2] = {2, 3};"
+    "p = Gemm(x, w, c, transB=1, beta=2.0); y = Mul(s, p); out y"
+    " -> in x: f32[n,2]; const w: f32[2,2] = {2, 4, 9, 12}; const c: f32[2] = {4, 6}; y = Gemm(x, w, c, transB=1); out y"
+    "\n---\n"
+    "in x: f32[n,3,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[2] = {2, 3}; p = MatMul(x, w); y = Mul(p, s); out y"
+    " -> in x: f32[n,3,2]; const w: f32[2,2] = {2, 6, 6, 12}; y = MatMul(x, w); out y"
+    "\n---\n"
+    "in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const c: f32[2] = {5, 6}; const s: f32[2] = {2, 3};"
+    "p = MatMul(x, w); q = Add(c, p); y = Mul(q, s); out y"
+    " -> in x: f32[n,2]; const c: f32[2] = {5, 6}; const s: f32[2] = {2, 3}; const w: f32[2,2] = {2, 6, 6, 12};"
+    "    d = Mul(c, s); p = MatMul(x, w); y = Add(p, d); out y"
+    "\n---\n"
+    "in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[] = {2}; p = MatMul(x, w); y = Mul(p, s); out y"
+    " -> in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[] = {2}; p = MatMul(x, w); y = Mul(p, s); out y"
+    "\n---\n"
+    "in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[2] = {2, 3}; p = MatMul(x, w); y = Add(p, s); out y"
+    " -> in x: f32[n,2]; const w: f32[2,2] = {1, 2, 3, 4}; const s: f32[2] = {2, 3}; p = MatMul(x, w); y = Add(p, s); out y",
 };

@@ -33,7 +33,7 @@ static val constant_of(build *b, const value *v)
     for (u32 i = 0; i < v->n_elems; i++) {
         i64 number = 0;
         sym_is_number(b->g, v->elems[i], &number);
-        memcpy(data + (size_t)i * bytes, &number, bytes);    /* the low bytes: hosts are little endian                    */
+        memcpy(data + (size_t)i * bytes, &number, bytes); /* the low bytes: hosts are little endian                    */
     }
     t.data = data;
     return graph_constant(b->g, NULL, &t);
@@ -70,11 +70,13 @@ const pass_def pass_fold_sizes = {
     .doc = "shape arithmetic becomes constants and size expressions",
     .at = OP_NONE,
     .rewrite = fold,
-    .test = "in x: f32[batch,3,4]; const m: i64[1] = {-1}; s = Shape(x, end=2); c = Concat(s, m, axis=0); y = Reshape(x, c); out y"
-            " -> in x: f32[batch,3,4]; sizes s: i64[3] = {batch, 3, -1}; y = Reshape(x, s); out y"
-            "\n---\n"
-            "in x: f32[2,3]; in z: i32[2]; s = Shape(x); t = Cast(s, to=6); u = Mul(t, t); w = Add(z, u); out w"
-            " -> const u: i32[2] = {4, 9}; in x: f32[2,3]; in z: i32[2]; w = Add(z, u); out w"
-            "\n---\n"
-            "in x: f32[batch]; s = Size(x); t = Cast(s, to=6); out t -> in x: f32[batch]; s = Size(x); t = Cast(s, to=6); out t",
+    .test =
+        "in x: f32[batch,3,4]; const m: i64[1] = {-1}; s = Shape(x, end=2); c = Concat(s, m, axis=0); y = Reshape(x, c); "
+        "out y"
+        " -> in x: f32[batch,3,4]; sizes s: i64[3] = {batch, 3, -1}; y = Reshape(x, s); out y"
+        "\n---\n"
+        "in x: f32[2,3]; in z: i32[2]; s = Shape(x); t = Cast(s, to=6); u = Mul(t, t); w = Add(z, u); out w"
+        " -> const u: i32[2] = {4, 9}; in x: f32[2,3]; in z: i32[2]; w = Add(z, u); out w"
+        "\n---\n"
+        "in x: f32[batch]; s = Size(x); t = Cast(s, to=6); out t -> in x: f32[batch]; s = Size(x); t = Cast(s, to=6); out t",
 };

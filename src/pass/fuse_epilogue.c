@@ -88,7 +88,8 @@ static val scale(build *b, const node *n)
     val v = match_beside_constant(b->g, n, &c, &at);
     const node *p = v && match_same_type(b->g, v, n->out[0]) ? open_product(b->g, v) : NULL;
     if (!p || is_conv(p) || node_in(b->g, p, BIAS) || node_in(b->g, p, REST) || attr_float(p, "alpha", 1) != 1) return 0;
-    attr attrs[3] = { attr_of_int("transA", attr_int(p, "transA", 0)), attr_of_int("transB", attr_int(p, "transB", 0)), attr_of_float("alpha", c) };
+    attr attrs[3] = { attr_of_int("transA", attr_int(p, "transA", 0)), attr_of_int("transB", attr_int(p, "transB", 0)),
+                      attr_of_float("alpha", c) };
     return build_node(b, OP_MatMulFused, p->in, 2, attrs, 3);
 }
 
@@ -107,8 +108,9 @@ static f64 param(const node *n, const char *name) { return name ? attr_float(n, 
 
 static bool clip_bounds(const graph *g, const node *n, f64 *lo, f64 *hi)
 {
-    *lo = -INFINITY, *hi = INFINITY;
-    return (!node_in(g, n, 1) || constant_f64(g, node_in(g, n, 1), lo)) && (!node_in(g, n, 2) || constant_f64(g, node_in(g, n, 2), hi));
+    *lo = -(f64)INFINITY, *hi = (f64)INFINITY;
+    return (!node_in(g, n, 1) || constant_f64(g, node_in(g, n, 1), lo)) &&
+           (!node_in(g, n, 2) || constant_f64(g, node_in(g, n, 2), hi));
 }
 
 static act activation_of(const graph *g, const node *n, f64 *p, f64 *q)
@@ -135,7 +137,10 @@ static val activate(build *b, const node *n)
 /* ---- */
 
 /* Gemm and the foreign fused ops are MatMulFused and ConvFused under another name: their expansion says so. */
-static bool means_product(const node *n) { return n->op == OP_Gemm || n->op == OP_FusedGemm || n->op == OP_FusedMatMul || n->op == OP_FusedConv; }
+static bool means_product(const node *n)
+{
+    return n->op == OP_Gemm || n->op == OP_FusedGemm || n->op == OP_FusedMatMul || n->op == OP_FusedConv;
+}
 
 static bool fuse(pass_job *j, nid id)
 {
@@ -150,31 +155,36 @@ static bool fuse(pass_job *j, nid id)
     return (y || b.status != QN_OK) && pass_replace_one(j, &b, id, y);
 }
 
-#define CONV "in x: f32[1,2,4,4]; in w: f32[3,2,1,1];"
+#define CONV    "in x: f32[1,2,4,4]; in w: f32[3,2,1,1];"
 #define PRODUCT "in x: f32[2,n,4]; in w: f32[4,3];"
 const pass_def pass_fuse_epilogue = {
     .name = "fuse_epilogue",
     .doc = "bias, residual and activation behind a matrix product or convolution are done in its kernel",
     .at = OP_NONE,
     .rewrite = fuse,
-    .test = CONV "in b: f32[3]; in r: f32[1,3,4,4]; a = Conv(x, w, b); c = Add(r, a); y = Relu(c); out y"
-            " -> " CONV "in b: f32[3]; in r: f32[1,3,4,4]; y = quern.ConvFused(x, w, b, r, act=\"relu\", p=0.0, q=0.0); out y"
-            "\n---\n" CONV "in b: f32[1,3,1,1]; const l: f32[] = {0}; const h: f32[] = {6}; a = Conv(x, w); c = Add(a, b); y = Clip(c, l, h); out y"
-            " -> " CONV "in b: f32[1,3,1,1]; sizes s: i64[1] = {3}; d = Reshape(b, s, allowzero=1);"
-            "    y = quern.ConvFused(x, w, d, act=\"clip\", p=0.0, q=6.0); out y"
-            "\n---\n" CONV "in b: f32[4]; a = Conv(x, w); y = Add(a, b); out y -> " CONV "in b: f32[4]; a = Conv(x, w); y = Add(a, b); out y"
-            "\n---\n" CONV "a = Conv(x, w); y = Relu(a); out y, a -> " CONV "a = Conv(x, w); y = Relu(a); out y, a"
-            "\n---\n" PRODUCT "in b: f32[3]; a = MatMul(x, w); c = Add(b, a); y = GeluTanh(c); out y"
-            " -> " PRODUCT "in b: f32[3]; y = quern.MatMulFused(x, w, b, act=\"gelu_tanh\", p=0.0, q=0.0); out y"
-            "\n---\n" PRODUCT "in r: f32[2,n,3]; in b: f32[3]; a = MatMul(x, w); c = Add(a, r); d = Add(c, b); y = Tanh(d); out y"
-            " -> " PRODUCT "in r: f32[2,n,3]; in b: f32[3]; a = quern.MatMulFused(x, w, _, r); d = Add(a, b); y = Tanh(d); out y"
-            "\n---\n" PRODUCT "in r: f32[2,m,3]; a = MatMul(x, w); c = Add(a, r); out c -> " PRODUCT "in r: f32[2,m,3]; a = MatMul(x, w); c = Add(a, r); out c"
-            "\n---\n" PRODUCT "const c: f32[] = {0.125}; a = MatMul(x, w); y = Mul(c, a); out y"
-            " -> " PRODUCT "y = quern.MatMulFused(x, w, transA=0, transB=0, alpha=0.125); out y"
-            "\n---\nin x: i32[2,3]; in w: i32[3,4]; a = MatMul(x, w); y = Relu(a); out y -> in x: i32[2,3]; in w: i32[3,4]; a = MatMul(x, w); y = Relu(a); out y"
-            "\n---\nin x: f32[2,3]; in w: f32[4,3]; in c: f32[4]; a = Gemm(x, w, c, transB=1); y = Relu(a); out y"
-            " -> in x: f32[2,3]; in w: f32[4,3]; in c: f32[4]; sizes s: i64[1] = {4}; d = Reshape(c, s, allowzero=1);"
-            "    y = quern.MatMulFused(x, w, d, transA=0, transB=1, alpha=1.0, act=\"relu\", p=0.0, q=0.0); out y"
-            "\n---\n" CONV "a = Conv(x, w); b = Conv(x, w); y = Add(a, b); out y"
-            " -> " CONV "a = Conv(x, w); y = quern.ConvFused(x, w, _, a); out y",
+    .test = CONV
+    "in b: f32[3]; in r: f32[1,3,4,4]; a = Conv(x, w, b); c = Add(r, a); y = Relu(c); out y"
+    " -> " CONV "in b: f32[3]; in r: f32[1,3,4,4]; y = quern.ConvFused(x, w, b, r, act=\"relu\", p=0.0, q=0.0); out y"
+    "\n---\n" CONV
+    "in b: f32[1,3,1,1]; const l: f32[] = {0}; const h: f32[] = {6}; a = Conv(x, w); c = Add(a, b); y = Clip(c, l, h); out y"
+    " -> " CONV "in b: f32[1,3,1,1]; sizes s: i64[1] = {3}; d = Reshape(b, s, allowzero=1);"
+    "    y = quern.ConvFused(x, w, d, act=\"clip\", p=0.0, q=6.0); out y"
+    "\n---\n" CONV "in b: f32[4]; a = Conv(x, w); y = Add(a, b); out y -> " CONV
+    "in b: f32[4]; a = Conv(x, w); y = Add(a, b); out y"
+    "\n---\n" CONV "a = Conv(x, w); y = Relu(a); out y, a -> " CONV "a = Conv(x, w); y = Relu(a); out y, a"
+    "\n---\n" PRODUCT "in b: f32[3]; a = MatMul(x, w); c = Add(b, a); y = GeluTanh(c); out y"
+    " -> " PRODUCT "in b: f32[3]; y = quern.MatMulFused(x, w, b, act=\"gelu_tanh\", p=0.0, q=0.0); out y"
+    "\n---\n" PRODUCT "in r: f32[2,n,3]; in b: f32[3]; a = MatMul(x, w); c = Add(a, r); d = Add(c, b); y = Tanh(d); out y"
+    " -> " PRODUCT "in r: f32[2,n,3]; in b: f32[3]; a = quern.MatMulFused(x, w, _, r); d = Add(a, b); y = Tanh(d); out y"
+    "\n---\n" PRODUCT "in r: f32[2,m,3]; a = MatMul(x, w); c = Add(a, r); out c -> " PRODUCT
+    "in r: f32[2,m,3]; a = MatMul(x, w); c = Add(a, r); out c"
+    "\n---\n" PRODUCT "const c: f32[] = {0.125}; a = MatMul(x, w); y = Mul(c, a); out y"
+    " -> " PRODUCT "y = quern.MatMulFused(x, w, transA=0, transB=0, alpha=0.125); out y"
+    "\n---\nin x: i32[2,3]; in w: i32[3,4]; a = MatMul(x, w); y = Relu(a); out y -> in x: i32[2,3]; in w: i32[3,4]; a = "
+    "MatMul(x, w); y = Relu(a); out y"
+    "\n---\nin x: f32[2,3]; in w: f32[4,3]; in c: f32[4]; a = Gemm(x, w, c, transB=1); y = Relu(a); out y"
+    " -> in x: f32[2,3]; in w: f32[4,3]; in c: f32[4]; sizes s: i64[1] = {4}; d = Reshape(c, s, allowzero=1);"
+    "    y = quern.MatMulFused(x, w, d, transA=0, transB=1, alpha=1.0, act=\"relu\", p=0.0, q=0.0); out y"
+    "\n---\n" CONV "a = Conv(x, w); b = Conv(x, w); y = Add(a, b); out y"
+    " -> " CONV "a = Conv(x, w); y = quern.ConvFused(x, w, _, a); out y",
 };

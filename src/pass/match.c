@@ -24,7 +24,10 @@ bool match_same_shape(const graph *g, val a, val b)
     return true;
 }
 
-bool match_same_type(const graph *g, val a, val b) { return match_type(g, a)->dtype == match_type(g, b)->dtype && match_same_shape(g, a, b); }
+bool match_same_type(const graph *g, val a, val b)
+{
+    return match_type(g, a)->dtype == match_type(g, b)->dtype && match_same_shape(g, a, b);
+}
 
 bool match_is(const graph *g, val v, f64 x)
 {

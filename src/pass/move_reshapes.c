@@ -43,7 +43,8 @@ static bool move(pass_job *j, nid id)
     const type y = *match_type(g, n->out[0]);
     if (y.rank < 2 || !same_last(g, n->out[0], p->out[0]) || !pass_sizes_known(j, y.dims, y.rank)) return false;
     build b = pass_build(j, id);
-    val in[4] = { with_rows(&b, node_in(g, before, 0), &y, node_in(g, p, 0)), node_in(g, p, 1), node_in(g, p, 2), node_in(g, p, 3) };
+    val in[4] = { with_rows(&b, node_in(g, before, 0), &y, node_in(g, p, 0)), node_in(g, p, 1), node_in(g, p, 2),
+                  node_in(g, p, 3) };
     if (in[3]) in[3] = build_reshape(&b, in[3], y.dims, y.rank);
     val made = build_node(&b, (op_id)p->op, in, p->n_in, p->attrs, p->n_attrs);
     return pass_replace_one(j, &b, id, made);
@@ -55,14 +56,18 @@ const pass_def pass_move_reshapes = {
     .doc = "a matrix product between two views of sequences takes the sequences themselves",
     .at = OP_NONE,
     .rewrite = move,
-    .test = "in x: f32[2,b,4]; in w: f32[4,3]; in c: f32[3]; " FLAT "a = Reshape(x, f); p = quern.MatMulFused(a, w, c); y = Reshape(p, r); out y"
+    .test = "in x: f32[2,b,4]; in w: f32[4,3]; in c: f32[3]; " FLAT
+            "a = Reshape(x, f); p = quern.MatMulFused(a, w, c); y = Reshape(p, r); out y"
             " -> in x: f32[2,b,4]; in w: f32[4,3]; in c: f32[3]; y = quern.MatMulFused(x, w, c); out y"
             "\n---\n"
             "in x: f32[2,b,2,2]; in w: f32[4,3]; " FLAT "a = Reshape(x, f); p = MatMul(a, w); y = Reshape(p, r); out y"
-            " -> in x: f32[2,b,2,2]; in w: f32[4,3]; sizes s: i64[3] = {2, b, 4}; a = Reshape(x, s, allowzero=1); y = MatMul(a, w); out y"
+            " -> in x: f32[2,b,2,2]; in w: f32[4,3]; sizes s: i64[3] = {2, b, 4}; a = Reshape(x, s, allowzero=1); y = "
+            "MatMul(a, w); out y"
             "\n---\n"
-            "in x: f32[2,b,4]; in w: f32[4,3]; sizes s: i64[2] = {6*b, 1}; " FLAT "a = Reshape(x, f); p = MatMul(a, w); y = Reshape(p, s); out y"
-            " -> in x: f32[2,b,4]; in w: f32[4,3]; sizes s: i64[2] = {6*b, 1}; " FLAT "a = Reshape(x, f); p = MatMul(a, w); y = Reshape(p, s); out y"
+            "in x: f32[2,b,4]; in w: f32[4,3]; sizes s: i64[2] = {6*b, 1}; " FLAT
+            "a = Reshape(x, f); p = MatMul(a, w); y = Reshape(p, s); out y"
+            " -> in x: f32[2,b,4]; in w: f32[4,3]; sizes s: i64[2] = {6*b, 1}; " FLAT
+            "a = Reshape(x, f); p = MatMul(a, w); y = Reshape(p, s); out y"
             "\n---\n"
             "in x: f32[2,b,4]; in w: f32[4,3]; " FLAT "a = Reshape(x, f); p = MatMul(a, w); y = Reshape(p, r); out y, p"
             " -> in x: f32[2,b,4]; in w: f32[4,3]; " FLAT "a = Reshape(x, f); p = MatMul(a, w); y = Reshape(p, r); out y, p",

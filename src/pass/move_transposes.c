@@ -11,7 +11,10 @@
 #include "op/op_util.h"
 #include "pass/match.h"
 
-typedef struct perm { u32 rank; i64 to[QN_MAX_RANK]; } perm;     /* dimension d of the result is dimension to[d] of the input */
+typedef struct perm {
+    u32 rank;
+    i64 to[QN_MAX_RANK];
+} perm; /* dimension d of the result is dimension to[d] of the input */
 
 static perm perm_of(const graph *g, const node *t)
 {
@@ -29,7 +32,10 @@ static perm inverse(const perm *p)
     return r;
 }
 
-static bool same_perm(const perm *a, const perm *b) { return a->rank == b->rank && !memcmp(a->to, b->to, a->rank * sizeof *a->to); }
+static bool same_perm(const perm *a, const perm *b)
+{
+    return a->rank == b->rank && !memcmp(a->to, b->to, a->rank * sizeof *a->to);
+}
 
 static bool in_place(const perm *p)
 {
@@ -174,7 +180,9 @@ static val through_pad(build *b, const node *n)
 {
     i64 pads[2 * QN_MAX_RANK], moved[2 * QN_MAX_RANK];
     const node *t = transpose_of(b->g, node_in(b->g, n, 0), true);
-    if (!t || node_in(b->g, n, 3) || match_ints(b->g, node_in(b->g, n, 1), pads, COUNT(pads)) != 2 * match_type(b->g, n->out[0])->rank) return 0;
+    if (!t || node_in(b->g, n, 3) ||
+        match_ints(b->g, node_in(b->g, n, 1), pads, COUNT(pads)) != 2 * match_type(b->g, n->out[0])->rank)
+        return 0;
     perm p = perm_of(b->g, t);
     for (u32 d = 0; d < p.rank; d++) moved[p.to[d]] = pads[d], moved[p.rank + p.to[d]] = pads[p.rank + d];
     val in[] = { node_in(b->g, t, 0), build_ints(b, moved, 2 * p.rank), node_in(b->g, n, 2) };
@@ -219,7 +227,8 @@ static val into_product(build *b, const node *n)
 
 static bool is_reduce(const node *n)
 {
-    return n->op == OP_ReduceMean || n->op == OP_ReduceSum || n->op == OP_ReduceMax || n->op == OP_ReduceMin || n->op == OP_ReduceProd;
+    return n->op == OP_ReduceMean || n->op == OP_ReduceSum || n->op == OP_ReduceMax || n->op == OP_ReduceMin ||
+           n->op == OP_ReduceProd;
 }
 
 static bool move(pass_job *j, nid id)
@@ -242,32 +251,41 @@ const pass_def pass_move_transposes = {
     .doc = "Transposes move toward the outputs until they cancel, or into a matrix product",
     .at = OP_NONE,
     .rewrite = move,
-    .test = "in x: f32[2,3,4]; a = Transpose(x, perm=[2,0,1]); y = Transpose(a, perm=[1,2,0]); out y -> in x: f32[2,3,4]; out y = x"
-            "\n---\n"
-            "in x: f32[1,3,n,n]; const c: f32[3] = {1, 2, 3}; const d: f32[1] = {4}; a = Transpose(x, perm=[0,2,3,1]); b = Add(a, c); s = Mul(b, d);"
-            "r = Relu(s); y = Transpose(r, perm=[0,3,1,2]); out y"
-            " -> const c: f32[3] = {1, 2, 3}; const d: f32[1] = {4}; sizes s: i64[4] = {1, 1, 1, 3}; sizes z: i64[0] = {}; in x: f32[1,3,n,n];"
-            "    e = Reshape(c, s, allowzero=1); f = Transpose(e, perm=[0,3,1,2]); b = Add(x, f); h = Reshape(d, z, allowzero=1); t = Mul(b, h);"
-            "    y = Relu(t); out y"
-            "\n---\n"
-            "in x: f32[2,3]; in y: f32[3,2]; a = Transpose(x); b = Add(a, y); out b -> in x: f32[2,3]; in y: f32[3,2]; a = Transpose(x); b = Add(a, y); out b"
-            "\n---\n"
-            "in x: f32[2,3]; in y: f32[2,3]; a = Transpose(x); b = Transpose(y); c = Sub(a, b); d = Exp(c); out d"
-            " -> in x: f32[2,3]; in y: f32[2,3]; c = Sub(x, y); e = Exp(c); d = Transpose(e, perm=[1,0]); out d"
-            "\n---\n"
-            "in x: f32[2,3]; a = Transpose(x); b = Relu(a); out b, a -> in x: f32[2,3]; a = Transpose(x); b = Relu(a); out b, a"
-            "\n---\n"
-            "in x: f32[1,3,h,w]; const a: i64[2] = {1, 2}; t = Transpose(x, perm=[0,2,3,1]); y = ReduceMean(t, a, keepdims=0); out y"
-            " -> const b: i64[2] = {2, 3}; in x: f32[1,3,h,w]; y = ReduceMean(x, b, keepdims=0); out y"
-            "\n---\n"
-            "in x: f32[1,3,4,5]; in z: f32[1,2,4,5]; a = Transpose(x, perm=[0,2,3,1]); b = Transpose(z, perm=[0,2,3,1]); y = Concat(a, b, axis=-1); out y"
-            " -> in x: f32[1,3,4,5]; in z: f32[1,2,4,5]; c = Concat(x, z, axis=1); y = Transpose(c, perm=[0,2,3,1]); out y"
-            "\n---\n"
-            "in x: f32[3,4]; const p: i64[4] = {1, 2, 3, 4}; a = Transpose(x); y = Pad(a, p); out y"
-            " -> const p: i64[4] = {2, 1, 4, 3}; in x: f32[3,4]; b = Pad(x, p); y = Transpose(b, perm=[1,0]); out y"
-            "\n---\n"
-            "in x: f32[b,3,4]; in z: f32[b,5,4]; a = Transpose(z, perm=[0,2,1]); y = MatMul(x, a); out y"
-            " -> in x: f32[b,3,4]; in z: f32[b,5,4]; y = quern.MatMulFused(x, z, transB=1); out y"
-            "\n---\n"
-            "in x: i32[3,4]; in z: i32[5,4]; a = Transpose(z); y = MatMul(x, a); out y -> in x: i32[3,4]; in z: i32[5,4]; a = Transpose(z); y = MatMul(x, a); out y",
+    .test =
+        "in x: f32[2,3,4]; a = Transpose(x, perm=[2,0,1]); y = Transpose(a, perm=[1,2,0]); out y -> in x: f32[2,3,4]; out y "
+        "= x"
+        "\n---\n"
+        "in x: f32[1,3,n,n]; const c: f32[3] = {1, 2, 3}; const d: f32[1] = {4}; a = Transpose(x, perm=[0,2,3,1]); b = "
+        "Add(a, c); s = Mul(b, d);"
+        "r = Relu(s); y = Transpose(r, perm=[0,3,1,2]); out y"
+        " -> const c: f32[3] = {1, 2, 3}; const d: f32[1] = {4}; sizes s: i64[4] = {1, 1, 1, 3}; sizes z: i64[0] = {}; in "
+        "x: f32[1,3,n,n];"
+        "    e = Reshape(c, s, allowzero=1); f = Transpose(e, perm=[0,3,1,2]); b = Add(x, f); h = Reshape(d, z, "
+        "allowzero=1); t = Mul(b, h);"
+        "    y = Relu(t); out y"
+        "\n---\n"
+        "in x: f32[2,3]; in y: f32[3,2]; a = Transpose(x); b = Add(a, y); out b -> in x: f32[2,3]; in y: f32[3,2]; a = "
+        "Transpose(x); b = Add(a, y); out b"
+        "\n---\n"
+        "in x: f32[2,3]; in y: f32[2,3]; a = Transpose(x); b = Transpose(y); c = Sub(a, b); d = Exp(c); out d"
+        " -> in x: f32[2,3]; in y: f32[2,3]; c = Sub(x, y); e = Exp(c); d = Transpose(e, perm=[1,0]); out d"
+        "\n---\n"
+        "in x: f32[2,3]; a = Transpose(x); b = Relu(a); out b, a -> in x: f32[2,3]; a = Transpose(x); b = Relu(a); out b, a"
+        "\n---\n"
+        "in x: f32[1,3,h,w]; const a: i64[2] = {1, 2}; t = Transpose(x, perm=[0,2,3,1]); y = ReduceMean(t, a, keepdims=0); "
+        "out y"
+        " -> const b: i64[2] = {2, 3}; in x: f32[1,3,h,w]; y = ReduceMean(x, b, keepdims=0); out y"
+        "\n---\n"
+        "in x: f32[1,3,4,5]; in z: f32[1,2,4,5]; a = Transpose(x, perm=[0,2,3,1]); b = Transpose(z, perm=[0,2,3,1]); y = "
+        "Concat(a, b, axis=-1); out y"
+        " -> in x: f32[1,3,4,5]; in z: f32[1,2,4,5]; c = Concat(x, z, axis=1); y = Transpose(c, perm=[0,2,3,1]); out y"
+        "\n---\n"
+        "in x: f32[3,4]; const p: i64[4] = {1, 2, 3, 4}; a = Transpose(x); y = Pad(a, p); out y"
+        " -> const p: i64[4] = {2, 1, 4, 3}; in x: f32[3,4]; b = Pad(x, p); y = Transpose(b, perm=[1,0]); out y"
+        "\n---\n"
+        "in x: f32[b,3,4]; in z: f32[b,5,4]; a = Transpose(z, perm=[0,2,1]); y = MatMul(x, a); out y"
+        " -> in x: f32[b,3,4]; in z: f32[b,5,4]; y = quern.MatMulFused(x, z, transB=1); out y"
+        "\n---\n"
+        "in x: i32[3,4]; in z: i32[5,4]; a = Transpose(z); y = MatMul(x, a); out y -> in x: i32[3,4]; in z: i32[5,4]; a = "
+        "Transpose(z); y = MatMul(x, a); out y",
 };

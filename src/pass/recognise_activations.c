@@ -7,7 +7,11 @@
 #include "pass/match.h"
 
 enum { MOST_FACTORS = 4, DEPTH = 6 };
-typedef struct product { val factor[MOST_FACTORS]; u32 n; f64 number; } product;
+typedef struct product {
+    val factor[MOST_FACTORS];
+    u32 n;
+    f64 number;
+} product;
 
 static bool is_scalar_constant(const graph *g, val v, f64 *c) { return constant_f64(g, v, c); }
 
@@ -50,7 +54,7 @@ static bool product_of(const graph *g, val v, product *p)
     return splits(g, n) ? multiply_node(g, n, DEPTH, p) : multiply(g, v, 0, p);
 }
 
-static bool near(f64 a, f64 b) { return fabs(a - b) <= 2e-3 * fabs(b); }     /* constants rounded to f16 at worst       */
+static bool near(f64 a, f64 b) { return fabs(a - b) <= 2e-3 * fabs(b); } /* constants rounded to f16 at worst       */
 
 /* ---- parts */
 
@@ -86,7 +90,7 @@ static bool is_cube(const graph *g, val v, val x, f64 number)
         const node *n = match_maker(g, p.factor[0]);
         return n && n->op == OP_Pow && node_in(g, n, 0) == x && match_is(g, node_in(g, n, 1), 3);
     }
-    if (p.n == 2)                                            /* x times a square that others read, too                    */
+    if (p.n == 2) /* x times a square that others read, too                    */
         for (u32 i = 0; i < 2; i++) {
             const node *n = match_maker(g, p.factor[i]);
             if (p.factor[1 - i] == x && n && n->op == OP_Mul && node_in(g, n, 0) == x && node_in(g, n, 1) == x) return true;
@@ -151,9 +155,11 @@ static val hard_swish(build *b, val x, val f, f64 number)
     u32 at;
     f64 c;
     if (!n) return 0;
-    if (n->op == OP_HardSigmoid && number == 1 && node_in(g, n, 0) == x && fabs(attr_float(n, "alpha", 0.2) - 1.0 / 6) < 1e-6 && attr_float(n, "beta", 0.5) == 0.5)
+    if (n->op == OP_HardSigmoid && number == 1 && node_in(g, n, 0) == x &&
+        fabs(attr_float(n, "alpha", 0.2) - 1.0 / 6) < 1e-6 && attr_float(n, "beta", 0.5) == 0.5)
         return build_op1(b, OP_HardSwish, x);
-    if (n->op != OP_Clip || !near(number, 1.0 / 6) || !match_is(g, node_in(g, n, 1), 0) || !match_is(g, node_in(g, n, 2), 6)) return 0;
+    if (n->op != OP_Clip || !near(number, 1.0 / 6) || !match_is(g, node_in(g, n, 1), 0) || !match_is(g, node_in(g, n, 2), 6))
+        return 0;
     const node *sum = match_maker(g, node_in(g, n, 0));
     bool fits = sum && sum->op == OP_Add && match_beside_constant(g, sum, &c, &at) == x && c == 3;
     return fits ? build_op1(b, OP_HardSwish, x) : 0;
@@ -179,7 +185,8 @@ static bool recognise(pass_job *j, nid id)
     val y = 0;
     for (u32 w = 0; w < COUNT(wholes) && !y; w++)
         for (u32 i = 0; i < 2 && !y && b.status == QN_OK; i++)
-            if (match_same_type(j->g, p.factor[i], node_at(j->g, id)->out[0])) y = wholes[w](&b, p.factor[i], p.factor[1 - i], p.number);
+            if (match_same_type(j->g, p.factor[i], node_at(j->g, id)->out[0]))
+                y = wholes[w](&b, p.factor[i], p.factor[1 - i], p.number);
     return (y || b.status != QN_OK) && pass_replace_one(j, &b, id, y);
 }
 
@@ -201,19 +208,25 @@ const pass_def pass_recognise_activations = {
             " -> const r: f32[] = {1.5}; const o: f32[] = {1}; const h: f32[] = {0.5}; in x: f32[2];"
             "    a = Div(x, r); b = Erf(a); c = Add(b, o); d = Mul(x, c); y = Mul(d, h); out y"
             "\n---\n"
-            "const k: f32[] = {0.044715}; const s: f32[] = {0.7978846}; const o: f32[] = {1}; const h: f32[] = {0.5}; in x: f32[2];"
-            "q = Mul(x, x); p = Mul(q, x); a = Mul(p, k); b = Add(x, a); c = Mul(b, s); d = Tanh(c); e = Add(d, o); f = Mul(x, h); y = Mul(f, e); out y"
+            "const k: f32[] = {0.044715}; const s: f32[] = {0.7978846}; const o: f32[] = {1}; const h: f32[] = {0.5}; in x: "
+            "f32[2];"
+            "q = Mul(x, x); p = Mul(q, x); a = Mul(p, k); b = Add(x, a); c = Mul(b, s); d = Tanh(c); e = Add(d, o); f = "
+            "Mul(x, h); y = Mul(f, e); out y"
             " -> in x: f32[2]; y = GeluTanh(x); out y"
             "\n---\n"
-            "const k: f32[] = {0.044715}; const s: f32[] = {0.7978846}; const o: f32[] = {1}; const h: f32[] = {0.5}; in x: f32[2];"
-            "q = Mul(x, k); p = Mul(q, x); a = Add(p, o); b = Mul(s, x); c = Mul(b, a); d = Tanh(c); e = Add(d, o); f = Mul(e, h); y = Mul(f, x); out y"
+            "const k: f32[] = {0.044715}; const s: f32[] = {0.7978846}; const o: f32[] = {1}; const h: f32[] = {0.5}; in x: "
+            "f32[2];"
+            "q = Mul(x, k); p = Mul(q, x); a = Add(p, o); b = Mul(s, x); c = Mul(b, a); d = Tanh(c); e = Add(d, o); f = "
+            "Mul(e, h); y = Mul(f, x); out y"
             " -> in x: f32[2]; y = GeluTanh(x); out y"
             "\n---\n"
             "in x: f32[2]; a = Sigmoid(x); y = Mul(a, x); out y, a -> in x: f32[2]; a = Sigmoid(x); y = Swish(x); out y, a"
             "\n---\n"
-            "const c: f32[] = {1.5}; in x: f32[2]; a = Mul(x, c); b = Sigmoid(a); y = Mul(x, b); out y -> in x: f32[2]; y = Swish(x, alpha=1.5); out y"
+            "const c: f32[] = {1.5}; in x: f32[2]; a = Mul(x, c); b = Sigmoid(a); y = Mul(x, b); out y -> in x: f32[2]; y = "
+            "Swish(x, alpha=1.5); out y"
             "\n---\n"
-            "in x: f32[2]; in z: f32[2]; a = Sigmoid(x); y = Mul(a, z); out y -> in x: f32[2]; in z: f32[2]; a = Sigmoid(x); y = Mul(a, z); out y"
+            "in x: f32[2]; in z: f32[2]; a = Sigmoid(x); y = Mul(a, z); out y -> in x: f32[2]; in z: f32[2]; a = "
+            "Sigmoid(x); y = Mul(a, z); out y"
             "\n---\n"
             "const t: f32[] = {3}; const l: f32[] = {0}; const s: f32[] = {6}; in x: f32[2];"
             "a = Add(x, t); b = Clip(a, l, s); c = Mul(x, b); y = Div(c, s); out y -> in x: f32[2]; y = HardSwish(x); out y"

@@ -8,7 +8,10 @@
  * One thing differs: a row whose every key is hidden by -infinity gives 0 instead of NaN. */
 #include "pass/match.h"
 
-typedef struct found { val q, k, v, bias; f64 scale; } found;
+typedef struct found {
+    val q, k, v, bias;
+    f64 scale;
+} found;
 
 /* v = x * number, by Mul or Div with a constant: x; else v itself. */
 static val unscaled(const graph *g, val v, f64 *scale)
@@ -17,7 +20,9 @@ static val unscaled(const graph *g, val v, f64 *scale)
     f64 c;
     u32 at = 1;
     if (!n || (n->op != OP_Mul && n->op != OP_Div)) return v;
-    val x = n->op == OP_Mul ? match_beside_constant(g, n, &c, &at) : constant_f64(g, node_in(g, n, 1), &c) ? node_in(g, n, 0) : 0;
+    val x = n->op == OP_Mul                         ? match_beside_constant(g, n, &c, &at)
+            : constant_f64(g, node_in(g, n, 1), &c) ? node_in(g, n, 0)
+                                                    : 0;
     if (!x || c == 0 || !match_same_type(g, x, v)) return v;
     *scale *= n->op == OP_Mul ? c : 1 / c;
     return x;
@@ -60,7 +65,7 @@ static bool find_product(build *b, val v, found *f)
     val other = unscaled(g, node_in(g, n, 1), &f->scale);
     f->k = attr_int(n, "transB", 0) ? other : transposed_back(b, other);
     if (!f->k) return false;
-    const node *t = match_maker(g, f->k);                    /* k may be scaled before it is transposed                   */
+    const node *t = match_maker(g, f->k); /* k may be scaled before it is transposed                   */
     if (!t || t->op != OP_Transpose) f->k = unscaled(g, f->k, &f->scale);
     return true;
 }
@@ -97,7 +102,9 @@ static bool shapes_fit(const graph *g, const found *f, val y)
     if ((rank != 4 && rank != 3) || q->rank != rank || k->rank != rank || v->rank != rank) return false;
     if (q->dtype != out->dtype || k->dtype != out->dtype || v->dtype != out->dtype) return false;
     for (u32 d = 0; d + 2 < rank; d++)
-        if (!sym_same(g, q->dims[d], k->dims[d]) || !sym_same(g, q->dims[d], v->dims[d]) || !sym_same(g, q->dims[d], out->dims[d])) return false;
+        if (!sym_same(g, q->dims[d], k->dims[d]) || !sym_same(g, q->dims[d], v->dims[d]) ||
+            !sym_same(g, q->dims[d], out->dims[d]))
+            return false;
     return sym_same(g, q->dims[rank - 1], k->dims[rank - 1]) && sym_same(g, k->dims[rank - 2], v->dims[rank - 2]);
 }
 
@@ -132,7 +139,9 @@ static bool recognise(pass_job *j, nid id)
 {
     graph *g = j->g;
     const node *n = node_at(g, id);
-    const node *s = plain_product(g, n) && attr_float(n, "alpha", 1) == 1 && !attr_int(n, "transB", 0) ? match_only_maker(g, node_in(g, n, 0)) : NULL;
+    const node *s = plain_product(g, n) && attr_float(n, "alpha", 1) == 1 && !attr_int(n, "transB", 0)
+                        ? match_only_maker(g, node_in(g, n, 0))
+                        : NULL;
     if (!s || s->op != OP_Softmax || !match_float(g, n->out[0])) return false;
     i64 axis = attr_int(s, "axis", -1);
     if (axis != -1 && axis != match_type(g, s->out[0])->rank - 1) return false;
@@ -151,21 +160,26 @@ const pass_def pass_recognise_attention = {
     .doc = "attention that was exported as arithmetic becomes one op",
     .at = OP_NONE,
     .rewrite = recognise,
-    .test = QKV "const c: f32[] = {8}; in m: f32[s,t]; k = Transpose(x, perm=[0,2,3,1]); a = MatMul(q, k); b = Div(a, c); z = Add(b, m);"
-            "p = Softmax(z, axis=-1); y = MatMul(p, v); out y"
-            " -> " QKV "in m: f32[s,t]; k = Transpose(x, perm=[0,2,1,3]); y = quern.ScaledAttention(q, k, v, m, scale=0.125); out y"
-            "\n---\n" QKV "const c: f32[1] = {0.5}; in k: f32[1,2,t,8]; d = Mul(q, c); r = Transpose(k, perm=[0,1,3,2]); e = Mul(r, c); a = MatMul(d, e);"
-            "p = Softmax(a, axis=3); y = MatMul(p, v); out y"
-            " -> " QKV "in k: f32[1,2,t,8]; y = quern.ScaledAttention(q, k, v, scale=0.25); out y"
-            "\n---\n"
-            "in q: f32[4,s,8]; in k: f32[4,t,8]; in v: f32[4,t,8]; in m: f32[1,s,t]; a = quern.MatMulFused(q, k, transB=1, alpha=0.5); z = Add(m, a);"
-            "p = Softmax(z); y = MatMul(p, v); out y"
-            " -> in q: f32[4,s,8]; in k: f32[4,t,8]; in v: f32[4,t,8]; in m: f32[1,s,t]; sizes f: i64[4] = {4, 1, s, 8}; sizes h: i64[4] = {4, 1, t, 8};"
-            "    sizes i: i64[4] = {4, 1, t, 8}; sizes l: i64[4] = {1, 1, s, t}; sizes o: i64[3] = {4, s, 8};"
-            "    a = Reshape(q, f, allowzero=1); b = Reshape(k, h, allowzero=1); c = Reshape(v, i, allowzero=1); d = Reshape(m, l, allowzero=1);"
-            "    e = quern.ScaledAttention(a, b, c, d, scale=0.5); y = Reshape(e, o, allowzero=1); out y"
-            "\n---\n" QKV "k = Transpose(x, perm=[0,2,3,1]); a = MatMul(q, k); p = Softmax(a, axis=-1); y = MatMul(p, v); out y, p"
-            " -> " QKV "k = Transpose(x, perm=[0,2,3,1]); a = MatMul(q, k); p = Softmax(a, axis=-1); y = MatMul(p, v); out y, p"
-            "\n---\n" QKV "k = Transpose(x, perm=[0,2,3,1]); a = MatMul(q, k); p = Softmax(a, axis=2); y = MatMul(p, v); out y"
-            " -> " QKV "k = Transpose(x, perm=[0,2,3,1]); a = MatMul(q, k); p = Softmax(a, axis=2); y = MatMul(p, v); out y",
+    .test = QKV
+    "const c: f32[] = {8}; in m: f32[s,t]; k = Transpose(x, perm=[0,2,3,1]); a = MatMul(q, k); b = Div(a, c); z = Add(b, m);"
+    "p = Softmax(z, axis=-1); y = MatMul(p, v); out y"
+    " -> " QKV "in m: f32[s,t]; k = Transpose(x, perm=[0,2,1,3]); y = quern.ScaledAttention(q, k, v, m, scale=0.125); out y"
+    "\n---\n" QKV "const c: f32[1] = {0.5}; in k: f32[1,2,t,8]; d = Mul(q, c); r = Transpose(k, perm=[0,1,3,2]); e = Mul(r, "
+                  "c); a = MatMul(d, e);"
+    "p = Softmax(a, axis=3); y = MatMul(p, v); out y"
+    " -> " QKV "in k: f32[1,2,t,8]; y = quern.ScaledAttention(q, k, v, scale=0.25); out y"
+    "\n---\n"
+    "in q: f32[4,s,8]; in k: f32[4,t,8]; in v: f32[4,t,8]; in m: f32[1,s,t]; a = quern.MatMulFused(q, k, transB=1, "
+    "alpha=0.5); z = Add(m, a);"
+    "p = Softmax(z); y = MatMul(p, v); out y"
+    " -> in q: f32[4,s,8]; in k: f32[4,t,8]; in v: f32[4,t,8]; in m: f32[1,s,t]; sizes f: i64[4] = {4, 1, s, 8}; sizes h: "
+    "i64[4] = {4, 1, t, 8};"
+    "    sizes i: i64[4] = {4, 1, t, 8}; sizes l: i64[4] = {1, 1, s, t}; sizes o: i64[3] = {4, s, 8};"
+    "    a = Reshape(q, f, allowzero=1); b = Reshape(k, h, allowzero=1); c = Reshape(v, i, allowzero=1); d = Reshape(m, l, "
+    "allowzero=1);"
+    "    e = quern.ScaledAttention(a, b, c, d, scale=0.5); y = Reshape(e, o, allowzero=1); out y"
+    "\n---\n" QKV "k = Transpose(x, perm=[0,2,3,1]); a = MatMul(q, k); p = Softmax(a, axis=-1); y = MatMul(p, v); out y, p"
+    " -> " QKV "k = Transpose(x, perm=[0,2,3,1]); a = MatMul(q, k); p = Softmax(a, axis=-1); y = MatMul(p, v); out y, p"
+    "\n---\n" QKV "k = Transpose(x, perm=[0,2,3,1]); a = MatMul(q, k); p = Softmax(a, axis=2); y = MatMul(p, v); out y"
+    " -> " QKV "k = Transpose(x, perm=[0,2,3,1]); a = MatMul(q, k); p = Softmax(a, axis=2); y = MatMul(p, v); out y",
 };

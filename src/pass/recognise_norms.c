@@ -60,7 +60,8 @@ static i32 normalized(graph *g, val v, val *d, f64 *epsilon)
     const node *n = match_maker(g, v);
     i32 from = -1;
     if (!n) return -1;
-    if (n->op == OP_Div && (from = deviation(g, node_in(g, n, 1), d, epsilon)) >= 0) return *d == node_in(g, n, 0) ? from : -1;
+    if (n->op == OP_Div && (from = deviation(g, node_in(g, n, 1), d, epsilon)) >= 0)
+        return *d == node_in(g, n, 0) ? from : -1;
     for (u32 i = 0; i < 2 && n->op == OP_Mul; i++) {
         val w = inverse_of(g, node_in(g, n, i));
         if (w && (from = deviation(g, w, d, epsilon)) >= 0 && *d == node_in(g, n, 1 - i)) return from;
@@ -94,12 +95,16 @@ static val scaled(build *b, const node *n)
         val d, mean_of, scale = node_in(g, n, 1 - i);
         f64 epsilon;
         i32 from = normalized(g, node_in(g, n, i), &d, &epsilon);
-        if (from < 0 || epsilon < 0 || !match_float(g, d) || !match_same_type(g, d, n->out[0]) || !is_row(g, scale, d, (u32)from)) continue;
+        if (from < 0 || epsilon < 0 || !match_float(g, d) || !match_same_type(g, d, n->out[0]) ||
+            !is_row(g, scale, d, (u32)from))
+            continue;
         const node *centred = match_maker(g, d);
         i64 axis = (i64)from - match_type(g, d)->rank;
-        bool layer = centred && centred->op == OP_Sub && reduced_from(g, node_in(g, centred, 1), OP_ReduceMean, &mean_of) == from &&
+        bool layer = centred && centred->op == OP_Sub &&
+                     reduced_from(g, node_in(g, centred, 1), OP_ReduceMean, &mean_of) == from &&
                      mean_of == node_in(g, centred, 0);
-        return norm_node(b, layer ? OP_LayerNormalization : OP_RMSNormalization, layer ? mean_of : d, scale, 0, axis, epsilon);
+        return norm_node(b, layer ? OP_LayerNormalization : OP_RMSNormalization, layer ? mean_of : d, scale, 0, axis,
+                         epsilon);
     }
     return 0;
 }
@@ -110,11 +115,12 @@ static val shifted(build *b, const node *n)
     for (u32 i = 0; i < 2; i++) {
         const node *norm = match_only_maker(g, node_in(g, n, i));
         val bias = node_in(g, n, 1 - i);
-        if (!norm || norm->op != OP_LayerNormalization || norm->n_out > 1 || node_in(g, norm, 2) || !match_like_out(g, n, i)) continue;
+        if (!norm || norm->op != OP_LayerNormalization || norm->n_out > 1 || node_in(g, norm, 2) || !match_like_out(g, n, i))
+            continue;
         u32 axis = axis_of(norm, "axis", -1, match_type(g, norm->out[0])->rank);
         if (!is_row(g, bias, norm->out[0], axis)) continue;
-        return norm_node(b, OP_LayerNormalization, node_in(g, norm, 0), node_in(g, norm, 1), bias, attr_int(norm, "axis", -1),
-                         attr_float(norm, "epsilon", 1e-5));
+        return norm_node(b, OP_LayerNormalization, node_in(g, norm, 0), node_in(g, norm, 1), bias,
+                         attr_int(norm, "axis", -1), attr_float(norm, "epsilon", 1e-5));
     }
     return 0;
 }
@@ -128,7 +134,9 @@ static val softmax(build *b, const node *n)
     if (from < 0 || summed != top || from + 1 != (i32)match_type(g, top)->rank) return 0;
     val x = node_in(g, e, 0);
     const node *less = match_maker(g, x);
-    if (less && less->op == OP_Sub && reduced_from(g, node_in(g, less, 1), OP_ReduceMax, &highest) == from && highest == node_in(g, less, 0)) x = highest;
+    if (less && less->op == OP_Sub && reduced_from(g, node_in(g, less, 1), OP_ReduceMax, &highest) == from &&
+        highest == node_in(g, less, 0))
+        x = highest;
     attr axis = attr_of_int("axis", -1);
     return build_node(b, OP_Softmax, &x, 1, &axis, 1);
 }
@@ -141,24 +149,28 @@ static bool recognise(pass_job *j, nid id)
     return (y || b.status != QN_OK) && pass_replace_one(j, &b, id, y);
 }
 
-#define CENTRE "in x: f32[b,4]; const a: i64[1] = {-1}; const e: f32[] = {0.5}; m = ReduceMean(x, a); d = Sub(x, m);"
+#define CENTRE    "in x: f32[b,4]; const a: i64[1] = {-1}; const e: f32[] = {0.5}; m = ReduceMean(x, a); d = Sub(x, m);"
 #define DEVIATION "q = Mul(d, d); v = ReduceMean(q, a); w = Add(v, e); r = Sqrt(w);"
 const pass_def pass_recognise_norms = {
     .name = "recognise_norms",
     .doc = "LayerNormalization, RMSNormalization and Softmax that were exported as arithmetic become one op",
     .at = OP_NONE,
     .rewrite = recognise,
-    .test = CENTRE DEVIATION "in s: f32[4]; in t: f32[4]; n = Div(d, r); y = Mul(n, s); z = Add(t, y); out z"
-            " -> in x: f32[b,4]; in s: f32[4]; in t: f32[4]; z = LayerNormalization(x, s, t, axis=-1, epsilon=0.5); out z"
-            "\n---\n" CENTRE DEVIATION "in s: f32[1,4]; i = Reciprocal(r); n = Mul(i, d); y = Mul(s, n); out y"
-            " -> in x: f32[b,4]; in s: f32[1,4]; z = LayerNormalization(x, s, axis=-1, epsilon=0.5); out z"
-            "\n---\n" CENTRE "in s: f32[4]; q = Mul(x, x); v = ReduceMean(q, a); w = Add(v, e); r = Sqrt(w); n = Div(x, r); y = Mul(n, s); out y, d"
-            " -> " CENTRE "in s: f32[4]; y = RMSNormalization(x, s, axis=-1, epsilon=0.5); out y, d"
-            "\n---\n" CENTRE DEVIATION "in s: f32[b,4]; n = Div(d, r); y = Mul(n, s); out y -> " CENTRE DEVIATION "in s: f32[b,4]; n = Div(d, r); y = Mul(n, s); out y"
-            "\n---\n"
-            "in x: f32[b,4]; const a: i64[1] = {1}; m = ReduceMax(x, a); d = Sub(x, m); e = Exp(d); s = ReduceSum(e, a); y = Div(e, s); out y"
-            " -> in x: f32[b,4]; y = Softmax(x, axis=-1); out y"
-            "\n---\n"
-            "in x: f32[b,4]; const a: i64[1] = {0}; e = Exp(x); s = ReduceSum(e, a); y = Div(e, s); out y"
-            " -> in x: f32[b,4]; const a: i64[1] = {0}; e = Exp(x); s = ReduceSum(e, a); y = Div(e, s); out y",
+    .test = CENTRE DEVIATION
+    "in s: f32[4]; in t: f32[4]; n = Div(d, r); y = Mul(n, s); z = Add(t, y); out z"
+    " -> in x: f32[b,4]; in s: f32[4]; in t: f32[4]; z = LayerNormalization(x, s, t, axis=-1, epsilon=0.5); out z"
+    "\n---\n" CENTRE DEVIATION "in s: f32[1,4]; i = Reciprocal(r); n = Mul(i, d); y = Mul(s, n); out y"
+    " -> in x: f32[b,4]; in s: f32[1,4]; z = LayerNormalization(x, s, axis=-1, epsilon=0.5); out z"
+    "\n---\n" CENTRE
+    "in s: f32[4]; q = Mul(x, x); v = ReduceMean(q, a); w = Add(v, e); r = Sqrt(w); n = Div(x, r); y = Mul(n, s); out y, d"
+    " -> " CENTRE "in s: f32[4]; y = RMSNormalization(x, s, axis=-1, epsilon=0.5); out y, d"
+    "\n---\n" CENTRE DEVIATION "in s: f32[b,4]; n = Div(d, r); y = Mul(n, s); out y -> " CENTRE DEVIATION
+    "in s: f32[b,4]; n = Div(d, r); y = Mul(n, s); out y"
+    "\n---\n"
+    "in x: f32[b,4]; const a: i64[1] = {1}; m = ReduceMax(x, a); d = Sub(x, m); e = Exp(d); s = ReduceSum(e, a); y = Div(e, "
+    "s); out y"
+    " -> in x: f32[b,4]; y = Softmax(x, axis=-1); out y"
+    "\n---\n"
+    "in x: f32[b,4]; const a: i64[1] = {0}; e = Exp(x); s = ReduceSum(e, a); y = Div(e, s); out y"
+    " -> in x: f32[b,4]; const a: i64[1] = {0}; e = Exp(x); s = ReduceSum(e, a); y = Div(e, s); out y",
 };

@@ -19,9 +19,15 @@ static bool all_are(graph *g, val v, i64 wanted)
 }
 
 /* A slice of full size that steps forward by 1 starts at 0. */
-static bool slices_nothing(graph *g, const node *n) { return match_like_out(g, n, 0) && (!node_in(g, n, 4) || all_are(g, node_in(g, n, 4), 1)); }
+static bool slices_nothing(graph *g, const node *n)
+{
+    return match_like_out(g, n, 0) && (!node_in(g, n, 4) || all_are(g, node_in(g, n, 4), 1));
+}
 
-static bool pads_nothing(graph *g, const node *n) { return match_like_out(g, n, 0) && node_in(g, n, 1) && all_are(g, node_in(g, n, 1), 0); }
+static bool pads_nothing(graph *g, const node *n)
+{
+    return match_like_out(g, n, 0) && node_in(g, n, 1) && all_are(g, node_in(g, n, 1), 0);
+}
 
 /* Dimensions that are surely 1 may go anywhere; the others keep their order. */
 static bool keeps_order(const graph *g, const node *n)
@@ -45,7 +51,8 @@ static bool permutes_nothing(graph *g, const node *n) { return match_like_out(g,
 static bool drops_nothing(graph *g, const node *n)
 {
     val training = node_in(g, n, 2);
-    return (n->n_out < 2 || !value_at(g, n->out[1])->uses) && (!training || match_is(g, training, 0)) && match_like_out(g, n, 0);
+    return (n->n_out < 2 || !value_at(g, n->out[1])->uses) && (!training || match_is(g, training, 0)) &&
+           match_like_out(g, n, 0);
 }
 
 /* clang-format off */
@@ -115,7 +122,8 @@ const pass_def pass_remove_identities = {
             "\n---\n"
             "const one: i64[1] = {1}; const s: i64[1] = {-1}; const e: i64[1] = {-9}; const a: i64[1] = {0};"
             "in x: f32[3]; y = Slice(x, s, e, a, s); z = Concat(y, axis=0); out z"
-            " -> const s: i64[1] = {-1}; const e: i64[1] = {-9}; const a: i64[1] = {0}; in x: f32[3]; y = Slice(x, s, e, a, s); out y"
+            " -> const s: i64[1] = {-1}; const e: i64[1] = {-9}; const a: i64[1] = {0}; in x: f32[3]; y = Slice(x, s, e, a, "
+            "s); out y"
             "\n---\n"
             "const n: i64[2] = {0, -1}; in x: f32[batch,3,1,1]; a = Flatten(x); y = Reshape(a, n); out y"
             " -> in x: f32[batch,3,1,1]; y = Flatten(x); out y"

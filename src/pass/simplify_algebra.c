@@ -40,11 +40,15 @@ static bool two_constants(const graph *g, const node *n, val *x, val *c1, val *c
 static val neutral(build *b, const node *n, f64 unit, bool both_sides)
 {
     for (u32 i = 0; i < 2; i++)
-        if ((i == 1 || both_sides) && match_is(b->g, in(b, n, i), unit) && match_like_out(b->g, n, 1 - i)) return in(b, n, 1 - i);
+        if ((i == 1 || both_sides) && match_is(b->g, in(b, n, i), unit) && match_like_out(b->g, n, 1 - i))
+            return in(b, n, 1 - i);
     return 0;
 }
 
-static val joined(build *b, u16 op, val x, val c1, val c2) { return build_op2(b, (op_id)op, x, build_op2(b, (op_id)op, c1, c2)); }
+static val joined(build *b, u16 op, val x, val c1, val c2)
+{
+    return build_op2(b, (op_id)op, x, build_op2(b, (op_id)op, c1, c2));
+}
 
 /* ---- arithmetic */
 
@@ -73,7 +77,8 @@ static val mul(build *b, const node *n)
     if (match_int(b->g, n->out[0])) return joined(b, OP_Mul, x, c1, c2);
     qn_dtype d = match_type(b->g, x)->dtype;
     if (!constant_f64(b->g, c1, &v1) || !constant_f64(b->g, c2, &v2)) return 0;
-    bool exact = (is_power_of_two(v1, d) || is_power_of_two(v2, d)) && isnormal((f32)(v1 * v2)) && fabs(v1 * v2) < 60000 && fabs(v1 * v2) > 1e-4;
+    bool exact = (is_power_of_two(v1, d) || is_power_of_two(v2, d)) && isnormal((f32)(v1 * v2)) && fabs(v1 * v2) < 60000 &&
+                 fabs(v1 * v2) > 1e-4;
     return exact ? joined(b, OP_Mul, x, c1, c2) : 0;
 }
 
@@ -92,7 +97,8 @@ static val divide(build *b, const node *n)
     f64 c;
     val x = neutral(b, n, 1, false);
     if (x || !match_float(b->g, n->out[0])) return x;
-    if (match_is(b->g, in(b, n, 0), 1) && !is_constant(b->g, in(b, n, 1)) && match_like_out(b->g, n, 1)) return build_op1(b, OP_Reciprocal, in(b, n, 1));
+    if (match_is(b->g, in(b, n, 0), 1) && !is_constant(b->g, in(b, n, 1)) && match_like_out(b->g, n, 1))
+        return build_op1(b, OP_Reciprocal, in(b, n, 1));
     qn_dtype d = match_type(b->g, n->out[0])->dtype;
     if (!constant_f64(b->g, in(b, n, 1), &c) || !is_power_of_two(c, d) || is_constant(b->g, in(b, n, 0))) return 0;
     return build_op2(b, OP_Mul, in(b, n, 0), filled_like(b, in(b, n, 1), 1 / c));
@@ -109,15 +115,24 @@ static bool not_negative(const graph *g, val v, u32 depth)
     f64 c;
     if (constant_f64(g, v, &c)) return c >= 0 && !signbit(c);
     if (!n || depth == 0) return false;
+    if (!match_float(g, v)) return n->op == OP_Relu; /* the others wrap around                                     */
     switch (n->op) {
-    case OP_Abs: case OP_Exp: case OP_Relu: case OP_Sigmoid: case OP_Sqrt: case OP_Softplus: return true;
+    case OP_Abs:
+    case OP_Exp:
+    case OP_Relu:
+    case OP_Sigmoid:
+    case OP_Sqrt:
+    case OP_Softplus: return true;
     case OP_Mul:
         if (node_in(g, n, 0) == node_in(g, n, 1)) return true;
         return not_negative(g, node_in(g, n, 0), depth - 1) && not_negative(g, node_in(g, n, 1), depth - 1);
-    case OP_Add: case OP_Div: return not_negative(g, node_in(g, n, 0), depth - 1) && not_negative(g, node_in(g, n, 1), depth - 1);
+    case OP_Add: return not_negative(g, node_in(g, n, 0), depth - 1) && not_negative(g, node_in(g, n, 1), depth - 1);
+    case OP_Div: return constant_f64(g, node_in(g, n, 1), &c) && c > 0 && not_negative(g, node_in(g, n, 0), depth - 1);
     case OP_Pow: return match_is(g, node_in(g, n, 1), 2);
-    case OP_ReduceMean: case OP_ReduceSum: case OP_ReduceMax: case OP_Reshape: case OP_Transpose:
-        return not_negative(g, node_in(g, n, 0), depth - 1);
+    case OP_ReduceMean:
+    case OP_ReduceSum:
+    case OP_Reshape:
+    case OP_Transpose: return not_negative(g, node_in(g, n, 0), depth - 1);
     default: return false;
     }
 }
@@ -133,14 +148,17 @@ static val power(build *b, const node *n)
     if (!match_float(b->g, x)) return 0;
     if (e == -1) return build_op1(b, OP_Reciprocal, x);
     if (e != 0.5 && e != -0.5) return 0;
-    if (!not_negative(b->g, x, LOOK_BACK)) return 0;         /* the root of -infinity is NaN, its power is infinite        */
+    if (!not_negative(b->g, x, LOOK_BACK)) return 0; /* the root of -infinity is NaN, its power is infinite        */
     val root = build_op1(b, OP_Sqrt, x);
     return e == 0.5 ? root : build_op1(b, OP_Reciprocal, root);
 }
 
 /* ---- doing twice what is done */
 
-static val undone_by_itself(build *b, const node *n) { return is_op(b->g, in(b, n, 0), n->op) ? first_in(b->g, in(b, n, 0)) : 0; }
+static val undone_by_itself(build *b, const node *n)
+{
+    return is_op(b->g, in(b, n, 0), n->op) ? first_in(b->g, in(b, n, 0)) : 0;
+}
 static val done_once(build *b, const node *n) { return is_op(b->g, in(b, n, 0), n->op) ? in(b, n, 0) : 0; }
 
 static val absolute(build *b, const node *n)
@@ -152,9 +170,16 @@ static val absolute(build *b, const node *n)
 
 /* ---- bounds */
 
-typedef struct range { val x; f64 lo, hi; bool has_lo, has_hi; } range;
+typedef struct range {
+    val x;
+    f64 lo, hi;
+    bool has_lo, has_hi;
+} range;
 
-static bool is_bound(const graph *g, val v, f64 *out) { return constant_f64(g, v, out) && match_elems_are(g, v, 1) && !isnan(*out); }
+static bool is_bound(const graph *g, val v, f64 *out)
+{
+    return constant_f64(g, v, out) && match_elems_are(g, v, 1) && !isnan(*out);
+}
 
 /* n holds its input between numbers: Relu, Clip, and Max or Min with one constant. */
 static bool range_of(const graph *g, const node *n, range *out)
@@ -217,8 +242,8 @@ static val bound(build *b, const node *n)
     range outer, inner;
     if (!range_of(b->g, n, &outer) || is_constant(b->g, outer.x)) return 0;
     const node *before = match_maker(b->g, outer.x);
-    bool joins = before && range_of(b->g, before, &inner) && in_order(&inner) && in_order(&outer) && bounds_exact(b->g, &inner, outer.x) &&
-                 bounds_exact(b->g, &outer, outer.x);
+    bool joins = before && range_of(b->g, before, &inner) && in_order(&inner) && in_order(&outer) &&
+                 bounds_exact(b->g, &inner, outer.x) && bounds_exact(b->g, &outer, outer.x);
     if (joins) {
         outer = both(&outer, &inner);
         return range_node(b, &outer);
@@ -240,10 +265,12 @@ static val where(build *b, const node *n)
 }
 
 /* Bits of a number that a type holds exactly: integers by their width, floats by their significand. */
-static const struct { u8 kind, bits; } holds[QN_DTYPE_COUNT] = {
+static const struct {
+    u8 kind, bits;
+} holds[QN_DTYPE_COUNT] = {
     [QN_F32] = { 'f', 24 }, [QN_F16] = { 'f', 11 }, [QN_BF16] = { 'f', 8 }, [QN_F64] = { 'f', 53 }, [QN_BOOL] = { 'u', 1 },
-    [QN_I8] = { 'i', 7 },   [QN_I16] = { 'i', 15 }, [QN_I32] = { 'i', 31 }, [QN_I64] = { 'i', 63 },
-    [QN_U8] = { 'u', 8 },   [QN_U16] = { 'u', 16 }, [QN_U32] = { 'u', 32 }, [QN_U64] = { 'u', 64 },
+    [QN_I8] = { 'i', 7 },   [QN_I16] = { 'i', 15 }, [QN_I32] = { 'i', 31 }, [QN_I64] = { 'i', 63 }, [QN_U8] = { 'u', 8 },
+    [QN_U16] = { 'u', 16 }, [QN_U32] = { 'u', 32 }, [QN_U64] = { 'u', 64 },
 };
 
 static bool loses_nothing(qn_dtype from, qn_dtype to)
@@ -304,55 +331,64 @@ static bool simplify(pass_job *j, nid id)
 
 const pass_def pass_simplify_algebra = {
     .name = "simplify_algebra",
-    .doc = "arithmetic that needs not be done: neutral elements, inverses, bounds of bounds, small powers, casts that lose nothing",
+    .doc = "arithmetic that needs not be done: neutral elements, inverses, bounds of bounds, small powers, casts that lose "
+           "nothing",
     .at = OP_NONE,
     .rewrite = simplify,
-    .test = "const o: f32[] = {1}; const z: f32[1] = {0}; in x: f32[2]; a = Mul(o, x); b = Div(a, o); c = Add(z, b); d = Sub(c, z); out d"
-            " -> in x: f32[2]; out d = x"
-            "\n---\n"
-            "const o: f32[1] = {1}; in x: f32[]; y = Mul(x, o); out y -> const o: f32[1] = {1}; in x: f32[]; y = Mul(x, o); out y"
-            "\n---\n"
-            "const z: f32[] = {0}; in x: f32[2]; y = Mul(x, z); out y -> const z: f32[] = {0}; in x: f32[2]; y = Mul(x, z); out y"
-            "\n---\n"
-            "const p: f32[] = {2}; const q: f32[] = {3}; in x: f32[2]; a = Pow(x, p); b = Pow(x, q); out a, b"
-            " -> in x: f32[2]; a = Mul(x, x); c = Mul(x, x); b = Mul(c, x); out a, b"
-            "\n---\n"
-            "const h: f32[] = {0.5}; in x: f32[2]; a = Abs(x); y = Pow(a, h); z = Pow(x, h); out y, z"
-            " -> const h: f32[] = {0.5}; in x: f32[2]; a = Abs(x); y = Sqrt(a); z = Pow(x, h); out y, z"
-            "\n---\n"
-            "const c: f32[] = {8}; const d: f32[] = {3}; in x: f32[2]; y = Div(x, c); z = Div(y, d); out z"
-            " -> const d: f32[] = {3}; const r: f32[] = {0.125}; in x: f32[2]; y = Mul(x, r); z = Div(y, d); out z"
-            "\n---\n"
-            "in x: f32[2]; a = Neg(x); b = Neg(a); c = Relu(b); d = Relu(c); out d -> in x: f32[2]; d = Relu(x); out d"
-            "\n---\n"
-            "const l: f32[] = {0}; const h: f32[] = {6}; in x: f32[2]; a = Max(x, l); y = Min(h, a); out y"
-            " -> const l: f32[] = {0}; const h: f32[] = {6}; in x: f32[2]; y = Clip(x, l, h); out y"
-            "\n---\n"
-            "const l: f32[] = {-1}; const h: f32[] = {6}; in x: f32[2]; a = Relu(x); y = Clip(a, l, h); out y, a"
-            " -> const l: f32[] = {0}; const h: f32[] = {6}; in x: f32[2]; a = Relu(x); y = Clip(x, l, h); out y, a"
-            "\n---\n"
-            "const l: u8[] = {0}; in x: u8[2]; y = Clip(x, l); out y -> const l: u8[] = {0}; in x: u8[2]; y = Clip(x, l); out y"
-            "\n---\n"
-            "const a: i32[2] = {1, 2}; const b: i32[] = {3}; in x: i32[2]; y = Add(x, a); z = Add(b, y); out z"
-            " -> const a: i32[2] = {1, 2}; const b: i32[] = {3}; in x: i32[2]; c = Add(a, b); z = Add(x, c); out z"
-            "\n---\n"
-            "const a: f32[] = {1}; const b: f32[] = {3}; in x: f32[2]; y = Add(x, a); z = Add(b, y); out z"
-            " -> const a: f32[] = {1}; const b: f32[] = {3}; in x: f32[2]; y = Add(x, a); z = Add(b, y); out z"
-            "\n---\n"
-            "const a: f32[] = {0.5}; const b: f32[] = {3}; in x: f32[2]; y = Mul(x, a); z = Mul(b, y); out z"
-            " -> const a: f32[] = {0.5}; const b: f32[] = {3}; in x: f32[2]; c = Mul(a, b); z = Mul(x, c); out z"
-            "\n---\n"
-            "const c: bool[1] = {1}; in x: f32[2]; in y: f32[2]; z = Where(c, x, y); w = Add(z, y); out w"
-            " -> in x: f32[2]; in y: f32[2]; w = Add(x, y); out w"
-            "\n---\n"
-            "const h: f32[] = {0.5}; in x: f32[2]; a = Exp(x); b = Mul(x, a); c = Mul(b, h); out c"
-            " -> const h: f32[] = {0.5}; in x: f32[2]; a = Exp(x); b = Mul(x, a); c = Mul(b, h); out c"
-            "\n---\n"
-            "in x: f16[2]; a = Cast(x, to=1); b = Cast(a, to=10); c = Cast(a, to=16); d = Cast(c, to=1); out b, d"
-            " -> in x: f16[2]; c = Cast(x, to=16); d = Cast(c, to=1); out b = x, d"
-            "\n---\n"
-            "in x: i32[2]; a = Cast(x, to=1); b = Cast(a, to=7); out b -> in x: i32[2]; a = Cast(x, to=1); b = Cast(a, to=7); out b"
-            "\n---\n"
-            "const a: i64[1] = {1}; in x: f32[2,1,n]; y = ReduceMean(x, a, keepdims=1); z = ReduceMean(y, a, keepdims=0); out z"
-            " -> in x: f32[2,1,n]; sizes s: i64[2] = {2, n}; z = Reshape(x, s, allowzero=1); out z",
+    .test =
+        "const o: f32[] = {1}; const z: f32[1] = {0}; in x: f32[2]; a = Mul(o, x); b = Div(a, o); c = Add(z, b); d = Sub(c, "
+        "z); out d"
+        " -> in x: f32[2]; out d = x"
+        "\n---\n"
+        "const o: f32[1] = {1}; in x: f32[]; y = Mul(x, o); out y -> const o: f32[1] = {1}; in x: f32[]; y = Mul(x, o); out "
+        "y"
+        "\n---\n"
+        "const z: f32[] = {0}; in x: f32[2]; y = Mul(x, z); out y -> const z: f32[] = {0}; in x: f32[2]; y = Mul(x, z); out "
+        "y"
+        "\n---\n"
+        "const p: f32[] = {2}; const q: f32[] = {3}; in x: f32[2]; a = Pow(x, p); b = Pow(x, q); out a, b"
+        " -> in x: f32[2]; a = Mul(x, x); c = Mul(x, x); b = Mul(c, x); out a, b"
+        "\n---\n"
+        "const h: f32[] = {0.5}; in x: f32[2]; a = Abs(x); y = Pow(a, h); z = Pow(x, h); out y, z"
+        " -> const h: f32[] = {0.5}; in x: f32[2]; a = Abs(x); y = Sqrt(a); z = Pow(x, h); out y, z"
+        "\n---\n"
+        "const c: f32[] = {8}; const d: f32[] = {3}; in x: f32[2]; y = Div(x, c); z = Div(y, d); out z"
+        " -> const d: f32[] = {3}; const r: f32[] = {0.125}; in x: f32[2]; y = Mul(x, r); z = Div(y, d); out z"
+        "\n---\n"
+        "in x: f32[2]; a = Neg(x); b = Neg(a); c = Relu(b); d = Relu(c); out d -> in x: f32[2]; d = Relu(x); out d"
+        "\n---\n"
+        "const l: f32[] = {0}; const h: f32[] = {6}; in x: f32[2]; a = Max(x, l); y = Min(h, a); out y"
+        " -> const l: f32[] = {0}; const h: f32[] = {6}; in x: f32[2]; y = Clip(x, l, h); out y"
+        "\n---\n"
+        "const l: f32[] = {-1}; const h: f32[] = {6}; in x: f32[2]; a = Relu(x); y = Clip(a, l, h); out y, a"
+        " -> const l: f32[] = {0}; const h: f32[] = {6}; in x: f32[2]; a = Relu(x); y = Clip(x, l, h); out y, a"
+        "\n---\n"
+        "const l: u8[] = {0}; in x: u8[2]; y = Clip(x, l); out y -> const l: u8[] = {0}; in x: u8[2]; y = Clip(x, l); out y"
+        "\n---\n"
+        "const a: i32[2] = {1, 2}; const b: i32[] = {3}; in x: i32[2]; y = Add(x, a); z = Add(b, y); out z"
+        " -> const a: i32[2] = {1, 2}; const b: i32[] = {3}; in x: i32[2]; c = Add(a, b); z = Add(x, c); out z"
+        "\n---\n"
+        "const a: f32[] = {1}; const b: f32[] = {3}; in x: f32[2]; y = Add(x, a); z = Add(b, y); out z"
+        " -> const a: f32[] = {1}; const b: f32[] = {3}; in x: f32[2]; y = Add(x, a); z = Add(b, y); out z"
+        "\n---\n"
+        "const a: f32[] = {0.5}; const b: f32[] = {3}; in x: f32[2]; y = Mul(x, a); z = Mul(b, y); out z"
+        " -> const a: f32[] = {0.5}; const b: f32[] = {3}; in x: f32[2]; c = Mul(a, b); z = Mul(x, c); out z"
+        "\n---\n"
+        "const c: bool[1] = {1}; in x: f32[2]; in y: f32[2]; z = Where(c, x, y); w = Add(z, y); out w"
+        " -> in x: f32[2]; in y: f32[2]; w = Add(x, y); out w"
+        "\n---\n"
+        "in x: i32[2]; in y: f32[2]; a = Mul(x, x); b = Abs(a); c = Mul(y, y); d = Abs(c); out b, d"
+        " -> in x: i32[2]; in y: f32[2]; a = Mul(x, x); b = Abs(a); c = Mul(y, y); out b, d = c"
+        "\n---\n"
+        "const h: f32[] = {0.5}; in x: f32[2]; a = Exp(x); b = Mul(x, a); c = Mul(b, h); out c"
+        " -> const h: f32[] = {0.5}; in x: f32[2]; a = Exp(x); b = Mul(x, a); c = Mul(b, h); out c"
+        "\n---\n"
+        "in x: f16[2]; a = Cast(x, to=1); b = Cast(a, to=10); c = Cast(a, to=16); d = Cast(c, to=1); out b, d"
+        " -> in x: f16[2]; c = Cast(x, to=16); d = Cast(c, to=1); out b = x, d"
+        "\n---\n"
+        "in x: i32[2]; a = Cast(x, to=1); b = Cast(a, to=7); out b -> in x: i32[2]; a = Cast(x, to=1); b = Cast(a, to=7); "
+        "out b"
+        "\n---\n"
+        "const a: i64[1] = {1}; in x: f32[2,1,n]; y = ReduceMean(x, a, keepdims=1); z = ReduceMean(y, a, keepdims=0); out z"
+        " -> in x: f32[2,1,n]; sizes s: i64[2] = {2, n}; z = Reshape(x, s, allowzero=1); out z",
 };

@@ -5,7 +5,10 @@
 
 #include "op/op_util.h"
 
-static val node_with(build *b, op_id op, val x, val y, attr a) { return build_node(b, op, (val[]){ x, y }, y ? 2 : 1, &a, 1); }
+static val node_with(build *b, op_id op, val x, val y, attr a)
+{
+    return build_node(b, op, (val[]){ x, y }, y ? 2 : 1, &a, 1);
+}
 
 static val lowest(build *b, qn_dtype d) { return build_scalar(b, d, -(f64)INFINITY); }
 
@@ -71,7 +74,8 @@ static val grouped(build *b, val x, sym groups)
     if (t.rank < 3) return x;
     sym one = sym_number(g, 1), heads = t.dims[t.rank - 3], batch = t.rank > 3 ? t.dims[0] : one;
     bool single = sym_is(g, heads, 1);
-    sym dims[5] = { batch, single ? one : groups, single ? one : sym_div(g, heads, groups), t.dims[t.rank - 2], t.dims[t.rank - 1] };
+    sym dims[5] = { batch, single ? one : groups, single ? one : sym_div(g, heads, groups), t.dims[t.rank - 2],
+                    t.dims[t.rank - 1] };
     return build_reshape(b, x, dims, 5);
 }
 

@@ -9,7 +9,9 @@
 enum { IN_Q, IN_K, IN_V, IN_MASK, IN_PAST_K, IN_PAST_V, IN_LENGTHS };
 enum { OUT_Y, OUT_K, OUT_V, OUT_SCORES };
 
-typedef struct heads { sym q, kv, size, width; } heads;
+typedef struct heads {
+    sym q, kv, size, width;
+} heads;
 
 static qn_status heads_of(const infer *c, heads *out)
 {
@@ -36,7 +38,8 @@ static qn_status attention_infer(infer *c)
     heads h;
     QN_TRY(heads_of(c, &h));
     graph *g = c->g;
-    const type *q = infer_in(c, IN_Q), *k = infer_in(c, IN_K), *past = infer_in(c, IN_PAST_K), *past_v = infer_in(c, IN_PAST_V);
+    const type *q = infer_in(c, IN_Q), *k = infer_in(c, IN_K), *past = infer_in(c, IN_PAST_K),
+               *past_v = infer_in(c, IN_PAST_V);
     u32 along = q->rank - 2u;
     if ((past && past->rank != 4) || (past_v && past_v->rank != 4) || !past != !past_v)
         return infer_fail(c, QN_E_SHAPE, "past_key and past_value must both be there, with four dimensions");
@@ -111,7 +114,9 @@ static val bias_of(build *b, sym rows, sym keys, sym fresh, bool in_steps, qn_dt
     if (is_causal && !in_steps && left < 0 && !lengths && (!past || sym_same(b->g, fresh, rows))) *causal = past ? 2 : 1;
     else if (is_causal) right = right < 0 ? 0 : MIN(right, 0);
     if (left >= 0 || right >= 0) {
-        attend_sight s = { .rows = rows, .keys = keys, .offset = offset_of(b, past, lengths, rows), .left = left, .right = right };
+        attend_sight s = {
+            .rows = rows, .keys = keys, .offset = offset_of(b, past, lengths, rows), .left = left, .right = right
+        };
         bias = build_op2(b, OP_Add, attend_sight_bias(b, &s, d), bias);
     }
     return lengths ? build_op2(b, OP_Add, length_bias(b, lengths, keys, d), bias) : bias;
@@ -144,12 +149,17 @@ static qn_status attention_expand(build *b, const node *n)
     if (!attr_find(n, "scale") && !sym_is_number(b->g, qt->dims[3], &size))
         return build_fail(b, QN_E_UNSUPPORTED, "without a scale, the size of a head must be known before the model runs");
     bool in_steps = n->n_out > OUT_SCORES && n->out[OUT_SCORES] && value_at(b->g, n->out[OUT_SCORES])->uses;
-    attend a = { .q = q, .k = k, .v = v, .scale = attr_float(n, "scale", 1 / sqrt((f64)MAX(size, 1))), .softcap = attr_float(n, "softcap", 0) };
+    attend a = { .q = q,
+                 .k = k,
+                 .v = v,
+                 .scale = attr_float(n, "scale", 1 / sqrt((f64)MAX(size, 1))),
+                 .softcap = attr_float(n, "softcap", 0) };
     sym rows = qt->dims[2], keys = build_type(b, k)->dims[2];
     a.bias = bias_of(b, rows, keys, fresh, in_steps, d, &causal);
     val scores = 0;
     i64 stage = attr_int(n, "qk_matmul_output_mode", 0);
-    if (stage < ATTEND_RAW || stage > ATTEND_SOFTMAX) return build_fail(b, QN_E_UNSUPPORTED, "qk_matmul_output_mode must be 0 to 3");
+    if (stage < ATTEND_RAW || stage > ATTEND_SOFTMAX)
+        return build_fail(b, QN_E_UNSUPPORTED, "qk_matmul_output_mode must be 0 to 3");
     val y = in_steps ? attend_steps(b, &a, (int)stage, &scores) : fused(b, &a, causal);
     if (flat) y = attend_join_heads(b, y);
     return build_done(b, (val[]){ y, k, v, scores }, MIN(n->n_out, 4u));
@@ -158,21 +168,35 @@ static qn_status attention_expand(build *b, const node *n)
 static const op_case attention_cases[] = {
     { "f32[2,3,4,8] f32[2,3,6,8] f32[2,3,6,10]", "", 1e-6, "heads apart" },
     { "f32[2,4,24] f32[2,6,24] f32[2,6,24]", "q_num_heads=3, kv_num_heads=3", 1e-6, "heads side by side" },
-    { "f32[2,4,24] f32[2,6,8] f32[2,6,8] f32[4,6]", "q_num_heads=6, kv_num_heads=2, scale=0.2", 1e-6, "shared heads, a mask" },
-    { "f32[1,2,4,8] f32[1,2,4,8] f32[1,2,4,8] _ f32[1,2,5,8] f32[1,2,5,8]", "is_causal=1, n_out=3", 1e-6, "causal, with a past" },
-    { "f32[1,2,4,8] f32[1,2,6,8] f32[1,2,6,8] f32[4,6]", "softcap=2.0, qk_matmul_output_mode=2, n_out=4", 1e-6, "with its scores" },
-    { "f32[1,2,4,8] f32[1,2,6,8] f32[1,2,6,8] f32[4,4]", "is_causal=1, qk_matmul_output_mode=3, n_out=4", 1e-6, "a short mask, the shares" },
+    { "f32[2,4,24] f32[2,6,8] f32[2,6,8] f32[4,6]", "q_num_heads=6, kv_num_heads=2, scale=0.2", 1e-6,
+      "shared heads, a mask" },
+    { "f32[1,2,4,8] f32[1,2,4,8] f32[1,2,4,8] _ f32[1,2,5,8] f32[1,2,5,8]", "is_causal=1, n_out=3", 1e-6,
+      "causal, with a past" },
+    { "f32[1,2,4,8] f32[1,2,6,8] f32[1,2,6,8] f32[4,6]", "softcap=2.0, qk_matmul_output_mode=2, n_out=4", 1e-6,
+      "with its scores" },
+    { "f32[1,2,4,8] f32[1,2,6,8] f32[1,2,6,8] f32[4,4]", "is_causal=1, qk_matmul_output_mode=3, n_out=4", 1e-6,
+      "a short mask, the shares" },
     { 0 },
 };
 
 const op_def op_Attention = {
     .name = "Attention",
-    .doc = "y = softmax(scale * q k^T + mask) v for each head, with caches of keys and values; causal, windowed, softcapped as its attributes say",
-    .in = { { "q", "float" }, { "k", "as q" }, { "v", "as q" }, { "attn_mask", "optional float|bool" }, { "past_key", "optional as q" },
-            { "past_value", "optional as q" }, { "nonpad_kv_seqlen", "optional i64" } },
-    .out = { { "y", "as q" }, { "present_key", "optional as q" }, { "present_value", "optional as q" }, { "qk_matmul_output", "optional as q" } },
-    .attrs = { INT("is_causal", 0), INT("kv_num_heads", 0), INT("q_num_heads", 0), INT("qk_matmul_output_mode", 0), FLOAT("scale", 0),
-               FLOAT("softcap", 0), INT("softmax_precision", 0), INT("left_window_size", -1), INT("right_window_size", -1) },
+    .doc = "y = softmax(scale * q k^T + mask) v for each head, with caches of keys and values; causal, windowed, softcapped "
+           "as its attributes say",
+    .in = { { "q", "float" },
+            { "k", "as q" },
+            { "v", "as q" },
+            { "attn_mask", "optional float|bool" },
+            { "past_key", "optional as q" },
+            { "past_value", "optional as q" },
+            { "nonpad_kv_seqlen", "optional i64" } },
+    .out = { { "y", "as q" },
+             { "present_key", "optional as q" },
+             { "present_value", "optional as q" },
+             { "qk_matmul_output", "optional as q" } },
+    .attrs = { INT("is_causal", 0), INT("kv_num_heads", 0), INT("q_num_heads", 0), INT("qk_matmul_output_mode", 0),
+               FLOAT("scale", 0), FLOAT("softcap", 0), INT("softmax_precision", 0), INT("left_window_size", -1),
+               INT("right_window_size", -1) },
     .infer = attention_infer,
     .expand = attention_expand,
     .cases = attention_cases,

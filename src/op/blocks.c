@@ -1,7 +1,7 @@
 /* Block sizes: large enough that copying the factors is little of the work, small enough that every worker has its share. */
 #include "op/blocks.h"
 
-enum { ROWS_MAX = 256, COLS_MAX = 240, COLS_STEP = 48, ROW_STEP = 8, LANES = 16, GROUP_COST = 4000 };   /* kernels/tile.h */
+enum { ROWS_MAX = 256, COLS_MAX = 240, COLS_STEP = 48, ROW_STEP = 8, LANES = 16, GROUP_COST = 4000 }; /* kernels/tile.h */
 
 bool blocks_fit(const qn_caps *caps, qn_dtype d, u64 numbers)
 {
@@ -24,7 +24,8 @@ blocks blocks_choose(const graph *g, const qn_caps *caps, sym m, sym n, sym coun
 {
     i64 ms, ns, times;
     blocks best = { ROWS_MAX / 2, COLS_MAX - COLS_STEP };
-    if (!sym_is_number(g, m, &ms) || !sym_is_number(g, n, &ns) || ms < 1 || ns < 1 || ms > INT32_MAX || ns > INT32_MAX) return best;
+    if (!sym_is_number(g, m, &ms) || !sym_is_number(g, n, &ns) || ms < 1 || ns < 1 || ms > INT32_MAX || ns > INT32_MAX)
+        return best;
     if (!sym_is_number(g, count, &times) || times < 1 || times > INT32_MAX) times = 1;
     u64 workers = MAX(caps->workers, 1u), least = UINT64_MAX;
     for (u32 cols = COLS_MAX; cols >= COLS_STEP; cols -= COLS_STEP)

@@ -8,7 +8,7 @@
 typedef struct conv {
     val x, w, y;
     window win;
-    sym batch, groups, in_channels, out_channels;            /* channels of one group                                     */
+    sym batch, groups, in_channels, out_channels; /* channels of one group                                     */
     epilogue end;
 } conv;
 
@@ -26,8 +26,10 @@ static const char *conv_sizes(graph *g, const node *n, const type *x, const type
     out->batch = x->dims[0];
     out->in_channels = w->dims[1];
     out->out_channels = sym_div(g, w->dims[0], out->groups);
-    if (infer_differ(g, sym_mod(g, w->dims[0], out->groups), sym_number(g, 0))) return "the output channels are no multiple of group";
-    if (infer_differ(g, sym_mul(g, out->in_channels, out->groups), x->dims[1])) return "input channels and weight do not fit together";
+    if (infer_differ(g, sym_mod(g, w->dims[0], out->groups), sym_number(g, 0)))
+        return "the output channels are no multiple of group";
+    if (infer_differ(g, sym_mul(g, out->in_channels, out->groups), x->dims[1]))
+        return "input channels and weight do not fit together";
     return window_make(g, n, x, w->dims + 2, &out->win);
 }
 
@@ -43,8 +45,10 @@ static qn_status conv_shape(infer *c, type *out)
         for (u32 d = 0; d < p.win.rank; d++) out->dims[2 + d] = p.win.out[3 - p.win.rank + d];
         return QN_OK;
     }
-    if (x->rank >= 3 && x->rank == w->rank && sym_is_number(c->g, x->dims[1], &have) && sym_is_number(c->g, w->dims[1], &want))
-        return infer_fail(c, QN_E_SHAPE, "%s (weight wants %lld channels a group, input has %lld)", wrong, (long long)want, (long long)have);
+    if (x->rank >= 3 && x->rank == w->rank && sym_is_number(c->g, x->dims[1], &have) &&
+        sym_is_number(c->g, w->dims[1], &want))
+        return infer_fail(c, QN_E_SHAPE, "%s (weight wants %lld channels a group, input has %lld)", wrong, (long long)want,
+                          (long long)have);
     return infer_fail(c, QN_E_SHAPE, "%s", wrong);
 }
 
@@ -115,7 +119,7 @@ static bool fits_tile(const lowering *l, const node *n)
     return blocks_fit(lower_caps(l), lower_type(l, lower_in(l, n, 0))->dtype, BLOCKS_TILE_NUMBERS);
 }
 
-enum { FILL_STRAIGHT = 3, FILL_TAPS = 8 };                   /* copying a pixel for 1x1 and for larger filters            */
+enum { FILL_STRAIGHT = 3, FILL_TAPS = 8 }; /* copying a pixel for 1x1 and for larger filters            */
 
 static qn_status emit_tile(lowering *l, const node *n)
 {
@@ -137,7 +141,7 @@ static qn_status emit_tile(lowering *l, const node *n)
     return launch_groups(k, blocks_count(g, cut, p.out_channels, columns, parts));
 }
 
-enum { GROUP_SIDE = 64 };                                    /* of kernels/tile_group.h                                  */
+enum { GROUP_SIDE = 64 }; /* of kernels/tile_group.h                                  */
 
 static bool fits_group(const lowering *l, const node *n)
 {
@@ -166,7 +170,9 @@ static qn_status emit_group(lowering *l, const node *n)
 
 enum { BAND_ELEMS = 16384, BAND_TAPS = 1024, BAND_CHANNELS = 4 };
 
-typedef struct band { i64 rows, count; } band;
+typedef struct band {
+    i64 rows, count;
+} band;
 
 static bool to_number(const graph *g, sym s, i64 most, i64 *out) { return sym_is_number(g, s, out) && *out <= most; }
 
@@ -179,7 +185,8 @@ static band cut_bands(const graph *g, const type *x, const type *w, const type *
         if (!to_number(g, w->dims[2 + d], BAND_TAPS, &kernel[2 - rank + d])) return (band){ 0 };
         if (!to_number(g, y->dims[2 + d], BAND_ELEMS, &out[2 - rank + d])) return (band){ 0 };
     }
-    if (kernel[0] * kernel[1] > BAND_TAPS || step[1] > 8 || dilation[1] > BAND_ELEMS || dilation[0] > BAND_ELEMS) return (band){ 0 };
+    if (kernel[0] * kernel[1] > BAND_TAPS || step[1] > 8 || dilation[1] > BAND_ELEMS || dilation[0] > BAND_ELEMS)
+        return (band){ 0 };
     i64 pitch = (out[1] - 1) * step[1] + 1 + (kernel[1] - 1) * dilation[1];
     i64 fit = (BAND_ELEMS / pitch - (kernel[0] - 1) * dilation[0] - 1) / step[0] + 1;
     if (BAND_ELEMS / pitch < (kernel[0] - 1) * dilation[0] + 1) return (band){ 0 };
@@ -195,7 +202,9 @@ static band bands_of(const lowering *l, const node *n)
     i64 steps[2] = { 1, 1 }, dilations[2] = { 1, 1 };
     u32 rank = x->rank - 2u;
     if (rank > 2) return (band){ 0 };
-    if (window_ints(n, "strides", rank, 1, 1, steps + 2 - rank) || window_ints(n, "dilations", rank, 1, 1, dilations + 2 - rank)) return (band){ 0 };
+    if (window_ints(n, "strides", rank, 1, 1, steps + 2 - rank) ||
+        window_ints(n, "dilations", rank, 1, 1, dilations + 2 - rank))
+        return (band){ 0 };
     return cut_bands(g, x, w, lower_type(l, n->out[0]), steps, dilations);
 }
 
@@ -204,7 +213,8 @@ static bool fits_depthwise(const lowering *l, const node *n)
     const type *w = lower_type(l, lower_in(l, n, 1));
     i64 channels;
     if (!is_float(l, n) || !sym_is(lower_graph(l), w->dims[1], 1)) return false;
-    if (!sym_is_number(lower_graph(l), w->dims[0], &channels) || channels > BAND_CHANNELS * attr_int(n, "group", 1)) return false;
+    if (!sym_is_number(lower_graph(l), w->dims[0], &channels) || channels > BAND_CHANNELS * attr_int(n, "group", 1))
+        return false;
     return bands_of(l, n).rows > 0;
 }
 
@@ -262,9 +272,12 @@ static u64 conv_flops(const lowering *l, const node *n)
 static const op_case conv_cases[] = {
     { "f32[1,3,9,8] f32[5,3,3,3] f32[5]", "pads=[1,1,1,1]", 1e-6, "3 x 3 with a bias" },
     { "f32[2,20,13,11] f32[33,20,1,1]", "", 1e-6, "1 x 1: a matrix product" },
-    { "f32[1,40,17,19] f32[70,40,3,3] f32[70]", "pads=[1,1,1,1], strides=[2,2]", 1e-6, "more than one tile, a depth of two passes, step 2" },
-    { "f32[1,4,12,10] f32[6,2,3,2]", "group=2, dilations=[2,3], pads=[0,1,2,3]", 1e-6, "groups, dilations, lopsided padding" },
-    { "f32[1,3,15,16] f32[4,3,5,4]", "strides=[3,2], auto_pad=\"SAME_UPPER\"", 1e-6, "padded so that the size is divided by the step" },
+    { "f32[1,40,17,19] f32[70,40,3,3] f32[70]", "pads=[1,1,1,1], strides=[2,2]", 1e-6,
+      "more than one tile, a depth of two passes, step 2" },
+    { "f32[1,4,12,10] f32[6,2,3,2]", "group=2, dilations=[2,3], pads=[0,1,2,3]", 1e-6,
+      "groups, dilations, lopsided padding" },
+    { "f32[1,3,15,16] f32[4,3,5,4]", "strides=[3,2], auto_pad=\"SAME_UPPER\"", 1e-6,
+      "padded so that the size is divided by the step" },
     { "f32[1,3,15,16] f32[4,3,4,4]", "auto_pad=\"SAME_LOWER\"", 1e-6, "the odd one in front" },
     { "f32[1,3,15,16] f32[4,3,4,4]", "auto_pad=\"VALID\"", 1e-6, "no padding" },
     { "f32[2,6,30] f32[8,6,5] f32[8]", "pads=[2,2], strides=[2]", 1e-6, "one dimension" },
@@ -272,7 +285,8 @@ static const op_case conv_cases[] = {
     { "f32[2,7,14,14] f32[7,1,3,3] f32[7]", "group=7, pads=[1,1,1,1]", 1e-6, "a filter for each channel" },
     { "f32[1,7,29,31] f32[7,1,3,3]", "group=7, pads=[1,1,1,1], strides=[2,2]", 1e-6, "the same with step 2" },
     { "f32[1,5,20,9] f32[10,1,5,5]", "group=5, pads=[2,2,2,2]", 1e-6, "two filters for each channel, 5 x 5" },
-    { "f32[1,5,20,9] f32[5,1,4,2]", "group=5, dilations=[2,3], strides=[1,3], pads=[0,4,1,0]", 1e-6, "a filter for each channel, all odd" },
+    { "f32[1,5,20,9] f32[5,1,4,2]", "group=5, dilations=[2,3], strides=[1,3], pads=[0,4,1,0]", 1e-6,
+      "a filter for each channel, all odd" },
     { "f32[1,3,40] f32[3,1,7]", "group=3, pads=[6,0]", 1e-6, "causal, one dimension" },
     { "f32[2,4,4] f32[4,1,4] f32[4]", "group=4", 1e-6, "a filter as long as the row" },
     { "f32[1,1,5,5] f32[1,1,3,3]", "pads=[4,4,4,4]", 1e-6, "windows that see only padding" },
@@ -283,11 +297,13 @@ static const op_case conv_cases[] = {
     { 0 },
 };
 
-#define CONV_ATTRS TEXT("auto_pad", "NOTSET"), INTS("dilations"), INT("group", 1), INTS("kernel_shape"), INTS("pads"), INTS("strides")
+#define CONV_ATTRS                                                                                                          \
+    TEXT("auto_pad", "NOTSET"), INTS("dilations"), INT("group", 1), INTS("kernel_shape"), INTS("pads"), INTS("strides")
 
 const op_def op_Conv = {
     .name = "Conv",
-    .doc = "Convolution over 1 to 3 dimensions, with groups, steps, dilations and padding, plus a bias for each output channel",
+    .doc =
+        "Convolution over 1 to 3 dimensions, with groups, steps, dilations and padding, plus a bias for each output channel",
     .in = { { "x", "float|i32" }, { "w", "as x" }, { "bias", "optional as x" } },
     .out = { { "y", "as x" } },
     .attrs = { CONV_ATTRS },
@@ -300,8 +316,10 @@ const op_def op_Conv = {
 static const op_case conv_fused_cases[] = {
     { "f32[1,3,9,8] f32[5,3,3,3] f32[5]", "pads=[1,1,1,1], act=\"relu\"", 1e-6, "an activation" },
     { "f32[1,3,9,8] f32[5,3,3,3] f32[5] f32[1,5,9,8]", "pads=[1,1,1,1], act=\"relu\"", 1e-6, "a residual block's end" },
-    { "f32[1,6,9,8] f32[6,1,3,3] f32[6]", "pads=[1,1,1,1], group=6, act=\"clip\", p=0, q=6.0", 1e-6, "a filter for each channel, relu6" },
-    { "f32[1,6,9,8] f32[6,1,3,3] _ f32[1,6,9,8]", "pads=[1,1,1,1], group=6, act=\"silu\"", 1e-6, "a filter for each channel, a rest" },
+    { "f32[1,6,9,8] f32[6,1,3,3] f32[6]", "pads=[1,1,1,1], group=6, act=\"clip\", p=0, q=6.0", 1e-6,
+      "a filter for each channel, relu6" },
+    { "f32[1,6,9,8] f32[6,1,3,3] _ f32[1,6,9,8]", "pads=[1,1,1,1], group=6, act=\"silu\"", 1e-6,
+      "a filter for each channel, a rest" },
     { "f32[1,3,20,20] f32[8,3,3,3] f32[8]", "act=\"silu\"", 1e-6, "silu" },
     { "f16[1,3,9,8] f16[5,3,3,3] f16[5] f16[1,5,9,8]", "pads=[1,1,1,1], act=\"hardswish\"", 1e-3, "half precision" },
     { 0 },
@@ -354,13 +372,15 @@ static qn_status fused_conv_expand(build *b, const node *n)
     attr attrs[ATTRS_MAX];
     u32 count = copy_attrs(n, attrs);
     QN_TRY(activation_attrs(b, attrs, &count));
-    val y = build_node(b, OP_ConvFused, (val[]){ build_in(b, 0), build_in(b, 1), build_in(b, 2), build_in(b, 3) }, 4, attrs, count);
+    val y = build_node(b, OP_ConvFused, (val[]){ build_in(b, 0), build_in(b, 1), build_in(b, 2), build_in(b, 3) }, 4, attrs,
+                       count);
     return build_done(b, &y, 1);
 }
 
 static const op_case fused_conv_cases[] = {
     { "f32[1,3,9,8] f32[5,3,3,3] f32[5]", "pads=[1,1,1,1], activation=\"Relu\"", 1e-6, "an activation" },
-    { "f32[1,3,9,8] f32[5,3,3,3] f32[5] f32[1,5,9,8]", "pads=[1,1,1,1], activation=\"Clip\", activation_params=[0.0,6.0]", 1e-6, "a rest" },
+    { "f32[1,3,9,8] f32[5,3,3,3] f32[5] f32[1,5,9,8]", "pads=[1,1,1,1], activation=\"Clip\", activation_params=[0.0,6.0]",
+      1e-6, "a rest" },
     { 0 },
 };
 
@@ -420,7 +440,8 @@ static qn_status nhwc_conv_expand(build *b, const node *n)
     attr attrs[ATTRS_MAX];
     u32 count = copy_attrs(n, attrs);
     QN_TRY(activation_attrs(b, attrs, &count));
-    val in[] = { move_channels(b, build_in(b, 0), true), build_in(b, 1), build_in(b, 2), move_channels(b, build_in(b, 3), true) };
+    val in[] = { move_channels(b, build_in(b, 0), true), build_in(b, 1), build_in(b, 2),
+                 move_channels(b, build_in(b, 3), true) };
     val y = move_channels(b, build_node(b, OP_ConvFused, in, 4, attrs, count), false);
     return build_done(b, &y, 1);
 }
@@ -469,7 +490,9 @@ static qn_status conv_integer_expand(build *b, const node *n)
 {
     attr attrs[ATTRS_MAX];
     u32 count = copy_attrs(n, attrs);
-    val y = build_node(b, OP_Conv, (val[]){ shifted(b, build_in(b, 0), build_in(b, 2)), shifted(b, build_in(b, 1), build_in(b, 3)) }, 2, attrs, count);
+    val y = build_node(b, OP_Conv,
+                       (val[]){ shifted(b, build_in(b, 0), build_in(b, 2)), shifted(b, build_in(b, 1), build_in(b, 3)) }, 2,
+                       attrs, count);
     return build_done(b, &y, 1);
 }
 

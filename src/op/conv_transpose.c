@@ -4,11 +4,12 @@
 #include "op/product.h"
 #include "op/window.h"
 
-/* clang-format off */
 enum { IN_X, IN_W, IN_BIAS };
-/* clang-format on */
 
-typedef struct spread { window win; sym groups, in_channels, out_channels; } spread;    /* channels of one group; win.in is x */
+typedef struct spread {
+    window win;
+    sym groups, in_channels, out_channels;
+} spread; /* channels of one group; win.in is x */
 
 /* Padding from an output size: what is too much is taken off, the odd one in front unless auto_pad says SAME_UPPER. */
 static sym pad_for_size(graph *g, sym natural, sym size, bool upper)
@@ -26,7 +27,10 @@ static void set_unit(graph *g, window *w, u32 d)
     w->step[d] = w->dilation[d] = 1;
 }
 
-typedef struct spread_lists { i64 steps[3], dilations[3], pads[6], extra[3], sizes[3]; bool sized, same, upper; } spread_lists;
+typedef struct spread_lists {
+    i64 steps[3], dilations[3], pads[6], extra[3], sizes[3];
+    bool sized, same, upper;
+} spread_lists;
 
 static const char *lists_of(const graph *g, const node *n, u32 rank, spread_lists *out)
 {
@@ -58,7 +62,8 @@ static const char *spread_of(graph *g, const node *n, const type *x, const type 
     spread p = { .win.rank = rank, .groups = sym_number(g, groups), .out_channels = w->dims[1] };
     p.in_channels = sym_div(g, x->dims[1], p.groups);
     if (infer_differ(g, w->dims[0], x->dims[1])) return "input channels and weight do not fit together";
-    if (infer_differ(g, sym_mul(g, p.in_channels, p.groups), x->dims[1])) return "the input channels are no multiple of group";
+    if (infer_differ(g, sym_mul(g, p.in_channels, p.groups), x->dims[1]))
+        return "the input channels are no multiple of group";
     sym one = sym_number(g, 1);
     for (u32 d = 0; d < 3; d++) {
         set_unit(g, &p.win, d);
@@ -69,7 +74,8 @@ static const char *spread_of(graph *g, const node *n, const type *x, const type 
         p.win.step[d] = s.steps[k];
         p.win.dilation[d] = s.dilations[k];
         sym reach = sym_add(g, sym_mul(g, sym_sub(g, p.win.kernel[d], one), sym_number(g, s.dilations[k])), one);
-        sym natural = sym_add(g, sym_mul(g, sym_sub(g, p.win.in[d], one), sym_number(g, s.steps[k])), sym_add(g, reach, sym_number(g, s.extra[k])));
+        sym natural = sym_add(g, sym_mul(g, sym_sub(g, p.win.in[d], one), sym_number(g, s.steps[k])),
+                              sym_add(g, reach, sym_number(g, s.extra[k])));
         if (s.sized || s.same) {
             p.win.out[d] = s.sized ? sym_number(g, s.sizes[k]) : sym_mul(g, p.win.in[d], sym_number(g, s.steps[k]));
             p.win.pad[d] = pad_for_size(g, natural, p.win.out[d], s.upper);
@@ -155,7 +161,8 @@ static u64 conv_transpose_flops(const lowering *l, const node *n)
 static const op_case conv_transpose_cases[] = {
     { "f32[1,3,5,6] f32[3,4,3,3] f32[4]", "", 1e-6, "step 1, a bias" },
     { "f32[2,3,5,6] f32[3,4,3,3]", "strides=[2,2], pads=[1,1,1,1], output_padding=[1,1]", 1e-6, "doubled" },
-    { "f32[1,4,5,6] f32[4,2,2,3]", "strides=[3,2], group=2, dilations=[2,1], pads=[0,1,1,0]", 1e-6, "groups, dilations, lopsided padding" },
+    { "f32[1,4,5,6] f32[4,2,2,3]", "strides=[3,2], group=2, dilations=[2,1], pads=[0,1,1,0]", 1e-6,
+      "groups, dilations, lopsided padding" },
     { "f32[1,2,3,3] f32[2,2,3,3]", "strides=[3,2], output_shape=[10,8]", 1e-6, "to a given size" },
     { "f32[1,2,3,3] f32[2,2,3,3]", "strides=[2,2], auto_pad=\"SAME_UPPER\"", 1e-6, "size times step" },
     { "f32[1,2,3,3] f32[2,2,4,4]", "strides=[2,2], auto_pad=\"SAME_LOWER\"", 1e-6, "the odd one in front" },
@@ -171,8 +178,8 @@ const op_def op_ConvTranspose = {
     .doc = "The transpose of Conv: each input pixel adds its multiple of the filter to the output, step apart",
     .in = { { "x", "float" }, { "w", "as x" }, { "bias", "optional as x" } },
     .out = { { "y", "as x" } },
-    .attrs = { TEXT("auto_pad", "NOTSET"), INTS("dilations"), INT("group", 1), INTS("kernel_shape"), INTS("output_padding"), INTS("output_shape"),
-               INTS("pads"), INTS("strides") },
+    .attrs = { TEXT("auto_pad", "NOTSET"), INTS("dilations"), INT("group", 1), INTS("kernel_shape"), INTS("output_padding"),
+               INTS("output_shape"), INTS("pads"), INTS("strides") },
     .infer = conv_transpose_infer,
     .variants = conv_transpose_variants,
     .flops = conv_transpose_flops,
@@ -186,7 +193,8 @@ static const char *blocks_of(graph *g, const node *n, const type *x, window *out
     i64 image[3], block[3], steps[3], dilations[3], pads[6];
     i64 rank = known_ints(g, node_in(g, n, 1), image, 3);
     if (rank < 1) return "image_shape must be known before the model runs and have 1 to 3 entries";
-    if (known_ints(g, node_in(g, n, 2), block, 3) != rank) return "block_shape must be known and have as many entries as image_shape";
+    if (known_ints(g, node_in(g, n, 2), block, 3) != rank)
+        return "block_shape must be known and have as many entries as image_shape";
     if (x->rank != 3) return "the input must have three dimensions";
     const char *wrong = window_ints(n, "strides", (u32)rank, 1, 1, steps);
     if (!wrong) wrong = window_ints(n, "dilations", (u32)rank, 1, 1, dilations);
@@ -197,7 +205,8 @@ static const char *blocks_of(graph *g, const node *n, const type *x, window *out
         set_unit(g, &w, d);
         if (d + rank < 3) continue;
         u32 k = d + (u32)rank - 3;
-        if (image[k] < 1 || block[k] < 1 || image[k] > INT32_MAX || block[k] > INT32_MAX) return "an entry of image_shape or block_shape is not above 0";
+        if (image[k] < 1 || block[k] < 1 || image[k] > INT32_MAX || block[k] > INT32_MAX)
+            return "an entry of image_shape or block_shape is not above 0";
         i64 room = image[k] + pads[k] + pads[rank + k] - (block[k] - 1) * dilations[k] - 1;
         if (room < 0) return "the block is larger than the padded image";
         w.out[d] = sym_number(g, image[k]);
@@ -207,10 +216,13 @@ static const char *blocks_of(graph *g, const node *n, const type *x, window *out
         w.step[d] = steps[k];
         w.dilation[d] = dilations[k];
     }
-    if (infer_differ(g, x->dims[2], sizes_product(g, w.in))) return "the number of blocks does not fit image, block and steps";
+    if (infer_differ(g, x->dims[2], sizes_product(g, w.in)))
+        return "the number of blocks does not fit image, block and steps";
     *channels = sym_div(g, x->dims[1], sizes_product(g, w.kernel));
     *out = w;
-    return infer_differ(g, sym_mul(g, *channels, sizes_product(g, w.kernel)), x->dims[1]) ? "the rows are no multiple of the block" : NULL;
+    return infer_differ(g, sym_mul(g, *channels, sizes_product(g, w.kernel)), x->dims[1])
+               ? "the rows are no multiple of the block"
+               : NULL;
 }
 
 static qn_status col2im_infer(infer *c)

@@ -4,10 +4,18 @@
  * by the product; what only one has becomes rows or columns. A name twice in one operand takes the diagonal. */
 #include "op/op_util.h"
 
-enum { MAX_TERMS = 16, ELLIPSIS = 1, LABELS = 128 };         /* dimensions of "..." have the labels 1, 2, .. from the right */
+enum { MAX_TERMS = 16, ELLIPSIS = 1, LABELS = 128 }; /* dimensions of "..." have the labels 1, 2, .. from the right */
 
-typedef struct term { val v; u32 n; u8 label[2 * QN_MAX_RANK]; } term;
-typedef struct equation { u32 n; term in[MAX_TERMS], out; sym size[LABELS]; } equation;
+typedef struct term {
+    val v;
+    u32 n;
+    u8 label[2 * QN_MAX_RANK];
+} term;
+typedef struct equation {
+    u32 n;
+    term in[MAX_TERMS], out;
+    sym size[LABELS];
+} equation;
 
 /* ---- reading */
 
@@ -52,7 +60,8 @@ static const char *set_sizes(graph *g, equation *e, const term *t, const type *s
     for (u32 d = 0; d < t->n; d++) {
         sym *size = &e->size[t->label[d]], own = shape->dims[d];
         if (*size && sym_is(g, own, 1)) continue;
-        if (*size && !sym_is(g, *size, 1) && sym_differ(g, *size, own)) return "a dimension has different sizes in two operands";
+        if (*size && !sym_is(g, *size, 1) && sym_differ(g, *size, own))
+            return "a dimension has different sizes in two operands";
         *size = own;
     }
     return NULL;
@@ -71,7 +80,8 @@ static const char *equation_read(graph *g, const node *n, equation *e)
         const char *start = at;
         at = read_term(at, 0, &e->in[i], &letters, &has_dots);
         if (!at) return "the equation has a character that means nothing";
-        if (has_dots ? letters > shape->rank : letters != shape->rank) return "the equation names not as many dimensions as an operand has";
+        if (has_dots ? letters > shape->rank : letters != shape->rank)
+            return "the equation names not as many dimensions as an operand has";
         if (has_dots) {
             dots = MAX(dots, shape->rank - letters);
             read_term(start, shape->rank - letters, &e->in[i], &letters, &has_dots);
@@ -130,7 +140,8 @@ static void take_diagonal(build *b, term *t, u32 first, u32 second)
     rows[first] = shape.dims[first];
     cols[second] = shape.dims[second];
     val limit = build_reshape(b, build_syms(b, &shape.dims[first], 1), NULL, 0);
-    val count = build_node(b, OP_Range, (val[]){ build_scalar(b, QN_I64, 0), limit, build_scalar(b, QN_I64, 1) }, 3, NULL, 0);
+    val count =
+        build_node(b, OP_Range, (val[]){ build_scalar(b, QN_I64, 0), limit, build_scalar(b, QN_I64, 1) }, 3, NULL, 0);
     val equal = build_op2(b, OP_Equal, build_reshape(b, count, rows, shape.rank), build_reshape(b, count, cols, shape.rank));
     val kept = build_node(b, OP_Where, (val[]){ equal, t->v, build_scalar(b, shape.dtype, 0) }, 3, NULL, 0);
     t->v = sum_over(b, kept, second);

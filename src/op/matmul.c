@@ -13,7 +13,8 @@ static qn_status infer_product(infer *c, type *out)
         i64 x = -1, y = -1;
         sym_is_number(c->g, a_depth, &x);
         sym_is_number(c->g, b_depth, &y);
-        return infer_fail(c, QN_E_SHAPE, "the left factor has %lld columns, the right one %lld rows", (long long)x, (long long)y);
+        return infer_fail(c, QN_E_SHAPE, "the left factor has %lld columns, the right one %lld rows", (long long)x,
+                          (long long)y);
     }
     type a_batch = *a, b_batch = *b;
     a_batch.rank = (u8)(a->rank > 2 ? a->rank - 2 : 0);
@@ -60,7 +61,8 @@ static const op_case matmul_cases[] = {
 
 const op_def op_MatMul = {
     .name = "MatMul",
-    .doc = "y = a b, the product of the last two dimensions, the others as a batch that broadcasts; a vector is a row or a column",
+    .doc = "y = a b, the product of the last two dimensions, the others as a batch that broadcasts; a vector is a row or a "
+           "column",
     .in = { { "a", "float|i32|i64|u32|u64" }, { "b", "as a" } },
     .out = { { "y", "as a" } },
     .infer = matmul_infer,
@@ -82,7 +84,8 @@ static const op_case matmul_fused_cases[] = {
     { "f32[9,20] f32[20,33] f32[33]", "act=\"relu\"", 1e-6, "bias and activation" },
     { "f32[9,20] f32[20,33] f32[33] f32[9,33]", "act=\"gelu\"", 1e-6, "bias, rest and activation" },
     { "f32[20,9] f32[33,20]", "transA=1, transB=1, alpha=0.5", 1e-6, "both transposed and scaled" },
-    { "f32[2,9,20] f32[2,33,20] _ f32[2,9,33]", "transB=1, act=\"clip\", p=-1, q=1.5", 1e-6, "a batch, the right factor transposed" },
+    { "f32[2,9,20] f32[2,33,20] _ f32[2,9,33]", "transB=1, act=\"clip\", p=-1, q=1.5", 1e-6,
+      "a batch, the right factor transposed" },
     { "f32[1,200] f32[70,200] f32[70]", "transB=1, act=\"silu\"", 1e-6, "one row, the right factor transposed" },
     { "f32[4,20] f32[20,300] f32[300] f32[4,300]", "act=\"hardswish\"", 1e-6, "few rows with bias and rest" },
     { "f32[20,3] f32[20,30] f32[30]", "transA=1, act=\"tanh\"", 1e-6, "few rows, the left factor transposed" },
@@ -114,7 +117,8 @@ enum { FUSED_ATTRS = 3 + EPILOGUE_ATTRS };
 
 static val fused(build *b, const val in[4], bool trans_a, bool trans_b, f64 alpha, act a, f64 p, f64 q)
 {
-    attr attrs[FUSED_ATTRS] = { attr_of_int("transA", trans_a), attr_of_int("transB", trans_b), attr_of_float("alpha", alpha) };
+    attr attrs[FUSED_ATTRS] = { attr_of_int("transA", trans_a), attr_of_int("transB", trans_b),
+                                attr_of_float("alpha", alpha) };
     epilogue_attrs(a, p, q, attrs + 3);
     return build_node(b, OP_MatMulFused, in, 4, attrs, FUSED_ATTRS);
 }
@@ -138,7 +142,8 @@ static bool is_column_bias(const build *b, val c, sym columns)
 static qn_status gemm_infer(infer *c)
 {
     type y;
-    if (infer_in(c, 0)->rank != 2 || infer_in(c, 1)->rank != 2) return infer_fail(c, QN_E_SHAPE, "both factors must be matrices");
+    if (infer_in(c, 0)->rank != 2 || infer_in(c, 1)->rank != 2)
+        return infer_fail(c, QN_E_SHAPE, "both factors must be matrices");
     QN_TRY(infer_product(c, &y));
     if (infer_has(c, 2)) {
         type with = { 0 };
@@ -215,7 +220,8 @@ static qn_status fused_gemm_expand(build *b, const node *n)
     f64 p = 0, q = 0;
     u32 given = attr_find(n, "activation_beta") ? 2 : attr_find(n, "activation_alpha") ? 1 : 0;
     act a = act_of_onnx(attr_text(b->g, n, "activation", ""), params, given, &p, &q);
-    if (a == ACT_COUNT) return build_fail(b, QN_E_UNSUPPORTED, "there is no activation '%s'", attr_text(b->g, n, "activation", ""));
+    if (a == ACT_COUNT)
+        return build_fail(b, QN_E_UNSUPPORTED, "there is no activation '%s'", attr_text(b->g, n, "activation", ""));
     return gemm_build(b, a, p, q);
 }
 
@@ -242,8 +248,8 @@ static qn_status fused_matmul_expand(build *b, const node *n)
 {
     if (attr_int(n, "transBatchA", 0) || attr_int(n, "transBatchB", 0))
         return build_fail(b, QN_E_UNSUPPORTED, "transBatchA and transBatchB are not in");
-    val y = fused(b, (val[]){ build_in(b, 0), build_in(b, 1), 0, 0 }, attr_int(n, "transA", 0) != 0, attr_int(n, "transB", 0) != 0,
-                  attr_float(n, "alpha", 1), ACT_NONE, 0, 0);
+    val y = fused(b, (val[]){ build_in(b, 0), build_in(b, 1), 0, 0 }, attr_int(n, "transA", 0) != 0,
+                  attr_int(n, "transB", 0) != 0, attr_float(n, "alpha", 1), ACT_NONE, 0, 0);
     return build_done(b, &y, 1);
 }
 
@@ -281,14 +287,16 @@ static val shifted(build *b, val x, val zero, bool column)
     val wide = build_cast(b, x, QN_I32);
     if (!zero || b->status) return wide;
     const type *t = build_type(b, zero);
-    if (t->rank == 1 && column && !sym_is(b->g, t->dims[0], 1)) zero = build_reshape(b, zero, (sym[]){ t->dims[0], sym_number(b->g, 1) }, 2);
+    if (t->rank == 1 && column && !sym_is(b->g, t->dims[0], 1))
+        zero = build_reshape(b, zero, (sym[]){ t->dims[0], sym_number(b->g, 1) }, 2);
     return build_op2(b, OP_Sub, wide, build_cast(b, zero, QN_I32));
 }
 
 static qn_status matmul_integer_expand(build *b, const node *n)
 {
     (void)n;
-    val y = build_op2(b, OP_MatMul, shifted(b, build_in(b, 0), build_in(b, 2), true), shifted(b, build_in(b, 1), build_in(b, 3), false));
+    val y = build_op2(b, OP_MatMul, shifted(b, build_in(b, 0), build_in(b, 2), true),
+                      shifted(b, build_in(b, 1), build_in(b, 3), false));
     return build_done(b, &y, 1);
 }
 

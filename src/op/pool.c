@@ -29,7 +29,7 @@ static launch *begin(lowering *l, const node *n, const char *file, const char *e
     launch_define(k, "T", dtype_word(d));
     if (!dtype_is_float(d)) launch_define(k, "WHOLE", "1");
     launch_in(k, x);
-    (void)window_make(lower_graph_mut(l), n, lower_type(l, x), NULL, w);   /* inference has checked it                     */
+    (void)window_make(lower_graph_mut(l), n, lower_type(l, x), NULL, w); /* inference has checked it                     */
     return k;
 }
 
@@ -76,7 +76,7 @@ static qn_status emit_norm(lowering *l, const node *n)
     return launch_map(k, lower_elems(l, lower_out(l, n, 0)));
 }
 
-enum { ROW_MAX = 4096 };                                     /* longest padded row of kernels/pool_rows.c                 */
+enum { ROW_MAX = 4096 }; /* longest padded row of kernels/pool_rows.c                 */
 
 static bool fits_rows(const lowering *l, const node *n)
 {
@@ -88,7 +88,9 @@ static bool fits_rows(const lowering *l, const node *n)
     if (window_ints(n, "kernel_shape", rank, 1, 1, sizes) || window_ints(n, "strides", rank, 1, 1, steps)) return false;
     if (window_ints(n, "dilations", rank, 1, 1, dilations)) return false;
     if (!sym_is_number(g, x->dims[last], &in) || !sym_is_number(g, y->dims[last], &out)) return false;
-    if (in > ROW_MAX || out > ROW_MAX || steps[rank - 1] > ROW_MAX || dilations[rank - 1] > ROW_MAX || sizes[rank - 1] > ROW_MAX) return false;
+    if (in > ROW_MAX || out > ROW_MAX || steps[rank - 1] > ROW_MAX || dilations[rank - 1] > ROW_MAX ||
+        sizes[rank - 1] > ROW_MAX)
+        return false;
     return (out - 1) * steps[rank - 1] + 1 + (sizes[rank - 1] - 1) * dilations[rank - 1] <= ROW_MAX;
 }
 
@@ -118,9 +120,13 @@ static qn_status emit_mean_rows(lowering *l, const node *n) { return rows(l, n, 
 
 /* ---- records */
 
-#define POOL_ATTRS TEXT("auto_pad", "NOTSET"), INT("ceil_mode", 0), INTS("dilations"), NEEDED("kernel_shape", ATTR_INTS), INTS("pads"), INTS("strides")
+#define POOL_ATTRS                                                                                                          \
+    TEXT("auto_pad", "NOTSET"), INT("ceil_mode", 0), INTS("dilations"), NEEDED("kernel_shape", ATTR_INTS), INTS("pads"),    \
+        INTS("strides")
 
-static const variant max_variants[] = { { "pool_rows", NEED_LANES, fits_rows, emit_max_rows }, { "pool_map", 0, NULL, emit_max }, { 0 } };
+static const variant max_variants[] = { { "pool_rows", NEED_LANES, fits_rows, emit_max_rows },
+                                        { "pool_map", 0, NULL, emit_max },
+                                        { 0 } };
 
 static const op_case max_cases[] = {
     { "f32[2,3,9,8]", "kernel_shape=[3,3], strides=[2,2]", 0, "the common case" },
@@ -140,7 +146,8 @@ static const op_case max_cases[] = {
 
 const op_def op_MaxPool = {
     .name = "MaxPool",
-    .doc = "The largest element of each window, and where it was: an index over the whole of x, by columns where storage_order is 1",
+    .doc = "The largest element of each window, and where it was: an index over the whole of x, by columns where "
+           "storage_order is 1",
     .in = { { "x", "float|i8|u8" } },
     .out = { { "y", "as x" }, { "indices", "optional i64" } },
     .attrs = { POOL_ATTRS, INT("storage_order", 0) },
@@ -149,13 +156,16 @@ const op_def op_MaxPool = {
     .cases = max_cases,
 };
 
-static const variant mean_variants[] = { { "pool_rows", NEED_LANES, fits_rows, emit_mean_rows }, { "pool_map", 0, NULL, emit_mean }, { 0 } };
+static const variant mean_variants[] = { { "pool_rows", NEED_LANES, fits_rows, emit_mean_rows },
+                                         { "pool_map", 0, NULL, emit_mean },
+                                         { 0 } };
 
 static const op_case mean_cases[] = {
     { "f32[2,3,9,8]", "kernel_shape=[3,3], strides=[2,2]", 1e-6, "the common case" },
     { "f32[1,3,9,8]", "kernel_shape=[3,3], pads=[1,1,1,1]", 1e-6, "padding is not counted" },
     { "f32[1,3,9,8]", "kernel_shape=[3,3], pads=[1,1,1,1], count_include_pad=1", 1e-6, "padding is counted" },
-    { "f32[1,3,9,8]", "kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], ceil_mode=1, count_include_pad=1", 1e-6, "a window beyond the padding" },
+    { "f32[1,3,9,8]", "kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], ceil_mode=1, count_include_pad=1", 1e-6,
+      "a window beyond the padding" },
     { "f32[1,2,20,35]", "kernel_shape=[2,2], dilations=[2,3], auto_pad=\"SAME_LOWER\"", 1e-6, "dilated" },
     { "f32[2,3,17]", "kernel_shape=[4], strides=[3]", 1e-6, "one dimension" },
     { "f32[1,2,5,6,7]", "kernel_shape=[2,3,2]", 1e-6, "three dimensions" },

@@ -6,8 +6,16 @@
 #include "op/op_util.h"
 #include "plan/lower.h"
 
-typedef struct resized { u32 axis; f64 scale; sym in, out; f64 crop_from, crop_to; } resized;   /* scale 0: out / in      */
-typedef struct resize_plan { u32 n; resized at[QN_MAX_RANK]; } resize_plan;
+typedef struct resized {
+    u32 axis;
+    f64 scale;
+    sym in, out;
+    f64 crop_from, crop_to;
+} resized; /* scale 0: out / in      */
+typedef struct resize_plan {
+    u32 n;
+    resized at[QN_MAX_RANK];
+} resize_plan;
 
 /* clang-format off */
 static const char *const coordinate_modes[] = { "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
@@ -68,7 +76,8 @@ static sym scaled(graph *g, sym in, f64 scale)
     }
     for (i64 below = 1; below <= 64; below++) {
         f64 above = scale * (f64)below;
-        if (above == floor(above) && above < 65536) return sym_div(g, sym_mul(g, in, sym_number(g, (i64)above)), sym_number(g, below));
+        if (above == floor(above) && above < 65536)
+            return sym_div(g, sym_mul(g, in, sym_number(g, (i64)above)), sym_number(g, below));
     }
     return 0;
 }
@@ -139,7 +148,8 @@ static const char *crop_of(graph *g, const node *n, resize_plan *p)
 {
     f64 roi[2 * QN_MAX_RANK];
     i64 count = floats_of(g, n, IN_ROI, roi, 2 * QN_MAX_RANK);
-    if (count != 2 * (i64)p->n) return "tf_crop_and_resize needs a constant roi with a start and an end for each resized dimension";
+    if (count != 2 * (i64)p->n)
+        return "tf_crop_and_resize needs a constant roi with a start and an end for each resized dimension";
     for (u32 i = 0; i < p->n; i++) {
         p->at[i].crop_from = roi[i];
         p->at[i].crop_to = roi[p->n + i];
@@ -191,11 +201,18 @@ typedef struct resizer {
 static resizer resizer_of(lowering *l, const node *n, bool lanes)
 {
     graph *g = lower_graph_mut(l);
-    return (resizer){ .l = l, .g = g, .n = n, .d = lower_type(l, lower_in(l, n, 0))->dtype, .lanes = lanes,
-                      .mode = choice(g, n, "mode", modes), .nearest = choice(g, n, "nearest_mode", nearest_modes),
+    return (resizer){ .l = l,
+                      .g = g,
+                      .n = n,
+                      .d = lower_type(l, lower_in(l, n, 0))->dtype,
+                      .lanes = lanes,
+                      .mode = choice(g, n, "mode", modes),
+                      .nearest = choice(g, n, "nearest_mode", nearest_modes),
                       .coordinates = choice(g, n, "coordinate_transformation_mode", coordinate_modes),
-                      .antialias = lower_int(l, n, "antialias") != 0, .exclude_outside = lower_int(l, n, "exclude_outside") != 0,
-                      .cubic_a = lower_float(l, n, "cubic_coeff_a"), .outside = lower_float(l, n, "extrapolation_value") };
+                      .antialias = lower_int(l, n, "antialias") != 0,
+                      .exclude_outside = lower_int(l, n, "exclude_outside") != 0,
+                      .cubic_a = lower_float(l, n, "cubic_coeff_a"),
+                      .outside = lower_float(l, n, "extrapolation_value") };
 }
 
 static bool is_untouched(const resizer *z, const resized *r)
@@ -270,7 +287,9 @@ static qn_status make_tables(const resizer *z, const resized *r, u32 taps, f64 s
     return launch_map(k, count);
 }
 
-typedef struct span { sym outer, inner, elems; } span;       /* around a dimension; elems: of the result                  */
+typedef struct span {
+    sym outer, inner, elems;
+} span; /* around a dimension; elems: of the result                  */
 
 static qn_status apply_map(const resizer *z, const resized *r, val x, val y, const span *s, u32 taps, val index, val weight)
 {
@@ -354,21 +373,30 @@ static qn_status emit_map(lowering *l, const node *n) { return emit(l, n, false)
 static qn_status emit_rows(lowering *l, const node *n) { return emit(l, n, true); }
 static bool is_float(const lowering *l, const node *n) { return dtype_is_float(lower_type(l, lower_in(l, n, 0))->dtype); }
 
-static const variant resize_variants[] = { { "resize_rows", NEED_LANES, is_float, emit_rows }, { "resize_map", 0, NULL, emit_map }, { 0 } };
+static const variant resize_variants[] = { { "resize_rows", NEED_LANES, is_float, emit_rows },
+                                           { "resize_map", 0, NULL, emit_map },
+                                           { 0 } };
 
 static const op_case resize_cases[] = {
     { "f32[1,2,4,5] _ _ i64[4]={1,2,9,20}", "mode=\"nearest\"", 0, "nearest to given sizes" },
-    { "f32[1,2,4,5] _ f32[4]={1,1,2,2}", "mode=\"nearest\", coordinate_transformation_mode=\"asymmetric\", nearest_mode=\"floor\"", 0, "each pixel doubled" },
+    { "f32[1,2,4,5] _ f32[4]={1,1,2,2}",
+      "mode=\"nearest\", coordinate_transformation_mode=\"asymmetric\", nearest_mode=\"floor\"", 0, "each pixel doubled" },
     { "f32[1,2,4,5] _ f32[4]={1,1,2.5,0.6}", "mode=\"linear\"", 1e-6, "linear by scales" },
-    { "f32[1,2,7,5] _ _ i64[4]={1,2,3,11}", "mode=\"linear\", coordinate_transformation_mode=\"align_corners\"", 1e-6, "corners on corners" },
+    { "f32[1,2,7,5] _ _ i64[4]={1,2,3,11}", "mode=\"linear\", coordinate_transformation_mode=\"align_corners\"", 1e-6,
+      "corners on corners" },
     { "f32[1,2,7,5] _ _ i64[4]={1,2,13,11}", "mode=\"cubic\"", 1e-6, "cubic" },
-    { "f32[1,2,7,5] _ f32[4]={1,1,0.8,1.6}", "mode=\"cubic\", cubic_coeff_a=-0.5, exclude_outside=1", 1e-6, "cubic without what lies outside" },
+    { "f32[1,2,7,5] _ f32[4]={1,1,0.8,1.6}", "mode=\"cubic\", cubic_coeff_a=-0.5, exclude_outside=1", 1e-6,
+      "cubic without what lies outside" },
     { "f32[1,1,20,21] _ _ i64[4]={1,1,7,6}", "mode=\"linear\", antialias=1", 1e-6, "shrunk, antialiased" },
     { "f32[1,1,20,21] _ _ i64[4]={1,1,9,50}", "mode=\"cubic\", antialias=1", 1e-6, "shrunk one way, grown the other" },
-    { "f32[6,7] f32[4]={0.1,0.2,0.8,1.3} _ i64[2]={5,9}", "mode=\"linear\", coordinate_transformation_mode=\"tf_crop_and_resize\", extrapolation_value=7", 1e-6, "a crop that leaves the image" },
+    { "f32[6,7] f32[4]={0.1,0.2,0.8,1.3} _ i64[2]={5,9}",
+      "mode=\"linear\", coordinate_transformation_mode=\"tf_crop_and_resize\", extrapolation_value=7", 1e-6,
+      "a crop that leaves the image" },
     { "f32[3,4,5] _ _ i64[1]={11}", "mode=\"linear\", axes=[1]", 1e-6, "one axis" },
-    { "f32[1,2,6,9] _ _ i64[2]={12,12}", "mode=\"nearest\", axes=[2,3], keep_aspect_ratio_policy=\"not_larger\"", 0, "the shape of the picture kept" },
-    { "f32[1,2,4,5,6] _ f32[5]={1,1,2,0.5,1.5}", "mode=\"linear\", coordinate_transformation_mode=\"pytorch_half_pixel\"", 1e-6, "three dimensions" },
+    { "f32[1,2,6,9] _ _ i64[2]={12,12}", "mode=\"nearest\", axes=[2,3], keep_aspect_ratio_policy=\"not_larger\"", 0,
+      "the shape of the picture kept" },
+    { "f32[1,2,4,5,6] _ f32[5]={1,1,2,0.5,1.5}", "mode=\"linear\", coordinate_transformation_mode=\"pytorch_half_pixel\"",
+      1e-6, "three dimensions" },
     { "f16[1,2,4,5] _ f32[4]={1,1,2,2}", "mode=\"linear\"", 1e-3, "half precision" },
     { "u8[1,2,4,5] _ f32[4]={1,1,2,2}", "mode=\"nearest\"", 0, "bytes" },
     { "f32[2,3] _ _ i64[2]={2,3}", "mode=\"linear\"", 0, "nothing to do" },
@@ -377,11 +405,13 @@ static const op_case resize_cases[] = {
 
 const op_def op_Resize = {
     .name = "Resize",
-    .doc = "Dimensions resized to `sizes` or by `scales`, by the nearest, linear or cubic rule of mode, placed by coordinate_transformation_mode",
+    .doc = "Dimensions resized to `sizes` or by `scales`, by the nearest, linear or cubic rule of mode, placed by "
+           "coordinate_transformation_mode",
     .in = { { "x", "number|bool" }, { "roi", "optional float" }, { "scales", "optional f32" }, { "sizes", "optional i64" } },
     .out = { { "y", "as x" } },
-    .attrs = { INT("antialias", 0), INTS("axes"), TEXT("coordinate_transformation_mode", "half_pixel"), FLOAT("cubic_coeff_a", -0.75),
-               INT("exclude_outside", 0), FLOAT("extrapolation_value", 0), TEXT("keep_aspect_ratio_policy", "stretch"), TEXT("mode", "nearest"),
+    .attrs = { INT("antialias", 0), INTS("axes"), TEXT("coordinate_transformation_mode", "half_pixel"),
+               FLOAT("cubic_coeff_a", -0.75), INT("exclude_outside", 0), FLOAT("extrapolation_value", 0),
+               TEXT("keep_aspect_ratio_policy", "stretch"), TEXT("mode", "nearest"),
                TEXT("nearest_mode", "round_prefer_floor") },
     .infer = resize_infer,
     .variants = resize_variants,

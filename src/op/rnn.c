@@ -3,7 +3,7 @@
 #include "op/op_util.h"
 #include "op/product.h"
 
-typedef enum kind { KIND_RNN, KIND_GRU, KIND_LSTM } kind;    /* as numbered in kernels/rnn.c                              */
+typedef enum kind { KIND_RNN, KIND_GRU, KIND_LSTM } kind; /* as numbered in kernels/rnn.c                              */
 enum { IN_X, IN_W, IN_R, IN_BIAS, IN_LENS, IN_H0, IN_C0, IN_PEEP };
 
 typedef struct layer {
@@ -21,15 +21,19 @@ static const char *layer_of(graph *g, const node *n, const type *x, const type *
     bool both = text_same(direction, "bidirectional"), backward = text_same(direction, "reverse");
     if (!both && !backward && !text_same(direction, "forward")) return "direction must be forward, reverse or bidirectional";
     if (x->rank != 3 || w->rank != 3 || r->rank != 3) return "input and weights must have three dimensions";
-    layer p = { .kind = kind_of(n), .dirs = both ? 2 : 1, .backward = backward, .batch_first = attr_int(n, "layout", 0) != 0 };
+    layer p = {
+        .kind = kind_of(n), .dirs = both ? 2 : 1, .backward = backward, .batch_first = attr_int(n, "layout", 0) != 0
+    };
     p.gates = p.kind == KIND_LSTM ? 4 : p.kind == KIND_GRU ? 3 : 1;
     p.steps = x->dims[p.batch_first ? 1 : 0];
     p.batch = x->dims[p.batch_first ? 0 : 1];
     p.width = x->dims[2];
     p.hidden = r->dims[2];
     sym rows = sym_mul(g, p.hidden, sym_number(g, p.gates)), dirs = sym_number(g, p.dirs);
-    if (infer_differ(g, w->dims[0], dirs) || infer_differ(g, r->dims[0], dirs)) return "the weights are not for this many directions";
-    if (infer_differ(g, w->dims[1], rows) || infer_differ(g, r->dims[1], rows)) return "the rows of the weights do not fit hidden size and gates";
+    if (infer_differ(g, w->dims[0], dirs) || infer_differ(g, r->dims[0], dirs))
+        return "the weights are not for this many directions";
+    if (infer_differ(g, w->dims[1], rows) || infer_differ(g, r->dims[1], rows))
+        return "the rows of the weights do not fit hidden size and gates";
     if (infer_differ(g, w->dims[2], p.width)) return "the columns of the weights do not fit the input";
     i64 hidden = attr_int(n, "hidden_size", 0);
     if (hidden && infer_differ(g, p.hidden, sym_number(g, hidden))) return "hidden_size is not the size of the weights";
@@ -56,7 +60,8 @@ static qn_status check_optional(const infer *c, const layer *p)
     sym bias[2] = { dirs, sym_mul(g, p->hidden, sym_number(g, 2 * (i64)p->gates)) };
     sym peep[2] = { dirs, sym_mul(g, p->hidden, sym_number(g, 3)) };
     if (!has_sizes(c, IN_BIAS, bias, 2)) return infer_fail(c, QN_E_SHAPE, "the bias does not fit hidden size and gates");
-    if (!has_sizes(c, IN_LENS, &p->batch, 1)) return infer_fail(c, QN_E_SHAPE, "sequence_lens must have one entry for each batch item");
+    if (!has_sizes(c, IN_LENS, &p->batch, 1))
+        return infer_fail(c, QN_E_SHAPE, "sequence_lens must have one entry for each batch item");
     if (!has_sizes(c, IN_H0, state, 3) || !has_sizes(c, IN_C0, state, 3))
         return infer_fail(c, QN_E_SHAPE, "an initial state has not the sizes of the layer");
     if (!has_sizes(c, IN_PEEP, peep, 2)) return infer_fail(c, QN_E_SHAPE, "the peephole weights do not fit the hidden size");
@@ -66,7 +71,10 @@ static qn_status check_optional(const infer *c, const layer *p)
 /* ---- activations */
 
 enum { MAX_ACTS = 6 };
-typedef struct activation { u32 code; f64 a, b; } activation;
+typedef struct activation {
+    u32 code;
+    f64 a, b;
+} activation;
 
 /* clang-format off */
 static const struct { const char *name; f64 a, b; } acts[] = {      /* as numbered in kernels/rnn.c; a, b: ONNX's defaults */
@@ -87,9 +95,11 @@ static bool same_letters(qn_bytes a, const char *b)
 /* out[dirs][3]: f, g and h of each direction, those that the kind has. */
 static const char *activations_of(const node *n, const layer *p, activation out[2][3])
 {
-    const attr *names = attr_find(n, "activations"), *alphas = attr_find(n, "activation_alpha"), *betas = attr_find(n, "activation_beta");
+    const attr *names = attr_find(n, "activations"), *alphas = attr_find(n, "activation_alpha"),
+               *betas = attr_find(n, "activation_beta");
     u32 each = p->kind == KIND_LSTM ? 3 : p->kind == KIND_GRU ? 2 : 1;
-    if (names && (names->kind != ATTR_TEXTS || names->n != each * p->dirs)) return "activations has not one name for each function";
+    if (names && (names->kind != ATTR_TEXTS || names->n != each * p->dirs))
+        return "activations has not one name for each function";
     for (u32 i = 0; i < each * p->dirs; i++) {
         u32 code = p->kind == KIND_RNN || i % each ? 1 : 0;
         if (names)
@@ -147,7 +157,10 @@ static qn_status input_product(lowering *l, const node *n, const layer *p, val *
 
 static void in_or(launch *k, val v, val instead) { launch_in(k, v ? v : instead); }
 
-static void out_or(lowering *l, launch *k, val v, qn_dtype d, sym elems) { launch_out(k, v ? v : lower_scratch(l, d, elems)); }
+static void out_or(lowering *l, launch *k, val v, qn_dtype d, sym elems)
+{
+    launch_out(k, v ? v : lower_scratch(l, d, elems));
+}
 
 static void act_params(launch *k, activation used[2][3])
 {
@@ -162,7 +175,10 @@ static void act_params(launch *k, activation used[2][3])
 
 static void consts(lowering *l, const node *n, launch *k, const layer *p)
 {
-    static const struct { const char *name; u32 input; } has[] = {
+    static const struct {
+        const char *name;
+        u32 input;
+    } has[] = {
         { "has_bias", IN_BIAS }, { "has_lens", IN_LENS }, { "has_h0", IN_H0 }, { "has_c0", IN_C0 }, { "has_peep", IN_PEEP },
     };
     launch_const(k, "kind", p->kind);
@@ -179,7 +195,8 @@ static qn_status emit(lowering *l, const node *n, const char *group)
     activation used[2][3] = { 0 };
     val x = lower_in(l, n, IN_X), xw;
     qn_dtype d = lower_type(l, x)->dtype;
-    const char *wrong = layer_of(g, n, lower_type(l, x), lower_type(l, lower_in(l, n, IN_W)), lower_type(l, lower_in(l, n, IN_R)), &p);
+    const char *wrong =
+        layer_of(g, n, lower_type(l, x), lower_type(l, lower_in(l, n, IN_W)), lower_type(l, lower_in(l, n, IN_R)), &p);
     if (!wrong) wrong = activations_of(n, &p, used);
     if (wrong) return lower_fail(l, n, QN_E_SHAPE, "%s", wrong);
     QN_TRY(input_product(l, n, &p, &xw));
@@ -208,32 +225,42 @@ static qn_status emit(lowering *l, const node *n, const char *group)
 static qn_status emit_single(lowering *l, const node *n) { return emit(l, n, NULL); }
 static qn_status emit_group(lowering *l, const node *n) { return emit(l, n, "64"); }
 
-static const variant rnn_variants[] = { { "rnn_lanes", NEED_LANES, NULL, emit_single }, { "rnn_group", NEED_GROUP, NULL, emit_group }, { "rnn_single", 0, NULL, emit_single }, { 0 } };
+static const variant rnn_variants[] = { { "rnn_lanes", NEED_LANES, NULL, emit_single },
+                                        { "rnn_group", NEED_GROUP, NULL, emit_group },
+                                        { "rnn_single", 0, NULL, emit_single },
+                                        { 0 } };
 
 /* ---- records */
 
 #define RNN_IN                                                                                                              \
-    { "x", "float" }, { "w", "as x" }, { "r", "as x" }, { "bias", "optional as x" }, { "sequence_lens", "optional i32" },    \
+    { "x", "float" }, { "w", "as x" }, { "r", "as x" }, { "bias", "optional as x" }, { "sequence_lens", "optional i32" },   \
         { "initial_h", "optional as x" }
 #define RNN_ATTRS                                                                                                           \
-    FLOATS("activation_alpha"), FLOATS("activation_beta"), { "activations", ATTR_TEXTS, false, 0, 0, NULL }, FLOAT("clip", 0), \
-        TEXT("direction", "forward"), INT("hidden_size", 0), INT("layout", 0)
+    FLOATS("activation_alpha"), FLOATS("activation_beta"), { "activations", ATTR_TEXTS, false, 0, 0, NULL },                \
+        FLOAT("clip", 0), TEXT("direction", "forward"), INT("hidden_size", 0), INT("layout", 0)
 
 static const op_case lstm_cases[] = {
     { "f32[5,2,3] f32[1,16,3] f32[1,16,4] f32[1,32]", "hidden_size=4, n_out=3", 1e-5, "the common case" },
     { "f32[5,2,3] f32[2,16,3] f32[2,16,4] f32[2,32] i32[2]={5,3} f32[2,2,4] f32[2,2,4] f32[2,12]",
       "hidden_size=4, direction=\"bidirectional\", n_out=3", 1e-5, "everything, both ways, lengths" },
-    { "f32[5,2,3] f32[1,16,3] f32[1,16,4]", "hidden_size=4, direction=\"reverse\", clip=0.5, input_forget=1, n_out=3", 1e-5, "backwards, clipped, coupled" },
-    { "f32[2,5,3] f32[1,16,3] f32[1,16,4] f32[1,32] _ f32[2,1,4] f32[2,1,4]", "hidden_size=4, layout=1, n_out=3", 1e-5, "batch first" },
-    { "f32[9,1,40] f32[1,148,40] f32[1,148,37] f32[1,296]", "hidden_size=37, n_out=2", 1e-5, "a size that is no multiple of lanes" },
+    { "f32[5,2,3] f32[1,16,3] f32[1,16,4]", "hidden_size=4, direction=\"reverse\", clip=0.5, input_forget=1, n_out=3", 1e-5,
+      "backwards, clipped, coupled" },
+    { "f32[2,5,3] f32[1,16,3] f32[1,16,4] f32[1,32] _ f32[2,1,4] f32[2,1,4]", "hidden_size=4, layout=1, n_out=3", 1e-5,
+      "batch first" },
+    { "f32[9,1,40] f32[1,148,40] f32[1,148,37] f32[1,296]", "hidden_size=37, n_out=2", 1e-5,
+      "a size that is no multiple of lanes" },
     { "f16[5,2,3] f16[1,16,3] f16[1,16,4] f16[1,32]", "hidden_size=4", 2e-3, "half precision" },
-    { "f32[3,1,3] f32[1,16,3] f32[1,16,4]", "hidden_size=4, activations=[\"HardSigmoid\",\"Softsign\",\"Affine\"], activation_alpha=[0.3,0.0,2.0], activation_beta=[0.4,0.0,0.1]", 1e-5, "other functions" },
+    { "f32[3,1,3] f32[1,16,3] f32[1,16,4]",
+      "hidden_size=4, activations=[\"HardSigmoid\",\"Softsign\",\"Affine\"], activation_alpha=[0.3,0.0,2.0], "
+      "activation_beta=[0.4,0.0,0.1]",
+      1e-5, "other functions" },
     { 0 },
 };
 
 const op_def op_LSTM = {
     .name = "LSTM",
-    .doc = "A layer of long short-term memory over all steps, one or both ways; gates in the order input, output, forget, cell",
+    .doc =
+        "A layer of long short-term memory over all steps, one or both ways; gates in the order input, output, forget, cell",
     .in = { RNN_IN, { "initial_c", "optional as x" }, { "peepholes", "optional as x" } },
     .out = { { "y", "optional as x" }, { "y_h", "optional as x" }, { "y_c", "optional as x" } },
     .attrs = { RNN_ATTRS, INT("input_forget", 0) },
@@ -244,9 +271,12 @@ const op_def op_LSTM = {
 
 static const op_case gru_cases[] = {
     { "f32[5,2,3] f32[1,12,3] f32[1,12,4] f32[1,24]", "hidden_size=4, n_out=2", 1e-5, "the common case" },
-    { "f32[5,2,3] f32[1,12,3] f32[1,12,4] f32[1,24]", "hidden_size=4, linear_before_reset=1, n_out=2", 1e-5, "the reset behind the product" },
-    { "f32[5,2,3] f32[2,12,3] f32[2,12,4] f32[2,24] i32[2]={2,4} f32[2,2,4]", "hidden_size=4, direction=\"bidirectional\", n_out=2", 1e-5, "both ways, lengths" },
-    { "f32[2,5,3] f32[1,12,3] f32[1,12,4]", "hidden_size=4, layout=1, direction=\"reverse\", n_out=2", 1e-5, "batch first, backwards" },
+    { "f32[5,2,3] f32[1,12,3] f32[1,12,4] f32[1,24]", "hidden_size=4, linear_before_reset=1, n_out=2", 1e-5,
+      "the reset behind the product" },
+    { "f32[5,2,3] f32[2,12,3] f32[2,12,4] f32[2,24] i32[2]={2,4} f32[2,2,4]",
+      "hidden_size=4, direction=\"bidirectional\", n_out=2", 1e-5, "both ways, lengths" },
+    { "f32[2,5,3] f32[1,12,3] f32[1,12,4]", "hidden_size=4, layout=1, direction=\"reverse\", n_out=2", 1e-5,
+      "batch first, backwards" },
     { 0 },
 };
 
@@ -263,7 +293,9 @@ const op_def op_GRU = {
 
 static const op_case rnn_cases[] = {
     { "f32[5,2,3] f32[1,4,3] f32[1,4,4] f32[1,8]", "hidden_size=4, n_out=2", 1e-5, "the common case" },
-    { "f32[5,2,3] f32[2,4,3] f32[2,4,4] f32[2,8] i32[2]={5,1} f32[2,2,4]", "hidden_size=4, direction=\"bidirectional\", activations=[\"Relu\",\"LeakyRelu\"], n_out=2", 1e-5, "both ways, lengths, other functions" },
+    { "f32[5,2,3] f32[2,4,3] f32[2,4,4] f32[2,8] i32[2]={5,1} f32[2,2,4]",
+      "hidden_size=4, direction=\"bidirectional\", activations=[\"Relu\",\"LeakyRelu\"], n_out=2", 1e-5,
+      "both ways, lengths, other functions" },
     { "f32[2,5,3] f32[1,4,3] f32[1,4,4]", "hidden_size=4, layout=1, clip=0.3", 1e-5, "batch first, clipped" },
     { 0 },
 };

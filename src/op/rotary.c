@@ -8,9 +8,11 @@ static qn_status rotary_infer(infer *c)
     const type *x = infer_in(c, IN_X), *table = infer_in(c, IN_COS);
     i64 heads = attr_int(c->n, "num_heads", 0), turned = attr_int(c->n, "rotary_embedding_dim", 0);
     if (x->rank != 3 && x->rank != 4) return infer_fail(c, QN_E_SHAPE, "the input must have three or four dimensions");
-    if (x->rank == 3 && heads < 1) return infer_fail(c, QN_E_SHAPE, "num_heads must say how many heads the last dimension holds");
+    if (x->rank == 3 && heads < 1)
+        return infer_fail(c, QN_E_SHAPE, "num_heads must say how many heads the last dimension holds");
     if (turned < 0 || turned % 2) return infer_fail(c, QN_E_SHAPE, "rotary_embedding_dim must be even");
-    if (table->rank != (infer_has(c, IN_POSITIONS) ? 2 : 3)) return infer_fail(c, QN_E_SHAPE, "the tables have a wrong number of dimensions");
+    if (table->rank != (infer_has(c, IN_POSITIONS) ? 2 : 3))
+        return infer_fail(c, QN_E_SHAPE, "the tables have a wrong number of dimensions");
     return infer_like_first_input(c);
 }
 
@@ -72,7 +74,8 @@ static qn_status rotary_expand(build *b, const node *n)
 
 static const op_case rotary_cases[] = {
     { "f32[2,3,4,8] f32[10,4] f32[10,4] i64[2,4]={0,1,2,3,4,5,6,7}", "", 1e-6, "halves" },
-    { "f32[2,4,24] f32[2,4,4] f32[2,4,4]", "num_heads=3, interleaved=1", 1e-6, "neighbours, heads side by side, no positions" },
+    { "f32[2,4,24] f32[2,4,4] f32[2,4,4]", "num_heads=3, interleaved=1", 1e-6,
+      "neighbours, heads side by side, no positions" },
     { "f32[1,3,4,8] f32[1,4,2] f32[1,4,2]", "rotary_embedding_dim=4", 1e-6, "part of each head" },
     { 0 },
 };

@@ -10,11 +10,13 @@ static qn_status scaled_attention_infer(infer *c)
 {
     const type *q = infer_in(c, IN_Q), *k = infer_in(c, IN_K), *v = infer_in(c, IN_V), *bias = infer_in(c, IN_BIAS);
     graph *g = c->g;
-    if (q->rank != 4 || k->rank != 4 || v->rank != 4) return infer_fail(c, QN_E_SHAPE, "q, k and v must have four dimensions");
+    if (q->rank != 4 || k->rank != 4 || v->rank != 4)
+        return infer_fail(c, QN_E_SHAPE, "q, k and v must have four dimensions");
     if (infer_differ(g, q->dims[3], k->dims[3])) return infer_fail(c, QN_E_SHAPE, "q and k have heads of different sizes");
     if (infer_differ(g, k->dims[2], v->dims[2]) || infer_differ(g, k->dims[1], v->dims[1]))
         return infer_fail(c, QN_E_SHAPE, "k and v have different lengths or numbers of heads");
-    if (infer_differ(g, q->dims[0], k->dims[0]) || infer_differ(g, q->dims[0], v->dims[0])) return infer_fail(c, QN_E_SHAPE, "the batches differ");
+    if (infer_differ(g, q->dims[0], k->dims[0]) || infer_differ(g, q->dims[0], v->dims[0]))
+        return infer_fail(c, QN_E_SHAPE, "the batches differ");
     if (infer_differ(g, sym_mod(g, q->dims[1], k->dims[1]), sym_number(g, 0)))
         return infer_fail(c, QN_E_SHAPE, "the heads of q are no multiple of those of k");
     type y = *q, scores = *q;
@@ -41,8 +43,12 @@ static val causal_bias(build *b, i64 causal)
 static qn_status scaled_attention_expand(build *b, const node *n)
 {
     i64 causal = attr_int(n, "causal", 0);
-    attend a = { .q = build_in(b, IN_Q), .k = build_in(b, IN_K), .v = build_in(b, IN_V), .bias = build_in(b, IN_BIAS),
-                 .scale = attr_float(n, "scale", 1), .softcap = attr_float(n, "softcap", 0) };
+    attend a = { .q = build_in(b, IN_Q),
+                 .k = build_in(b, IN_K),
+                 .v = build_in(b, IN_V),
+                 .bias = build_in(b, IN_BIAS),
+                 .scale = attr_float(n, "scale", 1),
+                 .softcap = attr_float(n, "softcap", 0) };
     if (causal) a.bias = build_op2(b, OP_Add, causal_bias(b, causal), a.bias);
     val y = attend_steps(b, &a, 0, NULL);
     return build_done(b, &y, 1);
@@ -57,7 +63,8 @@ static bool at_most(const lowering *l, sym s, i64 most)
 static bool fits_tile(const lowering *l, const node *n)
 {
     const type *q = lower_type(l, lower_in(l, n, IN_Q)), *v = lower_type(l, lower_in(l, n, IN_V));
-    return blocks_fit(lower_caps(l), q->dtype, BLOCKS_ATTENTION_NUMBERS) && at_most(l, q->dims[3], DEPTH_MAX) && at_most(l, v->dims[3], WIDTH_MAX);
+    return blocks_fit(lower_caps(l), q->dtype, BLOCKS_ATTENTION_NUMBERS) && at_most(l, q->dims[3], DEPTH_MAX) &&
+           at_most(l, v->dims[3], WIDTH_MAX);
 }
 
 /* Stride of the bias along dimension d of the scores (0: batch .. 3: keys), 0 where it is broadcast. */
@@ -77,7 +84,9 @@ static i64 block_rows(const lowering *l, const type *q)
 {
     i64 batch, heads, rows, block = BLOCK_ROWS;
     const graph *g = lower_graph(l);
-    if (!sym_is_number(g, q->dims[0], &batch) || !sym_is_number(g, q->dims[1], &heads) || !sym_is_number(g, q->dims[2], &rows)) return block / 2;
+    if (!sym_is_number(g, q->dims[0], &batch) || !sym_is_number(g, q->dims[1], &heads) ||
+        !sym_is_number(g, q->dims[2], &rows))
+        return block / 2;
     while (block > 32 && batch * heads * ((rows + block - 1) / block) < 2 * (i64)lower_caps(l)->workers) block /= 2;
     return block;
 }
@@ -86,7 +95,8 @@ static qn_status emit_tile(lowering *l, const node *n)
 {
     graph *g = lower_graph_mut(l);
     val q = lower_in(l, n, IN_Q), k = lower_in(l, n, IN_K), v = lower_in(l, n, IN_V), bias = lower_in(l, n, IN_BIAS);
-    const type *qt = lower_type(l, q), *kt = lower_type(l, k), *vt = lower_type(l, v), *bt = bias ? lower_type(l, bias) : NULL;
+    const type *qt = lower_type(l, q), *kt = lower_type(l, k), *vt = lower_type(l, v),
+               *bt = bias ? lower_type(l, bias) : NULL;
     sym rows = qt->dims[2], keys = kt->dims[2], block = sym_number(g, block_rows(l, qt));
     sym scores[4] = { qt->dims[0], qt->dims[1], rows, keys };
     i64 causal = attr_int(n, "causal", 0);
@@ -121,18 +131,22 @@ static u64 scaled_attention_flops(const lowering *l, const node *n)
     const graph *g = lower_graph(l);
     const type *q = lower_type(l, lower_in(l, n, IN_Q)), *v = lower_type(l, lower_in(l, n, IN_V));
     i64 b, h, s, d, t, w;
-    if (!sym_is_number(g, q->dims[0], &b) || !sym_is_number(g, q->dims[1], &h) || !sym_is_number(g, q->dims[2], &s)) return 0;
-    if (!sym_is_number(g, q->dims[3], &d) || !sym_is_number(g, v->dims[2], &t) || !sym_is_number(g, v->dims[3], &w)) return 0;
+    if (!sym_is_number(g, q->dims[0], &b) || !sym_is_number(g, q->dims[1], &h) || !sym_is_number(g, q->dims[2], &s))
+        return 0;
+    if (!sym_is_number(g, q->dims[3], &d) || !sym_is_number(g, v->dims[2], &t) || !sym_is_number(g, v->dims[3], &w))
+        return 0;
     return (u64)(2 * b * h * s * t * (d + w));
 }
 
 static const op_case scaled_attention_cases[] = {
     { "f32[2,3,7,16] f32[2,3,9,16] f32[2,3,9,20]", "scale=0.25", 1e-6, "no bias" },
     { "f32[1,2,300,64] f32[1,2,500,64] f32[1,2,500,64]", "scale=0.125", 1e-6, "several blocks of rows and of keys" },
-    { "f32[2,4,5,8] f32[2,2,9,8] f32[2,2,9,8] f32[2,1,5,9]", "scale=0.3", 1e-6, "heads share keys; a bias for each batch item" },
+    { "f32[2,4,5,8] f32[2,2,9,8] f32[2,2,9,8] f32[2,1,5,9]", "scale=0.3", 1e-6,
+      "heads share keys; a bias for each batch item" },
     { "f32[2,4,5,8] f32[2,2,9,8] f32[2,2,9,8] f32[4,5,9]", "scale=0.3", 1e-6, "heads share keys; a bias for each head" },
     { "f32[1,2,50,8] f32[1,2,50,8] f32[1,2,50,8]", "scale=0.3, causal=1", 1e-6, "causal" },
-    { "f32[1,2,5,8] f32[1,2,260,8] f32[1,2,260,8] f32[5,260]", "scale=0.3, causal=2", 1e-6, "causal behind a past, with a bias" },
+    { "f32[1,2,5,8] f32[1,2,260,8] f32[1,2,260,8] f32[5,260]", "scale=0.3, causal=2", 1e-6,
+      "causal behind a past, with a bias" },
     { "f32[1,2,5,8] f32[1,2,9,8] f32[1,2,9,8]", "scale=1.0, softcap=2.5", 1e-6, "softcap" },
     { "f32[1,1,1,64] f32[1,1,70,64] f32[1,1,70,64] f32[1,1,1,1]", "scale=0.125", 1e-6, "one row" },
     { "f16[1,2,5,8] f16[1,2,9,8] f16[1,2,9,8]", "scale=0.3", 2e-3, "half precision" },
@@ -142,7 +156,8 @@ static const op_case scaled_attention_cases[] = {
 const op_def op_ScaledAttention = {
     .name = "ScaledAttention",
     .domain = "quern",
-    .doc = "y = softmax(cap(scale * q k^T) + bias) v for each head, x[batch][heads][length][size]; heads of k and v may serve several of q. "
+    .doc = "y = softmax(cap(scale * q k^T) + bias) v for each head, x[batch][heads][length][size]; heads of k and v may "
+           "serve several of q. "
            "causal=1: row i sees keys up to i; 2: the last row sees all. cap(s) = softcap * tanh(s / softcap)",
     .in = { { "q", "float" }, { "k", "as q" }, { "v", "as q" }, { "bias", "optional as q" } },
     .out = { { "y", "as q" } },

@@ -32,7 +32,8 @@ static qn_status unpool_infer(infer *c)
     if (wrong) return infer_fail(c, QN_E_SHAPE, "%s", wrong);
     if (infer_has(c, 2)) {
         if (value_elems(c->g, node_in(c->g, c->n, 2), &shape) != x->rank)
-            return infer_fail(c, QN_E_UNSUPPORTED, "output_shape must be known before the model runs, with one entry for each dimension");
+            return infer_fail(c, QN_E_UNSUPPORTED,
+                              "output_shape must be known before the model runs, with one entry for each dimension");
         for (u32 d = 0; d < x->rank; d++) y.dims[d] = shape[d];
     }
     return infer_out(c, 0, &y);
@@ -63,7 +64,8 @@ static qn_status unpool_expand(build *b, const node *n)
 
 static const op_case unpool_cases[] = {
     { "f32[1,1,2,2] i64[1,1,2,2]={5,7,13,15}", "kernel_shape=[2,2], strides=[2,2]", 0, "doubled" },
-    { "f32[1,1,2,2] i64[1,1,2,2]={5,7,13,15} i64[4]={1,1,5,5}", "kernel_shape=[2,2], strides=[2,2]", 0, "into a larger one" },
+    { "f32[1,1,2,2] i64[1,1,2,2]={5,7,13,15} i64[4]={1,1,5,5}", "kernel_shape=[2,2], strides=[2,2]", 0,
+      "into a larger one" },
     { 0 },
 };
 

@@ -44,14 +44,18 @@ static void pad_given(graph *g, window *w, u32 d, sym reach, i64 before, i64 aft
     w->out[d] = out;
 }
 
-typedef struct padding { bool same, lower, valid; } padding;
+typedef struct padding {
+    bool same, lower, valid;
+} padding;
 
 static const char *padding_of(const graph *g, const node *n, padding *out)
 {
     const char *mode = attr_text(g, n, "auto_pad", "NOTSET");
     *out = (padding){ .lower = text_same(mode, "SAME_LOWER"), .valid = text_same(mode, "VALID") };
     out->same = out->lower || text_same(mode, "SAME_UPPER");
-    return out->same || out->valid || text_same(mode, "NOTSET") || text_same(mode, "") ? NULL : "auto_pad has a value that ONNX does not define";
+    return out->same || out->valid || text_same(mode, "NOTSET") || text_same(mode, "")
+               ? NULL
+               : "auto_pad has a value that ONNX does not define";
 }
 
 const char *window_make(graph *g, const node *n, const type *x, const sym *kernel, window *out)

@@ -11,7 +11,7 @@
 
 #include "graph/graph.h"
 
-enum { SYM_MAX_TERMS = 128, SYM_MAX_DEGREE = 32, SYM_MAX_WEIGHT = 2048, SYM_MAX_DEPTH = 128, SYM_MAX_ENTRIES = 1 << 24 };
+enum { SYM_MAX_TERMS = 128, SYM_MAX_DEGREE = 32, SYM_MAX_WEIGHT = 8192, SYM_MAX_DEPTH = 128, SYM_MAX_ENTRIES = 1 << 24 };
 
 typedef enum factor_op {
     FACTOR_VARIABLE,

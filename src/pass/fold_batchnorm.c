@@ -77,13 +77,13 @@ static bool matrix_weights(const graph *g, const node *n, weights *w)
 }
 
 static const struct {
-    const char *op;
+    u16 op;
     bool (*find)(const graph *g, const node *n, weights *w);
 } producers[] = {
-    { "Conv", conv_weights },
-    { "ConvTranspose", conv_transpose_weights },
-    { "Gemm", matrix_weights },
-    { "MatMul", matrix_weights },
+    { OP_Conv, conv_weights },
+    { OP_ConvTranspose, conv_transpose_weights },
+    { OP_Gemm, matrix_weights },
+    { OP_MatMul, matrix_weights },
 };
 
 static bool bias_is_constant(const graph *g, const weights *w)
@@ -99,9 +99,9 @@ static bool bias_is_constant(const graph *g, const weights *w)
 static bool producer_of(const graph *g, val v, weights *out)
 {
     const node *n = match_only_maker(g, v);
-    if (!n || op_of(n)->domain || n->n_in < 2) return false;
+    if (!n || n->n_in < 2) return false;
     for (u32 i = 0; i < COUNT(producers); i++) {
-        if (!text_same(op_of(n)->name, producers[i].op)) continue;
+        if (n->op != producers[i].op) continue;
         *out = (weights){ .n = n, .w = node_in(g, n, 1), .bias_scale = 1 };
         if (!is_constant(g, out->w) || !match_float(g, out->w) || value_at(g, out->w)->uses != 1) return false;
         return producers[i].find(g, n, out) && bias_is_constant(g, out) && out->inner > 0;

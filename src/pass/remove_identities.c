@@ -56,21 +56,19 @@ static bool drops_nothing(graph *g, const node *n)
 }
 
 /* clang-format off */
-static const struct { const char *op; is_same same; } rows[] = {
-    { "Identity", same_type },      { "Cast", same_type },          { "CastLike", same_type },      { "Expand", same_type },
-    { "Tile", same_type },          { "Split", only_input },        { "Concat", only_input },       { "Sum", only_input },
-    { "Mean", only_input },         { "Max", only_input },          { "Min", only_input },          { "Slice", slices_nothing },
-    { "Pad", pads_nothing },        { "Transpose", permutes_nothing }, { "Dropout", drops_nothing },
+static const struct { u16 op; is_same same; } rows[] = {
+    { OP_Cast, same_type },         { OP_CastLike, same_type },     { OP_Expand, same_type },       { OP_Tile, same_type },
+    { OP_Split, only_input },       { OP_Concat, only_input },      { OP_Sum, only_input },         { OP_Mean, only_input },
+    { OP_Max, only_input },         { OP_Min, only_input },         { OP_Slice, slices_nothing },   { OP_Pad, pads_nothing },
+    { OP_Transpose, permutes_nothing }, { OP_Dropout, drops_nothing },
 };
 /* clang-format on */
 
 static bool changes_nothing(graph *g, const node *n)
 {
-    const op_def *d = op_of(n);
-    if (d->domain) return false;
-    if (d->alias) return match_like_out(g, n, 0);
+    if (op_of(n)->alias) return match_like_out(g, n, 0);
     for (u32 i = 0; i < COUNT(rows); i++)
-        if (text_same(rows[i].op, d->name)) return rows[i].same(g, n);
+        if (rows[i].op == n->op) return rows[i].same(g, n);
     return false;
 }
 

@@ -15,11 +15,13 @@ typedef struct sizes_case {
 #define EXPAND    "in x: f32[n]; in s: i64[1]; y = Expand(x, s); out y"
 #define RESHAPE   "in x: f32[n,m]; in s: i64[2]; y = Reshape(x, s); out y"
 #define REGROUP   "in x: f32[n]; in z: f32[m]; s = Shape(z); y = Reshape(x, s); out y"
+#define SQUEEZE   "in x: f32[n,m]; const a: i64[1] = {0}; y = Squeeze(x, a); out y"
 #define SPLIT     "in x: f32[n]; in s: i64[2]; y, w = Split(x, s); out y, w"
 #define CONV      "in x: f32[1,a,8,8]; in w: f32[m,b,3,3]; in c: f32[q]; y = Conv(x, w, c); out y"
 #define NORM      "in x: f32[2,a]; in s: f32[b]; y = LayerNormalization(x, s); out y"
 #define WHERE     "in c: bool[n]; in x: f32[m]; in z: f32[q]; y = Where(c, x, z); out y"
 static const sizes_case cases[] = {
+    { SQUEEZE, "f32[1,4]", "f32[4]" },          { SQUEEZE, "f32[2,4]", NULL },
     { ADD, "f32[4] f32[4]", "f32[4]" },         { ADD, "f32[1] f32[4]", "f32[4]" },           { ADD, "f32[4] f32[1]", "f32[4]" },
     { ADD, "f32[0] f32[1]", "f32[0]" },         { ADD, "f32[3] f32[4]", NULL },               { ADD, "f32[0] f32[4]", NULL },
     { CHAIN, "f32[4] f32[4]", "f32[4]" },       { CHAIN, "f32[1] f32[4]", "f32[4]" },         { CHAIN, "f32[3] f32[4]", NULL },

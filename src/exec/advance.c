@@ -205,7 +205,8 @@ static qn_status check_needs(const exec *x, const frame *f, const step *s)
         if (holds) continue;
         str text = { 0 };
         sym_print(f->p->g, n->needs[i], &text);
-        fail(QN_E_SHAPE, "the sizes of its inputs do not fit together: %s does not hold", text.text ? text.text : "what it needs");
+        fail(QN_E_SHAPE, "the sizes of its inputs do not fit together: %s does not hold",
+             text.text ? text.text : "what it needs");
         str_free(&text);
         return QN_E_SHAPE;
     }
@@ -222,6 +223,7 @@ static qn_status run_step(exec *x, frame *f, const step *s, bool *pending)
     case STEP_READ: return run_read(x, f, s, pending);
     case STEP_BRANCH: return control_branch(x, f, s, pending);
     case STEP_LOOP: return control_loop(x, f, s, pending);
+    case STEP_CHECK: return QN_OK; /* done above, as for every step */
     case STEP_REPEAT: return run_repeat(x, f, s);
     case STEP_REPEAT_END: run_repeat_end(f, s); return QN_OK;
     }

@@ -88,7 +88,7 @@ static qn_status plan_alias(plan *p, nid id, const node *n)
     val x = node_in(p->g, n, 0);
     QN_TRY(plan_need(p, x, id));
     p->values[n->out[0]].root = plan_root(p, x);
-    return QN_OK;
+    return n->n_needs == 0 || plan_add_step(p, STEP_CHECK, id) ? QN_OK : QN_E_NOMEM;
 }
 
 static void store_outputs(plan *p, const node *n)

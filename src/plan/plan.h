@@ -42,6 +42,7 @@ typedef enum step_kind {
     STEP_READ,   /* bind variables to the elements of a small tensor */
     STEP_BRANCH, /* If: run one of two bodies */
     STEP_LOOP,   /* Loop: run a body again and again */
+    STEP_CHECK,  /* only what the node needs: of views, which launch nothing */
     STEP_REPEAT,
     STEP_REPEAT_END /* `times` turns of the launches between */
 } step_kind;

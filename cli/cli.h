@@ -23,8 +23,8 @@ typedef struct option {
 struct args;
 typedef struct command {
     const char *name, *arguments, *doc;
-    const option *options;            /* a row {0} at the end                                   */
-    int (*run)(const struct args *a); /* gives the exit code                                    */
+    const option *options;            /* a row {0} at the end */
+    int (*run)(const struct args *a); /* gives the exit code */
 } command;
 typedef struct given {
     const option *option;
@@ -33,7 +33,7 @@ typedef struct given {
 typedef struct args {
     const command *command;
     const char **words;
-    uint32_t n_words; /* what is no option                                      */
+    uint32_t n_words; /* what is no option */
     given *options;
     uint32_t n_options;
     bool json, help;
@@ -49,7 +49,7 @@ typedef struct args {
 bool args_parse(const command *c, int argc, char **argv, args *out);
 void args_free(args *a);
 bool args_flag(const args *a, const char *name);
-const char *args_text(const args *a, const char *name); /* the last one given; NULL: none                         */
+const char *args_text(const args *a, const char *name); /* the last one given; NULL: none */
 uint32_t args_number(const args *a, const char *name, uint32_t otherwise);
 /* The values of an option that may be repeated: start with *at = 0; NULL past the last. */
 const char *args_next(const args *a, const char *name, uint32_t *at);
@@ -68,11 +68,11 @@ int report_failure(const args *a, qn_status s);
 
 /* ---- text.c: for people */
 const char *text_print(const char *format, ...) __attribute__((format(printf, 1, 2))); /* one of 16 buffers in turn */
-const char *text_bytes(uint64_t bytes); /* "2.40 MiB"                                              */
-const char *text_count(uint64_t n);     /* "1.24 M"                                               */
-const char *text_time(double ms);       /* "850 us", "12.3 ms", "2.10 s"                          */
-const char *text_shape(const int64_t *dims, uint32_t rank, const char *const *names); /* "[batch, 3, 224, 224]"  */
-const char *text_tensor(const qn_tensor *t); /* "f32 [1, 1000]"                                        */
+const char *text_bytes(uint64_t bytes);                                                /* "2.40 MiB" */
+const char *text_count(uint64_t n);                                                    /* "1.24 M" */
+const char *text_time(double ms);                                                      /* "850 us", "12.3 ms", "2.10 s" */
+const char *text_shape(const int64_t *dims, uint32_t rank, const char *const *names);  /* "[batch, 3, 224, 224]" */
+const char *text_tensor(const qn_tensor *t);                                           /* "f32 [1, 1000]" */
 bool text_is_utf8(void);
 /* Cells, printed in aligned columns at the end. align: one letter a column, 'l' or 'r'. */
 typedef struct table {
@@ -80,29 +80,29 @@ typedef struct table {
     char **cells;
     size_t n, cap;
 } table;
-void table_row(table *t, ...);                  /* const char * for each column                           */
-void table_print(table *t, const char *indent); /* and empties it                                         */
+void table_row(table *t, ...);                  /* const char * for each column */
+void table_print(table *t, const char *indent); /* and empties it */
 /* A line on stderr that is drawn over, only on a terminal. */
-void progress_show(const char *what, double part); /* 0..1                                                   */
+void progress_show(const char *what, double part); /* 0..1 */
 void progress_clear(void);
 
 /* ---- json_out.c: JSON to stdout */
-void json_begin(const char *key, char bracket); /* key NULL inside arrays and at the top                  */
+void json_begin(const char *key, char bracket); /* key NULL inside arrays and at the top */
 void json_end(char bracket);
-void json_put_text(const char *key, const char *value); /* NULL gives null                                        */
-void json_put_number(const char *key, double value);    /* not finite gives null                                  */
+void json_put_text(const char *key, const char *value); /* NULL gives null */
+void json_put_number(const char *key, double value);    /* not finite gives null */
 void json_put_count(const char *key, uint64_t value);
 void json_put_bool(const char *key, bool value);
 void json_put_dims(const char *key, const int64_t *dims, uint32_t rank, const char *const *names);
-void json_quote(FILE *to, const char *text); /* text of valid or broken UTF-8, with its quotes         */
+void json_quote(FILE *to, const char *text); /* text of valid or broken UTF-8, with its quotes */
 
 /* ---- model.c: opening things as the flags say */
-double now_ms(void);                             /* since some fixed moment                                */
-int open_device(const args *a, qn_device **out); /* 0, or the exit code after telling                      */
+double now_ms(void);                             /* since some fixed moment */
+int open_device(const args *a, qn_device **out); /* 0, or the exit code after telling */
 int open_model(const args *a, const char *path, qn_session_desc *desc, qn_session **out);
-bool read_file(const char *path, char **text, size_t *n);       /* free() it; false: told nobody                      */
-void file_safe_name(const char *name, char *out, size_t bytes); /* for use as one path element                    */
-bool make_folder(const char *path);                             /* with its parents; fine when it is there                */
+bool read_file(const char *path, char **text, size_t *n);       /* free() it; false: told nobody */
+void file_safe_name(const char *name, char *out, size_t bytes); /* for use as one path element */
+bool make_folder(const char *path);                             /* with its parents; fine when it is there */
 const char *base_name(const char *path);
 
 /* ---- inputs.c: tensors for every input of a model */

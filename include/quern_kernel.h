@@ -12,11 +12,11 @@
 #define QUERN_KERNEL_H
 
 #pragma GCC diagnostic ignored "-Wunused-function"
-#pragma GCC diagnostic ignored "-Wshadow"                    /* builtins nest: max(a, max(b, c))                       */
-#pragma GCC diagnostic ignored "-Wconversion"                /* narrowing is the language's own, and said in kernels    */
+#pragma GCC diagnostic ignored "-Wshadow"     /* builtins nest: max(a, max(b, c)) */
+#pragma GCC diagnostic ignored "-Wconversion" /* narrowing is the language's own, and said in kernels */
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #pragma GCC diagnostic ignored "-Wdouble-promotion"
-#pragma GCC diagnostic ignored "-Wpsabi"                     /* vectors cross no object file: everything is inlined     */
+#pragma GCC diagnostic ignored "-Wpsabi" /* vectors cross no object file: everything is inlined */
 
 /* ------------------------------------------------------------------ types */
 typedef __UINT8_TYPE__ u8;
@@ -32,8 +32,12 @@ typedef double f64;
 typedef double f32, f16, bf16;
 #else
 typedef float f32;
-typedef struct f16 { u16 bits; } f16;
-typedef struct bf16 { u16 bits; } bf16;
+typedef struct f16 {
+    u16 bits;
+} f16;
+typedef struct bf16 {
+    u16 bits;
+} bf16;
 #endif
 #ifndef bool
 #define bool  _Bool
@@ -58,27 +62,27 @@ typedef struct bf16 { u16 bits; } bf16;
 #define QK_VECTOR(T, lanes) __attribute__((vector_size(sizeof(T) * (lanes)))) T
 typedef QK_VECTOR(f32, 2) f32x2;
 typedef QK_VECTOR(f32, 4) f32x4;
-typedef QK_VECTOR(f32, WIDTH) f32w;                          /* the type f32x4 where WIDTH is 4                        */
+typedef QK_VECTOR(f32, WIDTH) f32w; /* the type f32x4 where WIDTH is 4 */
 typedef QK_VECTOR(i32, 2) i32x2;
 typedef QK_VECTOR(i32, 4) i32x4;
 typedef QK_VECTOR(u32, 2) u32x2;
 typedef QK_VECTOR(u32, 4) u32x4;
 
-#define QK_PASTE_(a, b)        a##b
-#define QK_PASTE(a, b)         QK_PASTE_(a, b)
-#define MAKE2(T, a, b)         ((QK_PASTE(T, x2)){ (a), (b) })
-#define MAKE4(T, a, b, c, d)   ((QK_PASTE(T, x4)){ (a), (b), (c), (d) })
+#define QK_PASTE_(a, b)      a##b
+#define QK_PASTE(a, b)       QK_PASTE_(a, b)
+#define MAKE2(T, a, b)       ((QK_PASTE(T, x2)){ (a), (b) })
+#define MAKE4(T, a, b, c, d) ((QK_PASTE(T, x4)){ (a), (b), (c), (d) })
 
 /* ------------------------------------------------------------------ forms, parameters, phases */
-#define QK_INLINE static inline __attribute__((always_inline, unused))
+#define QK_INLINE              static inline __attribute__((always_inline, unused))
 
-#define MAP(T)        static inline __attribute__((always_inline, unused)) T
-#define KERNEL        static __attribute__((unused)) void
-#define IN(T)         const T *restrict
-#define OUT(T)        T *restrict
-#define INOUT(T)      T *restrict
-#define CONST(T)      T
-#define ARRAY(T, name) T *name
+#define MAP(T)                 static inline __attribute__((always_inline, unused)) T
+#define KERNEL                 static __attribute__((unused)) void
+#define IN(T)                  const T *restrict
+#define OUT(T)                 T *restrict
+#define INOUT(T)               T *restrict
+#define CONST(T)               T
+#define ARRAY(T, name)         T *name
 
 #define SHARED(T, name, n)     __attribute__((aligned(64))) T name[n]
 #define SHARED2(T, name, n, m) __attribute__((aligned(64))) T name[n][m]
@@ -102,10 +106,13 @@ typedef QK_VECTOR(u32, 4) u32x4;
  * their order, 64-bit ones as two, low word first. */
 #ifndef QK_ARGS
 #define QK_ARGS
-typedef struct qk_args { void *const *bufs; const u32 *words; } qk_args;
+typedef struct qk_args {
+    void *const *bufs;
+    const u32 *words;
+} qk_args;
 #endif
 /* How many words a T takes, and the T that starts at word `at`. */
-#define QK_WORDS(T)      ((u32)((sizeof(T) + 3) / 4))
+#define QK_WORDS(T) ((u32)((sizeof(T) + 3) / 4))
 #define QK_WORD(a, T, at)                                                                                                   \
     ({                                                                                                                      \
         T qk_w_;                                                                                                            \
@@ -116,19 +123,25 @@ typedef struct qk_args { void *const *bufs; const u32 *words; } qk_args;
 /* ------------------------------------------------------------------ float builtins: each once for every number of lanes
  * Functions are named qk_NAME_SUFFIX: s and d for f32 and f64; 2, 4 and w for the vectors. With QK_DOUBLE there is no s. */
 #define QK_OWN(X)                                                                                                           \
-    X(exp) X(exp2) X(expm1) X(log) X(log2) X(log1p) X(sin) X(cos) X(tanh) X(sigmoid) X(erf) X(gelu)                         \
-    X(floor) X(ceil) X(round) X(trunc) X(fabs)
+    X(exp)                                                                                                                  \
+    X(exp2) X(expm1) X(log) X(log2) X(log1p) X(sin) X(cos) X(tanh) X(sigmoid) X(erf) X(gelu) X(floor) X(ceil) X(round)      \
+        X(trunc) X(fabs)
 #define QK_LIBM(X)                                                                                                          \
     X(log10) X(cbrt) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(asinh) X(acosh) X(atanh) X(erfc) X(lgamma)
 #define QK_LIBM2(X) X(atan2) X(pow) X(fmod)
 
-#define QK_D1(name) QK_INLINE f64 qk_##name##_d(f64 x) { return __builtin_##name(x); }
-#define QK_D2(name) QK_INLINE f64 qk_##name##_d(f64 x, f64 y) { return __builtin_##name(x, y); }
+#define QK_D1(name)                                                                                                         \
+    QK_INLINE f64 qk_##name##_d(f64 x) { return __builtin_##name(x); }
+#define QK_D2(name)                                                                                                         \
+    QK_INLINE f64 qk_##name##_d(f64 x, f64 y) { return __builtin_##name(x, y); }
 /* clang-format off */
 QK_D1(exp) QK_D1(exp2) QK_D1(expm1) QK_D1(log) QK_D1(log2) QK_D1(log1p) QK_D1(sin) QK_D1(cos) QK_D1(tanh) QK_D1(erf)
 QK_D1(floor) QK_D1(ceil) QK_D1(trunc) QK_D1(fabs) QK_D1(sqrt) QK_LIBM(QK_D1) QK_LIBM2(QK_D2) QK_D2(copysign)
-/* clang-format on */
-QK_INLINE f64 qk_round_d(f64 x) { return __builtin_rint(x); }
+    /* clang-format on */
+    QK_INLINE f64 qk_round_d(f64 x)
+{
+    return __builtin_rint(x);
+}
 QK_INLINE f64 qk_rsqrt_d(f64 x) { return 1.0 / __builtin_sqrt(x); }
 QK_INLINE f64 qk_fma_d(f64 a, f64 b, f64 c) { return __builtin_fma(a, b, c); }
 QK_INLINE f64 qk_ldexp_d(f64 x, i32 n) { return __builtin_ldexp(x, n); }
@@ -150,12 +163,17 @@ QK_INLINE f64 qk_gelu_d(f64 x) /* x * P(z <= x); -0 and inf at the ends */
 #define QK_ONE(name) qk_##name##_d
 #else
 #define QK_ONE(name) qk_##name##_s
-#define QK_S1(name)  QK_INLINE f32 qk_##name##_s(f32 x) { return __builtin_##name##f(x); }
-#define QK_S2(name)  QK_INLINE f32 qk_##name##_s(f32 x, f32 y) { return __builtin_##name##f(x, y); }
+#define QK_S1(name)                                                                                                         \
+    QK_INLINE f32 qk_##name##_s(f32 x) { return __builtin_##name##f(x); }
+#define QK_S2(name)                                                                                                         \
+    QK_INLINE f32 qk_##name##_s(f32 x, f32 y) { return __builtin_##name##f(x, y); }
 /* clang-format off */
 QK_LIBM(QK_S1) QK_LIBM2(QK_S2) QK_S1(sqrt)
-/* clang-format on */
-QK_INLINE f32 qk_rsqrt_s(f32 x) { return 1.0f / __builtin_sqrtf(x); }
+    /* clang-format on */
+    QK_INLINE f32 qk_rsqrt_s(f32 x)
+{
+    return 1.0f / __builtin_sqrtf(x);
+}
 QK_INLINE f32 qk_fma_s(f32 a, f32 b, f32 c) { return __builtin_fmaf(a, b, c); }
 QK_INLINE f32 qk_ldexp_s(f32 x, i32 n) { return __builtin_ldexpf(x, n); }
 #define QK_SCALAR 1
@@ -190,8 +208,10 @@ QK_INLINE f32 qk_ldexp_s(f32 x, i32 n) { return __builtin_ldexpf(x, n); }
         return x;                                                                                                           \
     }
 #define QK_LANES_REST                                                                                                       \
-    QK_LIBM(QK_LANES1) QK_LIBM2(QK_LANES2) QK_LANES1(sqrt)                                                                  \
-    QK_INLINE QK_F QK_(rsqrt)(QK_F x) { return 1.0f / QK_(sqrt)(x); }                                                       \
+    QK_LIBM(QK_LANES1) QK_LIBM2(QK_LANES2) QK_LANES1(sqrt) QK_INLINE QK_F QK_(rsqrt)(QK_F x)                                \
+    {                                                                                                                       \
+        return 1.0f / QK_(sqrt)(x);                                                                                         \
+    }                                                                                                                       \
     QK_INLINE QK_F QK_(fma)(QK_F a, QK_F b, QK_F c)                                                                         \
     {                                                                                                                       \
         QK_EACH(a) a[k] = QK_ONE(fma)(a[k], b[k], c[k]);                                                                    \
@@ -267,17 +287,19 @@ QK_LANES
 #undef QK_D
 #undef QK_L
 #undef QK_
-#define QK_CASE_W(name) f32w: qk_##name##_w,
+#define QK_CASE_W(name)                                                                                                     \
+    f32w:                                                                                                                   \
+    qk_##name##_w,
 #else
 #define QK_CASE_W(name)
 #endif
 #undef QK_SCALAR
 
 #ifdef QK_DOUBLE
-#define QK_FLOAT_CASES(name) QK_CASE_W(name) f32x2: qk_##name##_2, f32x4: qk_##name##_4, default: qk_##name##_d
+#define QK_FLOAT_CASES(name) QK_CASE_W(name) f32x2 : qk_##name##_2, f32x4 : qk_##name##_4, default : qk_##name##_d
 #else
 #define QK_FLOAT_CASES(name)                                                                                                \
-    QK_CASE_W(name) f32x2: qk_##name##_2, f32x4: qk_##name##_4, f64: qk_##name##_d, default: qk_##name##_s
+    QK_CASE_W(name) f32x2 : qk_##name##_2, f32x4 : qk_##name##_4, f64 : qk_##name##_d, default : qk_##name##_s
 #endif
 
 /* Each operand is evaluated, and expanded, once: nested builtins stay small. */
@@ -295,38 +317,38 @@ QK_LANES
         _Generic((qk_t_){ 0 }, cases)(qk_a_ - (qk_t_){ 0 }, qk_b_ - (qk_t_){ 0 });                                          \
     })
 
-#define exp(v)     QK_CALL1(exp, v)
-#define exp2(v)    QK_CALL1(exp2, v)
-#define expm1(v)   QK_CALL1(expm1, v)
-#define log(v)     QK_CALL1(log, v)
-#define log2(v)    QK_CALL1(log2, v)
-#define log10(v)   QK_CALL1(log10, v)
-#define log1p(v)   QK_CALL1(log1p, v)
-#define sqrt(v)    QK_CALL1(sqrt, v)
-#define rsqrt(v)   QK_CALL1(rsqrt, v)
-#define cbrt(v)    QK_CALL1(cbrt, v)
-#define sin(v)     QK_CALL1(sin, v)
-#define cos(v)     QK_CALL1(cos, v)
-#define tan(v)     QK_CALL1(tan, v)
-#define asin(v)    QK_CALL1(asin, v)
-#define acos(v)    QK_CALL1(acos, v)
-#define atan(v)    QK_CALL1(atan, v)
-#define sinh(v)    QK_CALL1(sinh, v)
-#define cosh(v)    QK_CALL1(cosh, v)
-#define tanh(v)    QK_CALL1(tanh, v)
-#define asinh(v)   QK_CALL1(asinh, v)
-#define acosh(v)   QK_CALL1(acosh, v)
-#define atanh(v)   QK_CALL1(atanh, v)
-#define erf(v)     QK_CALL1(erf, v)
-#define erfc(v)    QK_CALL1(erfc, v)
-#define lgamma(v)  QK_CALL1(lgamma, v)
-#define sigmoid(v) QK_CALL1(sigmoid, v)
-#define gelu(v)    QK_CALL1(gelu, v)
-#define floor(v)   QK_CALL1(floor, v)
-#define ceil(v)    QK_CALL1(ceil, v)
-#define round(v)   QK_CALL1(round, v)
-#define trunc(v)   QK_CALL1(trunc, v)
-#define fabs(v)    QK_CALL1(fabs, v)
+#define exp(v)         QK_CALL1(exp, v)
+#define exp2(v)        QK_CALL1(exp2, v)
+#define expm1(v)       QK_CALL1(expm1, v)
+#define log(v)         QK_CALL1(log, v)
+#define log2(v)        QK_CALL1(log2, v)
+#define log10(v)       QK_CALL1(log10, v)
+#define log1p(v)       QK_CALL1(log1p, v)
+#define sqrt(v)        QK_CALL1(sqrt, v)
+#define rsqrt(v)       QK_CALL1(rsqrt, v)
+#define cbrt(v)        QK_CALL1(cbrt, v)
+#define sin(v)         QK_CALL1(sin, v)
+#define cos(v)         QK_CALL1(cos, v)
+#define tan(v)         QK_CALL1(tan, v)
+#define asin(v)        QK_CALL1(asin, v)
+#define acos(v)        QK_CALL1(acos, v)
+#define atan(v)        QK_CALL1(atan, v)
+#define sinh(v)        QK_CALL1(sinh, v)
+#define cosh(v)        QK_CALL1(cosh, v)
+#define tanh(v)        QK_CALL1(tanh, v)
+#define asinh(v)       QK_CALL1(asinh, v)
+#define acosh(v)       QK_CALL1(acosh, v)
+#define atanh(v)       QK_CALL1(atanh, v)
+#define erf(v)         QK_CALL1(erf, v)
+#define erfc(v)        QK_CALL1(erfc, v)
+#define lgamma(v)      QK_CALL1(lgamma, v)
+#define sigmoid(v)     QK_CALL1(sigmoid, v)
+#define gelu(v)        QK_CALL1(gelu, v)
+#define floor(v)       QK_CALL1(floor, v)
+#define ceil(v)        QK_CALL1(ceil, v)
+#define round(v)       QK_CALL1(round, v)
+#define trunc(v)       QK_CALL1(trunc, v)
+#define fabs(v)        QK_CALL1(fabs, v)
 
 #define atan2(a, b)    QK_CALL2(QK_FLOAT_CASES(atan2), a, b)
 #define pow(a, b)      QK_CALL2(QK_FLOAT_CASES(pow), a, b)
@@ -362,13 +384,23 @@ QK_LESS(i32) QK_LESS(u32) QK_LESS(i64) QK_LESS(u64)
 QK_LESS_VECTOR(i32x2) QK_LESS_VECTOR(i32x4) QK_LESS_VECTOR(u32x2) QK_LESS_VECTOR(u32x4)
 /* clang-format on */
 #define QK_NUMBER_CASES(name)                                                                                               \
-    i32: qk_##name##_i32, u32: qk_##name##_u32, i64: qk_##name##_i64, u64: qk_##name##_u64, i32x2: qk_##name##_i32x2,       \
-    i32x4: qk_##name##_i32x4, u32x2: qk_##name##_u32x2, u32x4: qk_##name##_u32x4, QK_FLOAT_CASES(name)
+    i32:                                                                                                                    \
+    qk_##name##_i32, u32 : qk_##name##_u32,                                                                                 \
+                           i64 : qk_##name##_i64,                                                                           \
+                                 u64 : qk_##name##_u64,                                                                     \
+                                       i32x2 : qk_##name##_i32x2,                                                           \
+                                               i32x4 : qk_##name##_i32x4,                                                   \
+                                                       u32x2 : qk_##name##_u32x2,                                           \
+                                                               u32x4 : qk_##name##_u32x4,                                   \
+                                                                       QK_FLOAT_CASES(name)
 #define min(a, b)        QK_CALL2(QK_NUMBER_CASES(min), a, b)
 #define max(a, b)        QK_CALL2(QK_NUMBER_CASES(max), a, b)
 #define clamp(v, lo, hi) min(max(v, lo), hi)
 
-QK_INLINE i32 qk_abs_i32(i32 v) { return v < 0 ? (i32)(0u - (u32)v) : v; }
+    QK_INLINE i32 qk_abs_i32(i32 v)
+{
+    return v < 0 ? (i32)(0u - (u32)v) : v;
+}
 QK_INLINE i64 qk_abs_i64(i64 v) { return v < 0 ? (i64)((u64)0 - (u64)v) : v; }
 QK_INLINE u32 qk_abs_u32(u32 v) { return v; }
 QK_INLINE u64 qk_abs_u64(u64 v) { return v; }
@@ -377,8 +409,14 @@ QK_INLINE i32x4 qk_abs_i32x4(i32x4 v) { return qk_max_i32x4(v, (i32x4)((u32x4){ 
 #define abs(v)                                                                                                              \
     ({                                                                                                                      \
         __auto_type qk_v_ = (v);                                                                                            \
-        _Generic(qk_v_, i32: qk_abs_i32, u32: qk_abs_u32, i64: qk_abs_i64, u64: qk_abs_u64, i32x2: qk_abs_i32x2,            \
-                 i32x4: qk_abs_i32x4, QK_FLOAT_CASES(fabs))(qk_v_);                                                         \
+        _Generic(qk_v_,                                                                                                     \
+            i32: qk_abs_i32,                                                                                                \
+            u32: qk_abs_u32,                                                                                                \
+            i64: qk_abs_i64,                                                                                                \
+            u64: qk_abs_u64,                                                                                                \
+            i32x2: qk_abs_i32x2,                                                                                            \
+            i32x4: qk_abs_i32x4,                                                                                            \
+            QK_FLOAT_CASES(fabs))(qk_v_);                                                                                   \
     })
 #define select(c, a, b)                                                                                                     \
     ({                                                                                                                      \
@@ -394,12 +432,14 @@ QK_INLINE u32 qk_popcount_32(u32 v) { return (u32)__builtin_popcount(v); }
 QK_INLINE u32 qk_clz_64(u64 v) { return v ? (u32)__builtin_clzll(v) : 64; }
 QK_INLINE u32 qk_ctz_64(u64 v) { return v ? (u32)__builtin_ctzll(v) : 64; }
 QK_INLINE u32 qk_popcount_64(u64 v) { return (u32)__builtin_popcountll(v); }
-#define QK_BIT_CASES(name) i64: qk_##name##_64, u64: qk_##name##_64, default: qk_##name##_32
-#define popcount(v)        _Generic((v), QK_BIT_CASES(popcount))(v)
-#define clz(v)             _Generic((v), QK_BIT_CASES(clz))(v)
-#define ctz(v)             _Generic((v), QK_BIT_CASES(ctz))(v)
-#define shl(a, n)          ((a) << ((u32)(n) & (u32)(sizeof((a) + 0) * 8 - 1)))
-#define shr(a, n)          ((a) >> ((u32)(n) & (u32)(sizeof((a) + 0) * 8 - 1)))
+#define QK_BIT_CASES(name)                                                                                                  \
+    i64:                                                                                                                    \
+    qk_##name##_64, u64 : qk_##name##_64, default : qk_##name##_32
+#define popcount(v) _Generic((v), QK_BIT_CASES(popcount))(v)
+#define clz(v)      _Generic((v), QK_BIT_CASES(clz))(v)
+#define ctz(v)      _Generic((v), QK_BIT_CASES(ctz))(v)
+#define shl(a, n)   ((a) << ((u32)(n) & (u32)(sizeof((a) + 0) * 8 - 1)))
+#define shr(a, n)   ((a) >> ((u32)(n) & (u32)(sizeof((a) + 0) * 8 - 1)))
 
 QK_INLINE u32 as_u32(float v)
 {
@@ -447,7 +487,8 @@ QK_INLINE i32 dot4_u8i8(u32 a, u32 b, i32 c)
     QK_SATURATE(u32, F, 0, 0x1p32, 0, 0xffffffffu)                                                                          \
     QK_SATURATE(i64, F, -0x1p63, 0x1p63, -0x7fffffffffffffff - 1, 0x7fffffffffffffff)                                       \
     QK_SATURATE(u64, F, 0, 0x1p64, 0, 0xffffffffffffffffu)
-#define QK_WRAP(T) QK_INLINE T qk_##T##_from_int(u64 v) { return (T)v; }
+#define QK_WRAP(T)                                                                                                          \
+    QK_INLINE T qk_##T##_from_int(u64 v) { return (T)v; }
 /* clang-format off */
 QK_TO_ALL(float) QK_TO_ALL(double)
 QK_WRAP(i8) QK_WRAP(u8) QK_WRAP(i16) QK_WRAP(u16) QK_WRAP(i32) QK_WRAP(u32) QK_WRAP(i64) QK_WRAP(u64)
@@ -479,16 +520,30 @@ QK_WRAP(i8) QK_WRAP(u8) QK_WRAP(i16) QK_WRAP(u16) QK_WRAP(i32) QK_WRAP(u32) QK_W
 #define TO(T, v) QK_PASTE(qk_to_, T)(v)
 
 /* ------------------------------------------------------------------ buffers, one element */
-#define QK_GET(T, R) QK_INLINE R qk_load_##T(const void *x, i64 i) { return (R)((const T *)x)[i]; }
-/* clang-format off */
+#define QK_GET(T, R)                                                                                                        \
+    QK_INLINE R qk_load_##T(const void *x, i64 i) { return (R)((const T *)x)[i]; }
+    /* clang-format off */
 QK_GET(i8, i32) QK_GET(u8, i32) QK_GET(i16, i32) QK_GET(u16, i32) QK_GET(i32, i32) QK_GET(u32, u32) QK_GET(i64, i64) QK_GET(u64, u64)
 QK_GET(f64, f64)
-/* clang-format on */
-QK_INLINE bool qk_load_bool(const void *x, i64 i) { return ((const bool *)x)[i]; }
+    /* clang-format on */
+    QK_INLINE bool qk_load_bool(const void *x, i64 i)
+{
+    return ((const bool *)x)[i];
+}
 #define QK_LOAD_CASES                                                                                                       \
-    i8: qk_load_i8, u8: qk_load_u8, i16: qk_load_i16, u16: qk_load_u16, i32: qk_load_i32, u32: qk_load_u32,                 \
-    i64: qk_load_i64, u64: qk_load_u64, _Bool: qk_load_bool, f64: qk_load_f64
-#define QK_PUT(T) T: ((T *)(void *)qk_p_)[qk_i_] = TO(T, qk_v_)
+    i8:                                                                                                                     \
+    qk_load_i8, u8 : qk_load_u8,                                                                                            \
+                     i16 : qk_load_i16,                                                                                     \
+                           u16 : qk_load_u16,                                                                               \
+                                 i32 : qk_load_i32,                                                                         \
+                                       u32 : qk_load_u32,                                                                   \
+                                             i64 : qk_load_i64,                                                             \
+                                                   u64 : qk_load_u64,                                                       \
+                                                         _Bool : qk_load_bool,                                              \
+                                                                 f64 : qk_load_f64
+#define QK_PUT(T)                                                                                                           \
+    T:                                                                                                                      \
+    ((T *)(void *)qk_p_)[qk_i_] = TO(T, qk_v_)
 #ifdef QK_DOUBLE
 #define load(x, i) _Generic((x)[0], QK_LOAD_CASES)((x), (i))
 #define QK_PUT_NARROW
@@ -504,8 +559,17 @@ QK_INLINE f32 qk_load_bf16(const void *x, i64 i) { return qk_from_bf16_s(((const
         __auto_type qk_p_ = &(y)[0];                                                                                        \
         i64 qk_i_ = (i);                                                                                                    \
         __auto_type qk_v_ = (v);                                                                                            \
-        _Generic(*qk_p_, QK_PUT(i8), QK_PUT(u8), QK_PUT(i16), QK_PUT(u16), QK_PUT(i32), QK_PUT(u32), QK_PUT(i64),           \
-                 QK_PUT(u64), QK_PUT(_Bool), QK_PUT(f64) QK_PUT_NARROW);                                                    \
+        _Generic(*qk_p_,                                                                                                    \
+            QK_PUT(i8),                                                                                                     \
+            QK_PUT(u8),                                                                                                     \
+            QK_PUT(i16),                                                                                                    \
+            QK_PUT(u16),                                                                                                    \
+            QK_PUT(i32),                                                                                                    \
+            QK_PUT(u32),                                                                                                    \
+            QK_PUT(i64),                                                                                                    \
+            QK_PUT(u64),                                                                                                    \
+            QK_PUT(_Bool),                                                                                                  \
+            QK_PUT(f64) QK_PUT_NARROW);                                                                                     \
         (void)0;                                                                                                            \
     })
 
@@ -522,7 +586,8 @@ QK_PLAIN_MEMORY(f32x4, 4)
 QK_PLAIN_MEMORY(f32w, w)
 
 #ifdef QK_DOUBLE
-#define QK_NARROW_CASES(name) default: name##_f32
+#define QK_NARROW_CASES(name)                                                                                               \
+    default: name##_f32
 #else
 #if WIDTH == 4
 #define QK_W(name) qk_##name##_4
@@ -541,11 +606,11 @@ QK_INLINE qk_u16w qk_bf16_of_f32w(f32w v) { return __builtin_convertvector(QK_W(
 /* F16C and AVX-512 have instructions for whole vectors; they agree with ours bit by bit, but for the payload of a NaN. */
 #if defined(__AVX512F__) && WIDTH == 16
 typedef QK_VECTOR(i16, 16) qk_i16x16;
-QK_INLINE f32w qk_f32w_of_f16(qk_u16w h)
+QK_INLINE f32w qk_f32w_of_f16(qk_u16w h) { return __builtin_ia32_vcvtph2ps512_mask((qk_i16x16)h, (f32w){ 0 }, 0xffff, 4); }
+QK_INLINE qk_u16w qk_f16_of_f32w(f32w v)
 {
-    return __builtin_ia32_vcvtph2ps512_mask((qk_i16x16)h, (f32w){ 0 }, 0xffff, 4);
+    return (qk_u16w)__builtin_ia32_vcvtps2ph512_mask(v, 0, (qk_i16x16){ 0 }, 0xffff);
 }
-QK_INLINE qk_u16w qk_f16_of_f32w(f32w v) { return (qk_u16w)__builtin_ia32_vcvtps2ph512_mask(v, 0, (qk_i16x16){ 0 }, 0xffff); }
 #elif defined(__F16C__) && WIDTH == 8
 typedef QK_VECTOR(i16, 8) qk_i16x8;
 QK_INLINE f32w qk_f32w_of_f16(qk_u16w h) { return __builtin_ia32_vcvtph2ps256((qk_i16x8)h); }
@@ -570,7 +635,9 @@ QK_NARROW_MEMORY(f16, f32x4, 4, qk_u16x4)
 QK_NARROW_MEMORY(bf16, f32x4, 4, qk_u16x4)
 QK_NARROW_MEMORY(f16, f32w, w, qk_u16w)
 QK_NARROW_MEMORY(bf16, f32w, w, qk_u16w)
-#define QK_NARROW_CASES(name) f16: name##_f16, bf16: name##_bf16, default: name##_f32
+#define QK_NARROW_CASES(name)                                                                                               \
+    f16:                                                                                                                    \
+    name##_f16, bf16 : name##_bf16, default : name##_f32
 #endif
 #define load4(x, i)     _Generic((x)[0], QK_NARROW_CASES(qk_load4))((x), (i))
 #define store4(y, i, v) _Generic((y)[0], QK_NARROW_CASES(qk_store4))((y), (i), (v))
@@ -626,8 +693,8 @@ QK_ATOMIC(u32, max, old > v ? old : v) QK_ATOMIC(i32, max, old > v ? old : v)
 #define QK_FETCH(T, name) QK_INLINE T qk_atomic_##name##_##T(T *y, i64 i, T v) { return __atomic_fetch_##name(y + i, v, __ATOMIC_RELAXED); }
 QK_FETCH(u32, add) QK_FETCH(i32, add) QK_FETCH(u32, and) QK_FETCH(i32, and) QK_FETCH(u32, or) QK_FETCH(i32, or)
 QK_FETCH(u32, xor) QK_FETCH(i32, xor)
-/* clang-format on */
-QK_INLINE f32 qk_atomic_add_f32(f32 *y, i64 i, f32 v)
+    /* clang-format on */
+    QK_INLINE f32 qk_atomic_add_f32(f32 *y, i64 i, f32 v)
 {
     f32 old, sum;
     __atomic_load(y + i, &old, __ATOMIC_RELAXED);
@@ -635,14 +702,16 @@ QK_INLINE f32 qk_atomic_add_f32(f32 *y, i64 i, f32 v)
     while (!__atomic_compare_exchange(y + i, &old, &sum, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     return old;
 }
-#define QK_ATOMIC_CASES(name) u32: qk_atomic_##name##_u32, i32: qk_atomic_##name##_i32
-#define atomic_add(y, i, v)   _Generic((y)[0], QK_ATOMIC_CASES(add), f32: qk_atomic_add_f32)((y), (i), (v))
-#define atomic_min(y, i, v)   _Generic((y)[0], QK_ATOMIC_CASES(min))((y), (i), (v))
-#define atomic_max(y, i, v)   _Generic((y)[0], QK_ATOMIC_CASES(max))((y), (i), (v))
-#define atomic_and(y, i, v)   _Generic((y)[0], QK_ATOMIC_CASES(and))((y), (i), (v))
-#define atomic_or(y, i, v)    _Generic((y)[0], QK_ATOMIC_CASES(or))((y), (i), (v))
-#define atomic_xor(y, i, v)   _Generic((y)[0], QK_ATOMIC_CASES(xor))((y), (i), (v))
-#define atomic_xchg(y, i, v)  __atomic_exchange_n(&(y)[i], (v), __ATOMIC_RELAXED)
+#define QK_ATOMIC_CASES(name)                                                                                               \
+    u32:                                                                                                                    \
+    qk_atomic_##name##_u32, i32 : qk_atomic_##name##_i32
+#define atomic_add(y, i, v)  _Generic((y)[0], QK_ATOMIC_CASES(add), f32: qk_atomic_add_f32)((y), (i), (v))
+#define atomic_min(y, i, v)  _Generic((y)[0], QK_ATOMIC_CASES(min))((y), (i), (v))
+#define atomic_max(y, i, v)  _Generic((y)[0], QK_ATOMIC_CASES(max))((y), (i), (v))
+#define atomic_and(y, i, v)  _Generic((y)[0], QK_ATOMIC_CASES(and))((y), (i), (v))
+#define atomic_or(y, i, v)   _Generic((y)[0], QK_ATOMIC_CASES(or))((y), (i), (v))
+#define atomic_xor(y, i, v)  _Generic((y)[0], QK_ATOMIC_CASES(xor))((y), (i), (v))
+#define atomic_xchg(y, i, v) __atomic_exchange_n(&(y)[i], (v), __ATOMIC_RELAXED)
 #define atomic_cas(y, i, expected, v)                                                                                       \
     ({                                                                                                                      \
         __typeof__((y)[0] + 0) qk_e_ = (expected);                                                                          \

@@ -45,7 +45,7 @@ static void check_cache(test *t, const char *folder)
 static void check_open_folder(test *t, const char *folder)
 {
     mkdir(folder, 0700);
-    chmod(folder, 0777); /* anyone may put files here: not trusted, so not used       */
+    chmod(folder, 0777); /* anyone may put files here: not trusted, so not used */
     CHECK(t, files_after_run(t, folder) == 0, "%u files in a folder that everyone may write", files_in(folder));
 }
 

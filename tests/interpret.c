@@ -7,13 +7,13 @@ enum { ELEMS = 8, OUT_WORDS = 16 };
 /* Runs `text` on x = { 1, 2, .. 8 } and y = { 0 .. } as the kernel's buffers, in this order: x for an IN or INOUT, y for an OUT or a result. */
 typedef struct kernel_case {
     const char *why, *text, *defines;
-    u64 count; /* elements or groups                                        */
+    u64 count; /* elements or groups */
     u32 words[4], n_words;
     union {
         u32 u[OUT_WORDS];
         f32 f[OUT_WORDS];
         i32 i[OUT_WORDS];
-    } want; /* of the last buffer                     */
+    } want; /* of the last buffer */
 } kernel_case;
 
 #define HEAD "#include \"quern_kernel.h\"\n"

@@ -10,7 +10,7 @@
 typedef struct good_case { const char *why, *defines, *text, *prints; } good_case;
 #define HEAD "#include \"quern_kernel.h\"\n"
 #define G4   HEAD "#define GROUP 4\n"
-static const good_case good[] = {                            /* printed as OpenCL C                                       */
+static const good_case good[] = {                            /* printed as OpenCL C */
     { "constants fold", "", HEAD "MAP(u32) f(u32 i) { return i + 2 * 3 - (7 >> 1); }", "return i + 6u - 3u;" },
     { "unsigned wraps", "", HEAD "MAP(u32) f(u32 i) { return i ^ (0u - 1u); }", "return i ^ 4294967295u;" },
     { "signed wraps", "", HEAD "MAP(i32) f(u32 i) { return 2147483647 + 1; }", "return (-2147483647 - 1);" },
@@ -89,7 +89,7 @@ static const good_case good[] = {                            /* printed as OpenC
 };
 
 typedef struct bad_case { const char *text, *says; } bad_case;
-static const bad_case bad[] = {                              /* says: "line:col: words"                                   */
+static const bad_case bad[] = {                              /* says: "line:col: words" */
     { HEAD "MAP(f32) f(u32 i, IN(f32) x) { return y[i]; }", "2:39: unknown name 'y'" },
     { HEAD "MAP(f32) f(u32 i, IN(f32) data) { return dta[i]; }", "2:42: unknown name 'dta'; did you mean 'data'?" },
     { HEAD "MAP(f32) f(u32 i, IN(f32) x) { return sqr(x[i]); }", "2:39: unknown function 'sqr'; did you mean 'sqrt'?" },

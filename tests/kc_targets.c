@@ -8,7 +8,7 @@
 enum { INPUTS = 64, MAX_ROWS = 64 };
 
 /* clang-format off */
-static const char *const float_rows[] = {                    /* of f32 x, z                                               */
+static const char *const float_rows[] = {                    /* of f32 x, z */
     "exp(x)", "exp2(x)", "expm1(x)", "log(x)", "log2(x)", "log10(x)", "log1p(x)", "sqrt(x)", "rsqrt(x)", "cbrt(x)", "sin(x)", "cos(x)", "tan(z)",
     "asin(z)", "acos(z)", "atan(x)", "atan2(x, z)", "sinh(z)", "cosh(z)", "tanh(x)", "asinh(x)", "acosh(x)", "atanh(z)", "erf(x)", "erfc(x)",
     "pow(x, z)", "fmod(x, z)", "floor(x)", "ceil(x)", "round(x)", "trunc(x)", "fabs(x)", "copysign(x, z)", "ldexp(x, 3)", "sigmoid(x)",
@@ -22,7 +22,7 @@ static const char *const vector_rows[] = {
     "tanh(load4(zs, k)).y", "MAKE2(f32, x, z).y", "(-load4(zs, k)).x", "sumw(splatw(z) / 2.0f) / WIDTH", "sqrt(fabs(load4(zs, k))).z", "fma(load4(zs, k), 2.0f, 1.0f).x",
     "ldexp(load4(zs, k), 2).x", "sigmoid(load4(zs, k)).x", "gelu(load4(zs, k)).y", "sumw(loadw_part(h, k, 4) + loadw_part(b, k, 2))", "floor(load4(zs, k)).x",
 };
-static const char *const i32_rows[] = {                      /* of i32 a, b; u32 u, v; f32 x                              */
+static const char *const i32_rows[] = {                      /* of i32 a, b; u32 u, v; f32 x */
     "a + b", "a - b", "a * b", "b != 0 && b != -1 ? a / b : 0", "b != 0 && b != -1 ? a % b : 0", "a & b", "a | b", "a ^ b", "~a", "-a", "shl(a, u)",
     "shr(a, u)", "a << 3", "a >> 5", "min(a, b)", "max(a, b)", "clamp(a, -5, 5)", "abs(a)", "a < b", "a >= b", "TO(i32, x)", "TO(i8, x)", "TO(u8, x)",
     "TO(i16, x)", "TO(u16, x)", "TO(i8, a)", "TO(u8, a)", "TO(i16, a)", "(u8)a", "(i8)(a * 3)", "as_i32(x)", "dot4_i8(u, v, a)", "dot4_u8i8(u, v, a)",
@@ -32,7 +32,7 @@ static const char *const u32_rows[] = {
     "u + v", "u - v", "u * v", "v != 0 ? u / v : 7", "v != 0 ? u % v : 7", "shl(u, v)", "shr(u, v)", "min(u, v)", "max(u, v)", "popcount(u)", "clz(u)",
     "ctz(u)", "TO(u32, x)", "as_u32(x)", "u < v", "(u32)a > u", "popcount((u64)u << 20)", "clz((u64)u)", "ctz((u64)u << 32)", "u ^ (u >> 3)",
 };
-static const char *const i64_rows[] = {                      /* of i64 p, q                                               */
+static const char *const i64_rows[] = {                      /* of i64 p, q */
     "p + q", "p - q", "p * q", "q != 0 && q != -1 ? p / q : 0", "q != 0 && q != -1 ? p % q : 0", "p & q", "shl(p, 40)", "shr(p, 7)", "min(p, q)", "max(p, q)",
     "(i64)a * b", "TO(i64, x)", "TO(i64, (f64)x * 1e12)", "p < q", "(i64)u", "abs(p)", "-p", "(i64)((u64)p >> 3)", "TO(u64, x) > 5ul ? 1 : 2",
 };

@@ -15,7 +15,7 @@
 typedef struct function {
     const char *name;
     f32 (*one)(f32 x);
-    void (*wide)(const f32 *x, f32 *y); /* x[WIDTH] -> y[WIDTH]                                      */
+    void (*wide)(const f32 *x, f32 *y); /* x[WIDTH] -> y[WIDTH] */
     f64 (*exact)(f64 x);
     f64 most_ulp;
 } function;

@@ -61,7 +61,7 @@ typedef struct npy_case {
     const char *header, *elements;
     size_t n_elements;
     const char *want;
-    size_t n_want; /* the elements as they must come out; NULL: refused         */
+    size_t n_want; /* the elements as they must come out; NULL: refused */
     const char *why;
 } npy_case;
 

@@ -30,7 +30,7 @@ typedef struct names {
 } names;
 typedef struct macro {
     char *name, *value;
-} macro; /* value NULL: it has parameters                             */
+} macro; /* value NULL: it has parameters */
 typedef struct macros {
     macro at[MAX_NAMES];
     int n;
@@ -38,12 +38,12 @@ typedef struct macros {
 typedef struct param {
     char *type, *name;
     char word;
-} param; /* word: 'I'N 'O'UT 'N' (INOUT) 'C'ONST or ' '         */
+} param; /* word: 'I'N 'O'UT 'N' (INOUT) 'C'ONST or ' ' */
 typedef struct entry {
     char *name, *result;
     param params[MAX_PARAMS];
     int n_params;
-} entry; /* result NULL: a KERNEL  */
+} entry; /* result NULL: a KERNEL */
 typedef struct instance {
     char *defines;
     bool is_double;

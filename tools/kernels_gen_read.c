@@ -166,7 +166,7 @@ static void params_read(entry *e, const char *s, size_t n, macros *m, const char
 typedef struct reading {
     macros m;
     instance *out;
-    text code; /* the active lines since the start, directives left out     */
+    text code; /* the active lines since the start, directives left out */
     size_t scanned;
 } reading;
 

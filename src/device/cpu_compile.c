@@ -33,15 +33,15 @@ extern char **environ;
 enum { PATH_BYTES = 1024, NAME_BYTES = 64, MAX_FLAGS = 32, LIMIT_MS = 30000 };
 
 /* ------------------------------------------------------------------ the compiler */
-static char compiler[PATH_BYTES]; /* "" where there is none                                    */
-static u64 compiler_key;          /* changes when the compiler is replaced                     */
+static char compiler[PATH_BYTES]; /* "" where there is none */
+static u64 compiler_key;          /* changes when the compiler is replaced */
 static pthread_once_t compiler_once = PTHREAD_ONCE_INIT;
 
 static bool take_compiler(const char *folder, size_t n, const char *name)
 {
     char path[PATH_BYTES];
     struct stat s;
-    if (n == 0 || folder[0] != '/') return false; /* never what lies in the current folder                     */
+    if (n == 0 || folder[0] != '/') return false; /* never what lies in the current folder */
     int length = snprintf(path, sizeof path, "%.*s/%s", (int)n, folder, name);
     if (length < 0 || (size_t)length >= sizeof path) return false;
     if (stat(path, &s) || !S_ISREG(s.st_mode) || access(path, X_OK)) return false;
@@ -223,7 +223,7 @@ static bool load(const char *path, void **code, host_kernel_fn *run)
         return false;
     }
     *code = library;
-    memcpy(run, &entry, sizeof entry); /* ISO C has no cast from an object to a function            */
+    memcpy(run, &entry, sizeof entry); /* ISO C has no cast from an object to a function */
     return true;
 }
 

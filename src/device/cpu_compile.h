@@ -12,6 +12,6 @@ bool cpu_compiler_found(void);
  * folder. The code lives until cpu_code_free. QN_E_UNSUPPORTED: no compiler here; QN_E_KERNEL: it refuses the text or takes too
  * long; QN_E_IO: no folder to work in. Any thread. */
 qn_status cpu_compile(const char *text, const char *isa, void **code, host_kernel_fn *run);
-void cpu_code_free(void *code); /* NULL is fine                                              */
+void cpu_code_free(void *code); /* NULL is fine */
 
 #endif

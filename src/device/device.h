@@ -13,47 +13,47 @@
 enum { DEVICE_MAX_BUFFERS = 13, DEVICE_MAX_WORDS = 64, DEVICE_VIEW_ALIGN = 256 };
 
 typedef u32 qn_buf;                                          /* id of a buffer on its device, generation inside; 0 is none */
-typedef u32 qn_prog;                                         /* likewise for programs                                     */
+typedef u32 qn_prog;                                         /* likewise for programs */
 
-typedef struct buf_view { qn_buf buf; u64 at, bytes; } buf_view;  /* a span; `at` is a multiple of DEVICE_VIEW_ALIGN     */
+typedef struct buf_view { qn_buf buf; u64 at, bytes; } buf_view;  /* a span; `at` is a multiple of DEVICE_VIEW_ALIGN */
 
 typedef struct qn_launch {
     qn_prog prog;
     u32 n_bufs, n_words;
-    buf_view bufs[DEVICE_MAX_BUFFERS];                       /* in the order of the parameters; a MAP's output last        */
-    u32 words[DEVICE_MAX_WORDS];                             /* scalars in order, 64-bit ones as two words (low first)     */
-    u64 count;                                               /* MAP: elements; KERNEL: groups; 0 does nothing; < 2^32      */
+    buf_view bufs[DEVICE_MAX_BUFFERS];                       /* in the order of the parameters; a MAP's output last */
+    u32 words[DEVICE_MAX_WORDS];                             /* scalars in order, 64-bit ones as two words (low first) */
+    u64 count;                                               /* MAP: elements; KERNEL: groups; 0 does nothing; < 2^32 */
 } qn_launch;
 
 typedef struct qn_backend {
-    const char *name;                                        /* for people; never compared in code                        */
-    kc_target target;                                        /* what kc must print for it                                 */
+    const char *name;                                        /* for people; never compared in code */
+    kc_target target;                                        /* what kc must print for it */
     bool bakes;                                              /* wants CONST parameters as defines (it compiles at run time) */
     /* The index-th device of this kind. QN_E_NAME: no such index (asked last); QN_E_NO_DEVICE with the reason when the driver is absent. */
     qn_status (*open)(u32 index, const qn_device_desc *desc, qn_device **out);
     void (*close)(qn_device *d);
-    qn_status (*buf_make)(qn_device *d, u64 bytes, qn_buf *out);      /* zeroed                                           */
-    void (*buf_free)(qn_device *d, qn_buf b);                /* takes effect after its last launch                        */
+    qn_status (*buf_make)(qn_device *d, u64 bytes, qn_buf *out);      /* zeroed */
+    void (*buf_free)(qn_device *d, qn_buf b);                /* takes effect after its last launch */
     qn_status (*prog_make)(qn_device *d, const kc_program *p, qn_prog *out);
     void (*prog_free)(qn_device *d, qn_prog p);
-    const char *(*prog_how)(qn_device *d, qn_prog p);        /* "compiled in", "system compiler", "interpreter", ...      */
+    const char *(*prog_how)(qn_device *d, qn_prog p);        /* "compiled in", "system compiler", "interpreter", ... */
     /* From here on: queued, in order, never waiting; a browser cannot wait. */
-    qn_status (*write)(qn_device *d, qn_buf to, u64 at, qn_bytes from);   /* `from` may go when this returns               */
+    qn_status (*write)(qn_device *d, qn_buf to, u64 at, qn_bytes from);   /* `from` may go when this returns */
     qn_status (*copy)(qn_device *d, qn_buf to, u64 to_at, qn_buf from, u64 from_at, u64 bytes);
     qn_status (*launch)(qn_device *d, const qn_launch *l);
     qn_status (*read)(qn_device *d, qn_buf from, u64 at, void *to, u64 bytes);   /* `to` is filled when a later flush is done */
-    qn_status (*flush)(qn_device *d, qn_ticket *out);        /* done when all of the above are                            */
+    qn_status (*flush)(qn_device *d, qn_ticket *out);        /* done when all of the above are */
     qn_status (*poll)(qn_device *d, qn_ticket t, bool *done);
-    void (*wait_a_little)(qn_device *d, qn_ticket t);        /* native loops only: sleep until t may be done              */
+    void (*wait_a_little)(qn_device *d, qn_ticket t);        /* native loops only: sleep until t may be done */
     /* Host memory that lives as long as the device buffer, lent as a buffer without a copy (weights from a mapped file).
      * NULL where caps.host_memory is false. Never written to. */
     qn_status (*buf_lend)(qn_device *d, const void *host, u64 bytes, qn_buf *out);
-    void *(*buf_host)(qn_device *d, qn_buf b);               /* its address where caps.host_memory, else NULL             */
+    void *(*buf_host)(qn_device *d, qn_buf b);               /* its address where caps.host_memory, else NULL */
 } qn_backend;
 
-struct qn_device {                                           /* the head of every backend's own struct                    */
+struct qn_device {                                           /* the head of every backend's own struct */
     const qn_backend *backend;
-    qn_device_info info;                                     /* caps inside                                               */
+    qn_device_info info;                                     /* caps inside */
 };
 /* clang-format on */
 

@@ -13,8 +13,7 @@ typedef struct qk_args {
     const uint32_t *words;
 } qk_args;
 #endif
-typedef void (*host_kernel_fn)(const qk_args *args, uint32_t from,
-                               uint32_t to); /* elements or groups [from, to)           */
+typedef void (*host_kernel_fn)(const qk_args *args, uint32_t from, uint32_t to); /* elements or groups [from, to) */
 
 /* isa: "baseline", "avx2", "avx512". entry NULL: the first kernel of the file. defines: sorted by name, "" for none.
  * NULL: this set is on no `#pragma host` line of the file, or the build has no such instruction set. */

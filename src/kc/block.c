@@ -9,7 +9,7 @@
 typedef struct frame {
     const kc_block *b;
     void *const *bufs;
-    u32 i, n; /* the block: elements [i, i + n)                            */
+    u32 i, n; /* the block: elements [i, i + n) */
     void *at[BLOCK_MAX_PLACES];
     u64 numbers[BLOCK_MAX_PLACES];
 } frame;
@@ -67,12 +67,12 @@ static void run_number_elem(frame *f, const block_step *s)
 /* ------------------------------------------------------------------ element i / inner % outer, by stepping */
 typedef struct digit {
     u32 inner, outer, value, left;
-} digit; /* left: elements before the value changes           */
+} digit; /* left: elements before the value changes */
 
 static digit digit_at(const frame *f, const block_step *s)
 {
     digit d = { s->x[0] ? number_u32(f, s->x[0]) : 1, s->x[1] ? number_u32(f, s->x[1]) : 0, 0, 0 };
-    if (d.inner == 0) d.inner = 1; /* a division by 0: any answer                               */
+    if (d.inner == 0) d.inner = 1; /* a division by 0: any answer */
     d.value = f->i / d.inner;
     d.left = d.inner - f->i % d.inner;
     if (d.outer) d.value %= d.outer;
@@ -196,7 +196,7 @@ void kc_block_run(const kc_block *b, void *const *bufs, const u32 *words, u64 fr
     for (u64 i = from; i < to; i += f.n) {
         f.i = (u32)i;
         f.n = (u32)MIN(to - i, (u64)b->lanes);
-        f.numbers[BLOCK_I] = i; /* the block's first element, for the steps               */
+        f.numbers[BLOCK_I] = i; /* the block's first element, for the steps */
         f.at[BLOCK_OUT] = (u8 *)bufs[b->n_bufs] + i * b->result_bytes;
         run_steps(&f, b->steps, b->n_steps);
     }

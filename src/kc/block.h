@@ -16,29 +16,29 @@ typedef struct block_loop {
     u8 op, call, from, to;
     block_loop_fn run[BLOCK_SHAPES];
 } block_loop;
-extern const block_loop block_loops_baseline[], block_loops_avx2[], block_loops_avx512[]; /* op K_USER at the end    */
+extern const block_loop block_loops_baseline[], block_loops_avx2[], block_loops_avx512[]; /* op K_USER at the end */
 
 enum {
-    BLOCK_MAX_PLACES = 512, /* registers and numbers                                     */
+    BLOCK_MAX_PLACES = 512, /* registers and numbers */
     BLOCK_MAX_STEPS = 1 << 14,
-    BLOCK_MEMORY = 48 << 10, /* of all registers, on the stack                            */
+    BLOCK_MEMORY = 48 << 10, /* of all registers, on the stack */
     BLOCK_MAX_LANES = 1024,
-    BLOCK_SKEW = 320, /* bytes between registers: not all at one offset in a page  */
+    BLOCK_SKEW = 320, /* bytes between registers: not all at one offset in a page */
     BLOCK_OUT = 1,
     BLOCK_I = 2,
     BLOCK_PLACES = 3 /* places of the output and of the block's first element; the rest */
 };
 
 typedef enum step_kind {
-    STEP_LOOP,        /* loop(y, x)                                                */
-    STEP_NUMBER,      /* y = op or call of the numbers x                           */
+    STEP_LOOP,        /* loop(y, x) */
+    STEP_NUMBER,      /* y = op or call of the numbers x */
     STEP_NUMBER_ELEM, /* y = buffer[x0]; with x1, a mask, only where any lane is on */
-    STEP_POINT,       /* y lies at buffer[i + x0]                                  */
-    STEP_POINT_DIGIT, /* y is buffer[i / x0 % x1], in place where that is whole    */
-    STEP_DIGIT,       /* y[k] = (i + k) / x0 % x1, and + x2                        */
-    STEP_COPY,        /* y = x0, size bytes a lane (size 0: a number)              */
+    STEP_POINT,       /* y lies at buffer[i + x0] */
+    STEP_POINT_DIGIT, /* y is buffer[i / x0 % x1], in place where that is whole */
+    STEP_DIGIT,       /* y[k] = (i + k) / x0 % x1, and + x2 */
+    STEP_COPY,        /* y = x0, size bytes a lane (size 0: a number) */
     STEP_JUMP,
-    STEP_JUMP_UNLESS /* to step `to`; where the number x0 is 0                    */
+    STEP_JUMP_UNLESS /* to step `to`; where the number x0 is 0 */
 } step_kind;
 
 /* Places: where values are, one numbering for numbers (8 bytes, of every lane alike) and registers. 0: none. */
@@ -56,10 +56,10 @@ typedef struct block_place {
 } block_place; /* bytes a lane; of the registers before it */
 
 struct kc_block {
-    const block_step *once, *steps; /* once: numbers that are the same for all lanes and blocks  */
+    const block_step *once, *steps; /* once: numbers that are the same for all lanes and blocks */
     u32 n_once, n_steps, n_places, n_words, lanes, n_bufs, result_bytes;
     const block_place *places;
-    const u64 *numbers; /* [n_places]: constants                                     */
+    const u64 *numbers; /* [n_places]: constants */
     const u16 *word_places;
     const u8 *word_at, *word_words; /* launch parameters: where they go, come from, 1 or 2 words */
 };

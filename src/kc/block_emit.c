@@ -21,7 +21,7 @@ u8 block_lane_bytes(kc_scalar s) { return s == KC_BOOL ? 4 : (u8)kc_scalar_bytes
 u16 block_new_place(maker *k, u8 bytes, bool number)
 {
     u8 room = bytes == 0 ? 0 : bytes <= 4 ? 4 : 8;
-    for (u32 i = BLOCK_PLACES; i < k->n_places && !number && room; i++) /* pointing costs no memory: always a new one   */
+    for (u32 i = BLOCK_PLACES; i < k->n_places && !number && room; i++) /* pointing costs no memory: always a new one */
         if (k->states[i].free && k->places[i].bytes == room) {
             k->states[i].free = false;
             return (u16)i;
@@ -163,7 +163,7 @@ operand block_splat(maker *k, operand o)
         return block_register_at(s.y, o.type);
     }
     if (k->n_places == BLOCK_MAX_PLACES) return block_unfit(k);
-    s.y = (u16)k->n_places++; /* its own for good: it is filled before the first block     */
+    s.y = (u16)k->n_places++; /* its own for good: it is filled before the first block */
     k->places[s.y] = (block_place){ .bytes = bytes <= 4 ? 4 : 8 };
     k->states[o.at].splat = s.y;
     k->states[o.at].splat_bytes = bytes;

@@ -133,7 +133,7 @@ static operand index_binary(maker *k, kc_op op, operand a, operand b)
 {
     bool plain = !a.inner && !a.outer, is_unsigned = a.type == KC_U32;
     if (a.kind != INDEX || b.kind != NUMBER) return block_nothing;
-    if (b.borrowed) b = block_own(k, b); /* an index is computed where it is used                     */
+    if (b.borrowed) b = block_own(k, b); /* an index is computed where it is used */
     if (op == K_DIV && is_unsigned && plain && !a.plus) {
         a.inner = b.at;
         return a;
@@ -224,7 +224,7 @@ static operand eval_cond(maker *k, const kc_expr *e, u16 dest)
 
 static operand eval_logic(maker *k, const kc_expr *e, u16 dest)
 {
-    if (loads(e->a[1])) { /* a && b is a ? b : false, a || b is a ? true : b           */
+    if (loads(e->a[1])) { /* a && b is a ? b : false, a || b is a ? true : b */
         bool is_and = e->op == K_LOGAND;
         kc_expr sure = { .op = K_CONST, .type = e->type, .pos = e->pos, .value = { .i = !is_and } }, both_sides = *e;
         both_sides.op = K_COND;

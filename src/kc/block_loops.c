@@ -144,7 +144,7 @@
 #define PAIRS_OF(X, first) X(first, add) X(first, sub) X(first, mul) X(first, min) X(first, max)
 #define PAIRS(X)           PAIRS_OF(X, add) PAIRS_OF(X, sub) PAIRS_OF(X, mul) PAIRS_OF(X, min) PAIRS_OF(X, max)
 
-#define LOOP(name) static void name(void *to, const void *const *x, u32 n)
+#define LOOP(name)         static void name(void *to, const void *const *x, u32 n)
 
 #define ROW1(name, op, call, from, to_, R, A, expr)                                                                         \
     LOOP(loop_##name)                                                                                                       \
@@ -272,18 +272,22 @@ LOOP(loop_count)
     for (u32 k = 0; k < n; k++) y[k] = first + k;
 }
 
-#define ROW1(name, op, call, from, to_, R, A, expr)       { op, call, from, to_, { loop_##name, NULL, NULL } },
-#define ROW2(name, op, call, from, to_, R, A, B, expr)    { op, call, from, to_, { loop_##name##_vv, loop_##name##_vs, loop_##name##_sv } },
-#define ROW3(name, op, call, type, R, A, expr)            { op, call, type, type, { loop_##name, NULL, NULL } },
+#define ROW1(name, op, call, from, to_, R, A, expr) { op, call, from, to_, { loop_##name, NULL, NULL } },
+#define ROW2(name, op, call, from, to_, R, A, B, expr)                                                                      \
+    { op, call, from, to_, { loop_##name##_vv, loop_##name##_vs, loop_##name##_sv } },
+#define ROW3(name, op, call, type, R, A, expr) { op, call, type, type, { loop_##name, NULL, NULL } },
 #define BY_SIZE(bits, type, T)                                                                                              \
     { K_COND, 0, type, type, { loop_select_##bits##_vv, loop_select_##bits##_vs, loop_select_##bits##_sv } },               \
-    { K_SPLAT, 0, type, type, { loop_splat_##bits, NULL, NULL } },                                                          \
-    { K_ELEM, 0, type, type, { loop_gather_##bits, NULL, NULL } },                                                          \
-    { K_ARRAY, 0, type, type, { loop_masked_##bits, NULL, NULL } },
+        { K_SPLAT, 0, type, type, { loop_splat_##bits, NULL, NULL } },                                                      \
+        { K_ELEM, 0, type, type, { loop_gather_##bits, NULL, NULL } },                                                      \
+        { K_ARRAY, 0, type, type, { loop_masked_##bits, NULL, NULL } },
 
 #define PAIR(first, second)                                                                                                 \
-    { BLOCK_PAIR, BLOCK_PAIR_##first * BLOCK_PAIR_COUNT + BLOCK_PAIR_##second, 0, 0, { loop_##first##_##second,              \
-      loop_##first##_##second##_late, NULL } },
+    { BLOCK_PAIR,                                                                                                           \
+      BLOCK_PAIR_##first * BLOCK_PAIR_COUNT + BLOCK_PAIR_##second,                                                          \
+      0,                                                                                                                    \
+      0,                                                                                                                    \
+      { loop_##first##_##second, loop_##first##_##second##_late, NULL } },
 
 #define NAMED_(isa) block_loops_##isa
 #define NAMED(isa)  NAMED_(isa)

@@ -23,7 +23,7 @@ static bool is_uniform(const kc_expr *e)
 typedef struct affine {
     bool ok;
     const kc_expr *scale, *offset;
-} affine; /* NULL: 0; scale NULL and ok: uniform     */
+} affine; /* NULL: 0; scale NULL and ok: uniform */
 
 static const kc_expr *sum(front *f, kc_op op, const kc_expr *a, const kc_expr *b)
 {

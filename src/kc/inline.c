@@ -13,11 +13,11 @@ typedef struct binding {
     const kc_expr *row, *value;
 } binding;
 
-typedef struct frame { /* one function being cloned                                 */
+typedef struct frame { /* one function being cloned */
     const func *fn;
-    binding *bind;         /* by slot                                                   */
-    bool is_call;          /* not the kernel itself                                     */
-    kc_var *result, *done; /* of early returns; NULL: none                              */
+    binding *bind;         /* by slot */
+    bool is_call;          /* not the kernel itself */
+    kc_var *result, *done; /* of early returns; NULL: none */
     u32 loops;
 } frame;
 

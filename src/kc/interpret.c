@@ -9,16 +9,16 @@
 #include <stdio.h>
 
 enum { MAX_DEPTH = 4000, MAX_CELLS = 1 << 25 };
-static const u64 usual_steps = (u64)1 << 33; /* expressions and statements of one call                    */
+static const u64 usual_steps = (u64)1 << 33; /* expressions and statements of one call */
 
 typedef enum flow { GO_ON, BREAK, CONTINUE, RETURN, FAILED } flow;
 
 typedef struct place {
-    lane *cells; /* [copies][elems][lanes]                                    */
+    lane *cells; /* [copies][elems][lanes] */
     u8 *set;
     u32 elems, lanes;
     bool per_item;
-    race_touch *touches; /* SHARED: [elems]                                           */
+    race_touch *touches; /* SHARED: [elems] */
 } place;
 
 typedef struct machine {
@@ -26,10 +26,10 @@ typedef struct machine {
     const kc_entry *e;
     const kc_memory *bufs;
     const kc_checks *checks;
-    place *places; /* by slot                                                   */
+    place *places; /* by slot */
     race_map races[KC_MAX_BUFFERS];
-    u64 first;               /* the element or group                                      */
-    u32 item, phase, phases; /* phase 0: outside ITEMS                                    */
+    u64 first;               /* the element or group */
+    u32 item, phase, phases; /* phase 0: outside ITEMS */
     u64 steps, max_steps;
     u32 depth;
     value result;

@@ -11,9 +11,9 @@ typedef struct race_who {
 } race_who; /* phase and group from 1; 0: outside a phase, one group */
 typedef struct race_touch {
     race_who by[RACE_KINDS];
-} race_touch; /* the last of each kind                                 */
+} race_touch; /* the last of each kind */
 
-const char *race_verb(race_kind kind); /* "reads", ...                                              */
+const char *race_verb(race_kind kind); /* "reads", ... */
 /* Note a touch. NULL, or who else and what: "which item 3 writes in the same phase: a race", in `words`. */
 const char *race_note(race_touch *t, race_kind kind, race_who who, char *words, size_t n);
 
@@ -22,7 +22,7 @@ typedef struct race_map {
     race_touch **pages;
     u64 n_pages;
 } race_map;
-race_touch *race_at(race_map *m, u64 index, u64 elems); /* NULL: no memory                                           */
+race_touch *race_at(race_map *m, u64 index, u64 elems); /* NULL: no memory */
 void race_free(race_map *m);
 
 #endif

@@ -398,7 +398,7 @@ void value_store(kc_scalar s, void *to, lane v)
     f32 narrow = s == KC_F32 ? (f32)v.f : 0;
     if (s == KC_F32) memcpy(to, &narrow, sizeof narrow);
     else if (s == KC_F64) memcpy(to, &v.f, sizeof v.f);
-    else memcpy(to, &v.i, kc_scalar_bytes(s)); /* little endian, as everywhere in this library              */
+    else memcpy(to, &v.i, kc_scalar_bytes(s)); /* little endian, as everywhere in this library */
 }
 
 lane value_const(const kc_expr *e)

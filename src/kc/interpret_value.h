@@ -17,7 +17,7 @@ typedef struct value {
 /* Each gives NULL, or what is wrong ("division by zero"). `s` is the type of the operands, of `lanes` lanes. out may be an operand. */
 const char *value_binary(kc_op op, kc_scalar s, u32 lanes, const value *a, const value *b, value *out);
 const char *value_unary(kc_op op, kc_scalar s, u32 lanes, const value *a, value *out);
-const char *value_cast(kc_op op, kc_scalar from, kc_scalar to, u32 lanes, const value *a, value *out); /* K_CAST or K_TO   */
+const char *value_cast(kc_op op, kc_scalar from, kc_scalar to, u32 lanes, const value *a, value *out); /* K_CAST or K_TO */
 /* Builtins that touch no memory; `s` is the type of the first argument, for select of the second. */
 const char *value_call(kc_builtin b, kc_scalar s, u32 lanes, const value *args, value *out);
 

@@ -5,8 +5,8 @@
 typedef struct simplifier {
     front *f;
     kc_entry *e;
-    const kc_expr **known; /* by slot: the constant a variable holds here, or NULL      */
-    bool *assigned;        /* by slot: written after its declaration                    */
+    const kc_expr **known; /* by slot: the constant a variable holds here, or NULL */
+    bool *assigned;        /* by slot: written after its declaration */
     u32 depth;
     stmt_list *out;
 } simplifier;

@@ -21,7 +21,7 @@
 
 typedef struct picture_format {
     const char *name, *library; /* library NULL: recognised, so that it can be refused by name */
-    u32 at;                     /* where the magic bytes lie                                   */
+    u32 at;                     /* where the magic bytes lie */
     const char *magic;
     qn_status (*decode)(qn_bytes file, decoded *out);
 } picture_format;

@@ -5,9 +5,9 @@
 #include "op/op.h"
 
 typedef struct attend {
-    val q, k, v;        /* k and v may have fewer heads: each serves as many of q     */
+    val q, k, v;        /* k and v may have fewer heads: each serves as many of q */
     val bias;           /* added to the scores, broadcast to [batch][heads][rows][keys]; 0: none */
-    f64 scale, softcap; /* softcap 0: none                                            */
+    f64 scale, softcap; /* softcap 0: none */
 } attend;
 enum { ATTEND_RAW, ATTEND_CAPPED, ATTEND_BIASED, ATTEND_SOFTMAX };
 /* y[batch][heads][rows][width]. scores: if not NULL, the scores after step `stage`, [batch][heads][rows][keys]. */
@@ -19,7 +19,7 @@ typedef struct attend_sight {
     sym rows, keys;
     val offset;
     i64 left, right;
-} attend_sight; /* offset: i64, 0: none      */
+} attend_sight; /* offset: i64, 0: none */
 val attend_sight_bias(build *b, const attend_sight *s, qn_dtype d);
 /* A mask as a bias of type d: a bool one becomes 0 and -infinity. */
 val attend_mask_bias(build *b, val mask, qn_dtype d);

@@ -6,11 +6,11 @@
 
 typedef struct blocks {
     u32 rows, cols;
-} blocks; /* of a block                                                */
+} blocks; /* of a block */
 
 /* The kernels' group memory, in numbers as wide as sums: kernels/tile.h, kernels/attention_tile.c. */
 enum { BLOCKS_TILE_NUMBERS = 125088, BLOCKS_ATTENTION_NUMBERS = 154112 };
-bool blocks_fit(const qn_caps *caps, qn_dtype d, u64 numbers); /* d: of the factors, a float                    */
+bool blocks_fit(const qn_caps *caps, qn_dtype d, u64 numbers); /* d: of the factors, a float */
 /* For `count` products [m][k] x [k][n]. fill: what copying one element of the right factor costs, in multiply-adds. */
 blocks blocks_choose(const graph *g, const qn_caps *caps, sym m, sym n, sym count, u32 fill);
 sym blocks_count(graph *g, blocks b, sym m, sym n, sym count);

@@ -8,7 +8,7 @@
 typedef struct conv {
     val x, w, y;
     window win;
-    sym batch, groups, in_channels, out_channels; /* channels of one group                                     */
+    sym batch, groups, in_channels, out_channels; /* channels of one group */
     epilogue end;
 } conv;
 
@@ -119,7 +119,7 @@ static bool fits_tile(const lowering *l, const node *n)
     return blocks_fit(lower_caps(l), lower_type(l, lower_in(l, n, 0))->dtype, BLOCKS_TILE_NUMBERS);
 }
 
-enum { FILL_STRAIGHT = 3, FILL_TAPS = 8 }; /* copying a pixel for 1x1 and for larger filters            */
+enum { FILL_STRAIGHT = 3, FILL_TAPS = 8 }; /* copying a pixel for 1x1 and for larger filters */
 
 static qn_status emit_tile(lowering *l, const node *n)
 {
@@ -141,7 +141,7 @@ static qn_status emit_tile(lowering *l, const node *n)
     return launch_groups(k, blocks_count(g, cut, p.out_channels, columns, parts));
 }
 
-enum { GROUP_SIDE = 64 }; /* of kernels/tile_group.h                                  */
+enum { GROUP_SIDE = 64 }; /* of kernels/tile_group.h */
 
 static bool fits_group(const lowering *l, const node *n)
 {

@@ -12,17 +12,17 @@ typedef struct copy {
     val x, y;
     qn_dtype dtype;
     u32 rank;
-    sym size[COPY_MAX_RANK], xs[COPY_MAX_RANK], ys[COPY_MAX_RANK];   /* in elements; xs may be negative or 0               */
+    sym size[COPY_MAX_RANK], xs[COPY_MAX_RANK], ys[COPY_MAX_RANK]; /* in elements; xs may be negative or 0 */
     sym x_at, y_at;
 } copy;
 
 /* The copies of a node, at most max: how many. */
 typedef u32 (*copies_of)(lowering *l, const node *n, copy *out, u32 max);
 
-void copy_strides(graph *g, const type *t, sym *out);        /* of a row-major tensor                                     */
+void copy_strides(graph *g, const type *t, sym *out); /* of a row-major tensor */
 /* A copy that fills y, a dense tensor: ys and y_at from its sizes. size and xs are set already. */
 void copy_dense(graph *g, copy *c);
-void copy_merge(graph *g, copy *c);                          /* fewer dimensions, the same copy                           */
+void copy_merge(graph *g, copy *c); /* fewer dimensions, the same copy */
 
 /* Launches. rows: runs along the last dimension, any y. tile: x and y run along different dimensions. map: y is dense. */
 bool copy_fits_rows(graph *g, const copy *c);

@@ -4,7 +4,7 @@
 
 #include "op/op.h"
 
-enum { ELEMS_MAX = 1024 };                                   /* larger tensors are computed on the device                 */
+enum { ELEMS_MAX = 1024 }; /* larger tensors are computed on the device */
 
 /* Known elements of input i: count, or -1. */
 i64 elems_in(const infer *c, u32 i, const sym **out);

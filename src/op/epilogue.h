@@ -19,7 +19,7 @@ typedef enum act {
     ACT_COUNT
 } act;
 
-act act_by_name(const char *name); /* "relu"; ACT_COUNT: no such activation                     */
+act act_by_name(const char *name); /* "relu"; ACT_COUNT: no such activation */
 /* An activation as com.microsoft's Fused* ops name it ("Relu", "LeakyRelu"...), with its parameters. ACT_COUNT: not one of ours. */
 act act_of_onnx(const char *name, const f32 *params, u32 n, f64 *p, f64 *q);
 const char *act_name(act a);
@@ -28,13 +28,13 @@ typedef struct epilogue {
     act act;
     f64 p, q;
     val bias, rest;
-} epilogue; /* bias and rest 0: absent                    */
+} epilogue; /* bias and rest 0: absent */
 
 /* From a node's attributes act, p and q, and its inputs bias_at and rest_at. */
 epilogue epilogue_of(const lowering *l, const node *n, u32 bias_at, u32 rest_at);
-void epilogue_buffers(launch *k, const epilogue *e, val instead); /* an absent one is bound to `instead` and not read  */
-void epilogue_params(launch *k, const epilogue *e); /* p and q                                                   */
-void epilogue_consts(launch *k, const epilogue *e); /* has_bias, has_rest, act                                   */
+void epilogue_buffers(launch *k, const epilogue *e, val instead); /* an absent one is bound to `instead` and not read */
+void epilogue_params(launch *k, const epilogue *e);               /* p and q */
+void epilogue_consts(launch *k, const epilogue *e);               /* has_bias, has_rest, act */
 /* The shapes of bias[channels] and rest (as y), and the name of the activation. */
 qn_status epilogue_check(infer *c, u32 bias_at, u32 rest_at, sym channels, const type *y);
 

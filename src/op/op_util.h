@@ -18,17 +18,17 @@ i64 known_ints(graph *g, val v, i64 *out, u32 max);
 qn_status infer_ints_of(const infer *c, const char *name, u32 i, i64 *out, u32 max, i64 *n);
 /* A set of axes from attribute or input, made positive: bit d is set for axis d. has: false when the node names no axes. */
 qn_status infer_axes(const infer *c, const char *name, u32 i, u32 rank, u32 *bits, bool *has);
-u32 node_axes(graph *g, const node *n, const char *name, u32 i, u32 rank, bool *has);      /* after inference: cannot fail */
+u32 node_axes(graph *g, const node *n, const char *name, u32 i, u32 rank, bool *has); /* after inference: cannot fail */
 
 bool dtype_is_float(qn_dtype d);
 bool dtype_is_signed_int(qn_dtype d);
-bool dtype_is_int(qn_dtype d);                               /* signed or not, without bool                               */
-const char *width_word(qn_dtype d);                          /* "u8", "u16", "u32", "u64": for kernels that only move      */
+bool dtype_is_int(qn_dtype d);      /* signed or not, without bool */
+const char *width_word(qn_dtype d); /* "u8", "u16", "u32", "u64": for kernels that only move */
 
 sym sym_one(graph *g);
 sym sym_zero(graph *g);
-sym sym_span(graph *g, const type *t, u32 from, u32 to);     /* product of dims [from, to)                                */
-u32 axis_of(const node *n, const char *name, i64 otherwise, u32 rank);         /* after inference: in range                */
+sym sym_span(graph *g, const type *t, u32 from, u32 to);               /* product of dims [from, to) */
+u32 axis_of(const node *n, const char *name, i64 otherwise, u32 rank); /* after inference: in range */
 type type_with(const type *t, qn_dtype d);
 /* What kernels accumulate and compute narrow floats in. */
 qn_dtype dtype_computing(qn_dtype d);

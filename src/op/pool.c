@@ -29,7 +29,7 @@ static launch *begin(lowering *l, const node *n, const char *file, const char *e
     launch_define(k, "T", dtype_word(d));
     if (!dtype_is_float(d)) launch_define(k, "WHOLE", "1");
     launch_in(k, x);
-    (void)window_make(lower_graph_mut(l), n, lower_type(l, x), NULL, w); /* inference has checked it                     */
+    (void)window_make(lower_graph_mut(l), n, lower_type(l, x), NULL, w); /* inference has checked it */
     return k;
 }
 
@@ -76,7 +76,7 @@ static qn_status emit_norm(lowering *l, const node *n)
     return launch_map(k, lower_elems(l, lower_out(l, n, 0)));
 }
 
-enum { ROW_MAX = 4096 }; /* longest padded row of kernels/pool_rows.c                 */
+enum { ROW_MAX = 4096 }; /* longest padded row of kernels/pool_rows.c */
 
 static bool fits_rows(const lowering *l, const node *n)
 {

@@ -4,7 +4,7 @@
 #include "op/blocks.h"
 #include "op/op_util.h"
 
-enum { FILL_COPY = 3, ROWS_FEW = 8, ROW_BLOCK_MAX = 1024 }; /* of kernels/matmul_row.c                                   */
+enum { FILL_COPY = 3, ROWS_FEW = 8, ROW_BLOCK_MAX = 1024 }; /* of kernels/matmul_row.c */
 
 /* Stride of a factor along a batch dimension: 0 where it has size 1 there; decided in each run where that is not known before. */
 static sym stride_along(graph *g, sym own, sym out, sym elems)
@@ -19,7 +19,7 @@ static sym batch_dim(graph *g, const type *t, u32 own, u32 d) { return d < own ?
 
 typedef struct batch_walk {
     sym size, a, b;
-} batch_walk; /* one merged dimension                                      */
+} batch_walk; /* one merged dimension */
 
 static bool merges(graph *g, const batch_walk *inner, sym a, sym b)
 {
@@ -173,9 +173,9 @@ static bool few_rows(const lowering *l, const node *n)
     i64 rows = 1, columns = 2;
     if (b->rank == 1) columns = 1;
     else sym_is_number(g, b->dims[b->rank - (trans_b ? 2 : 1)], &columns);
-    if (columns == 1 && !lower_in(l, n, 2)) return true; /* becomes a single row                                     */
+    if (columns == 1 && !lower_in(l, n, 2)) return true; /* becomes a single row */
     if (a->rank > 1 && !sym_is_number(g, a->dims[a->rank - (trans_a ? 1 : 2)], &rows)) return false;
-    for (u32 d = 0; b->rank <= 2 && !trans_a && d + 2 < a->rank; d++) { /* the batch becomes rows                          */
+    for (u32 d = 0; b->rank <= 2 && !trans_a && d + 2 < a->rank; d++) { /* the batch becomes rows */
         i64 size;
         if (!sym_is_number(g, a->dims[d], &size) || size > ROWS_FEW) return false;
         rows *= size;
@@ -224,7 +224,7 @@ static qn_status launch_by_tiles(lowering *l, const product *p)
     return launch_groups(k, blocks_count(g, cut, p->m, p->n, p->batch));
 }
 
-enum { GROUP_SIDE = 64 }; /* of kernels/tile_group.h                                  */
+enum { GROUP_SIDE = 64 }; /* of kernels/tile_group.h */
 
 static qn_status launch_by_groups(lowering *l, const product *p)
 {
@@ -269,7 +269,7 @@ static qn_status emit_row(lowering *l, const node *n)
 {
     product p;
     QN_TRY(product_of(l, n, &p));
-    if (p.trans_a && p.trans_b) p.trans_a = false; /* a single row: its transpose is itself                     */
+    if (p.trans_a && p.trans_b) p.trans_a = false; /* a single row: its transpose is itself */
     return launch_by_rows(l, &p);
 }
 

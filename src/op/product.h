@@ -4,13 +4,13 @@
 
 #include "op/epilogue.h"
 
-enum { PRODUCT_DIMS = 4 }; /* batch dimensions that kernels/matmul_batch.h takes        */
+enum { PRODUCT_DIMS = 4 }; /* batch dimensions that kernels/matmul_batch.h takes */
 
 typedef struct product {
-    val a, b, y; /* row-major                                                */
+    val a, b, y; /* row-major */
     qn_dtype dtype;
     sym m, n, k, batch;
-    sym dims[PRODUCT_DIMS], a_stride[PRODUCT_DIMS], b_stride[PRODUCT_DIMS]; /* dims[0] is the outermost               */
+    sym dims[PRODUCT_DIMS], a_stride[PRODUCT_DIMS], b_stride[PRODUCT_DIMS]; /* dims[0] is the outermost */
     bool trans_a, trans_b;
     f64 alpha;
     epilogue end;
@@ -20,6 +20,6 @@ typedef struct product {
 /* Launches of the variant that suits the device, for ops that need a product on their way (end, alpha 1 and strides set by hand). */
 qn_status product_emit(lowering *l, const product *p);
 qn_status product_of(lowering *l, const node *n, product *out);
-extern const variant product_variants[]; /* for MatMul and MatMulFused                                */
+extern const variant product_variants[]; /* for MatMul and MatMulFused */
 u64 product_flops(const lowering *l, const node *n);
 #endif

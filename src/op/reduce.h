@@ -4,7 +4,9 @@
 
 #include "op/op.h"
 
-typedef struct reduction { sym a, r1, b, r2, c; } reduction;
+typedef struct reduction {
+    sym a, r1, b, r2, c;
+} reduction;
 
 /* Merge the dimensions of t, those in `bits` folded. false: they alternate more often than the form has room for. */
 bool reduction_of(graph *g, const type *t, u32 bits, reduction *out);

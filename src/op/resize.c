@@ -11,7 +11,7 @@ typedef struct resized {
     f64 scale;
     sym in, out;
     f64 crop_from, crop_to;
-} resized; /* scale 0: out / in      */
+} resized; /* scale 0: out / in */
 typedef struct resize_plan {
     u32 n;
     resized at[QN_MAX_RANK];
@@ -289,7 +289,7 @@ static qn_status make_tables(const resizer *z, const resized *r, u32 taps, f64 s
 
 typedef struct span {
     sym outer, inner, elems;
-} span; /* around a dimension; elems: of the result                  */
+} span; /* around a dimension; elems: of the result */
 
 static qn_status apply_map(const resizer *z, const resized *r, val x, val y, const span *s, u32 taps, val index, val weight)
 {

@@ -3,7 +3,7 @@
 #include "op/op_util.h"
 #include "op/product.h"
 
-typedef enum kind { KIND_RNN, KIND_GRU, KIND_LSTM } kind; /* as numbered in kernels/rnn.c                              */
+typedef enum kind { KIND_RNN, KIND_GRU, KIND_LSTM } kind; /* as numbered in kernels/rnn.c */
 enum { IN_X, IN_W, IN_R, IN_BIAS, IN_LENS, IN_H0, IN_C0, IN_PEEP };
 
 typedef struct layer {

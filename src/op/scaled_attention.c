@@ -4,7 +4,7 @@
 #include "plan/lower.h"
 
 enum { IN_Q, IN_K, IN_V, IN_BIAS };
-enum { DEPTH_MAX = 256, WIDTH_MAX = 240, BLOCK_ROWS = 128 }; /* of kernels/attention_tile.c                               */
+enum { DEPTH_MAX = 256, WIDTH_MAX = 240, BLOCK_ROWS = 128 }; /* of kernels/attention_tile.c */
 
 static qn_status scaled_attention_infer(infer *c)
 {

@@ -6,10 +6,10 @@
 
 /* One to three dimensions, the last ones at the end; the rest have size 1, step 1 and no padding in front. */
 typedef struct window {
-    u32 rank; /* dimensions of the node: 1 to 3                            */
+    u32 rank; /* dimensions of the node: 1 to 3 */
     sym in[3], out[3], kernel[3];
-    sym pad[3];    /* before the input                                          */
-    sym padded[3]; /* input and padding on both sides                           */
+    sym pad[3];    /* before the input */
+    sym padded[3]; /* input and padding on both sides */
     i64 step[3], dilation[3];
 } window;
 

@@ -18,9 +18,9 @@ typedef struct weights {
     const node *n;
     val w, bias;
     u64 channels, inner;
-    u64 group_elems, group_channels; /* of ConvTranspose with groups; else 0                       */
-    u32 axis;                        /* of the channels in the result                              */
-    f64 bias_scale;                  /* Gemm's beta                                                */
+    u64 group_elems, group_channels; /* of ConvTranspose with groups; else 0 */
+    u32 axis;                        /* of the channels in the result */
+    f64 bias_scale;                  /* Gemm's beta */
 } weights;
 
 /* ---- the producer */

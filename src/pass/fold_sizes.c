@@ -33,7 +33,7 @@ static val constant_of(build *b, const value *v)
     for (u32 i = 0; i < v->n_elems; i++) {
         i64 number = 0;
         sym_is_number(b->g, v->elems[i], &number);
-        memcpy(data + (size_t)i * bytes, &number, bytes); /* the low bytes: hosts are little endian                    */
+        memcpy(data + (size_t)i * bytes, &number, bytes); /* the low bytes: hosts are little endian */
     }
     t.data = data;
     return graph_constant(b->g, NULL, &t);

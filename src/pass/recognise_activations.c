@@ -54,7 +54,7 @@ static bool product_of(const graph *g, val v, product *p)
     return splits(g, n) ? multiply_node(g, n, DEPTH, p) : multiply(g, v, 0, p);
 }
 
-static bool near(f64 a, f64 b) { return fabs(a - b) <= 2e-3 * fabs(b); } /* constants rounded to f16 at worst       */
+static bool near(f64 a, f64 b) { return fabs(a - b) <= 2e-3 * fabs(b); } /* constants rounded to f16 at worst */
 
 /* ---- parts */
 
@@ -90,7 +90,7 @@ static bool is_cube(const graph *g, val v, val x, f64 number)
         const node *n = match_maker(g, p.factor[0]);
         return n && n->op == OP_Pow && node_in(g, n, 0) == x && match_is(g, node_in(g, n, 1), 3);
     }
-    if (p.n == 2) /* x times a square that others read, too                    */
+    if (p.n == 2) /* x times a square that others read, too */
         for (u32 i = 0; i < 2; i++) {
             const node *n = match_maker(g, p.factor[i]);
             if (p.factor[1 - i] == x && n && n->op == OP_Mul && node_in(g, n, 0) == x && node_in(g, n, 1) == x) return true;

@@ -65,7 +65,7 @@ static bool find_product(build *b, val v, found *f)
     val other = unscaled(g, node_in(g, n, 1), &f->scale);
     f->k = attr_int(n, "transB", 0) ? other : transposed_back(b, other);
     if (!f->k) return false;
-    const node *t = match_maker(g, f->k); /* k may be scaled before it is transposed                   */
+    const node *t = match_maker(g, f->k); /* k may be scaled before it is transposed */
     if (!t || t->op != OP_Transpose) f->k = unscaled(g, f->k, &f->scale);
     return true;
 }
@@ -165,7 +165,7 @@ const pass_def pass_recognise_attention = {
     "p = Softmax(z, axis=-1); y = MatMul(p, v); out y"
     " -> " QKV "in m: f32[s,t]; k = Transpose(x, perm=[0,2,1,3]); y = quern.ScaledAttention(q, k, v, m, scale=0.125); out y"
     "\n---\n" QKV "const c: f32[1] = {0.5}; in k: f32[1,2,t,8]; d = Mul(q, c); r = Transpose(k, perm=[0,1,3,2]); e = Mul(r, "
-                  "c); a = MatMul(d, e);"
+    "c); a = MatMul(d, e);"
     "p = Softmax(a, axis=3); y = MatMul(p, v); out y"
     " -> " QKV "in k: f32[1,2,t,8]; y = quern.ScaledAttention(q, k, v, scale=0.25); out y"
     "\n---\n"

@@ -115,7 +115,7 @@ static bool not_negative(const graph *g, val v, u32 depth)
     f64 c;
     if (constant_f64(g, v, &c)) return c >= 0 && !signbit(c);
     if (!n || depth == 0) return false;
-    if (!match_float(g, v)) return n->op == OP_Relu; /* the others wrap around                                     */
+    if (!match_float(g, v)) return n->op == OP_Relu; /* the others wrap around */
     switch (n->op) {
     case OP_Abs:
     case OP_Exp:
@@ -148,7 +148,7 @@ static val power(build *b, const node *n)
     if (!match_float(b->g, x)) return 0;
     if (e == -1) return build_op1(b, OP_Reciprocal, x);
     if (e != 0.5 && e != -0.5) return 0;
-    if (!not_negative(b->g, x, LOOK_BACK)) return 0; /* the root of -infinity is NaN, its power is infinite        */
+    if (!not_negative(b->g, x, LOOK_BACK)) return 0; /* the root of -infinity is NaN, its power is infinite */
     val root = build_op1(b, OP_Sqrt, x);
     return e == 0.5 ? root : build_op1(b, OP_Reciprocal, root);
 }

@@ -86,7 +86,7 @@ def bench(quern, path, threads, rounds, runs):
         if error:
             return {"error": error}
         ours.append(last["warm"])
-    return {"quern_min": min(o["min_ms"] for o in ours), "quern_median": statistics.median(o["median_ms"] for o in ours),
+    return {"quern_min": min(o["minimum_ms"] for o in ours), "quern_median": statistics.median(o["median_ms"] for o in ours),
             "ort_min": min(theirs, default=None), "ort_median": statistics.median(theirs) if theirs else None, "last": last}
 
 

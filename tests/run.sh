@@ -47,6 +47,7 @@ stage "build with gcc, warnings as errors" sh -c "cmake --preset release -DCMAKE
 stage "layers and names" python3 tools/check_layers.py
 stage "format" sh -c "git ls-files '*.c' '*.h' | grep -q quern.c && git ls-files '*.c' '*.h' ':!kernels' ':!tests/kc' ':!examples' | xargs clang-format-19 --dry-run -Werror"
 stage "exported symbols" sh tests/symbols.sh build
+stage "install, and programs that use what was installed" sh tests/install.sh build "$work/prefix"
 stage "small networks: make them with onnxruntime's answers" $python tests/make_test_models.py "$work/networks"
 stage "images against Pillow: make the cases" $python tests/make_image_cases.py "$work/images"
 [ "$mode" = full ] && export QUERN_FULL=1

@@ -122,10 +122,12 @@ typedef struct qk_args {
 
 /* ------------------------------------------------------------------ float builtins: each once for every number of lanes
  * Functions are named qk_NAME_SUFFIX: s and d for f32 and f64; 2, 4 and w for the vectors. With QK_DOUBLE there is no s. */
+/* clang-format off */
 #define QK_OWN(X)                                                                                                           \
     X(exp)                                                                                                                  \
     X(exp2) X(expm1) X(log) X(log2) X(log1p) X(sin) X(cos) X(tanh) X(sigmoid) X(erf) X(gelu) X(floor) X(ceil) X(round)      \
         X(trunc) X(fabs)
+/* clang-format on */
 #define QK_LIBM(X)                                                                                                          \
     X(log10) X(cbrt) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(asinh) X(acosh) X(atanh) X(erfc) X(lgamma)
 #define QK_LIBM2(X) X(atan2) X(pow) X(fmod)

@@ -71,7 +71,7 @@ static double run_saxpy(qn_device *d, qn_kernel *k)
 static double run_histogram(qn_device *d, qn_kernel *k)
 {
     uint32_t want[256] = { 0 }, got[256];
-    for (int i = 0; i < ELEMS; i++) want[bytes[i] = (uint8_t)(i * i >> 3)]++;
+    for (uint32_t i = 0; i < ELEMS; i++) want[bytes[i] = (uint8_t)(i * i >> 3)]++;
     qn_buffer *bx = buffer_of(d, bytes, sizeof bytes), *bc = buffer_of(d, NULL, sizeof got);
     qn_arg args[] = { { .buffer = bx }, { .buffer = bc }, { .integer = ELEMS } };
     double worst = -1;

@@ -311,7 +311,8 @@ static bool distribute(pass_job *j, nid id, u32 at)
         if (!match_same_type(g, p, sum->out[0]) || !producer_of(g, p, &w)) continue;
         if (!is_per_channel(g, s, p, w.axis, w.channels) || !is_per_channel(g, c, p, w.axis, w.channels)) continue;
         build b = pass_build(j, id);
-        val y = build_op2(&b, OP_Add, build_op2(&b, OP_Mul, p, s), build_op2(&b, OP_Mul, c, s));
+        val shift = build_op2(&b, OP_Mul, c, s), scaled = build_op2(&b, OP_Mul, p, s); /* in one order with every compiler */
+        val y = build_op2(&b, OP_Add, scaled, shift);
         return pass_replace_one(j, &b, id, y);
     }
     return false;

@@ -53,8 +53,8 @@ typedef enum qn_status {
     QN_E_NO_DEVICE = 501,   /* the device or its driver is not there */
     QN_E_DEVICE = 502,      /* the driver reported an error */
     QN_E_LOST = 503,        /* the device is gone; close its sessions and open again */
-    QN_E_DATA = 504,        /* a run-time value is out of range: an index outside its axis, a division of integers by 0 */
-    QN_E_BUG = 1000         /* our fault: please report */
+    QN_E_DATA = 504, /* a run-time value is out of range, as the interpreter finds in kernels: an index, a division by 0 */
+    QN_E_BUG = 1000  /* our fault: please report */
 } qn_status;
 QN_API const char *qn_status_text(qn_status s); /* "shape", "no memory", ... static */
 QN_API const char *qn_last_error(void);         /* the last failure on this thread; "" before the first */

@@ -212,7 +212,8 @@ qn_status qn_poll(qn_session *s, qn_ticket t, bool *done)
 {
     if (!s || !done) return fail(QN_E_USAGE, "qn_poll needs a session and a place for the answer");
     *done = true;
-    if (!s->x || !t || t != s->x->run) return QN_OK;
+    if (t && (!s->x || t > s->x->run)) return fail(QN_E_USAGE, "there is no run %llu yet", (unsigned long long)t);
+    if (!t || t != s->x->run) return QN_OK;
     return exec_advance(s->x, done);
 }
 

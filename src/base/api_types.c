@@ -55,6 +55,7 @@ size_t qn_dtype_bytes(qn_dtype t) { return (u32)t < QN_DTYPE_COUNT ? dtypes[t].b
 
 uint64_t qn_tensor_elems(const qn_tensor *t)
 {
+    if (!t) return 0;
     u64 elems = 1;
     bool fits = t->rank <= QN_MAX_RANK;
     for (u32 i = 0; i < t->rank && i < QN_MAX_RANK; i++) {
@@ -66,6 +67,7 @@ uint64_t qn_tensor_elems(const qn_tensor *t)
 
 uint64_t qn_tensor_bytes(const qn_tensor *t)
 {
+    if (!t) return 0;
     u64 bytes;
     return mul_u64(qn_tensor_elems(t), qn_dtype_bytes(t->dtype), &bytes) ? bytes : UINT64_MAX;
 }

@@ -56,6 +56,7 @@ static qn_status check_names(const exec *x, const qn_named *in, size_t n_in)
         bool known = false;
         for (u32 k = 0; k < g->n_inputs && !known; k++) known = text_same(value_at(g, g->inputs[k])->name, in[i].name);
         if (!known) return fail(QN_E_NAME, "the model has no input '%s'", in[i].name ? in[i].name : "(NULL)");
+        if (given(in, i, in[i].name)) return fail(QN_E_NAME, "input '%s' is given twice", in[i].name);
     }
     return QN_OK;
 }

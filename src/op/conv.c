@@ -28,6 +28,7 @@ static const char *conv_sizes(graph *g, const node *n, const type *x, const type
     out->out_channels = sym_div(g, w->dims[0], out->groups);
     if (infer_differ(g, sym_mod(g, w->dims[0], out->groups), sym_number(g, 0)))
         return "the output channels are no multiple of group";
+    if (sym_is(g, out->in_channels, 0)) return "the weight has no input channels";
     if (infer_differ(g, sym_mul(g, out->in_channels, out->groups), x->dims[1]))
         return "input channels and weight do not fit together";
     return window_make(g, n, x, w->dims + 2, &out->win);

@@ -88,6 +88,7 @@ const char *window_make(graph *g, const node *n, const type *x, const sym *kerne
         if (how.same) pad_same(g, &w, d, reach, how.lower);
         else pad_given(g, &w, d, reach, how.valid ? 0 : pads[s], how.valid ? 0 : pads[rank + s], up);
         i64 size;
+        if (sym_is(g, w.kernel[d], 0)) return "the window has no elements";
         if (sym_is_number(g, w.out[d], &size) && size < 1) return "the window is larger than its padded input";
     }
     *out = w;

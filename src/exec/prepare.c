@@ -60,7 +60,7 @@ static qn_status weights(exec *x, frame *f)
 
 /* ---- frames */
 
-static const plan *sorting; /* qsort has no context; set and used on one thread below */
+static THREAD_LOCAL const plan *sorting; /* qsort has no context: set just before it, for this thread alone */
 
 static int earlier_last(const void *a, const void *b)
 {

@@ -6,7 +6,7 @@
 #include "cli.h"
 
 const option kernel_options[] = {
-    { "--target", "T", "c (default) or opencl" },
+    { "--target", "T", "what to print: c (default), opencl, ..." },
     { "--define", "N=V", "a launch constant; may be repeated" },
     { "--entry", "NAME", "the MAP or KERNEL to translate (default: the only one)" },
     { 0 },
@@ -26,13 +26,19 @@ static int take_defines(const args *a, qn_define *out, size_t *n)
     return 0;
 }
 
+static bool is_target(const char *name)
+{
+    uint32_t i = 0;
+    while (qn_kernel_target(i) && strcmp(qn_kernel_target(i), name) != 0) i++;
+    return qn_kernel_target(i) != NULL;
+}
+
 static int translate(const args *a, const qn_kernel_desc *desc)
 {
     const char *target = args_text(a, "--target");
     char *text;
     qn_status s = qn_kernel_translate(desc, target ? target : "c", &text);
-    if (s == QN_E_NAME && target && strcmp(target, "c") != 0 && strcmp(target, "opencl") != 0)
-        return usage_error(a, "no target '%s': c and opencl are known", target);
+    if (s == QN_E_NAME && target && !is_target(target)) return usage_error(a, "%s", qn_last_error());
     if (s != QN_OK) return report_failure(a, s);
     if (a->json) {
         json_begin(NULL, '{');

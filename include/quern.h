@@ -191,7 +191,8 @@ typedef struct qn_arg {
 QN_API qn_status qn_kernel_launch(qn_kernel *k, uint64_t count, const qn_arg *args, size_t n_args);
 /* How it will run: "compiled in", "system compiler", "block machine", "interpreter", "opencl". */
 QN_API const char *qn_kernel_how(const qn_kernel *k);
-/* Translate without a device; target "c" or "opencl". *text is freed with qn_text_free. Diagnostics: qn_last_error. */
+QN_API const char *qn_kernel_target(uint32_t index); /* what kc can print: "c", "opencl"...; NULL past the end */
+/* Translate without a device, for one of these targets. *text is freed with qn_text_free. Diagnostics: qn_last_error. */
 QN_API qn_status qn_kernel_translate(const qn_kernel_desc *desc, const char *target, char **text);
 QN_API void qn_text_free(char *text);
 

@@ -253,11 +253,22 @@ static qn_status translate(arena *a, const qn_kernel_desc *desc, kc_target targe
     return out->bad || !out->text ? fail_nomem(out->n) : QN_OK;
 }
 
+const char *qn_kernel_target(uint32_t index) { return kc_target_name(index + 1); }
+
+static qn_status fail_target(const char *name)
+{
+    str known = { 0 };
+    for (u32 i = 0; qn_kernel_target(i); i++) str_print(&known, "%s%s", i ? ", " : "", qn_kernel_target(i));
+    qn_status status = fail(QN_E_NAME, "no target is called '%s'; known are %s", name, known.text ? known.text : "none");
+    str_free(&known);
+    return status;
+}
+
 qn_status qn_kernel_translate(const qn_kernel_desc *desc, const char *target, char **text)
 {
     if (!desc || !target || !text) return fail(QN_E_USAGE, "qn_kernel_translate: desc, target and text are needed");
     kc_target to = kc_target_by_name(target);
-    if (to == KC_NONE) return fail(QN_E_NAME, "no target is called '%s'; there are \"c\" and \"opencl\"", target);
+    if (to == KC_NONE) return fail_target(target);
     arena *a = arena_make();
     if (!a) return fail_nomem(0);
     str out = { 0 };

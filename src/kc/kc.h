@@ -9,8 +9,15 @@
 
 #include "base/base.h"
 
-typedef enum kc_target { KC_NONE, KC_C, KC_OPENCL, KC_TARGET_COUNT } kc_target; /* targets.def */
-kc_target kc_target_by_name(const char *name);                                  /* KC_NONE: no such target */
+typedef enum kc_target {
+    KC_NONE,
+#define TARGET(id, name, printer, dialect) KC_##id,
+#include "kc/targets.def"
+#undef TARGET
+    KC_TARGET_COUNT
+} kc_target;
+kc_target kc_target_by_name(const char *name); /* KC_NONE: no such target */
+const char *kc_target_name(u32 i);             /* of a kc_target, for listings; NULL past the end */
 
 typedef enum kc_form { KC_MAP, KC_GROUP } kc_form;
 typedef enum kc_scalar {

@@ -62,6 +62,7 @@ struct printer {
 };
 
 extern const dialect dialect_c, dialect_opencl;
+qn_status print_c_family(const kc_module *m, const kc_kernel *k, const dialect *d, str *out); /* a printer of targets.def */
 
 /* print_expression.c */
 void print_expr(printer *p, const kc_expr *e, int least); /* parenthesised when it binds less tightly than `least` */

@@ -534,30 +534,11 @@ void print_body(printer *p, const kc_stmt *s)
     print_forget(p, scope);
 }
 
-/* ------------------------------------------------------------------ the door */
-static const dialect *const dialects[KC_TARGET_COUNT] = {
-#define TARGET(id, name, dialect) [KC_##id] = &dialect,
-#include "kc/targets.def"
-#undef TARGET
-};
-static const char *const target_names[KC_TARGET_COUNT] = {
-#define TARGET(id, name, dialect) [KC_##id] = name,
-#include "kc/targets.def"
-#undef TARGET
-};
-
-kc_target kc_target_by_name(const char *name)
+/* ------------------------------------------------------------------ the unit */
+qn_status print_c_family(const kc_module *m, const kc_kernel *k, const dialect *d, str *out)
 {
-    for (u32 i = 1; name && i < KC_TARGET_COUNT; i++)
-        if (strcmp(target_names[i], name) == 0) return (kc_target)i;
-    return KC_NONE;
-}
-
-qn_status kc_print(const kc_module *m, const kc_kernel *k, kc_target target, str *out)
-{
-    if (target <= KC_NONE || target >= KC_TARGET_COUNT) return fail(QN_E_USAGE, "kc prints no such target: %d", (int)target);
     const kc_entry *e = kc_entry_of(k);
-    printer p = { .d = dialects[target], .m = m, .e = e, .scratch = arena_make() };
+    printer p = { .d = d, .m = m, .e = e, .scratch = arena_make() };
     str text = { 0 };
     p.out = &text;
     p.names = p.scratch ? ARENA_ARRAY(p.scratch, e->n_vars + 1, const char *) : NULL;

@@ -2,11 +2,12 @@
 #   make            build/quern          make demo    the embedded model on sample drawings
 #   make test       all tests            make bench   speed, beside onnxruntime where it is installed
 #   make install    PREFIX=/usr/local    make test-full   with the large reference models and long sweeps
+#   make web        build/web/quern.wasm, for browsers and Node
 
 PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
-.PHONY: all setup demo test test-full bench install format clean
+.PHONY: all setup demo test test-full bench install web format clean
 
 all: setup
 	@cmake --preset release >/dev/null
@@ -32,6 +33,13 @@ bench: all
 
 install: all
 	@cmake --install build --prefix $(PREFIX)
+
+web: setup
+	@tools/setup.sh web
+	@cmake --preset release >/dev/null
+	@cmake --build build -j $(JOBS) --target kernels_gen
+	@cmake --preset web >/dev/null
+	@cmake --build build/web -j $(JOBS)
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format-19 -i

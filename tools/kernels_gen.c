@@ -5,7 +5,8 @@
  *
  *     OUT_DIR/embedded.c           the text of every file: kc_embedded, kc_embedded_name; and of quern_kernel_math.h, taken from
  *                                  ../include beside the first file, for what kc prints as C: kc_embedded only
- *     OUT_DIR/host_table.c         host_kernel_find (src/device/host_kernels.h), over the rows of the next two
+ *     OUT_DIR/host_table.c         host_kernel_find (src/device/host_kernels.h), over the rows of the next two (of the first only, with
+ *                                  -DQUERN_NO_DOUBLE)
  *     OUT_DIR/host_NAME.c          one for each NAME.c: its instances, compiled once an instruction set with -DQK_ISA=avx2 ...
  *     OUT_DIR/host_NAME_double.c   its instances with T=f64, compiled with -DQK_DOUBLE, too
  *     OUT_DIR/kernels/NAME.c .h    what the host compiler reads: `#pragma unroll` spelled for it, v.x as v[0]; same lines
@@ -131,9 +132,11 @@ static void put_isa(text *t, const char *isa, const char *guard)
         for (int i = 0; i < gen_n_sources; i++) {
             if (!is_kernel(&gen_sources[i])) continue;
             char *name = stem(gen_sources[i].name);
-            for (int d = 0; d < 2; d++)
-                gen_add(t, pass ? "    host_rows_%s%s_%s,\n" : "extern const host_kernel_row host_rows_%s%s_%s[];\n", name,
-                        d ? "_double" : "", isa);
+            const char *form = pass ? "    host_rows_%s%s_%s,\n" : "extern const host_kernel_row host_rows_%s%s_%s[];\n";
+            gen_add(t, form, name, "", isa);
+            gen_add(t, "#ifndef QUERN_NO_DOUBLE\n");
+            gen_add(t, form, name, "_double", isa);
+            gen_add(t, "#endif\n");
         }
         if (pass) gen_add(t, "    NULL\n};\n");
     }

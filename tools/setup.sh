@@ -2,6 +2,7 @@
 # Installs what is missing for `build` or `test`, through the system's package manager and a private Python environment.
 #   tools/setup.sh build        compiler, CMake, image codecs
 #   tools/setup.sh test         and: clang with its sanitizers, an OpenCL driver for the CPU, a Python environment in .venv
+#   tools/setup.sh web          and: zig, which builds the module for browsers, in .venv
 #   tools/setup.sh full         and: PyTorch and the packages that make the reference networks, in .venv (some gigabytes)
 # Nothing happens when all is there. QUERN_NO_INSTALL=1 only says what is missing.
 set -eu
@@ -10,6 +11,8 @@ cd "$(dirname "$0")/.."
 build_packages="git gcc libc6-dev cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libexif-dev"
 test_packages="python3 python3-venv clang-19 libclang-rt-19-dev llvm-19 clang-format-19 pocl-opencl-icd ocl-icd-libopencl1"
 python_packages="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 pillow"
+web_packages="python3 python3-venv nodejs"
+zig_package="ziglang==0.17.1"
 full_packages="torch==2.15.0 torchvision==0.29.2 timm==1.0.31 transformers==5.23.0 ultralytics==8.4.190"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -57,6 +60,7 @@ install_python() {
 case "${1:-build}" in
 build) install_packages $build_packages ;;
 test) install_packages $build_packages $test_packages; install_python .test $python_packages ;;
+web) install_packages $build_packages $web_packages; install_python .web $zig_package ;;
 full) "$0" test; install_python .full $full_packages; .venv/bin/pip install --quiet opencv-python-headless ;;
-*) say "usage: tools/setup.sh build|test|full"; exit 2 ;;
+*) say "usage: tools/setup.sh build|test|web|full"; exit 2 ;;
 esac

@@ -143,7 +143,7 @@ void map_free(map *m);
 /* ---- log.c: through the caller's hook (qn_set_log), silent without one. The library itself prints nothing. */
 void log_line(qn_log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* ---- clock.c */
+/* ---- platform_posix.c, platform_wasm.c (the rest of what a system gives is in platform.h) */
 u64 clock_ns(void); /* monotonic */
 
 /* ---- file.c: whole files, read by mapping */

@@ -3,14 +3,9 @@
  * from several threads or from inside a body.
  *
  * Launches often follow each other within microseconds, so a worker looks around for SPIN_NS before it goes to sleep. */
-#include <errno.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
+#include "base/platform.h"
 
-#include "base/base.h"
-
-enum { MAX_THREADS = 1024, SPIN_NS = 5000, PIECES_PER_THREAD = 4, STACK_BYTES = 8 << 20 };
+enum { MAX_THREADS = 1024, SPIN_NS = 5000, PIECES_PER_THREAD = 4 };
 
 typedef struct job {
     struct job *next;
@@ -23,13 +18,13 @@ typedef struct job {
 
 typedef struct worker {
     struct pool *pool;
-    pthread_t thread;
+    thread thread;
     u32 id;
 } worker;
 
 struct pool {
-    pthread_mutex_t lock;
-    pthread_cond_t work, finished;
+    lock lock;
+    condvar work, finished;
     job *jobs;         /* under the lock */
     u32 asleep;        /* under the lock */
     bool closing;      /* under the lock */
@@ -37,15 +32,6 @@ struct pool {
     u32 threads, started;
     worker workers[]; /* threads - 1; the caller is worker 0 */
 };
-
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ __volatile__("yield");
-#endif
-}
 
 static void take_pieces(job *j, u32 id)
 {
@@ -67,76 +53,56 @@ static job *find_job(const pool *p)
 static void spin_for_post(pool *p, u64 seen)
 {
     u64 until = clock_ns() + SPIN_NS;
-    while (atomic_load(&p->posts) == seen && clock_ns() < until) relax();
+    while (atomic_load(&p->posts) == seen && clock_ns() < until) platform_relax();
 }
 
-static void *worker_main(void *data)
+static void worker_main(void *data)
 {
     worker *w = data;
     pool *p = w->pool;
     bool spun = false;
-    pthread_mutex_lock(&p->lock);
+    lock_take(&p->lock);
     while (!p->closing) {
         job *j = find_job(p);
         if (j) {
             atomic_fetch_add(&j->inside, 1);
-            pthread_mutex_unlock(&p->lock);
+            lock_give(&p->lock);
             take_pieces(j, w->id);
-            pthread_mutex_lock(&p->lock);
-            if (atomic_fetch_sub(&j->inside, 1) == 1) pthread_cond_broadcast(&p->finished); /* j may be gone from here */
+            lock_take(&p->lock);
+            if (atomic_fetch_sub(&j->inside, 1) == 1) condvar_wake_all(&p->finished); /* j may be gone from here */
             spun = false;
         } else if (!spun) {
             u64 seen = atomic_load(&p->posts);
-            pthread_mutex_unlock(&p->lock);
+            lock_give(&p->lock);
             spin_for_post(p, seen);
-            pthread_mutex_lock(&p->lock);
+            lock_take(&p->lock);
             spun = true;
         } else {
             p->asleep++;
-            pthread_cond_wait(&p->work, &p->lock);
+            condvar_wait(&p->work, &p->lock);
             p->asleep--;
             spun = false;
         }
     }
-    pthread_mutex_unlock(&p->lock);
-    return NULL;
-}
-
-static u32 cores(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-    return (u32)MAX(CPU_COUNT(&set), 1);
-}
-
-/* Kernels keep group memory on the stack, up to a MiB: more than some systems give a thread unasked. */
-static int start_worker(worker *w)
-{
-    pthread_attr_t attributes;
-    int error = pthread_attr_init(&attributes);
-    if (error) return error;
-    error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    if (!error) error = pthread_create(&w->thread, &attributes, worker_main, w);
-    pthread_attr_destroy(&attributes);
-    return error;
+    lock_give(&p->lock);
 }
 
 qn_status pool_make(u32 threads, pool **out)
 {
-    threads = MIN(threads ? threads : cores(), MAX_THREADS);
+    threads = MIN(threads ? threads : platform_cores(), MAX_THREADS);
     size_t bytes = sizeof(pool) + (threads - 1) * sizeof(worker);
     pool *p = mem_zalloc(bytes);
     if (!p) return fail_nomem(bytes);
     p->threads = threads;
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->work, NULL);
-    pthread_cond_init(&p->finished, NULL);
+    lock_make(&p->lock);
+    condvar_make(&p->work);
+    condvar_make(&p->finished);
     for (u32 i = 0; i + 1 < threads; i++) {
         p->workers[i] = (worker){ .pool = p, .id = i + 1 };
-        int error = start_worker(&p->workers[i]);
-        if (error) {
+        qn_status status = thread_start(&p->workers[i].thread, worker_main, &p->workers[i]);
+        if (status != QN_OK) {
             pool_free(p);
-            return fail(QN_E_NOMEM, "thread %u of %u cannot be started: %s", i + 2, threads, strerror(error));
+            return fail_in(status, "thread %u of %u: ", i + 2, threads);
         }
         p->started++;
     }
@@ -147,14 +113,14 @@ qn_status pool_make(u32 threads, pool **out)
 void pool_free(pool *p)
 {
     if (!p) return;
-    pthread_mutex_lock(&p->lock);
+    lock_take(&p->lock);
     p->closing = true;
-    pthread_cond_broadcast(&p->work);
-    pthread_mutex_unlock(&p->lock);
-    for (u32 i = 0; i < p->started; i++) pthread_join(p->workers[i].thread, NULL);
-    pthread_cond_destroy(&p->finished);
-    pthread_cond_destroy(&p->work);
-    pthread_mutex_destroy(&p->lock);
+    condvar_wake_all(&p->work);
+    lock_give(&p->lock);
+    for (u32 i = 0; i < p->started; i++) thread_join(&p->workers[i].thread);
+    condvar_free(&p->finished);
+    condvar_free(&p->work);
+    lock_free(&p->lock);
     mem_free(p);
 }
 
@@ -163,28 +129,28 @@ u32 pool_threads(const pool *p) { return p->threads; }
 static void post(pool *p, job *j)
 {
     u64 helpers = MIN((j->n - 1) / j->piece, p->threads - 1);
-    pthread_mutex_lock(&p->lock);
+    lock_take(&p->lock);
     j->next = p->jobs;
     p->jobs = j;
     atomic_fetch_add(&p->posts, 1);
-    for (u64 i = MIN(helpers, p->asleep); i > 0; i--) pthread_cond_signal(&p->work);
-    pthread_mutex_unlock(&p->lock);
+    for (u64 i = MIN(helpers, p->asleep); i > 0; i--) condvar_wake_one(&p->work);
+    lock_give(&p->lock);
 }
 
 /* Take the job off the list, so that nobody else enters, and wait for those who did. */
 static void retire(pool *p, job *j)
 {
-    pthread_mutex_lock(&p->lock);
+    lock_take(&p->lock);
     job **at = &p->jobs;
     while (*at != j) at = &(*at)->next;
     *at = j->next;
-    pthread_mutex_unlock(&p->lock);
+    lock_give(&p->lock);
     u64 until = clock_ns() + SPIN_NS;
-    while (atomic_load(&j->inside) != 0 && clock_ns() < until) relax();
+    while (atomic_load(&j->inside) != 0 && clock_ns() < until) platform_relax();
     if (atomic_load(&j->inside) == 0) return;
-    pthread_mutex_lock(&p->lock);
-    while (atomic_load(&j->inside) != 0) pthread_cond_wait(&p->finished, &p->lock);
-    pthread_mutex_unlock(&p->lock);
+    lock_take(&p->lock);
+    while (atomic_load(&j->inside) != 0) condvar_wait(&p->finished, &p->lock);
+    lock_give(&p->lock);
 }
 
 void pool_for(pool *p, u64 n, u64 grain, void (*body)(void *data, u64 from, u64 to, u32 worker), void *data)

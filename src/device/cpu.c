@@ -3,8 +3,8 @@
  * How a launch is cut: what an element or group costs is measured while it runs and remembered by program, scalars and count,
  * so that a launch too short to be worth waking a thread for stays on the caller's, whatever its kernel does. */
 #include <stdio.h>
-#include <unistd.h>
 
+#include "base/platform.h"
 #include "device/cpu_program.h"
 #include "device/slots.h"
 
@@ -42,35 +42,13 @@ static cpu_device *of(qn_device *d) { return (cpu_device *)d; }
 
 /* ---- opening */
 
-/* The processor's own name for itself, where the system tells. */
-static void put_cpu_name(char *out, size_t n)
-{
-    snprintf(out, n, "CPU");
-    FILE *f = fopen("/proc/cpuinfo", "re");
-    if (!f) return;
-    char line[256];
-    while (fgets(line, sizeof line, f)) {
-        if (!text_starts(line, "model name")) continue;
-        const char *value = strchr(line, ':');
-        if (value) snprintf(out, n, "%.*s", (int)strcspn(value + 2, "\n"), value + 2);
-        break;
-    }
-    fclose(f);
-}
-
-static u64 physical_memory(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    return pages > 0 && page > 0 ? (u64)pages * (u64)page : 0;
-}
-
 static void put_info(cpu_device *c)
 {
     qn_device_info *info = &c->head.info;
-    put_cpu_name(info->name, sizeof info->name);
+    platform_cpu_name(info->name, sizeof info->name);
     snprintf(info->driver, sizeof info->driver, "quern %s, %s, %u threads%s", qn_version(), cpu_isa_name(c->choice.isa),
              pool_threads(c->pool), c->choice.interpret ? ", interpreter" : "");
-    u64 memory = physical_memory();
+    u64 memory = platform_memory_bytes();
     info->caps = (qn_caps){
         .memory_bytes = memory,
         .max_buffer_bytes = memory ? memory : SIZE_MAX / 2,

@@ -5,16 +5,6 @@
  * compiler runs with a fixed argument list, no shell, its own process group, and a time limit. */
 #include "device/cpu_compile.h"
 
-#if defined(_WIN32) || defined(__wasm__)
-bool cpu_compiler_found(void) { return false; }
-void cpu_code_free(void *code) { (void)code; }
-qn_status cpu_compile(const char *text, const char *isa, void **code, host_kernel_fn *run)
-{
-    (void)text, (void)isa, (void)code, (void)run;
-    return fail(QN_E_UNSUPPORTED, "this system has no C compiler to call");
-}
-#else
-
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -262,5 +252,3 @@ qn_status cpu_compile(const char *text, const char *isa, void **code, host_kerne
     rmdir(work);
     return status;
 }
-
-#endif

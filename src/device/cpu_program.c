@@ -7,8 +7,7 @@
  *     interpreter       always works; also where the device was asked to check or to reverse
  *
  * QUERN_JIT=1 in the environment lets the compiler go before the block machine, for measuring. */
-#include <stdlib.h>
-
+#include "base/platform.h"
 #include "device/cpu_compile.h"
 #include "device/cpu_program.h"
 #include "device/host_kernels.h"
@@ -29,7 +28,7 @@ struct cpu_program {
     kc_checks checks;
 };
 
-static bool jit_first(void) { return text_same(getenv("QUERN_JIT"), "1"); }
+static bool jit_first(void) { return text_same(platform_setting("QUERN_JIT"), "1"); }
 
 /* Sets `way` when a compiler is here and takes the kernel. Its failure is no error: there is another way. */
 static qn_status try_compiler(cpu_program *p, cpu_isa isa)

@@ -6,7 +6,7 @@
 #ifndef DEVICE_H
 #define DEVICE_H
 
-#include "base/base.h"
+#include "base/platform.h"
 #include "kc/kc.h"
 
 /* clang-format off */

@@ -1,0 +1,30 @@
+# The module for browsers and Node, quern.wasm: a reactor without main, exporting what src/web/web.h declares.
+# What it imports, and why it is built as it is, is in docs/web-module.md.
+set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
+set(FEATURES -mcpu=generic+simd128+bulk_memory+sign_ext+nontrapping_fptoint+multivalue+mutable_globals)
+add_compile_options(-target wasm32-wasi ${FEATURES} -fno-strict-aliasing)
+add_link_options(-target wasm32-wasi ${FEATURES})
+
+# ---- kernels: one copy, SIMD128 with four lanes of f32w. No T=f64 set: such kernels run by kc, slower and as exact.
+add_library(kernels OBJECT ${HOST_SOURCES} src/kc/block_loops.c)
+add_dependencies(kernels generated)
+target_include_directories(kernels PRIVATE include src kernels ${CMAKE_SOURCE_DIR})
+target_compile_definitions(kernels PRIVATE QK_ISA=baseline)
+target_compile_options(kernels PRIVATE -O2 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fwrapv -w)
+
+# ---- the library: no files, no drivers to load, no codecs (a browser decodes pictures)
+file(GLOB SOURCES CONFIGURE_DEPENDS src/*.c src/base/*.c src/format/*.c src/graph/*.c src/op/*.c src/pass/*.c src/plan/*.c src/kc/*.c
+     src/device/*.c src/exec/*.c src/train/*.c src/media/*.c src/pipeline/*.c src/web/*.c)
+set(NATIVE "base/(file|platform_posix)|kc/block_loops|device/(cpu_compile|opencl|opencl_api|opencl_cache|opencl_program|opencl_queue)")
+list(FILTER SOURCES EXCLUDE REGEX "src/(${NATIVE})\\.c$")
+add_executable(quern_wasm ${SOURCES} ${GEN}/embedded.c ${GEN}/host_table.c ${GEN}/glyphs.c $<TARGET_OBJECTS:kernels>)
+add_dependencies(quern_wasm generated)
+set_target_properties(quern_wasm PROPERTIES OUTPUT_NAME quern SUFFIX .wasm)
+target_include_directories(quern_wasm PRIVATE include src ${GEN})
+target_compile_options(quern_wasm PRIVATE -Os ${QUERN_WARNINGS})
+target_compile_definitions(quern_wasm PRIVATE NDEBUG QUERN_ISA_BASELINE=1 QUERN_NO_DOUBLE)
+set_source_files_properties(${GEN}/embedded.c ${GEN}/host_table.c ${GEN}/glyphs.c PROPERTIES COMPILE_OPTIONS "-w")
+
+file(STRINGS src/web/web.h DECLARED REGEX "^WEB ")
+list(TRANSFORM DECLARED REPLACE "^WEB [^(]*(qw_[a-z_]+)\\(.*$" "-Wl,--export=\\1" OUTPUT_VARIABLE EXPORTS)
+target_link_options(quern_wasm PRIVATE -mexec-model=reactor -O2 -s ${EXPORTS} -Wl,-z,stack-size=4194304 -Wl,--max-memory=4294901760)

@@ -1,0 +1,32 @@
+/* What the files of this folder share. */
+#ifndef WEB_PRIVATE_H
+#define WEB_PRIVATE_H
+
+#include "web/web.h"
+
+bool web_ok(qn_status s); /* keeps a failure for qw_status; true for QN_OK */
+
+/* One document at a time: what a describing call gives. */
+json *web_json(char bracket);
+const char *web_json_end(char bracket); /* 0: no memory */
+
+typedef struct web_input {
+    qn_tensor tensor;
+    void *data;
+    u64 bytes; /* allocated */
+    bool fed;
+} web_input;
+typedef struct web_session {
+    qn_session *session;
+    web_input *inputs; /* [qn_input_count] */
+    void *file;
+    u32 tag;
+} web_session;
+
+typedef struct web_defines { /* "N=4 T=f32" cut apart */
+    char *text;
+    qn_define list[64];
+    u32 n;
+} web_defines;
+
+#endif

@@ -1,0 +1,124 @@
+/* Models for a page: the file's bytes belong to the session, and so do the places where inputs are put. */
+#include "web/web_private.h"
+
+#define FROM_PAGE(name) __attribute__((import_module("quern"), import_name(#name)))
+/* Said while a session opens: `tag` as given to qw_session_open. 0 cancels. */
+FROM_PAGE(progress) extern u32 page_progress(u32 tag, const char *stage, f64 part);
+
+static bool progress(void *user, const char *stage, double part)
+{
+    const web_session *s = user;
+    return page_progress(s->tag, stage, part) != 0;
+}
+
+static bool make_inputs(web_session *s)
+{
+    u32 n = qn_input_count(s->session);
+    s->inputs = mem_zalloc((n + 1) * sizeof *s->inputs);
+    return s->inputs || web_ok(fail_nomem(n * sizeof *s->inputs));
+}
+
+void *qw_session_open(qn_device *d, void *bytes, u32 n, u32 flags, u32 tag)
+{
+    web_session *s = mem_zalloc(sizeof *s);
+    if (!s) {
+        web_ok(fail_nomem(sizeof *s));
+        mem_free(bytes);
+        return NULL;
+    }
+    *s = (web_session){ .file = bytes, .tag = tag };
+    const qn_session_desc desc = { .device = d,
+                                   .bytes = { bytes, n },
+                                   .no_optimize = flags & QW_NO_OPTIMIZE,
+                                   .inspect_only = flags & QW_INSPECT_ONLY,
+                                   .profile = flags & QW_PROFILE,
+                                   .progress = progress,
+                                   .progress_user = s };
+    if (web_ok(qn_session_open(&desc, &s->session)) && make_inputs(s)) return s;
+    qw_session_close(s);
+    return NULL;
+}
+
+void qw_session_close(void *session)
+{
+    web_session *s = session;
+    if (!s) return;
+    u32 n = s->inputs ? qn_input_count(s->session) : 0;
+    for (u32 i = 0; i < n; i++) mem_free(s->inputs[i].data);
+    mem_free(s->inputs);
+    qn_session_close(s->session);
+    mem_free(s->file);
+    mem_free(s);
+}
+
+u32 qw_session_reserve(void *session, const char *dim_name, f64 size)
+{
+    return web_ok(qn_reserve(((web_session *)session)->session, dim_name, (i64)size));
+}
+
+/* ---- runs */
+
+/* At least as large as asked for; what stood there is lost. */
+static bool grow(web_input *in, u64 bytes)
+{
+    if (in->data && in->bytes >= bytes) return true;
+    mem_free(in->data);
+    in->data = bytes <= SIZE_MAX / 2 ? mem_alloc((size_t)bytes) : NULL;
+    in->bytes = in->data ? bytes : 0;
+    return in->data || web_ok(fail(QN_E_NOMEM, "an input of %llu bytes does not fit", (unsigned long long)bytes));
+}
+
+void *qw_feed(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims)
+{
+    web_session *s = session;
+    if (index >= qn_input_count(s->session) || dtype >= QN_DTYPE_COUNT || rank > QN_MAX_RANK) {
+        web_ok(fail(QN_E_USAGE, "input %u: no such input, type or rank", index));
+        return NULL;
+    }
+    web_input *in = &s->inputs[index];
+    in->fed = false;
+    in->tensor = (qn_tensor){ .dtype = (qn_dtype)dtype, .rank = rank };
+    for (u32 i = 0; i < rank; i++) in->tensor.dims[i] = dims[i];
+    if (!grow(in, qn_tensor_bytes(&in->tensor))) return NULL;
+    in->tensor.data = in->data;
+    in->fed = true;
+    return in->data;
+}
+
+f64 qw_run(void *session)
+{
+    web_session *s = session;
+    u32 n = qn_input_count(s->session);
+    qn_named *in = mem_alloc((n + 1) * sizeof *in);
+    if (!in) {
+        web_ok(fail_nomem(n * sizeof *in));
+        return 0;
+    }
+    size_t fed = 0;
+    for (u32 i = 0; i < n; i++)
+        if (s->inputs[i].fed) in[fed++] = (qn_named){ qn_input_info(s->session, i)->name, s->inputs[i].tensor };
+    qn_ticket t = 0;
+    bool started = web_ok(qn_run(s->session, in, fed, &t));
+    mem_free(in);
+    return started ? (f64)t : 0;
+}
+
+u32 qw_poll(void *session, f64 ticket)
+{
+    bool done = false;
+    if (!web_ok(qn_poll(((web_session *)session)->session, (qn_ticket)ticket, &done))) return 2;
+    return done;
+}
+
+const qn_tensor *qw_output(void *session, u32 index)
+{
+    const qn_tensor *t = NULL;
+    web_ok(qn_output_at(((web_session *)session)->session, index, &t));
+    return t;
+}
+
+u32 qw_tensor_dtype(const qn_tensor *t) { return (u32)t->dtype; }
+u32 qw_tensor_rank(const qn_tensor *t) { return t->rank; }
+f64 qw_tensor_dim(const qn_tensor *t, u32 axis) { return axis < t->rank ? (f64)t->dims[axis] : 0; }
+f64 qw_tensor_bytes(const qn_tensor *t) { return (f64)qn_tensor_bytes(t); }
+const void *qw_tensor_data(const qn_tensor *t) { return t->data; }

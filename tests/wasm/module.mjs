@@ -1,0 +1,48 @@
+// The module build/web/quern.wasm in Node, with the few calls that the tests need. The package in web/ has its own loader.
+import fs from "node:fs";
+import { performance } from "node:perf_hooks";
+
+const text = new TextDecoder();
+
+export async function load(path) {
+  const module = await WebAssembly.compile(fs.readFileSync(path));
+  let x;
+  const quern = { now: () => performance.now(), progress: () => 1 };
+  x = (await WebAssembly.instantiate(module, { quern })).exports;
+  x._initialize();
+  const bytes = () => new Uint8Array(x.memory.buffer);
+  const read = (at) => text.decode(bytes().subarray(at, bytes().indexOf(0, at)));
+  const failure = () => new Error(`${read(x.qw_status_text(x.qw_status()))}: ${read(x.qw_error())}`);
+  const check = (v) => { if (!v) throw failure(); return v; };
+  const put = (data) => { const at = check(x.qw_alloc(data.length)); bytes().set(data, at); return at; };
+  const withText = (s, f) => { const at = put(Buffer.from(s + "\0")); try { return f(at); } finally { x.qw_free(at); } };
+  const json = (at) => JSON.parse(read(check(at)));
+  return { x, bytes, read, failure, check, put, withText, json };
+}
+
+const arrays = { f32: Float32Array, f64: Float64Array, i8: Int8Array, i16: Int16Array, i32: Int32Array, i64: BigInt64Array,
+                 u8: Uint8Array, u16: Uint16Array, u32: Uint32Array, u64: BigUint64Array, bool: Uint8Array, f16: Uint16Array, bf16: Uint16Array };
+
+export function openSession(m, device, file, flags = 0) {
+  return m.check(m.x.qw_session_open(device, m.put(file), file.length, flags, 0));
+}
+
+// inputs: one {dtype, dims, data: bytes} per model input, in its order. Gives [{dtype, dims, data: typed array}].
+export function run(m, session, inputs) {
+  const names = Array.from({ length: 20 }, (_, i) => m.read(m.x.qw_dtype_name(i)));
+  inputs.forEach(({ dtype, dims, data }, i) => {
+    const at = m.put(Buffer.from(Uint32Array.from(dims).buffer));
+    const to = m.check(m.x.qw_feed(session, i, names.indexOf(dtype), dims.length, at));
+    m.x.qw_free(at);
+    m.bytes().set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), to);
+  });
+  const ticket = m.check(m.x.qw_run(session));
+  for (let state; (state = m.x.qw_poll(session, ticket)) !== 1;) if (state === 2) throw m.failure();
+  return m.json(m.x.qw_session_outputs(session)).map((_, i) => {
+    const t = m.check(m.x.qw_output(session, i));
+    const dtype = names[m.x.qw_tensor_dtype(t)];
+    const dims = Array.from({ length: m.x.qw_tensor_rank(t) }, (_, k) => m.x.qw_tensor_dim(t, k));
+    const at = m.x.qw_tensor_data(t), n = m.x.qw_tensor_bytes(t);
+    return { dtype, dims, data: new arrays[dtype](m.bytes().slice(at, at + n).buffer) };
+  });
+}

@@ -1,5 +1,5 @@
-/* The kernel compiler: what it prints for small texts, what it says about wrong ones, goldens of whole kernels, what real compilers think of
- * the output, and failing memory at every step. QUERN_GOLDEN=write renews tests/kc/. */
+/* The kernel compiler: what it prints for small texts, what it says about wrong ones, goldens of whole kernels, and failing
+ * memory at every step. QUERN_GOLDEN=write renews tests/kc/. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -342,90 +342,6 @@ static void test_goldens(test *t)
     }
 }
 
-/* ------------------------------------------------------------------ what real compilers say */
-typedef struct checker {
-    const char *tool, *command, *ending;
-    kc_target target;
-} checker;
-static const checker checkers[] = {
-    { "clang-19", "clang-19 -x cl -cl-std=CL1.2 -fsyntax-only -Xclang -finclude-default-header -Werror -Wno-unused %s", "cl",
-      KC_OPENCL },
-    { "gcc", "gcc -std=gnu11 -fsyntax-only -Werror %s", "c", KC_C },
-};
-
-static bool found(const char *tool)
-{
-    char command[200];
-    snprintf(command, sizeof command, "command -v %s > /dev/null 2>&1", tool);
-    return system(command) == 0;
-}
-
-static void check_compiles(test *t, const checker *c, const char *name, const char *text)
-{
-    char path[300], command[800];
-    snprintf(path, sizeof path, "%s/checked.%s", test_temp_folder(), c->ending);
-    CHECK_OK(t, file_write(path, (qn_bytes){ text, strlen(text) }));
-    snprintf(command, sizeof command, c->command, path);
-    CHECK(t, system(command) == 0, "%s does not accept what is printed for %s", c->tool, name);
-}
-
-/* The first value of each list of the first `#pragma host` line: one instance of a kernel of the library. */
-static void host_defines(const char *text, char *out, size_t out_bytes)
-{
-    const char *line = strstr(text, "#pragma host");
-    size_t n = 0;
-    out[0] = '\0';
-    if (!line) return;
-    line += strlen("#pragma host");
-    for (bool value = true; *line && *line != '\n' && n + 2 < out_bytes; line++) {
-        if (*line == ',') value = false;
-        if (*line == ' ') value = true;
-        if (value) out[n++] = *line;
-    }
-    out[n] = '\0';
-}
-
-static void check_kernel(test *t, const checker *c, const char *file, const char *text)
-{
-    char defines[200];
-    arena *a = arena_make();
-    kc_module *m = NULL;
-    host_defines(text, defines, sizeof defines);
-    CHECK_OK(t, kc_compile(a, &(kc_program){ .file = file, .text = text, .defines = defines }, NULL, &m));
-    for (u32 i = 0; m && i < kc_kernel_count(m); i++) {
-        str out = { 0 };
-        CHECK_OK(t, kc_print(m, kc_kernel_at(m, i), c->target, &out));
-        if (out.text) check_compiles(t, c, file, out.text);
-        str_free(&out);
-    }
-    arena_free(a);
-}
-
-static void test_compilers(test *t)
-{
-    if (getenv("QUERN_QUICK")) {
-        SKIP(t, "QUERN_QUICK: the printed text is not given to real compilers");
-        return;
-    }
-    for (u32 k = 0; k < COUNT(checkers); k++) {
-        if (!found(checkers[k].tool)) {
-            SKIP(t, "no %s to check the printed text with", checkers[k].tool);
-            continue;
-        }
-        const char *name;
-        for (u32 i = 0; (name = kc_embedded_name(i)); i++) {
-            size_t n = strlen(name);
-            if (n > 2 && strcmp(name + n - 2, ".c") == 0) check_kernel(t, &checkers[k], name, kc_embedded(name));
-        }
-        for (u32 i = 0; i < COUNT(good); i += 3) {
-            str out = { 0 };
-            CHECK_OK(t, print_text("good.c", good[i].text, good[i].defines, checkers[k].target, &out));
-            if (out.text) check_compiles(t, &checkers[k], good[i].why, out.text);
-            str_free(&out);
-        }
-    }
-}
-
 /* ------------------------------------------------------------------ the rest */
 static const char sample[] = G4 "static f32 g(f32 a) { if (a > 0) return a; return exp(a); }\n"
                                 "KERNEL f(u32 n, IN(f32) x, OUT(f32) y) { SHARED(f32, s, 4); ITEMS(t) s[t] = g(x[t]); "
@@ -493,5 +409,4 @@ void test_kc(test *t)
     test_lookups(t);
     test_no_memory(t);
     test_goldens(t);
-    test_compilers(t);
 }

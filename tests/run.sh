@@ -51,7 +51,10 @@ stage "install, and programs that use what was installed" sh tests/install.sh bu
 stage "small networks: make them with onnxruntime's answers" $python tests/make_test_models.py "$work/networks"
 stage "images against Pillow: make the cases" $python tests/make_image_cases.py "$work/images"
 [ "$mode" = full ] && export QUERN_FULL=1
-stage "unit tests, op cases and shared models" env QUERN_IMAGE_CASES="$work/images" build/quern_tests
+rm -rf "$work/programs" && mkdir -p "$work/programs"
+stage "unit tests, op cases and shared models" env QUERN_IMAGE_CASES="$work/images" QUERN_PROGRAMS="$work/programs" build/quern_tests
+some="--most 300"; [ "$mode" = full ] && some=
+stage "translations of all known programs, shown to each target's validator" python3 tests/validate.py "$work/programs" $some
 stage "the command line" $python tests/cli.py build/quern "$work/cli"
 for device in cpu opencl; do
     stage "small networks on $device" build/quern conformance "$work/networks" --device $device --strict-skips

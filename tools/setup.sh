@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing for `build` or `test`, through the system's package manager and a private Python environment.
 #   tools/setup.sh build        compiler, CMake, image codecs
-#   tools/setup.sh test         and: clang with its sanitizers, an OpenCL driver for the CPU, a Python environment in .venv
+#   tools/setup.sh test         and: clang with its sanitizers, an OpenCL driver for the CPU, the validators of what kc prints, Python and Node packages in .venv
 #   tools/setup.sh web          and: zig, which builds the module for browsers, in .venv
 #   tools/setup.sh full         and: PyTorch and the packages that make the reference networks, in .venv (some gigabytes)
 # Nothing happens when all is there. QUERN_NO_INSTALL=1 only says what is missing.
@@ -9,8 +9,10 @@ set -eu
 cd "$(dirname "$0")/.."
 
 build_packages="git gcc libc6-dev cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libexif-dev"
-test_packages="python3 python3-venv clang-19 libclang-rt-19-dev llvm-19 clang-format-19 pocl-opencl-icd ocl-icd-libopencl1"
-python_packages="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 pillow"
+test_packages="python3 python3-venv clang-19 libclang-rt-19-dev llvm-19 clang-format-19 pocl-opencl-icd ocl-icd-libopencl1 \
+    glslang-tools wabt nodejs npm"
+python_packages="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 pillow nvidia-cuda-nvcc-cu12==12.9.86"
+node_packages="webgpu@0.6.2"
 web_packages="python3 python3-venv nodejs"
 zig_package="ziglang==0.17.1"
 full_packages="torch==2.15.0 torchvision==0.29.2 timm==1.0.31 transformers==5.23.0 ultralytics==8.4.190"
@@ -57,9 +59,19 @@ install_python() {
     printf '%s' "$*" >"$stamp"
 }
 
+# install_node PACKAGE...: into .venv/node, once per list of packages
+install_node() {
+    stamp=.venv/node/.installed
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$*" ] && return 0
+    say "setup: Node packages in .venv/node: $*"
+    mkdir -p .venv/node
+    npm install --prefix .venv/node --no-audit --no-fund --loglevel=error "$@" >&2
+    printf '%s' "$*" >"$stamp"
+}
+
 case "${1:-build}" in
 build) install_packages $build_packages ;;
-test) install_packages $build_packages $test_packages; install_python .test $python_packages ;;
+test) install_packages $build_packages $test_packages; install_python .test $python_packages; install_node $node_packages ;;
 web) install_packages $build_packages $web_packages; install_python .web $zig_package ;;
 full) "$0" test; install_python .full $full_packages; .venv/bin/pip install --quiet opencv-python-headless ;;
 *) say "usage: tools/setup.sh build|test|web|full"; exit 2 ;;

@@ -4,7 +4,7 @@
 
 #include "kc/tree.h"
 
-/* A function of the output's own, written out once for each type it is used with. In the text: $F its full name, $T the value's type,
+/* A function of the output's own, written out once for each type it is used with; `needs`: names of others, with spaces between. In the text: $F its full name, $T the value's type,
  * $E its scalar, $N its lanes, $K its name in kernels, $M the integer vector of its shape, $S the type of an element in memory, $A its address space, $R the result,
  * $H "f16" or "bf16", $B a function, $0 lowest and $9 highest value of $R. */
 typedef struct helper {
@@ -23,11 +23,12 @@ typedef struct printer printer;
 typedef struct dialect {
     const char *scalars[KC_F64 + 1]; /* types as values */
     const char *memory_bool, *long_suffix, *ulong_suffix, *infinity, *nan;
-    const char *const *reserved; /* words a name must not be, NULL at the end */
-    const helper *helpers;       /* name NULL at the end */
-    const char *builtins[KC_B_COUNT];
-    const char *unroll, *unroll_all;              /* "#pragma unroll"; before every loop the source wants so */
-    bool items_are_loops;                         /* else "body, barrier" */
+    const char *const *reserved;      /* words a name must not be, NULL at the end */
+    const helper *helpers;            /* name NULL at the end */
+    const char *builtins[KC_B_COUNT]; /* NULL: its helper, "qc_" and the name */
+    const char *unroll, *unroll_all;  /* "#pragma unroll"; before every loop the source wants so; NULL: nothing */
+    bool no_const;                    /* `const` asks for a constant, so a local that only keeps its value has none */
+    bool items_are_loops;             /* else "body, barrier" */
     const char *(*vector)(printer *p, kc_type t); /* its name */
     void (*splat)(printer *p, const kc_expr *e);
     void (*make)(printer *p, const kc_expr *e);
@@ -39,6 +40,13 @@ typedef struct dialect {
     void (*use_math)(printer *p, kc_type t);                      /* what a helper that needs "@" calls */
     bool (*call)(printer *p, const kc_expr *e, const char *text); /* a builtin the dialect prints itself */
     void (*unit)(printer *p, str *out);                           /* the whole text */
+    /* For a dialect further from C, each NULL where C's way is its own: */
+    void (*elem)(printer *p, const kc_expr *e);    /* an element as a value or place; a bool is one, not a byte */
+    void (*integer)(printer *p, const kc_expr *e); /* a constant */
+    void (*cast)(printer *p, const kc_expr *e);    /* a K_CAST or K_TO */
+    bool (*is_call)(const kc_expr *e);             /* this operator is no operator there: printed by `operator_call`, */
+    void (*operator_call)(printer *p, const kc_expr *e); /* and no `a op= b` */
+    bool (*array)(printer *p, const kc_stmt *s);         /* the declaration of an array, with its newline; false: as C's */
 } dialect;
 
 struct printer {
@@ -61,8 +69,10 @@ struct printer {
     bool bad;           /* out of memory */
 };
 
-extern const dialect dialect_c, dialect_opencl;
+extern const dialect dialect_c, dialect_opencl, dialect_glsl;
+extern const helper glsl_helpers[];
 qn_status print_c_family(const kc_module *m, const kc_kernel *k, const dialect *d, str *out); /* a printer of targets.def */
+qn_status print_glsl(const kc_module *m, const kc_kernel *k, const dialect *d, str *out);
 
 /* print_expression.c */
 void print_expr(printer *p, const kc_expr *e, int least); /* parenthesised when it binds less tightly than `least` */

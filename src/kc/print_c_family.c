@@ -64,7 +64,7 @@ static bool is_reserved(const printer *p, const char *text)
     for (const char *const *word = p->d->reserved; *word; word++)
         if (strcmp(*word, text) == 0) return true;
     for (u32 i = 0; i < KC_B_COUNT; i++)
-        if (strcmp(kc_builtin_name((kc_builtin)i), text) == 0 || strcmp(p->d->builtins[i], text) == 0) return true;
+        if (text_same(kc_builtin_name((kc_builtin)i), text) || text_same(p->d->builtins[i], text)) return true;
     return text_starts(text, "qk_") || text_starts(text, "qc_") || text_starts(text, "__");
 }
 
@@ -189,6 +189,23 @@ static const char *full_name_of(printer *p, const char *name, const helper_use *
                       typed ? kc_type_name(u->value) : "", *storage ? "_" : "", storage, u->space_name ? u->space_name : "");
 }
 
+static void print_needs(printer *p, const char *needs, const helper_use *use)
+{
+    if (text_same(needs, "@")) {
+        p->d->use_math(p, use->value);
+        return;
+    }
+    for (size_t n; needs && *needs; needs += n + (needs[n] == ' ')) {
+        n = strcspn(needs, " ");
+        const char *name = needs[n - 1] == 'H' && n > 1 && needs[n - 2] == '$'
+                               ? print_text(p, "%.*s%s", (int)n - 2, needs, kc_scalar_name(use->storage))
+                               : print_text(p, "%.*s", (int)n, needs);
+        const helper *h = print_find_helper(p, name);
+        bool typed = h && strchr(h->text, '$');
+        print_helper(p, name, typed ? use : &(helper_use){ 0 });
+    }
+}
+
 const char *print_helper(printer *p, const char *name, const helper_use *use)
 {
     const helper *h = print_find_helper(p, name);
@@ -196,16 +213,7 @@ const char *print_helper(printer *p, const char *name, const helper_use *use)
     u64 key = key_of(full, 2);
     if (!h || p->bad || count_of(p, key)) return full;
     set_count(p, key, 1);
-    if (h->needs && strcmp(h->needs, "@") == 0) {
-        p->d->use_math(p, use->value);
-    } else if (h->needs) {
-        helper_use plain = { 0 };
-        const char *needed = strchr(h->needs, '$') ? print_text(p, "%.*s%s", (int)(strlen(h->needs) - 2), h->needs,
-                                                                kc_scalar_name(use->storage))
-                                                   : h->needs;
-        bool typed = print_find_helper(p, needed) && strchr(print_find_helper(p, needed)->text, '$');
-        print_helper(p, needed, typed ? use : &plain);
-    }
+    print_needs(p, h->needs, use);
     str text = { 0 };
     expand(p, &text, h->text, full, use);
     str_add(&text, "\n");
@@ -241,7 +249,7 @@ static void print_decl(printer *p, const kc_stmt *s, bool head)
     }
     const char *name = print_name(p, v);
     if (head)
-        str_print(out, "%s%s ", v->is_const && s->value ? "const " : "",
+        str_print(out, "%s%s ", v->is_const && s->value && !p->d->no_const ? "const " : "",
                   v->dims ? print_memory_type(p, v->type) : print_type(p, v->type));
     str_add(out, name);
     print_dims(p, v);
@@ -274,6 +282,7 @@ static bool print_compound(printer *p, const kc_stmt *s)
     const kc_expr *v = s->value;
     if (v->op > K_SHR && v->op != K_AND && v->op != K_XOR && v->op != K_OR) return false;
     if (v->op >= K_BINARY_COUNT || s->target->type.scalar == KC_BOOL || !fold_same(v->a[0], s->target)) return false;
+    if (p->d->is_call && p->d->is_call(v)) return false;
     const kc_expr *by = print_beside(v->a[1], v->a[0]);
     bool one = by->op == K_CONST && kc_is_integer((kc_scalar)by->type.scalar) && by->value.i == 1 &&
                (v->op == K_ADD || v->op == K_SUB);
@@ -372,6 +381,7 @@ static void print_if(printer *p, const kc_stmt *s)
 
 static void print_unroll(printer *p, const kc_stmt *s)
 {
+    if (!p->d->unroll) return;
     if (s->unroll == KC_UNROLL_ALL) print_line(p, "%s", p->d->unroll_all);
     else if (s->unroll) print_line(p, "%s %u", p->d->unroll, s->unroll);
 }
@@ -486,6 +496,7 @@ static void print_declared(printer *p, const kc_stmt *s)
 {
     bool hoisted = s->var->storage == KC_V_SHARED && !p->d->items_are_loops;
     if (hoisted) return; /* stands at the top of the kernel */
+    if (s->var->dims && p->d->array && p->d->array(p, s)) return;
     start_line(p);
     if (s->var->storage == KC_V_SHARED) str_add(p->out, "__attribute__((aligned(64))) ");
     print_decl(p, s, true);

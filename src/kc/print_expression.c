@@ -43,6 +43,7 @@ static void print_int(printer *p, kc_type t, i64 v)
 void print_const(printer *p, const kc_expr *e)
 {
     if (kc_is_float((kc_scalar)e->type.scalar)) print_float(p, e->type, e->value.f);
+    else if (p->d->integer) p->d->integer(p, e);
     else print_int(p, e->type, e->value.i);
 }
 
@@ -62,6 +63,10 @@ static void print_place_name(printer *p, const kc_var *v)
 
 static void print_elem(printer *p, const kc_expr *e)
 {
+    if (p->d->elem) {
+        p->d->elem(p, e);
+        return;
+    }
     print_place_name(p, e->var);
     for (u32 i = 0; i < e->n_args; i++) {
         str_add(p->out, "[");
@@ -262,6 +267,10 @@ static void print_call(printer *p, const kc_expr *e)
 
 static void print_bare(printer *p, const kc_expr *e)
 {
+    if (p->d->is_call && p->d->is_call(e)) {
+        p->d->operator_call(p, e);
+        return;
+    }
     if (e->op < K_BINARY_COUNT) {
         print_binary(p, e);
         return;
@@ -272,7 +281,7 @@ static void print_bare(printer *p, const kc_expr *e)
     case K_ELEM:
         if (e->type.scalar == KC_F16 && p->d->raw_half(p, e)) break;
         print_elem(p, e);
-        if (e->type.scalar == KC_BOOL) str_add(p->out, " != 0");
+        if (e->type.scalar == KC_BOOL && !p->d->elem) str_add(p->out, " != 0");
         break;
     case K_ARRAY: print_array(p, e); break;
     case K_LANE: p->d->lane(p, e); break;
@@ -280,8 +289,12 @@ static void print_bare(printer *p, const kc_expr *e)
     case K_NOT:
     case K_BITNOT: print_unary(p, e); break;
     case K_COND: print_cond(p, e); break;
-    case K_CAST: print_cast(p, e); break;
-    case K_TO: print_to(p, e); break;
+    case K_CAST:
+    case K_TO:
+        if (p->d->cast) p->d->cast(p, e);
+        else if (e->op == K_CAST) print_cast(p, e);
+        else print_to(p, e);
+        break;
     case K_SPLAT: p->d->splat(p, e); break;
     case K_MAKE: p->d->make(p, e); break;
     case K_CALL: print_call(p, e); break;

@@ -1,4 +1,4 @@
-/* What the webgl device asks of OpenGL ES 3.0: 43 functions that WebGL 2 has too, and 11 that the two do differently. webgl.c and its
+/* What the webgl device asks of OpenGL ES 3.0: 43 functions that WebGL 2 has too, and 12 that the two do differently. webgl.c and its
  * helpers are written against this table alone and run natively and in a browser alike. Nothing of GL's headers is needed; names
  * and values are the specification's (Khronos, "OpenGL ES 3.0.6").
  *
@@ -17,7 +17,8 @@
  *     Between enter and leave the device changes: the active texture, TEXTURE_2D of units 0 .. 15, both framebuffer bindings, the viewport, the
  *     program, PIXEL_PACK_BUFFER, the vertex array. A maker that lends somebody's context puts all of the above back before that somebody
  *     runs again; in a browser that is when Wasm returns to the page, so it may be done once for many pairs.
- *     GL errors left behind by the caller are taken away by enter (GetError until 0); the device leaves none.
+ *     GetError tells of the device's own calls: the maker of a lent context keeps the caller's errors apart where control changes hands.
+ *     Several devices may use one context; they know nothing of each other.
  *
  * Objects
  *     Textures, framebuffers, buffers, vertex arrays, shaders, programs and syncs are numbers from 1; 0 is none. Each context has its own. All that
@@ -107,10 +108,12 @@ enum {
     X(void, Flush,                  (void))
 
 /* What is not the same in GL and WebGL.
- *   enter        WEBGL_ENTERED; WEBGL_LOST: it is lost (and is not entered); WEBGL_NO_CONTEXT: there is none of this number (below `past`
- *                there may be others). leave() follows an enter that gave WEBGL_ENTERED, and nothing else
  *   past         one more than the largest number of a context; 0: there are none
- *   release      the device is closed and has deleted its objects. A lent context stays as it is. Not between enter and leave
+ *   take         a device is about to use the context: WEBGL_READY; WEBGL_LOST; WEBGL_NO_CONTEXT: there is none of this number (below `past`
+ *                there may be others). It is not entered by this
+ *   release      follows each take that gave WEBGL_READY, when the device is closed and has deleted its objects. A lent context stays as it is
+ *   enter        WEBGL_READY; WEBGL_LOST: it is lost, and not entered. Only between take and release
+ *   leave        follows an enter that gave WEBGL_READY, and nothing else
  *   lost         1: the entered context is lost. Cheap, no round trip
  *   text         GL_VENDOR, GL_RENDERER (the unmasked one where the page may know it) or GL_VERSION: at most room - 1 bytes and a 0;
  *                gives their number without the 0
@@ -118,13 +121,14 @@ enum {
  *   sync_make    a fence after all calls so far; flushes. 0: it could not be made
  *   sync_done    WEBGL_DONE, WEBGL_PENDING or WEBGL_FAILED; does not wait. (In a page a fence gets done between tasks only.)
  *   sync_wait    natively: as sync_done, after waiting up to `us` microseconds. In a browser: sync_done. */
-enum { WEBGL_NO_CONTEXT = 0, WEBGL_ENTERED = 1, WEBGL_LOST = 2 };
+enum { WEBGL_NO_CONTEXT = 0, WEBGL_READY = 1, WEBGL_LOST = 2 };
 enum { WEBGL_PENDING = 0, WEBGL_DONE = 1, WEBGL_FAILED = 2 };
 #define WEBGL_OWN_FUNCTIONS(X)                                                                                                              \
+    X(u32,  past,        (void))                                                                                                            \
+    X(u32,  take,        (u32 context))                                                                                                     \
+    X(void, release,     (u32 context))                                                                                                     \
     X(u32,  enter,       (u32 context))                                                                                                     \
     X(void, leave,       (u32 context))                                                                                                     \
-    X(u32,  past,        (void))                                                                                                            \
-    X(void, release,     (u32 context))                                                                                                     \
     X(u32,  lost,        (void))                                                                                                            \
     X(u32,  text,        (u32 what, char *out, u32 room))                                                                                   \
     X(void, read_buffer, (u32 at, void *out, u32 bytes))                                                                                    \

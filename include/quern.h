@@ -187,7 +187,8 @@ typedef struct qn_arg {
     int64_t integer;
 } qn_arg; /* the member that the parameter calls for */
 /* Queue a launch. args: one per parameter after the first, in order, and for a MAP its output buffer last.
- * count: elements of a MAP, groups of a KERNEL. Errors: QN_E_USAGE for a wrong number or kind, QN_E_SHAPE for a MAP output too small. */
+ * count: elements of a MAP, groups of a KERNEL. Errors: QN_E_USAGE for a wrong number or kind, QN_E_SHAPE for a MAP output too small, or a
+ * buffer x too small of which every element (group) i uses x[i]. Whatever the kernel does, it stays inside its buffers. */
 QN_API qn_status qn_kernel_launch(qn_kernel *k, uint64_t count, const qn_arg *args, size_t n_args);
 /* How it will run: "compiled in", "system compiler", "block machine", "interpreter", "opencl". */
 QN_API const char *qn_kernel_how(const qn_kernel *k);

@@ -40,7 +40,7 @@ static void compile(const char *text, const char *defines, kc_options options)
 {
     kc_module *m = NULL;
     arena *a = arena_make();
-    kc_program p = { .file = "fuzz.c", .text = text, .defines = defines };
+    kc_program p = { .file = "fuzz.c", .text = text, .defines = defines, .users = true };
     if (a && kc_compile(a, &p, &options, &m) == QN_OK) {
         print_all(m);
         for (u32 i = 0; i < kc_kernel_count(m); i++) interpret(m, kc_kernel_at(m, i));
@@ -60,7 +60,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t n)
         memcpy(defines, text + 3, length);
         defines[length] = '\0';
     }
-    compile(text, defines, (kc_options){ 0 });
+    compile(text, defines, (kc_options){ .unbound = true });
+    compile(text, defines, (kc_options){ .width = 8 });
     compile(text, defines, (kc_options){ .no_simplify = true, .width = 16 });
     mem_free(text);
     return 0;

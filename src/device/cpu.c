@@ -81,6 +81,7 @@ static qn_status cpu_open(u32 index, const qn_device_desc *desc, qn_device **out
     }
     c->head.backend = &cpu_backend;
     c->choice = choice;
+    c->head.checks = choice.interpret;
     put_info(c);
     *out = &c->head;
     return QN_OK;

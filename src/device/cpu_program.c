@@ -67,7 +67,9 @@ static qn_status build(cpu_program *p, const kc_program *program, const cpu_choi
     if (!choice->interpret && !program->text)
         p->run = host_kernel_find(cpu_isa_name(choice->isa), program->file, program->entry, program->defines);
     /* Of a compiled kernel only the parameters are wanted. */
-    const kc_options options = { .width = cpu_isa_width(choice->isa), .no_simplify = p->run != NULL };
+    const kc_options options = { .width = cpu_isa_width(choice->isa),
+                                 .no_simplify = p->run != NULL,
+                                 .unbound = choice->interpret };
     QN_TRY(kc_compile(p->a, program, &options, &p->module));
     p->k = kc_kernel_find(p->module, program->entry);
     if (!p->k)

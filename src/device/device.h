@@ -54,6 +54,7 @@ typedef struct qn_backend {
 struct qn_device {                                           /* the head of every backend's own struct */
     const qn_backend *backend;
     qn_device_info info;                                     /* caps inside */
+    bool checks;                                             /* interprets: users' kernels come as they are, and are refused when they go astray */
 };
 /* clang-format on */
 

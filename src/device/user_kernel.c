@@ -14,6 +14,8 @@ struct qn_kernel {
     const kc_kernel *k;
     qn_prog prog;
     prog_shape shape;
+    u32 n_given;  /* parameters of the source; the rest are lengths of buffers */
+    qn_buf spare; /* for buffers shorter than the kernel needs; 0: not wanted so far */
 };
 
 /* ---- buffers */
@@ -120,9 +122,9 @@ static qn_status program_of(arena *a, const qn_kernel_desc *desc, kc_program *ou
     return whole ? QN_OK : fail_nomem(strlen(desc->source));
 }
 
-static qn_status compile(arena *a, const kc_program *p, kc_module **module, const kc_kernel **out)
+static qn_status compile(arena *a, const kc_program *p, const kc_options *options, kc_module **module, const kc_kernel **out)
 {
-    QN_TRY(kc_compile(a, p, NULL, module));
+    QN_TRY(kc_compile(a, p, options, module));
     *out = kc_kernel_find(*module, p->entry);
     if (*out) return QN_OK;
     if (p->entry) return fail(QN_E_NAME, "%s: there is no MAP or KERNEL '%s'", p->file, p->entry);
@@ -134,8 +136,10 @@ static qn_status kernel_make(qn_kernel *k, const qn_kernel_desc *desc)
     kc_program program;
     kc_module *module;
     QN_TRY(program_of(k->a, desc, &program));
-    QN_TRY(compile(k->a, &program, &module, &k->k));
+    const kc_options options = { .width = k->device->info.caps.width, .unbound = k->device->checks };
+    QN_TRY(compile(k->a, &program, &options, &module, &k->k));
     QN_TRY(device_shape_of(k->k, &k->shape));
+    while (k->n_given < k->k->n_params && !k->k->params[k->n_given].length_of) k->n_given++;
     return k->device->backend->prog_make(k->device, &program, &k->prog);
 }
 
@@ -160,6 +164,7 @@ void qn_kernel_free(qn_kernel *k)
 {
     if (!k) return;
     k->device->backend->prog_free(k->device, k->prog);
+    if (k->spare) k->device->backend->buf_free(k->device, k->spare);
     arena_free(k->a);
     mem_free(k);
 }
@@ -215,19 +220,85 @@ static qn_status put_scalar(const qn_kernel *k, qn_launch *l, const kc_param *p,
 
 static qn_status put_args(const qn_kernel *k, qn_launch *l, const qn_arg *args)
 {
-    for (u32 i = 0; i < k->k->n_params; i++) {
+    for (u32 i = 0; i < k->n_given; i++) {
         const kc_param *p = &k->k->params[i];
         if (device_is_buffer(p)) QN_TRY(put_buffer(k, l, p->name, args[i].buffer));
         else QN_TRY(put_scalar(k, l, p, &args[i]));
     }
-    if (k->k->form == KC_MAP) QN_TRY(put_buffer(k, l, "the output", args[k->k->n_params].buffer));
+    if (k->k->form == KC_MAP) QN_TRY(put_buffer(k, l, "the output", args[k->n_given].buffer));
+    return QN_OK;
+}
+
+/* ---- what the kernel was promised of its buffers (kc_param) */
+
+static u64 least_bytes(const kc_param *p) { return (u64)p->least * device_scalar_bytes(p->type); }
+
+/* Where each short buffer would lie in the spare one; all of it where there is no next. */
+static u64 spare_bytes(const qn_kernel *k, u32 up_to)
+{
+    u64 bytes = 0;
+    for (u32 i = 0; i < up_to; i++)
+        if (device_is_buffer(&k->k->params[i]))
+            bytes += (least_bytes(&k->k->params[i]) + DEVICE_VIEW_ALIGN - 1) / DEVICE_VIEW_ALIGN * DEVICE_VIEW_ALIGN;
+    return bytes;
+}
+
+/* A buffer shorter than one access of the kernel is replaced by a longer one for this launch. */
+static qn_status lengthen(qn_kernel *k, u32 param, buf_view *view)
+{
+    const qn_backend *backend = k->device->backend;
+    buf_view longer = { .at = spare_bytes(k, param), .bytes = least_bytes(&k->k->params[param]) };
+    if (!k->spare) QN_TRY(backend->buf_make(k->device, spare_bytes(k, k->n_given), &k->spare));
+    longer.buf = k->spare;
+    if (view->bytes) QN_TRY(backend->copy(k->device, longer.buf, longer.at, view->buf, 0, view->bytes));
+    *view = longer;
+    return QN_OK;
+}
+
+static qn_status check_whole(const qn_kernel *k, const kc_param *p, u64 elems, u64 count)
+{
+    if (!p->whole || count <= elems) return QN_OK;
+    return fail(QN_E_SHAPE, "kernel '%s': it uses %s[i] for each of the launch's %llu %s, but %s has %llu elements",
+                k->k->name, p->name, (unsigned long long)count, k->k->form == KC_MAP ? "elements" : "groups", p->name,
+                (unsigned long long)elems);
+}
+
+static qn_status keep_promises(qn_kernel *k, qn_launch *l)
+{
+    u64 elems[DEVICE_MAX_BUFFERS];
+    u32 n = 0;
+    for (u32 i = 0; i < k->n_given; i++) {
+        const kc_param *p = &k->k->params[i];
+        if (!device_is_buffer(p)) continue;
+        elems[n] = l->bufs[n].bytes / device_scalar_bytes(p->type);
+        QN_TRY(check_whole(k, p, elems[n], l->count));
+        if (elems[n] < p->least) QN_TRY(lengthen(k, i, &l->bufs[n]));
+        elems[n] = MIN(MAX(elems[n], p->least), UINT32_MAX);
+        n++;
+    }
+    for (u32 i = k->n_given; i < k->k->n_params; i++) l->words[l->n_words++] = (u32)elems[k->k->params[i].length_of - 1];
+    return QN_OK;
+}
+
+/* What was written into a longer buffer goes home. */
+static qn_status shorten(const qn_kernel *k, const qn_launch *l, const qn_arg *args)
+{
+    u32 n = 0;
+    for (u32 i = 0; i < k->n_given; i++) {
+        const kc_param *p = &k->k->params[i];
+        if (!device_is_buffer(p)) continue;
+        const buf_view *view = &l->bufs[n++];
+        const qn_buffer *home = args[i].buffer;
+        if (view->buf == home->buf || p->role == KC_IN || !home->bytes) continue;
+        QN_TRY(k->device->backend->copy(k->device, home->buf, 0, view->buf, view->at, home->bytes));
+    }
     return QN_OK;
 }
 
 qn_status qn_kernel_launch(qn_kernel *k, uint64_t count, const qn_arg *args, size_t n_args)
 {
     if (!k || (!args && n_args)) return fail(QN_E_USAGE, "qn_kernel_launch: a kernel and args are needed");
-    u32 wanted = k->k->n_params + (k->k->form == KC_MAP);
+    u32 wanted = k->n_given + (k->k->form == KC_MAP);
     if (n_args != wanted)
         return fail(QN_E_USAGE, "kernel '%s' takes %u arguments%s, not %zu", k->k->name, wanted,
                     k->k->form == KC_MAP ? ", its output last" : "", n_args);
@@ -237,7 +308,9 @@ qn_status qn_kernel_launch(qn_kernel *k, uint64_t count, const qn_arg *args, siz
         return fail(QN_E_SHAPE, "kernel '%s': %llu elements of %u bytes do not fit into an output of %llu", k->k->name,
                     (unsigned long long)count, k->shape.result_bytes, (unsigned long long)l.bufs[l.n_bufs - 1].bytes);
     if (count == 0) return QN_OK;
-    return k->device->backend->launch(k->device, &l);
+    QN_TRY(keep_promises(k, &l));
+    QN_TRY(k->device->backend->launch(k->device, &l));
+    return shorten(k, &l, args);
 }
 
 /* ---- translating */
@@ -248,7 +321,7 @@ static qn_status translate(arena *a, const qn_kernel_desc *desc, kc_target targe
     kc_module *module;
     const kc_kernel *k;
     QN_TRY(program_of(a, desc, &program));
-    QN_TRY(compile(a, &program, &module, &k));
+    QN_TRY(compile(a, &program, &(kc_options){ .unbound = true }, &module, &k));
     QN_TRY(kc_print(module, k, target, out));
     return out->bad || !out->text ? fail_nomem(out->n) : QN_OK;
 }

@@ -38,7 +38,7 @@ static void run_number(frame *f, const block_step *s)
         kc_scalar type = count ? KC_U32 : power ? KC_I32 : k == 0 && s->op == K_COND ? KC_BOOL : from;
         x[k].v[0] = value_load(type, f->at[s->x[k]]);
     }
-    /* A fault (a division by 0) leaves 0, as in the loops. */
+    value_settle((kc_op)s->op, from, &x[0].v[0], &x[1].v[0]);
     if (s->op == K_CALL) value_call((kc_builtin)s->call, from, 1, x, &y);
     else if (s->op == K_COND) y.v[0] = x[0].v[0].i ? x[1].v[0] : x[2].v[0];
     else if (s->op == K_CAST) value_cast(K_TO, from, to, 1, x, &y);
@@ -72,7 +72,8 @@ typedef struct digit {
 static digit digit_at(const frame *f, const block_step *s)
 {
     digit d = { s->x[0] ? number_u32(f, s->x[0]) : 1, s->x[1] ? number_u32(f, s->x[1]) : 0, 0, 0 };
-    if (d.inner == 0) d.inner = 1; /* a division by 0: any answer */
+    if (d.inner == 0) d.inner = 1;            /* x / 0 is x */
+    if (s->x[1] && d.outer == 0) d.outer = 1; /* x % 0 is 0 */
     d.value = f->i / d.inner;
     d.left = d.inner - f->i % d.inner;
     if (d.outer) d.value %= d.outer;

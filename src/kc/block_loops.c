@@ -75,10 +75,10 @@
     ROW1(name##_f32, K_CALL,  KC_B_##name,  KC_F32, KC_F32,  f32, f32, name(a)) \
     ROW1(name##_f64, K_CALL,  KC_B_##name,  KC_F64, KC_F64,  f64, f64, name(a))
 
-/* An integer divided by 0 gives 0 here, and the smallest one by -1 itself: lanes that a condition switched off come here, too. */
-#define DIVIDE(a, b)           ((b) == 0 ? 0 : (a) / (b))
+/* As the language has it: x / 0 is x, x % 0 is 0, the smallest integer by -1 is itself. */
+#define DIVIDE(a, b)           ((b) == 0 ? (a) : (a) / (b))
 #define REMAINDER(a, b)        ((b) == 0 ? 0 : (a) % (b))
-#define DIVIDE_SIGNED(a, b)    ((b) == 0 ? 0 : (b) == -1 ? 0 - (u64)(a) : (u64)((a) / (b)))
+#define DIVIDE_SIGNED(a, b)    ((b) == 0 ? (u64)(a) : (b) == -1 ? 0 - (u64)(a) : (u64)((a) / (b)))
 #define REMAINDER_SIGNED(a, b) ((b) == 0 || (b) == -1 ? 0 : (a) % (b))
 
 /*    name   op     builtin  type     to       R    A    B    expression */

@@ -161,7 +161,7 @@ typedef struct front {
     kc_module *module;
     qn_status status;
     kc_scalar float_type; /* what f32 means: KC_F32, or KC_F64 under T=f64 */
-    bool simplify;
+    bool simplify, bound;
     ident *buckets[FRONT_BUCKETS];
     u32 cap_files, cap_entries, cap_tables;
 
@@ -271,10 +271,11 @@ typedef struct stmt_list {
 } stmt_list;
 void stmt_add(front *f, stmt_list *l, kc_stmt *s);
 
-/* inline.c, check.c, simplify.c, effects.c: each over one kernel */
+/* inline.c, check.c, simplify.c, bound.c, effects.c: each over one kernel */
 kc_entry *inline_entry(front *f, const func *fn);
 void check_entry(front *f, const kc_entry *e);
 void simplify_entry(front *f, kc_entry *e);
+void bound_entry(front *f, kc_entry *e);
 void effects_entry(front *f, kc_entry *e);
 
 #endif

@@ -592,7 +592,7 @@ static void bind_entry_param(inliner *in, const func *fn, u32 i, kc_param *param
         e->first = v;
         return;
     }
-    params[i - 1] = (kc_param){ v->name, v->type, (kc_role)fn->roles[i] };
+    params[i - 1] = (kc_param){ .name = v->name, .type = v->type, .role = (kc_role)fn->roles[i] };
     if (v->dims) {
         v->storage = KC_V_BUFFER;
         v->at = e->n_buffers;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 enum { MAX_DEPTH = 4000, MAX_CELLS = 1 << 25 };
-static const u64 usual_steps = (u64)1 << 33; /* expressions and statements of one call */
+static const u64 usual_steps = (u64)1 << 27; /* expressions and statements of one element or group: some seconds */
 
 typedef enum flow { GO_ON, BREAK, CONTINUE, RETURN, FAILED } flow;
 
@@ -585,6 +585,7 @@ qn_status kc_interpret(const kc_module *module, const kc_kernel *k, const kc_mem
     if (ok) take_words(&m, words);
     for (m.first = from; ok && m.first < to; m.first++) {
         m.phase = m.item = 0;
+        m.steps = 0;
         ok = run_first(&m);
     }
     for (u32 i = 0; i < COUNT(m.races); i++) race_free(&m.races[i]);

@@ -89,6 +89,14 @@ static const char *float_binary(kc_op op, kc_scalar s, f64 a, f64 b, lane *out)
     return NULL;
 }
 
+void value_settle(kc_op op, kc_scalar s, const lane *a, lane *b)
+{
+    if (op == K_SHL || op == K_SHR) b->i &= 8 * kc_scalar_bytes(s) - 1;
+    if ((op != K_DIV && op != K_REM) || kc_is_float(s)) return;
+    i64 least = s == KC_I64 ? INT64_MIN : INT32_MIN;
+    if (b->i == 0 || (kc_is_signed(s) && b->i == -1 && a->i == least)) b->i = 1;
+}
+
 const char *value_binary(kc_op op, kc_scalar s, u32 lanes, const value *a, const value *b, value *out)
 {
     const char *wrong = NULL;

@@ -15,6 +15,8 @@ typedef struct value {
 } value;
 
 /* Each gives NULL, or what is wrong ("division by zero"). `s` is the type of the operands, of `lanes` lanes. out may be an operand. */
+/* b as the compiled language takes it: the low bits of a shift's count; 1 for a divisor that leaves a / b without an answer. */
+void value_settle(kc_op op, kc_scalar s, const lane *a, lane *b);
 const char *value_binary(kc_op op, kc_scalar s, u32 lanes, const value *a, const value *b, value *out);
 const char *value_unary(kc_op op, kc_scalar s, u32 lanes, const value *a, value *out);
 const char *value_cast(kc_op op, kc_scalar from, kc_scalar to, u32 lanes, const value *a, value *out); /* K_CAST or K_TO */

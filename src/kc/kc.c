@@ -19,6 +19,7 @@ static void finish_kernel(front *f, const func *fn)
     kc_entry *e = inline_entry(f, fn);
     if (e) check_entry(f, e);
     if (e && f->simplify && !f->status) simplify_entry(f, e);
+    if (e && f->bound && !f->status) bound_entry(f, e);
     if (e && !f->status) effects_entry(f, e);
     if (!f->status && !ARENA_PUSH_ROOM(f->arena, m->entries, m->n_entries, f->cap_entries, FRONT_MAX_KERNELS))
         front_nomem(f, sizeof e);
@@ -60,6 +61,7 @@ qn_status kc_compile(arena *a, const kc_program *p, const kc_options *options, k
     f->arena = a;
     f->module = m;
     f->simplify = m->simplified;
+    f->bound = p->users && !(options && options->unbound);
     f->float_type = has_define(p->defines, "T=f64") ? KC_F64 : KC_F32;
     compile(f, p, text, MIN(n, (size_t)FRONT_MAX_SOURCE + 1));
     if (f->status == QN_OK) *out = m;

@@ -45,6 +45,10 @@ typedef struct kc_param {
     const char *name;
     kc_type type;
     kc_role role;
+    /* Of a user's kernel only (bound.c), what its launcher owes it: */
+    u32 length_of; /* not in the source: this word is the number of elements of buffer length_of - 1 */
+    u32 least;     /* a buffer must have at least so many elements, */
+    bool whole;    /* and one for each element (group) of the launch */
 } kc_param;
 
 typedef struct kc_kernel { /* what a launcher must know */
@@ -64,7 +68,7 @@ typedef struct kc_program {
     const char *text;    /* NULL: the embedded text of `file` */
     const char *entry;   /* NULL: the only kernel in it */
     const char *defines; /* "T=f32 GROUP=64", sorted by name, "" for none */
-    bool users;          /* a user's kernel: worth a system compiler's time; not in the key */
+    bool users;          /* a user's kernel: kept inside its buffers, worth a system compiler's time; not in the key */
 } kc_program;
 u64 kc_program_key(const kc_program *p);
 
@@ -72,6 +76,8 @@ typedef struct kc_module kc_module; /* a typed, simplified file (tree.h) */
 typedef struct kc_options {
     u32 width;
     bool no_simplify;
+    bool
+        unbound; /* leave a user's kernel as it is written: for people, and for the interpreter, which checks each index itself */
 } kc_options; /* width: lanes of f32w; 0 is 4 */
 qn_status kc_compile(arena *a, const kc_program *p, const kc_options *options, kc_module **out);
 u32 kc_kernel_count(const kc_module *m);
@@ -94,7 +100,7 @@ typedef struct kc_checks {
     bool reverse_items;
     bool no_races;
     u64 max_steps;
-} kc_checks; /* max_steps 0: 2^33, some minutes */
+} kc_checks; /* max_steps of an element or group; 0: 2^27, some seconds */
 qn_status kc_interpret(const kc_module *m, const kc_kernel *k, const kc_memory *bufs, u32 n_bufs, const u32 *words,
                        u32 n_words, u64 from, u64 to, const kc_checks *checks);
 

@@ -6,7 +6,7 @@
 
 /* A function of the output's own, written out once for each type it is used with; `needs`: names of others, with spaces between. In the text: $F its full name, $T the value's type,
  * $E its scalar, $N its lanes, $K its name in kernels, $M the integer vector of its shape, $S the type of an element in memory, $A its address space, $R the result,
- * $H "f16" or "bf16", $B a function, $0 lowest and $9 highest value of $R. */
+ * $H "f16" or "bf16", $B a function, $0 lowest and $9 highest value of $R, or where there is none of $E. */
 typedef struct helper {
     const char *name, *needs, *text;
 } helper;

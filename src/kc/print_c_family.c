@@ -170,8 +170,8 @@ static void expand(printer *p, str *to, const char *text, const char *full_name,
         case 'R': str_add(to, print_type(p, (kc_type){ (u8)u->result, 1 })); break;
         case 'H': str_add(to, kc_scalar_name(u->storage)); break;
         case 'B': str_add(to, u->function ? u->function : ""); break;
-        case '0': str_add(to, lowest[u->result]); break;
-        case '9': str_add(to, highest[u->result]); break;
+        case '0': str_add(to, lowest[u->result ? u->result : u->value.scalar]); break;
+        case '9': str_add(to, highest[u->result ? u->result : u->value.scalar]); break;
         default: break;
         }
     }
@@ -282,7 +282,7 @@ static bool print_compound(printer *p, const kc_stmt *s)
     const kc_expr *v = s->value;
     if (v->op > K_SHR && v->op != K_AND && v->op != K_XOR && v->op != K_OR) return false;
     if (v->op >= K_BINARY_COUNT || s->target->type.scalar == KC_BOOL || !fold_same(v->a[0], s->target)) return false;
-    if (p->d->is_call && p->d->is_call(v)) return false;
+    if (kc_needs_guard(v) || (p->d->is_call && p->d->is_call(v))) return false;
     const kc_expr *by = print_beside(v->a[1], v->a[0]);
     bool one = by->op == K_CONST && kc_is_integer((kc_scalar)by->type.scalar) && by->value.i == 1 &&
                (v->op == K_ADD || v->op == K_SUB);

@@ -107,8 +107,17 @@ static bool is_negative(const kc_expr *e)
                                                    : kc_is_signed((kc_scalar)e->type.scalar) && e->value.i < 0);
 }
 
-static int precedence_of(const kc_expr *e)
+static bool has_guards(const printer *p) { return print_find_helper(p, "qc_div") != NULL; }
+
+/* What the target would leave undefined and a helper does instead. A dialect without these helpers needs none. */
+static bool is_guarded_call(const printer *p, const kc_expr *e)
 {
+    return e->op != K_SHL && e->op != K_SHR && kc_needs_guard(e) && (e->op == K_CAST || has_guards(p));
+}
+
+static int precedence_of(const printer *p, const kc_expr *e)
+{
+    if (is_guarded_call(p, e)) return PRINT_POSTFIX;
     if (e->op < K_BINARY_COUNT) return operators[e->op].precedence;
     switch (e->op) {
     case K_COND: return PRINT_COND;
@@ -145,9 +154,38 @@ static void print_operand(printer *p, kc_op outer, const kc_expr *e, int least)
     print_expr(p, e, wants_parens(outer, (kc_op)e->op) ? PRINT_UNARY : least);
 }
 
+/* a / b and a % b by a helper, which divides by 1 where b cannot be divided by. */
+static void print_division(printer *p, const kc_expr *e)
+{
+    const char *sign = kc_is_signed((kc_scalar)e->type.scalar) ? ".signed" : "", *lanes = e->type.lanes == 1 ? "" : ".lanes";
+    const char *name = print_text(p, "%s%s%s", e->op == K_DIV ? "qc_div" : "qc_rem", sign, lanes);
+    str_print(p->out, "%s(", print_helper(p, name, &(helper_use){ .value = e->type }));
+    print_args(p, e, 0);
+    str_add(p->out, ")");
+}
+
+/* a << b with the low bits of b. */
+static void print_shift(printer *p, const kc_expr *e)
+{
+    const operator_info *op = &operators[e->op];
+    print_operand(p, (kc_op)e->op, e->a[0], op->precedence);
+    str_print(p->out, " %s (", op->symbol);
+    print_operand(p, K_AND, e->a[1], operators[K_AND].precedence);
+    str_print(p->out, " & %uu)", 8 * kc_scalar_bytes((kc_scalar)e->type.scalar) - 1);
+}
+
 static void print_binary(printer *p, const kc_expr *e)
 {
     const operator_info *op = &operators[e->op];
+    bool shift = e->op == K_SHL || e->op == K_SHR;
+    if (is_guarded_call(p, e)) {
+        print_division(p, e);
+        return;
+    }
+    if (shift && kc_needs_guard(e)) {
+        print_shift(p, e);
+        return;
+    }
     const kc_expr *a = print_beside(e->a[0], e->a[1]), *b = print_beside(e->a[1], e->a[0]);
     print_operand(p, (kc_op)e->op, a, op->precedence);
     str_print(p->out, " %s ", op->symbol);
@@ -183,20 +221,6 @@ static void print_from_narrow(printer *p, const kc_expr *e)
     str_add(p->out, ")");
 }
 
-static void print_cast(printer *p, const kc_expr *e)
-{
-    const kc_expr *a = e->a[0];
-    if (is_narrow(a->type)) {
-        print_from_narrow(p, e);
-    } else if (e->type.scalar == KC_BOOL) {
-        print_expr(p, a, operators[K_NE].precedence);
-        str_add(p->out, " != 0");
-    } else {
-        str_print(p->out, "(%s)", print_type(p, e->type));
-        print_expr(p, a, PRINT_UNARY);
-    }
-}
-
 static void print_to(printer *p, const kc_expr *e)
 {
     const kc_expr *a = e->a[0];
@@ -210,6 +234,22 @@ static void print_to(printer *p, const kc_expr *e)
         print_expr(p, a, 0);
     }
     str_add(p->out, ")");
+}
+
+static void print_cast(printer *p, const kc_expr *e)
+{
+    const kc_expr *a = e->a[0];
+    if (is_narrow(a->type)) {
+        print_from_narrow(p, e);
+    } else if (kc_needs_guard(e)) {
+        print_to(p, e);
+    } else if (e->type.scalar == KC_BOOL) {
+        print_expr(p, a, operators[K_NE].precedence);
+        str_add(p->out, " != 0");
+    } else {
+        str_print(p->out, "(%s)", print_type(p, e->type));
+        print_expr(p, a, PRINT_UNARY);
+    }
 }
 
 /* ------------------------------------------------------------------ calls */
@@ -304,7 +344,7 @@ static void print_bare(printer *p, const kc_expr *e)
 
 void print_expr(printer *p, const kc_expr *e, int least)
 {
-    bool parens = precedence_of(e) < least;
+    bool parens = precedence_of(p, e) < least;
     if (parens) str_add(p->out, "(");
     print_bare(p, e);
     if (parens) str_add(p->out, ")");

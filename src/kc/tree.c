@@ -57,3 +57,31 @@ bool kc_builtin_writes(kc_builtin b)
 const kc_entry *kc_entry_of(const kc_kernel *k) { return (const kc_entry *)k; }
 
 u32 kc_lanes(const kc_module *m, kc_type t) { return t.lanes == KC_WIDE ? m->width : t.lanes; }
+
+/* ------------------------------------------------------------------ what C leaves undefined */
+static bool is_divisor_safe(const kc_expr *by)
+{
+    const kc_expr *one = by->op == K_SPLAT ? by->a[0] : by;
+    bool is_signed = kc_is_signed((kc_scalar)by->type.scalar);
+    return one->op == K_CONST && one->value.i != 0 && !(is_signed && one->value.i == -1);
+}
+
+static bool is_count_safe(const kc_expr *count, kc_type of)
+{
+    u32 bits = 8 * kc_scalar_bytes((kc_scalar)of.scalar);
+    const kc_expr *most = count->op == K_AND ? count->a[1] : count;
+    return most->op == K_CONST && most->value.i >= 0 && most->value.i < (i64)bits;
+}
+
+bool kc_needs_guard(const kc_expr *e)
+{
+    bool integer = kc_is_integer((kc_scalar)e->type.scalar);
+    switch (e->op) {
+    case K_DIV:
+    case K_REM: return integer && !is_divisor_safe(e->a[1]);
+    case K_SHL:
+    case K_SHR: return !is_count_safe(e->a[1], e->type);
+    case K_CAST: return integer && kc_is_float((kc_scalar)e->a[0]->type.scalar);
+    default: return false;
+    }
+}

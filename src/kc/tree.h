@@ -207,6 +207,9 @@ struct kc_module {
 const kc_entry *kc_entry_of(const kc_kernel *k);
 /* Lanes of a type in this module: 1, 2, 4 or the width. */
 u32 kc_lanes(const kc_module *m, kc_type t);
+/* C leaves it undefined for some operands, the language does not (docs/kernel-language.md, Types): an integer / or %, a shift, a cast of
+ * a float to an integer. Constants that are harmless need no guard. A printer guards what its target does not define alike. */
+bool kc_needs_guard(const kc_expr *e);
 /* fail() with "file:line:col: sentence", the source line and a caret under the place. */
 qn_status kc_fail_at(const kc_module *m, qn_status code, kc_pos pos, const char *format, ...) PRINTF_LIKE(4, 5);
 

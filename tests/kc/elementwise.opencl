@@ -1,4 +1,8 @@
 /* elementwise, printed by Quern for OpenCL C 1.2 */
+uint qc_rem_u32(uint a, uint b)
+{
+    return a % (b != 0 ? b : 1);
+}
 float qc_max_f32(float a, float b)
 {
     return a > b || a != a ? a : b;
@@ -20,7 +24,7 @@ ushort qc_to_f16(float v)
 
 ushort elementwise_(uint i, __global const half *restrict x, __global const half *restrict scale, float by, uint act, uint cols)
 {
-    float v = vload_half(i, x) * vload_half(i % cols, scale) + by;
+    float v = vload_half(i, x) * vload_half(qc_rem_u32(i, cols), scale) + by;
     if (act == 1u) {
         v = qc_max_f32(v, 0.0f);
     } else if (act == 2u) {

@@ -1,4 +1,12 @@
 /* matmul_tiled, printed by Quern for OpenCL C 1.2 */
+uint qc_div_u32(uint a, uint b)
+{
+    return a / (b != 0 ? b : 1);
+}
+uint qc_rem_u32(uint a, uint b)
+{
+    return a % (b != 0 ? b : 1);
+}
 
 __kernel __attribute__((reqd_work_group_size(64, 1, 1))) void qk_run(__global const float *restrict a, uint qk_at_a, __global const float *restrict b, uint qk_at_b, __global float *restrict c, uint qk_at_c, uint m, uint n, uint k, uint qk_count) /* one group each */
 {
@@ -10,8 +18,8 @@ __kernel __attribute__((reqd_work_group_size(64, 1, 1))) void qk_run(__global co
     __local float tile_b[8][8];
     float sum;
     uint wide = (n + 8u - 1u) / 8u;
-    uint row0 = group / wide * 8u;
-    uint col0 = group % wide * 8u;
+    uint row0 = qc_div_u32(group, wide) * 8u;
+    uint col0 = qc_rem_u32(group, wide) * 8u;
     {
         const uint t = get_local_id(0);
         sum = 0.0f;

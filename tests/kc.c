@@ -18,7 +18,7 @@ static const good_case good[] = {                            /* printed as OpenC
     { "shift keeps the sign", "", HEAD "MAP(i32) f(u32 i) { return -8 >> 1; }", "return -4;" },
     { "division by zero stays", "", HEAD "MAP(i32) f(u32 i) { return 1 / 0; }", "qc_div_i32(1, 0);" },
     { "a harmless divisor is plain", "", HEAD "MAP(i32) f(u32 i) { return (i32)i / 7; }", "(int)i / 7;" },
-    { "a count is masked", "", HEAD "MAP(u32) f(u32 i, u32 n) { return i >> n + 1; }", "i >> (n + 1u & 31u);" },
+    { "a count is masked", "", HEAD "MAP(u32) f(u32 i, u32 n) { return i >> n + 1; }", "i >> ((n + 1u) & 31u);" },
     { "a masked count is plain", "", HEAD "MAP(u32) f(u32 i, u32 n) { return shr(i, n); }", "i >> (n & 31u);" },
     { "a cast saturates", "", HEAD "MAP(i32) f(u32 i, f32 x) { return (i32)x; }", "return qc_to_i32_f32(x);" },
     { "TO saturates", "", HEAD "MAP(i32) f(u32 i) { return TO(i32, 3e9f); }", "return 2147483647;" },

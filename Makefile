@@ -40,6 +40,7 @@ web: setup
 	@cmake --build build -j $(JOBS) --target kernels_gen
 	@cmake --preset web >/dev/null
 	@cmake --build build/web -j $(JOBS)
+	@node tools/web_size.mjs 500000 build/web/quern.wasm
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format-19 -i

@@ -17,13 +17,16 @@ file(GLOB SOURCES CONFIGURE_DEPENDS src/*.c src/base/*.c src/format/*.c src/grap
      src/device/*.c src/exec/*.c src/train/*.c src/media/*.c src/pipeline/*.c src/web/*.c)
 set(NATIVE "base/(file|platform_posix)|kc/block_loops|device/(cpu_compile|opencl|opencl_api|opencl_cache|opencl_program|opencl_queue)")
 list(FILTER SOURCES EXCLUDE REGEX "src/(${NATIVE})\\.c$")
-add_executable(quern_wasm ${SOURCES} ${GEN}/embedded.c ${GEN}/host_table.c ${GEN}/glyphs.c $<TARGET_OBJECTS:kernels>)
+# The model of drawn glyphs is a file beside the module: a page fetches it when it wants it.
+file(CONFIGURE OUTPUT ${GEN}/no_glyphs.c CONTENT
+     "#include <stddef.h>\nconst unsigned char quern_glyphs_onnx[1] = { 0 };\nconst size_t quern_glyphs_onnx_bytes = 0;\n")
+add_executable(quern_wasm ${SOURCES} ${GEN}/embedded.c ${GEN}/host_table.c ${GEN}/no_glyphs.c $<TARGET_OBJECTS:kernels>)
 add_dependencies(quern_wasm generated)
 set_target_properties(quern_wasm PROPERTIES OUTPUT_NAME quern SUFFIX .wasm)
 target_include_directories(quern_wasm PRIVATE include src ${GEN})
-target_compile_options(quern_wasm PRIVATE -Os ${QUERN_WARNINGS})
+target_compile_options(quern_wasm PRIVATE -Os -Werror ${QUERN_WARNINGS})
 target_compile_definitions(quern_wasm PRIVATE NDEBUG QUERN_ISA_BASELINE=1 QUERN_NO_DOUBLE)
-set_source_files_properties(${GEN}/embedded.c ${GEN}/host_table.c ${GEN}/glyphs.c PROPERTIES COMPILE_OPTIONS "-w")
+set_source_files_properties(${GEN}/embedded.c ${GEN}/host_table.c ${GEN}/no_glyphs.c PROPERTIES COMPILE_OPTIONS "-w")
 
 file(STRINGS src/web/web.h DECLARED REGEX "^WEB ")
 list(TRANSFORM DECLARED REPLACE "^WEB [^(]*(qw_[a-z_]+)\\(.*$" "-Wl,--export=\\1" OUTPUT_VARIABLE EXPORTS)

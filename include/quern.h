@@ -365,6 +365,8 @@ QN_API void qn_classify_close(qn_classify *c); /* NULL is fine */
 /* The embedded model (docs/glyphs.md): one hand-drawn digit or simple shape, any size, dark on light or the reverse. Used through
  * start, step and top like any classifier; owns its session. QN_E_UNSUPPORTED: the build left the model out. */
 QN_API qn_status qn_glyphs_open(qn_device *d, uint32_t top, qn_classify **out);
+/* The same with a session of models/glyphs.onnx, lent: for builds that leave the model out. */
+QN_API qn_status qn_glyphs_of(qn_session *s, uint32_t top, qn_classify **out);
 QN_API qn_session *qn_classify_session(const qn_classify *c); /* lent */
 
 #ifdef __cplusplus

@@ -38,7 +38,6 @@ void arena_free(arena *a)
 
 static chunk *chunk_make(size_t bytes)
 {
-    if (bytes > SIZE_MAX - sizeof(chunk)) return NULL;
     chunk *c = mem_alloc(sizeof(chunk) + bytes);
     if (!c) return NULL;
     *c = (chunk){ .bytes = bytes };
@@ -70,10 +69,10 @@ static bool add_chunk(arena *a)
     return true;
 }
 
-void *arena_alloc(arena *a, size_t bytes)
+void *arena_alloc(arena *a, u64 wanted)
 {
-    if (bytes > SIZE_MAX - ARENA_ALIGN) return NULL;
-    bytes = (MAX(bytes, 1) + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+    if (wanted > SIZE_MAX / 2) return NULL;
+    size_t bytes = ((size_t)MAX(wanted, 1) + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
     chunk *c = a->newest;
     if (!c || c->bytes - c->used < bytes) {
         if (bytes > a->next_bytes / 4) {
@@ -90,18 +89,17 @@ void *arena_alloc(arena *a, size_t bytes)
     return p;
 }
 
-void *arena_zalloc(arena *a, size_t bytes)
+void *arena_zalloc(arena *a, u64 bytes)
 {
     void *p = arena_alloc(a, bytes);
-    if (p) memset(p, 0, bytes);
+    if (p) memset(p, 0, (size_t)bytes);
     return p;
 }
 
-void *arena_array(arena *a, size_t n, size_t elem_bytes)
+void *arena_array(arena *a, u64 n, u64 elem_bytes)
 {
     u64 bytes;
-    if (!mul_u64(n, elem_bytes, &bytes) || bytes > SIZE_MAX) return NULL;
-    return arena_zalloc(a, (size_t)bytes);
+    return mul_u64(n, elem_bytes, &bytes) ? arena_zalloc(a, bytes) : NULL;
 }
 
 char *arena_text(arena *a, const char *text, size_t n)
@@ -136,7 +134,7 @@ bool arena_grow(arena *a, void *array_of_pointer, size_t n, u32 *cap, size_t ele
     size_t new_cap = MIN(MAX(n * 2, 8), max);
     u64 bytes;
     if (!mul_u64(new_cap, elem_bytes, &bytes) || bytes > SIZE_MAX) return false;
-    u8 *moved = arena_alloc(a, (size_t)bytes);
+    u8 *moved = arena_alloc(a, bytes);
     if (!moved) return false;
     void *old;
     memcpy(&old, array_of_pointer, sizeof old);

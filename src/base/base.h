@@ -45,7 +45,7 @@ typedef double f64;
 
 /* ---- status.c: the sentence of the last failure on this thread */
 qn_status fail(qn_status code, const char *format, ...) PRINTF_LIKE(2, 3);
-qn_status fail_nomem(size_t bytes); /* QN_E_NOMEM with the size that was wanted */
+qn_status fail_nomem(u64 bytes); /* QN_E_NOMEM with the size that was wanted */
 /* A failure is never QN_OK: said where the compiler sees it, so that it knows which outputs are set. */
 static inline qn_status fail_is_no_success(qn_status s)
 {
@@ -59,12 +59,13 @@ static inline qn_status fail_is_no_success(qn_status s)
 /* Put words in front of the stored sentence ("model.onnx: ..."); gives `code` back. No effect when code is QN_OK. */
 qn_status fail_in(qn_status code, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* ---- mem.c: the one door to the heap */
-void *mem_alloc(size_t bytes); /* NULL when there is none; bytes 0 gives a valid pointer */
-void *mem_zalloc(size_t bytes);
-void *mem_resize(void *p, size_t old_bytes, size_t new_bytes); /* like realloc; the old block lives on failure */
+/* ---- mem.c: the one door to the heap. Sizes are u64, so that what a file says cannot shrink on its way to a 32-bit system: what that
+ * cannot address is no memory. */
+void *mem_alloc(u64 bytes); /* NULL when there is none; bytes 0 gives a valid pointer */
+void *mem_zalloc(u64 bytes);
+void *mem_resize(void *p, u64 old_bytes, u64 new_bytes); /* like realloc; the old block lives on failure */
 void mem_free(void *p);
-void *mem_alloc_aligned(size_t align, size_t bytes); /* power of two up to 4096; free with mem_free_aligned */
+void *mem_alloc_aligned(size_t align, u64 bytes); /* power of two up to 4096; free with mem_free_aligned */
 void mem_free_aligned(void *p);
 /* Tests: let the n-th allocation from now fail (0: none), count them, count blocks alive. */
 void mem_fail_at(u64 n);
@@ -73,12 +74,12 @@ u64 mem_blocks_alive(void);
 
 /* ---- arena.c: memory of one lifetime. Not thread safe: one arena, one owner. */
 typedef struct arena arena;
-arena *arena_make(void);                   /* NULL when there is no memory */
-void arena_free(arena *a);                 /* NULL is fine */
-void *arena_alloc(arena *a, size_t bytes); /* 16-aligned, uninitialised; NULL when there is no memory */
-void *arena_zalloc(arena *a, size_t bytes);
-void *arena_array(arena *a, size_t n, size_t elem_bytes); /* zeroed; NULL also when n * elem_bytes overflows */
-char *arena_text(arena *a, const char *text, size_t n);   /* a NUL-terminated copy */
+arena *arena_make(void);                /* NULL when there is no memory */
+void arena_free(arena *a);              /* NULL is fine */
+void *arena_alloc(arena *a, u64 bytes); /* 16-aligned, uninitialised; NULL when there is no memory */
+void *arena_zalloc(arena *a, u64 bytes);
+void *arena_array(arena *a, u64 n, u64 elem_bytes);     /* zeroed; NULL also when n * elem_bytes overflows */
+char *arena_text(arena *a, const char *text, size_t n); /* a NUL-terminated copy */
 char *arena_print(arena *a, const char *format, ...) PRINTF_LIKE(2, 3);
 size_t arena_bytes(const arena *a);
 #define ARENA_NEW(a, type)      ((type *)arena_zalloc((a), sizeof(type)))

@@ -39,8 +39,8 @@ static bool map_grow(map *m)
 {
     if (m->cap > UINT32_MAX / 4) return false;
     map wider = { .cap = m->cap ? m->cap * 2 : 16, .n = m->n };
-    wider.keys = mem_zalloc((size_t)wider.cap * 9);
-    wider.values = mem_alloc((size_t)wider.cap * sizeof(u32));
+    wider.keys = mem_zalloc((u64)wider.cap * 9);
+    wider.values = mem_alloc((u64)wider.cap * sizeof(u32));
     if (!wider.keys || !wider.values) {
         map_free(&wider);
         return false;

@@ -35,27 +35,27 @@ static bool this_one_fails(void)
     return false;
 }
 
-void *mem_alloc(size_t bytes)
+void *mem_alloc(u64 bytes)
 {
     atomic_fetch_add(&allocations, 1);
-    if (this_one_fails()) return NULL;
-    void *p = allocator.alloc(allocator.user, bytes ? bytes : 1);
+    if (this_one_fails() || bytes > SIZE_MAX / 2) return NULL;
+    void *p = allocator.alloc(allocator.user, bytes ? (size_t)bytes : 1);
     if (p) atomic_fetch_add(&blocks_alive, 1);
     return p;
 }
 
-void *mem_zalloc(size_t bytes)
+void *mem_zalloc(u64 bytes)
 {
     void *p = mem_alloc(bytes);
-    if (p) memset(p, 0, bytes);
+    if (p) memset(p, 0, (size_t)bytes);
     return p;
 }
 
-void *mem_resize(void *p, size_t old_bytes, size_t new_bytes)
+void *mem_resize(void *p, u64 old_bytes, u64 new_bytes)
 {
     void *moved = mem_alloc(new_bytes);
     if (!moved) return NULL;
-    if (p) memcpy(moved, p, MIN(old_bytes, new_bytes));
+    if (p) memcpy(moved, p, (size_t)MIN(old_bytes, new_bytes));
     mem_free(p);
     return moved;
 }
@@ -68,10 +68,10 @@ void mem_free(void *p)
 }
 
 /* The address of the real block stands just below the aligned one. */
-void *mem_alloc_aligned(size_t align, size_t bytes)
+void *mem_alloc_aligned(size_t align, u64 bytes)
 {
     assert(align >= sizeof(void *) && align <= 4096 && (align & (align - 1)) == 0);
-    if (bytes > SIZE_MAX - align - sizeof(void *)) return NULL;
+    if (bytes > SIZE_MAX / 2) return NULL;
     u8 *block = mem_alloc(bytes + align + sizeof(void *));
     if (!block) return NULL;
     uintptr_t at = ((uintptr_t)block + sizeof(void *) + align - 1) & ~(uintptr_t)(align - 1);

@@ -28,7 +28,10 @@ qn_status(fail)(qn_status code, const char *format, ...)
     return code;
 }
 
-qn_status(fail_nomem)(size_t bytes) { return fail(QN_E_NOMEM, "out of memory: %zu bytes were wanted", bytes); }
+qn_status(fail_nomem)(u64 bytes)
+{
+    return fail(QN_E_NOMEM, "out of memory: %llu bytes were wanted", (unsigned long long)bytes);
+}
 
 qn_status fail_in(qn_status code, const char *format, ...)
 {

@@ -123,7 +123,7 @@ static qn_status cpu_buf_make(qn_device *d, u64 bytes, qn_buf *out)
 {
     if (bytes > SIZE_MAX / 2) return fail(QN_E_NOMEM, "out of memory: %llu bytes were wanted", (unsigned long long)bytes);
     cpu_buf buf = { .data = mem_alloc_aligned(ALIGN, (size_t)bytes + SLACK), .bytes = bytes };
-    if (!buf.data) return fail_nomem((size_t)bytes);
+    if (!buf.data) return fail_nomem(bytes);
     memset(buf.data, 0, (size_t)bytes + SLACK);
     qn_status status = add_buf(of(d), buf, out);
     if (status != QN_OK) mem_free_aligned(buf.data);

@@ -251,7 +251,7 @@ static qn_status copy_constant(exec *x, qn_tensor *t)
     u64 bytes = qn_tensor_bytes(t);
     void *copy = call_alloc(x, MAX(bytes, 1));
     if (!copy) return QN_E_NOMEM;
-    if (bytes) memcpy(copy, t->data, bytes);
+    if (bytes) memcpy(copy, t->data, (size_t)bytes);
     t->data = copy;
     return QN_OK;
 }

@@ -188,10 +188,10 @@ static qn_status collect_scan(exec *x, struct loop *l, u32 k, const qn_tensor *t
         u64 cap = MAX(4096, 2 * (l->scan[k].n + bytes));
         u8 *room = call_alloc(x, cap);
         if (!room) return QN_E_NOMEM;
-        if (l->scan[k].n) memcpy(room, l->scan[k].data, l->scan[k].n);
+        if (l->scan[k].n) memcpy(room, l->scan[k].data, (size_t)l->scan[k].n);
         l->scan[k].data = room, l->scan[k].cap = cap;
     }
-    if (bytes) memcpy(l->scan[k].data + l->scan[k].n, t->data, bytes);
+    if (bytes) memcpy(l->scan[k].data + l->scan[k].n, t->data, (size_t)bytes);
     l->scan[k].n += bytes;
     l->scan[k].last = *t;
     return QN_OK;
@@ -211,7 +211,7 @@ static qn_status carry_state(exec *x, frame *body, const struct loop *l)
         u64 bytes = qn_tensor_bytes(&t);
         void *copy = call_alloc(x, MAX(bytes, 1));
         if (!copy) return QN_E_NOMEM;
-        if (bytes) memcpy(copy, host, bytes);
+        if (bytes) memcpy(copy, host, (size_t)bytes);
         state[i] = (slot){ .host = copy };
         memcpy(dims[i], t.dims, sizeof t.dims);
     }

@@ -40,7 +40,7 @@ static qn_status copy_outputs(const exec *x, u32 n, arena *mem, qn_tensor *out)
         u64 bytes = qn_tensor_bytes(&x->outputs[i]);
         void *data = arena_alloc(mem, bytes + 1);
         if (!data) return fail_nomem(bytes);
-        if (bytes) memcpy(data, x->outputs[i].data, bytes);
+        if (bytes) memcpy(data, x->outputs[i].data, (size_t)bytes);
         out[i] = x->outputs[i];
         out[i].data = data;
     }

@@ -31,7 +31,7 @@ static qn_status make_weight(exec *x, const void *data, u64 bytes, qn_buf *out)
     }
     QN_TRY(x->b->buf_make(x->device, MAX(bytes, 4), out));
     QN_TRY(own(x, *out));
-    return bytes ? x->b->write(x->device, *out, 0, (qn_bytes){ data, bytes }) : QN_OK;
+    return bytes ? x->b->write(x->device, *out, 0, (qn_bytes){ data, (size_t)bytes }) : QN_OK;
 }
 
 static qn_status weight(exec *x, frame *f, val v, const qn_tensor *t)

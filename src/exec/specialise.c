@@ -43,7 +43,7 @@ static qn_status fix(graph *g, val v, const qn_tensor *t, arena *mem)
     u64 bytes = qn_tensor_bytes(t);
     void *data = arena_alloc(mem, bytes + 1);
     if (!data) return fail_nomem(bytes);
-    if (bytes) memcpy(data, t->data, bytes);
+    if (bytes) memcpy(data, t->data, (size_t)bytes);
     x->data = data;
     x->is_constant = true, x->is_input = false, x->elems_read = false;
     x->elems = NULL, x->n_elems = 0;
@@ -90,7 +90,7 @@ u64 session_fixed_hash(const qn_session *s, const qn_named *in, size_t n_in)
             if (!text_same(in[k].name, v->name)) continue;
             h = hash_bytes(t->dims, t->rank * sizeof *t->dims, h + t->rank);
             bool constant = v->rank_known && v->rank <= 1 && t->dtype != QN_STRING && qn_tensor_elems(t) <= MAX_ELEMS;
-            if (constant && qn_tensor_bytes(t)) h = hash_bytes(t->data, qn_tensor_bytes(t), h);
+            if (constant && qn_tensor_bytes(t)) h = hash_bytes(t->data, (size_t)qn_tensor_bytes(t), h);
         }
     }
     return h;

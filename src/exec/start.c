@@ -214,7 +214,7 @@ static qn_status set_aside(exec *x, const qn_tensor *t, qn_buf old, u64 old_byte
     if (!within(x, t->data, x->memory, x->memory_bytes) && !within(x, t->data, old, old_bytes)) return QN_OK;
     void *copy = call_alloc(x, bytes);
     if (!copy) return QN_E_NOMEM;
-    memcpy(copy, t->data, bytes);
+    memcpy(copy, t->data, (size_t)bytes);
     *out = copy;
     return QN_OK;
 }
@@ -223,10 +223,10 @@ static qn_status put_input(exec *x, val v, const qn_tensor *t, const void *data)
 {
     slot *s = &x->main->slots[v];
     u64 bytes = qn_tensor_bytes(t);
-    if (s->view.buf && bytes) return x->b->write(x->device, s->view.buf, s->view.at, (qn_bytes){ data, bytes });
+    if (s->view.buf && bytes) return x->b->write(x->device, s->view.buf, s->view.at, (qn_bytes){ data, (size_t)bytes });
     void *copy = call_alloc(x, MAX(bytes, 1));
     if (!copy) return QN_E_NOMEM;
-    if (bytes) memcpy(copy, data, bytes);
+    if (bytes) memcpy(copy, data, (size_t)bytes);
     s->host = copy;
     return QN_OK;
 }

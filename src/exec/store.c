@@ -78,7 +78,7 @@ void store_release_late(exec *x, frame *f, u32 at)
 
 static qn_status upload(exec *x, const slot *s, u64 bytes)
 {
-    return bytes ? x->b->write(x->device, s->view.buf, s->view.at, (qn_bytes){ s->host, bytes }) : QN_OK;
+    return bytes ? x->b->write(x->device, s->view.buf, s->view.at, (qn_bytes){ s->host, (size_t)bytes }) : QN_OK;
 }
 
 qn_status store_view(exec *x, frame *f, val v, buf_view *out)

@@ -181,8 +181,8 @@ static qn_status take_elements(const header *h, qn_bytes elements, qn_tensor *ou
     if (bytes > elements.n)
         return fail(QN_E_FORMAT, "npy: the file ends early: its shape wants %llu bytes, there are %zu",
                     (unsigned long long)bytes, elements.n);
-    u8 *data = mem_alloc((size_t)bytes);
-    if (!data) return fail_nomem((size_t)bytes);
+    u8 *data = mem_alloc(bytes);
+    if (!data) return fail_nomem(bytes);
     if (h->fortran) to_c_order(&t, elements.data, data);
     else if (bytes) memcpy(data, elements.data, (size_t)bytes);
     if (h->swapped) swap_bytes(data, qn_tensor_elems(&t), qn_dtype_bytes(t.dtype));
@@ -240,5 +240,5 @@ qn_status npy_write(const qn_tensor *t, str *out)
     str_add_n(out, t->data, (size_t)qn_tensor_bytes(t));
     bool bad = head.bad || out->bad;
     str_free(&head);
-    return bad ? fail_nomem((size_t)qn_tensor_bytes(t)) : QN_OK;
+    return bad ? fail_nomem(qn_tensor_bytes(t)) : QN_OK;
 }

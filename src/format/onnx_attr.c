@@ -61,7 +61,7 @@ static qn_status read_floats(arena *mem, const pb_numbers *list, attr *out)
 {
     f32 *made = ARENA_ARRAY(mem, list->n, f32);
     pb_walk w = { 0 };
-    if (!made) return fail_nomem((size_t)list->n * sizeof *made);
+    if (!made) return fail_nomem(list->n * sizeof *made);
     for (u64 i = 0; i < list->n; i++) {
         u32 bits = (u32)pb_numbers_next(list, &w);
         memcpy(&made[i], &bits, sizeof bits);
@@ -75,7 +75,7 @@ static qn_status read_ints(arena *mem, const pb_numbers *list, attr *out)
 {
     i64 *made = ARENA_ARRAY(mem, list->n, i64);
     pb_walk w = { 0 };
-    if (!made) return fail_nomem((size_t)list->n * sizeof *made);
+    if (!made) return fail_nomem(list->n * sizeof *made);
     for (u64 i = 0; i < list->n; i++) made[i] = (i64)pb_numbers_next(list, &w);
     if (w.c.bad) return fail(QN_E_FORMAT, "its list of integers is damaged");
     out->ints = made;

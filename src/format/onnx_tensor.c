@@ -200,8 +200,8 @@ static qn_status read_numbers(arena *mem, const pb_numbers *list, qn_tensor *t)
     size_t bytes = qn_dtype_bytes(t->dtype);
     if (list->n != n) return wrong_size(list->n, n, "elements");
     if (list->wire != PB_VARINT && list->parts.n == 1) return lend_bytes(mem, list->parts.items[0], t);
-    u8 *made = arena_array(mem, (size_t)n, bytes);
-    if (!made) return fail_nomem((size_t)n * bytes);
+    u8 *made = arena_array(mem, n, bytes);
+    if (!made) return fail_nomem(n * bytes);
     pb_walk w = { 0 };
     for (u64 i = 0; i < n; i++) store(t->dtype, pb_numbers_next(list, &w), made + i * bytes);
     t->data = made;
@@ -214,7 +214,7 @@ static qn_status read_texts(arena *mem, const tensor_message *m, qn_tensor *t)
     if (m->has_raw || m->external) return fail(QN_E_FORMAT, "texts cannot be raw or external data");
     if (m->texts.n != n) return wrong_size(m->texts.n, n, "texts");
     qn_bytes *made = ARENA_ARRAY(mem, n, qn_bytes);
-    if (!made) return fail_nomem((size_t)n * sizeof *made);
+    if (!made) return fail_nomem(n * sizeof *made);
     if (n) memcpy(made, m->texts.items, (size_t)n * sizeof *made);
     t->data = made;
     return QN_OK;
@@ -361,8 +361,8 @@ static qn_status read_sparse(const tensor_source *s, qn_bytes message, qn_bytes 
     u64 bytes = qn_tensor_bytes(&dense);
     if (bytes > MAX_DENSE_BYTES)
         return fail(QN_E_UNSUPPORTED, "it would be %llu bytes as a dense tensor", (unsigned long long)bytes);
-    u8 *to = arena_zalloc(s->mem, (size_t)bytes);
-    if (!to) return fail_nomem((size_t)bytes);
+    u8 *to = arena_zalloc(s->mem, bytes);
+    if (!to) return fail_nomem(bytes);
     QN_TRY(scatter(&values, &indices, &dense, to));
     *out = dense;
     return QN_OK;

@@ -10,7 +10,7 @@ static void *own_texts(const qn_tensor *t)
     const qn_bytes *from = t->data;
     for (u64 i = 0; i < n; i++)
         if (!add_u64(bytes, from[i].n, &bytes)) return NULL;
-    qn_bytes *made = mem_alloc((size_t)bytes);
+    qn_bytes *made = mem_alloc(bytes);
     char *to = made ? (char *)(made + n) : NULL;
     for (u64 i = 0; made && i < n; i++) {
         if (from[i].n) memcpy(to, from[i].data, from[i].n);
@@ -106,7 +106,7 @@ static qn_status write_pb(const char *name, const qn_tensor *t, str *out)
     const qn_bytes *texts = t->data;
     for (u64 i = 0; t->dtype == QN_STRING && i < qn_tensor_elems(t); i++) put_bytes(out, 6, texts[i].data, texts[i].n);
     if (t->dtype != QN_STRING) put_bytes(out, 9, t->data, (size_t)qn_tensor_bytes(t));
-    return out->bad ? fail_nomem((size_t)qn_tensor_bytes(t)) : QN_OK;
+    return out->bad ? fail_nomem(qn_tensor_bytes(t)) : QN_OK;
 }
 
 qn_status qn_tensor_save_pb(const char *path, const char *name, const qn_tensor *t)

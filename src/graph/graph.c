@@ -70,9 +70,9 @@ val graph_constant(graph *g, const char *name, const qn_tensor *t)
 val graph_constant_copy(graph *g, const char *name, const qn_tensor *t)
 {
     u64 bytes = qn_tensor_bytes(t);
-    void *copy = bytes < SIZE_MAX ? arena_alloc(g->mem, (size_t)bytes) : NULL;
+    void *copy = arena_alloc(g->mem, bytes);
     if (!copy) {
-        fail_nomem((size_t)bytes);
+        fail_nomem(bytes);
         return 0;
     }
     if (bytes) memcpy(copy, t->data, (size_t)bytes);

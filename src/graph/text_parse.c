@@ -154,8 +154,8 @@ static qn_status read_tensor(parser *p, const type *t, qn_tensor *out)
             return wrong(p, "a shape of numbers before this");
     u64 n = qn_tensor_elems(&made);
     if (!t->known || n > TEXT_MAX_ELEMS) return wrong(p, "a constant with at most 65536 elements before this");
-    u8 *data = arena_array(p->g->mem, (size_t)n, qn_dtype_bytes(t->dtype));
-    if (!data) return fail_nomem((size_t)n);
+    u8 *data = arena_array(p->g->mem, n, qn_dtype_bytes(t->dtype));
+    if (!data) return fail_nomem(n);
     QN_TRY(need(p, '{'));
     for (u64 i = 0; i < n; i++) {
         if (i) QN_TRY(need(p, ','));

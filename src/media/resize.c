@@ -79,10 +79,10 @@ static qn_status taps_make(u32 source, u32 outputs, const filter *f, taps *out)
     taps t = { .outputs = outputs, .most = (u32)most };
     t.from = mem_alloc(outputs * sizeof *t.from);
     t.n = mem_alloc(outputs * sizeof *t.n);
-    t.weights = mem_alloc((size_t)bytes);
+    t.weights = mem_alloc(bytes);
     if (!t.from || !t.n || !t.weights) {
         taps_free(&t);
-        return fail_nomem((size_t)bytes);
+        return fail_nomem(bytes);
     }
     for (u32 i = 0; i < outputs; i++) taps_of_one(&t, i, source, scale, f);
     *out = t;

@@ -87,14 +87,14 @@ static qn_status host_nms(host_call *h)
         return host_fail(h, QN_E_SHAPE, "boxes and scores differ in the number of images or boxes");
     u64 *order = arena_array(h->mem, n + 1, sizeof *order), *kept = arena_array(h->mem, n + 1, sizeof *kept);
     i64 *all = NULL;
-    if (!order || !kept) return fail_nomem((size_t)n * sizeof *order);
+    if (!order || !kept) return fail_nomem(n * sizeof *order);
     for (u64 row = 0; row < images * classes; row++) {
         u64 count = pick_boxes(&s, row / classes, row, order, kept);
         if (found + count > room) {
             u64 more = 2 * (found + count);
             i64 *grown = arena_array(h->mem, more, 3 * sizeof *grown);
-            if (!grown) return fail_nomem((size_t)more * 3 * sizeof *grown);
-            if (found) memcpy(grown, all, found * 3 * sizeof *grown);
+            if (!grown) return fail_nomem(more * 3 * sizeof *grown);
+            if (found) memcpy(grown, all, (size_t)found * 3 * sizeof *grown);
             all = grown, room = more;
         }
         for (u64 k = 0; k < count; k++, found++)
@@ -103,7 +103,7 @@ static qn_status host_nms(host_call *h)
     }
     i64 *y = host_out(h, 0, QN_I64, 2, (const i64[]){ (i64)found, 3 });
     if (!y) return QN_E_NOMEM;
-    if (found) memcpy(y, all, found * 3 * sizeof *y);
+    if (found) memcpy(y, all, (size_t)found * 3 * sizeof *y);
     return QN_OK;
 }
 
@@ -180,7 +180,7 @@ static qn_status host_mel(host_call *h)
     qn_dtype d = value_at(h->g, h->n->out[0])->type.dtype;
     void *y = host_out(h, 0, d, 2, (const i64[]){ rows, bins });
     i64 *edge = arena_array(h->mem, (size_t)bins + 2, sizeof *edge);
-    if (!y || !edge) return fail_nomem((size_t)bins * sizeof *edge);
+    if (!y || !edge) return fail_nomem((u64)bins * sizeof *edge);
     for (i64 b = 0; b < bins + 2; b++)
         edge[b] = (i64)floor((f64)(length + 1) * hertz_of(low + (high - low) * (f64)b / (f64)(bins + 2)) / (f64)rate);
     for (i64 b = 0; b < bins; b++) {

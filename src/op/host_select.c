@@ -91,7 +91,7 @@ static qn_status host_compress(host_call *h)
     for (u64 o = 0; o < outer; o++)
         for (u64 k = 0; k < n; k++) {
             if (!keep[k]) continue;
-            if (inner) memcpy(y, (const u8 *)x->data + (o * length + k) * inner, inner);
+            if (inner) memcpy(y, (const u8 *)x->data + (o * length + k) * inner, (size_t)inner);
             y += inner;
         }
     return QN_OK;
@@ -183,7 +183,7 @@ static void sort_entries(const entries *e, u64 *order, u64 *spare, u64 n)
             for (u64 k = from; k < end; k++)
                 spare[k] = a < mid && (b >= end || compare_entries(e, order[a], order[b]) <= 0) ? order[a++] : order[b++];
         }
-        memcpy(order, spare, n * sizeof *order);
+        memcpy(order, spare, (size_t)n * sizeof *order);
     }
 }
 
@@ -200,7 +200,7 @@ static entries entries_of(host_call *h, u32 axis, bool whole)
     for (u64 i = 0; room && i < e.n; i++)
         for (u64 o = 0; o < outer && inner; o++)
             memcpy(room + (i * e.elems + o * inner) * bytes, (const u8 *)x->data + (o * e.n + i) * inner * bytes,
-                   inner * bytes);
+                   (size_t)(inner * bytes));
     e.data = room;
     return e;
 }
@@ -237,7 +237,7 @@ static bool group_entries(host_call *h, const entries *e, bool sorted, groups *o
         }
         out->which[i] = spare[was];
     }
-    memcpy(out->count, count, n * sizeof *count);
+    memcpy(out->count, count, (size_t)n * sizeof *count);
     return true;
 }
 
@@ -254,7 +254,7 @@ static qn_status put_values(host_call *h, const entries *e, const groups *s, u32
     if (!y) return QN_E_NOMEM;
     for (u64 o = 0; o < outer && inner; o++)
         for (u64 k = 0; k < s->n; k++, y += inner * bytes)
-            memcpy(y, e->data + (s->first[k] * e->elems + o * inner) * bytes, inner * bytes);
+            memcpy(y, e->data + (s->first[k] * e->elems + o * inner) * bytes, (size_t)(inner * bytes));
     return QN_OK;
 }
 
@@ -264,7 +264,7 @@ static qn_status host_unique(host_call *h)
     u32 axis = whole ? 0 : axis_of(h->n, "axis", 0, h->in[0]->rank);
     entries e = entries_of(h, axis, whole);
     groups s;
-    if (!e.data || !group_entries(h, &e, attr_int(h->n, "sorted", 1) != 0, &s)) return fail_nomem((size_t)e.n * sizeof(u64));
+    if (!e.data || !group_entries(h, &e, attr_int(h->n, "sorted", 1) != 0, &s)) return fail_nomem(e.n * sizeof(u64));
     QN_TRY(put_values(h, &e, &s, axis, whole));
     const u64 *lists[3] = { s.first, s.which, s.count };
     for (u32 o = 1; o < 4 && o < h->n->n_out; o++) {

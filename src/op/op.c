@@ -380,9 +380,9 @@ void *host_out(host_call *h, u32 i, qn_dtype d, u32 rank, const i64 *dims)
     qn_tensor t = { .dtype = d, .rank = rank };
     if (rank) memcpy(t.dims, dims, rank * sizeof *dims);
     u64 bytes = qn_tensor_bytes(&t);
-    void *data = bytes < SIZE_MAX ? arena_zalloc(h->mem, (size_t)bytes) : NULL;
+    void *data = arena_zalloc(h->mem, bytes);
     if (!data) {
-        fail_nomem((size_t)bytes);
+        fail_nomem(bytes);
         return NULL;
     }
     t.data = data;

@@ -115,7 +115,7 @@ static qn_status affine_make(affine *a)
 {
     a->scale = mem_alloc((size_t)a->channels * sizeof *a->scale);
     a->shift = mem_alloc((size_t)a->channels * sizeof *a->shift);
-    if (!a->scale || !a->shift) return fail_nomem((size_t)a->channels * sizeof *a->scale);
+    if (!a->scale || !a->shift) return fail_nomem(a->channels * sizeof *a->scale);
     for (u64 c = 0; c < a->channels; c++) a->scale[c] = 1, a->shift[c] = 0;
     return QN_OK;
 }

@@ -27,7 +27,7 @@ static val constant_of(build *b, const value *v)
 {
     qn_tensor t = { .dtype = v->type.dtype, .rank = v->type.rank };
     u32 bytes = (u32)qn_dtype_bytes(t.dtype);
-    u8 *data = arena_zalloc(b->g->mem, (size_t)v->n_elems * bytes + 1);
+    u8 *data = arena_zalloc(b->g->mem, (u64)v->n_elems * bytes + 1);
     if (!data) return 0;
     for (u32 d = 0; d < t.rank; d++) sym_is_number(b->g, v->type.dims[d], &t.dims[d]);
     for (u32 i = 0; i < v->n_elems; i++) {

@@ -108,9 +108,9 @@ val match_make_constant(build *b, qn_dtype d, u32 rank, const i64 *dims, u8 **da
     if (b->status != QN_OK) return 0;
     if (rank) memcpy(t.dims, dims, rank * sizeof *dims);
     u64 bytes = qn_tensor_bytes(&t);
-    *data = bytes < SIZE_MAX ? arena_zalloc(b->g->mem, (size_t)bytes + 1) : NULL;
+    *data = arena_zalloc(b->g->mem, bytes + 1);
     t.data = *data;
     val v = *data ? graph_constant(b->g, NULL, &t) : 0;
-    if (!v) b->status = fail_nomem((size_t)bytes);
+    if (!v) b->status = fail_nomem(bytes);
     return v;
 }

@@ -11,7 +11,7 @@ static u64 hash_attr(const attr *a, u64 h)
     case ATTR_TEXT: return hash_bytes(a->text.data, a->text.n, h);
     case ATTR_INTS: return hash_bytes(a->ints, a->n * sizeof *a->ints, h);
     case ATTR_FLOATS: return hash_bytes(a->floats, a->n * sizeof *a->floats, h);
-    case ATTR_TENSOR: return hash_bytes(a->tensor->data, qn_tensor_bytes(a->tensor), h);
+    case ATTR_TENSOR: return hash_bytes(a->tensor->data, (size_t)qn_tensor_bytes(a->tensor), h);
     default: return h;
     }
 }
@@ -19,7 +19,7 @@ static u64 hash_attr(const attr *a, u64 h)
 static bool same_tensor(const qn_tensor *a, const qn_tensor *b)
 {
     return a->dtype == b->dtype && a->rank == b->rank && !memcmp(a->dims, b->dims, a->rank * sizeof(i64)) &&
-           a->dtype != QN_STRING && !memcmp(a->data, b->data, qn_tensor_bytes(a));
+           a->dtype != QN_STRING && !memcmp(a->data, b->data, (size_t)qn_tensor_bytes(a));
 }
 
 static bool same_attr(const attr *a, const attr *b)
@@ -109,7 +109,7 @@ static u64 hash_source(const graph *g, val v)
     const value *x = value_at(g, v);
     if (is_sizes(x)) return hash_bytes(x->elems, x->n_elems * sizeof *x->elems, x->type.rank);
     qn_tensor t = constant_tensor(g, v);
-    return hash_bytes(t.data, qn_tensor_bytes(&t), hash_bytes(t.dims, t.rank * sizeof(i64), t.dtype));
+    return hash_bytes(t.data, (size_t)qn_tensor_bytes(&t), hash_bytes(t.dims, t.rank * sizeof(i64), t.dtype));
 }
 
 static bool same_source(const graph *g, val a, val b)

@@ -59,7 +59,7 @@ val lower_table(lowering *l, const qn_tensor *t)
     u64 bytes = qn_tensor_bytes(t);
     void *data = arena_alloc(p->mem, bytes);
     if (!data) return 0;
-    if (bytes) memcpy(data, t->data, bytes);
+    if (bytes) memcpy(data, t->data, (size_t)bytes);
     p->values[v].stored = false; /* it has bytes of its own, outside the layout */
     p->tables[p->n_tables++] = (struct plan_table){ v, { t->dtype, t->rank, { 0 }, data } };
     memcpy(p->tables[p->n_tables - 1].tensor.dims, t->dims, sizeof t->dims);

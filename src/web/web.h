@@ -83,7 +83,8 @@ WEB void qw_text_free(char *text);
 /* ------------------------------------------------------------------ classifying pictures */
 /* labels: text of a file of names (qn_labels_read), or "" for the model's own. The session is lent. */
 WEB void *qw_classify_open(void *session, u32 top, const char *labels);
-WEB void *qw_glyphs_open(qn_device *d, u32 top); /* the embedded model; owns its session */
+WEB void *qw_glyphs_open(void *session,
+                         u32 top); /* a session of models/glyphs.onnx, lent: drawn digits and shapes, any size */
 WEB void qw_classify_close(void *classify);
 WEB u32 qw_classify_start(void *classify, u32 width, u32 height,
                           u8 *rgba);             /* bool; rgba[height][width][4], not needed after */

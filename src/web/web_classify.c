@@ -27,14 +27,14 @@ void *qw_classify_open(void *session, u32 top, const char *labels)
     return NULL;
 }
 
-void *qw_glyphs_open(qn_device *d, u32 top)
+void *qw_glyphs_open(void *session, u32 top)
 {
     web_classify *c = mem_zalloc(sizeof *c);
     if (!c) {
         web_ok(fail_nomem(sizeof *c));
         return NULL;
     }
-    if (web_ok(qn_glyphs_open(d, top, &c->classify))) return c;
+    if (web_ok(qn_glyphs_of(((web_session *)session)->session, top, &c->classify))) return c;
     mem_free(c);
     return NULL;
 }

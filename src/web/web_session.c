@@ -63,7 +63,7 @@ static bool grow(web_input *in, u64 bytes)
 {
     if (in->data && in->bytes >= bytes) return true;
     mem_free(in->data);
-    in->data = bytes <= SIZE_MAX / 2 ? mem_alloc((size_t)bytes) : NULL;
+    in->data = mem_alloc(bytes);
     in->bytes = in->data ? bytes : 0;
     return in->data || web_ok(fail(QN_E_NOMEM, "an input of %llu bytes does not fit", (unsigned long long)bytes));
 }

@@ -2,12 +2,13 @@
 #   make            build/quern          make demo    the embedded model on sample drawings
 #   make test       all tests            make bench   speed, beside onnxruntime where it is installed
 #   make install    PREFIX=/usr/local    make test-full   with the large reference models and long sweeps
-#   make web        build/web/quern.wasm, for browsers and Node
+#   make web        build/web/quern.wasm and the npm package web/dist
+#   make site       the demo site, web/demo/dist
 
 PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
-.PHONY: all setup demo test test-full bench install web format clean
+.PHONY: all setup demo test test-full bench install web site format clean
 
 all: setup
 	@cmake --preset release >/dev/null
@@ -40,7 +41,11 @@ web: setup
 	@cmake --build build -j $(JOBS) --target kernels_gen
 	@cmake --preset web >/dev/null
 	@cmake --build build/web -j $(JOBS)
-	@node tools/web_size.mjs 500000 build/web/quern.wasm
+	@tools/node web/build.mjs
+
+site: web
+	@cd web && ../tools/node node_modules/vite/bin/vite.js build demo --logLevel warn
+	@echo "web/demo/dist: the site, for any static server"
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format-19 -i

@@ -185,7 +185,7 @@ typedef struct qn_arg {
     qn_buffer *buffer;
     double number;
     int64_t integer;
-} qn_arg; /* the member that the parameter calls for */
+} qn_arg; /* the member that the parameter calls for; both may be the same value */
 /* Queue a launch. args: one per parameter after the first, in order, and for a MAP its output buffer last.
  * count: elements of a MAP, groups of a KERNEL. Errors: QN_E_USAGE for a wrong number or kind, QN_E_SHAPE for a MAP output too small, or a
  * buffer x too small of which every element (group) i uses x[i]. Whatever the kernel does, it stays inside its buffers. */

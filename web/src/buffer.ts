@@ -1,0 +1,55 @@
+import type { Device } from './device.js';
+import { QuernError } from './error.js';
+
+/** Memory of a device. Zeroed when made. */
+export class Buffer {
+  /** @internal */
+  constructor(readonly device: Device, private handle: number, readonly bytes: number) {
+    device.own(this);
+  }
+
+  /** @internal */
+  get at(): number {
+    if (!this.handle) throw new QuernError('usage', 'this buffer is closed');
+    return this.handle;
+  }
+
+  /** Queues a write; the data may change when this returns. `at` in bytes. */
+  write(data: ArrayBufferView | ArrayBuffer, at = 0): void {
+    const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const { engine } = this.device;
+    const from = engine.put(bytes);
+    try {
+      if (!engine.x.qw_buffer_write(this.at, at, from, bytes.byteLength)) throw engine.failure();
+    } finally {
+      engine.x.qw_free(from);
+    }
+  }
+
+  /** The bytes after all work queued so far. */
+  async read(at = 0, bytes = this.bytes - at, options: { signal?: AbortSignal } = {}): Promise<ArrayBuffer> {
+    const { engine } = this.device;
+    const to = engine.need(engine.x.qw_alloc(Math.max(bytes, 1)));
+    let pending: Promise<void> | undefined;
+    try {
+      const ticket = engine.x.qw_buffer_read(this.at, at, to, bytes);
+      if (!ticket) throw engine.failure();
+      pending = this.device.settled(() => engine.x.qw_device_poll(this.device.handle, ticket));
+      await this.device.watched(pending, options.signal);
+      return engine.heap.u8.slice(to, to + bytes).buffer as ArrayBuffer;
+    } finally { // an aborted read is still under way: its memory goes when it is done
+      void (pending ?? Promise.resolve()).catch(() => undefined).then(() => engine.broken || engine.x.qw_free(to));
+    }
+  }
+
+  close(): void {
+    if (!this.handle) return;
+    this.device.disown(this);
+    if (!this.device.engine.broken) this.device.engine.x.qw_buffer_free(this.handle);
+    this.handle = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,238 @@
+/* A device of this browser: WebGPU, WebGL 2, or the CPU through Wasm. */
+import { Buffer } from './buffer.js';
+import { engineFor, type Engine, type WasmSource } from './engine.js';
+import { QuernError } from './error.js';
+import { definesText, Kernel, type KernelOptions } from './kernel.js';
+import { WebGPUHost } from './device_webgpu.js';
+import { abortable, atMost, isHidden, nextTask, sleep } from './wait.js';
+
+export type DeviceKind = 'webgpu' | 'webgl' | 'wasm';
+
+export interface DeviceOptions {
+  /** Default 'auto': WebGPU on real hardware, else WebGL 2 on real hardware, else Wasm. */
+  kind?: DeviceKind | 'auto';
+  /** The page's own device, which is lent: closing never destroys it. */
+  gpuDevice?: GPUDevice;
+  /** The page's own context, which is lent; its state is put back after every call. */
+  gl?: WebGL2RenderingContext;
+  /** Where quern.wasm is, when it is not beside the script. */
+  wasm?: WasmSource;
+  /** Threads of a wasm device. Default: all that the page may have, which is one without cross-origin isolation. */
+  threads?: number;
+  powerPreference?: GPUPowerPreference;
+  signal?: AbortSignal;
+}
+
+/** What a device can do, as the planner sees it: qn_caps of the C library. */
+export interface DeviceInfo {
+  kind: string;
+  name: string;
+  driver: string;
+  caps: Record<string, number | boolean>;
+}
+
+interface Closable {
+  close(): void;
+}
+
+/* How a kind is opened and waited for. */
+interface Opened {
+  spec: string;
+  gpu?: GPUDevice;
+  gl?: WebGL2RenderingContext;
+  /** Resolves when it is worth asking again. */
+  pause(turn: number): Promise<void>;
+  /** Takes back what was given to the module, when the C device could not be opened. */
+  undo(): void;
+}
+
+async function openWebGPU(engine: Engine, options: DeviceOptions): Promise<Opened> {
+  let gpu = options.gpuDevice;
+  if (!gpu) {
+    const api = (globalThis.navigator as Navigator | undefined)?.gpu;
+    if (!api) throw new QuernError('no_device', 'this browser has no WebGPU here: it needs a newer browser and a page from https or localhost');
+    const adapter = await api.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' });
+    if (!adapter) throw new QuernError('no_device', 'this browser has WebGPU, but offers no adapter: the graphics driver is missing or blocked');
+    gpu = await WebGPUHost.request(adapter).catch((cause: unknown) => {
+      throw new QuernError('no_device', `the adapter gave no device: ${String(cause)}`, { cause });
+    });
+  }
+  const id = engine.webgpu.add(gpu, gpu === options.gpuDevice);
+  return {
+    spec: `webgpu:${id}`, gpu,
+    pause: () => atMost(engine.webgpu.next(id), 250),
+    undo: () => engine.webgpu.forget(id),
+  };
+}
+
+function makeContext(powerPreference: GPUPowerPreference | undefined): WebGL2RenderingContext {
+  const canvas = typeof OffscreenCanvas !== 'undefined' ? new OffscreenCanvas(1, 1) : globalThis.document?.createElement('canvas');
+  const gl = canvas?.getContext('webgl2', { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: powerPreference ?? 'high-performance' });
+  if (!gl) throw new QuernError('no_device', 'this browser gives no WebGL 2 context: the graphics driver is missing or blocked, or too many contexts are open');
+  return gl as WebGL2RenderingContext;
+}
+
+/* A fence gets done between tasks. The first turns ask at every task, later ones by a timer; in a hidden tab, whose timers run once a
+ * second, the commands are finished instead. */
+async function pauseWebGL(gl: WebGL2RenderingContext, turn: number): Promise<void> {
+  if (turn < 3) return nextTask();
+  if (!isHidden()) return sleep(Math.min(turn - 2, 8));
+  gl.finish();
+  return nextTask();
+}
+
+async function openWebGL(engine: Engine, options: DeviceOptions): Promise<Opened> {
+  const gl = options.gl ?? makeContext(options.powerPreference);
+  const id = engine.webgl.add(gl, gl === options.gl);
+  return { spec: `webgl:${id}`, gl, pause: (turn) => pauseWebGL(gl, turn), undo: () => engine.webgl.forget(id) };
+}
+
+async function openWasm(): Promise<Opened> {
+  return { spec: 'cpu', pause: nextTask, undo: () => undefined };
+}
+
+const openers: Record<DeviceKind, (engine: Engine, options: DeviceOptions) => Promise<Opened>> = {
+  webgpu: openWebGPU, webgl: openWebGL, wasm: openWasm,
+};
+
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i;
+
+/* The order in which 'auto' tries: what runs on a processor anyway comes after Wasm, which does that best. */
+async function* candidates(options: DeviceOptions): AsyncGenerator<DeviceKind> {
+  if (options.gpuDevice) return yield 'webgpu';
+  if (options.gl) return yield 'webgl';
+  const adapter = await (globalThis.navigator as Navigator | undefined)?.gpu?.requestAdapter().catch(() => null);
+  const fallback = adapter?.info as (GPUAdapterInfo & { isFallbackAdapter?: boolean }) | undefined;
+  if (adapter && !fallback?.isFallbackAdapter) yield 'webgpu';
+  if (hardwareWebGL()) yield 'webgl';
+  yield 'wasm';
+}
+
+function hardwareWebGL(): boolean {
+  try {
+    const gl = makeContext(undefined);
+    const debug = gl.getExtension('WEBGL_debug_renderer_info');
+    const name = String(gl.getParameter(debug ? debug.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+    gl.getExtension('WEBGL_lose_context')?.loseContext();
+    return !SOFTWARE.test(name);
+  } catch {
+    return false;
+  }
+}
+
+export class Device {
+  readonly info: DeviceInfo;
+  #owned = new Set<Closable>();
+  #closed = false;
+
+  private constructor(
+    readonly kind: DeviceKind,
+    /** @internal */ readonly engine: Engine,
+    /** @internal */ readonly handle: number,
+    private readonly opened: Opened,
+  ) {
+    const { spec: _, ...info } = engine.json<DeviceInfo & { spec: string }>(engine.x.qw_device_info(handle));
+    this.info = info;
+  }
+
+  /** Opens a device. Rejects with code 'no_device' and the reason when there is none. */
+  static async open(options: DeviceOptions = {}): Promise<Device> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const engine = await abortable(engineFor(options.wasm), signal);
+    const kind = options.kind ?? (options.gpuDevice ? 'webgpu' : options.gl ? 'webgl' : 'auto');
+    if (kind !== 'auto') return Device.#openKind(engine, kind, options);
+    let last: unknown;
+    for await (const candidate of candidates(options)) {
+      try {
+        return await Device.#openKind(engine, candidate, options);
+      } catch (error) {
+        signal?.throwIfAborted();
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  static async #openKind(engine: Engine, kind: DeviceKind, options: DeviceOptions): Promise<Device> {
+    const opener = openers[kind];
+    if (!opener) throw new QuernError('usage', `no kind of device is called '${String(kind)}'; known are auto, webgpu, webgl, wasm`);
+    const opened = await opener(engine, options);
+    if (options.signal?.aborted) {
+      opened.undo();
+      throw options.signal.reason;
+    }
+    try {
+      const handle = engine.withTexts([opened.spec], (spec) => engine.need(engine.x.qw_device_open(spec!, options.threads ?? 0)));
+      return new Device(kind, engine, handle, opened);
+    } catch (error) {
+      opened.undo();
+      throw error;
+    }
+  }
+
+  /** The GPUDevice of a webgpu device: the library's, or the one that was lent. */
+  get gpuDevice(): GPUDevice | undefined {
+    return this.opened.gpu;
+  }
+
+  /** Compiles a kernel. Rejects with code 'kernel' and `diagnostics` when it does not compile. */
+  async kernel(source: string, options: KernelOptions = {}): Promise<Kernel> {
+    const { engine } = this;
+    this.alive();
+    return engine.withTexts([source, options.file ?? 'kernel.c', options.entry ?? '', definesText(options.defines)], (s, f, e, d) =>
+      new Kernel(this, engine.need(engine.x.qw_kernel_make(this.handle, s!, f!, e!, d!))));
+  }
+
+  /** Memory of the device: of so many bytes, or with these contents. */
+  buffer(contents: number | ArrayBufferView): Buffer {
+    this.alive();
+    const bytes = typeof contents === 'number' ? contents : contents.byteLength;
+    const made = new Buffer(this, this.engine.need(this.engine.x.qw_buffer_make(this.handle, bytes)), bytes);
+    if (typeof contents !== 'number') made.write(contents);
+    return made;
+  }
+
+  /** @internal Asks until done; rejects with the library's sentence when it failed. */
+  async settled(poll: () => number): Promise<void> {
+    for (let turn = 0; ; turn++) {
+      this.alive();
+      const state = poll();
+      if (state === 1) return;
+      if (state !== 0) throw this.engine.failure();
+      await this.opened.pause(turn);
+    }
+  }
+
+  /** @internal A wait that the caller may give up. */
+  watched<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return abortable(promise, signal);
+  }
+
+  /** @internal */
+  own(thing: Closable): void {
+    this.#owned.add(thing);
+  }
+
+  /** @internal */
+  disown(thing: Closable): void {
+    this.#owned.delete(thing);
+  }
+
+  /** @internal */
+  alive(): void {
+    if (this.#closed) throw new QuernError('usage', 'this device is closed');
+  }
+
+  /** Closes the device and all that was opened on it. What the caller lent stays as it is. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const thing of [...this.#owned].reverse()) thing.close();
+    if (!this.engine.broken) this.engine.x.qw_device_close(this.handle);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

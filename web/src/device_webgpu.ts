@@ -1,0 +1,344 @@
+/* WebGPU for Wasm: what src/device/webgpu_api.h asks of a page, answered by GPUDevices.
+ *
+ * A device is the library's own or lent by the caller. Every call that can go wrong stands between pushErrorScope and popErrorScope, so that
+ * the library hears of its own errors and never of the caller's, and needs no listener on a device that it does not own. */
+import type { Heap } from './heap.js';
+import { Numbers } from './numbers.js';
+
+const BLOCK = 256, UNIFORM_BYTES = 512, WORD = 4, SPAN_WORDS = 3;
+const STORAGE = 0, UNIFORM = 1;
+const TEXT_NAME = 0, TEXT_DRIVER = 1;
+export const FINE = 0, LOST = 1, NO_MEMORY = 2, BAD_PIPELINE = 3, BAD_CALL = 4;
+const MAP_PENDING = 0, MAP_READY = 1, MAP_FAILED = 2;
+
+/** In the order of WEBGPU_LIMITS. */
+const LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage', 'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX', 'maxComputeWorkgroupStorageSize', 'maxComputeWorkgroupsPerDimension', 'minStorageBufferOffsetAlignment',
+  'minUniformBufferOffsetAlignment'] as const;
+const FEATURES = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
+
+interface Buffer {
+  gpu: GPUBuffer;
+  lent: boolean;
+  map: number; // MAP_PENDING ...
+  mapped: number; // bytes of the last map
+}
+
+interface Pipeline {
+  gpu: GPUComputePipeline;
+  layout: GPUBindGroupLayout;
+  spans: number;
+}
+
+interface Trouble {
+  kind: number;
+  text: string;
+}
+
+interface Device {
+  gpu: GPUDevice;
+  lent: boolean;
+  encoder: GPUCommandEncoder | undefined;
+  pass: GPUComputePassEncoder | undefined;
+  submits: number;
+  done: number;
+  lost: Trouble | undefined;
+  troubles: Trouble[];
+  told: string;
+  waiting: (() => void)[]; // resolved at the next news
+  closed: boolean;
+}
+
+export class WebGPUHost {
+  #devices: (Device | undefined)[] = [];
+  #buffers = new Numbers<Buffer>();
+  #pipelines = new Numbers<Pipeline>();
+  #bindings = new Numbers<GPUBindGroup>();
+
+  constructor(readonly heap: Heap) {}
+
+  /** An adapter's device with all its limits and the features that help. */
+  static async request(adapter: GPUAdapter): Promise<GPUDevice> {
+    const requiredLimits: Record<string, number> = {};
+    for (const name of LIMITS) requiredLimits[name] = adapter.limits[name];
+    const requiredFeatures = FEATURES.filter((f) => adapter.features.has(f));
+    return adapter.requestDevice({ requiredLimits, requiredFeatures });
+  }
+
+  /** Puts a GPUDevice under a number; the C device is then "webgpu:" and the number. */
+  add(gpu: GPUDevice, lent: boolean): number {
+    let id = this.#devices.findIndex((d) => !d);
+    if (id < 0) id = this.#devices.length;
+    const d: Device = {
+      gpu, lent, encoder: undefined, pass: undefined, submits: 0, done: 0, lost: undefined, troubles: [], told: '', waiting: [], closed: false,
+    };
+    this.#devices[id] = d;
+    void gpu.lost.then((info) => {
+      d.lost = { kind: LOST, text: `the WebGPU device is lost: ${info.message || info.reason || 'no reason given'}` };
+      this.#news(d);
+    });
+    return id;
+  }
+
+  /** Takes a device away that no C device was opened on. */
+  forget(id: number): void {
+    this.#close(id);
+  }
+
+  gpu(id: number): GPUDevice | undefined {
+    return this.#devices[id]?.gpu;
+  }
+
+  /** Resolves when something happened on the device: work done, a buffer mapped, an error, a loss. */
+  next(id: number): Promise<void> {
+    const d = this.#devices[id];
+    if (!d || d.lost) return Promise.resolve();
+    return new Promise((resolve) => d.waiting.push(resolve));
+  }
+
+  /** The caller's buffer under a number, until Wasm frees it. */
+  addBuffer(gpu: GPUBuffer): number {
+    return this.#buffers.add({ gpu, lent: true, map: MAP_PENDING, mapped: 0 });
+  }
+
+  forgetBuffer(id: number): void {
+    this.#buffers.take(id);
+  }
+
+  /** Buffers made here and not yet freed: for tests of leaks. */
+  get bufferCount(): number {
+    return this.#buffers.size;
+  }
+
+  #news(d: Device): void {
+    const waiting = d.waiting;
+    d.waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #report(d: Device, kind: number, text: string): void {
+    if (d.closed) return;
+    d.troubles.push({ kind, text });
+    this.#news(d);
+  }
+
+  /* Calls `make` with both kinds of error caught. */
+  #scoped<T>(d: Device, kind: number, make: () => T, explain?: (error: GPUError) => Promise<string>): T {
+    d.gpu.pushErrorScope('out-of-memory');
+    d.gpu.pushErrorScope('validation');
+    const made = make();
+    d.gpu.popErrorScope().then(async (error) => {
+      if (error) this.#report(d, kind, explain ? await explain(error) : error.message);
+    }, () => undefined); // a lost device: told by `lost`
+    d.gpu.popErrorScope().then((error) => {
+      if (error) this.#report(d, NO_MEMORY, error.message || 'the device has no memory left');
+    }, () => undefined);
+    return made;
+  }
+
+  #limits(id: number, out: number): void {
+    const { gpu } = this.#devices[id]!;
+    const numbers: number[] = LIMITS.map((name) => Math.min(gpu.limits[name], 0xffffffff));
+    const subgroups = (gpu.adapterInfo as GPUAdapterInfo | undefined)?.subgroupMinSize ?? 0;
+    numbers.push(Number(gpu.features.has('shader-f16')), gpu.features.has('subgroups') ? subgroups : 0);
+    numbers.forEach((n, i) => this.heap.setU32(out + WORD * i, n));
+  }
+
+  #text(id: number, what: number): string {
+    const d = this.#devices[id];
+    if (!d) return '';
+    const info = d.gpu.adapterInfo as GPUAdapterInfo | undefined;
+    const made = [info?.vendor, info?.architecture].filter(Boolean).join(' ');
+    if (what === TEXT_NAME) return info?.description || info?.device || made || 'WebGPU device';
+    if (what === TEXT_DRIVER) return `${made || 'unknown'}, WebGPU in ${browserName()}`;
+    return d.told;
+  }
+
+  #close(id: number): void {
+    const d = this.#devices[id];
+    if (!d) return;
+    d.closed = true;
+    d.pass?.end();
+    this.#devices[id] = undefined;
+    if (!d.lent) d.gpu.destroy();
+    this.#news(d);
+  }
+
+  #bufferMake(d: Device, kind: number, blocks: number): number {
+    if (d.lost) return 0;
+    const usage = kind === STORAGE ? GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
+      : kind === UNIFORM ? GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST
+        : GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    try {
+      const gpu = this.#scoped(d, NO_MEMORY, () => d.gpu.createBuffer({ size: blocks * BLOCK, usage }));
+      return this.#buffers.add({ gpu, lent: false, map: MAP_PENDING, mapped: 0 });
+    } catch (error) { // a RangeError where the browser itself has no room
+      this.#report(d, NO_MEMORY, String(error));
+      return 0;
+    }
+  }
+
+  #bufferFree(id: number): void {
+    const b = this.#buffers.take(id);
+    if (b && !b.lent) b.gpu.destroy();
+  }
+
+  #pipelineMake(d: Device, code: string, spans: number, reads: number): number {
+    if (d.lost) return 0;
+    const explain = async (error: GPUError): Promise<string> => {
+      const info = await module.getCompilationInfo().catch(() => undefined);
+      const first = info?.messages.find((m) => m.type === 'error');
+      return first ? `${first.message} (line ${first.lineNum}: ${code.split('\n')[first.lineNum - 1]?.trim() ?? ''})` : error.message;
+    };
+    let module!: GPUShaderModule;
+    const pipeline = this.#scoped(d, BAD_PIPELINE, () => {
+      module = d.gpu.createShaderModule({ code });
+      const entries: GPUBindGroupLayoutEntry[] = [];
+      for (let i = 0; i < spans; i++) {
+        entries.push({ binding: i, visibility: GPUShaderStage.COMPUTE, buffer: { type: (reads >>> i) & 1 ? 'read-only-storage' : 'storage' } });
+      }
+      entries.push({ binding: spans, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'uniform', hasDynamicOffset: true } });
+      const layout = d.gpu.createBindGroupLayout({ entries });
+      const gpu = d.gpu.createComputePipeline({
+        layout: d.gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: 'qk_run' },
+      });
+      return { gpu, layout, spans };
+    }, explain);
+    return this.#pipelines.add(pipeline);
+  }
+
+  #bindingsMake(d: Device, pipelineId: number, spans: number, n: number, uniform: number): number {
+    const pipeline = this.#pipelines.get(pipelineId), last = this.#buffers.get(uniform);
+    if (d.lost || !pipeline || !last) return 0;
+    const words = this.heap.words(spans, n * SPAN_WORDS).slice();
+    const entries: GPUBindGroupEntry[] = [];
+    for (let i = 0; i < n; i++) {
+      const buffer = this.#buffers.get(words[i * SPAN_WORDS]!);
+      if (!buffer) return 0;
+      entries.push({
+        binding: i,
+        resource: { buffer: buffer.gpu, offset: words[i * SPAN_WORDS + 1]! * BLOCK, size: words[i * SPAN_WORDS + 2]! * WORD },
+      });
+    }
+    entries.push({ binding: n, resource: { buffer: last.gpu, size: UNIFORM_BYTES } });
+    return this.#bindings.add(this.#scoped(d, BAD_CALL, () => d.gpu.createBindGroup({ layout: pipeline.layout, entries })));
+  }
+
+  #dispatch(d: Device, pipelineId: number, bindings: number, at: number, x: number, y: number): void {
+    const pipeline = this.#pipelines.get(pipelineId), group = this.#bindings.get(bindings);
+    if (d.lost || !pipeline || !group) return;
+    d.encoder ??= d.gpu.createCommandEncoder();
+    d.pass ??= d.encoder.beginComputePass();
+    d.pass.setPipeline(pipeline.gpu);
+    d.pass.setBindGroup(0, group, [at]);
+    d.pass.dispatchWorkgroups(x, y);
+  }
+
+  #write(d: Device, buffer: number, at: number, from: number, words: number): void {
+    const b = this.#buffers.get(buffer);
+    if (d.lost || !b) return;
+    this.#scoped(d, BAD_CALL, () =>
+      d.gpu.queue.writeBuffer(b.gpu, at * WORD, this.heap.memory.buffer as ArrayBuffer, from, words * WORD));
+  }
+
+  #copy(d: Device, to: number, toAt: number, from: number, fromAt: number, words: number): void {
+    const b = this.#buffers.get(to), a = this.#buffers.get(from);
+    if (d.lost || !a || !b) return;
+    d.encoder ??= d.gpu.createCommandEncoder();
+    d.pass?.end();
+    d.pass = undefined;
+    d.encoder.copyBufferToBuffer(a.gpu, fromAt * WORD, b.gpu, toAt * WORD, words * WORD);
+  }
+
+  #submit(d: Device): number {
+    const { encoder } = d;
+    if (encoder && !d.lost) {
+      d.pass?.end();
+      this.#scoped(d, BAD_CALL, () => d.gpu.queue.submit([encoder.finish()]));
+    }
+    d.encoder = d.pass = undefined;
+    const number = ++d.submits;
+    const finished = (): void => {
+      d.done = Math.max(d.done, number);
+      this.#news(d);
+    };
+    if (d.lost) finished();
+    else d.gpu.queue.onSubmittedWorkDone().then(finished, finished);
+    return number;
+  }
+
+  #map(d: Device, id: number, words: number): void {
+    const b = this.#buffers.get(id);
+    if (!b) return;
+    b.map = d.lost ? MAP_FAILED : MAP_PENDING;
+    b.mapped = words * WORD;
+    if (d.lost) return;
+    b.gpu.mapAsync(GPUMapMode.READ, 0, b.mapped).then(
+      () => {
+        b.map = MAP_READY;
+        this.#news(d);
+      },
+      () => {
+        b.map = MAP_FAILED;
+        this.#news(d);
+      });
+  }
+
+  #unmapRead(id: number, at: number, out: number, bytes: number): void {
+    const b = this.#buffers.get(id);
+    if (!b) return;
+    if (b.map === MAP_READY && out && bytes) {
+      this.heap.u8.set(new Uint8Array(b.gpu.getMappedRange(0, b.mapped), at, bytes), out);
+    }
+    b.gpu.unmap();
+    b.map = MAP_PENDING;
+  }
+
+  #trouble(d: Device): number {
+    const t = d.lost ?? d.troubles.shift();
+    if (!t) return FINE;
+    d.told = t.text;
+    return t.kind;
+  }
+
+  /** The functions of module "quern" that begin with webgpu_. */
+  imports(): Record<string, (...args: never[]) => unknown> {
+    const device = (id: number): Device => this.#devices[id >>> 0]!;
+    return {
+      webgpu_past: () => this.#devices.length,
+      webgpu_open: (id: number) => Number(Boolean(this.#devices[id >>> 0] && !device(id).lost)),
+      webgpu_limits: (id: number, out: number) => this.#limits(id >>> 0, out >>> 0),
+      webgpu_text: (id: number, what: number, out: number, room: number) => this.heap.putText(this.#text(id >>> 0, what), out >>> 0, room >>> 0),
+      webgpu_close: (id: number) => this.#close(id >>> 0),
+      webgpu_buffer_make: (id: number, kind: number, blocks: number) => this.#bufferMake(device(id), kind, blocks >>> 0),
+      webgpu_buffer_free: (_id: number, buffer: number) => this.#bufferFree(buffer >>> 0),
+      webgpu_pipeline_make: (id: number, text: number, n: number, spans: number, reads: number) =>
+        this.#pipelineMake(device(id), this.heap.text(text >>> 0, n >>> 0), spans, reads >>> 0),
+      webgpu_pipeline_free: (_id: number, pipeline: number) => void this.#pipelines.take(pipeline >>> 0),
+      webgpu_bindings_make: (id: number, pipeline: number, spans: number, n: number, uniform: number) =>
+        this.#bindingsMake(device(id), pipeline >>> 0, spans >>> 0, n >>> 0, uniform >>> 0),
+      webgpu_bindings_free: (_id: number, bindings: number) => void this.#bindings.take(bindings >>> 0),
+      webgpu_dispatch: (id: number, pipeline: number, bindings: number, at: number, x: number, y: number) =>
+        this.#dispatch(device(id), pipeline >>> 0, bindings >>> 0, at >>> 0, x >>> 0, y >>> 0),
+      webgpu_write: (id: number, buffer: number, at: number, from: number, words: number) =>
+        this.#write(device(id), buffer >>> 0, at >>> 0, from >>> 0, words >>> 0),
+      webgpu_copy: (id: number, to: number, toAt: number, from: number, fromAt: number, words: number) =>
+        this.#copy(device(id), to >>> 0, toAt >>> 0, from >>> 0, fromAt >>> 0, words >>> 0),
+      webgpu_submit: (id: number) => this.#submit(device(id)),
+      webgpu_done: (id: number) => (device(id).lost ? device(id).submits : device(id).done),
+      webgpu_map: (id: number, buffer: number, words: number) => this.#map(device(id), buffer >>> 0, words >>> 0),
+      webgpu_map_state: (id: number, buffer: number) => (device(id).lost ? MAP_FAILED : this.#buffers.get(buffer >>> 0)?.map ?? MAP_FAILED),
+      webgpu_unmap_read: (_id: number, buffer: number, at: number, out: number, bytes: number) =>
+        this.#unmapRead(buffer >>> 0, at >>> 0, out >>> 0, bytes >>> 0),
+      webgpu_trouble: (id: number) => this.#trouble(device(id)),
+      webgpu_tick: () => undefined,
+      webgpu_wait: () => undefined,
+    };
+  }
+}
+
+function browserName(): string {
+  const agent = globalThis.navigator?.userAgent ?? '';
+  return /(Firefox|Edg|Chrome|Version)\/[\d.]+/.exec(agent)?.[0].replace('Version', 'Safari') ?? 'this runtime';
+}

@@ -1,0 +1,361 @@
+/* Models from the net: told as they come, resumed where they stopped, kept in the origin private file system when there is room.
+ *
+ * In the cache a model is a folder of parts, each written once, so that a page closed in the middle loses at most one part:
+ *     quern/<hash of the address>/about.json    { url, total, etag, modified }
+ *     quern/<hash of the address>/0, 1, 2, ...   PART_BYTES each, the last shorter */
+import { QuernError } from './error.js';
+import { abortable, sleep } from './wait.js';
+
+const PART_BYTES = 4 << 20;
+const TRIES = 5;
+
+export interface DownloadProgress {
+  /** 'download', then what the library does: 'optimizing', 'planning', 'preparing the device', 'ready'. */
+  stage: string;
+  /** 0 to 1; NaN while the size is unknown. */
+  part: number;
+  loadedBytes: number;
+  /** 0: unknown */
+  totalBytes: number;
+  fromCache: boolean;
+}
+
+export interface DownloadOptions {
+  onProgress?: (progress: DownloadProgress) => void;
+  signal?: AbortSignal;
+  /** 'opfs': keep the file for later visits, when the browser has room (default). 'none': only in memory. */
+  cache?: 'opfs' | 'none';
+  /** Given to fetch: headers for a private model, for example. */
+  request?: RequestInit;
+}
+
+interface About {
+  url: string;
+  total: number; // 0: unknown
+  etag: string;
+  modified: string;
+}
+
+interface Sink {
+  push(chunk: Uint8Array): Promise<void>;
+}
+
+/* ---- the cache */
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, '0')).join('').slice(0, 40);
+}
+
+async function writeFile(folder: FileSystemDirectoryHandle, name: string, data: BlobPart): Promise<void> {
+  const file = await folder.getFileHandle(name, { create: true });
+  const out = await file.createWritable();
+  try {
+    await out.write(new Blob([data]));
+    await out.close();
+  } catch (error) {
+    await out.abort().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The parts of one model. Every failure of the file system means: no cache, and the bytes stay in memory. */
+class Kept {
+  about: About | undefined;
+  parts = 0;
+  #pending = new Uint8Array(PART_BYTES);
+  #filled = 0;
+  #broken = false;
+
+  private constructor(private readonly folder: FileSystemDirectoryHandle) {}
+
+  static async open(url: string): Promise<Kept | undefined> {
+    try {
+      const root = await navigator.storage.getDirectory();
+      const all = await root.getDirectoryHandle('quern', { create: true });
+      const kept = new Kept(await all.getDirectoryHandle(await sha256(url), { create: true }));
+      await kept.#look();
+      return kept;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const file = await (await this.folder.getFileHandle('about.json')).getFile();
+      this.about = JSON.parse(await file.text()) as About;
+      for (;;) {
+        const size = (await (await this.folder.getFileHandle(String(this.parts))).getFile()).size;
+        const last = this.about.total > 0 && this.parts * PART_BYTES + size === this.about.total;
+        if (size !== PART_BYTES && !last) return;
+        this.parts++;
+      }
+    } catch {
+      // no further part
+    }
+  }
+
+  /** Bytes that are there, from the start. */
+  get bytes(): number {
+    const whole = this.parts * PART_BYTES;
+    return this.about?.total ? Math.min(whole, this.about.total) : whole;
+  }
+
+  get complete(): boolean {
+    return Boolean(this.about?.total && this.bytes === this.about.total);
+  }
+
+  async *read(): AsyncGenerator<Uint8Array> {
+    for (let i = 0; i < this.parts; i++) {
+      const file = await (await this.folder.getFileHandle(String(i))).getFile();
+      yield new Uint8Array(await file.arrayBuffer());
+    }
+  }
+
+  /** Forgets what was there; from here on it is this file. False: the browser has no room for it. */
+  async start(about: About): Promise<boolean> {
+    const { quota = 0, usage = 0 } = await navigator.storage.estimate().catch(() => ({ quota: 0, usage: 0 }));
+    await this.clear();
+    if (about.total && quota - usage < about.total * 1.1 + PART_BYTES) return false;
+    try {
+      await writeFile(this.folder, 'about.json', JSON.stringify(about));
+      this.about = about;
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async clear(): Promise<void> {
+    for (let i = 0; i < this.parts; i++) await this.folder.removeEntry(String(i)).catch(() => undefined);
+    await this.folder.removeEntry('about.json').catch(() => undefined);
+    this.about = undefined;
+    this.parts = this.#filled = 0;
+  }
+
+  async push(chunk: Uint8Array): Promise<void> {
+    if (this.#broken) return;
+    try {
+      for (let at = 0; at < chunk.length;) {
+        const n = Math.min(chunk.length - at, PART_BYTES - this.#filled);
+        this.#pending.set(chunk.subarray(at, at + n), this.#filled);
+        this.#filled += n;
+        at += n;
+        if (this.#filled === PART_BYTES) await this.#flush();
+      }
+    } catch { // the quota was smaller than promised
+      this.#broken = true;
+      await this.clear();
+    }
+  }
+
+  async #flush(): Promise<void> {
+    await writeFile(this.folder, String(this.parts), this.#pending.slice(0, this.#filled));
+    this.parts++;
+    this.#filled = 0;
+  }
+
+  async finish(total: number): Promise<void> {
+    if (this.#broken || !this.about) return;
+    try {
+      if (this.#filled) await this.#flush();
+      this.about.total = total;
+      await writeFile(this.folder, 'about.json', JSON.stringify(this.about));
+    } catch {
+      await this.clear();
+    }
+  }
+}
+
+/** Frees the space of all models kept by this origin. */
+export async function clearCache(): Promise<void> {
+  const root = await navigator.storage.getDirectory();
+  await root.removeEntry('quern', { recursive: true }).catch(() => undefined);
+}
+
+/* ---- the net */
+
+const short = (url: string): string => (url.startsWith('data:') || url.startsWith('blob:') ? `${url.slice(0, 40)}...` : url);
+const megabytes = (n: number): string => (n < 1e5 ? `${n} bytes` : `${(n / 1e6).toFixed(1)} MB`);
+
+async function ask(url: string, from: number, options: DownloadOptions): Promise<Response> {
+  const headers = new Headers(options.request?.headers);
+  if (from) headers.set('range', `bytes=${from}-`);
+  return fetch(url, { ...options.request, headers, signal: options.signal ?? null });
+}
+
+function refuseStatus(url: string, response: Response): void {
+  if (response.ok) return;
+  throw new QuernError('io', `${short(url)}: the server answered ${response.status}${response.statusText ? ` ${response.statusText}` : ''}; check the address`);
+}
+
+function isPage(first: Uint8Array): boolean {
+  const text = new TextDecoder('latin1').decode(first.subarray(0, 256)).trimStart().toLowerCase();
+  return text.startsWith('<!doctype html') || text.startsWith('<html') || text.startsWith('<head');
+}
+
+/** Refuses what a server sends in place of a model. @internal */
+export function refusePage(what: string, first: Uint8Array): void {
+  if (isPage(first)) throw new QuernError('format', `${what}: this is a web page, not a model; use the address of the file itself`);
+}
+
+/* The size of the whole file as the server tells it; 0: it does not, or sends it compressed. */
+function totalOf(response: Response): number {
+  const range = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '');
+  if (range) return Number(range[1]);
+  return response.headers.get('content-encoding') ? 0 : Number(response.headers.get('content-length') ?? 0);
+}
+
+/* Is the copy still the file at this address? Without an answer it is taken as such: that is what a copy is for. */
+async function stillThere(url: string, about: About, options: DownloadOptions): Promise<boolean> {
+  try {
+    const head = await fetch(url, { ...options.request, method: 'HEAD', signal: options.signal ?? null });
+    if (!head.ok) return true;
+    const etag = head.headers.get('etag') ?? '', modified = head.headers.get('last-modified') ?? '', size = totalOf(head);
+    if (etag && about.etag) return etag === about.etag;
+    if (size && about.total && size !== about.total) return false;
+    return !modified || !about.modified || modified === about.modified;
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    return true;
+  }
+}
+
+/* Where the bytes of a download go as they come: into one block when the size is known, else into pieces joined at the end. */
+class Gathered implements Sink {
+  #whole: Uint8Array | undefined;
+  #chunks: Uint8Array[] = [];
+  bytes = 0;
+
+  expect(total: number): void {
+    if (total && !this.bytes) this.#whole = new Uint8Array(total);
+  }
+
+  async push(chunk: Uint8Array): Promise<void> {
+    if (this.#whole && this.bytes + chunk.length > this.#whole.length) { // more than was promised
+      this.#chunks = [this.#whole.slice(0, this.bytes)];
+      this.#whole = undefined;
+    }
+    if (this.#whole) this.#whole.set(chunk, this.bytes);
+    else this.#chunks.push(chunk);
+    this.bytes += chunk.length;
+  }
+
+  take(): Uint8Array {
+    if (this.#whole) return this.#whole.subarray(0, this.bytes);
+    const all = new Uint8Array(this.bytes);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      all.set(chunk, at);
+      at += chunk.length;
+    }
+    return all;
+  }
+}
+
+export async function download(address: string | URL, options: DownloadOptions = {}): Promise<Uint8Array> {
+  const url = new URL(address, globalThis.location?.href).href;
+  const kept = options.cache === 'none' || !/^https?:/.test(url) ? undefined : await Kept.open(url);
+  const gathered = new Gathered();
+  let total = 0, fromCache = false;
+  const tell = (): void => options.onProgress?.({
+    stage: 'download', part: total ? Math.min(gathered.bytes / total, 1) : NaN, loadedBytes: gathered.bytes, totalBytes: total, fromCache,
+  });
+
+  const reuse = async (): Promise<void> => { // what an earlier visit left
+    if (!kept?.about || !kept.bytes || !(await stillThere(url, kept.about, options))) return;
+    total = kept.about.total;
+    fromCache = true;
+    gathered.expect(total);
+    for await (const part of kept.read()) {
+      await gathered.push(part);
+      tell();
+    }
+  };
+  await reuse().catch(async (error: unknown) => {
+    options.signal?.throwIfAborted();
+    if (gathered.bytes) throw error;
+  });
+  if (kept?.complete && gathered.bytes === total && total) return gathered.take();
+
+  let keeping = gathered.bytes ? kept : undefined;
+  let failure: unknown;
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    options.signal?.throwIfAborted();
+    if (attempt) await abortable(sleep(200 * 2 ** attempt), options.signal);
+    const before = gathered.bytes;
+    try {
+      const response = await ask(url, before, options);
+      if (before && response.status !== 206) { // it cannot resume: from the start
+        refuseStatus(url, response);
+        await response.body?.cancel();
+        if (total && response.status === 416) break;
+        return await download(address, { ...options, cache: 'none' });
+      }
+      refuseStatus(url, response);
+      if (!before) {
+        total = totalOf(response);
+        gathered.expect(total);
+        const about = { url, total, etag: response.headers.get('etag') ?? '', modified: response.headers.get('last-modified') ?? '' };
+        if (kept && !isHTML(response) && (await kept.start(about))) keeping = kept;
+      }
+      fromCache = false;
+      await receive(url, response, [gathered, ...(keeping ? [keeping] : [])], tell);
+      if (!total || gathered.bytes >= total) {
+        await keeping?.finish(gathered.bytes);
+        return gathered.take();
+      }
+      failure = undefined;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (error instanceof QuernError) {
+        await kept?.clear();
+        throw error;
+      }
+      failure = error;
+    }
+    if (gathered.bytes > before) attempt = Math.min(attempt, 1); // it moves on: keep trying
+  }
+  if (!gathered.bytes) throw new QuernError('io', `${short(url)}: cannot be fetched (${String((failure as Error)?.message ?? failure)}); check the address, the network, and that the server allows this page (CORS)`, { cause: failure });
+  throw new QuernError('io', `${short(url)}: the download stopped at ${megabytes(gathered.bytes)} of ${megabytes(total)}; try again, it goes on from there`, { cause: failure });
+}
+
+function isHTML(response: Response): boolean {
+  return response.headers.get('content-type')?.startsWith('text/html') ?? false;
+}
+
+async function receive(url: string, response: Response, sinks: Sink[], tell: () => void): Promise<void> {
+  if (!response.body) return;
+  let first = true;
+  for await (const chunk of chunksOf(response.body)) {
+    if (first) refusePage(short(url), chunk);
+    first = false;
+    for (const sink of sinks) await sink.push(chunk);
+    tell();
+  }
+}
+
+async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader(); // Safari's streams are no async iterators
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+/** All bytes of a stream. */
+export async function drain(stream: ReadableStream<Uint8Array>, options: DownloadOptions): Promise<Uint8Array> {
+  const gathered = new Gathered();
+  for await (const chunk of chunksOf(stream)) {
+    options.signal?.throwIfAborted();
+    await gathered.push(chunk);
+    options.onProgress?.({ stage: 'download', part: NaN, loadedBytes: gathered.bytes, totalBytes: 0, fromCache: false });
+  }
+  return gathered.take();
+}

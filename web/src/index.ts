@@ -1,0 +1,12 @@
+export { Buffer } from './buffer.js';
+export { Classifier, type Class, type Classification, type ClassifyOptions } from './classifier.js';
+export { Device, type DeviceInfo, type DeviceKind, type DeviceOptions } from './device.js';
+export { clearCache, download, type DownloadOptions, type DownloadProgress } from './download.js';
+export { setWasm, type WasmSource } from './engine.js';
+export { QuernError, type Diagnostic } from './error.js';
+export { Kernel, targets, translate, type KernelOptions } from './kernel.js';
+export { pixelsOf, type Picture, type Pixels } from './picture.js';
+export { Session, type Inputs, type ModelSource, type ProfileRow, type RunOptions, type SessionOptions, type ValueInfo } from './session.js';
+export { Tensor, type TypedArray } from './tensor.js';
+export { version } from './version.js';
+export type { DType, ErrorCode } from './abi.js';

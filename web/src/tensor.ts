@@ -1,0 +1,101 @@
+/* Tensors of the page: dense and row-major, in an array of the page or in a buffer of the device. */
+import type { DType } from './abi.js';
+import type { Buffer } from './buffer.js';
+import { QuernError } from './error.js';
+
+export type TypedArray = Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | BigInt64Array | Uint8Array | Uint8ClampedArray
+  | Uint16Array | Uint32Array | BigUint64Array;
+type ArrayMaker = new (buffer: ArrayBuffer) => TypedArray;
+
+const HalfArray = (globalThis as { Float16Array?: ArrayMaker }).Float16Array ?? Uint16Array;
+
+/** The array that holds elements of a type. bf16, and f16 where there is no Float16Array, come as their bits. */
+const arrays: Record<DType, [maker: ArrayMaker, bytes: number]> = {
+  f32: [Float32Array, 4], f16: [HalfArray, 2], bf16: [Uint16Array, 2], f64: [Float64Array, 8],
+  i8: [Int8Array, 1], i16: [Int16Array, 2], i32: [Int32Array, 4], i64: [BigInt64Array, 8],
+  u8: [Uint8Array, 1], u16: [Uint16Array, 2], u32: [Uint32Array, 4], u64: [BigUint64Array, 8],
+  bool: [Uint8Array, 1], string: [Uint8Array, 0],
+};
+
+export function bytesOf(dtype: DType): number {
+  return arrays[dtype][1];
+}
+
+export function arrayOf(dtype: DType, bytes: ArrayBuffer): TypedArray {
+  return new arrays[dtype][0](bytes);
+}
+
+/** The type that an array holds by itself. */
+export function dtypeOf(array: ArrayBufferView): DType {
+  switch (array.constructor.name) {
+    case 'Float32Array': return 'f32';
+    case 'Float16Array': return 'f16';
+    case 'Float64Array': return 'f64';
+    case 'Int8Array': return 'i8';
+    case 'Int16Array': return 'i16';
+    case 'Int32Array': return 'i32';
+    case 'BigInt64Array': return 'i64';
+    case 'Uint8Array': case 'Uint8ClampedArray': return 'u8';
+    case 'Uint16Array': return 'u16';
+    case 'Uint32Array': return 'u32';
+    case 'BigUint64Array': return 'u64';
+    default: throw new QuernError('dtype', `a ${array.constructor.name} is no tensor; give a typed array`);
+  }
+}
+
+export function elements(dims: readonly number[]): number {
+  return dims.reduce((n, d) => n * d, 1);
+}
+
+export class Tensor {
+  private constructor(
+    readonly dtype: DType,
+    readonly dims: readonly number[],
+    /** The elements; undefined while they are on the device only. */
+    readonly data: TypedArray | undefined,
+    /** The buffer on the device; undefined when they are on the page. */
+    readonly buffer: Buffer | undefined,
+  ) {}
+
+  /** A tensor over an array, which is not copied. dims: default one dimension; dtype: default what the array holds. */
+  static from(data: TypedArray | readonly number[], dims?: readonly number[], dtype?: DType): Tensor {
+    const array = Array.isArray(data) ? Float32Array.from(data as number[]) : (data as TypedArray);
+    const type = dtype ?? dtypeOf(array);
+    const sizes = dims ?? [array.length];
+    const want = elements(sizes) * bytesOf(type);
+    if (want !== array.byteLength) {
+      throw new QuernError('shape', `${array.byteLength} bytes are no ${type}[${sizes.join(', ')}], which has ${want}`);
+    }
+    return new Tensor(type, [...sizes], array, undefined);
+  }
+
+  /** A tensor in a buffer of the device. The buffer stays the caller's. */
+  static onDevice(buffer: Buffer, dtype: DType, dims: readonly number[]): Tensor {
+    const want = elements(dims) * bytesOf(dtype);
+    if (want > buffer.bytes) throw new QuernError('shape', `a buffer of ${buffer.bytes} bytes holds no ${dtype}[${dims.join(', ')}], which has ${want}`);
+    return new Tensor(dtype, [...dims], undefined, buffer);
+  }
+
+  get elements(): number {
+    return elements(this.dims);
+  }
+
+  get bytes(): number {
+    return this.elements * bytesOf(this.dtype);
+  }
+
+  /** The elements on the page: at once, or read from the device. */
+  async read(): Promise<TypedArray> {
+    if (this.data) return this.data;
+    return arrayOf(this.dtype, await this.buffer!.read(0, this.bytes));
+  }
+
+  /** Frees the buffer of an output that was kept on the device. */
+  close(): void {
+    this.buffer?.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -53,8 +53,9 @@ typedef enum qn_status {
     QN_E_NO_DEVICE = 501,   /* the device or its driver is not there */
     QN_E_DEVICE = 502,      /* the driver reported an error */
     QN_E_LOST = 503,        /* the device is gone; close its sessions and open again */
-    QN_E_DATA = 504, /* a run-time value is out of range, as the interpreter finds in kernels: an index, a division by 0 */
-    QN_E_BUG = 1000  /* our fault: please report */
+    QN_E_DATA =
+        504, /* a run-time value is out of range: an index outside its axis, a division by 0 that the interpreter finds */
+    QN_E_BUG = 1000 /* our fault: please report */
 } qn_status;
 QN_API const char *qn_status_text(qn_status s); /* "shape", "no memory", ... static */
 QN_API const char *qn_last_error(void);         /* the last failure on this thread; "" before the first */
@@ -235,7 +236,8 @@ QN_API const char *qn_metadata(const qn_session *s, const char *key); /* NULL: t
  * in       one entry per model input, matched by name, any order. Lent until the ticket is done.
  * Shapes   as the model declares; a named dimension ("batch", "seq") takes any size >= 0, the same in all inputs.
  * Cost     a size larger than any before lays memory out again (see qn_reserve); nothing is planned or compiled again.
- * Errors   QN_E_NAME an input is missing or unknown; QN_E_SHAPE; QN_E_DTYPE; QN_E_NOMEM, the session stays usable.
+ * Errors   QN_E_NAME an input is missing or unknown; QN_E_SHAPE; QN_E_DTYPE; QN_E_NOMEM, the session stays usable. QN_E_DATA an index that
+ *          the data hold is outside its axis: here where an input holds it, from qn_poll where it is computed.
  * Threads  one session, one thread. */
 QN_API qn_status qn_run(qn_session *s, const qn_named *in, size_t n_in, qn_ticket *out);
 QN_API qn_status qn_poll(qn_session *s, qn_ticket t, bool *done); /* also moves the run on */

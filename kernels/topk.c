@@ -1,17 +1,25 @@
-/* The k first of x[outer][n][inner] along n, largest or smallest first; of equals the one that stands first.
+/* The k first of x[outer][n][inner] along n, largest or smallest first; of equals the one that stands first. NaN is larger than any number.
  *     topk_rank    how many of its line stand in front of an element
  *     topk_index, topk_value   the place and value of rank i / inner % k
  *     topk_lines   one item keeps the best k of a line in order, in its outputs */
 #include "quern_kernel.h"
-#pragma host T=f32,f16,bf16 A=f32
-#pragma host T=f64 A=f64
-#pragma host T=i8,u8,i16,u16,i32 A=i32
-#pragma host T=u32 A=u32
-#pragma host T=i64 A=i64
-#pragma host T=u64 A=u64
+#pragma host T=f32,f16,bf16 A=f32 INTEGER=0
+#pragma host T=f64 A=f64 INTEGER=0
+#pragma host T=i8,u8,i16,u16,i32 A=i32 INTEGER=1
+#pragma host T=u32 A=u32 INTEGER=1
+#pragma host T=i64 A=i64 INTEGER=1
+#pragma host T=u64 A=u64 INTEGER=1
 #ifndef GROUP
 #define GROUP 1
 #endif
+
+#if INTEGER
+static bool above(A a, A b) { return a > b; }
+#else
+static bool above(A a, A b) { return a > b || (isnan(a) && !isnan(b)); }
+#endif
+
+static bool in_front(A a, A b, u32 from_top) { return from_top != 0 ? above(a, b) : above(b, a); }
 
 MAP(u32) topk_rank(u32 i, IN(T) x, CONST(u32) largest, u32 n, u32 inner)
 {
@@ -19,8 +27,7 @@ MAP(u32) topk_rank(u32 i, IN(T) x, CONST(u32) largest, u32 n, u32 inner)
     A v = (A)load(x, i);
     for (u32 j = 0; j < n; j++) {
         A w = (A)load(x, from + j * inner);
-        bool better = largest != 0 ? w > v : w < v;
-        if (better || (w == v && j < here)) rank++;
+        if (in_front(w, v, largest) || (j < here && !in_front(v, w, largest))) rank++;
     }
     return rank;
 }
@@ -50,15 +57,14 @@ KERNEL topk_lines(u32 group, IN(T) x, INOUT(T) values, INOUT(i64) places, CONST(
             for (u32 j = 0; j < n; j++) {
                 A v = (A)load(x, from + j * inner);
                 A last = count > 0 ? (A)load(values, to + (count - 1) * inner) : v;
-                bool enters = count < k || (largest != 0 ? v > last : v < last);
+                bool enters = count < k || in_front(v, last, largest);
                 if (enters && k > 0) {
                     u32 low = 0, high = count;
                     while (low < high) {
                         u32 mid = (low + high) / 2;
                         A w = (A)load(values, to + mid * inner);
-                        bool before = largest != 0 ? w >= v : w <= v;
-                        if (before) low = mid + 1;
-                        else high = mid;
+                        if (in_front(v, w, largest)) high = mid;
+                        else low = mid + 1;
                     }
                     if (count < k) count++;
                     for (u32 q = count - 1; q > low; q--) {

@@ -1,5 +1,6 @@
 /* The executor: one plan for all lengths, loops that settle, control flow, outputs that come back as inputs, data-dependent sizes, and
  * every allocation failing in turn. Each on every device found. */
+#include <math.h>
 #include <stdio.h>
 
 #include "run_graph.h"
@@ -87,7 +88,8 @@ typedef struct answer_case {
     f32 want[8];
 } answer_case;
 
-static const f32 one_two[] = { 1, 2 }, minus[] = { -1, -2 }, sparse[] = { 0, 3, 0, 0, 5, 6 };
+static const f32 one_two[] = { 1, 2 }, minus[] = { -1, -2 }, sparse[] = { 0, 3, 0, 0, 5, 6 },
+                 with_nan[] = { 1, NAN, 3, 2, NAN, 0 }; /* as onnxruntime orders them */
 static const u8 yes[] = { 1 }, no[] = { 0 };
 static const i64 three[] = { 3 }, zero[] = { 0 }, two_three[] = { 2, 3 };
 
@@ -152,6 +154,20 @@ static const answer_case answers[] = {
       { 2 },
       1,
       { 5, 6 } },
+    { "TopK of NaN, largest",
+      "in x: f32[6]\nconst k: i64[1] = {3}\nv, i = TopK(x, k)\nf = Cast(i, to=1)\nout f\n",
+      { { QN_F32, 1, { 6 }, with_nan } },
+      1,
+      { 3 },
+      1,
+      { 1, 4, 2 } },
+    { "TopK of NaN, smallest",
+      "in x: f32[6]\nconst k: i64[1] = {6}\nv, i = TopK(x, k, largest=0)\nf = Cast(i, to=1)\nout f\n",
+      { { QN_F32, 1, { 6 }, with_nan } },
+      1,
+      { 6 },
+      1,
+      { 5, 0, 3, 2, 1, 4 } },
     { "sizes as an output",
       "in x: f32[a,b]\ns = Shape(x)\nc = Cast(s, to=1)\nout c\n",
       { { QN_F32, 2, { 3, 2 }, sparse } },

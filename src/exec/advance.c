@@ -36,6 +36,7 @@ static qn_status fill_launch(exec *x, frame *f, const struct launch *k, qn_launc
         QN_TRY(store_view(x, f, k->bufs[i], &out->bufs[i]));
         if (k->written[i]) f->slots[plan_root(f->p, k->bufs[i])].host = NULL;
     }
+    if (k->fault_row) out->bufs[out->n_bufs++] = faults_row(x, k->fault_row);
     return fill_words(x, f, k, out);
 }
 
@@ -94,22 +95,6 @@ static qn_status run_launch(exec *x, frame *f, const step *s)
 
 /* ---- the host */
 
-/* Queue what is missing on the host; *pending when the run must pause for it. */
-static qn_status gather(exec *x, frame *f, const val *values, u32 n, bool *pending)
-{
-    bool queued = false;
-    *pending = false;
-    for (u32 i = 0; i < n; i++)
-        if (values[i]) QN_TRY(store_need_host(x, f, values[i], &queued));
-    if (!queued) return QN_OK;
-    QN_TRY(x->b->flush(x->device, &x->waiting));
-    bool done = false;
-    QN_TRY(x->b->poll(x->device, x->waiting, &done));
-    if (done) x->waiting = 0;
-    *pending = !done;
-    return QN_OK;
-}
-
 static qn_status call_host(exec *x, frame *f, const node *n, host_call *h)
 {
     for (u32 i = 0; i < n->n_in; i++) {
@@ -129,7 +114,7 @@ static qn_status run_host(exec *x, frame *f, const step *s, bool *pending)
     val in[64];
     if (n->n_in > COUNT(in)) return fail(QN_E_UNSUPPORTED, "more than %zu inputs", COUNT(in));
     for (u32 i = 0; i < n->n_in; i++) in[i] = node_in(f->p->g, n, i);
-    QN_TRY(gather(x, f, in, n->n_in, pending));
+    QN_TRY(store_gather(x, f, in, n->n_in, false, pending));
     if (*pending) return QN_OK;
     if (!call_alloc(x, 1)) return QN_E_NOMEM;
     host_call *h = call_alloc(x, sizeof *h);
@@ -143,7 +128,7 @@ static qn_status run_host(exec *x, frame *f, const step *s, bool *pending)
 
 static qn_status run_read(exec *x, frame *f, const step *s, bool *pending)
 {
-    QN_TRY(gather(x, f, &s->value, 1, pending));
+    QN_TRY(store_gather(x, f, &s->value, 1, false, pending));
     if (*pending) return QN_OK;
     qn_tensor t;
     QN_TRY(store_tensor(x, f, s->value, &t));
@@ -194,22 +179,44 @@ static void run_repeat_end(frame *f, const step *s)
     if (f->turns && ++f->turn < f->turns) f->at = s->partner;
 }
 
+/* "K is #, the axis has #" with numbers in place of each '#'. */
+static qn_status need_fails(const exec *x, const graph *g, const node_need *n)
+{
+    str text = { 0 };
+    sym next = n->a;
+    for (const char *c = n->says; c && *c; c++) {
+        i64 v = 0;
+        if (*c != '#') {
+            str_print(&text, "%c", *c);
+            continue;
+        }
+        if (exec_size(x, next, &v) == QN_OK) str_print(&text, "%lld", (long long)v);
+        next = n->b;
+    }
+    if (!n->says) sym_print(g, n->holds, &text);
+    qn_status s = fail(QN_E_SHAPE, "%s%s", text.text ? text.text : "its inputs do not fit", n->says ? "" : " does not hold");
+    str_free(&text);
+    return s;
+}
+
 /* What inference took for granted about sizes that only the inputs decide. */
 static qn_status check_needs(const exec *x, const frame *f, const step *s)
 {
-    const node *n = s->node ? node_at(f->p->g, s->node) : NULL;
+    const graph *g = f->p->g;
+    const node *n = s->node ? node_at(g, s->node) : NULL;
     for (u32 i = 0; n && i < n->n_needs; i++) {
         i64 holds;
-        if (sym_uses_unbound(f->p->g, n->needs[i], x->bound)) continue;
-        QN_TRY(exec_size(x, n->needs[i], &holds));
-        if (holds) continue;
-        str text = { 0 };
-        sym_print(f->p->g, n->needs[i], &text);
-        fail(QN_E_SHAPE, "the sizes of its inputs do not fit together: %s does not hold",
-             text.text ? text.text : "what it needs");
-        str_free(&text);
-        return QN_E_SHAPE;
+        if (sym_uses_unbound(g, n->needs[i].holds, x->bound)) continue;
+        QN_TRY(exec_size(x, n->needs[i].holds, &holds));
+        if (!holds) return need_fails(x, g, &n->needs[i]);
     }
+    return QN_OK;
+}
+
+qn_status exec_check_needs(exec *x)
+{
+    for (u32 i = 0; i < x->main->p->n_steps; i++)
+        QN_TRY(of_node(x->main, &x->main->p->steps[i], check_needs(x, x->main, &x->main->p->steps[i])));
     return QN_OK;
 }
 
@@ -283,6 +290,7 @@ static qn_status finish(exec *x)
 {
     for (u32 i = 0; i < x->main->p->g->n_outputs; i++) QN_TRY(queue_output(x, i));
     x->now = NULL;
+    QN_TRY(faults_ask(x));
     return x->b->flush(x->device, &x->waiting);
 }
 
@@ -326,6 +334,7 @@ qn_status exec_advance(exec *x, bool *done)
         if (x->waiting) {
             bool there = false;
             qn_status s = x->b->poll(x->device, x->waiting, &there);
+            if (s == QN_OK && there) s = faults_answer(x);
             if (s != QN_OK) {
                 *done = true;
                 return stopped(x, s);

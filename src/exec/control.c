@@ -7,6 +7,7 @@ enum { MAX_LOOP_VALUES = 64 };
 struct loop { /* a Loop under way; in the memory of the call */
     const step *s;
     i64 turn, turns; /* turns: INT64_MAX when there is no trip count */
+    i64 asked;       /* turns whose end has asked the device */
     bool on;
     u32 n_state, n_scan;
     struct {
@@ -17,20 +18,6 @@ struct loop { /* a Loop under way; in the memory of the call */
 };
 
 static const void *host_data(exec *x, frame *f, val v) { return v ? store_host(x, f, v) : NULL; }
-
-static qn_status need(exec *x, frame *f, const val *values, u32 n, bool *pending)
-{
-    bool queued = false, done = false;
-    *pending = false;
-    for (u32 i = 0; i < n; i++)
-        if (values[i]) QN_TRY(store_need_host(x, f, values[i], &queued));
-    if (!queued) return QN_OK;
-    QN_TRY(x->b->flush(x->device, &x->waiting));
-    QN_TRY(x->b->poll(x->device, x->waiting, &done));
-    if (done) x->waiting = 0;
-    *pending = !done;
-    return QN_OK;
-}
 
 /* A body starts empty, with the outer's bytes as its inputs. */
 static void clear(frame *f)
@@ -77,7 +64,7 @@ qn_status control_branch(exec *x, frame *f, const step *s, bool *pending)
 {
     const node *n = node_at(f->p->g, s->node);
     val condition = node_in(f->p->g, n, 0);
-    QN_TRY(need(x, f, &condition, 1, pending));
+    QN_TRY(store_gather(x, f, &condition, 1, false, pending));
     if (*pending) return QN_OK;
     bool yes = *(const u8 *)host_data(x, f, condition) != 0;
     frame *body = exec_frame(x, s->body[yes ? 0 : 1]);
@@ -96,7 +83,7 @@ static qn_status start_loop(exec *x, frame *f, const step *s, bool *pending, str
 {
     const node *n = node_at(f->p->g, s->node);
     val asked[2] = { node_in(f->p->g, n, 0), node_in(f->p->g, n, 1) };
-    QN_TRY(need(x, f, asked, 2, pending));
+    QN_TRY(store_gather(x, f, asked, 2, false, pending));
     if (*pending) return QN_OK;
     struct loop *l = call_alloc(x, sizeof *l);
     if (!l) return QN_E_NOMEM;
@@ -249,7 +236,9 @@ static qn_status end_of_turn(exec *x, frame *body, struct loop *l)
     bool pending;
     val outs[MAX_LOOP_VALUES];
     for (u32 i = 0; i < g->n_outputs; i++) outs[i] = live(g, g->outputs[i]);
-    QN_TRY(need(x, body, outs, g->n_outputs, &pending));
+    bool ask = l->asked == l->turn && x->main->p->places->n_rows; /* the next turn writes over what this one found */
+    l->asked = l->turn + 1;
+    QN_TRY(store_gather(x, body, outs, g->n_outputs, ask, &pending));
     if (pending) return QN_OK; /* entered again when the bytes are there */
     for (u32 k = 0; k < l->n_scan; k++) {
         qn_tensor t;

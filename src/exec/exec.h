@@ -42,6 +42,9 @@ typedef struct exec {
     u32 n_bound; /* by sym variable; INT64_MIN: not bound, no capacity yet */
     qn_buf memory;
     u64 memory_bytes; /* all values that are not late */
+    qn_buf faults;    /* PLAN_FAULT_WORDS words for each check of places */
+    u32 *fault_words; /* as read last, where the device has memory of its own */
+    bool faulty;      /* words of a failed run are still there */
     layout_result layout;
     bool laid_out;
     late_buffer *pool;
@@ -79,6 +82,9 @@ void exec_bind_elems(exec *x, const value *v, const qn_tensor *t); /* an elems_r
 /* store.c: where values are */
 qn_status store_view(exec *x, frame *f, val v, buf_view *out);     /* on the device; late ones get room now */
 qn_status store_need_host(exec *x, frame *f, val v, bool *queued); /* queued: a read is under way */
+/* Queue what of the n values (0: none) is missing on the host. *pending: the run must pause until the device has answered x->waiting.
+ * ask: let the device answer even when nothing is missing. The step that asked is entered again then, and finds its bytes. */
+qn_status store_gather(exec *x, frame *f, const val *values, u32 n, bool ask, bool *pending);
 const void *store_host(exec *x, frame *f, val v);                  /* after it is there */
 qn_status store_put(exec *x, frame *f, val v, const qn_tensor *t); /* a host tensor becomes the value */
 void store_release_late(exec *x, frame *f, u32 at);
@@ -86,8 +92,17 @@ qn_status store_tensor(exec *x, frame *f, val v, qn_tensor *out);     /* with ho
 void *call_alloc(exec *x, u64 bytes);                                 /* memory of this run; NULL: none */
 qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w); /* w's bytes become v's */
 
+/* faults.c: places that are outside (plan/places.c) */
+qn_status faults_make(exec *x);
+buf_view faults_row(const exec *x, u32 row);
+qn_status faults_at_start(exec *x, const qn_named *in, size_t n_in); /* sizes are bound */
+qn_status faults_ask(exec *x);                                       /* queue the read that goes with a flush */
+qn_status faults_answer(exec *x);                                    /* that flush is done: QN_E_DATA names what was found */
+qn_status faults_clear(exec *x);
+
 /* advance.c */
 qn_status exec_advance(exec *x, bool *done);
+qn_status exec_check_needs(exec *x); /* of all nodes of the model whose sizes are known */
 /* control.c */
 qn_status control_branch(exec *x, frame *f, const step *s, bool *pending);
 qn_status control_loop(exec *x, frame *f, const step *s, bool *pending);

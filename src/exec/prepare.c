@@ -130,6 +130,7 @@ static qn_status fill(exec *x, const plan *p)
 {
     QN_TRY(frame_make(x, p));
     QN_TRY(make_bindings(x));
+    QN_TRY(faults_make(x));
     return make_outputs(x);
 }
 
@@ -153,6 +154,7 @@ void exec_close(exec *x)
     for (frame *f = x->made; f; f = f->next_made)
         for (u32 i = 0; i < f->p->n_programs; i++)
             if (f->programs[i]) x->b->prog_free(x->device, f->programs[i]);
+    if (x->faults) x->b->buf_free(x->device, x->faults);
     if (x->memory) x->b->buf_free(x->device, x->memory);
     for (u32 i = 0; i < x->n_pool; i++) x->b->buf_free(x->device, x->pool[i].buf);
     for (u32 i = 0; i < x->n_owned; i++) x->b->buf_free(x->device, x->owned[i]);

@@ -270,8 +270,12 @@ static qn_status begin(exec *x, const qn_named *in, size_t n_in, qn_buf *old)
     QN_TRY(check_names(x, in, n_in));
     for (u32 i = 0; i < g->n_inputs; i++)
         QN_TRY(bind_input(x, g->inputs[i], given(in, n_in, value_at(g, g->inputs[i])->name)));
+    QN_TRY(faults_at_start(x, in, n_in));
+    QN_TRY(faults_clear(x));
     u64 old_bytes = x->memory_bytes;
-    QN_TRY(make_room(x, old));
+    qn_status room = make_room(x, old);
+    if (room == QN_E_SHAPE) QN_TRY(exec_check_needs(x)); /* a node's own sentence is better than that of a size */
+    QN_TRY(room);
     return put_inputs(x, in, n_in, *old, old_bytes);
 }
 

@@ -115,6 +115,17 @@ qn_status store_need_host(exec *x, frame *f, val v, bool *queued)
     return x->b->read(x->device, s->view.buf, s->view.at, to, s->view.bytes);
 }
 
+qn_status store_gather(exec *x, frame *f, const val *values, u32 n, bool ask, bool *pending)
+{
+    bool queued = ask;
+    for (u32 i = 0; i < n; i++)
+        if (values[i]) QN_TRY(store_need_host(x, f, values[i], &queued));
+    *pending = queued;
+    if (!queued) return QN_OK;
+    QN_TRY(faults_ask(x));
+    return x->b->flush(x->device, &x->waiting);
+}
+
 const void *store_host(exec *x, frame *f, val v)
 {
     (void)x;

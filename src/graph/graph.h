@@ -66,6 +66,12 @@ typedef struct value {
     bool inferred; /* type is by inference, not only as a file declares it */
 } value;
 
+/* Must not be 0 when the node runs. says: what is wrong then, with '#' for the values of a and b in turn; NULL: the expression itself. */
+typedef struct node_need {
+    sym holds, a, b;
+    const char *says;
+} node_need;
+
 typedef struct node {
     u16 op; /* enum op_id of op/op.h */
     bool dead;
@@ -74,7 +80,7 @@ typedef struct node {
     attr *attrs;
     const char *name; /* from the file, or made from the op and its number */
     nid prev, next;   /* in running order */
-    sym *needs;       /* what its inference took for granted: each must not be 0 when it runs (infer_differ) */
+    node_need *needs; /* what its inference took for granted (infer_need) */
     u32 n_needs, cap_needs;
     bool needs_lost; /* no memory for one */
 } node;

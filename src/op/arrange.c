@@ -60,6 +60,14 @@ static qn_status infer_reverse_sequence(infer *c)
     return infer_like_first_input(c);
 }
 
+/* A length is 0 to the number of steps. */
+static qn_status places_of_lengths(lowering *l, const node *n)
+{
+    graph *g = lower_graph_mut(l);
+    sym steps = lower_dim(l, lower_in(l, n, 0), lower_int(l, n, "time_axis"));
+    return lower_places(l, (place_bounds){ .v = lower_in(l, n, 1), .tuple = 1, .size = { sym_add(g, steps, sym_one(g)) } });
+}
+
 static qn_status emit_reverse_sequence(lowering *l, const node *n)
 {
     val x = lower_in(l, n, 0);
@@ -89,6 +97,7 @@ const op_def op_ReverseSequence = {
     .out = { { "Y", "as input" } },
     .attrs = { INT("batch_axis", 1), INT("time_axis", 0) },
     .infer = infer_reverse_sequence,
+    .places = places_of_lengths,
     .variants = reverse_variants,
     .cases = reverse_cases,
 };

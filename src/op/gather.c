@@ -1,11 +1,19 @@
 /* Gather, GatherElements, GatherND, OneHot: elements picked by index tensors.
  *
- * Negative indices count from the end. An index outside its axis is held at the edge: kernels cannot fail, and the host does not look. */
+ * Negative indices count from the end. Kernels hold an index outside its axis at the edge; lower_places lets such a run fail. */
 #include "op/copy.h"
 #include "op/elems.h"
 #include "op/op_util.h"
 
 static const char *index_word(const lowering *l, val v) { return lower_type(l, v)->dtype == QN_I32 ? "i32" : "i64"; }
+
+/* Indices along the axis of the data: Gather and GatherElements. */
+static qn_status places_on_axis(lowering *l, const node *n)
+{
+    const type *x = lower_type(l, lower_in(l, n, 0));
+    sym size = x->dims[axis_of(n, "axis", 0, x->rank)];
+    return lower_places(l, (place_bounds){ .v = lower_in(l, n, 1), .tuple = 1, .from_end = true, .size = { size } });
+}
 
 static launch *begin(lowering *l, const node *n, const char *file, const char *entry)
 {
@@ -103,6 +111,7 @@ const op_def op_Gather = {
     .attrs = { INT("axis", 0) },
     .host_elems = true,
     .infer = infer_gather,
+    .places = places_on_axis,
     .variants = gather_variants,
     .cases = gather_cases,
 };
@@ -147,6 +156,7 @@ const op_def op_GatherElements = {
     .out = { { "output", "as data" } },
     .attrs = { INT("axis", 0) },
     .infer = infer_gather_elements,
+    .places = places_on_axis,
     .variants = gather_elements_variants,
     .cases = gather_elements_cases,
 };
@@ -167,6 +177,16 @@ static qn_status infer_gather_nd(infer *c)
     for (u32 d = 0; d + 1 < idx.rank; d++) out.dims[out.rank++] = idx.dims[d];
     for (u32 d = (u32)(batch + k); d < x.rank; d++) out.dims[out.rank++] = x.dims[d];
     return infer_out(c, 0, &out);
+}
+
+static qn_status places_nd(lowering *l, const node *n)
+{
+    const type *x = lower_type(l, lower_in(l, n, 0)), *idx = lower_type(l, lower_in(l, n, 1));
+    i64 tuple = 1, batch = lower_int(l, n, "batch_dims");
+    sym_is_number(lower_graph(l), idx->dims[idx->rank - 1], &tuple);
+    place_bounds p = { .v = lower_in(l, n, 1), .tuple = (u32)tuple, .from_end = true };
+    for (i64 c = 0; c < tuple; c++) p.size[c] = x->dims[batch + c];
+    return lower_places(l, p);
 }
 
 static qn_status emit_gather_nd(lowering *l, const node *n)
@@ -199,6 +219,7 @@ const op_def op_GatherND = {
     .out = { { "output", "as data" } },
     .attrs = { INT("batch_dims", 0) },
     .infer = infer_gather_nd,
+    .places = places_nd,
     .variants = gather_nd_variants,
     .cases = gather_nd_cases,
 };

@@ -85,19 +85,25 @@ static sym range_length(infer *c, const sym *start)
     graph *g = c->g;
     const sym *limit, *delta;
     if (elems_wanted(c, 0, &start) != 1 || elems_wanted(c, 1, &limit) != 1 || elems_wanted(c, 2, &delta) != 1) return 0;
+    infer_need(g, sym_sub(g, sym_one(g), sym_compare(g, '=', delta[0], sym_zero(g))), "delta is #", delta[0], 0);
     sym n = sym_ceil_div(g, sym_sub(g, limit[0], start[0]), delta[0]);
     return sym_max(g, n, sym_zero(g));
 }
 
-static bool float_range_length(const infer *c, sym *out)
+static qn_status float_range_length(const infer *c, sym *out)
 {
     f64 start, limit, delta;
+    *out = 0;
     if (!constant_f64(c->g, node_in(c->g, c->n, 0), &start) || !constant_f64(c->g, node_in(c->g, c->n, 1), &limit) ||
-        !constant_f64(c->g, node_in(c->g, c->n, 2), &delta) || delta == 0)
-        return false;
+        !constant_f64(c->g, node_in(c->g, c->n, 2), &delta)) {
+        *out = sym_fresh(c->g, "range");
+        return QN_OK;
+    }
     f64 n = ceil((limit - start) / delta);
-    *out = sym_number(c->g, n > 0 && n < 4e9 ? (i64)n : 0);
-    return true;
+    if (delta == 0 || !(n < 4e9)) /* NaN too */
+        return infer_fail(c, QN_E_SHAPE, "from %g to %g by %g is no finite list", start, limit, delta);
+    *out = sym_number(c->g, n > 0 ? (i64)n : 0);
+    return QN_OK;
 }
 
 static qn_status infer_range(infer *c)
@@ -107,7 +113,7 @@ static qn_status infer_range(infer *c)
     u32 n;
     if (sym_is(c->g, elems_in(c, 2, &delta) == 1 ? delta[0] : 0, 0)) return infer_fail(c, QN_E_SHAPE, "delta is 0");
     if (dtype_is_float(out.dtype)) {
-        if (!float_range_length(c, &out.dims[0])) out.dims[0] = sym_fresh(c->g, "range");
+        QN_TRY(float_range_length(c, &out.dims[0]));
         return infer_out(c, 0, &out);
     }
     out.dims[0] = range_length(c, start);

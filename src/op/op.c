@@ -105,7 +105,8 @@ static qn_status check_dim(const infer *c, u32 i, u32 d, sym s)
     if (sym_is_number(c->g, s, &number) && number < 0)
         return infer_fail(c, QN_E_SHAPE, "size %u of output %u would be %lld", d, i, (long long)number);
     sym one = sym_number(c->g, 1);
-    infer_need(c->g, sym_sub(c->g, one, sym_compare(c->g, '<', s, sym_number(c->g, 0))));
+    infer_need(c->g, sym_sub(c->g, one, sym_compare(c->g, '<', s, sym_number(c->g, 0))), "a size of the result would be #",
+               s, s);
     return QN_OK;
 }
 
@@ -169,21 +170,22 @@ qn_status infer_axis(const infer *c, i64 axis, u32 rank, u32 *out)
     return QN_OK;
 }
 
-void infer_need(graph *g, sym holds)
+void infer_need(graph *g, sym holds, const char *says, sym a, sym b)
 {
     i64 known;
     node *n = node_at(g, g->inferring);
-    if (!g->inferring || !holds || sym_is_number(g, holds, &known)) return;
+    if (!g->inferring || !holds || (sym_is_number(g, holds, &known) && known)) return;
     for (u32 i = 0; i < n->n_needs; i++)
-        if (n->needs[i] == holds) return;
-    if (ARENA_PUSH_ROOM(g->mem, n->needs, n->n_needs, n->cap_needs, 1 << 20)) n->needs[n->n_needs++] = holds;
+        if (n->needs[i].holds == holds) return;
+    if (ARENA_PUSH_ROOM(g->mem, n->needs, n->n_needs, n->cap_needs, 1 << 20))
+        n->needs[n->n_needs++] = (node_need){ holds, a, b, says };
     else n->needs_lost = true;
 }
 
 bool infer_differ(graph *g, sym a, sym b)
 {
     if (sym_differ(g, a, b)) return true;
-    infer_need(g, sym_compare(g, '=', a, b));
+    infer_need(g, sym_compare(g, '=', a, b), "# and # must be equal", a, b);
     return false;
 }
 
@@ -201,7 +203,7 @@ static qn_status broadcast_dim(const infer *c, sym a, sym b, sym *out)
         return infer_fail(c, QN_E_SHAPE, "sizes %lld and %lld do not broadcast", (long long)x, (long long)y);
     else *out = a_known ? a : b_known ? b : other_than_1(g, MIN(a, b), MAX(a, b));
     sym one = sym_number(g, 1), either = sym_max(g, sym_compare(g, '=', a, one), sym_compare(g, '=', b, one));
-    infer_need(g, sym_max(g, sym_compare(g, '=', a, b), either));
+    infer_need(g, sym_max(g, sym_compare(g, '=', a, b), either), "sizes # and # do not fit together", a, b);
     return QN_OK;
 }
 

@@ -62,7 +62,9 @@ qn_status infer_broadcast(const infer *c, const type *a, const type *b, type *ou
 qn_status infer_like_first_input(infer *c);
 /* Surely different sizes? Where that depends on the inputs, the node under inference notes that they must be equal when it runs. */
 bool infer_differ(graph *g, sym a, sym b);
-void infer_need(graph *g, sym holds); /* the same for any condition: not 0 when the node runs */
+/* The same for any condition, not 0 when the node runs. says: the sentence where it is 0, '#' for the values of a and b ("K is #, the axis
+ * has #"); a literal. */
+void infer_need(graph *g, sym holds, const char *says, sym a, sym b);
 
 /* ---- expansion: build simpler nodes in front of the node, then hand over the outputs */
 typedef struct build {
@@ -135,8 +137,9 @@ struct op_def {
     qn_status (*expand)(build *b, const node *n);
     const variant *variants;
     qn_status (*host)(host_call *h);
-    const struct ew_row *row;                       /* elementwise ops (op/elementwise.h) */
-    u64 (*flops)(const lowering *l, const node *n); /* NULL: not counted */
+    qn_status (*places)(lowering *l, const node *n); /* which inputs hold places, and how far they reach: lower_places */
+    const struct ew_row *row;                        /* elementwise ops (op/elementwise.h) */
+    u64 (*flops)(const lowering *l, const node *n);  /* NULL: not counted */
     const op_case *cases;
 };
 extern const op_def *const op_defs[OP_COUNT]; /* by op_id; [OP_NONE] is NULL */

@@ -35,6 +35,13 @@ static u32 mode_of(const graph *g, const node *n)
     return k;
 }
 
+/* Only the constant pads a dimension of nothing. */
+static void need_something(graph *g, sym had, sym now)
+{
+    sym one = sym_number(g, 1), some = sym_compare(g, '<', sym_number(g, 0), had), none = sym_compare(g, '<', now, one);
+    infer_need(g, sym_max(g, some, none), "a dimension of # has nothing to pad it with", had, 0);
+}
+
 static qn_status infer_pad(infer *c)
 {
     type out = *infer_in(c, 0);
@@ -50,6 +57,7 @@ static qn_status infer_pad(infer *c)
         i64 had, now;
         bool empty = sym_is_number(c->g, out.dims[d], &had) && had == 0;
         out.dims[d] = sym_add(c->g, out.dims[d], sym_add(c->g, p.before[d], p.after[d]));
+        if (mode_of(c->g, c->n)) need_something(c->g, infer_in(c, 0)->dims[d], out.dims[d]);
         if (empty && mode_of(c->g, c->n) && sym_is_number(c->g, out.dims[d], &now) && now > 0)
             return infer_fail(c, QN_E_SHAPE, "dimension %u is empty: there is nothing to pad it with", d);
     }

@@ -222,6 +222,15 @@ static qn_status emit(lowering *l, const node *n, const char *group)
     return launch_groups(k, items);
 }
 
+/* A length is 0 to the number of steps. */
+static qn_status places_of_lengths(lowering *l, const node *n)
+{
+    graph *g = lower_graph_mut(l);
+    sym steps = lower_dim(l, lower_in(l, n, IN_X), attr_int(n, "layout", 0) ? 1 : 0);
+    return lower_places(
+        l, (place_bounds){ .v = lower_in(l, n, IN_LENS), .tuple = 1, .size = { sym_add(g, steps, sym_one(g)) } });
+}
+
 static qn_status emit_single(lowering *l, const node *n) { return emit(l, n, NULL); }
 static qn_status emit_group(lowering *l, const node *n) { return emit(l, n, "64"); }
 
@@ -265,6 +274,7 @@ const op_def op_LSTM = {
     .out = { { "y", "optional as x" }, { "y_h", "optional as x" }, { "y_c", "optional as x" } },
     .attrs = { RNN_ATTRS, INT("input_forget", 0) },
     .infer = rnn_infer,
+    .places = places_of_lengths,
     .variants = rnn_variants,
     .cases = lstm_cases,
 };
@@ -287,6 +297,7 @@ const op_def op_GRU = {
     .out = { { "y", "optional as x" }, { "y_h", "optional as x" } },
     .attrs = { RNN_ATTRS, INT("linear_before_reset", 0) },
     .infer = rnn_infer,
+    .places = places_of_lengths,
     .variants = rnn_variants,
     .cases = gru_cases,
 };
@@ -307,6 +318,7 @@ const op_def op_RNN = {
     .out = { { "y", "optional as x" }, { "y_h", "optional as x" } },
     .attrs = { RNN_ATTRS },
     .infer = rnn_infer,
+    .places = places_of_lengths,
     .variants = rnn_variants,
     .cases = rnn_cases,
 };

@@ -1,7 +1,7 @@
 /* ScatterElements, ScatterND: a copy of data with updates put in, added, multiplied, or the larger or smaller kept.
  *
  * Updates of one place meet in their order, so results do not depend on the device. The MAP looks through the indices from every element;
- * the other way copies and then walks the updates. Indices outside are ignored. */
+ * the other way copies and then walks the updates. Kernels pass over an index outside its axis; lower_places lets such a run fail. */
 #include "op/copy.h"
 #include "op/elems.h"
 #include "op/op_util.h"
@@ -97,6 +97,13 @@ static void put_dims(launch *k, const lines *s, const sym *list, u32 from, sym m
         launch_size(k, d < s->skip ? missing : d - s->skip == s->axis ? at_axis : list[d - s->skip]);
 }
 
+static qn_status places_on_axis(lowering *l, const node *n)
+{
+    lines s = lines_of(l, n);
+    return lower_places(
+        l, (place_bounds){ .v = lower_in(l, n, 1), .tuple = 1, .from_end = true, .size = { s.x->dims[s.axis] } });
+}
+
 static launch *begin_lines(lowering *l, const node *n, const lines *s, const char *entry)
 {
     launch *k = launch_begin(l, "scatter_lines.c", entry);
@@ -178,6 +185,7 @@ const op_def op_ScatterElements = {
     .out = { { "output", "as data" } },
     .attrs = { INT("axis", 0), TEXT("reduction", "none") },
     .infer = infer_scatter_elements,
+    .places = places_on_axis,
     .variants = scatter_elements_variants,
     .cases = scatter_elements_cases,
 };
@@ -225,6 +233,15 @@ static qn_status infer_scatter_nd(infer *c)
             return infer_fail(c, QN_E_SHAPE, "dimension %u of updates does not fit", d);
     }
     return known_scatter(c, &x, &elems, &n) ? infer_out_elems(c, 0, &x, elems, n) : infer_out(c, 0, &x);
+}
+
+static qn_status places_nd(lowering *l, const node *n)
+{
+    const type *t = lower_type(l, lower_in(l, n, 0));
+    place_bounds p = { .v = lower_in(l, n, 1), .tuple = 1, .from_end = true };
+    tuple_size(lower_graph_mut(l), lower_type(l, p.v), t->rank, &p.tuple);
+    for (u32 d = 0; d < p.tuple; d++) p.size[d] = t->dims[d];
+    return lower_places(l, p);
 }
 
 static launch *begin_tuples(lowering *l, const node *n, const char *entry, u32 *tuple)
@@ -305,6 +322,7 @@ const op_def op_ScatterND = {
     .attrs = { TEXT("reduction", "none") },
     .host_elems = true,
     .infer = infer_scatter_nd,
+    .places = places_nd,
     .variants = scatter_nd_variants,
     .cases = scatter_nd_cases,
 };

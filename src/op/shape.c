@@ -57,6 +57,8 @@ static qn_status reshape_sizes(const infer *c, const reshape *r, const type *x, 
     else out->dims[at] = sym_div(g, have, rest);
     if (sym_is_number(g, have, &a) && sym_is_number(g, rest, &b) && (b ? a % b != 0 : a != 0))
         return infer_fail(c, QN_E_SHAPE, "%lld elements do not divide into groups of %lld", (long long)a, (long long)b);
+    infer_need(g, sym_compare(g, '=', sym_mul(g, out->dims[at], rest), have), "# elements do not divide into groups of #",
+               have, rest);
     return QN_OK;
 }
 

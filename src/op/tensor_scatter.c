@@ -18,6 +18,18 @@ static qn_status infer_tensor_scatter(infer *c)
     return infer_out(c, 0, &x);
 }
 
+/* A linear run must end inside the cache; a circular one only start there. */
+static qn_status places_in_cache(lowering *l, const node *n)
+{
+    graph *g = lower_graph_mut(l);
+    const type *t = lower_type(l, lower_in(l, n, 0));
+    u32 axis = axis_of(n, "axis", -2, t->rank);
+    sym size = t->dims[axis];
+    if (!text_same(attr_text(g, n, "mode", "linear"), "circular"))
+        size = sym_add(g, sym_sub(g, size, lower_dim(l, lower_in(l, n, 1), axis)), sym_one(g));
+    return lower_places(l, (place_bounds){ .v = n->n_in > 2 ? lower_in(l, n, 2) : 0, .tuple = 1, .size = { size } });
+}
+
 static qn_status emit_tensor_scatter(lowering *l, const node *n)
 {
     static const i64 zero = 0;
@@ -54,6 +66,7 @@ const op_def op_TensorScatter = {
     .out = { { "present_cache", "as past_cache" } },
     .attrs = { INT("axis", -2), TEXT("mode", "linear") },
     .infer = infer_tensor_scatter,
+    .places = places_in_cache,
     .variants = tensor_scatter_variants,
     .cases = tensor_scatter_cases,
 };

@@ -13,6 +13,8 @@ static qn_status infer_topk(infer *c)
     i64 wanted, have;
     if (sym_is_number(c->g, k[0], &wanted) && sym_is_number(c->g, out.dims[axis], &have) && wanted > have)
         return infer_fail(c, QN_E_SHAPE, "K is %lld, the axis has %lld", (long long)wanted, (long long)have);
+    sym n = out.dims[axis];
+    infer_need(c->g, sym_compare(c->g, '<', k[0], sym_add(c->g, n, sym_one(c->g))), "K is #, the axis has #", k[0], n);
     out.dims[axis] = k[0];
     type places = type_with(&out, QN_I64);
     QN_TRY(infer_out(c, 0, &out));
@@ -43,6 +45,7 @@ static launch *begin(lowering *l, const node *n, const lines *s, const char *ent
                   dtype_is_float(s->dtype) ? dtype_word(dtype_computing(s->dtype))
                   : wide                   ? dtype_word(s->dtype)
                                            : "i32");
+    launch_define_number(k, "INTEGER", !dtype_is_float(s->dtype));
     return k;
 }
 
@@ -116,11 +119,14 @@ static const op_case topk_cases[] = {
     { "i64[2,9]=0..3 i64[1]={9}", "axis=-1, n_out=2", 0, "equals in their order, all of them" },
     { "u8[30]=0..255 i64[1]={4}", "n_out=2", 0, "narrow" },
     { "f16[2,30] i64[1]={1}", "", 0, "half, values only" },
+    { "f32[2,6]={1,nan,3,2,nan,0,nan,nan,nan,nan,inf,-inf} i64[1]={4}", "n_out=2", 0, "NaN is the largest" },
+    { "f32[2,6]={1,nan,3,2,nan,0,nan,nan,nan,nan,inf,-inf} i64[1]={4}", "largest=0, n_out=2", 0,
+      "NaN is not among the smallest" },
     { 0 },
 };
 const op_def op_TopK = {
     .name = "TopK",
-    .doc = "the K largest (or smallest) along `axis`, first ones first, and their places",
+    .doc = "the K largest (or smallest) along `axis`, first ones first, and their places; NaN is larger than any number",
     .in = { { "X", "number" }, { "K", "i64" } },
     .out = { { "Values", "as X" }, { "Indices", "i64" } },
     .attrs = { INT("axis", -1), INT("largest", 1), INT("sorted", 1) },

@@ -27,6 +27,15 @@ sym lower_product(lowering *l, val v, u32 from, u32 to); /* of dims [from, to) *
 val lower_scratch(lowering *l, qn_dtype d, sym elems);
 /* A small constant made now (tables); copied. */
 val lower_table(lowering *l, const qn_tensor *t);
+/* The elements of v (i32 or i64; 0: none) are places, in tuples: entry c must be inside size[c], counted from the end where it is negative,
+ * or, without from_end, 0 .. size[c] - 1. One that is not makes the run fail with QN_E_DATA. */
+typedef struct place_bounds {
+    val v;
+    u32 tuple;
+    bool from_end;
+    sym size[QN_MAX_RANK];
+} place_bounds;
+qn_status lower_places(lowering *l, place_bounds what);
 qn_status lower_fail(const lowering *l, const node *n, qn_status code, const char *format, ...) PRINTF_LIKE(4, 5);
 
 launch *launch_begin(lowering *l, const char *file, const char *entry);

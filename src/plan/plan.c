@@ -103,8 +103,10 @@ static qn_status plan_variant(plan *p, nid id, const node *n)
     if (!v)
         return fail(QN_E_UNSUPPORTED, "%s '%s': no kernel of this build fits it on this device", op_of(n)->name,
                     n->name ? n->name : "");
-    l.variant = v->name;
     store_outputs(p, n);
+    l.variant = "places";
+    if (op_of(n)->places) QN_TRY(op_of(n)->places(&l, n));
+    l.variant = v->name;
     QN_TRY(v->emit(&l, n));
     if (l.repeat_at != UINT32_MAX) return fail(QN_E_BUG, "%s: a repeat without an end", v->name);
     if (op_of(n)->flops) p->flops += op_of(n)->flops(&l, n);
@@ -132,6 +134,7 @@ static qn_status plan_body(plan *p, const node *n, const char *name, plan **out)
                     .backend = p->backend,
                     .caps = p->caps,
                     .mem = p->mem,
+                    .places = p->places,
                     .only_variants = p->only_variants,
                     .is_body = true };
     *out = body;
@@ -217,24 +220,33 @@ static void find_lives(plan *p)
     for (u32 i = 0; i < p->g->n_outputs; i++) touch(p, live(p->g, p->g->outputs[i]), p->n_steps);
 }
 
-/* Variables that the inputs decide are known when a run starts; a size that needs another one is late. */
-static qn_status find_late(plan *p)
+static void bind(const plan *p, sym s)
+{
+    u32 variable = sym_variable_index(p->g, s);
+    if (variable != UINT32_MAX) p->bound_at_start[variable] = 1;
+}
+
+/* Variables that the inputs decide are known when a run starts. */
+static qn_status find_bound(plan *p)
 {
     u32 n = sym_variable_count(p->g);
-    i64 *bound = arena_array(p->mem, n + 1, sizeof *bound);
-    if (!bound) return fail_nomem(n * sizeof *bound);
-    for (u32 i = 0; i < n; i++) bound[i] = INT64_MIN;
+    p->bound_at_start = arena_array(p->mem, n + 1, sizeof *p->bound_at_start);
+    if (!p->bound_at_start) return fail_nomem(n * sizeof *p->bound_at_start);
+    for (u32 i = 0; i < n; i++) p->bound_at_start[i] = INT64_MIN;
     for (u32 i = 0; i < p->g->n_inputs; i++) {
         const value *v = value_at(p->g, p->g->inputs[i]);
-        for (u32 d = 0; d < v->type.rank; d++)
-            if (sym_variable_index(p->g, v->type.dims[d]) != UINT32_MAX)
-                bound[sym_variable_index(p->g, v->type.dims[d])] = 1;
-        for (u32 e = 0; v->elems_read && e < v->n_elems; e++)
-            if (sym_variable_index(p->g, v->elems[e]) != UINT32_MAX) bound[sym_variable_index(p->g, v->elems[e])] = 1;
+        for (u32 d = 0; d < v->type.rank; d++) bind(p, v->type.dims[d]);
+        for (u32 e = 0; v->elems_read && e < v->n_elems; e++) bind(p, v->elems[e]);
     }
-    for (u32 v = 1; v <= p->n_values; v++)
-        p->values[v].late = p->is_body || !p->values[v].elems || sym_uses_unbound(p->g, p->values[v].elems, bound);
     return QN_OK;
+}
+
+/* A size that needs another variable is late. */
+static void find_late(plan *p)
+{
+    for (u32 v = 1; v <= p->n_values; v++)
+        p->values[v].late =
+            p->is_body || !p->values[v].elems || sym_uses_unbound(p->g, p->values[v].elems, p->bound_at_start);
 }
 
 static qn_status add_graph_values(plan *p)
@@ -264,12 +276,14 @@ static qn_status read_body_inputs(plan *p)
 
 static qn_status fill(plan *p)
 {
+    QN_TRY(find_bound(p));
     QN_TRY(add_graph_values(p));
     QN_TRY(read_body_inputs(p));
     FOR_NODES(p->g, n) QN_TRY(plan_node(p, n));
     for (u32 i = 0; i < p->g->n_outputs; i++) QN_TRY(plan_need(p, live(p->g, p->g->outputs[i]), 0));
     find_lives(p);
-    return find_late(p);
+    find_late(p);
+    return QN_OK;
 }
 
 qn_status plan_make(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants,
@@ -278,6 +292,9 @@ qn_status plan_make(graph *g, const qn_backend *backend, const qn_caps *caps, ar
     plan *p = ARENA_NEW(mem, plan);
     if (!p) return fail_nomem(sizeof *p);
     *p = (plan){ .g = g, .backend = backend, .caps = caps, .mem = mem, .only_variants = only_variants };
+    p->places = ARENA_NEW(mem, struct plan_places_list);
+    if (!p->places) return fail_nomem(sizeof *p->places);
+    *p->places = (struct plan_places_list){ 0 };
     QN_TRY(fill(p));
     *out = p;
     return QN_OK;

@@ -32,6 +32,7 @@ struct launch {
     word words[DEVICE_MAX_WORDS];
     sym count;
     val zero_first;
+    u32 fault_row;    /* not 0: its last buffer is that row of the fault words */
     qn_status status; /* sticky */
 };
 
@@ -58,6 +59,20 @@ typedef struct step {
     u32 partner;   /* REPEAT: the step of its END and back */
     plan *body[2]; /* BRANCH: then, else; LOOP: body */
 } step;
+
+/* What lower_places found to look at when it runs. row 0: a constant or an input, looked at when a run starts; else the row of
+ * PLAN_FAULT_WORDS words on the device that its launches fill. Bodies add to their model's list. */
+enum { PLAN_FAULT_WORDS = 64, PLAN_FAULT_SHARES = 32 };
+typedef struct plan_places {
+    const graph *g;
+    nid node;
+    place_bounds what;
+    u32 row;
+} plan_places;
+struct plan_places_list {
+    plan_places *items;
+    u32 n, cap, n_rows;
+};
 
 typedef struct plan_value {
     val root; /* itself, or the value whose bytes it shares */
@@ -86,6 +101,8 @@ struct plan {
     kc_program *programs;
     u64 *program_keys;
     u32 n_programs, cap_programs;
+    struct plan_places_list *places;
+    i64 *bound_at_start; /* by sym variable: INT64_MIN where the inputs do not decide it */
     const char *only_variants;
     bool is_body; /* of an If or Loop: every size is late */
     u64 flops;
@@ -111,6 +128,10 @@ step *plan_add_step(plan *p, step_kind kind, nid at); /* NULL: no memory */
 qn_status plan_need(plan *p, val v, nid at);
 u32 plan_program(plan *p, const kc_program *program); /* its index, once per key; UINT32_MAX: no memory */
 bool plan_is_constant(const plan *p, val v);          /* of the graph, or a table */
+
+/* places.c: are all elements of t inside? sizes: of each entry of a tuple. QN_E_DATA names the node, the element and the axis. */
+qn_status plan_places_check(const plan_places *p, const qn_tensor *t, const i64 *sizes);
+qn_status plan_places_fail(const plan_places *p, u64 at, i64 found, i64 size);
 
 /* memory.c: place spans with lifetimes so that those alive together do not overlap; greedy, largest first. */
 typedef struct span {

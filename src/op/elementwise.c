@@ -245,7 +245,7 @@ ROW(Mod, IN2("number"), "as a", NULL, "(p != 0.0f || (fmod(a, b) != 0.0f && (b <
     ("fmod"), mod_cases, "the remainder, with the sign of b, or of a when fmod=1", .attrs = LIST(INT("fmod", 0)))
 
 /* operands of several kinds */
-ROW(Pow, LIST({ "a", "signed" }, { "b", "number" }), "as a", NULL, "pow(a, (T)b)", "(T)POW_INT((i64)a, b)", (NULL), pow_cases,
+ROW(Pow, LIST({ "a", "signed" }, { "b", "number" }), "as a", NULL, "pow(a, (T)b)", "(T)POW_INT(a, b)", (NULL), pow_cases,
     "a to the b, in the type of a", .min_in = 2)
 ROW(Where, LIST({ "condition", "bool" }, { "x", "any" }, { "y", "as x" }), "as x", NULL, "a ? b : c", NULL, (NULL), where_cases,
     "x where the condition holds, else y", .min_in = 3)

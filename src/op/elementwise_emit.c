@@ -51,8 +51,8 @@ typedef struct emitter {
         char text[96];
         u32 id;
     } indices[EW_MAX_ARGS * 2];
-    u32 n_indices; /* index expressions so far */
-    bool uses_pow;
+    u32 n_indices;           /* index expressions so far */
+    bool uses_pow, wide_pow; /* integer powers; of 64 bits */
 } emitter;
 
 static const char *computing_word(qn_dtype d)
@@ -284,8 +284,10 @@ static bool put_name(emitter *e, const ew_step *s, qn_dtype t, const names *as, 
     else if (n == 4 && memcmp(name, "BITS", n) == 0) str_print(out, "%zu", 8 * qn_dtype_bytes(t));
     else if (n == 6 && memcmp(name, "SIGNED", n) == 0) str_add(out, dtype_is_signed_int(t) ? "true" : "false");
     else if (n == 7 && memcmp(name, "POW_INT", n) == 0) {
-        str_add(out, dtype_is_float(arg_type(e, s, s->args[1])) ? "ew_pow_real" : "ew_pow");
+        qn_dtype by = arg_type(e, s, s->args[1]);
+        str_add(out, dtype_is_float(by) ? "ew_pow_real" : dtype_is_signed_int(by) ? "ew_pow" : "ew_pow_up");
         e->uses_pow = true;
+        e->wide_pow |= qn_dtype_bytes(t) == 8 || (dtype_is_int(by) && qn_dtype_bytes(by) == 8);
     } else return false;
     return true;
 }
@@ -345,21 +347,28 @@ static void put_step(emitter *e, u32 number)
 }
 
 /* ------------------------------------------------------------------ the kernel */
-static const char pow_helpers[] = "static i64 ew_pow(i64 a, i64 b)\n"
+/* W wide enough for base and exponent; the product of its low bits is what wraps around. */
+static const char pow_helpers[] = "static W ew_pow_up(W a, U b)\n"
                                   "{\n"
-                                  "    i64 y = 1;\n"
-                                  "    if (b < 0) y = a == 1 ? 1 : a == -1 ? ((b & 1) != 0 ? -1 : 1) : 0;\n"
-                                  "    for (i64 n = b; n > 0; n = n / 2) {\n"
+                                  "    W y = 1;\n"
+                                  "    for (U n = b; n > 0; n = n / 2) {\n"
                                   "        if ((n & 1) != 0) y = y * a;\n"
                                   "        a = a * a;\n"
                                   "    }\n"
                                   "    return y;\n"
                                   "}\n"
-                                  "static i64 ew_pow_real(i64 a, f32 b)\n"
+                                  "static W ew_pow(W a, W b)\n"
                                   "{\n"
-                                  "    i64 y = 0;\n"
-                                  "    if (b == floor(b) && fabs(b) < 1e9f) y = ew_pow(a, TO(i64, b));\n"
-                                  "    else y = TO(i64, pow((f32)a, b));\n"
+                                  "    W y = 0;\n"
+                                  "    if (b >= 0) y = ew_pow_up(a, (U)b);\n"
+                                  "    else y = a == 1 ? 1 : a == -1 ? ((b & 1) != 0 ? -1 : 1) : 0;\n"
+                                  "    return y;\n"
+                                  "}\n"
+                                  "static W ew_pow_real(W a, f32 b)\n"
+                                  "{\n"
+                                  "    W y = 0;\n"
+                                  "    if (b == floor(b) && fabs(b) < 1e9f) y = ew_pow(a, TO(W, b));\n"
+                                  "    else y = TO(W, pow((f32)a, b));\n"
                                   "    return y;\n"
                                   "}\n";
 
@@ -409,9 +418,12 @@ static qn_status emit_kernel(emitter *e)
     put_loads(e, &buffers);
     for (u32 k = 0; k < e->n_steps; k++) put_step(e, k);
     bool half = result == QN_F16 || result == QN_BF16, narrow = dtype_is_int(result) && qn_dtype_bytes(result) < 4;
-    str_print(&text, "#include \"quern_kernel.h\"\n%sMAP(%s) elementwise(u32 i%s%s)\n{\n%s", e->uses_pow ? pow_helpers : "",
-              dtype_word(result), buffers.n ? buffers.text : "", e->params.n ? e->params.text : "",
-              e->body.n ? e->body.text : "");
+    str_add(&text, "#include \"quern_kernel.h\"\n");
+    if (e->uses_pow)
+        str_print(&text, "#define W %s\n#define U %s\n%s", e->wide_pow ? "i64" : "i32", e->wide_pow ? "u64" : "u32",
+                  pow_helpers);
+    str_print(&text, "MAP(%s) elementwise(u32 i%s%s)\n{\n%s", dtype_word(result), buffers.n ? buffers.text : "",
+              e->params.n ? e->params.text : "", e->body.n ? e->body.text : "");
     if (half) str_print(&text, "    return TO(%s, t%u);\n}\n", dtype_word(result), e->n_steps - 1);
     else
         str_print(&text, "    return %s%s%st%u;\n}\n", narrow ? "(" : "", narrow ? dtype_word(result) : "",

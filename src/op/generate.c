@@ -54,11 +54,12 @@ static qn_status emit_fill(lowering *l, const node *n)
     qn_dtype d = fill_value(n, bytes);
     u64 bits = 0;
     for (u32 k = 0; k < 8; k++) bits |= (u64)bytes[k] << 8 * k;
-    launch *k = launch_begin(l, "fill_value.c", "fill_value");
-    launch_define(k, "T", width_word(d));
+    bool wide = qn_dtype_bytes(d) == 8;
+    launch *k = wide ? launch_begin(l, "fill.c", "fill_wide") : launch_begin(l, "fill_value.c", "fill_value");
+    if (!wide) launch_define(k, "T", width_word(d));
     launch_out(k, lower_out(l, n, 0));
-    launch_number(k, (u32)bits);
-    launch_number(k, (u32)(bits >> 32));
+    if (wide) launch_wide(k, (i64)bits);
+    else launch_number(k, (u32)bits);
     return launch_map(k, lower_elems(l, lower_out(l, n, 0)));
 }
 

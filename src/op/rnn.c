@@ -1,27 +1,18 @@
 /* Recurrent layers: RNN, GRU and LSTM. The input's part of every gate is one matrix product over all steps; the rest is one launch in
- * which each direction and batch item runs through its steps (kernels/rnn.c). */
+ * which each direction and batch item runs through its steps (kernels/rnn.c), or launches step after step (rnn_steps.c). */
 #include "op/op_util.h"
 #include "op/product.h"
+#include "op/rnn.h"
 
-typedef enum kind { KIND_RNN, KIND_GRU, KIND_LSTM } kind; /* as numbered in kernels/rnn.c */
-enum { IN_X, IN_W, IN_R, IN_BIAS, IN_LENS, IN_H0, IN_C0, IN_PEEP };
+static rnn_kind kind_of(const node *n) { return n->op == OP_LSTM ? KIND_LSTM : n->op == OP_GRU ? KIND_GRU : KIND_RNN; }
 
-typedef struct layer {
-    kind kind;
-    u32 dirs, gates;
-    bool backward, batch_first;
-    sym steps, batch, width, hidden;
-} layer;
-
-static kind kind_of(const node *n) { return n->op == OP_LSTM ? KIND_LSTM : n->op == OP_GRU ? KIND_GRU : KIND_RNN; }
-
-static const char *layer_of(graph *g, const node *n, const type *x, const type *w, const type *r, layer *out)
+static const char *layer_of(graph *g, const node *n, const type *x, const type *w, const type *r, rnn_layer *out)
 {
     const char *direction = attr_text(g, n, "direction", "forward");
     bool both = text_same(direction, "bidirectional"), backward = text_same(direction, "reverse");
     if (!both && !backward && !text_same(direction, "forward")) return "direction must be forward, reverse or bidirectional";
     if (x->rank != 3 || w->rank != 3 || r->rank != 3) return "input and weights must have three dimensions";
-    layer p = {
+    rnn_layer p = {
         .kind = kind_of(n), .dirs = both ? 2 : 1, .backward = backward, .batch_first = attr_int(n, "layout", 0) != 0
     };
     p.gates = p.kind == KIND_LSTM ? 4 : p.kind == KIND_GRU ? 3 : 1;
@@ -52,29 +43,24 @@ static bool has_sizes(const infer *c, u32 i, const sym *dims, u32 rank)
     return true;
 }
 
-static qn_status check_optional(const infer *c, const layer *p)
+static qn_status check_optional(const infer *c, const rnn_layer *p)
 {
     graph *g = c->g;
     sym dirs = sym_number(g, p->dirs);
     sym state[3] = { p->batch_first ? p->batch : dirs, p->batch_first ? dirs : p->batch, p->hidden };
     sym bias[2] = { dirs, sym_mul(g, p->hidden, sym_number(g, 2 * (i64)p->gates)) };
     sym peep[2] = { dirs, sym_mul(g, p->hidden, sym_number(g, 3)) };
-    if (!has_sizes(c, IN_BIAS, bias, 2)) return infer_fail(c, QN_E_SHAPE, "the bias does not fit hidden size and gates");
-    if (!has_sizes(c, IN_LENS, &p->batch, 1))
+    if (!has_sizes(c, RNN_BIAS, bias, 2)) return infer_fail(c, QN_E_SHAPE, "the bias does not fit hidden size and gates");
+    if (!has_sizes(c, RNN_LENS, &p->batch, 1))
         return infer_fail(c, QN_E_SHAPE, "sequence_lens must have one entry for each batch item");
-    if (!has_sizes(c, IN_H0, state, 3) || !has_sizes(c, IN_C0, state, 3))
+    if (!has_sizes(c, RNN_H0, state, 3) || !has_sizes(c, RNN_C0, state, 3))
         return infer_fail(c, QN_E_SHAPE, "an initial state has not the sizes of the layer");
-    if (!has_sizes(c, IN_PEEP, peep, 2)) return infer_fail(c, QN_E_SHAPE, "the peephole weights do not fit the hidden size");
+    if (!has_sizes(c, RNN_PEEP, peep, 2))
+        return infer_fail(c, QN_E_SHAPE, "the peephole weights do not fit the hidden size");
     return QN_OK;
 }
 
 /* ---- activations */
-
-enum { MAX_ACTS = 6 };
-typedef struct activation {
-    u32 code;
-    f64 a, b;
-} activation;
 
 /* clang-format off */
 static const struct { const char *name; f64 a, b; } acts[] = {      /* as numbered in kernels/rnn.c; a, b: ONNX's defaults */
@@ -92,8 +78,7 @@ static bool same_letters(qn_bytes a, const char *b)
     return true;
 }
 
-/* out[dirs][3]: f, g and h of each direction, those that the kind has. */
-static const char *activations_of(const node *n, const layer *p, activation out[2][3])
+static const char *activations_of(const node *n, rnn_layer *p)
 {
     const attr *names = attr_find(n, "activations"), *alphas = attr_find(n, "activation_alpha"),
                *betas = attr_find(n, "activation_beta");
@@ -105,8 +90,8 @@ static const char *activations_of(const node *n, const layer *p, activation out[
         if (names)
             for (code = 0; code < COUNT(acts) && !same_letters(names->texts[i], acts[code].name);) code++;
         if (code == COUNT(acts)) return "an activation has a name that ONNX does not define";
-        activation *a = &out[i / each][i % each];
-        *a = (activation){ code, acts[code].a, acts[code].b };
+        rnn_activation *a = &p->acts[i / each][i % each];
+        *a = (rnn_activation){ code, acts[code].a, acts[code].b };
         if (alphas && alphas->kind == ATTR_FLOATS && i < alphas->n) a->a = (f64)alphas->floats[i];
         if (betas && betas->kind == ATTR_FLOATS && i < betas->n) a->b = (f64)betas->floats[i];
     }
@@ -115,11 +100,10 @@ static const char *activations_of(const node *n, const layer *p, activation out[
 
 static qn_status rnn_infer(infer *c)
 {
-    layer p;
-    activation used[2][3] = { 0 };
-    const type *x = infer_in(c, IN_X);
-    const char *wrong = layer_of(c->g, c->n, x, infer_in(c, IN_W), infer_in(c, IN_R), &p);
-    if (!wrong) wrong = activations_of(c->n, &p, used);
+    rnn_layer p;
+    const type *x = infer_in(c, RNN_X);
+    const char *wrong = layer_of(c->g, c->n, x, infer_in(c, RNN_W), infer_in(c, RNN_R), &p);
+    if (!wrong) wrong = activations_of(c->n, &p);
     if (wrong) return infer_fail(c, QN_E_SHAPE, "%s", wrong);
     QN_TRY(check_optional(c, &p));
     sym dirs = sym_number(c->g, p.dirs);
@@ -134,12 +118,19 @@ static qn_status rnn_infer(infer *c)
 
 /* ---- launches */
 
-/* xw[dirs][steps * batch][gates * hidden] = x times the weights of each direction. */
-static qn_status input_product(lowering *l, const node *n, const layer *p, val *out)
+qn_status rnn_layer_of(lowering *l, const node *n, rnn_layer *out)
+{
+    const char *wrong = layer_of(lower_graph_mut(l), n, lower_type(l, lower_in(l, n, RNN_X)),
+                                 lower_type(l, lower_in(l, n, RNN_W)), lower_type(l, lower_in(l, n, RNN_R)), out);
+    if (!wrong) wrong = activations_of(n, out);
+    return wrong ? lower_fail(l, n, QN_E_SHAPE, "%s", wrong) : QN_OK;
+}
+
+qn_status rnn_input_product(lowering *l, const node *n, const rnn_layer *p, val *out)
 {
     graph *g = lower_graph_mut(l);
     sym one = sym_number(g, 1), zero = sym_number(g, 0);
-    product m = { .a = lower_in(l, n, IN_X), .b = lower_in(l, n, IN_W), .trans_b = true, .alpha = 1 };
+    product m = { .a = lower_in(l, n, RNN_X), .b = lower_in(l, n, RNN_W), .trans_b = true, .alpha = 1 };
     m.dtype = lower_type(l, m.a)->dtype;
     m.m = sym_mul(g, p->steps, p->batch);
     m.n = sym_mul(g, p->hidden, sym_number(g, p->gates));
@@ -162,24 +153,25 @@ static void out_or(lowering *l, launch *k, val v, qn_dtype d, sym elems)
     launch_out(k, v ? v : lower_scratch(l, d, elems));
 }
 
-static void act_params(launch *k, activation used[2][3])
+static void act_params(launch *k, const rnn_layer *p)
 {
     for (u32 d = 0; d < 2; d++)
-        for (u32 i = 0; i < 3; i++) launch_number(k, used[d][i].code);
+        for (u32 i = 0; i < 3; i++) launch_number(k, p->acts[d][i].code);
     for (u32 d = 0; d < 2; d++)
         for (u32 i = 0; i < 3; i++) {
-            launch_float(k, used[d][i].a);
-            launch_float(k, used[d][i].b);
+            launch_float(k, p->acts[d][i].a);
+            launch_float(k, p->acts[d][i].b);
         }
 }
 
-static void consts(lowering *l, const node *n, launch *k, const layer *p)
+static void consts(lowering *l, const node *n, launch *k, const rnn_layer *p)
 {
     static const struct {
         const char *name;
         u32 input;
     } has[] = {
-        { "has_bias", IN_BIAS }, { "has_lens", IN_LENS }, { "has_h0", IN_H0 }, { "has_c0", IN_C0 }, { "has_peep", IN_PEEP },
+        { "has_bias", RNN_BIAS }, { "has_lens", RNN_LENS }, { "has_h0", RNN_H0 },
+        { "has_c0", RNN_C0 },     { "has_peep", RNN_PEEP },
     };
     launch_const(k, "kind", p->kind);
     for (u32 i = 0; i < COUNT(has); i++) launch_const(k, has[i].name, lower_in(l, n, has[i].input) != 0);
@@ -191,21 +183,17 @@ static void consts(lowering *l, const node *n, launch *k, const layer *p)
 static qn_status emit(lowering *l, const node *n, const char *group)
 {
     graph *g = lower_graph_mut(l);
-    layer p;
-    activation used[2][3] = { 0 };
-    val x = lower_in(l, n, IN_X), xw;
-    qn_dtype d = lower_type(l, x)->dtype;
-    const char *wrong =
-        layer_of(g, n, lower_type(l, x), lower_type(l, lower_in(l, n, IN_W)), lower_type(l, lower_in(l, n, IN_R)), &p);
-    if (!wrong) wrong = activations_of(n, &p, used);
-    if (wrong) return lower_fail(l, n, QN_E_SHAPE, "%s", wrong);
-    QN_TRY(input_product(l, n, &p, &xw));
+    rnn_layer p;
+    val xw;
+    qn_dtype d = lower_type(l, lower_in(l, n, RNN_X))->dtype;
+    QN_TRY(rnn_layer_of(l, n, &p));
+    QN_TRY(rnn_input_product(l, n, &p, &xw));
     launch *k = launch_begin(l, "rnn.c", "rnn_run");
     launch_define(k, "T", dtype_word(d));
     if (group) launch_define(k, "GROUP", group);
     launch_in(k, xw);
-    launch_in(k, lower_in(l, n, IN_R));
-    for (u32 i = IN_BIAS; i <= IN_PEEP; i++) in_or(k, lower_in(l, n, i), xw);
+    launch_in(k, lower_in(l, n, RNN_R));
+    for (u32 i = RNN_BIAS; i <= RNN_PEEP; i++) in_or(k, lower_in(l, n, i), xw);
     sym items = sym_mul(g, p.batch, sym_number(g, p.dirs)), ends = sym_mul(g, items, p.hidden);
     launch_out(k, lower_scratch(l, d == QN_F64 ? QN_F64 : QN_F32, sym_mul(g, ends, sym_number(g, p.gates + 3))));
     out_or(l, k, lower_out(l, n, 0), d, sym_mul(g, ends, p.steps));
@@ -216,7 +204,7 @@ static qn_status emit(lowering *l, const node *n, const char *group)
     launch_number(k, p.dirs);
     launch_size(k, p.hidden);
     launch_number(k, p.backward);
-    act_params(k, used);
+    act_params(k, &p);
     launch_float(k, attr_float(n, "clip", 0));
     consts(l, n, k, &p);
     return launch_groups(k, items);
@@ -236,7 +224,7 @@ static qn_status emit_group(lowering *l, const node *n) { return emit(l, n, "64"
 
 static const variant rnn_variants[] = { { "rnn_lanes", NEED_LANES, NULL, emit_single },
                                         { "rnn_group", NEED_GROUP, NULL, emit_group },
-                                        { "rnn_single", 0, NULL, emit_single },
+                                        { "rnn_steps", 0, NULL, rnn_steps_emit },
                                         { 0 } };
 
 /* ---- records */

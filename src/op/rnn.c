@@ -214,9 +214,9 @@ static qn_status emit(lowering *l, const node *n, const char *group)
 static qn_status places_of_lengths(lowering *l, const node *n)
 {
     graph *g = lower_graph_mut(l);
-    sym steps = lower_dim(l, lower_in(l, n, IN_X), attr_int(n, "layout", 0) ? 1 : 0);
+    sym steps = lower_dim(l, lower_in(l, n, RNN_X), attr_int(n, "layout", 0) ? 1 : 0);
     return lower_places(
-        l, (place_bounds){ .v = lower_in(l, n, IN_LENS), .tuple = 1, .size = { sym_add(g, steps, sym_one(g)) } });
+        l, (place_bounds){ .v = lower_in(l, n, RNN_LENS), .tuple = 1, .size = { sym_add(g, steps, sym_one(g)) } });
 }
 
 static qn_status emit_single(lowering *l, const node *n) { return emit(l, n, NULL); }

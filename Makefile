@@ -39,8 +39,7 @@ web: setup
 	@tools/setup.sh web
 	@cmake --preset release >/dev/null
 	@cmake --build build -j $(JOBS) --target kernels_gen
-	@cmake --preset web >/dev/null
-	@cmake --build build/web -j $(JOBS)
+	@for p in web web-threads; do cmake --preset $$p >/dev/null && cmake --build build/$$p -j $(JOBS) || exit 1; done
 	@tools/node web/build.mjs
 
 site: web

@@ -1,7 +1,11 @@
 # The module for browsers and Node, quern.wasm: a reactor without main, exporting what src/web/web.h declares.
 # What it imports, and why it is built as it is, is in docs/web-module.md.
 set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
+option(QUERN_WEB_THREADS "the module with shared memory and threads" OFF)
 set(FEATURES -mcpu=generic+simd128+bulk_memory+sign_ext+nontrapping_fptoint+multivalue+mutable_globals)
+if(QUERN_WEB_THREADS)
+    string(APPEND FEATURES +atomics)
+endif()
 add_compile_options(-target wasm32-wasi ${FEATURES} -fno-strict-aliasing)
 add_link_options(-target wasm32-wasi ${FEATURES})
 
@@ -30,4 +34,9 @@ set_source_files_properties(${GEN}/embedded.c ${GEN}/host_table.c ${GEN}/no_glyp
 
 file(STRINGS src/web/web.h DECLARED REGEX "^WEB ")
 list(TRANSFORM DECLARED REPLACE "^WEB [^(]*(qw_[a-z_]+)\\(.*$" "-Wl,--export=\\1" OUTPUT_VARIABLE EXPORTS)
+if(QUERN_WEB_THREADS)
+    set_target_properties(quern_wasm PROPERTIES OUTPUT_NAME quern_threads)
+    target_link_options(quern_wasm PRIVATE -Wl,--shared-memory -Wl,--import-memory -Wl,--initial-memory=16777216 -Wl,--export=__stack_pointer
+                        -Wl,--export=__wasm_init_tls)
+endif()
 target_link_options(quern_wasm PRIVATE -mexec-model=reactor -O2 -s ${EXPORTS} -Wl,-z,stack-size=4194304 -Wl,--max-memory=4294901760)

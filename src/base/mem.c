@@ -1,21 +1,19 @@
 /* The one door to the heap: the caller's allocator behind it, and counters that let tests fail the n-th allocation and see
  * what is still alive. Counters are atomic; the allocator itself is set once, before anything else. */
 #include <assert.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 
-#include "base/base.h"
+#include "base/platform.h"
 
 static void *plain_alloc(void *user, size_t bytes)
 {
     (void)user;
-    return malloc(bytes);
+    return platform_alloc(bytes);
 }
 
 static void plain_free(void *user, void *p)
 {
     (void)user;
-    free(p);
+    platform_free(p);
 }
 
 static qn_allocator allocator = { plain_alloc, plain_free, NULL };

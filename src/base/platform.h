@@ -24,6 +24,8 @@
 #endif
 
 /* ---- the machine */
+void *platform_alloc(size_t bytes); /* any thread; only mem.c asks */
+void platform_free(void *p);
 const char *platform_setting(const char *name);  /* a variable of the environment, or NULL */
 void platform_cpu_name(char *out, size_t bytes); /* "CPU" where the system does not tell */
 u64 platform_memory_bytes(void);                 /* 0: unknown */
@@ -39,9 +41,7 @@ typedef struct condvar {
     _Atomic u32 turn; /* changes with every wake */
 } condvar;
 typedef struct thread {
-    void (*run)(void *data);
-    void *data, *block; /* block: its stack and thread-locals */
-    _Atomic u32 running;
+    struct thread_block *block;
 } thread;
 #else
 typedef struct lock {

@@ -16,6 +16,9 @@ u64 clock_ns(void)
     return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
 }
 
+void *platform_alloc(size_t bytes) { return malloc(bytes); }
+void platform_free(void *p) { free(p); }
+
 const char *platform_setting(const char *name) { return getenv(name); }
 
 /* The processor's own name for itself, where the system tells. */

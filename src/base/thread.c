@@ -87,9 +87,9 @@ static void worker_main(void *data)
     lock_give(&p->lock);
 }
 
-qn_status pool_make(u32 threads, pool **out)
+qn_status pool_make(u32 wanted, pool **out)
 {
-    threads = MIN(threads ? threads : platform_cores(), MAX_THREADS);
+    u32 threads = MIN(wanted ? wanted : platform_cores(), MAX_THREADS);
     size_t bytes = sizeof(pool) + (threads - 1) * sizeof(worker);
     pool *p = mem_zalloc(bytes);
     if (!p) return fail_nomem(bytes);
@@ -100,6 +100,10 @@ qn_status pool_make(u32 threads, pool **out)
     for (u32 i = 0; i + 1 < threads; i++) {
         p->workers[i] = (worker){ .pool = p, .id = i + 1 };
         qn_status status = thread_start(&p->workers[i].thread, worker_main, &p->workers[i]);
+        if (status != QN_OK && wanted == 0) { /* as many as there are */
+            p->threads = i + 1;
+            break;
+        }
         if (status != QN_OK) {
             pool_free(p);
             return fail_in(status, "thread %u of %u: ", i + 2, threads);

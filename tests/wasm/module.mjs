@@ -2,16 +2,41 @@
 import fs from "node:fs";
 import { performance } from "node:perf_hooks";
 
+import { Worker } from "node:worker_threads";
+
 const text = new TextDecoder();
 
-export async function load(path) {
+export function imports(memory, own = {}) {
+  const quern = { now: () => performance.now(), progress: () => 1, threads: () => 1, spawn: () => 0, ...own };
+  return { env: { memory }, quern };
+}
+
+// threads > 1: the module with shared memory, and that many less one workers, ready before anything runs.
+async function startWorkers(module, memory, n) {
+  const all = Array.from({ length: n }, () => new Worker(new URL("./worker.mjs", import.meta.url), { workerData: { module, memory } }));
+  await Promise.all(all.map((w) => new Promise((ready) => w.once("message", ready))));
+  all.forEach((w) => w.unref());
+  return all;
+}
+
+export async function load(path, threads = 1) {
   const module = await WebAssembly.compile(fs.readFileSync(path));
-  let x;
-  const quern = { now: () => performance.now(), progress: () => 1 };
-  x = (await WebAssembly.instantiate(module, { quern })).exports;
+  const shared = WebAssembly.Module.imports(module).some((i) => i.kind === "memory");
+  const memory = shared ? new WebAssembly.Memory({ initial: 256, maximum: 65535, shared: true }) : undefined;
+  const workers = shared ? await startWorkers(module, memory, threads - 1) : [];
+  const workerOf = new Map(); // a block stays with its worker
+  const spawn = (block, stack, tls) => {
+    const w = workerOf.get(block) ?? workers.pop();
+    if (!w) return 0;
+    workerOf.set(block, w);
+    w.postMessage({ block, stack, tls });
+    return 1;
+  };
+  const x = { ...(await WebAssembly.instantiate(module, imports(memory, { threads: () => threads, spawn }))).exports };
+  x.memory ??= memory;
   x._initialize();
   const bytes = () => new Uint8Array(x.memory.buffer);
-  const read = (at) => text.decode(bytes().subarray(at, bytes().indexOf(0, at)));
+  const read = (at) => text.decode(bytes().slice(at, bytes().indexOf(0, at)));
   const failure = () => new Error(`${read(x.qw_status_text(x.qw_status()))}: ${read(x.qw_error())}`);
   const check = (v) => { if (!v) throw failure(); return v; };
   const put = (data) => { const at = check(x.qw_alloc(data.length)); bytes().set(data, at); return at; };
@@ -43,6 +68,6 @@ export function run(m, session, inputs) {
     const dtype = names[m.x.qw_tensor_dtype(t)];
     const dims = Array.from({ length: m.x.qw_tensor_rank(t) }, (_, k) => m.x.qw_tensor_dim(t, k));
     const at = m.x.qw_tensor_data(t), n = m.x.qw_tensor_bytes(t);
-    return { dtype, dims, data: new arrays[dtype](m.bytes().slice(at, at + n).buffer) };
+    return { dtype, dims, data: new arrays[dtype](Uint8Array.from(m.bytes().subarray(at, at + n)).buffer) };
   });
 }

@@ -64,13 +64,15 @@ static void say_try(const command *c) { fprintf(stderr, "Try: quern %s --help\n"
 
 int usage_error(const args *a, const char *format, ...)
 {
+    char text[1024];
     va_list list;
     va_start(list, format);
-    fprintf(stderr, "quern %s: ", a->command->name);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, list);
     va_end(list);
+    progress_clear();
+    fprintf(stderr, "quern %s: %s\n", a->command->name, text);
     say_try(a->command);
+    if (a->json) put_error(text, "usage");
     return EXIT_USAGE;
 }
 

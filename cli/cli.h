@@ -60,6 +60,7 @@ void args_help(const command *c, FILE *to);
 int usage_error(const args *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Say what failed (qn_last_error), on stderr and, with --json, as {"error": ...} on stdout; gives the exit code. */
 int report_failure(const args *a, qn_status s);
+void put_error(const char *text, const char *status); /* the JSON of both */
 
 /* Rows for the option tables of commands that run models. */
 #define DEVICE_OPTIONS                                                                                                      \

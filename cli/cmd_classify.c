@@ -214,7 +214,9 @@ static int answer(job *j)
     double from = now_ms();
     s = qn_classify_start(j->classify, &j->image);
     if (s == QN_OK) s = qn_classify_wait(j->classify);
-    return s == QN_OK ? show(j, now_ms() - from) : report_failure(j->a, s);
+    if (s == QN_OK) return show(j, now_ms() - from);
+    int code = report_failure(j->a, s);
+    return s == QN_E_SHAPE ? EXIT_FILE : code; /* the labels or the picture are not this model's */
 }
 
 static int classify(job *j)

@@ -21,7 +21,7 @@ static int take_defines(const args *a, qn_define *out, size_t *n)
         if (equals == text) return usage_error(a, "--define wants NAME=VALUE, not '%s'", text);
         size_t length = equals ? (size_t)(equals - text) : strlen(text);
         out[*n] = (qn_define){ strndup(text, length), equals ? equals + 1 : "1" };
-        if (!out[(*n)++].name) return EXIT_RUN;
+        if (!out[(*n)++].name) return fprintf(stderr, "quern kernel: out of memory\n"), EXIT_RUN;
     }
     return 0;
 }

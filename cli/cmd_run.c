@@ -1,5 +1,6 @@
 /* quern run: inputs from files or random, one run, the outputs shown and saved. */
 #include <math.h>
+#include <string.h>
 
 #include "cli.h"
 #include "compare.h"
@@ -59,11 +60,18 @@ static summary summary_of(const qn_tensor *t)
     return s;
 }
 
-static void output_path(const char *folder, const char *name, char *out, size_t bytes)
+/* DIR/NAME.npy; two outputs whose names are one as file names are told apart by their numbers. */
+static void output_path(const args *a, const qn_session *s, uint32_t i, char *out, size_t bytes)
 {
-    char safe[200];
-    file_safe_name(name, safe, sizeof safe);
-    snprintf(out, bytes, "%s/%s.npy", folder, safe);
+    char safe[200], other[200];
+    uint32_t alike = 0;
+    file_safe_name(qn_output_info(s, i)->name, safe, sizeof safe);
+    for (uint32_t k = 0; k < qn_output_count(s); k++) {
+        file_safe_name(qn_output_info(s, k)->name, other, sizeof other);
+        alike += strcmp(safe, other) == 0;
+    }
+    const char *number = alike > 1 ? text_print("_%u", i) : "";
+    snprintf(out, bytes, "%s/%s%s.npy", args_text(a, "--output"), safe, number);
 }
 
 static int save_outputs(const args *a, qn_session *s)
@@ -72,7 +80,7 @@ static int save_outputs(const args *a, qn_session *s)
     for (uint32_t i = 0; folder && i < qn_output_count(s); i++) {
         char path[1024];
         const qn_tensor *t;
-        output_path(folder, qn_output_info(s, i)->name, path, sizeof path);
+        output_path(a, s, i, path, sizeof path);
         qn_status status = qn_output_at(s, i, &t);
         if (status == QN_OK) status = qn_tensor_save_npy(path, t);
         if (status != QN_OK) return report_failure(a, status), EXIT_RUN;
@@ -107,7 +115,7 @@ static void show_outputs(const args *a, qn_session *s)
         const qn_tensor *t;
         if (qn_output_at(s, i, &t) != QN_OK) continue;
         char path[1024] = "";
-        if (folder) output_path(folder, name, path, sizeof path);
+        if (folder) output_path(a, s, i, path, sizeof path);
         summary sum = summary_of(t);
         const char *odd = sum.odd ? text_print(" (%s not finite)", text_count(sum.odd)) : "";
         if (a->json) put_output(name, t, &sum, folder ? path : NULL);

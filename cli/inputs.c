@@ -107,6 +107,41 @@ static void sizes_of(const args *a, const qn_session *s, const inputs *in, const
 }
 
 /* ---- from files */
+/* What the model declares against what the file holds; a named size must be the same wherever it stands. */
+static int check_given(const args *a, const qn_session *s, const inputs *in, uint32_t i)
+{
+    const qn_value_info *info = qn_input_info(s, i);
+    const qn_tensor *t = &in->named[i].tensor;
+    if (t->dtype != info->dtype)
+        return usage_error(a, "input '%s' is %s in its file, the model wants %s", info->name, qn_dtype_name(t->dtype),
+                           qn_dtype_name(info->dtype));
+    bool fits = !info->rank_known || t->rank == info->rank;
+    for (uint32_t d = 0; fits && info->rank_known && d < info->rank; d++)
+        fits = info->dims[d] < 0 || info->dims[d] == t->dims[d];
+    if (!fits)
+        return usage_error(a, "input '%s' has the shape %s in its file, the model wants %s", info->name,
+                           text_shape(t->dims, t->rank, NULL), text_shape(info->dims, info->rank, info->dim_names));
+    for (uint32_t d = 0; info->rank_known && d < info->rank; d++) {
+        int64_t other;
+        const char *name = info->dims[d] < 0 ? info->dim_names[d] : NULL;
+        if (name && dim_from_flags(a, name, &other) && other != t->dims[d])
+            return usage_error(a, "input '%s': size %u, '%s', is %lld in its file, --dim says %lld", info->name, d, name,
+                               (long long)t->dims[d], (long long)other);
+        if (name && dim_from_inputs(s, in, name, &other) && other != t->dims[d])
+            return usage_error(a, "input '%s': size %u, '%s', is %lld, in another input it is %lld", info->name, d, name,
+                               (long long)t->dims[d], (long long)other);
+    }
+    return 0;
+}
+
+static int check_all_given(const args *a, const qn_session *s, const inputs *in)
+{
+    int code = 0;
+    for (uint32_t i = 0; i < in->n && !code; i++)
+        if (!in->random[i]) code = check_given(a, s, in, i);
+    return code;
+}
+
 static int take_file(const args *a, const qn_session *s, const char *text, inputs *in)
 {
     const char *equals = strchr(text, '=');
@@ -130,17 +165,36 @@ static int take_file(const args *a, const qn_session *s, const char *text, input
                        near ? "?" : "");
 }
 
-static int check_dims(const args *a)
+/* The names of all dynamic sizes of the inputs, each once; gives how many. */
+static size_t dim_names(const qn_session *s, const char **out, size_t most)
 {
-    const char *v;
-    for (uint32_t at = 0; (v = args_next(a, "--dim", &at));) {
-        const char *equals = strchr(v, '=');
-        char *end = NULL;
-        long long n = equals ? strtoll(equals + 1, &end, 10) : -1;
-        if (!equals || equals == v || end == equals + 1 || *end || n < 0 || n > 1 << 30)
-            return usage_error(a, "--dim wants NAME=N, not '%s'", v);
+    size_t n = 0;
+    for (uint32_t i = 0; i < qn_input_count(s); i++) {
+        const qn_value_info *info = qn_input_info(s, i);
+        for (uint32_t d = 0; d < info->rank; d++) {
+            const char *name = info->dims[d] < 0 ? info->dim_names[d] : NULL;
+            size_t k = 0;
+            while (name && k < n && strcmp(out[k], name) != 0) k++;
+            if (name && k == n && n < most) out[n++] = name;
+        }
     }
-    return 0;
+    return n;
+}
+
+static int check_dim(const args *a, const qn_session *s, const char *text)
+{
+    const char *equals = strchr(text, '='), *names[64];
+    char *end = NULL;
+    long long size = equals ? strtoll(equals + 1, &end, 10) : -1;
+    if (!equals || equals == text || end == equals + 1 || *end || size < 0 || size > 1 << 30)
+        return usage_error(a, "--dim wants NAME=N, not '%s'", text);
+    const char *typed = text_print("%.*s", (int)(equals - text), text);
+    size_t n = dim_names(s, names, COUNT(names));
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], typed) == 0) return 0;
+    const char *near = nearest_name(typed, names, n);
+    if (near) return usage_error(a, "the model has no dynamic dimension '%s'; did you mean %s?", typed, near);
+    return usage_error(a, "the model has no dynamic dimension '%s'; it has %s", typed, n ? names[0] : "none");
 }
 
 static int fill_random(const args *a, const qn_session *s, inputs *in)
@@ -166,9 +220,11 @@ int inputs_make(const args *a, const qn_session *s, inputs *out)
     *out = in;
     if (!in.named || !in.owned || !in.random) return fprintf(stderr, "quern: out of memory\n"), EXIT_RUN;
     for (uint32_t i = 0; i < n; i++) in.named[i].name = qn_input_info(s, i)->name, in.random[i] = true;
-    int code = check_dims(a);
+    int code = 0;
     const char *v;
+    for (uint32_t at = 0; !code && (v = args_next(a, "--dim", &at));) code = check_dim(a, s, v);
     for (uint32_t at = 0; !code && (v = args_next(a, "--input", &at));) code = take_file(a, s, v, out);
+    if (!code) code = check_all_given(a, s, out);
     return code ? code : fill_random(a, s, out);
 }
 

@@ -65,6 +65,7 @@ static int dispatch(int argc, char **argv)
     }
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
         const command *c = argc > 2 ? command_named(argv[2]) : NULL;
+        if (argc > 2 && !c) return refuse_command(argv[2]);
         if (c) args_help(c, stdout);
         else print_help(stdout);
         return EXIT_DONE;

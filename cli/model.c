@@ -29,17 +29,20 @@ int exit_code(qn_status s)
     }
 }
 
+void put_error(const char *text, const char *status)
+{
+    json_begin(NULL, '{');
+    json_put_text("error", text);
+    json_put_text("status", status);
+    json_end('}');
+}
+
 int report_failure(const args *a, qn_status s)
 {
     const char *text = qn_last_error();
     progress_clear();
     fprintf(stderr, "quern %s: %s\n", a->command->name, *text ? text : qn_status_text(s));
-    if (a->json) {
-        json_begin(NULL, '{');
-        json_put_text("error", text);
-        json_put_text("status", qn_status_text(s));
-        json_end('}');
-    }
+    if (a->json) put_error(text, qn_status_text(s));
     return exit_code(s);
 }
 
@@ -68,7 +71,7 @@ int open_model(const args *a, const char *path, qn_session_desc *desc, qn_sessio
     progress_clear();
     if (s == QN_OK) return 0;
     int code = report_failure(a, s);
-    return s < QN_E_FORMAT ? EXIT_FILE : code; /* names, shapes and types that do not fit are the file's here */
+    return s < QN_E_FORMAT || s == QN_E_DATA ? EXIT_FILE : code; /* what does not fit is the file's own here */
 }
 
 bool read_file(const char *path, char **text, size_t *n)

@@ -272,7 +272,8 @@ typedef struct qn_weight_info {
     int64_t dims[QN_MAX_RANK];
     uint64_t bytes;
 } qn_weight_info;
-QN_API uint32_t qn_weights(const qn_session *s, const qn_weight_info **out); /* largest first */
+/* Largest first: of the model's own graph; with inspect_only those of bodies, functions and Constant nodes too, each once. */
+QN_API uint32_t qn_weights(const qn_session *s, const qn_weight_info **out);
 typedef struct qn_profile_row {
     const char *node, *op, *kernel, *where;
     uint64_t start_ns, ns, bytes, flops;

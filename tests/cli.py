@@ -114,6 +114,15 @@ def save_npy(path, dims, values, kind="f"):
     return path
 
 
+def constant(name, dims, values):
+    return put(2, name) + put(3, name) + put(4, "Constant") + put(5, put(1, "value") + put(5, tensor("", dims, values)) + put(20, 4))
+
+
+def graph(nodes, inputs, outputs, weights=()):
+    return (b"".join(put(1, n) for n in nodes) + put(2, "body") + b"".join(put(5, w) for w in weights) + b"".join(put(11, i) for i in inputs) +
+            b"".join(put(12, o) for o in outputs))
+
+
 def load_npy(path):
     data = path.read_bytes()
     n = struct.unpack("<H", data[8:10])[0]
@@ -143,6 +152,7 @@ def usage():
         check("--json" in text and text.startswith(f"usage: quern {c}"), f"{c} --help")
         check(quern("help", c)[0] == text, f"help {c} is not {c} --help")
     quern(code=2)
+    quern("help", "clasify", code=2)
     quern("--version")
     for args, words in [(["clasify"], "did you mean classify?"), (["run", "m", "--thread", "2"], "did you mean --threads?"),
                         (["bench", "m", "--run=3"], "did you mean --runs?"), (["doctor", "--jsno"], "did you mean --json?"),
@@ -184,8 +194,40 @@ def run():
     quern("run", m, "--device", "cpu", "--dim", "n=-1", code=2)
     quern("run", m, "--device", "cpu", "--input", "x=nothing.npy", code=3)
     wrong = save_npy(WORK / "wrong.npy", [2, 4], [0] * 8)
-    _, err = quern("run", m, "--device", "cpu", "--input", f"x={wrong}", code=1)
-    check("x" in err, f"a wrong shape: {err!r}")
+    whole = save_npy(WORK / "whole.npy", [2, 3], [0] * 6, "q")
+    for args, words in [([f"x={wrong}"], "input 'x' has the shape [2, 4] in its file, the model wants [n, 3]"),
+                        ([f"x={whole}"], "input 'x' is i64 in its file, the model wants f32"),
+                        ([f"x={x}", "--input", f"x={x}"], "given twice"),
+                        ([f"x={x}", "--dim", "n=5"], "size 0, 'n', is 2 in its file, --dim says 5"),
+                        ([f"x={x}", "--dim", "m=2"], "no dynamic dimension 'm'; did you mean n?")]:
+        _, err = quern("run", m, "--device", "cpu", "--input", *args, code=2)
+        check(words in err, f"{args}: {err!r} lacks {words!r}")
+    two = model(WORK / "two.onnx", [node("Add", ["a", "b"], ["c"])], [value("a", ["n", 3]), value("b", ["n", 3])], [value("c", ["n", 3])])
+    one = save_npy(WORK / "one.npy", [1, 3], [0] * 3)
+    _, err = quern("run", two, "--device", "cpu", "--input", f"a={x}", "--input", f"b={one}", code=2)
+    check("'n'" in err and "in another input it is" in err, f"two inputs that differ in n: {err!r}")
+    r = quern_json("run", m, "--dim", "m=2", "--device", "cpu", code=2)
+    check("dynamic dimension" in r.get("error", ""), f"--json of a usage error: {r}")
+    alike = model(WORK / "alike.onnx", [node("Relu", ["x"], ["a/b"]), node("Neg", ["x"], ["a:b"])], [value("x", [1])],
+                  [value("a/b", [1]), value("a:b", [1])])
+    quern("run", alike, "--device", "cpu", "--output", "alike")
+    check(sorted(f.name for f in (WORK / "alike").iterdir()) == ["a_b_0.npy", "a_b_1.npy"], "outputs whose names are one as files")
+    pick = model(WORK / "pick.onnx", [node("Gather", ["t", "i"], ["y"])], [value("i", ["n"], "q")], [value("y", ["n"])],
+                 [tensor("t", [3], [1.0, 2.0, 3.0])])
+    _, err = quern("run", pick, "--device", "cpu", "--input", f"i={save_npy(WORK / 'i.npy', [2], [0, 3], 'q')}", code=1)
+    check("Gather 'y': index 3, element 1 of 'i', is outside its axis of 3" in err, f"an index outside: {err!r}")
+    quern("run", pick, "--device", "cpu", "--input", f"i={save_npy(WORK / 'i.npy', [2], [0, -3], 'q')}")
+    fixed = model(WORK / "fixed.onnx", [node("Gather", ["x", "i"], ["y"])], [value("x", [3])], [value("y", [1])], [tensor("i", [1], [-4], "q")])
+    _, err = quern("run", fixed, "--device", "cpu", code=3)
+    check("index -4" in err, f"a constant index outside: {err!r}")
+    step = model(WORK / "step.onnx", [node("Slice", ["x", "from", "to", "from", "t"], ["y"])], [value("x", [6]), value("t", [1], "q")],
+                 [value("y", ["m"])], [tensor("from", [1], [0], "q"), tensor("to", [1], [6], "q")])
+    _, err = quern("run", step, "--device", "cpu", "--input", f"t={save_npy(WORK / 't.npy', [1], [0], 'q')}", code=1)
+    check("Slice 'y'" in err, f"a step of 0: {err!r}")
+    quern("run", step, "--device", "cpu", "--input", f"t={save_npy(WORK / 't.npy', [1], [2], 'q')}")
+    axis = model(WORK / "axis.onnx", [node("ReduceSum", ["x", "a"], ["y"])], [value("x", [2, 3]), value("a", [1], "q")], [value("y", ["m", "k"])])
+    _, err = quern("run", axis, "--device", "cpu", "--input", f"a={save_npy(WORK / 'a.npy', [1], [2], 'q')}", code=1)
+    check("ReduceSum 'y'" in err, f"an axis outside: {err!r}")
     quern("run", m, "--device", "cpu", "--output", m / "below", code=1)
 
 
@@ -197,6 +239,13 @@ def profile():
     check(events and all(e["ph"] == "X" and e["dur"] >= 0 for e in events), "trace events")
     r = quern_json("run", m, "--device", "cpu", "--profile")
     check(r.get("profile", {}).get("kernels") and (WORK / "quern-trace.json").exists(), "--profile --json, and the default trace file")
+    dense = model(WORK / "dense.onnx", [node("MatMul", ["x", "w"], ["m"]), node("Add", ["m", "b"], ["s"]), node("Relu", ["s"], ["y"])],
+                  [value("x", ["n", 32])], [value("y", ["n", 16])], [tensor("w", [32, 16], [0.5] * 512), tensor("b", [16], [1.0] * 16)])
+    r = quern_json("run", dense, "--device", "cpu", "--profile", "--dim", "n=7")
+    check([n["flops"] for n in r.get("profile", {}).get("nodes", [])] == [2 * 7 * 32 * 16], f"flops of a fused node: {r.get('profile')}")
+    out, _ = quern("run", dense, "--device", "cpu", "--profile", "--dim", "n=7")
+    check("GFLOP/s" in out, f"--profile shows no speed: {out!r}")
+    check(quern_json("bench", dense, "--device", "cpu", "--runs", 2, "--dim", "n=7").get("warm", {}).get("gflops", 0) > 0, "bench shows no speed")
     quern("run", m, "--device", "cpu", "--dump-passes", "passes")
     dumps = sorted((WORK / "passes").iterdir()) if (WORK / "passes").exists() else []
     check(len(dumps) > 1 and "Relu" in dumps[0].read_text(), f"--dump-passes: {[d.name for d in dumps]}")
@@ -226,6 +275,27 @@ def inspect():
     check({o["op"]: o["count"] for o in r.get("ops", [])} == {"Mul": 1, "Add": 1, "Relu": 1, "Shape": 1}, f"ops: {r.get('ops')}")
     out, _ = quern("inspect", WORK / "scale.onnx")
     check("[n, 3]" in out and "4 parameters" in out, f"inspect: {out!r}")
+
+
+def inspect_bodies():
+    """Constants in nodes, weights in the branches of an If and in a function: all are counted, each once."""
+    scalar = [value("r", [])]
+    then = graph([constant("bk", [5], [1.0] * 5), node("ReduceSum", ["bk"], ["r"], keepdims=0)], [], scalar, [tensor("w7", [7], [1.0] * 7)])
+    other = graph([node("ReduceSum", ["w9"], ["r"], keepdims=0)], [], scalar, [tensor("w9", [9], [1.0] * 9)])
+    branch = put(1, "c") + put(2, "z") + put(3, "if") + put(4, "If")
+    for name, body in [("then_branch", then), ("else_branch", other)]:
+        branch += put(5, put(1, name) + put(6, body) + put(20, 5))
+    m = model(WORK / "bodies.onnx", [constant("k", [3, 4], [1.0] * 12), node("MatMul", ["x", "k"], ["a"]), node("F", ["a"], ["b"], domain="my.ops"),
+                                     node("F", ["b"], ["y"], domain="my.ops"), branch],
+              [value("x", ["n", 3]), value("c", [], "?")], [value("y", ["n", 4]), value("z", [])])
+    function = put(1, "F") + put(4, "p") + put(5, "q") + put(7, constant("fk", [1], [2.0])) + put(7, node("Mul", ["p", "fk"], ["q"]))
+    m.write_bytes(m.read_bytes() + put(25, function + put(9, put(1, "") + put(2, 13)) + put(10, "my.ops")))
+    r = quern_json("inspect", m)
+    check(r.get("parameters") == 12 + 5 + 7 + 9 + 1 and r.get("weight_tensors") == 5, f"weights of nodes and bodies: {r}")
+    check(r.get("weight_bytes") == 4 * 34 and r.get("runs") is True, f"bytes: {r}")
+    check({o["op"]: o["count"] for o in r.get("ops", [])} == {"Constant": 3, "F": 2, "If": 1, "MatMul": 1, "Mul": 1, "ReduceSum": 2},
+          f"ops of nodes and bodies: {r.get('ops')}")
+    quern("run", m, "--device", "cpu")
 
 
 def bench():
@@ -337,9 +407,20 @@ def classify():
     (WORK / "two.txt").write_text("a\nb\n")
     quern("classify", red, "--model", colour_model(WORK / "four.onnx"), "--labels", WORK / "labels.txt", "--top", 0, code=2)
     (WORK / "many.txt").write_text("\n".join("abcdefg"))
-    quern("classify", red, "--model", m, "--labels", WORK / "many.txt", code=1)
+    quern("classify", red, "--model", m, "--labels", WORK / "many.txt", code=3)
     quern("classify", WORK / "labels.txt", "--model", m, code=3)
     quern("classify", red, "--model", WORK / "scale.onnx", code=3)
+    flat = [value("image", [1, 3, 8, 8])]
+    for name, m, words in [
+        ("no picture", model(WORK / "flat.onnx", [node("Relu", ["x"], ["y"])], [value("x", [1, 10])], [value("y", [1, 10])]), "no input has the shape"),
+        ("a map", model(WORK / "map.onnx", [node("Relu", ["image"], ["y"])], flat, [value("y", [1, 3, 8, 8])]), "none of its outputs is"),
+        ("a map of unknown size", model(WORK / "map2.onnx", [node("Relu", ["image"], ["y"])], flat, [value("y", ["a", "b", "c", "d"])]), "no output came"),
+        ("one number", model(WORK / "one.onnx", [node("ReduceSum", ["image"], ["y"], keepdims=0)], flat, [value("y", [])]), "no classifier"),
+        ("two inputs", model(WORK / "pair.onnx", [node("Add", ["image", "b"], ["y"])], flat + [value("b", [1, 3, 8, 8])], [value("y", [1, 3, 8, 8])]),
+         "2 inputs"),
+    ]:
+        _, err = quern("classify", red, "--model", m, "--device", "cpu", code=3)
+        check(words in err, f"classify by {name}: {err!r} lacks {words!r}")
 
 
 def shared_classifier():
@@ -400,7 +481,7 @@ def kernel():
 
 shutil.rmtree(WORK, ignore_errors=True)
 WORK.mkdir(parents=True)
-for group in (usage, run, profile, bad_files, inspect, bench, conformance, classify, shared_classifier, demo, doctor, kernel):
+for group in (usage, run, profile, bad_files, inspect, inspect_bodies, bench, conformance, classify, shared_classifier, demo, doctor, kernel):
     try:
         group()
     except Exception as e:  # a broken answer must not hide the checks after it

@@ -73,6 +73,8 @@ static qn_status profiled(exec *x, const frame *f, const step *s, const qn_launc
         x->rows = rows, x->cap_rows = cap;
     }
     const node *n = node_at(f->p->g, s->node);
+    i64 flops = 0;
+    if (s->flops && !sym_eval(f->p->g, s->flops, x->bound, &flops)) flops = 0;
     for (u32 i = 0; i < l->n_bufs; i++) bytes += l->bufs[i].bytes;
     x->rows[x->n_rows++] = (qn_profile_row){ .node = n->name ? n->name : "",
                                              .op = op_of(n)->name,
@@ -80,7 +82,8 @@ static qn_status profiled(exec *x, const frame *f, const step *s, const qn_launc
                                              .where = x->b->prog_how(x->device, l->prog),
                                              .start_ns = from - x->profile_from,
                                              .ns = clock_ns() - from,
-                                             .bytes = bytes };
+                                             .bytes = bytes,
+                                             .flops = (u64)flops };
     return QN_OK;
 }
 

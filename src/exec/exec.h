@@ -74,6 +74,7 @@ void exec_close(exec *x);
 qn_status exec_start(exec *x, const qn_named *in, size_t n_in);
 qn_status exec_reserve(exec *x, u32 variable, i64 size);
 qn_status exec_size(const exec *x, sym s, i64 *out); /* QN_E_SHAPE when it cannot be evaluated */
+u64 exec_flops(const exec *x, const plan *p);        /* of the last run, where known; each body once */
 qn_status exec_dims(const exec *x, const type *t, i64 *dims);
 qn_status exec_bind_type(exec *x, const type *t, const i64 *dims, const char *what); /* bind variables, compare the rest */
 

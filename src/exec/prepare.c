@@ -140,7 +140,6 @@ qn_status exec_make(const plan *p, qn_device *d, arena *mem, bool profile, exec 
     if (!x) return fail_nomem(sizeof *x);
     *x = (exec){ .device = d, .b = d->backend, .mem = mem, .profile = profile };
     x->stats.plans = 1;
-    x->stats.flops = p->flops;
     qn_status s = fill(x, p);
     if (s != QN_OK) exec_close(x);
     else *out = x;

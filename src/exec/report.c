@@ -45,6 +45,9 @@ static qn_status describe_weights(qn_session *s)
 {
     u32 n = 0;
     for (u32 v = 1; v <= s->g->n_values; v++) n += is_constant(s->g, v);
+    const qn_weight_info *others;
+    u32 n_others = format_weights(s->files, &others);
+    n += n_others;
     s->weights = ARENA_ARRAY(s->mem, n + 1, qn_weight_info);
     if (!s->weights) return fail_nomem(n * sizeof *s->weights);
     for (u32 v = 1; v <= s->g->n_values; v++) {
@@ -56,6 +59,10 @@ static qn_status describe_weights(qn_session *s)
             .name = name ? copy_text(s, name) : "", .dtype = t.dtype, .rank = t.rank, .bytes = qn_tensor_bytes(&t)
         };
         memcpy(w->dims, t.dims, sizeof w->dims);
+    }
+    for (u32 i = 0; i < n_others; i++) {
+        s->weights[s->n_weights] = others[i];
+        s->weights[s->n_weights++].name = copy_text(s, others[i].name);
     }
     qsort(s->weights, s->n_weights, sizeof *s->weights, larger_first);
     return QN_OK;
@@ -101,7 +108,7 @@ void qn_get_stats(const qn_session *s, qn_stats *out)
     out->largest_live_bytes = x->layout.largest_live;
     out->launches = x->stats.launches;
     out->host_steps = x->stats.host_steps;
-    out->flops = x->stats.flops;
+    out->flops = exec_flops(x, x->main->p);
 }
 
 uint32_t qn_op_counts(const qn_session *s, const qn_op_count **out)

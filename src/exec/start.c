@@ -12,6 +12,18 @@ qn_status exec_size(const exec *x, sym s, i64 *out)
     return status;
 }
 
+u64 exec_flops(const exec *x, const plan *p)
+{
+    u64 total = 0;
+    for (u32 i = 0; i < p->n_steps; i++) {
+        const step *s = &p->steps[i];
+        i64 flops;
+        if (s->flops && sym_eval(p->g, s->flops, x->bound, &flops) && flops > 0) total += (u64)flops;
+        if (s->body[0]) total += exec_flops(x, s->body[0]);
+    }
+    return total;
+}
+
 qn_status exec_dims(const exec *x, const type *t, i64 *dims)
 {
     for (u32 i = 0; i < t->rank; i++) {

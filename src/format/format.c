@@ -26,6 +26,8 @@ struct format_files {
     u32 n_files, cap_files;
     qn_op_count *ops;
     u32 n_ops, cap_ops;
+    qn_weight_info *weights;
+    u32 n_weights, cap_weights;
     bool counted; /* a model may be read again: its ops are counted once */
 };
 
@@ -90,6 +92,26 @@ qn_status format_count_op(format_files *f, const char *domain, const char *op, u
     o->why = why ? arena_text(f->mem, why, strlen(why)) : NULL;
     if (!o->domain || !o->op || (why && !o->why)) return fail_nomem(strlen(op));
     f->n_ops++;
+    return QN_OK;
+}
+
+u32 format_weights(const format_files *f, const qn_weight_info **out)
+{
+    *out = f->weights;
+    return f->n_weights;
+}
+
+qn_status format_count_weight(format_files *f, qn_bytes name, const qn_tensor *t)
+{
+    if (f->counted) return QN_OK;
+    if (!ARENA_PUSH_ROOM(f->mem, f->weights, f->n_weights, f->cap_weights, 1u << 20))
+        return fail_nomem(sizeof(qn_weight_info));
+    qn_weight_info *w = &f->weights[f->n_weights];
+    *w = (qn_weight_info){ .dtype = t->dtype, .rank = t->rank, .bytes = qn_tensor_bytes(t) };
+    memcpy(w->dims, t->dims, sizeof w->dims);
+    w->name = arena_text(f->mem, name.data, name.n);
+    if (!w->name) return fail_nomem(name.n);
+    f->n_weights++;
     return QN_OK;
 }
 

@@ -15,6 +15,9 @@ void format_files_close(format_files *f);                    /* after the graph;
 qn_status format_files_beside(format_files *f, const char *path, const char *name, qn_bytes *out);
 /* The ops of the file as read, most frequent first: filled by format_read. */
 u32 format_op_counts(const format_files *f, const qn_op_count **out);
+/* Weights that no graph holds, since the file was read to be inspected: of Constant nodes, of bodies and functions, once each. */
+u32 format_weights(const format_files *f, const qn_weight_info **out);
+qn_status format_count_weight(format_files *f, qn_bytes name, const qn_tensor *t);
 /* A reader counts an op: texts are copied. why NULL: it is supported. */
 qn_status format_count_op(format_files *f, const char *domain, const char *op, u32 version, const char *why);
 

@@ -47,7 +47,7 @@ static qn_status conv_shape(infer *c, type *out)
         return QN_OK;
     }
     if (x->rank >= 3 && x->rank == w->rank && sym_is_number(c->g, x->dims[1], &have) &&
-        sym_is_number(c->g, w->dims[1], &want))
+        sym_is_number(c->g, w->dims[1], &want) && want * attr_int(c->n, "group", 1) != have)
         return infer_fail(c, QN_E_SHAPE, "%s (weight wants %lld channels a group, input has %lld)", wrong, (long long)want,
                           (long long)have);
     return infer_fail(c, QN_E_SHAPE, "%s", wrong);
@@ -252,20 +252,12 @@ static const variant conv_variants[] = {
     { 0 },
 };
 
-static u64 conv_flops(const lowering *l, const node *n)
+static sym conv_flops(lowering *l, const node *n)
 {
-    const graph *g = lower_graph(l);
-    const type *w = lower_type(l, lower_in(l, n, 1)), *y = lower_type(l, n->out[0]);
-    u64 total = 2;
-    for (u32 d = 0; d < y->rank; d++) {
-        i64 size;
-        if (!sym_is_number(g, y->dims[d], &size) || !mul_u64(total, (u64)size, &total)) return 0;
-    }
-    for (u32 d = 1; d < w->rank; d++) {
-        i64 size;
-        if (!sym_is_number(g, w->dims[d], &size) || !mul_u64(total, (u64)size, &total)) return 0;
-    }
-    return total;
+    graph *g = lower_graph_mut(l);
+    val w = lower_in(l, n, 1);
+    sym a_result = lower_product(l, w, 1, lower_type(l, w)->rank);
+    return sym_mul(g, sym_number(g, 2), sym_mul(g, lower_elems(l, n->out[0]), a_result));
 }
 
 /* ---- records */

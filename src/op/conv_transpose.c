@@ -145,17 +145,12 @@ static qn_status conv_transpose_emit(lowering *l, const node *n)
 
 static const variant conv_transpose_variants[] = { { "conv_transpose", 0, NULL, conv_transpose_emit }, { 0 } };
 
-static u64 conv_transpose_flops(const lowering *l, const node *n)
+static sym conv_transpose_flops(lowering *l, const node *n)
 {
-    const graph *g = lower_graph(l);
-    const type *x = lower_type(l, lower_in(l, n, IN_X)), *w = lower_type(l, lower_in(l, n, IN_W));
-    u64 total = 2;
-    i64 size;
-    for (u32 d = 0; d < x->rank; d++)
-        if (!sym_is_number(g, x->dims[d], &size) || !mul_u64(total, (u64)size, &total)) return 0;
-    for (u32 d = 1; d < w->rank; d++)
-        if (!sym_is_number(g, w->dims[d], &size) || !mul_u64(total, (u64)size, &total)) return 0;
-    return total;
+    graph *g = lower_graph_mut(l);
+    val w = lower_in(l, n, IN_W);
+    sym an_input = lower_product(l, w, 1, lower_type(l, w)->rank);
+    return sym_mul(g, sym_number(g, 2), sym_mul(g, lower_elems(l, lower_in(l, n, IN_X)), an_input));
 }
 
 static const op_case conv_transpose_cases[] = {

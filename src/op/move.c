@@ -263,11 +263,24 @@ static i64 slice_element(const void *how, u32 k)
     return at;
 }
 
+/* Axes and steps that are known and cannot be. */
+static qn_status check_slice(const infer *c, u32 rank)
+{
+    i64 axes[QN_MAX_RANK], steps[QN_MAX_RANK];
+    u32 ignored;
+    i64 n_axes = infer_ints(c, 3, axes, QN_MAX_RANK), n_steps = infer_ints(c, 4, steps, QN_MAX_RANK);
+    for (i64 k = 0; k < n_axes; k++) QN_TRY(infer_axis(c, axes[k], rank, &ignored));
+    for (i64 k = 0; k < n_steps; k++)
+        if (steps[k] == 0) return infer_fail(c, QN_E_SHAPE, "step %lld is 0", (long long)k);
+    return QN_OK;
+}
+
 static qn_status infer_slice(infer *c)
 {
     const type x = *infer_in(c, 0);
     const sym *ignored;
     slice s;
+    QN_TRY(check_slice(c, x.rank));
     elems_wanted(c, 1, &ignored);
     elems_wanted(c, 2, &ignored);
     if (!slice_of(c->g, c->n, &x, &s))

@@ -139,7 +139,7 @@ struct op_def {
     qn_status (*host)(host_call *h);
     qn_status (*places)(lowering *l, const node *n); /* which inputs hold places, and how far they reach: lower_places */
     const struct ew_row *row;                        /* elementwise ops (op/elementwise.h) */
-    u64 (*flops)(const lowering *l, const node *n);  /* NULL: not counted */
+    sym (*flops)(lowering *l, const node *n);        /* multiply-adds x 2; NULL: not counted */
     const op_case *cases;
 };
 extern const op_def *const op_defs[OP_COUNT]; /* by op_id; [OP_NONE] is NULL */

@@ -308,16 +308,11 @@ const variant product_variants[] = {
     { 0 },
 };
 
-u64 product_flops(const lowering *l, const node *n)
+sym product_flops(lowering *l, const node *n)
 {
-    const graph *g = lower_graph(l);
-    const type *a = lower_type(l, lower_in(l, n, 0)), *y = lower_type(l, n->out[0]);
-    i64 size;
-    bool trans_a = attr_int(n, "transA", 0) != 0 && a->rank > 1;
-    if (!sym_is_number(g, a->dims[a->rank - (trans_a ? 2 : 1)], &size)) return 0;
-    u64 total = 2 * (u64)size;
-    for (u32 d = 0; d < y->rank; d++) {
-        if (!sym_is_number(g, y->dims[d], &size) || !mul_u64(total, (u64)size, &total)) return 0;
-    }
-    return total;
+    graph *g = lower_graph_mut(l);
+    val a = lower_in(l, n, 0);
+    u32 rank = lower_type(l, a)->rank;
+    bool trans_a = attr_int(n, "transA", 0) != 0 && rank > 1;
+    return sym_mul(g, sym_mul(g, sym_number(g, 2), lower_dim(l, a, trans_a ? -2 : -1)), lower_elems(l, n->out[0]));
 }

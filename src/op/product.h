@@ -21,5 +21,5 @@ typedef struct product {
 qn_status product_emit(lowering *l, const product *p);
 qn_status product_of(lowering *l, const node *n, product *out);
 extern const variant product_variants[]; /* for MatMul and MatMulFused */
-u64 product_flops(const lowering *l, const node *n);
+sym product_flops(lowering *l, const node *n);
 #endif

@@ -126,16 +126,12 @@ static qn_status emit_tile(lowering *l, const node *n)
 
 static const variant scaled_attention_variants[] = { { "attention_tile", NEED_LANES, fits_tile, emit_tile }, { 0 } };
 
-static u64 scaled_attention_flops(const lowering *l, const node *n)
+static sym scaled_attention_flops(lowering *l, const node *n)
 {
-    const graph *g = lower_graph(l);
-    const type *q = lower_type(l, lower_in(l, n, IN_Q)), *v = lower_type(l, lower_in(l, n, IN_V));
-    i64 b, h, s, d, t, w;
-    if (!sym_is_number(g, q->dims[0], &b) || !sym_is_number(g, q->dims[1], &h) || !sym_is_number(g, q->dims[2], &s))
-        return 0;
-    if (!sym_is_number(g, q->dims[3], &d) || !sym_is_number(g, v->dims[2], &t) || !sym_is_number(g, v->dims[3], &w))
-        return 0;
-    return (u64)(2 * b * h * s * t * (d + w));
+    graph *g = lower_graph_mut(l);
+    val q = lower_in(l, n, IN_Q), v = lower_in(l, n, IN_V);
+    sym pairs = sym_mul(g, lower_product(l, q, 0, 3), lower_dim(l, v, 2)); /* of a query and a key */
+    return sym_mul(g, sym_mul(g, sym_number(g, 2), pairs), sym_add(g, lower_dim(l, q, 3), lower_dim(l, v, 3)));
 }
 
 static const op_case scaled_attention_cases[] = {

@@ -39,11 +39,34 @@ static f64 score_at(const qn_tensor *t, u64 i)
     }
 }
 
+static bool is_score_type(qn_dtype d) { return (d >= QN_F32 && d <= QN_F64) || d == QN_U8 || d == QN_I8; }
+
+/* A list: one dimension has the classes, the others are 1. */
 static bool is_scores(const qn_tensor *t)
 {
     u64 n = qn_tensor_elems(t);
-    bool known = t->dtype >= QN_F32 && t->dtype <= QN_F64;
-    return (known || t->dtype == QN_U8 || t->dtype == QN_I8) && n >= 2 && n <= MAX_CLASSES;
+    bool is_list = true;
+    for (u32 d = 0; d < t->rank; d++) is_list = is_list && (t->dims[d] == 1 || (u64)t->dims[d] == n);
+    return is_list && is_score_type(t->dtype) && n >= 2 && n <= MAX_CLASSES;
+}
+
+/* The same of a declaration: sizes that it leaves open may be 1. */
+static bool may_be_scores(const qn_value_info *v)
+{
+    u32 longer = 0, open = 0;
+    for (u32 d = 0; d < v->rank; d++) longer += v->dims[d] > 1 || v->dims[d] == 0, open += v->dims[d] < 0;
+    return is_score_type(v->dtype) && (!v->rank_known || longer == 1 || (longer == 0 && open > 0));
+}
+
+static qn_status check_outputs(const qn_classify *c)
+{
+    u32 n = qn_output_count(c->session);
+    for (u32 i = 0; i < n; i++) {
+        const qn_value_info *v = qn_output_info(c->session, i);
+        if ((!c->output || text_same(v->name, c->output)) && may_be_scores(v)) return QN_OK;
+    }
+    return fail(QN_E_UNSUPPORTED,
+                "the model is no classifier: none of its outputs is a list of scores, one dimension of classes");
 }
 
 static qn_status find_scores(const qn_classify *c, const qn_tensor **out)
@@ -55,7 +78,8 @@ static qn_status find_scores(const qn_classify *c, const qn_tensor **out)
     }
     for (u32 i = 0; i < qn_output_count(c->session); i++)
         if (qn_output_at(c->session, i, out) == QN_OK && is_scores(*out)) return QN_OK;
-    return fail(QN_E_UNSUPPORTED, "no output of the model is a list of scores");
+    return fail(QN_E_UNSUPPORTED,
+                "the model is no classifier: no output came as a list of scores, one dimension of classes");
 }
 
 /* Labels start at class 0, unless exactly one side counts a background class in front. */
@@ -131,7 +155,7 @@ static qn_status with_prep(void *user, const qn_image *im, qn_tensor *out) { ret
 static qn_status find_input(qn_classify *c)
 {
     if (qn_input_count(c->session) != 1)
-        return fail(QN_E_UNSUPPORTED, "the model has %u inputs; a classifier of pictures has one",
+        return fail(QN_E_UNSUPPORTED, "the model is no classifier of pictures: it has %u inputs, not one",
                     qn_input_count(c->session));
     c->input = qn_input_info(c->session, 0);
     return QN_OK;
@@ -140,6 +164,7 @@ static qn_status find_input(qn_classify *c)
 static qn_status set_up(qn_classify *c, const qn_classify_desc *desc)
 {
     QN_TRY(find_input(c));
+    QN_TRY(check_outputs(c));
     if (!desc->to_tensor) {
         if (desc->prep) c->prep = *desc->prep;
         else QN_TRY(qn_image_prep_guess(c->session, NULL, &c->prep, NULL));

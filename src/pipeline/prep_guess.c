@@ -174,7 +174,8 @@ qn_status qn_image_prep_guess(const qn_session *s, const char *model_path, qn_im
 {
     if (!s || !out) return fail(QN_E_USAGE, "qn_image_prep_guess: session and out are needed");
     const qn_value_info *input = picture_input(s);
-    if (!input) return fail(QN_E_UNSUPPORTED, "no input of the model has the shape of a picture (rank 3 or 4)");
+    if (!input)
+        return fail(QN_E_UNSUPPORTED, "the model is no classifier of pictures: no input has the shape of one (rank 3 or 4)");
     qn_image_prep p = { 0 };
     QN_TRY(guess_from_input(input, &p));
     file_map file;

@@ -109,7 +109,8 @@ static qn_status plan_variant(plan *p, nid id, const node *n)
     l.variant = v->name;
     QN_TRY(v->emit(&l, n));
     if (l.repeat_at != UINT32_MAX) return fail(QN_E_BUG, "%s: a repeat without an end", v->name);
-    if (op_of(n)->flops) p->flops += op_of(n)->flops(&l, n);
+    step *last = p->n_steps ? &p->steps[p->n_steps - 1] : NULL;
+    if (op_of(n)->flops && last && last->kind == STEP_LAUNCH && last->node == id) last->flops = op_of(n)->flops(&l, n);
     return QN_OK;
 }
 
@@ -153,7 +154,6 @@ static qn_status plan_control(plan *p, nid id, const node *n)
     step *s = plan_add_step(p, d->control == CONTROL_BRANCH ? STEP_BRANCH : STEP_LOOP, id);
     if (!s) return QN_E_NOMEM;
     s->body[0] = body[0], s->body[1] = body[1];
-    p->flops += body[0]->flops;
     return QN_OK;
 }
 

@@ -56,6 +56,7 @@ typedef struct step {
     struct launch *launch;
     val value; /* ELEMS, READ */
     sym times;
+    sym flops;     /* of a node, on its last launch; 0: not known */
     u32 partner;   /* REPEAT: the step of its END and back */
     plan *body[2]; /* BRANCH: then, else; LOOP: body */
 } step;
@@ -105,7 +106,6 @@ struct plan {
     i64 *bound_at_start; /* by sym variable: INT64_MIN where the inputs do not decide it */
     const char *only_variants;
     bool is_body; /* of an If or Loop: every size is late */
-    u64 flops;
 };
 
 struct lowering {

@@ -10,6 +10,7 @@
 void for_each_device(test *t, void (*body)(test *t, qn_device *d));
 /* A buffer with these bytes (data NULL: zeros); NULL after a failed check. */
 qn_buffer *buffer_of(test *t, qn_device *d, const void *data, u64 bytes);
+i64 driver_objects(void); /* of all devices that a driver made and has not deleted */
 bool read_all(test *t, qn_device *d, qn_buffer *b, void *to);
 
 #endif

@@ -4,13 +4,19 @@
 #include <stdio.h>
 
 #include "device/slots.h"
+#include "device/webgl_memory.h"
 #include "device_ways.h"
 
-/* What OpenCL drivers never free is not our leak; ours are counted (mem_blocks_alive, opencl_objects_alive). */
+/* What drivers never free is not our leak; ours are counted (mem_blocks_alive, driver_objects). */
 const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) { return "leak:libpocl\nleak:libLLVM\nleak:libOpenCL\n"; }
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libpocl\nleak:libLLVM\nleak:libOpenCL\nleak:libEGL\nleak:libGL\nleak:_dri.so\n";
+}
 const char *__lsan_default_options(void);
 const char *__lsan_default_options(void) { return "print_suppressions=0"; }
+
+i64 driver_objects(void) { return opencl_objects_alive() + webgl_objects_alive(); }
 
 /* One way to open a device. */
 typedef struct device_way {
@@ -28,6 +34,7 @@ static const device_way device_ways[] = {
     { "cpu, interpreter", "cpu", { .interpret = true } },
     { "cpu, reversed", "cpu", { .reverse_items = true } },
     { "opencl", "opencl", { 0 } },
+    { "webgl", "webgl", { 0 } },
 };
 
 qn_buffer *buffer_of(test *t, qn_device *d, const void *data, u64 bytes)
@@ -357,7 +364,7 @@ static void ids(test *t)
 static void many_rounds(test *t, const char *spec, u32 rounds)
 {
     u64 alive = mem_blocks_alive();
-    i64 objects = opencl_objects_alive();
+    i64 objects = driver_objects();
     qn_device *d = NULL;
     if (qn_device_open(spec, NULL, &d) != QN_OK) {
         SKIP(t, "rounds on %s: %s", spec, qn_last_error());
@@ -376,8 +383,8 @@ static void many_rounds(test *t, const char *spec, u32 rounds)
         qn_device_close(d);
     }
     CHECK(t, status == QN_OK, "%u rounds on %s: %s", rounds, spec, qn_last_error());
-    CHECK(t, mem_blocks_alive() == alive && opencl_objects_alive() == objects, "%s leaves %lld blocks and %lld objects",
-          spec, (long long)(mem_blocks_alive() - alive), (long long)(opencl_objects_alive() - objects));
+    CHECK(t, mem_blocks_alive() == alive && driver_objects() == objects, "%s leaves %lld blocks and %lld objects", spec,
+          (long long)(mem_blocks_alive() - alive), (long long)(driver_objects() - objects));
 }
 
 /* Opens, makes, runs, closes; stops at the first failure. */
@@ -393,7 +400,7 @@ static qn_status one_pass(const char *spec)
 static void failing_allocations(test *t, const char *spec)
 {
     u64 alive = mem_blocks_alive();
-    i64 objects = opencl_objects_alive();
+    i64 objects = driver_objects();
     u64 before = mem_allocations();
     if (one_pass(spec) != QN_OK) {
         SKIP(t, "failing allocations on %s: %s", spec, qn_last_error());
@@ -407,7 +414,7 @@ static void failing_allocations(test *t, const char *spec)
         mem_fail_at(0);
         passed += status == QN_OK; /* what only a cache wanted */
         if (status != QN_OK && status != QN_E_NOMEM) wrong++;
-        if (mem_blocks_alive() != alive || opencl_objects_alive() != objects) wrong++;
+        if (mem_blocks_alive() != alive || driver_objects() != objects) wrong++;
         if (wrong) break;
     }
     CHECK(t, wrong == 0 && passed * 2 <= n, "%s: of %llu allocations that fail, %u are passed over, %u end badly: %s", spec,
@@ -452,7 +459,7 @@ static void threads_apart(test *t)
 void test_devices(test *t)
 {
     u64 alive = mem_blocks_alive();
-    i64 objects = opencl_objects_alive();
+    i64 objects = driver_objects();
     listing(t);
     opening(t);
     CHECK(t, qn_device_self_test(NULL) == QN_E_USAGE, "self test of nothing");
@@ -461,9 +468,11 @@ void test_devices(test *t)
     ids(t);
     many_rounds(t, "cpu", 200);
     many_rounds(t, "opencl", 200);
+    many_rounds(t, "webgl", 100);
     many_rounds(t, "null", 200);
     threads_apart(t);
     failing_allocations(t, "cpu");
     failing_allocations(t, "opencl");
-    CHECK(t, mem_blocks_alive() == alive && opencl_objects_alive() == objects, "nothing is left behind");
+    failing_allocations(t, "webgl");
+    CHECK(t, mem_blocks_alive() == alive && driver_objects() == objects, "nothing is left behind");
 }

@@ -301,7 +301,7 @@ qn_status graph_run_text(graph_run *r, const char *text, const qn_tensor *in, u3
 
 /* ------------------------------------------------------------------ devices */
 
-static test_device devices[8];
+static test_device devices[16];
 static u32 n_devices;
 
 static void try_device(test *t, const char *name, const char *spec, const qn_device_desc *desc)
@@ -328,6 +328,7 @@ u32 open_test_devices(test *t, const test_device **out)
         try_device(t, "cpu-baseline", "cpu", &(qn_device_desc){ .cpu_isa = "baseline" });
         try_device(t, "interpreter", "cpu", &(qn_device_desc){ .interpret = true, .threads = 1 });
         try_device(t, "reversed", "cpu", &(qn_device_desc){ .interpret = true, .reverse_items = true, .threads = 1 });
+        try_device(t, "webgl", "webgl", NULL);
         try_device(t, "opencl", "opencl", NULL);
         for (u32 i = 1; i < 3; i++) try_more(i);
     }

@@ -6,12 +6,11 @@
 #include <stdio.h>
 
 #include "device/slots.h"
+#include "device/webgl.h"
 #include "device/webgl_program.h"
 #include "device/webgl_queue.h"
 
 enum { FIRST_PLACE = 4, MAX_WORDS = FIRST_PLACE + 2 * DEVICE_MAX_BUFFERS + DEVICE_MAX_WORDS };
-
-static _Atomic i64 objects_left; /* of devices closed so far: tests want 0 */
 
 typedef struct webgl_device {
     qn_device head;
@@ -49,7 +48,6 @@ static void put_info(webgl_device *w)
     info->caps = (qn_caps){
         .max_buffer_bytes = webgl_most_bytes(&w->g),
         .max_buffers = MIN(w->g.max_units, DEVICE_MAX_BUFFERS - 1) + 1,
-        .best_group = 1,
         .width = 4,
         .workers = 1,
         .i64 = true,
@@ -66,7 +64,6 @@ static qn_status open_entered(webgl_device *w)
 
 static qn_status open_stages(webgl_device *w, u32 index)
 {
-    QN_TRY(webgl_load(&w->g.gl));
     if (index >= w->g.gl->past())
         return index == 0 ? fail(QN_E_NO_DEVICE, "there is no context of WebGL 2")
                           : fail(QN_E_NAME, "there is no context of WebGL 2 with the number %u", index);
@@ -100,23 +97,30 @@ static void wgl_close(qn_device *d)
         free_all(w);
         if (!w->g.gone) w->g.gl->leave(w->g.context);
         w->g.gl->release(w->g.context);
-        objects_left += w->g.objects_alive;
     }
     slots_free(&w->bufs);
     slots_free(&w->progs);
     mem_free(w);
 }
 
-static qn_status wgl_open(u32 index, const qn_device_desc *desc, qn_device **out)
+qn_status webgl_open_with(const webgl_api *gl, u32 index, qn_device **out)
 {
-    (void)desc;
     webgl_device *w = mem_zalloc(sizeof *w);
     if (!w) return fail_nomem(sizeof *w);
     w->head.backend = &webgl_backend;
+    w->g.gl = gl;
     qn_status status = open_stages(w, index);
     if (status == QN_OK) *out = &w->head;
     else wgl_close(&w->head);
     return status;
+}
+
+static qn_status wgl_open(u32 index, const qn_device_desc *desc, qn_device **out)
+{
+    (void)desc;
+    const webgl_api *gl;
+    QN_TRY(webgl_load(&gl));
+    return webgl_open_with(gl, index, out);
 }
 
 /* ---- buffers and programs */
@@ -335,5 +339,3 @@ const qn_backend webgl_backend = {
     .wait_a_little = wgl_wait_a_little,
     .buf_host = wgl_buf_host,
 };
-
-i64 webgl_objects_left(void) { return objects_left; }

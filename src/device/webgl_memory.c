@@ -2,6 +2,8 @@
  * small shader, which shifts words into place and keeps what lies beside the span in its first and last texel. */
 #include "device/webgl_memory.h"
 
+static _Atomic i64 objects_alive;
+
 enum { STAGED_BYTES = 1 << 20, MOVED_BYTES = 1 << 30 };
 
 typedef struct rect {
@@ -66,7 +68,7 @@ static void texture_make(webgl_gl *g, webgl_buf *b)
         { GL_TEXTURE_WRAP_T, GL_CLAMP_TO_EDGE },
     };
     g->gl->GenTextures(1, &b->texture);
-    g->objects_alive++;
+    webgl_count(1);
     webgl_bind(g, 0, b->texture);
     for (u32 i = 0; i < COUNT(parameters); i++) g->gl->TexParameteri(GL_TEXTURE_2D, parameters[i].what, parameters[i].value);
     g->gl->TexStorage2D(GL_TEXTURE_2D, 1, GL_RGBA32UI, 1 << b->width, (i32)b->rows);
@@ -256,6 +258,10 @@ qn_status webgl_copy(webgl_gl *g, const webgl_buf *to, u64 to_at, const webgl_bu
 
 /* ---- the device's own objects */
 
+void webgl_count(i32 change) { objects_alive += change; }
+
+i64 webgl_objects_alive(void) { return objects_alive; }
+
 qn_status webgl_check(const webgl_gl *g, const char *what)
 {
     if (g->gl->lost()) return fail(QN_E_LOST, "WebGL: the context is lost; close what uses it and open the device again");
@@ -271,7 +277,7 @@ void webgl_delete(webgl_gl *g, u32 kind, u32 object)
 {
     const webgl_api *gl = g->gl;
     if (!object) return;
-    g->objects_alive--;
+    webgl_count(-1);
     if (g->gone) return;
     switch (kind) {
     case WEBGL_TEXTURE: gl->DeleteTextures(1, &object); break;
@@ -297,7 +303,7 @@ qn_status webgl_gl_make(webgl_gl *g)
     g->gl->GenFramebuffers(1, &g->target);
     g->gl->GenFramebuffers(1, &g->source);
     g->gl->GenVertexArrays(1, &g->vertex_array);
-    g->objects_alive += 3;
+    webgl_count(3);
     QN_TRY(webgl_buf_make(g, 2 * WEBGL_TEXEL, &g->edges));
     if (g->gl->CheckFramebufferStatus(GL_DRAW_FRAMEBUFFER) != GL_FRAMEBUFFER_COMPLETE)
         return fail(QN_E_NO_DEVICE, "WebGL: the driver does not draw into RGBA32UI, which OpenGL ES 3.0 promises");

@@ -22,8 +22,7 @@ typedef struct webgl_gl {
     u32 move_program;
     i32 move_u;
     webgl_buf edges, scratch;
-    bool gone;         /* the context is lost: there is nothing to delete */
-    i64 objects_alive; /* made less deleted: 0 after closing */
+    bool gone; /* the context is lost: there is nothing to delete */
 } webgl_gl;
 
 qn_status webgl_gl_make(webgl_gl *g); /* with the table and context set: all the rest */
@@ -51,6 +50,8 @@ qn_status webgl_copy(webgl_gl *g, const webgl_buf *to, u64 to_at, const webgl_bu
 /* A program of two shaders; the vertex shader is the device's. QN_E_DEVICE with the driver's words. */
 qn_status webgl_link(webgl_gl *g, const char *name, const char *text, size_t n, u32 *out);
 
-i64 webgl_objects_left(void); /* webgl.c: that closed devices did not delete */
+/* Objects of all devices: +1 for each that is made, -1 for each that is deleted. Tests want 0 at the end. */
+void webgl_count(i32 change);
+i64 webgl_objects_alive(void);
 
 #endif

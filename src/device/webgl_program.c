@@ -16,7 +16,7 @@ static u32 shader_make(webgl_gl *g, u32 kind, const char *text, size_t n)
 {
     u32 shader = g->gl->CreateShader(kind);
     i32 length = (i32)n;
-    g->objects_alive++;
+    webgl_count(1);
     g->gl->ShaderSource(shader, 1, &text, &length);
     g->gl->CompileShader(shader);
     return shader;
@@ -51,7 +51,7 @@ qn_status webgl_link(webgl_gl *g, const char *name, const char *text, size_t n, 
     if (!g->vertex_shader) g->vertex_shader = shader_make(g, GL_VERTEX_SHADER, vertex_text, sizeof vertex_text - 1);
     u32 shader = shader_make(g, GL_FRAGMENT_SHADER, text, n), program = g->gl->CreateProgram();
     i32 linked = 0;
-    g->objects_alive++;
+    webgl_count(1);
     g->gl->AttachShader(program, g->vertex_shader);
     g->gl->AttachShader(program, shader);
     g->gl->LinkProgram(program);

@@ -24,7 +24,7 @@ static qn_status read_piece(webgl_queue *q, webgl_gl *g, const webgl_buf *from, 
     u64 first = at / WEBGL_TEXEL, n = (at + bytes - 1) / WEBGL_TEXEL - first + 1;
     webgl_read r = { .skip = (u32)(at % WEBGL_TEXEL), .to = to, .bytes = bytes, .done_by = q->last + 1 };
     g->gl->GenBuffers(1, &r.buffer);
-    g->objects_alive++;
+    webgl_count(1);
     g->gl->BindBuffer(GL_PIXEL_PACK_BUFFER, r.buffer);
     g->gl->BufferData(GL_PIXEL_PACK_BUFFER, (intptr_t)(n * WEBGL_TEXEL), NULL, GL_STREAM_READ);
     webgl_pack(g, from, first, n);
@@ -74,12 +74,18 @@ static void drop_oldest(webgl_queue *q, webgl_gl *g, u32 n)
 }
 
 /* Nothing is under way any more, and what was lent to reads is the caller's again. */
-static qn_status stop(webgl_queue *q, webgl_gl *g, qn_status status)
+static qn_status give_up(webgl_queue *q, webgl_gl *g, qn_status status)
 {
-    q->failed = status == QN_E_NOMEM ? QN_E_DEVICE : status;
-    snprintf(q->sentence, sizeof q->sentence, "%s", qn_last_error());
     drop_oldest(q, g, q->n_tickets);
     finish_reads(q, g, 0, true);
+    return status;
+}
+
+static qn_status stop(webgl_queue *q, webgl_gl *g, qn_status status)
+{
+    q->failed = status == QN_E_NOMEM ? QN_E_DEVICE : status; /* what was queued is not there */
+    snprintf(q->sentence, sizeof q->sentence, "%s", qn_last_error());
+    give_up(q, g, status);
     return fail(q->failed, "%s", q->sentence);
 }
 
@@ -97,20 +103,24 @@ static qn_status collect(webgl_queue *q, webgl_gl *g)
     return status == QN_OK ? QN_OK : stop(q, g, status);
 }
 
-qn_status webgl_queue_flush(webgl_queue *q, webgl_gl *g, qn_ticket *out)
+static qn_status add_ticket(webgl_queue *q, webgl_gl *g, qn_ticket *out)
 {
-    QN_TRY(collect(q, g));
     webgl_ticket *all = grown(q->tickets, q->n_tickets, &q->cap_tickets, sizeof *all);
-    if (!all) return stop(q, g, fail_nomem(sizeof *all));
+    if (!all) return fail_nomem(sizeof *all);
     q->tickets = all;
     u32 sync = g->gl->sync_make();
-    if (!sync)
-        return stop(q, g,
-                    webgl_check(g, "a fence") == QN_OK ? fail(QN_E_DEVICE, "WebGL: no fence can be made") : QN_E_DEVICE);
-    g->objects_alive++;
+    if (!sync) return g->gl->lost() ? webgl_check(g, "a fence") : fail(QN_E_NOMEM, "WebGL: out of memory for a fence");
+    webgl_count(1);
     q->tickets[q->n_tickets++] = (webgl_ticket){ ++q->last, sync };
     *out = q->last;
     return QN_OK;
+}
+
+qn_status webgl_queue_flush(webgl_queue *q, webgl_gl *g, qn_ticket *out)
+{
+    QN_TRY(collect(q, g));
+    qn_status status = add_ticket(q, g, out);
+    return status == QN_OK ? QN_OK : give_up(q, g, status);
 }
 
 qn_status webgl_queue_poll(webgl_queue *q, webgl_gl *g, qn_ticket t, bool *done)

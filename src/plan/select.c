@@ -15,10 +15,12 @@ static bool runs(const lowering *l, const node *n, const variant *v)
     return has(l->p->caps, v->needs) && (!v->fits || v->fits(l, n));
 }
 
-/* GROUP kernels in groups of one are for CPUs and groups of many for GPUs, but each is right on both: a name that asks for a row gets it. */
+/* GROUP kernels in groups of one are for CPUs and groups of many for GPUs, but each is right on both: a name that asks for a row gets it,
+ * where there are groups at all. */
 static bool runs_when_asked(const lowering *l, const node *n, const variant *v)
 {
     u32 must = v->needs & ~(u32)NEED_LANES;
+    if ((v->needs & NEED_LANES) && l->p->caps->max_group == 0) return false;
     return has(l->p->caps, must) && (!v->fits || v->fits(l, n));
 }
 

@@ -1,0 +1,137 @@
+/* Random well-typed kernels, and what every way of running them answers.
+ *
+ *     choices --kfuzz_case--> text of one kernel --kfuzz_file--> a file of several --ways--> answers, compared with the interpreter's
+ *
+ * A kernel is a pure function of its choices, a list of numbers where 0 stands for the simplest and a list too short goes on with 0. So
+ * every list is a correct kernel, and a smaller one is had by taking numbers away (kfuzz_shrink.c).
+ *
+ * Correct by construction: no division by zero, no index outside, no value read before it is set, no race. Each float carries its range and
+ * a bound of the error that correct targets may differ by; floats that decide something (compared, cast, floored) are exact, on a grid. */
+#ifndef KFUZZ_H
+#define KFUZZ_H
+
+#include "base/base.h"
+#include "kc/kc.h"
+
+enum { KFUZZ_ELEMS = 64, KFUZZ_GRID_NONE = -1000, KFUZZ_MAX_CHOICES = 400, KFUZZ_MAX_CASES = 64, KFUZZ_GROUPS = 3 };
+
+typedef struct choices {
+    u16 items[KFUZZ_MAX_CHOICES];
+    u32 n, at;
+} choices;
+void choices_random(choices *c, u64 seed, u32 n);
+
+/* What all kernels of one file share. */
+typedef struct kfuzz_shape {
+    kc_form form;
+    kc_type result;   /* of a MAP; of the OUT buffer y of a KERNEL */
+    kc_scalar narrow; /* of the buffer d */
+    u32 group;
+    bool wide_ints; /* i64 and u64 inside */
+    bool total;     /* integer division by anything, plain shifts by anything, casts out of range: what the interpreter refuses */
+} kfuzz_shape;
+kfuzz_shape kfuzz_shape_of(u64 seed);
+
+typedef struct kfuzz_case {
+    const char *functions, *body; /* text */
+    f64 err, err_z;               /* of the result, absolute; of z */
+} kfuzz_case;
+qn_status kfuzz_case_make(arena *mem, const kfuzz_shape *shape, const choices *from, u32 index, kfuzz_case *out);
+qn_status kfuzz_file(const kfuzz_shape *shape, const kfuzz_case *cases, u32 n, str *out); /* a parameter `which` picks the case */
+
+/* The same inputs for every kernel of a shape. */
+typedef struct kfuzz_inputs {
+    f32 a[KFUZZ_ELEMS];
+    i32 b[KFUZZ_ELEMS];
+    u32 c[KFUZZ_ELEMS];
+    u64 d[KFUZZ_ELEMS]; /* bytes of the narrow type, densely */
+    i32 p;
+    f32 q;
+} kfuzz_inputs;
+void kfuzz_inputs_of(const kfuzz_shape *shape, kfuzz_inputs *out);
+u32 kfuzz_count(const kfuzz_shape *shape);       /* elements or groups of a launch */
+u32 kfuzz_result_elems(const kfuzz_shape *shape); /* scalars in the result */
+
+/* ------------------------------------------------------------------ inside the generator */
+typedef struct facts { /* of a float: its range, how far two correct answers may be apart, 2^-grid divides it (exact: err 0) */
+    f64 lo, hi, err;
+    i32 grid;
+} facts;
+
+typedef struct kvalue {
+    kc_type type;
+    facts f;
+    const char *text;
+} kvalue;
+
+typedef struct kvar {
+    const char *name;
+    kc_type type;
+    facts f; /* of a variable that may be assigned: what must always hold */
+    bool assignable;
+    bool uniform; /* the group agrees on it */
+    u32 elems;    /* of an array; 0: one value */
+    enum { ARRAY_PLAIN, ARRAY_SHARED, ARRAY_PER_ITEM } kind;
+    enum { MAY_ALL, MAY_READ, MAY_OWN, MAY_ATOMIC, MAY_NOTHING } may; /* of SHARED, in this phase */
+} kvar;
+
+typedef struct kfunction {
+    const char *name;
+    kc_scalar result, params[3];
+    u32 n_params;
+    facts f;
+} kfunction;
+
+typedef struct gen {
+    arena *mem;
+    const kfuzz_shape *shape;
+    choices in;
+    u32 index, names;
+    str *out; /* where statements go */
+    u32 indent;
+    kvar vars[96];
+    u32 n_vars;
+    kfunction functions[4];
+    u32 n_functions;
+    u32 turns; /* of the loops around, multiplied */
+    u32 loops; /* around, inside this item or function */
+    bool uniform, no_continue, in_function, may_return;
+    kc_type returns;
+    facts *returned;
+    const char *item; /* the t of the phase, or NULL */
+    f64 err, err_z;
+    u32 budget; /* nodes left */
+    bool bad;
+} gen;
+
+u32 pick(gen *g, u32 n);             /* 0 .. n - 1; 0 is the simplest */
+bool rarely(gen *g, u32 one_in);     /* 0: no */
+const char *say(gen *g, const char *format, ...) PRINTF_LIKE(2, 3);
+void line(gen *g, const char *format, ...) PRINTF_LIKE(2, 3);
+const char *new_name(gen *g, const char *head);
+kvar *add_var(gen *g, kvar v);
+const kvar *pick_var(gen *g, kc_type type, bool assignable); /* NULL: none is in scope */
+const char *type_text(kc_type t);
+static inline kc_type scalar_type(kc_scalar s) { return (kc_type){ (u8)s, 1 }; }
+
+/* kfuzz_values.c: text of exactly this type */
+const char *int_expr(gen *g, kc_scalar s, u32 depth);
+const char *bool_expr(gen *g, u32 depth);
+const char *index_expr(gen *g, u32 n, u32 depth); /* below n */
+kvalue vector_expr(gen *g, kc_type t, u32 depth);
+kvalue any_expr(gen *g, kc_type t, u32 depth); /* scalar or vector; floats may be inexact */
+/* kfuzz_floats.c */
+kvalue exact_expr(gen *g, u32 depth);
+kvalue float_expr(gen *g, u32 depth);
+kvalue float_within(gen *g, f64 most, f64 err, u32 depth); /* |v| <= most, error at most err */
+facts facts_join(facts a, facts b);
+facts facts_loose(f64 most, f64 err);
+kvalue float_binary_of(gen *g, char op, kvalue a, kvalue b);
+/* kfuzz_statements.c */
+void statements(gen *g, u32 n, u32 depth);
+void function_make(gen *g);
+void give(gen *g); /* a return */
+/* kfuzz_group.c */
+void group_body(gen *g);
+
+#endif

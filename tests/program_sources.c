@@ -1,7 +1,8 @@
-/* Where programs come from: the `#pragma host` lines, the plans of all op cases, the examples and goldens. */
+/* Where programs come from: the `#pragma host` lines, the plans of all op cases, the examples and goldens, and chance. */
 #include <dirent.h>
 #include <stdio.h>
 
+#include "kernel_fuzz/kfuzz.h"
 #include "op_graph.h"
 #include "programs.h"
 
@@ -163,5 +164,23 @@ void programs_add_files(test *t, programs *p)
                 add_file(t, p, folders[i], e->d_name);
         }
         if (dir) closedir(dir);
+    }
+}
+
+/* ------------------------------------------------------------------ random kernels */
+void programs_add_random(test *t, programs *p, u32 n)
+{
+    for (u32 k = 0; k < n; k++) {
+        kfuzz_shape shape = kfuzz_shape_of(k);
+        kfuzz_case made;
+        choices c;
+        str text = { 0 };
+        choices_random(&c, k, KFUZZ_MAX_CHOICES);
+        qn_status status = kfuzz_case_make(p->mem, &shape, &c, k, &made);
+        if (status == QN_OK) status = kfuzz_file(&shape, &made, 1, &text);
+        CHECK(t, status == QN_OK, "random kernel %u: %s", k, qn_last_error());
+        kc_program program = { .file = "random.c", .text = text.text, .entry = "fuzz", .defines = "" };
+        CHECK(t, programs_add(p, &program), "no memory");
+        str_free(&text);
     }
 }

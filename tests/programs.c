@@ -83,6 +83,7 @@ void test_programs(test *t)
     programs_add_host_sets(t, &all);
     programs_add_op_cases(t, &all);
     programs_add_files(t, &all);
+    programs_add_random(t, &all, 300);
     CHECK(t, all.n > 500, "only %u programs", all.n);
     translate_all(t, &all, of_target);
     for (u32 k = 1; kc_target_name(k); k++)

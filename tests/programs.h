@@ -17,4 +17,5 @@ bool programs_add(programs *p, const kc_program *program); /* copied; once a key
 void programs_add_host_sets(test *t, programs *p); /* what `#pragma host` lists, of each kernel file */
 void programs_add_op_cases(test *t, programs *p);  /* what the plans of the op case table ask for, on a GPU and on a CPU */
 void programs_add_files(test *t, programs *p);     /* examples/ and tests/kc/ */
+void programs_add_random(test *t, programs *p, u32 n);
 #endif

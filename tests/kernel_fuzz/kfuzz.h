@@ -11,9 +11,9 @@
 #define KFUZZ_H
 
 #include "base/base.h"
-#include "kc/kc.h"
+#include "kc/tree.h"
 
-enum { KFUZZ_ELEMS = 64, KFUZZ_GRID_NONE = -1000, KFUZZ_MAX_CHOICES = 400, KFUZZ_MAX_CASES = 64, KFUZZ_GROUPS = 3 };
+enum { KFUZZ_ELEMS = 64, KFUZZ_GRID_NONE = -1000, KFUZZ_MAX_CHOICES = 1500, KFUZZ_MAX_CASES = 64, KFUZZ_GROUPS = 3 };
 
 typedef struct choices {
     u16 items[KFUZZ_MAX_CHOICES];
@@ -28,16 +28,20 @@ typedef struct kfuzz_shape {
     kc_scalar narrow; /* of the buffer d */
     u32 group;
     bool wide_ints; /* i64 and u64 inside */
-    bool total;     /* integer division by anything, plain shifts by anything, casts out of range: what the interpreter refuses */
+    bool plain;     /* what the block machine takes: no loops, vectors, tables or arrays of its own */
+    bool
+        total; /* integer division by anything, plain shifts by anything, casts out of range: what the interpreter refuses */
 } kfuzz_shape;
 kfuzz_shape kfuzz_shape_of(u64 seed);
 
 typedef struct kfuzz_case {
+    u32 index;                    /* in its names */
     const char *functions, *body; /* text */
     f64 err, err_z;               /* of the result, absolute; of z */
 } kfuzz_case;
 qn_status kfuzz_case_make(arena *mem, const kfuzz_shape *shape, const choices *from, u32 index, kfuzz_case *out);
-qn_status kfuzz_file(const kfuzz_shape *shape, const kfuzz_case *cases, u32 n, str *out); /* a parameter `which` picks the case */
+qn_status kfuzz_file(const kfuzz_shape *shape, const kfuzz_case *cases, u32 n,
+                     str *out); /* a parameter `which` picks the case */
 
 /* The same inputs for every kernel of a shape. */
 typedef struct kfuzz_inputs {
@@ -45,15 +49,17 @@ typedef struct kfuzz_inputs {
     i32 b[KFUZZ_ELEMS];
     u32 c[KFUZZ_ELEMS];
     u64 d[KFUZZ_ELEMS]; /* bytes of the narrow type, densely */
+    u32 n;
     i32 p;
     f32 q;
 } kfuzz_inputs;
 void kfuzz_inputs_of(const kfuzz_shape *shape, kfuzz_inputs *out);
-u32 kfuzz_count(const kfuzz_shape *shape);       /* elements or groups of a launch */
+u32 kfuzz_count(const kfuzz_shape *shape);        /* elements or groups of a launch */
 u32 kfuzz_result_elems(const kfuzz_shape *shape); /* scalars in the result */
 
 /* ------------------------------------------------------------------ inside the generator */
-typedef struct facts { /* of a float: its range, how far two correct answers may be apart, 2^-grid divides it (exact: err 0) */
+typedef struct
+    facts { /* of a float: its range, how far two correct answers may be apart, 2^-grid divides it (exact: err 0) */
     f64 lo, hi, err;
     i32 grid;
 } facts;
@@ -104,8 +110,8 @@ typedef struct gen {
     bool bad;
 } gen;
 
-u32 pick(gen *g, u32 n);             /* 0 .. n - 1; 0 is the simplest */
-bool rarely(gen *g, u32 one_in);     /* 0: no */
+u32 pick(gen *g, u32 n);         /* 0 .. n - 1; 0 is the simplest */
+bool rarely(gen *g, u32 one_in); /* 0: no */
 const char *say(gen *g, const char *format, ...) PRINTF_LIKE(2, 3);
 void line(gen *g, const char *format, ...) PRINTF_LIKE(2, 3);
 const char *new_name(gen *g, const char *head);
@@ -130,7 +136,9 @@ kvalue float_binary_of(gen *g, char op, kvalue a, kvalue b);
 /* kfuzz_statements.c */
 void statements(gen *g, u32 n, u32 depth);
 void function_make(gen *g);
-void give(gen *g); /* a return */
+void give_all(gen *g);                                         /* the last return */
+const char *with_all_ints(gen *g, kc_scalar s, const char *e); /* e, and every whole variable in scope */
+kvalue with_some_floats(gen *g, kvalue e);
 /* kfuzz_group.c */
 void group_body(gen *g);
 

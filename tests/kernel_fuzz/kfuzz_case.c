@@ -21,9 +21,10 @@ void choices_random(choices *c, u64 seed, u32 n)
 /* ------------------------------------------------------------------ shapes */
 kfuzz_shape kfuzz_shape_of(u64 seed)
 {
-    static const kc_type results[] = { { KC_I32, 1 }, { KC_F32, 1 }, { KC_U32, 1 }, { KC_F32, 1 }, { KC_F16, 1 }, { KC_U8, 1 },
-                                       { KC_I8, 1 },  { KC_U16, 1 }, { KC_I16, 1 }, { KC_BF16, 1 }, { KC_BOOL, 1 }, { KC_F32, 4 },
-                                       { KC_I32, 4 }, { KC_F32, 2 }, { KC_U32, 2 }, { KC_U32, 4 } };
+    static const kc_type results[] = { { KC_I32, 1 }, { KC_F32, 1 },  { KC_U32, 1 },  { KC_F32, 1 },
+                                       { KC_F16, 1 }, { KC_U8, 1 },   { KC_I8, 1 },   { KC_U16, 1 },
+                                       { KC_I16, 1 }, { KC_BF16, 1 }, { KC_BOOL, 1 }, { KC_F32, 4 },
+                                       { KC_I32, 4 }, { KC_F32, 2 },  { KC_U32, 2 },  { KC_U32, 4 } };
     static const kc_scalar narrow[] = { KC_I32, KC_U8, KC_I8, KC_U16, KC_I16, KC_F16, KC_BF16, KC_BOOL };
     static const u32 groups[] = { 4, 16, 32, 64, 8, 12 };
     u64 r = seed;
@@ -35,6 +36,7 @@ kfuzz_shape kfuzz_shape_of(u64 seed)
     s.group = groups[next_random(&r) % COUNT(groups)];
     if (s.wide_ints && next_random(&r) % 2) s.result = (kc_type){ next_random(&r) % 2 ? KC_I64 : KC_U64, 1 };
     if (s.wide_ints && next_random(&r) % 2) s.narrow = next_random(&r) % 3 ? next_random(&r) % 2 ? KC_I64 : KC_U64 : KC_F64;
+    s.plain = s.form == KC_MAP && s.result.lanes == 1 && next_random(&r) % 3 == 0;
     return s;
 }
 
@@ -60,7 +62,7 @@ void kfuzz_inputs_of(const kfuzz_shape *s, kfuzz_inputs *out)
 {
     static const i32 edges[] = { 0, 1, -1, INT32_MAX, INT32_MIN, 255, 256, -128, 65535, 65536, 2, 31, 32, 33 };
     u64 seed = 99;
-    *out = (kfuzz_inputs){ .p = -3, .q = 0.75f };
+    *out = (kfuzz_inputs){ .n = 0x12345, .p = -3, .q = 0.75f };
     for (u32 i = 0; i < KFUZZ_ELEMS; i++) {
         u64 r = next_random(&seed);
         i32 sixteenth = (i32)(r % 255) - 127;
@@ -75,16 +77,16 @@ void kfuzz_inputs_of(const kfuzz_shape *s, kfuzz_inputs *out)
 /* ------------------------------------------------------------------ a kernel */
 static void parameters(const kfuzz_shape *s, str *out)
 {
-    bool map = s->form == KC_MAP;
-    str_print(out, "u32 %s, IN(f32) a, IN(i32) b, IN(u32) c, IN(%s) d%s", map ? "i" : "group", kc_scalar_name(s->narrow),
-              map ? "" : ", ");
-    if (!map) str_print(out, "OUT(%s) y, OUT(f32) z, INOUT(u32) acc", kc_type_name(s->result));
-    str_add(out, ", u32 which, i32 p, f32 q");
+    bool is_map = s->form == KC_MAP;
+    str_print(out, "u32 %s, IN(f32) a, IN(i32) b, IN(u32) c, IN(%s) d%s", is_map ? "i" : "group", kc_scalar_name(s->narrow),
+              is_map ? "" : ", ");
+    if (!is_map) str_print(out, "OUT(%s) y, OUT(f32) z, INOUT(u32) acc", kc_type_name(s->result));
+    str_add(out, ", u32 which, u32 n, i32 p, f32 q");
 }
 
 static const char *arguments(const kfuzz_shape *s)
 {
-    return s->form == KC_MAP ? "i, a, b, c, d, which, p, q" : "group, a, b, c, d, y, z, acc, which, p, q";
+    return s->form == KC_MAP ? "i, a, b, c, d, which, n, p, q" : "group, a, b, c, d, y, z, acc, which, n, p, q";
 }
 
 static const char *head_of(const kfuzz_shape *s) { return s->form == KC_MAP ? kc_type_name(s->result) : "void"; }
@@ -103,8 +105,13 @@ static void make(gen *g, str *functions, str *body)
 {
     facts returned = { 0 };
     g->out = functions;
-    str_print(functions, "static const i32 taps%u[5] = { %u, -1, 0x7fffffff, 40, -300 };\n", g->index, pick(g, 9));
-    for (u32 k = pick(g, 3); k > 0; k--) function_make(g);
+    if (!g->shape->plain)
+        str_print(functions, "static const i32 taps%u[5] = { %u, -1, 0x7fffffff, 40, -300 };\n", g->index, pick(g, 9));
+    for (u32 k = g->shape->plain ? 0 : pick(g, 3); k > 0; k--) {
+        g->budget = 20;
+        function_make(g);
+    }
+    g->budget = 70;
     g->out = body;
     g->returned = &returned;
     str_print(body, "static %s k%u(", head_of(g->shape), g->index);
@@ -113,8 +120,9 @@ static void make(gen *g, str *functions, str *body)
     g->indent = 1;
     if (g->shape->form == KC_MAP) {
         g->may_return = true, g->returns = g->shape->result;
-        statements(g, pick(g, 6), 3);
-        give(g);
+        statements(g, pick(g, 9), 3);
+        g->budget = 25;
+        give_all(g);
     } else {
         group_body(g);
     }
@@ -127,10 +135,11 @@ qn_status kfuzz_case_make(arena *mem, const kfuzz_shape *shape, const choices *f
     gen *g = ARENA_NEW(mem, gen);
     str functions = { 0 }, body = { 0 };
     if (!g) return fail_nomem(sizeof *g);
-    *g = (gen){ .mem = mem, .shape = shape, .in = *from, .index = index, .turns = 1, .budget = 120 };
+    *g = (gen){ .mem = mem, .shape = shape, .in = *from, .index = index, .turns = 1 };
     g->in.at = 0;
     make(g, &functions, &body);
-    *out = (kfuzz_case){ .functions = functions.text ? arena_text(mem, functions.text, functions.n) : "",
+    *out = (kfuzz_case){ .index = index,
+                         .functions = functions.text ? arena_text(mem, functions.text, functions.n) : "",
                          .body = body.text ? arena_text(mem, body.text, body.n) : NULL,
                          .err = g->err,
                          .err_z = g->err_z };
@@ -142,20 +151,20 @@ qn_status kfuzz_case_make(arena *mem, const kfuzz_shape *shape, const choices *f
 
 qn_status kfuzz_file(const kfuzz_shape *s, const kfuzz_case *cases, u32 n, str *out)
 {
-    bool map = s->form == KC_MAP;
+    bool is_map = s->form == KC_MAP;
     str_add(out, "#include \"quern_kernel.h\"\n");
-    if (!map) str_print(out, "#define GROUP %u\n", s->group);
+    if (!is_map) str_print(out, "#define GROUP %u\n", s->group);
     for (u32 k = 0; k < n; k++) str_print(out, "%s%s\n", cases[k].functions, cases[k].body);
-    if (map) str_print(out, "MAP(%s) fuzz(", kc_type_name(s->result));
+    if (is_map) str_print(out, "MAP(%s) fuzz(", kc_type_name(s->result));
     else str_add(out, "KERNEL fuzz(");
     parameters(s, out);
     str_add(out, ")\n{\n");
     for (u32 k = 0; k < n; k++) {
         if (k + 1 < n) str_print(out, "    if (which == %uu) ", k);
         else str_add(out, "    ");
-        if (map) str_print(out, "return k%u(%s);\n", k, arguments(s));
-        else if (k + 1 < n) str_print(out, "{\n        k%u(%s);\n        return;\n    }\n", k, arguments(s));
-        else str_print(out, "k%u(%s);\n", k, arguments(s));
+        if (is_map) str_print(out, "return k%u(%s);\n", cases[k].index, arguments(s));
+        else if (k + 1 < n) str_print(out, "{\n        k%u(%s);\n        return;\n    }\n", cases[k].index, arguments(s));
+        else str_print(out, "k%u(%s);\n", cases[k].index, arguments(s));
     }
     str_add(out, "}\n");
     return out->bad ? fail_nomem(out->n) : QN_OK;

@@ -1,12 +1,12 @@
 /* Floats with what is known of them: the range, a bound of how far two correct answers may be apart, and whether they are exact.
  *
- * u is half a unit in the last place of 1. Both sides round, so an operation adds 2 u of its largest result, and a builtin as many units in
+ * `unit` is half a unit in the last place of 1. Both sides round, so an operation adds 2 units of its largest result, and a builtin as many units in
  * the last place as ULPS allows for both sides together. Denormals may be flushed: the bound never falls below TINY once inexact. */
 #include <math.h>
 
 #include "kfuzz.h"
 
-static const f64 u = 1.0 / (1 << 24), TINY = 1e-37;
+static const f64 unit = 1.0 / (1 << 24), TINY = 1e-37;
 
 static f64 most_of(facts f) { return MAX(fabs(f.lo), fabs(f.hi)); }
 static bool exact(facts f) { return f.err == 0 && f.grid != KFUZZ_GRID_NONE; }
@@ -31,11 +31,10 @@ static kvalue literal(gen *g)
         const char *text;
         f64 v;
         i32 grid;
-    } of[] = {
-        { "1.0f", 1, 0 },  { "0.0f", 0, 0 },     { "2.0f", 2, 0 },   { "0.5f", 0.5, 1 },   { "-1.0f", -1, 0 }, { "0.25f", 0.25, 2 },
-        { "3.0f", 3, 0 },  { "-2.5f", -2.5, 1 }, { "8.0f", 8, 0 },   { "16.0f", 16, 0 },   { "-7.0f", -7, 0 }, { "1.5f", 1.5, 1 },
-        { "3", 3, 0 },     { "-2", -2, 0 },      { "1e2f", 100, 0 }, { "0.125f", 0.125, 3 }
-    };
+    } of[] = { { "1.0f", 1, 0 },   { "0.0f", 0, 0 },     { "2.0f", 2, 0 },   { "0.5f", 0.5, 1 },
+               { "-1.0f", -1, 0 }, { "0.25f", 0.25, 2 }, { "3.0f", 3, 0 },   { "-2.5f", -2.5, 1 },
+               { "8.0f", 8, 0 },   { "16.0f", 16, 0 },   { "-7.0f", -7, 0 }, { "1.5f", 1.5, 1 },
+               { "3", 3, 0 },      { "-2", -2, 0 },      { "1e2f", 100, 0 }, { "0.125f", 0.125, 3 } };
     u32 k = pick(g, COUNT(of));
     return value_of((facts){ of[k].v, of[k].v, 0, of[k].grid }, say(g, "(f32)(%s)", of[k].text));
 }
@@ -102,7 +101,7 @@ static facts sum_facts(facts a, facts b, bool minus)
     facts f = { a.lo + (minus ? -b.hi : b.lo), a.hi + (minus ? -b.lo : b.hi), 0, MAX(a.grid, b.grid) };
     if (exact(a) && exact(b) && fits(most_of(f), f.grid)) return f;
     f.err = a.err + b.err, f.grid = KFUZZ_GRID_NONE;
-    f.err += 2 * u * (most_of(f) + f.err) + TINY;
+    f.err += 2 * unit * (most_of(f) + f.err) + TINY;
     return f;
 }
 
@@ -112,7 +111,7 @@ static facts product_facts(facts a, facts b)
     span(a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi, &f);
     if (exact(a) && exact(b) && fits(most_of(f), f.grid)) return f;
     f.err = most_of(a) * b.err + most_of(b) * a.err + a.err * b.err, f.grid = KFUZZ_GRID_NONE;
-    f.err += 2 * u * (most_of(f) + f.err) + TINY;
+    f.err += 2 * unit * (most_of(f) + f.err) + TINY;
     return f;
 }
 
@@ -126,7 +125,10 @@ kvalue float_binary_of(gen *g, char op, kvalue a, kvalue b)
     return (kvalue){ a.type, f, say(g, "(%s %c %s)", a.text, op, b.text) };
 }
 
-static kvalue minus(gen *g, kvalue a) { return (kvalue){ a.type, { -a.f.hi, -a.f.lo, a.f.err, a.f.grid }, say(g, "(-%s)", a.text) }; }
+static kvalue minus(gen *g, kvalue a)
+{
+    return (kvalue){ a.type, { -a.f.hi, -a.f.lo, a.f.err, a.f.grid }, say(g, "(-%s)", a.text) };
+}
 
 static kvalue magnitude(gen *g, kvalue a)
 {
@@ -149,7 +151,8 @@ static kvalue clamped(gen *g, kvalue a, f64 lo, f64 hi)
 static kvalue whole(gen *g, kvalue a)
 {
     static const char *const names[] = { "floor", "ceil", "round", "trunc" };
-    return value_of((facts){ floor(a.f.lo), ceil(a.f.hi), 0, MAX(MIN(a.f.grid, 0), -20) }, say(g, "%s(%s)", names[pick(g, 4)], a.text));
+    return value_of((facts){ floor(a.f.lo), ceil(a.f.hi), 0, MAX(MIN(a.f.grid, 0), -20) },
+                    say(g, "%s(%s)", names[pick(g, 4)], a.text));
 }
 
 /* The remainder is exact; the divisor is positive. */
@@ -176,7 +179,7 @@ kvalue exact_expr(gen *g, u32 depth)
         return exact(b.f) ? b : a;
     case 4: return minus(g, a);
     case 5: return rarely(g, 2) ? magnitude(g, a) : clamped(g, a, -2, 5.5);
-    case 6: 
+    case 6:
         b = exact_expr(g, depth - 1);
         return value_of(facts_join(a.f, b.f), say(g, "%s(%s, %s)", rarely(g, 2) ? "min" : "max", a.text, b.text));
     case 7: return whole(g, a);
@@ -217,7 +220,7 @@ static kvalue builtin(gen *g, u32 depth)
     const struct builtin *b = &builtins[pick(g, COUNT(builtins))];
     kvalue x = clamped(g, float_expr(g, depth), b->lo, b->hi);
     facts f = { b->a, b->b, 0, KFUZZ_GRID_NONE };
-    f.err = b->slope * x.f.err + 2 * u * ULPS * most_of(f);
+    f.err = b->slope * x.f.err + 2 * unit * ULPS * most_of(f);
     return tame(f) ? value_of(f, say(g, "%s(%s)", b->name, x.text)) : x;
 }
 
@@ -228,7 +231,7 @@ static kvalue two_arguments(gen *g, u32 depth)
     facts f = is_pow ? (facts){ 0.125, 8, 0, KFUZZ_GRID_NONE } : (facts){ -1.56, 1.56, 0, KFUZZ_GRID_NONE };
     x = is_pow ? clamped(g, x, 0.5, 2) : clamped(g, x, -8, 8);
     y = is_pow ? clamped(g, y, -3, 3) : clamped(g, y, 0.25, 8);
-    f.err = (is_pow ? 48 : 4) * x.f.err + 6 * y.f.err + 2 * u * 2 * ULPS * most_of(f);
+    f.err = (is_pow ? 48 : 4) * x.f.err + 6 * y.f.err + 2 * unit * 2 * ULPS * most_of(f);
     return tame(f) ? value_of(f, say(g, "%s(%s, %s)", is_pow ? "pow" : "atan2", x.text, y.text)) : x;
 }
 
@@ -240,7 +243,7 @@ static kvalue quotient(gen *g, u32 depth)
     facts f = { 0, 0, 0, KFUZZ_GRID_NONE };
     span(a.f.lo / b.f.lo, a.f.hi / b.f.lo, a.f.lo / b.f.hi, a.f.hi / b.f.hi, &f);
     f.err = a.f.err / b.f.lo + most_of(f) * b.f.err / b.f.lo;
-    f.err += 2 * u * 6 * (most_of(f) + f.err) + TINY;
+    f.err += 2 * unit * 6 * (most_of(f) + f.err) + TINY;
     return tame(f) ? value_of(f, say(g, "(%s / %s)", a.text, b.text)) : a;
 }
 
@@ -255,7 +258,7 @@ static kvalue fused(gen *g, u32 depth)
 static kvalue lanes(gen *g)
 {
     const char *at = index_expr(g, KFUZZ_ELEMS - 16, 0);
-    switch (g->in_function ? 0 : pick(g, 4)) {
+    switch (g->in_function || g->shape->plain ? 0 : pick(g, 4)) {
     case 1: return value_of((facts){ -128, 128, 0, 4 }, say(g, "sumw(loadw_part(a, %s, 4))", at));
     case 2: return value_of((facts){ -8, 8, 0, 4 }, say(g, "maxw(loadw_part(a, %s, 3))", at));
     case 3: return value_of((facts){ -128, 128, 0, 4 }, say(g, "sumw(min(loadw_part(a, %s, 4), splatw(1.5f)) * 2)", at));
@@ -305,7 +308,7 @@ kvalue float_expr(gen *g, u32 depth)
     case 9: return quotient(g, depth - 1);
     case 10: return fused(g, depth > 1 ? 1 : 0);
     case 11: return rarely(g, 2) ? lanes(g) : called(g, depth - 1);
-    case 12: return lane_of(g, depth - 1);
+    case 12: return g->shape->plain ? exact_expr(g, depth - 1) : lane_of(g, depth - 1);
     default: {
         const char *c = bool_expr(g, depth - 1);
         a = float_expr(g, depth - 1);

@@ -14,7 +14,8 @@ static kvar *array_at(gen *g, u32 nth)
 static void set_all(gen *g, int may)
 {
     kvar *v;
-    for (u32 k = 0; (v = array_at(g, k)); k++) v->may = v->kind == ARRAY_PER_ITEM ? (may == MAY_NOTHING ? MAY_NOTHING : MAY_OWN) : (u8)may;
+    for (u32 k = 0; (v = array_at(g, k)); k++)
+        v->may = v->kind == ARRAY_PER_ITEM ? (may == MAY_NOTHING ? MAY_NOTHING : MAY_OWN) : (u8)may;
 }
 
 static const char *value_for(gen *g, const kvar *v, u32 depth)
@@ -90,16 +91,21 @@ static void exchange_phase(gen *g)
 
 static void fold_phases(gen *g)
 {
-    static const char *const ops[] = { "%s + %s", "%s ^ %s", "max(%s, %s)", "min(%s, %s)" };
     const kvar *v = array_at(g, pick(g, 2));
     u32 op = v->type.scalar == KC_F32 ? 2 + pick(g, 2) : pick(g, 4);
     const char *t = new_name(g, "t"), *h = new_name(g, "h");
     const char *own = say(g, "%s[%s]", v->name, t), *far = say(g, "%s[%s + %s]", v->name, t, h);
     if (g->shape->group & (g->shape->group - 1)) return;
     line(g, "for (u32 %s = GROUP / 2; %s > 0; %s /= 2)", h, h, h);
-    line(g, "    ITEMS(%s) if (%s < %s) %s = %s%s%s;", t, t, h, own, op == 0 ? own : op == 1 ? own : op == 2 ? "max(" : "min(",
-         op == 0 ? " + " : op == 1 ? " ^ " : own, op < 2 ? far : say(g, ", %s)", far));
-    (void)ops;
+    line(g, "    ITEMS(%s) if (%s < %s) %s = %s%s%s;", t, t, h, own,
+         op == 0   ? own
+         : op == 1 ? own
+         : op == 2 ? "max("
+                   : "min(",
+         op == 0   ? " + "
+         : op == 1 ? " ^ "
+                   : own,
+         op < 2 ? far : say(g, ", %s)", far));
 }
 
 static void one_phase(gen *g)
@@ -139,14 +145,13 @@ static void last_phase(gen *g)
     u32 vars = enter_items(g);
     set_all(g, MAY_READ);
     statements(g, pick(g, 3), 2);
-    kc_scalar s = (kc_scalar)g->shape->result.scalar;
-    bool half = s == KC_F16 || s == KC_BF16;
-    kvalue v = half          ? float_within(g, 1000, 1e-3, 3)
-               : s == KC_F64 ? float_expr(g, 3)
-               : s >= KC_I8 && s <= KC_I16
-                   ? (kvalue){ .text = int_expr(g, KC_I32, 3) }
-               : s == KC_U8 || s == KC_U16 ? (kvalue){ .text = int_expr(g, KC_U32, 3) }
-                                           : any_expr(g, g->shape->result, 3);
+    kc_scalar s = (kc_scalar)g->shape->result.scalar, whole = s == KC_U8 || s == KC_U16 ? KC_U32 : s <= KC_I16 ? KC_I32 : s;
+    kvalue v = { .type = g->shape->result };
+    g->budget = 50;
+    if (s == KC_BOOL) v.text = bool_expr(g, 3);
+    else if (kc_is_integer(s)) v.text = with_all_ints(g, whole, int_expr(g, whole, 3));
+    else if (s == KC_F16 || s == KC_BF16) v = float_within(g, 1000, 1e-3, 3);
+    else v = float_expr(g, 3);
     if (rarely(g, 2) && s != KC_BOOL) line(g, "store(y, group * GROUP + %s, %s);", g->item, v.text);
     else if (s == KC_BOOL) line(g, "y[group * GROUP + %s] = %s;", g->item, v.text);
     else line(g, "y[group * GROUP + %s] = TO(%s, %s);", g->item, type_text(g->shape->result), v.text);
@@ -156,7 +161,7 @@ static void last_phase(gen *g)
         w = vector_expr(g, (kc_type){ KC_F32, 4 }, 2);
         line(g, "store4(z, (group * GROUP + %s) * 4, %s);", g->item, w.text);
     } else {
-        w = float_expr(g, 3);
+        w = with_some_floats(g, float_expr(g, 3));
         line(g, "z[(group * GROUP + %s) * 4] = %s;", g->item, w.text);
     }
     g->err_z = w.f.err;
@@ -179,8 +184,17 @@ void group_body(gen *g)
     line(g, "PER_ITEM(f32, p0);");
     line(g, "PER_ITEM(%s, p1);", kc_scalar_name(whole));
     add_var(g, (kvar){ .name = "s0", .type = scalar_type(whole), .elems = n, .kind = ARRAY_SHARED, .uniform = true });
-    add_var(g, (kvar){ .name = "s1", .type = scalar_type(KC_F32), .f = facts_loose(LOOSE_MOST, LOOSE_ERR), .elems = n, .kind = ARRAY_SHARED, .uniform = true });
-    add_var(g, (kvar){ .name = "p0", .type = scalar_type(KC_F32), .f = facts_loose(LOOSE_MOST, LOOSE_ERR), .elems = n, .kind = ARRAY_PER_ITEM });
+    add_var(g, (kvar){ .name = "s1",
+                       .type = scalar_type(KC_F32),
+                       .f = facts_loose(LOOSE_MOST, LOOSE_ERR),
+                       .elems = n,
+                       .kind = ARRAY_SHARED,
+                       .uniform = true });
+    add_var(g, (kvar){ .name = "p0",
+                       .type = scalar_type(KC_F32),
+                       .f = facts_loose(LOOSE_MOST, LOOSE_ERR),
+                       .elems = n,
+                       .kind = ARRAY_PER_ITEM });
     add_var(g, (kvar){ .name = "p1", .type = scalar_type(whole), .elems = n, .kind = ARRAY_PER_ITEM });
     first_phase(g);
     for (u32 k = pick(g, 5); k > 0; k--) one_phase(g);

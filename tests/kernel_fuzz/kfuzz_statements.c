@@ -8,7 +8,7 @@ static kc_type some_type(gen *g)
 {
     static const kc_type types[] = { { KC_I32, 1 }, { KC_U32, 1 }, { KC_F32, 1 }, { KC_BOOL, 1 }, { KC_F32, 4 },
                                      { KC_I32, 4 }, { KC_U32, 2 }, { KC_F32, 2 }, { KC_I64, 1 },  { KC_U64, 1 } };
-    return types[pick(g, g->shape->wide_ints ? 10 : 8)];
+    return types[pick(g, g->shape->plain ? 4 : g->shape->wide_ints ? 10 : 8)];
 }
 
 /* ------------------------------------------------------------------ variables */
@@ -70,7 +70,9 @@ static void declare_array(gen *g)
     if (rarely(g, 3)) {
         line(g, "%s %s[%u];", type, name, v.elems);
         line(g, "for (u32 k = 0; k < %u; k++) %s[k] = %s;", v.elems, name,
-             s == KC_F32 ? "(f32)k * 0.5f" : s == KC_I32 ? "(i32)k - 2" : "k * 3");
+             s == KC_F32   ? "(f32)k * 0.5f"
+             : s == KC_I32 ? "(i32)k - 2"
+                           : "k * 3");
     } else if (rarely(g, 2)) {
         line(g, "%s %s[%u] = { %s };", type, name, v.elems, s == KC_F32 ? "0.5f, 2" : "3, 1");
     } else {
@@ -173,28 +175,56 @@ static void while_loop(gen *g, u32 depth)
 }
 
 /* ------------------------------------------------------------------ return */
-/* The last statement: what the MAP or function gives. */
-void give(gen *g)
+const char *with_all_ints(gen *g, kc_scalar s, const char *e)
 {
-    kc_scalar s = (kc_scalar)g->returns.scalar;
-    kvalue v;
-    if (g->in_function && s == KC_F32) v = float_within(g, LOOSE_MOST, LOOSE_ERR, 3);
+    for (u32 i = 0; i < g->n_vars; i++) {
+        const kvar *v = &g->vars[i];
+        bool whole = kc_is_integer((kc_scalar)v->type.scalar) || v->type.scalar == KC_BOOL;
+        if (!whole || v->elems || v->type.lanes > 1) continue;
+        e = say(g, "(%s %s (%s)%s)", e, i % 2 ? "^" : "+", kc_scalar_name(s), v->name);
+    }
+    return e;
+}
+
+kvalue with_some_floats(gen *g, kvalue e)
+{
+    for (u32 i = 0; i < g->n_vars; i++) {
+        const kvar *v = &g->vars[i];
+        if (v->type.scalar != KC_F32 || v->elems || v->type.lanes > 1) continue;
+        e = float_binary_of(g, '+', e, (kvalue){ v->type, v->f, v->name });
+    }
+    return e;
+}
+
+/* What the MAP or function gives: `all` of its variables inside. */
+static void give(gen *g, bool all)
+{
+    kc_scalar s = (kc_scalar)g->returns.scalar, whole = s == KC_U8 || s == KC_U16 ? KC_U32 : s <= KC_I16 ? KC_I32 : s;
+    kvalue v = { .type = g->returns };
+    if (g->returns.lanes > 1) v = vector_expr(g, g->returns, 3);
+    else if (s == KC_BOOL) v.text = bool_expr(g, 3);
+    else if (kc_is_integer(s)) {
+        v.text = int_expr(g, whole, 3);
+        if (all) v.text = with_all_ints(g, whole, v.text);
+    } else if (g->in_function) v = float_within(g, LOOSE_MOST, LOOSE_ERR, 3);
     else if (s == KC_F16 || s == KC_BF16) v = float_within(g, 1000, 1e-3, 3);
-    else if (s == KC_F64) v = float_expr(g, 3);
-    else if (s >= KC_I8 && s <= KC_I16) v = (kvalue){ .text = int_expr(g, KC_I32, 3) };
-    else if (s == KC_U8 || s == KC_U16) v = (kvalue){ .text = int_expr(g, rarely(g, 2) ? KC_U32 : KC_I32, 3) };
-    else v = any_expr(g, g->returns, 3);
-    bool converted = !g->in_function && g->returns.lanes == 1 && s != KC_BOOL;
-    if (converted) line(g, "return TO(%s, %s);", type_text(g->returns), v.text);
+    else {
+        v = float_expr(g, 3);
+        if (all) v = with_some_floats(g, v);
+    }
+    if (!g->in_function && g->returns.lanes == 1 && s != KC_BOOL)
+        line(g, "return TO(%s, %s);", type_text(g->returns), v.text);
     else line(g, "return %s;", v.text);
     if (g->returned) *g->returned = facts_join(*g->returned, v.f);
 }
+
+void give_all(gen *g) { give(g, true); }
 
 static void early_return(gen *g)
 {
     line(g, "if (%s)", bool_expr(g, 2));
     g->indent++;
-    give(g);
+    give(g, false);
     g->indent--;
 }
 
@@ -202,7 +232,7 @@ void statements(gen *g, u32 n, u32 depth)
 {
     for (u32 i = 0; i < n && g->budget && !g->bad; i++) {
         g->budget--;
-        switch (pick(g, 10)) {
+        switch (pick(g, g->shape->plain ? 5 : 10)) {
         case 0:
         case 1: declare(g); break;
         case 2:
@@ -237,7 +267,10 @@ void function_make(gen *g)
         const char *name = new_name(g, "x");
         f.params[k] = of[pick(g, 3)];
         params = say(g, "%s%s%s %s", params, k ? ", " : "", kc_scalar_name(f.params[k]), name);
-        add_var(g, (kvar){ .name = name, .type = scalar_type(f.params[k]), .f = facts_loose(8, 1e-4), .assignable = f.params[k] != KC_F32 });
+        add_var(g, (kvar){ .name = name,
+                           .type = scalar_type(f.params[k]),
+                           .f = facts_loose(8, 1e-4),
+                           .assignable = f.params[k] != KC_F32 });
     }
     f.f = facts_loose(LOOSE_MOST, LOOSE_ERR);
     g->in_function = g->may_return = true, g->returns = scalar_type(f.result), g->returned = NULL;
@@ -245,7 +278,7 @@ void function_make(gen *g)
     line(g, "{");
     block(g, pick(g, 4), 2);
     g->indent++;
-    give(g);
+    give(g, true);
     g->indent--;
     line(g, "}");
     g->in_function = g->may_return = false;

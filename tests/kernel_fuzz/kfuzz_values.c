@@ -48,8 +48,8 @@ kvar *add_var(gen *g, kvar v)
 
 static bool usable(const gen *g, const kvar *v, kc_type t, bool assignable)
 {
-    return v->type.scalar == t.scalar && v->type.lanes == t.lanes && !v->elems && (!assignable || (v->assignable && !(g->item && v->uniform))) &&
-           (!g->uniform || v->uniform);
+    return v->type.scalar == t.scalar && v->type.lanes == t.lanes && !v->elems &&
+           (!assignable || (v->assignable && !(g->item && v->uniform))) && (!g->uniform || v->uniform);
 }
 
 const kvar *pick_var(gen *g, kc_type t, bool assignable)
@@ -78,14 +78,31 @@ const char *type_text(kc_type t) { return kc_type_name(t); }
 /* ------------------------------------------------------------------ leaves */
 static const char *literal(gen *g, kc_scalar s)
 {
-    static const char *const i32s[] = { "1", "0", "2", "3", "7", "-1", "-5", "31", "255", "256", "-128", "65535", "1000003",
-                                        "2147483647", "(-2147483647 - 1)", "0x5a5a5a5a" };
-    static const char *const u32s[] = { "1u", "0u", "2u", "3u", "5u", "17u", "31u", "32u", "255u", "256u", "65536u",
-                                        "2147483648u", "4294967295u", "0x9e3779b9u", "1000003u", "12u" };
-    static const char *const i64s[] = { "1l", "0l", "-1l", "7l", "4294967296l", "-4294967297l", "9223372036854775807l",
-                                        "(-9223372036854775807l - 1l)", "1000000007l", "255l" };
-    static const char *const u64s[] = { "1ul", "0ul", "3ul", "255ul", "4294967296ul", "18446744073709551615ul",
-                                        "9223372036854775808ul", "0x9e3779b97f4a7c15ul" };
+    static const char *const i32s[] = { "1",         "0",     "2",       "3",          "7",
+                                        "(-1)",      "(-5)",  "31",      "255",        "256",
+                                        "(-128)",    "65535", "1000003", "2147483647", "(-2147483647 - 1)",
+                                        "0x5a5a5a5a" };
+    static const char *const u32s[] = { "1u",          "0u",          "2u",       "3u",   "5u",     "17u",
+                                        "31u",         "32u",         "255u",     "256u", "65536u", "2147483648u",
+                                        "4294967295u", "0x9e3779b9u", "1000003u", "12u" };
+    static const char *const i64s[] = { "1l",
+                                        "0l",
+                                        "(-1l)",
+                                        "7l",
+                                        "4294967296l",
+                                        "(-4294967297l)",
+                                        "9223372036854775807l",
+                                        "(-9223372036854775807l - 1l)",
+                                        "1000000007l",
+                                        "255l" };
+    static const char *const u64s[] = { "1ul",
+                                        "0ul",
+                                        "3ul",
+                                        "255ul",
+                                        "4294967296ul",
+                                        "18446744073709551615ul",
+                                        "9223372036854775808ul",
+                                        "0x9e3779b97f4a7c15ul" };
     if (s == KC_I32) return i32s[pick(g, COUNT(i32s))];
     if (s == KC_U32) return u32s[pick(g, COUNT(u32s))];
     if (s == KC_I64) return i64s[pick(g, COUNT(i64s))];
@@ -96,7 +113,9 @@ const char *index_expr(gen *g, u32 n, u32 depth)
 {
     bool whole = (n & (n - 1)) == 0;
     switch (pick(g, 4)) {
-    case 0: return say(g, "%s %% %uu", g->uniform ? "which" : g->item ? g->item : "i", n);
+    case 0:
+        if (!g->in_function) return say(g, "%s %% %uu", g->uniform ? "n" : g->item ? g->item : "i", n);
+        return say(g, "%u", pick(g, n));
     case 1: return say(g, "%u", pick(g, n));
     case 2:
         if (whole) return say(g, "%s & %u", int_expr(g, KC_I32, depth), n - 1);
@@ -107,10 +126,11 @@ const char *index_expr(gen *g, u32 n, u32 depth)
 /* The type that load(d, i) computes with. */
 static kc_scalar computing(kc_scalar s)
 {
-    static const kc_scalar of[] = { [KC_BOOL] = KC_BOOL, [KC_I8] = KC_I32,  [KC_I16] = KC_I32, [KC_I32] = KC_I32,
-                                    [KC_I64] = KC_I64,   [KC_U8] = KC_I32,  [KC_U16] = KC_I32, [KC_U32] = KC_U32,
-                                    [KC_U64] = KC_U64,   [KC_F16] = KC_F32, [KC_BF16] = KC_F32, [KC_F32] = KC_F32,
-                                    [KC_F64] = KC_F64 };
+    static const kc_scalar of[] = {
+        [KC_BOOL] = KC_BOOL, [KC_I8] = KC_I32,  [KC_I16] = KC_I32, [KC_I32] = KC_I32, [KC_I64] = KC_I64,
+        [KC_U8] = KC_I32,    [KC_U16] = KC_I32, [KC_U32] = KC_U32, [KC_U64] = KC_U64, [KC_F16] = KC_F32,
+        [KC_BF16] = KC_F32,  [KC_F32] = KC_F32, [KC_F64] = KC_F64
+    };
     return of[s];
 }
 
@@ -134,18 +154,15 @@ static const char *int_leaf(gen *g, kc_scalar s, u32 depth)
     const kvar *v;
     switch (pick(g, 6)) {
     case 1:
-    case 2:
-        v = pick_var(g, scalar_type(s), false);
-        if (v) return v->name;
-        return literal(g, s);
+    case 2: v = pick_var(g, scalar_type(s), false); return v ? v->name : memory_leaf(g, s, 0);
     case 3: return memory_leaf(g, s, depth > 1 ? 1 : 0);
     case 4:
         if (s == KC_I32 && !g->in_function) return "p";
-        if (s == KC_I32 && rarely(g, 2)) return say(g, "taps%u[%s]", g->index, index_expr(g, 5, 0));
-        return literal(g, s);
+        if (s == KC_I32 && !g->shape->plain && rarely(g, 2)) return say(g, "taps%u[%s]", g->index, index_expr(g, 5, 0));
+        return memory_leaf(g, s, 0);
     case 5:
-        if (s == KC_U32 && !g->in_function) return g->item ? g->item : g->uniform ? "which" : "i";
-        return literal(g, s);
+        if (s == KC_U32 && !g->in_function) return g->item ? g->item : g->uniform ? "n" : "i";
+        return memory_leaf(g, s, 0);
     default: return literal(g, s);
     }
 }
@@ -160,7 +177,8 @@ static const char *cast_from(gen *g, kc_scalar s, u32 depth)
     if (other == s) {
         const char *narrow = signed_narrow[pick(g, 4)];
         const char *e = int_expr(g, s, depth);
-        return rarely(g, 2) ? say(g, "(%s)TO(%s, %s)", kc_scalar_name(s), narrow, e) : say(g, "(%s)(%s)%s", kc_scalar_name(s), narrow, e);
+        return rarely(g, 2) ? say(g, "(%s)TO(%s, %s)", kc_scalar_name(s), narrow, e)
+                            : say(g, "(%s)(%s)%s", kc_scalar_name(s), narrow, e);
     }
     return say(g, "(%s)%s", kc_scalar_name(s), int_expr(g, other, depth));
 }
@@ -180,7 +198,8 @@ static const char *shift(gen *g, kc_scalar s, u32 depth)
     bool left = rarely(g, 2);
     u32 bits = s == KC_I64 || s == KC_U64 ? 64 : 32;
     if (pick(g, 3)) return say(g, "%s(%s, %s)", left ? "shl" : "shr", e, int_expr(g, KC_U32, depth > 1 ? 1 : 0));
-    if (g->shape->total) return say(g, "(%s %s %s)", e, left ? "<<" : ">>", int_expr(g, KC_U32, 0));
+    if (g->shape->total && !g->in_function) /* a constant count that is too large is refused */
+        return say(g, "(%s %s c[%s])", e, left ? "<<" : ">>", index_expr(g, KFUZZ_ELEMS, 0));
     if (rarely(g, 2)) return say(g, "(%s %s (%s & %uu))", e, left ? "<<" : ">>", int_expr(g, KC_U32, 0), bits - 1);
     return say(g, "(%s %s %u)", e, left ? "<<" : ">>", pick(g, bits));
 }
@@ -235,7 +254,9 @@ static const char *function_of(gen *g, kc_scalar s, u32 depth)
     case 0: return say(g, "min(%s, %s)", a, b);
     case 1: return say(g, "max(%s, %s)", a, b);
     case 2: return say(g, "clamp(%s, %s, %s)", a, b, literal(g, s));
-    case 3: return s == KC_I32 || s == KC_I64 ? say(g, "abs(%s)", a) : say(g, "(~%s)", a);
+    case 3:
+        if (rarely(g, 3)) return say(g, "(-%s)", a);
+        return kc_is_signed(s) && rarely(g, 2) ? say(g, "abs(%s)", a) : say(g, "(~%s)", a);
     case 4: c = bool_expr(g, depth); return say(g, "select(%s, %s, %s)", c, a, b);
     default:
         if (s != KC_I32) return say(g, "(-%s)", a);
@@ -295,9 +316,7 @@ const char *bool_expr(gen *g, u32 depth)
         return say(g, "(%s %s %s)", x.text, compare[pick(g, 6)], y.text);
     }
     case 3: return say(g, "!%s", bool_expr(g, depth - 1));
-    case 4:
-        a = bool_expr(g, depth - 1);
-        return say(g, "(%s %s %s)", a, rarely(g, 2) ? "||" : "&&", bool_expr(g, depth - 1));
+    case 4: a = bool_expr(g, depth - 1); return say(g, "(%s %s %s)", a, rarely(g, 2) ? "||" : "&&", bool_expr(g, depth - 1));
     case 5: return say(g, "(bool)%s", int_expr(g, KC_I32, depth - 1));
     default: {
         kvalue x = exact_expr(g, depth - 1);
@@ -307,10 +326,12 @@ const char *bool_expr(gen *g, u32 depth)
 }
 
 /* ------------------------------------------------------------------ vectors */
+static kvalue plain(kc_type t, const char *text) { return (kvalue){ .type = t, .text = text }; }
+
 static kvalue lane_value(gen *g, kc_scalar s, u32 depth)
 {
     if (s == KC_F32) return float_expr(g, depth);
-    return (kvalue){ scalar_type(s), { 0 }, int_expr(g, s, depth) };
+    return plain(scalar_type(s), int_expr(g, s, depth));
 }
 
 static kvalue make_vector(gen *g, kc_type t, u32 depth)
@@ -342,7 +363,7 @@ kvalue vector_expr(gen *g, kc_type t, u32 depth)
     u32 kind = pick(g, 6);
     if (kind < 2) return vector_leaf(g, t, depth);
     kvalue a = vector_expr(g, t, depth - 1);
-    if (kind == 2 && t.scalar != KC_F32) return (kvalue){ t, { 0 }, say(g, "(-%s)", a.text) };
+    if (kind == 2 && t.scalar != KC_F32) return plain(t, say(g, "(-%s)", a.text));
     if (kind == 2) return (kvalue){ t, { -a.f.hi, -a.f.lo, a.f.err, a.f.grid }, say(g, "(-%s)", a.text) };
     bool scalar = rarely(g, 3);
     kvalue b = scalar ? lane_value(g, (kc_scalar)t.scalar, depth - 1) : vector_expr(g, t, depth - 1);
@@ -351,7 +372,7 @@ kvalue vector_expr(gen *g, kc_type t, u32 depth)
         const char *name = rarely(g, 2) ? "max" : "min";
         return (kvalue){ t, facts_join(a.f, b.f), say(g, "%s(%s, %s)", name, a.text, b.text) };
     }
-    if (t.scalar != KC_F32) return (kvalue){ t, { 0 }, say(g, "(%s %c %s)", a.text, op, b.text) };
+    if (t.scalar != KC_F32) return plain(t, say(g, "(%s %c %s)", a.text, op, b.text));
     kvalue v = float_binary_of(g, op, a, b);
     v.type = t;
     return v;
@@ -361,6 +382,6 @@ kvalue any_expr(gen *g, kc_type t, u32 depth)
 {
     if (t.lanes > 1) return vector_expr(g, t, depth);
     if (t.scalar == KC_F32) return float_expr(g, depth);
-    if (t.scalar == KC_BOOL) return (kvalue){ t, { 0 }, bool_expr(g, depth) };
-    return (kvalue){ t, { 0 }, int_expr(g, (kc_scalar)t.scalar, depth) };
+    if (t.scalar == KC_BOOL) return plain(t, bool_expr(g, depth));
+    return plain(t, int_expr(g, (kc_scalar)t.scalar, depth));
 }

@@ -1,0 +1,224 @@
+/* The comparison: whole numbers bit for bit, floats within the bound that the generator worked out; and the loop over kernels. */
+#include <math.h>
+#include <stdio.h>
+
+#include "kfuzz_run.h"
+
+/* ------------------------------------------------------------------ answers */
+static f64 float_at(kc_scalar s, const void *bytes, u32 i)
+{
+    f32 f;
+    f64 d;
+    u16 h;
+    if (s == KC_F64) memcpy(&d, (const u8 *)bytes + 8 * i, 8);
+    else if (s == KC_F32) memcpy(&f, (const u8 *)bytes + 4 * i, 4), d = (f64)f;
+    else {
+        memcpy(&h, (const u8 *)bytes + 2 * i, 2);
+        d = (f64)(s == KC_F16 ? f16_to_f32(h) : bf16_to_f32(h));
+    }
+    return d;
+}
+
+static bool is_float(kc_scalar s) { return s >= KC_F16; }
+
+static u32 bytes_of(kc_scalar s)
+{
+    static const u32 bytes[] = {
+        [KC_BOOL] = 1, [KC_I8] = 1,  [KC_U8] = 1,  [KC_I16] = 2, [KC_U16] = 2, [KC_F16] = 2, [KC_BF16] = 2,
+        [KC_I32] = 4,  [KC_U32] = 4, [KC_F32] = 4, [KC_I64] = 8, [KC_U64] = 8, [KC_F64] = 8
+    };
+    return bytes[s];
+}
+
+static u64 bits_at(kc_scalar s, const void *bytes, u32 i)
+{
+    u64 v = 0;
+    memcpy(&v, (const u8 *)bytes + (u64)bytes_of(s) * i, bytes_of(s));
+    return v;
+}
+
+static const char *values_differ(const char *what, kc_scalar s, f64 err, const void *want, const void *got, u32 n)
+{
+    static char words[160];
+    for (u32 i = 0; i < n; i++) {
+        if (!is_float(s)) {
+            if (bits_at(s, want, i) == bits_at(s, got, i)) continue;
+            snprintf(words, sizeof words, "%s[%u] is 0x%llx, wanted 0x%llx", what, i, (unsigned long long)bits_at(s, got, i),
+                     (unsigned long long)bits_at(s, want, i));
+            return words;
+        }
+        f64 x = float_at(s, want, i), y = float_at(s, got, i);
+        if (x == y || (isnan(x) && isnan(y)) || fabs(x - y) <= err) continue;
+        snprintf(words, sizeof words, "%s[%u] is %.9g, wanted %.9g, off by %.3g, allowed %.3g", what, i, y, x, fabs(x - y),
+                 err);
+        return words;
+    }
+    return NULL;
+}
+
+const char *answers_differ(const kfuzz_shape *s, const kfuzz_case *c, const answer *want, const answer *got)
+{
+    const char *words = values_differ("y", (kc_scalar)s->result.scalar, c->err, want->y, got->y, kfuzz_result_elems(s));
+    if (words || s->form == KC_MAP) return words;
+    words = values_differ("z", KC_F32, c->err_z, want->z, got->z, COUNT(want->z));
+    return words ? words : values_differ("acc", KC_U32, 0, want->acc, got->acc, COUNT(want->acc));
+}
+
+/* ------------------------------------------------------------------ one kernel alone */
+static bool make_alone(arena *mem, const kfuzz_shape *shape, const choices *c, kfuzz_case *out, str *text)
+{
+    return kfuzz_case_make(mem, shape, c, 0, out) == QN_OK && kfuzz_file(shape, out, 1, text) == QN_OK;
+}
+
+const char *kfuzz_check_one(const kfuzz_shape *shape, const way *truth, const way *w, const choices *c, str *text)
+{
+    static answer want, got;
+    static char words[400];
+    arena *mem = arena_make();
+    kfuzz_case made;
+    str source = { 0 };
+    const char *found = "";
+    if (mem && make_alone(mem, shape, c, &made, &source)) {
+        qn_status status = way_run(truth, shape, source.text, 1, &want);
+        if (status == QN_OK) status = way_run(w, shape, source.text, 1, &got);
+        if (status == QN_OK) found = answers_differ(shape, &made, &want, &got);
+        else if (status != QN_E_UNSUPPORTED) snprintf(words, sizeof words, "%s", qn_last_error()), found = words;
+    }
+    if (text && source.text) str_add(text, source.text);
+    str_free(&source);
+    arena_free(mem);
+    return found;
+}
+
+static bool fails(const kfuzz_shape *shape, const way *truth, const way *w, const choices *c)
+{
+    const char *words = kfuzz_check_one(shape, truth, w, c, NULL);
+    return words && words[0];
+}
+
+/* Fewer choices first (halves, then single ones), then smaller ones. */
+void kfuzz_shrink(const kfuzz_shape *shape, const way *truth, const way *w, choices *c, u32 tries)
+{
+    bool better = true;
+    while (better && tries) {
+        better = false;
+        for (u32 size = MAX(c->n / 2, 1); size && tries; size /= 2)
+            for (u32 at = 0; at + size <= c->n && tries; at += better ? 0 : size) {
+                choices less = *c;
+                memmove(less.items + at, less.items + at + size, (c->n - at - size) * sizeof *less.items);
+                less.n -= size, tries--;
+                bool still = fails(shape, truth, w, &less);
+                if (still) *c = less, better = true;
+                if (!still) at += better ? size : 0;
+            }
+        for (u32 at = 0; at < c->n && tries; at++) {
+            choices less = *c;
+            if (!less.items[at]) continue;
+            less.items[at] = 0, tries--;
+            if (fails(shape, truth, w, &less)) *c = less, better = true;
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ many */
+typedef struct batch {
+    kfuzz_shape shape;
+    u32 n;
+    choices in[KFUZZ_MAX_CASES];
+    kfuzz_case cases[KFUZZ_MAX_CASES];
+    bool known[KFUZZ_MAX_CASES]; /* the truth has an answer */
+} batch;
+enum { BATCH = 16 };
+
+static void report(const kfuzz_plan *p, const batch *b, u32 k, const way *truth, way *w, const char *words, u64 number)
+{
+    choices c = b->in[k];
+    str text = { 0 };
+    w->differ++;
+    printf("DIFFERENT on %s, kernel %llu of seed %llu: %s\n", w->name, (unsigned long long)number,
+           (unsigned long long)p->seed, words);
+    if (w->differ > 5) return;
+    if (fails(&b->shape, truth, w, &c)) {
+        kfuzz_shrink(&b->shape, truth, w, &c, 400);
+        words = kfuzz_check_one(&b->shape, truth, w, &c, &text);
+        printf("/* smallest found: %s: %s */\n%s\n", w->name, words, text.text ? text.text : "");
+    } else {
+        printf("/* only beside the other kernels of its file */\n");
+    }
+    fflush(stdout);
+    str_free(&text);
+}
+
+static void refuse(way *w, u32 n)
+{
+    w->refused += n;
+    snprintf(w->why, sizeof w->why, "%s", qn_last_error());
+}
+
+static qn_status run_some(const batch *b, u32 from, u32 n, const way *w, answer *out, str *text)
+{
+    QN_TRY(kfuzz_file(&b->shape, b->cases + from, n, text));
+    return way_run(w, &b->shape, text->text, n, out);
+}
+
+static void run_way(const kfuzz_plan *p, batch *b, const way *truth, way *w, const answer *want, u64 number)
+{
+    static answer got[BATCH];
+    for (u32 from = 0; from < b->n && (!w->most || w->ran < w->most); from += w->batch) {
+        u32 n = MIN(b->n - from, w->batch);
+        str text = { 0 };
+        qn_status status = run_some(b, from, n, w, got, &text);
+        if (status == QN_E_UNSUPPORTED) refuse(w, n);
+        else if (status != QN_OK) report(p, b, from, truth, w, qn_last_error(), number + from);
+        for (u32 k = 0; status == QN_OK && k < n; k++) {
+            if (!b->known[from + k]) continue;
+            const char *words = answers_differ(&b->shape, &b->cases[from + k], &want[from + k], &got[k]);
+            w->ran++;
+            if (words) report(p, b, from + k, truth, w, words, number + from + k);
+        }
+        str_free(&text);
+    }
+}
+
+/* The interpreter takes one kernel a file: one that it refuses is a fault of the generator or of the interpreter. */
+static void find_truth(const kfuzz_plan *p, batch *b, way *truth, answer *want, u64 number)
+{
+    for (u32 from = 0; from < b->n; from += truth->batch) {
+        u32 n = MIN(b->n - from, truth->batch);
+        str text = { 0 };
+        qn_status status = run_some(b, from, n, truth, want + from, &text);
+        for (u32 k = 0; k < n; k++) b->known[from + k] = status == QN_OK;
+        truth->ran += status == QN_OK ? n : 0;
+        if (status == QN_E_UNSUPPORTED) refuse(truth, n);
+        else if (status != QN_OK) {
+            printf("REFUSED by %s, kernel %llu of seed %llu: %s\n", truth->name, (unsigned long long)(number + from),
+                   (unsigned long long)p->seed, qn_last_error());
+            if (truth->differ++ < 5) printf("%s\n", text.text ? text.text : "");
+        }
+        str_free(&text);
+    }
+}
+
+u32 kfuzz_compare(const kfuzz_plan *p, way *ways, u32 n)
+{
+    static answer want[BATCH];
+    static batch b;
+    u64 differ = 0, start = clock_ns();
+    for (u32 number = p->from; number < p->from + p->count; number += BATCH) {
+        if (p->seconds && (clock_ns() - start) / 1000000000 >= p->seconds) break;
+        arena *mem = arena_make();
+        u64 seed = p->seed * 1000003 + number;
+        b.shape = kfuzz_shape_of(seed);
+        b.shape.total = p->total;
+        b.n = MIN((u32)BATCH, p->from + p->count - number);
+        for (u32 k = 0; k < b.n; k++) {
+            choices_random(&b.in[k], seed * 64 + k + 1, KFUZZ_MAX_CHOICES);
+            if (kfuzz_case_make(mem, &b.shape, &b.in[k], k, &b.cases[k]) != QN_OK) printf("%s\n", qn_last_error());
+        }
+        find_truth(p, &b, &ways[0], want, number);
+        for (u32 i = 1; i < n; i++) run_way(p, &b, &ways[0], &ways[i], want, number);
+        arena_free(mem);
+    }
+    for (u32 i = 0; i < n; i++) differ += ways[i].differ;
+    return (u32)differ;
+}

@@ -1,0 +1,47 @@
+/* Ways of running a kernel, their answers, and the comparison with the interpreter's. */
+#ifndef KFUZZ_RUN_H
+#define KFUZZ_RUN_H
+
+#include "kfuzz.h"
+
+typedef struct answer {
+    u64 y[2 * KFUZZ_GROUPS * KFUZZ_ELEMS]; /* the result's bytes, densely; room for 97 vectors */
+    f32 z[4 * KFUZZ_GROUPS * KFUZZ_ELEMS];
+    u32 acc[KFUZZ_ELEMS];
+} answer;
+
+typedef struct way {
+    char name[40];
+    qn_device *device; /* NULL: the block machine, by itself */
+    u32 batch;         /* kernels a file: more where a compiler is slow to start */
+    u32 most;          /* kernels it takes at most; 0: all */
+    u64 ran, refused, differ;
+    char why[200]; /* the last refusal */
+} way;
+
+enum { KFUZZ_MAX_WAYS = 16 };
+/* The interpreter first (not for total kernels: there the CPU's plainest is the truth), then every other way that is here: the block machine, the CPU's instruction sets (through a system compiler), and
+ * each device that qn_device_list knows. only: names, joined by commas; NULL: all. */
+u32 ways_open(const char *only, bool total, way *out);
+void ways_close(way *ways, u32 n);
+
+/* Runs each of the file's n kernels once. QN_E_UNSUPPORTED: this way cannot. */
+qn_status way_run(const way *w, const kfuzz_shape *shape, const char *source, u32 n, answer *out);
+
+/* NULL: they agree; else what differs first, in words (static). */
+const char *answers_differ(const kfuzz_shape *shape, const kfuzz_case *c, const answer *want, const answer *got);
+
+/* Takes choices away as long as `w` still disagrees with `truth` about the kernel; at most `tries` runs. */
+void kfuzz_shrink(const kfuzz_shape *shape, const way *truth, const way *w, choices *c, u32 tries);
+/* One kernel alone, made and run on both; the words as above, "" when it cannot be told. `text` (may be NULL) takes the file. */
+const char *kfuzz_check_one(const kfuzz_shape *shape, const way *truth, const way *w, const choices *c, str *text);
+
+/* Kernels [from, from + count) of `seed` on all ways; prints each difference as a small file. The number of differences. */
+typedef struct kfuzz_plan {
+    u64 seed;
+    u32 from, count;
+    u32 seconds; /* stop after so long; 0: when all are done */
+    bool total;  /* divisions, shifts and casts without a guard */
+} kfuzz_plan;
+u32 kfuzz_compare(const kfuzz_plan *p, way *ways, u32 n);
+#endif

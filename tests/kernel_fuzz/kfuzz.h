@@ -3,7 +3,7 @@
  *     choices --kfuzz_case--> text of one kernel --kfuzz_file--> a file of several --ways--> answers, compared with the interpreter's
  *
  * A kernel is a pure function of its choices, a list of numbers where 0 stands for the simplest and a list too short goes on with 0. So
- * every list is a correct kernel, and a smaller one is had by taking numbers away (kfuzz_shrink.c).
+ * every list is a correct kernel, and a smaller one is had by taking numbers away (kfuzz_compare.c).
  *
  * Correct by construction: no division by zero, no index outside, no value read before it is set, no race. Each float carries its range and
  * a bound of the error that correct targets may differ by; floats that decide something (compared, cast, floored) are exact, on a grid. */

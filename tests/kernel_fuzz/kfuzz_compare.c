@@ -96,26 +96,47 @@ static bool fails(const kfuzz_shape *shape, const way *truth, const way *w, cons
     return words && words[0];
 }
 
-/* Fewer choices first (halves, then single ones), then smaller ones. */
-void kfuzz_shrink(const kfuzz_shape *shape, const way *truth, const way *w, choices *c, u32 tries)
+typedef struct shrinking {
+    const kfuzz_shape *shape;
+    const way *truth, *w;
+    choices *best;
+    u64 until; /* ns */
+} shrinking;
+
+static bool time_left(const shrinking *s) { return clock_ns() < s->until; }
+
+static bool accept(shrinking *s, const choices *smaller)
 {
-    bool better = true;
-    while (better && tries) {
+    if (!time_left(s) || !fails(s->shape, s->truth, s->w, smaller)) return false;
+    *s->best = *smaller;
+    return true;
+}
+
+static bool take_away(shrinking *s, u32 size)
+{
+    bool better = false;
+    for (u32 at = 0; at + size <= s->best->n && time_left(s);) {
+        choices less = *s->best;
+        memmove(less.items + at, less.items + at + size, (less.n - at - size) * sizeof *less.items);
+        less.n -= size;
+        if (accept(s, &less)) better = true;
+        else at += size;
+    }
+    return better;
+}
+
+/* Fewer choices first (halves, then single ones), then zeros. */
+void kfuzz_shrink(const kfuzz_shape *shape, const way *truth, const way *w, choices *c, u32 seconds)
+{
+    shrinking s = { shape, truth, w, c, clock_ns() + (u64)seconds * 1000000000 };
+    for (bool better = true; better && time_left(&s);) {
         better = false;
-        for (u32 size = MAX(c->n / 2, 1); size && tries; size /= 2)
-            for (u32 at = 0; at + size <= c->n && tries; at += better ? 0 : size) {
-                choices less = *c;
-                memmove(less.items + at, less.items + at + size, (c->n - at - size) * sizeof *less.items);
-                less.n -= size, tries--;
-                bool still = fails(shape, truth, w, &less);
-                if (still) *c = less, better = true;
-                if (!still) at += better ? size : 0;
-            }
-        for (u32 at = 0; at < c->n && tries; at++) {
+        for (u32 size = MAX(c->n / 2, 1); size; size /= 2) better |= take_away(&s, size);
+        for (u32 at = 0; at < c->n; at++) {
             choices less = *c;
             if (!less.items[at]) continue;
-            less.items[at] = 0, tries--;
-            if (fails(shape, truth, w, &less)) *c = less, better = true;
+            less.items[at] = 0;
+            better |= accept(&s, &less);
         }
     }
 }
@@ -137,9 +158,9 @@ static void report(const kfuzz_plan *p, const batch *b, u32 k, const way *truth,
     w->differ++;
     printf("DIFFERENT on %s, kernel %llu of seed %llu: %s\n", w->name, (unsigned long long)number,
            (unsigned long long)p->seed, words);
-    if (w->differ > 5) return;
+    if (w->differ > 3) return;
     if (fails(&b->shape, truth, w, &c)) {
-        kfuzz_shrink(&b->shape, truth, w, &c, 400);
+        kfuzz_shrink(&b->shape, truth, w, &c, 60);
         words = kfuzz_check_one(&b->shape, truth, w, &c, &text);
         printf("/* smallest found: %s: %s */\n%s\n", w->name, words, text.text ? text.text : "");
     } else {

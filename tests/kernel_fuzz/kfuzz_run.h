@@ -31,8 +31,8 @@ qn_status way_run(const way *w, const kfuzz_shape *shape, const char *source, u3
 /* NULL: they agree; else what differs first, in words (static). */
 const char *answers_differ(const kfuzz_shape *shape, const kfuzz_case *c, const answer *want, const answer *got);
 
-/* Takes choices away as long as `w` still disagrees with `truth` about the kernel; at most `tries` runs. */
-void kfuzz_shrink(const kfuzz_shape *shape, const way *truth, const way *w, choices *c, u32 tries);
+/* Takes choices away as long as `w` still disagrees with `truth` about the kernel, for so many seconds at most. */
+void kfuzz_shrink(const kfuzz_shape *shape, const way *truth, const way *w, choices *c, u32 seconds);
 /* One kernel alone, made and run on both; the words as above, "" when it cannot be told. `text` (may be NULL) takes the file. */
 const char *kfuzz_check_one(const kfuzz_shape *shape, const way *truth, const way *w, const choices *c, str *text);
 

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -62,6 +63,39 @@ static void check_damaged(test *t, const char *folder)
     CHECK(t, files_after_run(t, folder) == 1, "a damaged file in the cache is not replaced");
 }
 
+/* Entries put in with ages; the longest unused go, other files stay, an entry that is used again outlives newer ones. */
+static void check_limit(test *t)
+{
+    char folder[512], path[1100];
+    void *copy;
+    size_t n;
+    static const u8 data[1000];
+    snprintf(folder, sizeof folder, "%s/limited", test_temp_folder());
+    setenv("QUERN_CACHE", folder, 1);
+    for (u64 i = 0; i < 20; i++) {
+        char name[64];
+        cache_put("thing", (cache_key){ i, i }, (qn_bytes){ data, sizeof data });
+        snprintf(name, sizeof name, "thing-%016llx.bin", (unsigned long long)i);
+        CHECK(t, cache_path(name, path, sizeof path), "a path");
+        const struct timespec times[2] = { { 1000 + (i64)i, 0 }, { 1000 + (i64)i, 0 } };
+        CHECK(t, utimensat(AT_FDCWD, path, times, 0) == 0, "%s is there", path);
+    }
+    CHECK(t, cache_path("notes.txt", path, sizeof path) && file_write(path, (qn_bytes){ data, sizeof data }) == QN_OK,
+          "a note");
+    cache_trim(folder, 100000);
+    CHECK(t, files_in(folder) == 21, "nothing goes while there is room: %u", files_in(folder));
+    if (CHECK(t, cache_get("thing", (cache_key){ 3, 3 }, &copy, &n) && n == sizeof data, "an entry is found"))
+        mem_free(copy);
+    CHECK(t, !cache_get("thing", (cache_key){ 3, 4 }, &copy, &n), "an entry of another key is none");
+    cache_trim(folder, 8 * 1032);
+    CHECK(t, files_in(folder) == 6 + 1, "three quarters of the limit stay, and the note: %u", files_in(folder));
+    const u64 stay[] = { 3, 15, 16, 17, 18, 19 };
+    for (size_t i = 0; i < COUNT(stay); i++)
+        if (CHECK(t, cache_get("thing", (cache_key){ stay[i], stay[i] }, &copy, &n), "%llu stays",
+                  (unsigned long long)stay[i]))
+            mem_free(copy);
+}
+
 void test_cpu_compile(test *t);
 void test_cpu_compile(test *t)
 {
@@ -74,6 +108,7 @@ void test_cpu_compile(test *t)
     }
     const char *before = getenv("QUERN_CACHE");
     snprintf(kept, sizeof kept, "%s", before ? before : "");
+    check_limit(t);
     snprintf(folder, sizeof folder, "%s/compiled", test_temp_folder());
     setenv("QUERN_CACHE", folder, 1);
     check_cache(t, folder);

@@ -161,6 +161,20 @@ qn_status file_write(const char *path, qn_bytes bytes); /* whole, through a temp
  * or one that others can write to. */
 bool cache_folder(char *out, size_t out_bytes);
 
+/* ---- cache.c: the files in that folder, named KIND-HEX...; all together stay under 256 MiB, the longest unused go first. Any process may
+ * do so at any time. Best effort: nothing here fails. */
+typedef struct cache_key { /* two hashes of the same thing: one names the file, the other is checked inside it */
+    u64 name, check;
+} cache_key;
+cache_key cache_key_of(const void *data, size_t n, u64 seed);
+bool cache_get(const char *kind, cache_key key, void **out, size_t *n); /* a copy, mem_free; false: nothing whole is there */
+void cache_put(const char *kind, cache_key key, qn_bytes bytes);
+/* For those who write an entry themselves: */
+bool cache_path(const char *name, char *out, size_t out_bytes); /* false: there is no folder */
+void cache_used(const char *path);
+void cache_added(u64 bytes);                   /* this much came into the folder: time to look at its size? */
+void cache_trim(const char *folder, u64 most); /* now */
+
 /* ---- json.c: writing (commas and quoting kept right) and a small, bounded reader */
 typedef struct json {
     str *out;

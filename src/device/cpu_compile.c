@@ -217,6 +217,12 @@ static bool load(const char *path, void **code, host_kernel_fn *run)
     return true;
 }
 
+static u64 bytes_of(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 ? (u64)s.st_size : 0;
+}
+
 void cpu_code_free(void *code)
 {
     if (code) dlclose(code);
@@ -240,12 +246,16 @@ qn_status cpu_compile(const char *text, const char *isa, void **code, host_kerne
     put_cache(cache, sizeof cache);
     put_key(name, sizeof name, text, flags);
     bool keep = cache[0] && put_name(kept, sizeof kept, cache, name);
-    if (keep && load(kept, code, run)) return QN_OK;
+    if (keep && load(kept, code, run)) {
+        cache_used(kept);
+        return QN_OK;
+    }
 
     QN_TRY(put_work(work, sizeof work, cache));
     qn_status status = compile_in(work, flags, text, made, sizeof made);
     if (status == QN_OK) {
         bool moved = keep && rename(made, kept) == 0;
+        if (moved) cache_added(bytes_of(kept));
         if (!load(moved ? kept : made, code, run)) status = fail(QN_E_KERNEL, "the compiled kernel cannot be loaded");
         if (!moved) unlink(made);
     }

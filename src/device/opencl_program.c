@@ -2,7 +2,6 @@
  * disk, so that the next process does not wait for the driver's compiler. A binary that does not load is built again. */
 #include <stdio.h>
 
-#include "device/opencl_cache.h"
 #include "device/opencl_program.h"
 
 enum { MAP_LOCAL = 128, LOG_BYTES = 1200 };
@@ -25,7 +24,7 @@ static cl_program program_from_cache(const opencl_builder *b, cache_key key)
 {
     void *binary;
     size_t n;
-    if (!opencl_cache_get(key, &binary, &n)) return NULL;
+    if (!cache_get("opencl", key, &binary, &n)) return NULL;
     i32 status = 0, error = 0;
     const u8 *bytes = binary;
     cl_program program = b->cl->clCreateProgramWithBinary(b->context, 1, &b->device, &n, &bytes, &status, &error);
@@ -45,7 +44,7 @@ static void program_to_cache(const opencl_builder *b, cache_key key, cl_program 
     u8 *binary = mem_alloc(n);
     if (!binary) return;
     if (b->cl->clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) == 0)
-        opencl_cache_put(key, (qn_bytes){ binary, n });
+        cache_put("opencl", key, (qn_bytes){ binary, n });
     mem_free(binary);
 }
 
@@ -69,7 +68,7 @@ static qn_status program_from_text(const opencl_builder *b, const str *text, con
 
 static qn_status build(const opencl_builder *b, const str *text, opencl_program *p)
 {
-    cache_key key = { hash_bytes(text->text, text->n, b->driver_key), hash_bytes(text->text, text->n, ~b->driver_key) };
+    cache_key key = cache_key_of(text->text, text->n, b->driver_key);
     p->program = program_from_cache(b, key);
     p->from_cache = p->program != NULL;
     if (!p->program) {

@@ -58,7 +58,7 @@ typedef enum qn_status {
     QN_E_BUG = 1000 /* our fault: please report */
 } qn_status;
 QN_API const char *qn_status_text(qn_status s); /* "shape", "no memory", ... static */
-QN_API const char *qn_last_error(void);         /* the last failure on this thread; "" before the first */
+QN_API const char *qn_last_error(void);         /* of the last call that failed on this thread; "" before the first */
 QN_API const char *qn_version(void);            /* "0.1.0" */
 
 /* ------------------------------------------------------------------ bytes, types, tensors */

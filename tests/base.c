@@ -17,6 +17,13 @@ static void errors(test *t)
     fail_in(QN_E_SHAPE, "%s: ", "model.onnx");
     CHECK(t, text_same(qn_last_error(), "model.onnx: Conv 'c1': 3"), "got '%s'", qn_last_error());
     fail_in(QN_OK, "never");
+    attempt_begin();
+    fail(QN_E_IO, "a way that does not work");
+    attempt_begin();
+    fail(QN_E_IO, "nor this");
+    attempt_end(false);
+    CHECK(t, text_same(qn_last_error(), "nor this"), "inside: %s", qn_last_error());
+    attempt_end(false);
     fail(QN_E_IO, "again: %s", qn_last_error());
     CHECK(t, text_same(qn_last_error(), "again: model.onnx: Conv 'c1': 3"), "got '%s'", qn_last_error());
     char long_text[5000];

@@ -53,6 +53,13 @@ const char *test_models(void)
     return stat(folder, &st) == 0 && S_ISDIR(st.st_mode) ? folder : NULL;
 }
 
+const char *test_sentence(void)
+{
+    static char kept[4096];
+    snprintf(kept, sizeof kept, "%s", qn_last_error());
+    return kept;
+}
+
 const char *test_temp_folder(void)
 {
     static char folder[64];

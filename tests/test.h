@@ -18,9 +18,12 @@ void test_skip(test *t, const char *format, ...) PRINTF_LIKE(2, 3);
 #define CHECK(t, cond, ...) test_check((t), (cond), __FILE__, __LINE__, __VA_ARGS__)
 #define CHECK_OK(t, call)                                                                                                   \
     do {                                                                                                                    \
+        const char *check_before = test_sentence();                                                                         \
         qn_status check_status = (call);                                                                                    \
         test_check((t), check_status == QN_OK, __FILE__, __LINE__, "%s: %s: %s", #call, qn_status_text(check_status),       \
                    check_status == QN_OK ? "" : qn_last_error());                                                           \
+        test_check((t), check_status != QN_OK || strcmp(check_before, qn_last_error()) == 0, __FILE__, __LINE__,            \
+                   "%s succeeds and leaves '%s'", #call, qn_last_error());                                                  \
     } while (0)
 #define SKIP(t, ...) test_skip((t), __VA_ARGS__)
 
@@ -30,5 +33,6 @@ void test_skip(test *t, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Where the shared test models lie ($QUERN_MODELS, default ../shared/models); NULL when absent. */
 const char *test_models(void);
+const char *test_sentence(void);    /* a copy of qn_last_error() */
 const char *test_temp_folder(void); /* a fresh folder for this run */
 #endif

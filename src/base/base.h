@@ -58,6 +58,10 @@ static inline qn_status fail_is_no_success(qn_status s)
 #define fail_nomem(...) fail_is_no_success((fail_nomem)(__VA_ARGS__))
 /* Put words in front of the stored sentence ("model.onnx: ..."); gives `code` back. No effect when code is QN_OK. */
 qn_status fail_in(qn_status code, const char *format, ...) PRINTF_LIKE(2, 3);
+/* What fails between these is an attempt, with something else to try: qn_last_error outside is as before. failed: nothing helped, and the
+ * last sentence is the caller's failure. They nest; inside, qn_last_error is what the attempt said. */
+void attempt_begin(void);
+void attempt_end(bool failed);
 
 /* ---- mem.c: the one door to the heap. Sizes are u64, so that what a file says cannot shrink on its way to a 32-bit system: what that
  * cannot address is no memory. */

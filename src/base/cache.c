@@ -145,19 +145,18 @@ cache_key cache_key_of(const void *data, size_t n, u64 seed)
     return (cache_key){ hash_bytes(data, n, seed), hash_bytes(data, n, ~seed) };
 }
 
-bool cache_get(const char *kind, cache_key key, void **out, size_t *n)
+static bool get(const char *kind, cache_key key, void **out, size_t *n)
 {
     char path[PATH_MAX];
     file_map file;
-    struct stat s;
-    if (!path_of(kind, key, path, sizeof path) || stat(path, &s) != 0 || file_map_open(path, &file) != QN_OK) return false;
+    if (!path_of(kind, key, path, sizeof path) || file_map_open(path, &file) != QN_OK) return false;
     *out = checked_copy(key, file.bytes, n);
     file_map_close(&file);
     if (*out) cache_used(path);
     return *out != NULL;
 }
 
-void cache_put(const char *kind, cache_key key, qn_bytes bytes)
+static void put(const char *kind, cache_key key, qn_bytes bytes)
 {
     char path[PATH_MAX];
     if (!path_of(kind, key, path, sizeof path)) return;
@@ -169,4 +168,19 @@ void cache_put(const char *kind, cache_key key, qn_bytes bytes)
     if (bytes.n) memcpy(whole + sizeof h, bytes.data, bytes.n);
     if (file_write(path, (qn_bytes){ whole, sizeof h + bytes.n }) == QN_OK) cache_added(sizeof h + bytes.n);
     mem_free(whole);
+}
+
+bool cache_get(const char *kind, cache_key key, void **out, size_t *n)
+{
+    attempt_begin();
+    bool found = get(kind, key, out, n);
+    attempt_end(false);
+    return found;
+}
+
+void cache_put(const char *kind, cache_key key, qn_bytes bytes)
+{
+    attempt_begin();
+    put(kind, key, bytes);
+    attempt_end(false);
 }

@@ -6,14 +6,17 @@
 
 enum { SENTENCE_BYTES = 2048 };
 
-static THREAD_LOCAL char last_sentence[SENTENCE_BYTES];
+static THREAD_LOCAL char sentences[2][SENTENCE_BYTES]; /* of calls; of attempts inside them */
+static THREAD_LOCAL u32 attempts;
+
+static char *last_sentence(void) { return sentences[attempts > 0]; }
 
 static void sentence_put(const char *head, const char *tail)
 {
     char made[SENTENCE_BYTES];
     int n = snprintf(made, sizeof made, "%s%s", head, tail);
     if (n >= SENTENCE_BYTES) memcpy(made + SENTENCE_BYTES - 4, "...", 4);
-    memcpy(last_sentence, made, sizeof made);
+    memcpy(last_sentence(), made, sizeof made);
 }
 
 qn_status(fail)(qn_status code, const char *format, ...)
@@ -41,8 +44,15 @@ qn_status fail_in(qn_status code, const char *format, ...)
     va_start(args, format);
     vsnprintf(head, sizeof head, format, args);
     va_end(args);
-    sentence_put(head, last_sentence);
+    sentence_put(head, last_sentence());
     return code;
 }
 
-const char *qn_last_error(void) { return last_sentence; }
+const char *qn_last_error(void) { return last_sentence(); }
+
+void attempt_begin(void) { attempts++; }
+
+void attempt_end(bool failed)
+{
+    if (--attempts == 0 && failed) memcpy(sentences[0], sentences[1], SENTENCE_BYTES);
+}

@@ -35,6 +35,7 @@ static qn_status try_compiler(cpu_program *p, cpu_isa isa)
 {
     if (p->way != WAY_INTERPRETER || !cpu_compiler_found()) return QN_OK;
     str text = { 0 };
+    attempt_begin();
     qn_status status = kc_print(p->module, p->k, KC_C, &text);
     if (status == QN_OK && text.bad) status = fail_nomem(text.n);
     if (status == QN_OK) status = cpu_compile(text.text, cpu_isa_name(isa), &p->code, &p->run);
@@ -42,6 +43,7 @@ static qn_status try_compiler(cpu_program *p, cpu_isa isa)
     if (status == QN_OK) p->way = WAY_COMPILER;
     else if (status != QN_E_NOMEM)
         log_line(QN_LOG_INFO, "kernel '%s' goes without a compiler: %s", p->k->name, qn_last_error());
+    attempt_end(status == QN_E_NOMEM);
     return status == QN_E_NOMEM ? status : QN_OK;
 }
 

@@ -90,7 +90,12 @@ qn_status qn_device_open(const char *spec, const qn_device_desc *desc, qn_device
 {
     if (!spec || !out) return fail(QN_E_USAGE, "qn_device_open: spec and out are needed; \"auto\" opens the fastest device");
     if (!desc) desc = &default_desc;
-    if (text_same(spec, "auto")) return open_auto(desc, out);
+    if (text_same(spec, "auto")) {
+        attempt_begin();
+        qn_status status = open_auto(desc, out);
+        attempt_end(status != QN_OK);
+        return status;
+    }
     const qn_backend *backend;
     u32 index;
     QN_TRY(parse_spec(spec, &backend, &index));
@@ -110,9 +115,8 @@ void qn_device_close(qn_device *d)
 const qn_device_info *qn_device_get_info(const qn_device *d) { return d ? &d->info : NULL; }
 
 /* The index-th entry: the devices of each kind, or one entry for a kind that has none. */
-qn_status qn_device_list(uint32_t index, qn_device_info *out)
+static qn_status list_entry(u32 index, qn_device_info *out)
 {
-    if (!out) return fail(QN_E_USAGE, "qn_device_list: out is needed");
     u32 left = index;
     for (u32 i = 0; device_backends[i]; i++) {
         for (u32 at = 0; at < MAX_DEVICES_OF_A_KIND; at++) {
@@ -134,6 +138,15 @@ qn_status qn_device_list(uint32_t index, qn_device_info *out)
         }
     }
     return fail(QN_E_NAME, "there are only %u devices", index - left);
+}
+
+qn_status qn_device_list(uint32_t index, qn_device_info *out)
+{
+    if (!out) return fail(QN_E_USAGE, "qn_device_list: out is needed");
+    attempt_begin();
+    qn_status status = list_entry(index, out);
+    attempt_end(status != QN_OK);
+    return status;
 }
 
 qn_status qn_device_poll(qn_device *d, qn_ticket t, bool *done)

@@ -63,7 +63,9 @@ static bool fold(pass_job *j, nid id)
     const op_def *d = op_of(n);
     if (d->random || has_body(n) || !all_constant(j->g, n) || !worth_it(j->g, n) || n->n_out > 16) return false;
     qn_tensor out[16];
+    attempt_begin();
     qn_status s = d->alias ? fold_alias(j, id, out) : j->env->evaluate(j->env->user, j->g, id, j->g->mem, out);
+    attempt_end(s != QN_OK && s != QN_E_UNSUPPORTED);
     if (s == QN_E_UNSUPPORTED) return false; /* it will be refused, or run, where it stands */
     val consts[16] = { 0 };
     for (u32 i = 0; i < n->n_out && s == QN_OK; i++) {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing for `build` or `test`, through the system's package manager and a private Python environment.
 #   tools/setup.sh build        compiler, CMake, image codecs
-#   tools/setup.sh test         and: clang with its sanitizers, an OpenCL driver for the CPU, the validators of what kc prints, Python and Node packages in .venv
+#   tools/setup.sh test         and: clang with its sanitizers, drivers of OpenCL and OpenGL ES for the CPU, the validators of what kc prints, Python and Node packages in .venv
 #   tools/setup.sh web          and: zig, which builds the module for browsers, in .venv; a Node of this decade; the packages of web/
 #   tools/setup.sh browser      and: Chromium with its drivers in software, and the packages of tests/web/
 #   tools/setup.sh full         and: PyTorch and the packages that make the reference networks, in .venv (some gigabytes)
@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 build_packages="git gcc libc6-dev cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libexif-dev"
-test_packages="python3 python3-venv clang-19 libclang-rt-19-dev llvm-19 clang-format-19 pocl-opencl-icd ocl-icd-libopencl1 \
+test_packages="python3 python3-venv clang-19 libclang-rt-19-dev llvm-19 clang-format-19 pocl-opencl-icd ocl-icd-libopencl1 libegl1 libgles2 libgl1-mesa-dri \
     glslang-tools wabt"
 python_packages="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 pillow nvidia-cuda-nvcc-cu12==12.9.86"
 node_packages="webgpu@0.6.2"

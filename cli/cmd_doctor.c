@@ -10,8 +10,15 @@ static const char *flags_of(const qn_caps *c)
     const struct {
         const char *name;
         bool on;
-    } flags[] = { { "f16", c->f16 },         { "f64", c->f64 },   { "i64", c->i64 }, { "i8 buffers", c->i8_buffers },
-                  { "atomics", c->atomics }, { "dot4", c->dot4 }, { "mma", c->mma }, { "host memory", c->host_memory } };
+    } flags[] = { { "f16", c->f16 },
+                  { "f64", c->f64 },
+                  { "i64", c->i64 },
+                  { "i8 buffers", c->i8_buffers },
+                  { "atomics", c->atomics },
+                  { "dot4", c->dot4 },
+                  { "mma", c->mma },
+                  { "host memory", c->host_memory },
+                  { "buffers apart", c->buffers_apart } };
     const char *out = "";
     for (size_t i = 0; i < COUNT(flags); i++)
         if (flags[i].on) out = text_print("%s%s%s", out, *out ? ", " : "", flags[i].name);
@@ -52,6 +59,7 @@ static void put_caps(const qn_caps *c)
     json_put_bool("dot4", c->dot4);
     json_put_bool("mma", c->mma);
     json_put_bool("host_memory", c->host_memory);
+    json_put_bool("buffers_apart", c->buffers_apart);
     json_end('}');
 }
 

@@ -133,6 +133,7 @@ typedef struct qn_caps {
     uint32_t workers;                                   /* groups that really run at once */
     bool f16, f64, i64, i8_buffers, atomics, dot4, mma; /* f16: arithmetic; loads and stores of f16 always work */
     bool host_memory;                                   /* buffers are plain host memory: no copies needed */
+    bool buffers_apart; /* a launch should not write into a buffer that it reads: each value wants one of its own */
 } qn_caps;
 typedef struct qn_device_info {
     char kind[16]; /* "cpu", "opencl", "null" */

@@ -225,8 +225,44 @@ static void check_failing_allocations(test *t, const test_device *d)
     CHECK(t, n > 20, "%s: only %llu allocations were tried", d->name, (unsigned long long)n);
 }
 
+/* ------------------------------------------------------------------ where values lie */
+enum { SPANS = 60 };
+
+static bool meet(const span *a, const span *b, bool apart)
+{
+    bool alive = a->first <= b->last && b->first <= a->last;
+    bool bytes = apart ? a->buffer == b->buffer : a->at < b->at + b->bytes && b->at < a->at + a->bytes;
+    return alive && bytes;
+}
+
+/* No two spans that live together share a byte, or apart a buffer, and nothing is larger than its place. */
+static void check_layout(test *t, u32 seed, bool apart)
+{
+    span spans[SPANS] = { 0 };
+    u64 bytes[SPANS], total = 0;
+    u32 n_buffers = 0, wrong = 0;
+    layout_result r;
+    for (u32 i = 0; i < SPANS; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        spans[i] = (span){ .bytes = 1 + (seed >> 8) % 5000,
+                           .first = (seed >> 4) % 40,
+                           .last = (seed >> 4) % 40 + (seed >> 25) % 8 };
+    }
+    CHECK_OK(t, apart ? layout_make_apart(spans, SPANS, bytes, &n_buffers, &r) : layout_make(spans, SPANS, &r));
+    for (u32 i = 0; i < SPANS; i++)
+        for (u32 k = 0; k < i; k++) wrong += meet(&spans[i], &spans[k], apart);
+    for (u32 i = 0; i < SPANS; i++)
+        wrong += apart ? spans[i].at != 0 || spans[i].buffer >= n_buffers || spans[i].bytes > bytes[spans[i].buffer]
+                       : spans[i].at + spans[i].bytes > r.peak;
+    for (u32 i = 0; i < n_buffers; i++) total += bytes[i];
+    CHECK(t, wrong == 0 && r.largest_live <= r.peak && r.peak <= r.sum && (!apart || total == r.peak),
+          "%s: %u wrong; live %llu, peak %llu, sum %llu", apart ? "apart" : "together", wrong,
+          (unsigned long long)r.largest_live, (unsigned long long)r.peak, (unsigned long long)r.sum);
+}
+
 void test_exec(test *t)
 {
+    for (u32 seed = 1; seed <= 20; seed++) check_layout(t, seed, false), check_layout(t, seed, true);
     const test_device *devices;
     u32 n = open_test_devices(t, &devices);
     for (u32 d = 0; d < n; d++) {

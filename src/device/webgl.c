@@ -2,7 +2,7 @@
  * natively (EGL) and in a browser.
  *
  * A launch draws the texels of its output's view. It cannot draw into a texture that it reads: where the output lies in the buffer
- * of an input, it is made beside and moved into place, which costs time. caps.apart asks the planner to avoid that. */
+ * of an input, it is made beside and moved into place, which costs time. caps.buffers_apart asks the planner to avoid that. */
 #include <stdio.h>
 
 #include "device/slots.h"
@@ -52,6 +52,7 @@ static void put_info(webgl_device *w)
         .workers = 1,
         .i64 = true,
         .i8_buffers = true,
+        .buffers_apart = true,
     };
 }
 

@@ -42,6 +42,8 @@ typedef struct exec {
     u32 n_bound; /* by sym variable; INT64_MIN: not bound, no capacity yet */
     qn_buf memory;
     u64 memory_bytes; /* all values that are not late */
+    qn_buf *apart;    /* or a buffer for each, where the device wants that */
+    u32 n_apart;
     qn_buf faults;    /* PLAN_FAULT_WORDS words for each check of places */
     u32 *fault_words; /* as read last, where the device has memory of its own */
     bool faulty;      /* words of a failed run are still there */
@@ -72,6 +74,7 @@ void exec_close(exec *x);
 
 /* start.c */
 qn_status exec_start(exec *x, const qn_named *in, size_t n_in);
+void exec_free_apart(exec *x);
 qn_status exec_reserve(exec *x, u32 variable, i64 size);
 qn_status exec_size(const exec *x, sym s, i64 *out); /* QN_E_SHAPE when it cannot be evaluated */
 u64 exec_flops(const exec *x, const plan *p);        /* of the last run, where known; each body once */

@@ -155,6 +155,7 @@ void exec_close(exec *x)
             if (f->programs[i]) x->b->prog_free(x->device, f->programs[i]);
     if (x->faults) x->b->buf_free(x->device, x->faults);
     if (x->memory) x->b->buf_free(x->device, x->memory);
+    exec_free_apart(x);
     for (u32 i = 0; i < x->n_pool; i++) x->b->buf_free(x->device, x->pool[i].buf);
     for (u32 i = 0; i < x->n_owned; i++) x->b->buf_free(x->device, x->owned[i]);
     for (u32 i = 0; x->staging && i < x->main->p->g->n_outputs; i++) mem_free(x->staging[i]);

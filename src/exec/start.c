@@ -174,27 +174,70 @@ static qn_status fill_spans(exec *x, span *spans, u32 *n)
     return QN_OK;
 }
 
-/* The old memory is handed back: input data may still lie in it. */
+/* All values in one buffer. The old one is handed back: input data may still lie in it. */
+static qn_status place_together(exec *x, span *spans, u32 n, qn_buf *old)
+{
+    layout_result result = { 0 };
+    QN_TRY(layout_make(spans, n, &result));
+    qn_buf memory = x->memory;
+    if (result.peak > x->memory_bytes) QN_TRY(x->b->buf_make(x->device, result.peak, &memory));
+    if (memory != x->memory) *old = x->memory, x->stats.device_buffers++, x->memory_bytes = result.peak;
+    x->memory = memory, x->layout = result;
+    return QN_OK;
+}
+
+void exec_free_apart(exec *x)
+{
+    for (u32 i = 0; i < x->n_apart; i++) x->b->buf_free(x->device, x->apart[i]);
+    x->n_apart = 0;
+    mem_free(x->apart);
+    x->apart = NULL;
+}
+
+static qn_status make_apart(exec *x, const u64 *bytes, u32 n)
+{
+    exec_free_apart(x);
+    x->apart = mem_zalloc(n * sizeof *x->apart);
+    if (!x->apart && n) return fail_nomem(n * sizeof *x->apart);
+    for (; x->n_apart < n; x->n_apart++) QN_TRY(x->b->buf_make(x->device, bytes[x->n_apart], &x->apart[x->n_apart]));
+    x->stats.device_buffers += n;
+    return QN_OK;
+}
+
+static qn_status place_apart(exec *x, span *spans, u32 n)
+{
+    u64 *bytes = mem_alloc((n + 1) * sizeof *bytes);
+    u32 n_buffers = 0;
+    if (!bytes) return fail_nomem(n * sizeof *bytes);
+    qn_status s = layout_make_apart(spans, n, bytes, &n_buffers, &x->layout);
+    if (s == QN_OK) s = make_apart(x, bytes, n_buffers);
+    mem_free(bytes);
+    return s;
+}
+
+static void put_views(exec *x, const span *spans)
+{
+    const plan *p = x->main->p;
+    for (u32 v = 1; v <= p->n_values; v++) {
+        if (!in_layout(p, v)) continue;
+        x->main->slots[v].view = (buf_view){ x->apart ? x->apart[spans->buffer] : x->memory, spans->at, 0 };
+        x->main->slots[v].allotted = spans++->bytes;
+    }
+}
+
 static qn_status lay_out(exec *x, qn_buf *old)
 {
     const plan *p = x->main->p;
     span *spans = mem_alloc((p->n_values + 1) * sizeof *spans);
     if (!spans) return fail_nomem(p->n_values * sizeof *spans);
     u32 n = 0;
-    layout_result result = { 0 };
     qn_status s = fill_spans(x, spans, &n);
-    if (s == QN_OK) s = layout_make(spans, n, &result);
-    qn_buf memory = x->memory;
-    if (s == QN_OK && result.peak > x->memory_bytes) s = x->b->buf_make(x->device, result.peak, &memory);
+    x->laid_out = false;
+    if (s == QN_OK) s = x->device->info.caps.buffers_apart ? place_apart(x, spans, n) : place_together(x, spans, n, old);
     if (s == QN_OK) {
-        if (memory != x->memory) *old = x->memory, x->stats.device_buffers++, x->memory_bytes = result.peak;
-        x->memory = memory, x->layout = result, x->laid_out = true;
+        x->laid_out = true;
         x->stats.layouts++;
-        for (u32 v = 1, i = 0; v <= p->n_values; v++) {
-            if (!in_layout(p, v)) continue;
-            x->main->slots[v].view = (buf_view){ memory, spans[i].at, 0 };
-            x->main->slots[v].allotted = spans[i++].bytes;
-        }
+        put_views(x, spans);
     }
     mem_free(spans);
     return s;

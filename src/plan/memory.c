@@ -55,6 +55,46 @@ static qn_status largest_live(const span *spans, u32 n, u64 *out)
     return QN_OK;
 }
 
+/* ---- values apart: buffers instead of offsets */
+
+/* The smallest of the buffers that nothing holds during s; n where each is taken. The largest spans came first, so all are large enough. */
+static u32 free_buffer(span *const *placed, u32 n_placed, const u64 *bytes, u32 n, const span *s, bool *taken)
+{
+    u32 best = n;
+    memset(taken, 0, n * sizeof *taken);
+    for (u32 i = 0; i < n_placed; i++)
+        if (live_together(placed[i], s)) taken[placed[i]->buffer] = true;
+    for (u32 i = 0; i < n; i++)
+        if (!taken[i] && (best == n || bytes[i] < bytes[best])) best = i;
+    return best;
+}
+
+qn_status layout_make_apart(span *spans, u32 n, u64 *bytes, u32 *n_buffers, layout_result *out)
+{
+    *out = (layout_result){ 0 };
+    *n_buffers = 0;
+    if (!n) return QN_OK;
+    span **order = mem_alloc(n * sizeof *order);
+    bool *taken = mem_alloc(n * sizeof *taken);
+    if (!order || !taken) {
+        mem_free(order), mem_free(taken);
+        return fail_nomem(n * sizeof *order);
+    }
+    for (u32 i = 0; i < n; i++) order[i] = &spans[i];
+    qsort(order, n, sizeof *order, larger_first);
+    for (u32 i = 0; i < n; i++) {
+        u32 to = free_buffer(order, i, bytes, *n_buffers, order[i], taken);
+        if (to == *n_buffers) bytes[(*n_buffers)++] = rounded(order[i]->bytes), out->peak += rounded(order[i]->bytes);
+        order[i]->at = 0;
+        order[i]->buffer = to;
+        out->sum += rounded(order[i]->bytes);
+    }
+    mem_free(order), mem_free(taken);
+    return largest_live(spans, n, &out->largest_live);
+}
+
+/* ---- values together */
+
 qn_status layout_make(span *spans, u32 n, layout_result *out)
 {
     *out = (layout_result){ 0 };
@@ -68,6 +108,7 @@ qn_status layout_make(span *spans, u32 n, layout_result *out)
     qsort(order, n, sizeof *order, larger_first);
     for (u32 i = 0; i < n; i++) {
         order[i]->at = first_hole(placed, i, order[i]);
+        order[i]->buffer = 0;
         insert_by_offset(placed, i, order[i]);
         out->peak = MAX(out->peak, order[i]->at + rounded(order[i]->bytes));
         out->sum += rounded(order[i]->bytes);

@@ -138,9 +138,12 @@ typedef struct span {
     u64 bytes;
     u32 first, last;
     u64 at;
-} span; /* at: the answer, a multiple of 256 */
+    u32 buffer;
+} span; /* at: the answer, a multiple of 256; buffer: 0, or which of those apart */
 typedef struct layout_result {
     u64 peak, sum, largest_live;
 } layout_result;
 qn_status layout_make(span *spans, u32 n, layout_result *out);
+/* For devices that want values apart: each span in a buffer of its own while it lives; at is 0. bytes[n] gets the size of each buffer. */
+qn_status layout_make_apart(span *spans, u32 n, u64 *bytes, u32 *n_buffers, layout_result *out);
 #endif

@@ -35,7 +35,7 @@ set_source_files_properties(${GEN}/embedded.c ${GEN}/host_table.c ${GEN}/no_glyp
 file(STRINGS src/web/web.h DECLARED REGEX "^WEB ")
 list(TRANSFORM DECLARED REPLACE "^WEB [^(]*(qw_[a-z_]+)\\(.*$" "-Wl,--export=\\1" OUTPUT_VARIABLE EXPORTS)
 if(QUERN_WEB_THREADS)
-    set_target_properties(quern_wasm PROPERTIES OUTPUT_NAME quern_threads)
+    set_target_properties(quern_wasm PROPERTIES OUTPUT_NAME quern-threads RUNTIME_OUTPUT_DIRECTORY ${CMAKE_SOURCE_DIR}/build/web)
     target_link_options(quern_wasm PRIVATE -Wl,--shared-memory -Wl,--import-memory -Wl,--initial-memory=16777216 -Wl,--export=__stack_pointer
                         -Wl,--export=__wasm_init_tls)
 endif()

@@ -28,7 +28,7 @@ VALIDATORS = {
     "wgsl": Validator("node", "tests/wgsl_check.cjs", 200),
     "glsl": Validator("glslangValidator", "-S frag", 64, "ERROR:"),
     "ptx": Validator(".venv/lib/python3*/site-packages/nvidia/cuda_nvcc/bin/ptxas", "-arch=sm_70 -o /dev/null", 1),
-    "wasm": Validator("wasm-validate", "", 1),
+    "wasm": Validator("wat2wasm", "-o /dev/null", 1),
 }
 
 

@@ -91,6 +91,10 @@ const kc_kernel *kc_kernel_find(const kc_module *m, const char *entry); /* entry
  * a MAP guards i < count; a KERNEL uses get_group_id(0) as the group and GROUP as its required work-group size. */
 qn_status kc_print(const kc_module *m, const kc_kernel *k, kc_target target, str *out);
 
+/* The same kernel as a WebAssembly module, whose text KC_WASM is: it exports qk_run over an imported env.memory (`shared`: seen by several threads) and
+ * env.__stack_pointer, with the functions of src/device/math_wasm.c imported from "math". Needs SIMD128; f32w of 4 lanes. */
+qn_status kc_wasm_binary(const kc_module *m, const kc_kernel *k, bool shared, str *out);
+
 /* Run elements or groups [from, to) with every check on. bufs: one per buffer parameter, a MAP's output last. */
 typedef struct kc_memory {
     void *data;

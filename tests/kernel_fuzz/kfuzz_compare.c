@@ -182,6 +182,19 @@ static qn_status run_some(const batch *b, u32 from, u32 n, const way *w, answer 
     return way_run(w, &b->shape, text->text, n, out);
 }
 
+/* The whole file fails: which of its kernels does alone? */
+static void blame(const kfuzz_plan *p, batch *b, u32 from, u32 n, const way *truth, way *w, u64 number)
+{
+    char words[400];
+    snprintf(words, sizeof words, "%s", qn_last_error());
+    for (u32 k = from; k < from + n; k++)
+        if (fails(&b->shape, truth, w, &b->in[k])) {
+            report(p, b, k, truth, w, kfuzz_check_one(&b->shape, truth, w, &b->in[k], NULL), number + k);
+            return;
+        }
+    report(p, b, from, truth, w, words, number + from);
+}
+
 static void run_way(const kfuzz_plan *p, batch *b, const way *truth, way *w, const answer *want, u64 number)
 {
     static answer got[BATCH];
@@ -190,7 +203,7 @@ static void run_way(const kfuzz_plan *p, batch *b, const way *truth, way *w, con
         str text = { 0 };
         qn_status status = run_some(b, from, n, w, got, &text);
         if (status == QN_E_UNSUPPORTED) refuse(w, n);
-        else if (status != QN_OK) report(p, b, from, truth, w, qn_last_error(), number + from);
+        else if (status != QN_OK) blame(p, b, from, n, truth, w, number);
         for (u32 k = 0; status == QN_OK && k < n; k++) {
             if (!b->known[from + k]) continue;
             const char *words = answers_differ(&b->shape, &b->cases[from + k], &want[from + k], &got[k]);

@@ -23,7 +23,7 @@ static const char *const vector_rows[] = {
     "ldexp(load4(zs, k), 2).x", "sigmoid(load4(zs, k)).x", "gelu(load4(zs, k)).y", "sumw(loadw_part(h, k, 4) + loadw_part(b, k, 2))", "floor(load4(zs, k)).x",
 };
 static const char *const i32_rows[] = {                      /* of i32 a, b; u32 u, v; f32 x */
-    "a + b", "a - b", "a * b", "b != 0 && b != -1 ? a / b : 0", "b != 0 && b != -1 ? a % b : 0", "a & b", "a | b", "a ^ b", "~a", "-a", "shl(a, u)",
+    "a + b", "a - b", "a * b", "a + INT32_MIN < 1", "a - b < 0", "-a > 0", "a * 3 > a", "b != 0 && b != -1 ? a / b : 0", "b != 0 && b != -1 ? a % b : 0", "a & b", "a | b", "a ^ b", "~a", "-a", "shl(a, u)",
     "shr(a, u)", "a << 3", "a >> 5", "min(a, b)", "max(a, b)", "clamp(a, -5, 5)", "abs(a)", "a < b", "a >= b", "TO(i32, x)", "TO(i8, x)", "TO(u8, x)",
     "TO(i16, x)", "TO(u16, x)", "TO(i8, a)", "TO(u8, a)", "TO(i16, a)", "(u8)a", "(i8)(a * 3)", "as_i32(x)", "dot4_i8(u, v, a)", "dot4_u8i8(u, v, a)",
     "TO(bool, x)", "select(a > b, a, b)", "(i32)u", "(bool)a", "a == b ? -1 : 1",

@@ -12,8 +12,12 @@ static const helper opencl_helpers[] = {
     { "qc_min.lanes", NULL, "$T $F($T a, $T b)\n{\n    return select(b, a, (a < b) | (a != a));\n}" },
     { "qc_max.whole", NULL, "$T $F($T a, $T b)\n{\n    return a > b ? a : b;\n}" },
     { "qc_max.lanes", NULL, "$T $F($T a, $T b)\n{\n    return select(b, a, (a > b) | (a != a));\n}" },
+#define WRAPPED(name, value) { "qc_" name, NULL, "$T $F($T a, $T b)\n{\n    return as_$T(" value ");\n}" }
     { "qc_abs", NULL, "$T $F($T a)\n{\n    return a < 0 ? -a : a;\n}" },
     { "qc_abs.lanes", NULL, "$T $F($T a)\n{\n    return select(a, -a, a < ($T)(0));\n}" },
+    { "qc_abs.whole", NULL, "$T $F($T a)\n{\n    return as_$T(abs(a));\n}" },
+    WRAPPED("add", "as_u$T(a) + as_u$T(b)"), WRAPPED("sub", "as_u$T(a) - as_u$T(b)"), WRAPPED("mul", "as_u$T(a) * as_u$T(b)"),
+    { "qc_neg", NULL, "$T $F($T a)\n{\n    return as_$T(~as_u$T(a) + 1u);\n}" },
     { "qc_div", NULL, "$T $F($T a, $T b)\n{\n    return a / (b != 0 ? b : 1);\n}" },
     { "qc_div.signed", NULL, "$T $F($T a, $T b)\n{\n    return a / (b == 0 || (b == -1 && a == $0) ? 1 : b);\n}" },
     { "qc_div.lanes", NULL, "$T $F($T a, $T b)\n{\n    return a / select(b, ($T)(1), b == ($T)(0));\n}" },
@@ -27,7 +31,7 @@ static const helper opencl_helpers[] = {
     { "qc_gelu.one", NULL, "$T $F($T x)\n{\n    return x < ($E)-40 ? ($E)-0.0 : x * (($E)0.5 * erfc(x * ($E)-0.70710678118654752440));\n}" },
     { "qc_popcount", NULL, "uint $F($T v)\n{\n    return (uint)popcount(v);\n}" },
     { "qc_clz", NULL, "uint $F($T v)\n{\n    return (uint)clz(v);\n}" },
-    { "qc_ctz", NULL, "uint $F($T v)\n{\n    uint bits = 8 * sizeof(v);\n    return v != 0 ? bits - 1 - (uint)clz(v & -v) : bits;\n}" },
+    { "qc_ctz", NULL, "uint $F($T v)\n{\n    ulong low = (ulong)v & (0 - (ulong)v);\n    return v != 0 ? 63 - (uint)clz(low) : 8 * sizeof(v);\n}" },
     { "qc_to", NULL, "$R $F($T x)\n{\n    return x != x ? ($R)0 : convert_$R_sat(x);\n}" },
     { "qc_from_f16", NULL, "float qc_from_f16(ushort h)\n{\n    return vload_half(0, (const half *)&h);\n}" },
     { "qc_to_f16", NULL, "ushort qc_to_f16(float v)\n{\n    ushort h;\n    vstore_half_rte(v, 0, (half *)&h);\n    return h;\n}" },
@@ -36,11 +40,11 @@ static const helper opencl_helpers[] = {
       "ushort qc_to_bf16(float v)\n{\n    uint bits = as_uint(v);\n"
       "    return (ushort)(isnan(v) ? (bits >> 16) | 0x40u : (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);\n}" },
     { "qc_dot4_i8", NULL,
-      "int qc_dot4_i8_u32(uint a, uint b, int c)\n{\n    int4 p = convert_int4(as_char4(a)) * convert_int4(as_char4(b));\n"
-      "    return c + p.x + p.y + p.z + p.w;\n}" },
+      "int qc_dot4_i8_u32(uint a, uint b, int c)\n{\n    uint4 p = as_uint4(convert_int4(as_char4(a)) * convert_int4(as_char4(b)));\n"
+      "    return as_int(as_uint(c) + p.x + p.y + p.z + p.w);\n}" },
     { "qc_dot4_u8i8", NULL,
-      "int qc_dot4_u8i8_u32(uint a, uint b, int c)\n{\n    int4 p = convert_int4(as_uchar4(a)) * convert_int4(as_char4(b));\n"
-      "    return c + p.x + p.y + p.z + p.w;\n}" },
+      "int qc_dot4_u8i8_u32(uint a, uint b, int c)\n{\n    uint4 p = as_uint4(convert_int4(as_uchar4(a)) * convert_int4(as_char4(b)));\n"
+      "    return as_int(as_uint(c) + p.x + p.y + p.z + p.w);\n}" },
     { "qc_load", NULL, "$T $F(const $A$S *x, uint i)\n{\n    return vload$N(0, x + i);\n}" },
     { "qc_load.f16", NULL, "$T $F(const $Avoid *x, uint i)\n{\n    return $Bvload_half$N(0, (const $Ahalf *)x + i);\n}" },
     { "qc_load.bf16", NULL, "$T $F(const $Aushort *x, uint i)\n{\n    return $Bas_float$N(convert_uint$N(vload$N(0, x + i)) << 16);\n}" },
@@ -117,6 +121,49 @@ static void opencl_lane(printer *p, const kc_expr *e)
 {
     print_expr(p, e->a[0], PRINT_POSTFIX);
     str_print(p->out, ".%c", "xyzw"[e->lane & 3]);
+}
+
+/* ------------------------------------------------------------------ integers that wrap */
+/* Bits of two's complement that hold every value of a signed e; more than the type has: it may wrap. */
+static u32 bits_needed(const kc_expr *e)
+{
+    u32 width = 8 * kc_scalar_bytes((kc_scalar)e->type.scalar), a, b;
+    switch ((kc_op)e->op) {
+    case K_CONST:
+        for (a = 1; a < 64 && (e->value.i >> (a - 1)) != (e->value.i < 0 ? -1 : 0);) a++;
+        return a;
+    case K_CAST:
+        if (kc_is_float((kc_scalar)e->a[0]->type.scalar)) return width;
+        a = e->a[0]->type.scalar == KC_BOOL ? 1 : 8 * kc_scalar_bytes((kc_scalar)e->a[0]->type.scalar);
+        if (kc_is_signed((kc_scalar)e->a[0]->type.scalar)) return MIN(MIN(a, bits_needed(e->a[0])), width);
+        return MIN(a + 1, width);
+    case K_SPLAT: return MIN(bits_needed(e->a[0]), width);
+    case K_ADD:
+    case K_SUB: a = bits_needed(e->a[0]), b = bits_needed(e->a[1]); return MAX(MIN(a, width), MIN(b, width)) + 1;
+    case K_MUL: return MIN(bits_needed(e->a[0]), width) + MIN(bits_needed(e->a[1]), width);
+    case K_NEG: return MIN(bits_needed(e->a[0]), width) + 1;
+    case K_AND:
+        b = e->a[1]->op == K_CONST && e->a[1]->value.i >= 0 ? bits_needed(e->a[1]) : width;
+        return MIN(MIN(bits_needed(e->a[0]), width), b);
+    default: return width;
+    }
+}
+
+/* C leaves signed overflow open; in kernels integers wrap. */
+static bool opencl_is_call(const kc_expr *e)
+{
+    kc_scalar s = (kc_scalar)e->type.scalar;
+    if (!kc_is_integer(s) || !kc_is_signed(s)) return false;
+    bool wraps = e->op == K_ADD || e->op == K_SUB || e->op == K_MUL || e->op == K_NEG;
+    return wraps && bits_needed(e) > 8 * kc_scalar_bytes(s);
+}
+
+static void opencl_operator_call(printer *p, const kc_expr *e)
+{
+    const char *name = e->op == K_ADD ? "qc_add" : e->op == K_SUB ? "qc_sub" : e->op == K_MUL ? "qc_mul" : "qc_neg";
+    str_print(p->out, "%s(", print_helper(p, name, &(helper_use){ .value = e->type }));
+    print_args(p, e, 0);
+    str_add(p->out, ")");
 }
 
 /* ------------------------------------------------------------------ memory */
@@ -197,7 +244,8 @@ static bool opencl_call(printer *p, const kc_expr *e, const char *text)
         helper_use use = { .value = t };
         use.space = p->d->space(e->a[0]->var, &use.space_name);
         call_as(p, print_helper(p, "qc_atomic_add.float", &use), e);
-    } else if (t.lanes != 1 && (e->call == KC_B_min || e->call == KC_B_max || e->call == KC_B_abs)) {
+    } else if (t.lanes != 1 &&
+               (e->call == KC_B_min || e->call == KC_B_max || (e->call == KC_B_abs && kc_is_float((kc_scalar)t.scalar)))) {
         call_as(p, print_helper(p, print_text(p, "%s.lanes", text), &(helper_use){ .value = t }), e);
     } else if (t.lanes == 1 && e->call == KC_B_gelu) {
         call_as(p, print_helper(p, "qc_gelu.one", &(helper_use){ .value = t }), e);
@@ -326,6 +374,8 @@ const dialect dialect_opencl = {
     .raw_half = opencl_raw_half,
     .space = opencl_space,
     .call = opencl_call,
+    .is_call = opencl_is_call,
+    .operator_call = opencl_operator_call,
     .unit = opencl_unit,
     .builtins = {
 #define BUILTIN(name, args, signature, c, opencl) opencl,

@@ -1,4 +1,12 @@
 /* functions, printed by Quern for OpenCL C 1.2 */
+int qc_add_i32(int a, int b)
+{
+    return as_int(as_uint(a) + as_uint(b));
+}
+int qc_sub_i32(int a, int b)
+{
+    return as_int(as_uint(a) - as_uint(b));
+}
 
 int functions_(uint i, __global const uint *restrict keys, uint n)
 {
@@ -65,7 +73,7 @@ int functions_(uint i, __global const uint *restrict keys, uint n)
     } else {
         int sum = 0;
         for (uint k_2 = 0u; k_2 < 2u; k_2++)
-            sum += rows[0][k_2];
+            sum = qc_add_i32(sum, rows[0][k_2]);
         weight = sum;
     }
     uint row = i % 2u;
@@ -75,14 +83,14 @@ int functions_(uint i, __global const uint *restrict keys, uint n)
     } else {
         int sum = 0;
         for (uint k_2 = 0u; k_2 < 2u; k_2++)
-            sum += rows[row][k_2];
+            sum = qc_add_i32(sum, rows[row][k_2]);
         weight_2 = sum;
     }
-    int sum = weight + weight_2;
+    int sum = qc_add_i32(weight, weight_2);
     do {
         int chosen;
         if (sum > 100) {
-            chosen = sum - 100;
+            chosen = qc_sub_i32(sum, 100);
         } else {
             uint i_2 = i + 1u;
             int weight_3;
@@ -91,10 +99,10 @@ int functions_(uint i, __global const uint *restrict keys, uint n)
             } else {
                 int sum_2 = 0;
                 for (uint k_2 = 0u; k_2 < 2u; k_2++)
-                    sum_2 += rows[1][k_2];
+                    sum_2 = qc_add_i32(sum_2, rows[1][k_2]);
                 weight_3 = sum_2;
             }
-            chosen = sum + weight_3;
+            chosen = qc_add_i32(sum, weight_3);
         }
         sum = chosen;
     } while (sum < 0);

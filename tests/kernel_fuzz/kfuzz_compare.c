@@ -149,7 +149,7 @@ typedef struct batch {
     kfuzz_case cases[KFUZZ_MAX_CASES];
     bool known[KFUZZ_MAX_CASES]; /* the truth has an answer */
 } batch;
-enum { BATCH = 16 };
+enum { BATCH = 16, BATCH_GROUPS = 4 }; /* many phases in one kernel are slow to compile */
 
 static void report(const kfuzz_plan *p, const batch *b, u32 k, const way *truth, way *w, const char *words, u64 number)
 {
@@ -198,8 +198,9 @@ static void blame(const kfuzz_plan *p, batch *b, u32 from, u32 n, const way *tru
 static void run_way(const kfuzz_plan *p, batch *b, const way *truth, way *w, const answer *want, u64 number)
 {
     static answer got[BATCH];
-    for (u32 from = 0; from < b->n && (!w->most || w->ran < w->most); from += w->batch) {
-        u32 n = MIN(b->n - from, w->batch);
+    u32 size = b->shape.form == KC_MAP ? w->batch : MIN(w->batch, (u32)BATCH_GROUPS);
+    for (u32 from = 0; from < b->n && (!w->most || w->ran < w->most); from += size) {
+        u32 n = MIN(b->n - from, size);
         str text = { 0 };
         qn_status status = run_some(b, from, n, w, got, &text);
         if (status == QN_E_UNSUPPORTED) refuse(w, n);

@@ -1,0 +1,342 @@
+import { bench, stopBench } from './lab';
+import type { ModelSpec } from './lab_worker';
+import { byId, copyButton, el, KINDS, KIND_NAMES, median, message, milliseconds, type Kind } from './shell';
+
+const SAMPLES = import.meta.glob<string>('../../../models/samples/*.{png,jpg}', { query: '?url', import: 'default', eager: true });
+const RUNS = 8;
+
+/* ---- what the page knows */
+
+let kind: Kind = 'wasm';
+let model: ModelSpec = { kind: 'glyphs' };
+let modelName = 'Digits and shapes (built in)';
+let picture: ImageData | undefined;
+let labels: string | undefined;
+let turn = 0; // the newest request; older answers are dropped
+const loaded = new Map<Kind, { spec: ModelSpec; loadMs: number; size: string; firstMs?: number; warm: number[] }>();
+
+/* ---- showing */
+
+function status(text: string, bad = false): void {
+  const at = byId('status');
+  at.hidden = !text;
+  at.textContent = text;
+  at.classList.toggle('bad', bad);
+}
+
+function showBars(top: { label: string; probability: number }[]): void {
+  byId('bars').replaceChildren(...top.map((c, i) => {
+    const fill = el('div', { class: 'fill' });
+    requestAnimationFrame(() => (fill.style.width = `${c.probability * 100}%`));
+    return el('div', { class: `bar${i ? '' : ' first'}` }, el('span', { class: 'name', title: c.label }, c.label), el('span', { class: 'value' }, `${(c.probability * 100).toFixed(1)} %`),
+      el('div', { class: 'track' }, fill));
+  }));
+  byId('bars').dataset['kind'] = kind;
+}
+
+function showTimes(k: Kind): void {
+  const l = loaded.get(k);
+  const at = byId('times');
+  at.hidden = !l?.firstMs;
+  if (!l?.firstMs) return;
+  const cell = (name: string, text: string): HTMLElement => el('div', {}, el('span', {}, name), el('b', {}, text));
+  at.replaceChildren(cell('load', milliseconds(l.loadMs)), cell('first run', milliseconds(l.firstMs)), cell('warm run', l.warm.length ? milliseconds(median(l.warm)) : '-'));
+}
+
+/* ---- classifying */
+
+async function ready(k: Kind): Promise<void> {
+  const { lab, opened } = bench(k);
+  await opened;
+  if (loaded.get(k)?.spec === model) return;
+  const spec = model, bar = byId<HTMLProgressElement>('progress');
+  const result = await lab.ask('load', [spec], ((p: { stage: string; part: number }) => {
+    bar.hidden = false;
+    if (Number.isNaN(p.part)) bar.removeAttribute('value');
+    else bar.value = p.stage === 'download' ? p.part * 0.6 : 0.6 + p.part * 0.4;
+  }) as never).finally(() => (bar.hidden = true));
+  loaded.set(k, { spec, loadMs: result.loadMs, size: result.size, warm: [] });
+  byId('model-size').textContent = result.size;
+}
+
+async function classify(): Promise<void> {
+  if (!picture) return;
+  const mine = ++turn, k = kind, what = picture;
+  document.documentElement.dataset['state'] = 'busy';
+  try {
+    await ready(k);
+    const { top, ms } = await bench(k).lab.ask('classify', [what]);
+    const l = loaded.get(k)!;
+    if (l.firstMs === undefined) l.firstMs = ms;
+    else l.warm.push(ms);
+    if (mine !== turn) return;
+    if (!l.warm.length) l.warm.push((await bench(k).lab.ask('classify', [what])).ms);
+    if (mine !== turn) return;
+    showBars(top);
+    showTimes(k);
+    status('');
+    document.documentElement.dataset['state'] = 'done';
+  } catch (error) {
+    if (mine !== turn) return;
+    status(message(error), true);
+    document.documentElement.dataset['state'] = 'failed';
+    if ((error as { code?: string }).code === 'lost') {
+      stopBench(k, 'reopening');
+      loaded.delete(k);
+    }
+  }
+}
+
+/* ---- drawing */
+
+const draw = byId<HTMLCanvasElement>('draw');
+const pen = draw.getContext('2d', { willReadFrequently: true })!;
+let drawing = false, pending = false;
+
+function clearDrawing(): void {
+  pen.fillStyle = '#fff';
+  pen.fillRect(0, 0, draw.width, draw.height);
+  byId('hint').hidden = false;
+  byId('bars').replaceChildren(el('p', { class: 'soft' }, 'The answer comes while you draw.'));
+  byId('times').hidden = true;
+  picture = undefined;
+}
+
+function at(event: PointerEvent): [number, number] {
+  const box = draw.getBoundingClientRect();
+  return [((event.clientX - box.left) * draw.width) / box.width, ((event.clientY - box.top) * draw.height) / box.height];
+}
+
+function lookAgain(): void {
+  if (pending) return;
+  pending = true;
+  setTimeout(() => {
+    pending = false;
+    picture = pen.getImageData(0, 0, draw.width, draw.height);
+    void classify();
+  }, 60);
+}
+
+draw.addEventListener('pointerdown', (event) => {
+  drawing = true;
+  draw.setPointerCapture(event.pointerId);
+  byId('hint').hidden = true;
+  Object.assign(pen, { lineWidth: 20, lineCap: 'round', lineJoin: 'round', strokeStyle: '#1c1712' });
+  pen.beginPath();
+  pen.moveTo(...at(event));
+  pen.lineTo(...at(event));
+  pen.stroke();
+});
+draw.addEventListener('pointermove', (event) => {
+  if (!drawing) return;
+  for (const e of event.getCoalescedEvents?.() ?? [event]) pen.lineTo(...at(e));
+  pen.stroke();
+  lookAgain();
+});
+draw.addEventListener('pointerup', () => {
+  drawing = false;
+  lookAgain();
+});
+
+/* ---- pictures */
+
+function mode(name: 'draw' | 'picture'): void {
+  byId('mode-draw').setAttribute('aria-pressed', String(name === 'draw'));
+  byId('mode-picture').setAttribute('aria-pressed', String(name === 'picture'));
+  draw.hidden = name !== 'draw';
+  byId('picture-box').hidden = name === 'draw';
+  byId('hint').hidden = name !== 'draw' || Boolean(picture);
+}
+
+async function usePicture(file: Blob): Promise<void> {
+  mode('picture');
+  try {
+    const bitmap = await createImageBitmap(file);
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    const context = canvas.getContext('2d')!;
+    context.drawImage(bitmap, 0, 0);
+    picture = context.getImageData(0, 0, bitmap.width, bitmap.height);
+    bitmap.close();
+    const shown = byId<HTMLImageElement>('picture');
+    URL.revokeObjectURL(shown.src);
+    shown.src = URL.createObjectURL(file);
+    shown.hidden = false;
+    byId('invite').hidden = true;
+    await classify();
+  } catch {
+    status(`This browser cannot show that file (${file.type || 'unknown type'}): it is damaged or no picture.`, true);
+    document.documentElement.dataset['state'] = 'failed';
+  }
+}
+
+function forget(): void {
+  byId('picture').hidden = true;
+  byId('invite').hidden = false;
+  clearDrawing();
+  status('');
+}
+
+byId('mode-draw').addEventListener('click', () => mode('draw'));
+byId('mode-picture').addEventListener('click', () => mode('picture'));
+byId('clear').addEventListener('click', forget);
+byId('pick').addEventListener('click', () => byId('file').click());
+byId<HTMLInputElement>('file').addEventListener('change', (event) => {
+  const file = (event.target as HTMLInputElement).files?.[0];
+  if (file) void usePicture(file);
+});
+
+const drop = byId('drop');
+for (const name of ['dragenter', 'dragover'] as const) {
+  addEventListener(name, (event) => {
+    event.preventDefault();
+    drop.classList.add('over');
+  });
+}
+addEventListener('dragleave', (event) => event.relatedTarget || drop.classList.remove('over'));
+addEventListener('drop', (event) => {
+  event.preventDefault();
+  drop.classList.remove('over');
+  const file = event.dataTransfer?.files[0];
+  if (!file) return;
+  if (/\.onnx$/i.test(file.name)) void useModelFile(file);
+  else void usePicture(file);
+});
+addEventListener('paste', (event) => {
+  const file = [...(event.clipboardData?.files ?? [])].find((f) => f.type.startsWith('image/'));
+  if (file) void usePicture(file);
+});
+
+for (const [path, url] of Object.entries(SAMPLES)) {
+  const name = path.split('/').pop()!.replace(/\.\w+$/, '');
+  byId('samples').append(el('button', { type: 'button', title: `Sample: ${name}`, 'aria-label': `Sample picture: ${name}`,
+    onclick: async () => usePicture(await (await fetch(url)).blob()) }, el('img', { src: url, alt: '', loading: 'lazy' })));
+}
+
+/* ---- models */
+
+function useModel(spec: ModelSpec, name: string): void {
+  model = spec;
+  modelName = name;
+  byId('model-name').textContent = name;
+  byId('model-size').textContent = '';
+  byId('lanes').replaceChildren();
+  byId('race-copy').replaceChildren();
+  byId('bars').replaceChildren();
+  byId('times').hidden = true;
+  status(picture ? 'Opening the model...' : '');
+  if (picture) void classify();
+  else void ready(kind).then(() => status('The model is open. Now a picture.'), (error: unknown) => status(message(error), true));
+}
+
+async function useModelFile(file: File): Promise<void> {
+  useModel({ kind: 'bytes', bytes: new Uint8Array(await file.arrayBuffer()), ...(labels ? { labels } : {}) }, file.name);
+}
+
+byId<HTMLInputElement>('labels-file').addEventListener('change', async (event) => {
+  const file = (event.target as HTMLInputElement).files?.[0];
+  if (!file) return;
+  labels = await file.text();
+  byId('labels-name').textContent = `labels: ${file.name}`;
+  if (model.kind !== 'glyphs') useModel({ ...model, labels }, modelName);
+});
+byId<HTMLInputElement>('model-file').addEventListener('change', (event) => {
+  const file = (event.target as HTMLInputElement).files?.[0];
+  if (file) void useModelFile(file);
+});
+byId('model-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const url = byId<HTMLInputElement>('model-url').value.trim();
+  if (url) useModel({ kind: 'url', url: new URL(url, location.href).href, ...(labels ? { labels } : {}) }, url.split('/').pop() || url);
+  else status('Give the address of an .onnx file, or choose one.', true);
+});
+byId('model-reset').addEventListener('click', () => useModel({ kind: 'glyphs' }, 'Digits and shapes (built in)'));
+
+/* ---- devices */
+
+function choose(k: Kind): void {
+  kind = k;
+  for (const b of byId('kinds').children) b.setAttribute('aria-pressed', String((b as HTMLElement).dataset['kind'] === k));
+  if (picture) void classify();
+}
+for (const k of KINDS) byId('kinds').append(el('button', { type: 'button', 'data-kind': k, 'aria-pressed': String(k === kind), onclick: () => choose(k) }, KIND_NAMES[k]));
+
+/* ---- race */
+
+const MEDALS = ['🥇', '🥈', '🥉'];
+
+interface Finish {
+  kind: Kind;
+  loadMs: number;
+  firstMs: number;
+  warm: number;
+  top: { label: string; probability: number }[];
+}
+
+function samplePicture(): Promise<ImageData> {
+  return fetch(Object.values(SAMPLES)[0]!).then((r) => r.blob()).then(async (blob) => {
+    await usePicture(blob);
+    return picture!;
+  });
+}
+
+async function lane(k: Kind, what: ImageData, finished: Finish[]): Promise<void> {
+  const medal = el('span', { class: 'medal', 'aria-hidden': 'true' }), fill = el('div', { class: 'fill' }), figure = el('span', { class: 'figure' }), detail = el('span', { class: 'detail' }, 'opening');
+  byId('lanes').append(el('div', { class: 'lane', 'data-kind': k, 'data-lane': k }, medal, el('span', { class: 'who' }, el('span', { class: 'dot' }), KIND_NAMES[k]), el('div', { class: 'track' }, fill), figure, detail));
+  try {
+    await ready(k);
+    detail.textContent = 'first run';
+    const result = await bench(k).lab.ask('race', [what, RUNS], ((p: { done: number; ms: number }) => {
+      fill.style.width = `${((p.done + 1) / (RUNS + 1)) * 100}%`;
+      figure.textContent = milliseconds(p.ms);
+    }) as never);
+    const warm = median(result.warmMs);
+    finished.push({ kind: k, loadMs: loaded.get(k)!.loadMs, firstMs: result.firstMs, warm, top: result.top });
+    figure.textContent = milliseconds(warm);
+    detail.textContent = `load ${milliseconds(loaded.get(k)!.loadMs)}, first ${milliseconds(result.firstMs)}, warm ${milliseconds(Math.min(...result.warmMs))} to ${milliseconds(Math.max(...result.warmMs))}`;
+  } catch (error) {
+    detail.textContent = message(error);
+    figure.textContent = 'out';
+  }
+}
+
+function agreement(a: Finish, b: Finish): string {
+  if (a === b) return 'the measure of the others';
+  const other = new Map(b.top.map((c) => [c.label, c.probability]));
+  const off = Math.max(...a.top.filter((c) => other.has(c.label)).map((c) => Math.abs(c.probability - other.get(c.label)!)));
+  return a.top[0]?.label === b.top[0]?.label ? `agrees: ${a.top[0]?.label}, probabilities within ${off < 1e-9 ? '0' : off.toExponential(1)}` : `differs: ${a.top[0]?.label}, not ${b.top[0]?.label}`;
+}
+
+function judge(finished: Finish[]): void {
+  const ranked = [...finished].sort((a, b) => a.warm - b.warm);
+  const measure = finished.find((f) => f.kind === 'wasm') ?? ranked[0];
+  ranked.forEach((f, place) => {
+    const at = document.querySelector<HTMLElement>(`[data-lane='${f.kind}']`)!;
+    at.querySelector('.medal')!.textContent = MEDALS[place] ?? '';
+    at.querySelector('.detail')!.append(`; ${agreement(f, measure!)}`);
+    at.style.order = String(place);
+    at.dataset['place'] = String(place + 1);
+  });
+  const rows = ranked.map((f, i) => `| ${i + 1} | ${KIND_NAMES[f.kind]} | ${milliseconds(f.loadMs)} | ${milliseconds(f.firstMs)} | ${milliseconds(f.warm)} | ${agreement(f, measure!)} |`);
+  const text = [`${modelName}, ${navigator.userAgent}`, '', '| place | device | load | first run | warm run | agreement |', '|---|---|---|---|---|---|', ...rows].join('\n');
+  byId('race-copy').replaceChildren(copyButton('Copy results', () => text));
+}
+
+byId('race').addEventListener('click', async () => {
+  const button = byId<HTMLButtonElement>('race');
+  button.disabled = true;
+  delete document.documentElement.dataset['race'];
+  byId('lanes').replaceChildren();
+  byId('race-copy').replaceChildren();
+  try {
+    const what = picture ?? (await samplePicture()), finished: Finish[] = [];
+    await Promise.all(KINDS.map((k) => lane(k, what, finished)));
+    judge(finished);
+  } finally {
+    button.disabled = false;
+    button.textContent = 'Race again';
+    document.documentElement.dataset['race'] = 'done';
+  }
+});
+
+clearDrawing();
+void ready(kind).catch((error: unknown) => status(message(error), true));

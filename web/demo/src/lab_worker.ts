@@ -1,0 +1,295 @@
+/* A workbench in a worker: one device of one kind, what is open on it, and the jobs that the pages ask for. The page stays free while a
+ * kernel or a network runs on the CPU, and a kernel that never ends is stopped by ending the worker. */
+import { Classifier, Device, Session, Tensor, targets, translate, QuernError, type DeviceKind, type Kernel, type KernelOptions } from 'quern';
+import { chain } from './onnx_chain';
+
+let device: Device | undefined;
+let session: Session | undefined;
+let classifier: Classifier | undefined;
+
+type Tell = (progress: unknown) => void;
+const now = (): number => performance.now();
+
+export interface Opened {
+  name: string;
+  driver: string;
+  caps: Record<string, number | boolean>;
+  limits: Record<string, number>;
+  features: string[];
+  openMs: number;
+}
+export type ModelSpec = { kind: 'glyphs' } | { kind: 'url'; url: string; labels?: string } | { kind: 'bytes'; bytes: Uint8Array; labels?: string };
+export interface Loaded {
+  loadMs: number;
+  name: string;
+  size: string;
+}
+export interface Race {
+  firstMs: number;
+  warmMs: number[];
+  top: { label: string; probability: number }[];
+}
+export interface KernelJob {
+  source: string;
+  options: KernelOptions;
+  /** In the order of the parameters, a MAP's output last. A number of bytes is an output. */
+  args: ({ buffer: Float32Array | Uint32Array | Int32Array } | { out: number } | { value: number })[];
+  count: number;
+  runs: number;
+}
+export interface KernelResult {
+  how: string;
+  compileMs: number;
+  firstMs: number;
+  warmMs: number[];
+  outputs: ArrayBuffer[];
+}
+export interface Measured {
+  coldMs: number;
+  warmMs: number[];
+}
+export interface SelfTest {
+  name: string;
+  passed: boolean;
+  detail: string;
+}
+
+function open(): Device {
+  if (!device) throw new QuernError('usage', 'no device is open');
+  return device;
+}
+
+function limitsOf(d: Device): [Record<string, number>, string[]] {
+  const limits: Record<string, number> = {};
+  const gpu = d.gpuDevice;
+  if (!gpu) return [limits, []];
+  for (const name in gpu.limits) limits[name] = gpu.limits[name as keyof GPUSupportedLimits] as number;
+  return [limits, [...gpu.features]];
+}
+
+async function makeKernel(source: string, options: KernelOptions): Promise<Kernel> {
+  return open().kernel(source, options);
+}
+
+/* One launch after the other, each waited for by a read of four bytes. */
+async function timed(kernel: Kernel, count: number, args: Parameters<Kernel['launch']>[1], out: import('quern').Buffer): Promise<number> {
+  const from = now();
+  kernel.launch(count, args);
+  await out.read(0, Math.min(4, out.bytes));
+  return now() - from;
+}
+
+const SELF_TESTS: { name: string; needs?: string; source: string; count: number; out: number; args: number[][]; want: (i: number) => number; tolerance: number }[] = [
+  {
+    name: 'a map: x * 2 + 1', source: 'MAP(f32) f(u32 i, IN(f32) x) { return x[i] * 2.0f + 1.0f; }',
+    count: 1000, out: 1000, args: [Array.from({ length: 1000 }, (_, i) => i * 0.25)], want: (i) => i * 0.5 + 1, tolerance: 0,
+  },
+  {
+    name: 'integers wrap and shift', source: 'MAP(u32) f(u32 i, IN(f32) x) { return (i * 2654435761u) >> 7; }',
+    count: 4096, out: 4096, args: [[0]], want: (i) => Math.imul(i, 2654435761) >>> 7, tolerance: 0,
+  },
+  {
+    name: 'exp, log, sin', source: 'MAP(f32) f(u32 i, IN(f32) x) { return exp(sin(x[i])) + log(x[i] + 1.0f); }',
+    count: 512, out: 512, args: [Array.from({ length: 512 }, (_, i) => i * 0.02)], want: (i) => Math.exp(Math.sin(Math.fround(i * 0.02))) + Math.log(Math.fround(i * 0.02) + 1), tolerance: 1e-4,
+  },
+  {
+    name: 'indices past two dimensions of a texture', source: 'MAP(f32) f(u32 i, IN(f32) x) { return x[(i * 7919u) % 300000u]; }',
+    count: 70000, out: 70000, args: [Array.from({ length: 300000 }, (_, i) => i)], want: (i) => (i * 7919) % 300000, tolerance: 0,
+  },
+  {
+    name: 'a group: sums of rows through shared memory', needs: 'max_group',
+    source: `#define GROUP 32
+KERNEL f(u32 row, IN(f32) x, OUT(f32) y) {
+    SHARED(f32, part, GROUP);
+    ITEMS(t) { f32 s = 0.0f; for (u32 c = t; c < 100u; c += GROUP) s += x[row * 100u + c]; part[t] = s; }
+    for (u32 half = GROUP / 2; half > 0; half /= 2) ITEMS(t) if (t < half) part[t] += part[t + half];
+    ITEMS(t) if (t == 0) y[row] = part[0];
+}`,
+    count: 16, out: 16, args: [Array.from({ length: 1600 }, (_, i) => i % 32)],
+    want: (row) => Array.from({ length: 100 }, (_, c) => (row * 100 + c) % 32).reduce((a, b) => a + b, 0), tolerance: 0,
+  },
+  {
+    name: 'atomics: a count', needs: 'atomics',
+    source: `#define GROUP 64
+KERNEL f(u32 g, IN(f32) x, INOUT(u32) y) { ITEMS(t) { u32 was = atomic_add(y, t % 4u, 1u); } }`,
+    count: 8, out: 4, args: [[0]], want: () => 128, tolerance: 0,
+  },
+];
+
+async function selfTest(test: (typeof SELF_TESTS)[number]): Promise<SelfTest> {
+  const d = open();
+  if (test.needs && !d.info.caps[test.needs]) return { name: test.name, passed: true, detail: `left out: the device has no ${test.needs === 'max_group' ? 'groups' : test.needs}` };
+  const opened: { close(): void }[] = [];
+  const keep = <T extends { close(): void }>(thing: T): T => (opened.push(thing), thing);
+  try {
+    const kernel = keep(await makeKernel(`#include "quern_kernel.h"\n${test.source}`, { file: 'self_test.c' }));
+    const inputs = test.args.map((a) => keep(d.buffer(Float32Array.from(a))));
+    const out = keep(d.buffer(test.out * 4));
+    kernel.launch(test.count, [...inputs, out]);
+    const bytes = await out.read();
+    const integers = /MAP\(u32\)|INOUT\(u32\)/.test(test.source);
+    const got = integers ? new Uint32Array(bytes) : new Float32Array(bytes);
+    let worst = 0;
+    for (let i = 0; i < test.out; i++) {
+      const want = test.want(i), off = Math.abs(got[i]! - want) / Math.max(1, Math.abs(want));
+      if (!(off <= test.tolerance)) return { name: test.name, passed: false, detail: `element ${i} is ${got[i]}, not ${want}` };
+      worst = Math.max(worst, off);
+    }
+    return { name: test.name, passed: true, detail: worst ? `largest error ${worst.toExponential(1)}` : 'exact' };
+  } catch (error) {
+    return { name: test.name, passed: false, detail: (error as Error).message.split('\n')[0]! };
+  } finally {
+    for (const thing of opened.reverse()) thing.close();
+  }
+}
+
+const jobs = {
+  async open(kind: DeviceKind): Promise<Opened> {
+    const from = now();
+    device?.close();
+    device = await Device.open({ kind });
+    const [limits, features] = limitsOf(device);
+    return { ...device.info, limits, features, openMs: now() - from };
+  },
+
+  async load(spec: ModelSpec, tell: Tell): Promise<Loaded> {
+    classifier?.close();
+    session?.close();
+    classifier = session = undefined;
+    const from = now();
+    if (spec.kind === 'glyphs') {
+      classifier = await Classifier.glyphs(open());
+      return { loadMs: now() - from, name: 'glyphs', size: 'any size' };
+    }
+    session = await Session.open(spec.kind === 'url' ? spec.url : spec.bytes, { device: open(), onProgress: (p) => tell({ stage: p.stage, part: p.part, loaded: p.loadedBytes, total: p.totalBytes }) });
+    classifier = Classifier.open(session, spec.labels ? { labels: spec.labels } : {});
+    return { loadMs: now() - from, name: '', size: session.inputs.map((i) => `${i.name}: ${i.dtype}[${i.dims?.map((d) => d ?? '?').join(', ') ?? '?'}]`).join(', ') };
+  },
+
+  async classify(picture: ImageData): Promise<{ top: { label: string; probability: number }[]; ms: number; softmaxed: boolean }> {
+    if (!classifier) throw new QuernError('usage', 'no model is loaded');
+    const from = now();
+    const { top, softmaxed } = await classifier.classify(picture);
+    return { top: top.map((c) => ({ label: c.label ?? `class ${c.index}`, probability: c.probability })), softmaxed, ms: now() - from };
+  },
+
+  /** First run, then warm ones, each told as it is done. */
+  async race(picture: ImageData, runs: number, tell: Tell): Promise<Race> {
+    const first = await jobs.classify(picture);
+    tell({ done: 0, ms: first.ms });
+    const warmMs: number[] = [];
+    for (let i = 0; i < runs; i++) {
+      warmMs.push((await jobs.classify(picture)).ms);
+      tell({ done: i + 1, ms: warmMs[i] });
+    }
+    return { firstMs: first.ms, warmMs, top: first.top };
+  },
+
+  async translate(source: string, target: string, options: KernelOptions): Promise<string> {
+    return translate(source, target, options);
+  },
+
+  async targets(): Promise<string[]> {
+    return targets();
+  },
+
+  async kernel(job: KernelJob): Promise<KernelResult> {
+    const d = open();
+    const opened: { close(): void }[] = [];
+    const keep = <T extends { close(): void }>(thing: T): T => (opened.push(thing), thing);
+    try {
+      const from = now();
+      const kernel = keep(await makeKernel(job.source, job.options));
+      const args = job.args.map((a) => ('value' in a ? a.value : keep(d.buffer('out' in a ? a.out : a.buffer))));
+      const outs = args.filter((_, i) => 'out' in job.args[i]!) as import('quern').Buffer[];
+      await outs[0]!.read(0, 4); // so that a driver's compiler has spoken
+      const compileMs = now() - from;
+      const firstMs = await timed(kernel, job.count, args, outs[0]!);
+      const outputs: ArrayBuffer[] = [];
+      for (const out of outs) outputs.push(await out.read());
+      const warmMs: number[] = [];
+      const until = now() + 1500;
+      for (let i = 0; i < job.runs && now() < until; i++) warmMs.push(await timed(kernel, job.count, args, outs[0]!));
+      return { how: kernel.how, compileMs, firstMs, warmMs, outputs };
+    } finally {
+      for (const thing of opened.reverse()) thing.close();
+    }
+  },
+
+  /** A chain of matrix products through a session: x[n][n] times `steps` constant matrices. */
+  async matmul(n: number, steps: number, runs: number, tell: Tell): Promise<Measured & { gflops: number }> {
+    const from = now();
+    using s = await Session.open(chain(n, steps), { device: open() });
+    const x = Tensor.from(new Float32Array(n * n).fill(0.5), [n, n]);
+    await s.run({ x });
+    const coldMs = now() - from;
+    const warmMs: number[] = [];
+    for (let i = 0; i < runs; i++) {
+      const start = now();
+      await s.run({ x });
+      warmMs.push(now() - start);
+      tell({ part: (i + 1) / runs });
+    }
+    return { coldMs, warmMs, gflops: (2 * n ** 3 * steps) / Math.min(...warmMs) / 1e6 };
+  },
+
+  /** Copies of a buffer by a kernel: bytes read and written a second. */
+  async bandwidth(megabytes: number, steps: number, runs: number, tell: Tell): Promise<Measured & { gbps: number }> {
+    const d = open();
+    const elems = megabytes * 2 ** 18;
+    const from = now();
+    using kernel = await makeKernel('#include "quern_kernel.h"\nMAP(f32) copy(u32 i, IN(f32) x) { return x[i] + 1.0f; }', {});
+    using a = d.buffer(elems * 4);
+    using b = d.buffer(elems * 4);
+    await timed(kernel, elems, [a, b], b);
+    const coldMs = now() - from;
+    const warmMs: number[] = [];
+    for (let i = 0; i < runs; i++) {
+      const start = now();
+      for (let k = 0; k < steps; k++) kernel.launch(elems, k % 2 ? [b, a] : [a, b]);
+      await b.read(0, 4);
+      warmMs.push((now() - start) / steps);
+      tell({ part: (i + 1) / runs });
+    }
+    return { coldMs, warmMs, gbps: (elems * 8) / Math.min(...warmMs) / 1e6 };
+  },
+
+  async model(spec: ModelSpec, runs: number, tell: Tell): Promise<Measured & { loadMs: number }> {
+    const { loadMs } = await jobs.load(spec, tell);
+    const picture = new ImageData(224, 224);
+    for (let i = 0; i < picture.data.length; i++) picture.data[i] = i % 4 === 3 ? 255 : (i * 31) % 251;
+    const coldMs = (await jobs.classify(picture)).ms;
+    const warmMs: number[] = [];
+    for (let i = 0; i < runs; i++) {
+      warmMs.push((await jobs.classify(picture)).ms);
+      tell({ part: (i + 1) / runs });
+    }
+    return { loadMs, coldMs, warmMs };
+  },
+
+  async selfTest(_: undefined, tell: Tell): Promise<SelfTest[]> {
+    const results: SelfTest[] = [];
+    for (const test of SELF_TESTS) {
+      results.push(await selfTest(test));
+      tell(results.at(-1));
+    }
+    return results;
+  },
+
+  async close(): Promise<void> {
+    device?.close();
+    device = session = classifier = undefined;
+  },
+};
+export type Jobs = typeof jobs;
+
+onmessage = async ({ data }: MessageEvent<{ id: number; job: keyof Jobs; args: unknown[] }>) => {
+  const tell: Tell = (progress) => postMessage({ id: data.id, progress });
+  try {
+    const run = jobs[data.job] as (...args: unknown[]) => Promise<unknown>;
+    postMessage({ id: data.id, result: await run(...data.args, tell) });
+  } catch (error) {
+    const known = error instanceof QuernError;
+    postMessage({ id: data.id, error: (error as Error)?.message ?? String(error), code: known ? error.code : 'bug', diagnostics: known ? error.diagnostics : [] });
+  }
+};

@@ -198,8 +198,8 @@ u32 qw_kernel_arg_buffer(void *kernel, u32 index, qn_buffer *b) { return set_arg
 
 u32 qw_kernel_arg_number(void *kernel, u32 index, f64 value)
 {
-    bool fits = value > -9.2e18 && value < 9.2e18;
-    return set_arg(kernel, index, (qn_arg){ .number = value, .integer = fits ? (i64)value : 0 });
+    bool whole_number = value > -9.2e18 && value < 9.2e18 && value == (f64)(i64)value;
+    return set_arg(kernel, index, (qn_arg){ .number = value, .integer = whole_number ? (i64)value : 0 });
 }
 
 u32 qw_kernel_launch(void *kernel, f64 count, u32 n_args)

@@ -41,6 +41,7 @@ for (const [name, act] of Object.entries(PAGES)) {
     await page.goto(`${server.url}/quern/${name}.html`);
     await Promise.resolve(act(page)).catch((e) => console.log(`${name} ${look}: ${e.message.split('\n')[0]}`));
     await page.waitForTimeout(500);
+    await page.evaluate(() => scrollTo(0, 0));
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     if (wide > 0) console.log(`${name} ${look}: ${wide} pixels too wide`);
     await page.screenshot({ path: join(folder, `${name}-${look}.png`), fullPage: true });

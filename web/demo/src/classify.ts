@@ -262,8 +262,6 @@ for (const k of KINDS) byId('kinds').append(el('button', { type: 'button', 'data
 
 /* ---- race */
 
-const MEDALS = ['🥇', '🥈', '🥉'];
-
 interface Finish {
   kind: Kind;
   loadMs: number;
@@ -311,7 +309,7 @@ function judge(finished: Finish[]): void {
   const measure = finished.find((f) => f.kind === 'wasm') ?? ranked[0];
   ranked.forEach((f, place) => {
     const at = document.querySelector<HTMLElement>(`[data-lane='${f.kind}']`)!;
-    at.querySelector('.medal')!.textContent = MEDALS[place] ?? '';
+    at.querySelector('.medal')!.textContent = String(place + 1);
     at.querySelector('.detail')!.append(`; ${agreement(f, measure!)}`);
     at.style.order = String(place);
     at.dataset['place'] = String(place + 1);

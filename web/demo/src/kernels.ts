@@ -244,6 +244,7 @@ async function run(): Promise<void> {
 }
 
 function showViews(): void {
+  (byId('input-view').parentElement!).hidden = !input;
   for (const b of byId('view-kind').children) b.setAttribute('aria-pressed', String((b as HTMLElement).dataset['view'] === view));
   show(byId('output-view'), outputs, view);
   show(byId('input-view'), input, view);

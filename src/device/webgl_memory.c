@@ -155,7 +155,7 @@ static qn_status put_bytes(const webgl_gl *g, const webgl_buf *to, u64 texel, co
     if (!aligned && whole && !copy) return fail_nomem(STAGED_BYTES);
     for (u64 done = 0; done < whole; done += piece) {
         u64 n = MIN(piece, whole - done);
-        if (copy) memcpy(copy, from + done * WEBGL_TEXEL, n * WEBGL_TEXEL);
+        if (copy) memcpy(copy, from + done * WEBGL_TEXEL, (size_t)(n * WEBGL_TEXEL));
         put_texels(g, to, texel + done, copy ? copy : from + done * WEBGL_TEXEL, n);
     }
     mem_free(copy);

@@ -86,8 +86,8 @@ qn_status faults_clear(exec *x)
 {
     if (!x->faulty) return QN_OK;
     u64 bytes = (u64)rows(x) * ROW_BYTES;
-    memset(x->fault_words, 0, bytes);
-    QN_TRY(x->b->write(x->device, x->faults, 0, (qn_bytes){ x->fault_words, bytes }));
+    memset(x->fault_words, 0, (size_t)bytes);
+    QN_TRY(x->b->write(x->device, x->faults, 0, (qn_bytes){ x->fault_words, (size_t)bytes }));
     x->faulty = false;
     return QN_OK;
 }

@@ -8,7 +8,7 @@ import { Numbers } from './numbers.js';
 type GL = WebGL2RenderingContext;
 const UNITS = 16;
 const GL_CONTEXT_LOST = 0x0507;
-const NO_CONTEXT = 0, ENTERED = 1, LOST = 2;
+const NO_CONTEXT = 0, READY = 1, LOST = 2;
 const PENDING = 0, DONE = 1, FAILED = 2;
 
 const OFF = ['BLEND', 'CULL_FACE', 'DEPTH_TEST', 'DITHER', 'RASTERIZER_DISCARD', 'SCISSOR_TEST', 'STENCIL_TEST',
@@ -102,6 +102,7 @@ function prepare(gl: GL): void {
 interface Context {
   gl: GL;
   lent: boolean;
+  taken: number; // devices on it: one, and for a moment another that lists what there is
   prepared: boolean; // in the state of `prepare`: an own context stays so
   saved: Saved | undefined;
   textures: Numbers<WebGLTexture>;
@@ -117,7 +118,7 @@ interface Context {
 
 function contextOf(gl: GL, lent: boolean): Context {
   return {
-    gl, lent, prepared: false, saved: undefined, program: undefined,
+    gl, lent, taken: 0, prepared: false, saved: undefined, program: undefined,
     textures: new Numbers(), framebuffers: new Numbers(), buffers: new Numbers(), arrays: new Numbers(),
     shaders: new Numbers(), programs: new Numbers(), syncs: new Numbers(), locations: new Map(),
   };
@@ -152,20 +153,27 @@ export class WebGLHost {
     }
   }
 
-  #enter(id: number): number {
+  #take(id: number): number {
     const c = this.#contexts[id];
     if (!c) return NO_CONTEXT;
     if (c.gl.isContextLost()) return LOST;
+    c.taken++;
+    return READY;
+  }
+
+  #enter(id: number): number {
+    const c = this.#contexts[id];
+    if (!c || c.gl.isContextLost()) return LOST;
     if (c.lent && !c.saved) c.saved = save(c.gl);
     if (!c.prepared) prepare(c.gl);
     c.prepared = true;
     this.#now = c;
-    return ENTERED;
+    return READY;
   }
 
   #release(id: number): void {
     const c = this.#contexts[id];
-    if (!c) return;
+    if (!c || --c.taken > 0) return;
     this.settle();
     this.#contexts[id] = undefined;
     if (!c.lent) c.gl.getExtension('WEBGL_lose_context')?.loseContext(); // gives its memory back now, not at some collection
@@ -216,6 +224,7 @@ export class WebGLHost {
     const host = this;
     const c = (): Context => host.#now;
     return {
+      webgl_take: (id: number) => this.#take(id >>> 0),
       webgl_enter: (id: number) => this.#enter(id >>> 0),
       webgl_leave: () => undefined,
       webgl_past: () => this.#contexts.length,

@@ -45,6 +45,30 @@ void test_skip(test *t, const char *format, ...)
     va_end(args);
 }
 
+static test_tally tallies[64];
+static u32 n_tallies;
+
+test_tally *test_tally_of(const char *device, const char *kind)
+{
+    for (u32 i = 0; i < n_tallies; i++)
+        if (text_same(tallies[i].device, device) && text_same(tallies[i].kind, kind)) return &tallies[i];
+    u32 last = MIN(n_tallies, (u32)COUNT(tallies) - 1);
+    tallies[last] = (test_tally){ .device = device, .kind = kind };
+    n_tallies = last + 1;
+    return &tallies[last];
+}
+
+static void print_tallies(void)
+{
+    for (u32 i = 0; i < n_tallies; i++) {
+        const test_tally *y = &tallies[i];
+        printf("device %s: %s: %llu passed, %llu failed, %llu skipped", y->device, y->kind, (unsigned long long)y->passed,
+               (unsigned long long)y->failed, (unsigned long long)y->skipped);
+        if (y->skipped) printf(" (%s)", y->why ? y->why : "");
+        printf("\n");
+    }
+}
+
 const char *test_models(void)
 {
     const char *folder = getenv("QUERN_MODELS");
@@ -94,6 +118,7 @@ int main(int argc, char **argv)
         fflush(stdout);
         total.passed += t.passed, total.failed += t.failed, total.skipped += t.skipped;
     }
+    print_tallies();
     printf("%llu passed, %llu failed, %llu skipped\n", (unsigned long long)total.passed, (unsigned long long)total.failed,
            (unsigned long long)total.skipped);
     return total.failed ? 1 : 0;

@@ -15,6 +15,7 @@ work=build/test
 mkdir -p "$work" build/test/cache && chmod 700 build/test/cache
 export QUERN_CACHE="$PWD/build/test/cache" QUERN_NETWORKS="$PWD/$work/networks"
 passed=0 failed=0 skipped=0
+: >"$work/devices.txt"
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -38,7 +39,15 @@ stage() {
     fi
     if [ "$f" -ne 0 ] || [ "$status" -ne 0 ]; then tail -n 60 "$log"; fi
     grep -E '^skipped' "$log" | head -n 20
+    grep -E '^device [^:]+:' "$log" >>"$work/devices.txt"
     printf '%s  (%s s)\n' "$line" "$(($(date +%s) - start))"
+}
+
+# on_device DEVICE KIND COMMAND...: a stage whose counts go into the table of devices.
+on_device() {
+    device=$1 kind=$2; shift 2
+    stage "$kind on $device" "$@"
+    printf 'device %s: %s: %s\n' "$device" "$kind" "$line" >>"$work/devices.txt"
 }
 
 skip() { say "$1"; printf 'skipped: %s\n' "$2"; skipped=$((skipped + 1)); }
@@ -56,19 +65,22 @@ stage "unit tests, op cases and shared models" env QUERN_IMAGE_CASES="$work/imag
 some="--most 300"; [ "$mode" = full ] && some=
 stage "translations of all known programs, shown to each target's validator" python3 tests/validate.py "$work/programs" $some
 stage "the command line" $python tests/cli.py build/quern "$work/cli"
-for device in cpu opencl; do
-    stage "small networks on $device" build/quern conformance "$work/networks" --device $device --strict-skips
-    stage "small networks on $device, not optimized" build/quern conformance "$work/networks" --device $device --no-optimize --strict-skips
+devices=$(build/quern doctor --json | $python -c 'import json, sys; print(*(d["device"] for d in json.load(sys.stdin)["devices"] if d["present"] and d["kind"] != "null"))')
+[ -n "$devices" ] || devices=cpu
+for device in $devices; do
+    on_device "$device" "small networks" build/quern conformance "$work/networks" --device "$device" --strict-skips
+    on_device "$device" "small networks, not optimized" build/quern conformance "$work/networks" --device "$device" --no-optimize --strict-skips
 done
 if [ -f "$peers/onnx_conformance_ort.py" ]; then
     [ -d "$work/onnx/node" ] || stage "ONNX node tests: generate them" $python "$peers/onnx_conformance_ort.py" --generate "$work/onnx"
-    stage "ONNX node tests on cpu" build/quern conformance "$work/onnx" --device cpu
-    if [ "$mode" = full ]; then stage "ONNX node tests on opencl" build/quern conformance "$work/onnx" --device opencl
-    else # a driver compiles a second for each kernel: a slice of the set
-        for part in gemm softmax basic_conv; do
-            stage "ONNX node tests on opencl, $part" build/quern conformance "$work/onnx" --device opencl --only $part
-        done
-    fi
+    for device in $devices; do
+        if [ "$device" = cpu ] || [ "$mode" = full ]; then on_device "$device" "ONNX node tests" build/quern conformance "$work/onnx" --device "$device"
+        else # a driver compiles a second for each kernel: a slice of the set
+            for part in gemm softmax basic_conv; do
+                on_device "$device" "ONNX node tests, $part" build/quern conformance "$work/onnx" --device "$device" --only $part
+            done
+        fi
+    done
 else
     skip "ONNX node tests" "no generator (QUERN_PEERS)"
 fi
@@ -84,8 +96,13 @@ for fuzzer in fuzz_onnx fuzz_npy fuzz_kc; do
     stage "$fuzzer for $seconds s" build/fuzz/$fuzzer -max_total_time=$seconds -timeout=25 -rss_limit_mb=4096 "$work/corpus/$fuzzer" $seeds
 done
 if [ "$mode" = full ]; then
+    for total in "" --total; do
+        stage "10,000 random kernels on every way $total" build/quern_kernel_fuzz --count 10000 --seed 21 $total
+    done
     stage "reference models against onnxruntime" $python tests/reference_models.py build/quern "$peers" "$work/reference"
 fi
 
+say "devices"
+python3 tests/device_table.py "$work/devices.txt"
 printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ]

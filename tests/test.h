@@ -27,7 +27,16 @@ void test_skip(test *t, const char *format, ...) PRINTF_LIKE(2, 3);
     } while (0)
 #define SKIP(t, ...) test_skip((t), __VA_ARGS__)
 
-#define TEST(group)  void test_##group(test *t);
+/* The table of devices (tests/device_table.py): cases of one kind on one device, printed at the end of the run as
+ * "device NAME: KIND: N passed, N failed, N skipped (reason)". */
+typedef struct test_tally {
+    const char *device, *kind;
+    u64 passed, failed, skipped;
+    const char *why; /* the skips; static */
+} test_tally;
+test_tally *test_tally_of(const char *device, const char *kind); /* both static */
+
+#define TEST(group) void test_##group(test *t);
 #include "tests.def"
 #undef TEST
 

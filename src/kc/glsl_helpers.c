@@ -63,11 +63,14 @@ const helper glsl_helpers[] = {
       "    float e = qc_exp(a);\n    return 0.5 * e + 0.5 / e;\n}" },
 
     /* ---- logarithms */
-    { "qc_log_parts", NULL, /* x = (1 + f) * 2^e; gives log(1 + f) - f */
-      "float qc_log_parts(float x, out float f, out float e)\n{\n    bool tiny = x < 1.17549435e-38;\n    uint bits = floatBitsToUint(tiny ? x * 33554432.0 : x);\n"
-      "    int n = int(bits - 0x3f3504f3u) >> 23;\n    e = float(n - (tiny ? 25 : 0));\n    f = uintBitsToFloat(bits - (uint(n) << 23)) - 1.0;\n    float z = f * f;\n"
+    { "qc_log_near", NULL, /* log(1 + f) - f where sqrt(1/2) <= 1 + f <= sqrt(2) */
+      "float qc_log_near(float f)\n{\n    float z = f * f;\n"
       "    float p = 0.14218536 + f * (-0.124030054 + f * (0.1189356 + f * (-0.116947338 + f * 0.0675790757)));\n"
       "    p = 0.333333105 + f * (-0.250000089 + f * (0.200021684 + f * (-0.166680947 + f * p)));\n    return f * z * p - 0.5 * z;\n}" },
+    { "qc_log_parts", "qc_log_near", /* x = (1 + f) * 2^e; gives log(1 + f) - f */
+      "float qc_log_parts(float x, out float f, out float e)\n{\n    bool tiny = x < 1.17549435e-38;\n    uint bits = floatBitsToUint(tiny ? x * 33554432.0 : x);\n"
+      "    int n = int(bits - 0x3f3504f3u) >> 23;\n    e = float(n - (tiny ? 25 : 0));\n    f = uintBitsToFloat(bits - (uint(n) << 23)) - 1.0;\n"
+      "    return qc_log_near(f);\n}" },
     { "qc_log_edge", "qc_isnan", /* what log is where x is not positive and finite */
       "bool qc_log_edge(float x, out float y)\n{\n    y = qc_isnan(x) || x == " INF_ " ? x : x == 0.0 ? -" INF_ " : " NAN_ ";\n    return !(x > 0.0) || x == " INF_ ";\n}" },
     { "qc_log", "qc_log_parts qc_log_edge",
@@ -75,9 +78,8 @@ const helper glsl_helpers[] = {
     { "qc_log2", "qc_log_parts qc_log_edge",
       "float qc_log2(float x)\n{\n    float f, e, y;\n    if (qc_log_edge(x, y)) return y;\n    y = qc_log_parts(x, f, e);\n    return (((y * 0.442695041 + f * 0.442695041) + y) + f) + e;\n}" },
     { "qc_log10", "qc_log", "float qc_log10(float x)\n{\n    return qc_log(x) * 0.4342944819;\n}" },
-    { "qc_log1p", "qc_log", /* log(u) + what 1 + x lost in rounding to u */
-      "float qc_log1p(float x)\n{\n    float u = 1.0 + x, a = uintBitsToFloat(floatBitsToUint(x) & 0x7fffffffu);\n    if (a < 1e-4) return x - 0.5 * x * x;\n"
-      "    if (!(u > 0.0) || a > 1e30) return qc_log(u);\n    float back = uintBitsToFloat(floatBitsToUint(u)) - 1.0;\n    return qc_log(u) + (x - back) / u;\n}" },
+    { "qc_log1p", "qc_log", /* near 1 the logarithm needs no sum that rounds x away */
+      "float qc_log1p(float x)\n{\n    if (x == 0.0) return x;\n    return x > -0.29 && x < 0.41 ? x + qc_log_near(x) : qc_log(1.0 + x);\n}" },
     { "qc_asinh", "qc_fabs qc_copysign qc_log1p qc_log",
       "float qc_asinh(float x)\n{\n    float a = qc_fabs(x);\n    float y = a > 1e9 ? qc_log(a) + 0.693147181 : qc_log1p(a + a * a / (1.0 + sqrt(a * a + 1.0)));\n    return qc_copysign(y, x);\n}" },
     { "qc_acosh", "qc_log1p qc_log",
@@ -96,7 +98,7 @@ const helper glsl_helpers[] = {
       "    float p = y * l, rest = (((yh * lh - p) + yh * ll) + yl * lh) + yl * ll + y * low;\n"
       "    if (!(p > -105.0)) return sign * 0.0;\n    if (!(p < 89.5)) return sign * " INF_ ";\n    float r;\n    int n;\n"
       "    float q = qc_exp_parts(p, rest, r, n);\n    return sign * qc_scale((r * r * q + r) + 1.0, n);\n}" },
-    { "qc_cbrt", "qc_copysign qc_isinf", /* a guess from the exponent, then Halley */
+    { "qc_cbrt", "qc_copysign qc_isinf qc_isnan", /* a guess from the exponent, then Halley */
       "float qc_cbrt(float x)\n{\n    float a = uintBitsToFloat(floatBitsToUint(x) & 0x7fffffffu), by = 1.0;\n    if (x == 0.0 || qc_isinf(x) || qc_isnan(x)) return x;\n"
       "    if (a < 1e-30) {\n        a *= 1073741824.0;\n        by = 0.0009765625;\n    }\n    float y = uintBitsToFloat(floatBitsToUint(a) / 3u + 0x2a514067u);\n"
       "    for (int k = 0; k < 3; k++) {\n        float c = y * y * y;\n        y = y * ((c + 2.0 * a) / (2.0 * c + a));\n    }\n    return qc_copysign(y * by, x);\n}" },
@@ -108,19 +110,20 @@ const helper glsl_helpers[] = {
       "        return x + x * (0.128379166 + z * (-0.376126319 + z * p));\n    }\n    float t = a > 3.95 ? 3.95 : a;\n"
       "    float l = 0.108280592 + t * (-0.0251197629 + t * (0.00417119637 + t * (-0.00043449158 + t * 2.10976905e-05)));\n"
       "    l = -0.000174728106 + t * (1.12951517 + t * (0.633346438 + t * l));\n    return qc_isnan(x) ? x : qc_copysign(1.0 - qc_exp(-l), x);\n}" },
-    { "qc_tail", "qc_exp_parts", /* P(z <= -t) of a normal z is tail * 2^n, t >= 0 in two parts */
-      "float qc_tail(float t, out int n)\n{\n    float u = 2.0 / (t + 2.0), r;\n"
+    { "qc_tail", "qc_exp_parts", /* P(z <= -t) of a normal z is this * 2^n, for t >= 0 and -t * t / 2 = hi + lo */
+      "float qc_tail(float t, float hi, float lo, out int n)\n{\n    float u = 2.0 / (t + 2.0), r;\n"
       "    float p = 0.076234743 + u * (-0.501284659 + u * (0.592343688 + u * (-0.291469038 + u * 0.0519485772)));\n"
-      "    p = 0.199479997 + u * (0.19918263 + u * (0.153575346 + u * (0.0196651295 + u * p)));\n    float top = uintBitsToFloat(floatBitsToUint(t) & 0xfffff000u);\n"
-      "    float q = qc_exp_parts(-0.5 * (top * top), -0.5 * ((t - top) * (t + top)), r, n);\n    return ((r * r * q + r) + 1.0) * (u * p);\n}" },
-    { "qc_gelu", "qc_isnan qc_fabs qc_tail",
+      "    p = 0.199479997 + u * (0.19918263 + u * (0.153575346 + u * (0.0196651295 + u * p)));\n"
+      "    float q = qc_exp_parts(hi, lo, r, n);\n    return ((r * r * q + r) + 1.0) * (u * p);\n}" },
+    { "qc_top", NULL, /* 12 bits of it: its square is exact */
+      "float qc_top(float x)\n{\n    return uintBitsToFloat(floatBitsToUint(x) & 0xfffff000u);\n}" },
+    { "qc_gelu", "qc_isnan qc_fabs qc_tail qc_top",
       "float qc_gelu(float x)\n{\n    if (qc_isnan(x)) return x;\n    float a = qc_fabs(x), z = x * x;\n    if (a < 1.0) {\n"
       "        float near = 0.0099617308 + z * (-0.00116218661 + z * 9.10794624e-05);\n        return x * (0.5 + x * (0.398942143 + z * (-0.0664880201 + z * near)));\n    }\n"
-      "    int n;\n    float tail = qc_tail(min(a, 14.4), n);\n    return x < 0.0 ? qc_scale(max(x, -15.0) * tail, n) : x * (1.0 - qc_scale(tail, n));\n}" },
-    { "qc_erfc", "qc_erf qc_tail", /* erfc(x) = 2 P(z <= -x sqrt 2); the rounding of x sqrt 2 is put back */
-      "float qc_erfc(float x)\n{\n    if (!(x > 0.5)) return 1.0 - qc_erf(x);\n    if (x > 10.1) return 0.0;\n    int n;\n    float t = x * 1.41421356, tail = qc_tail(t, n);\n"
-      "    float h = uintBitsToFloat(floatBitsToUint(x) & 0xfffff000u), l = x - h, g = uintBitsToFloat(floatBitsToUint(t) & 0xfffff000u), m = t - g;\n"
-      "    float off = ((h * h - 0.5 * g * g) + (2.0 * h * l - g * m)) + (l * l - 0.5 * m * m);\n    return qc_scale(2.0 * (tail - tail * off), n);\n}" },
+      "    int n;\n    float t = min(a, 14.4), h = qc_top(t), tail = qc_tail(t, -0.5 * (h * h), -0.5 * ((t - h) * (t + h)), n);\n    return x < 0.0 ? qc_scale(max(x, -15.0) * tail, n) : x * (1.0 - qc_scale(tail, n));\n}" },
+    { "qc_erfc", "qc_erf qc_tail qc_top", /* erfc(x) = 2 P(z <= -x sqrt 2) */
+      "float qc_erfc(float x)\n{\n    if (!(x > 0.75)) return 1.0 - qc_erf(x);\n    if (x > 10.1) return 0.0;\n    int n;\n"
+      "    float h = qc_top(x), tail = qc_tail(x * 1.41421356, -(h * h), -((x - h) * (x + h)), n);\n    return qc_scale(2.0 * tail, n);\n}" },
 
     /* ---- circular functions */
     { "qc_quarters", "qc_mul_wide qc_float_u64 qc_neg64", /* x = (quarter + y / (pi/2)) * pi/2, |y| <= pi/4; from 4096 on with the bits of 2/pi that count */

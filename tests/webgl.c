@@ -1,0 +1,278 @@
+/* What only the webgl device can get wrong: bytes inside texels, launches that end inside one, elements past 2^24, its own mathematics, and a
+ * context that is lost or has no memory. */
+#include <math.h>
+#include <stdio.h>
+
+#include "device/webgl.h"
+#include "device/webgl_memory.h"
+#include "device_ways.h"
+
+static u32 random_below(u32 *seed, u32 n)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (u32)(((u64)*seed * n) >> 32);
+}
+
+/* ------------------------------------------------------------------ bytes */
+enum { BYTES = 5003, ROUNDS = 150 };
+
+typedef struct mirrored { /* two buffers, and what should be in them */
+    qn_buf buf[2];
+    u8 bytes[2][BYTES];
+} mirrored;
+
+static qn_status one_step(qn_device *d, mirrored *m, u32 *seed)
+{
+    u32 to = random_below(seed, 2), from = random_below(seed, 2), n = random_below(seed, random_below(seed, 3) ? 40 : BYTES);
+    u32 at = random_below(seed, BYTES - n + 1), from_at = random_below(seed, BYTES - n + 1);
+    if (random_below(seed, 2)) {
+        u8 fresh[BYTES + 1];
+        u8 *unaligned = fresh + random_below(seed, 2);
+        for (u32 i = 0; i < n; i++) unaligned[i] = (u8)random_below(seed, 256);
+        memcpy(m->bytes[to] + at, unaligned, n);
+        return d->backend->write(d, m->buf[to], at, (qn_bytes){ unaligned, n });
+    }
+    memmove(m->bytes[to] + at, m->bytes[from] + from_at, n);
+    return d->backend->copy(d, m->buf[to], at, m->buf[from], from_at, n);
+}
+
+static qn_status wait_all(qn_device *d)
+{
+    qn_ticket ticket;
+    QN_TRY(d->backend->flush(d, &ticket));
+    return qn_device_wait(d, ticket);
+}
+
+/* Writes and copies of any span, also within a buffer; then reads of any span. */
+static void spans(test *t, qn_device *d)
+{
+    static mirrored m;
+    u8 back[BYTES];
+    u32 seed = 1, wrong = 0;
+    qn_status status = QN_OK;
+    memset(&m, 0, sizeof m);
+    for (u32 i = 0; i < 2; i++) CHECK_OK(t, d->backend->buf_make(d, BYTES, &m.buf[i]));
+    for (u32 i = 0; i < ROUNDS && status == QN_OK; i++) {
+        status = one_step(d, &m, &seed);
+        u32 which = i % 2, n = 1 + random_below(&seed, BYTES), at = random_below(&seed, BYTES - n + 1);
+        if (status == QN_OK) status = d->backend->read(d, m.buf[which], at, back, n);
+        if (status == QN_OK) status = wait_all(d);
+        wrong += status == QN_OK && memcmp(back, m.bytes[which] + at, n) != 0;
+    }
+    CHECK(t, status == QN_OK && wrong == 0, "%u of %u spans are wrong: %s", wrong, ROUNDS, qn_last_error());
+    for (u32 i = 0; i < 2; i++) d->backend->buf_free(d, m.buf[i]);
+}
+
+/* ------------------------------------------------------------------ launches */
+static const char store_text[] = "#include \"quern_kernel.h\"\n"
+                                 "MAP(T) store_map(u32 i, IN(T) x) { return x[i]; }\n";
+
+/* A launch changes its own elements only, wherever it ends in a texel, and when its output lies in the buffer of its input. */
+static void ends(test *t, qn_device *d)
+{
+    static const struct {
+        const char *type;
+        u32 bytes;
+    } types[] = { { "T=u8", 1 }, { "T=f16", 2 }, { "T=f32", 4 }, { "T=i64", 8 }, { "T=f32x4", 16 } };
+    u8 data[1024], back[1024], other[1024];
+    for (u32 i = 0; i < sizeof data; i++) data[i] = (u8)(i * 7 + i / 256), other[i] = (u8)~data[i];
+    for (u32 k = 0; k < COUNT(types); k++) {
+        qn_prog prog = 0;
+        qn_buf one = 0, two = 0;
+        u32 wrong = 0, size = types[k].bytes;
+        const kc_program p = { .file = "store.c", .text = store_text, .defines = types[k].type };
+        CHECK_OK(t, d->backend->prog_make(d, &p, &prog));
+        CHECK_OK(t, d->backend->buf_make(d, sizeof data, &one));
+        CHECK_OK(t, d->backend->buf_make(d, sizeof data, &two));
+        for (u32 count = 1; count <= 256 / size && prog; count = count < 20 ? count + 1 : count * 2) {
+            for (u32 same = 0; same < 2; same++) {
+                qn_buf to = same ? one : two;
+                const u8 *was = same ? data : other;
+                qn_launch l = { .prog = prog, .n_bufs = 2, .count = count, .bufs = { { one, 256, 256 }, { to, 512, 512 } } };
+                qn_status s = d->backend->write(d, one, 0, (qn_bytes){ data, sizeof data });
+                if (s == QN_OK) s = d->backend->write(d, two, 0, (qn_bytes){ other, sizeof other });
+                if (s == QN_OK) s = d->backend->launch(d, &l);
+                if (s == QN_OK) s = d->backend->read(d, to, 0, back, sizeof back);
+                if (s == QN_OK) s = wait_all(d);
+                wrong += s != QN_OK || memcmp(back, was, 512) != 0 || memcmp(back + 512, data + 256, count * size) != 0 ||
+                         memcmp(back + 512 + count * size, was + 512 + count * size, 512 - count * size) != 0;
+            }
+        }
+        CHECK(t, wrong == 0, "%s: %u launches are wrong: %s", types[k].type, wrong, qn_last_error());
+        d->backend->prog_free(d, prog);
+        d->backend->buf_free(d, one);
+        d->backend->buf_free(d, two);
+    }
+}
+
+/* Where a float would no longer tell one element from the next. */
+static void far_elements(test *t, qn_device *d)
+{
+    enum { N = (1 << 24) + 4099 };
+    static const char text[] = "#include \"quern_kernel.h\"\n"
+                               "MAP(u8) far(u32 i, IN(u8) x) { return TO(u8, x[i] + (i % 251)); }\n";
+    u8 *x = mem_alloc(N), *y = mem_alloc(N);
+    u32 wrong = 0;
+    qn_kernel *k = NULL;
+    CHECK_OK(t, qn_kernel_from_source(d, &(qn_kernel_desc){ .source = text }, &k));
+    for (u32 i = 0; x && i < N; i++) x[i] = (u8)(i >> 3);
+    qn_buffer *in = x ? buffer_of(t, d, x, N) : NULL, *out = buffer_of(t, d, NULL, N);
+    if (k && in && out && y) {
+        CHECK_OK(t, qn_kernel_launch(k, N, (qn_arg[]){ { .buffer = in }, { .buffer = out } }, 2));
+        if (read_all(t, d, out, y))
+            for (u32 i = 0; i < N; i++) wrong += y[i] != (u8)((i >> 3) + i % 251);
+    }
+    CHECK(t, wrong == 0, "%u of %u elements are wrong", wrong, N);
+    qn_kernel_free(k);
+    qn_buffer_free(in);
+    qn_buffer_free(out);
+    mem_free(x), mem_free(y);
+}
+
+/* ------------------------------------------------------------------ mathematics */
+typedef struct function {
+    const char *expression; /* of v, and w, another number of the same range */
+    f64 (*one)(f64);
+    f64 (*two)(f64, f64);
+    f64 from, to, ulp; /* the range, also in powers of two where it starts above 0; the largest error */
+} function;
+
+static f64 log_of(f64 x) { return log(x); }
+static f64 sigmoid_of(f64 x) { return 1 / (1 + exp(-x)); }
+static f64 gelu_of(f64 x) { return 0.5 * x * erfc(-x * 0.70710678118654752440); }
+static f64 rsqrt_of(f64 x) { return 1 / sqrt(x); }
+
+/* clang-format off */
+static const function functions[] = {
+    { "exp(v)",     exp,        NULL,  -87,     88,     3   }, { "exp2(v)",  exp2,  NULL,  -125,    127,   3 }, { "expm1(v)", expm1, NULL, -20,   88,   4 },
+    { "log(v)",     log_of,     NULL,  1e-37,   1e38,   3   }, { "log2(v)",  log2,  NULL,  1e-37,   1e38,  3 }, { "log10(v)", log10, NULL, 1e-37, 1e38, 4 },
+    { "log1p(v)",   log1p,      NULL,  -0.99,   100,    4   }, { "log1p(v)", log1p, NULL,  1e-30,   1e30,  4 }, { "sqrt(v)",  sqrt,  NULL, 1e-37, 1e38, 1 },
+    { "sin(v)",     sin,        NULL,  -10,     10,     4   }, { "sin(v)",   sin,   NULL,  1e-3,    1e38,  4 }, { "cos(v)",   cos,   NULL, 1e-3,  1e38, 4 },
+    { "tan(v)",     tan,        NULL,  -1.5,    1.5,    6   }, { "asin(v)",  asin,  NULL,  -1,      1,     5 }, { "acos(v)",  acos,  NULL, -1,    1,    5 },
+    { "atan(v)",    atan,       NULL,  -50,     50,     5   }, { "sinh(v)",  sinh,  NULL,  -80,     80,    6 }, { "cosh(v)",  cosh,  NULL, -80,   80,   6 },
+    { "tanh(v)",    tanh,       NULL,  -12,     12,     5   }, { "asinh(v)", asinh, NULL,  -1000,   1000,  6 }, { "acosh(v)", acosh, NULL, 1.001, 1e30, 6 },
+    { "atanh(v)",   atanh,      NULL,  -0.999,  0.999,  6   }, { "erf(v)",   erf,   NULL,  -5,      5,     4 }, { "erfc(v)",  erfc,  NULL, -4,    9,    9 },
+    { "sigmoid(v)", sigmoid_of, NULL,  -80,     80,     5   }, { "gelu(v)",  gelu_of, NULL, -12,    12,    9 }, { "cbrt(v)",  cbrt,  NULL, -1e6,  1e6,  4 },
+    { "rsqrt(v)",   rsqrt_of,   NULL,  1e-37,   1e38,   3   }, { "pow(v, w)", NULL, pow,   0.05,    20,    9 }, { "atan2(v, w)", NULL, atan2, -9,  9,   6 },
+    { "fmod(v, w)", NULL,       fmod,  1e-20,   1e20,   0   },
+};
+/* clang-format on */
+
+enum { POINTS = 2000 };
+
+static void fill_points(const function *f, f32 *v, u32 *seed)
+{
+    for (u32 i = 0; i < POINTS; i++) {
+        f64 part = (f64)random_below(seed, 1u << 30) / (1u << 30);
+        v[i] = (f32)(f->from > 0 ? f->from * pow(f->to / f->from, part) : f->from + (f->to - f->from) * part);
+    }
+}
+
+static f64 ulps_off(f32 got, f64 want)
+{
+    int e;
+    frexp(want, &e);
+    return fabs((f64)got - want) / ldexp(1, MAX(e - 24, -149));
+}
+
+static void mathematics(test *t, qn_device *d)
+{
+    static f32 v[POINTS], w[POINTS], y[POINTS];
+    u32 seed = 7;
+    for (u32 k = 0; k < COUNT(functions); k++) {
+        const function *f = &functions[k];
+        char text[200];
+        qn_kernel *kernel = NULL;
+        f64 worst = 0;
+        u32 at = 0;
+        snprintf(text, sizeof text,
+                 "#include \"quern_kernel.h\"\nMAP(f32) f(u32 i, IN(f32) a, IN(f32) b) { f32 v = a[i], w = b[i]; return %s "
+                 "+ 0.0f * w; }\n",
+                 f->expression);
+        CHECK_OK(t, qn_kernel_from_source(d, &(qn_kernel_desc){ .source = text }, &kernel));
+        if (!kernel) continue;
+        fill_points(f, v, &seed), fill_points(f, w, &seed);
+        qn_buffer *bv = buffer_of(t, d, v, sizeof v), *bw = buffer_of(t, d, w, sizeof w),
+                  *by = buffer_of(t, d, NULL, sizeof y);
+        CHECK_OK(t, qn_kernel_launch(kernel, POINTS, (qn_arg[]){ { .buffer = bv }, { .buffer = bw }, { .buffer = by } }, 3));
+        bool read = read_all(t, d, by, y);
+        for (u32 i = 0; i < POINTS && read; i++) {
+            f64 off = ulps_off(y[i], f->one ? f->one((f64)v[i]) : f->two((f64)v[i], (f64)w[i]));
+            if (!(off <= worst)) worst = off, at = i;
+        }
+        CHECK(t, worst <= f->ulp, "%s is off by %.3g ulp at %.9g, %.9g: %.9g; allowed %g", f->expression, worst, (f64)v[at],
+              (f64)w[at], (f64)y[at], f->ulp);
+        qn_kernel_free(kernel);
+        qn_buffer_free(bv), qn_buffer_free(bw), qn_buffer_free(by);
+    }
+}
+
+/* ------------------------------------------------------------------ a context that fails on purpose */
+static const webgl_api *real;
+static bool lose, starve;
+
+static u32 faulty_lost(void) { return lose || real->lost(); }
+static u32 faulty_enter(u32 context) { return lose ? WEBGL_LOST : real->enter(context); }
+static u32 faulty_error(void)
+{
+    u32 code = real->GetError();
+    return starve ? GL_OUT_OF_MEMORY : code;
+}
+
+static void faults(test *t)
+{
+    webgl_api faulty;
+    qn_device *d = NULL;
+    qn_buf b = 0, none = 0;
+    qn_ticket ticket;
+    bool done;
+    if (webgl_load(&real) != QN_OK) return; /* the others were skipped with the reason */
+    faulty = *real;
+    faulty.lost = faulty_lost, faulty.enter = faulty_enter, faulty.GetError = faulty_error;
+    CHECK_OK(t, webgl_open_with(&faulty, 0, &d));
+    if (!d) return;
+    CHECK_OK(t, d->backend->buf_make(d, 1000, &b));
+    starve = true;
+    CHECK(t, d->backend->buf_make(d, 1000, &none) == QN_E_NOMEM && none == 0, "no memory for a buffer: %s", qn_last_error());
+    starve = false;
+    CHECK_OK(t, d->backend->write(d, b, 0, (qn_bytes){ "hello", 5 }));
+    CHECK_OK(t, qn_device_self_test(d));
+    char back[5];
+    CHECK_OK(t, d->backend->read(d, b, 0, back, sizeof back));
+    CHECK_OK(t, d->backend->flush(d, &ticket));
+    lose = true;
+    CHECK(t, d->backend->poll(d, ticket, &done) == QN_E_LOST, "poll: %s", qn_last_error());
+    CHECK(t, d->backend->write(d, b, 0, (qn_bytes){ "x", 1 }) == QN_E_LOST, "write: %s", qn_last_error());
+    CHECK(t, d->backend->buf_make(d, 10, &none) == QN_E_LOST && none == 0, "buf_make: %s", qn_last_error());
+    CHECK(t, qn_device_self_test(d) == QN_E_LOST, "self test: %s", qn_last_error());
+    d->backend->buf_free(d, b);
+    qn_device_close(d);
+    lose = false;
+    CHECK_OK(t, webgl_open_with(&faulty, 0, &d));
+    CHECK_OK(t, qn_device_self_test(d));
+    starve = true;
+    CHECK_OK(t, d->backend->flush(d, &ticket));
+    CHECK(t, d->backend->poll(d, ticket, &done) == QN_E_DEVICE, "queued work that had no memory: %s", qn_last_error());
+    starve = false;
+    qn_device_close(d);
+    CHECK(t, webgl_open_with(&faulty, 99, &d) == QN_E_NAME, "context 99: %s", qn_last_error());
+}
+
+void test_webgl(test *t)
+{
+    u64 alive = mem_blocks_alive();
+    i64 objects = driver_objects();
+    qn_device *d = NULL;
+    if (qn_device_open("webgl", NULL, &d) != QN_OK) {
+        SKIP(t, "webgl: %s", qn_last_error());
+        return;
+    }
+    spans(t, d);
+    ends(t, d);
+    far_elements(t, d);
+    mathematics(t, d);
+    qn_device_close(d);
+    faults(t);
+    CHECK(t, mem_blocks_alive() == alive && driver_objects() == objects, "%lld blocks and %lld objects are left",
+          (long long)(mem_blocks_alive() - alive), (long long)(driver_objects() - objects));
+}

@@ -4,8 +4,8 @@
 
 #include "kc/tree.h"
 
-/* A function of the output's own, written out once for each type it is used with; `needs`: names of others, with spaces between. In the text: $F its full name, $T the value's type,
- * $E its scalar, $N its lanes, $K its name in kernels, $M the integer vector of its shape, $S the type of an element in memory, $A its address space, $R the result,
+/* A function of the output's own, written out once for each type it is used with; `needs`: names of others, with spaces between ("_f32" at the end: for that type). In the text: $F its full name, $T the value's type,
+ * $E its scalar, $N its lanes, $K its name in kernels, $M and $U the signed and unsigned integer vector of its shape, $S the type of an element in memory, $A its address space, $R the result,
  * $H "f16" or "bf16", $B a function, $0 lowest and $9 highest value of $R, or where there is none of $E. */
 typedef struct helper {
     const char *name, *needs, *text;
@@ -63,17 +63,21 @@ struct printer {
     u32 *visible;
     u32 n_visible, cap_visible;
     u32 indent;
-    const kc_var *item; /* the t of the phase being printed */
-    bool dirty;         /* group memory was read since the last barrier */
-    u32 math;           /* C: the lane sets of quern_kernel_math.h in use */
-    bool bad;           /* out of memory */
+    const kc_var *item;      /* the t of the phase being printed */
+    bool dirty;              /* group memory was read since the last barrier */
+    const kc_layout *layout; /* WGSL: of buffers in bindings; NULL: each its own */
+    struct wgsl *wgsl;
+    u32 math; /* C: the lane sets of quern_kernel_math.h in use */
+    bool bad; /* out of memory */
 };
 
-extern const dialect dialect_c, dialect_opencl, dialect_glsl;
+extern const dialect dialect_c, dialect_opencl, dialect_glsl, dialect_wgsl;
 extern const helper glsl_helpers[];
 qn_status print_c_family(const kc_module *m, const kc_kernel *k, const dialect *d, str *out); /* a printer of targets.def */
 qn_status print_wasm(const kc_module *m, const kc_kernel *k, const dialect *d, str *out);
 qn_status print_glsl(const kc_module *m, const kc_kernel *k, const dialect *d, str *out);
+
+qn_status print_bound(const kc_module *m, const kc_kernel *k, const dialect *d, const kc_layout *layout, str *out);
 
 /* print_expression.c */
 void print_expr(printer *p, const kc_expr *e, int least); /* parenthesised when it binds less tightly than `least` */
@@ -94,6 +98,7 @@ const char *print_name(printer *p, kc_var *v);        /* declare: a name that no
 const char *print_named(const printer *p, const kc_var *v);
 void print_forget(printer *p, u32 to);                                         /* end of a scope: n_visible at its start */
 const char *print_helper(printer *p, const char *name, const helper_use *use); /* its full name */
+bool print_once(printer *p, const char *name);                                 /* true the first time that it is asked */
 const char *print_text(printer *p, const char *format, ...) PRINTF_LIKE(2, 3); /* in scratch */
 void print_tables(printer *p, const char *head); /* the constant tables that the kernel reads */
 

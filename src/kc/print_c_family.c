@@ -131,6 +131,14 @@ const helper *print_find_helper(const printer *p, const char *name)
     return NULL;
 }
 
+bool print_once(printer *p, const char *name)
+{
+    u64 key = key_of(name, 2);
+    if (p->bad || count_of(p, key)) return false;
+    set_count(p, key, 1);
+    return true;
+}
+
 static const char *const lowest[] = {
     [KC_I8] = "-128", [KC_I16] = "-32768", [KC_I32] = "(-2147483647 - 1)",           [KC_U8] = "0", [KC_U16] = "0",
     [KC_U32] = "0u",  [KC_U64] = "0",      [KC_I64] = "(-9223372036854775807l - 1)", [KC_F64] = "0"
@@ -150,6 +158,8 @@ static kc_type mask_type(kc_type t)
     return (kc_type){ kc_scalar_bytes((kc_scalar)t.scalar) == 8 ? KC_I64 : KC_I32, t.lanes };
 }
 
+static kc_type bits_type(kc_type t) { return (kc_type){ KC_U32, t.lanes }; }
+
 static void expand(printer *p, str *to, const char *text, const char *full_name, const helper_use *u)
 {
     kc_type memory = { (u8)u->storage, 1 }, scalar = { u->value.scalar, 1 };
@@ -165,6 +175,7 @@ static void expand(printer *p, str *to, const char *text, const char *full_name,
         case 'N': str_print(to, "%u", kc_lanes(p->m, u->value)); break;
         case 'K': str_add(to, kc_type_name(u->value)); break;
         case 'M': str_add(to, print_type(p, mask_type(u->value))); break;
+        case 'U': str_add(to, print_type(p, bits_type(u->value))); break;
         case 'S': str_add(to, print_memory_type(p, memory)); break;
         case 'A': str_add(to, u->space ? u->space : ""); break;
         case 'R': str_add(to, print_type(p, (kc_type){ (u8)u->result, 1 })); break;
@@ -201,8 +212,9 @@ static void print_needs(printer *p, const char *needs, const helper_use *use)
                                ? print_text(p, "%.*s%s", (int)n - 2, needs, kc_scalar_name(use->storage))
                                : print_text(p, "%.*s", (int)n, needs);
         const helper *h = print_find_helper(p, name);
-        bool typed = h && strchr(h->text, '$');
-        print_helper(p, name, typed ? use : &(helper_use){ 0 });
+        bool typed = h && strchr(h->text, '$'), of_f32 = !h && n > 4 && memcmp(needs + n - 4, "_f32", 4) == 0;
+        if (of_f32) print_helper(p, print_text(p, "%.*s", (int)n - 4, needs), &(helper_use){ .value = { KC_F32, 1 } });
+        else print_helper(p, name, typed ? use : &(helper_use){ 0 });
     }
 }
 
@@ -210,9 +222,7 @@ const char *print_helper(printer *p, const char *name, const helper_use *use)
 {
     const helper *h = print_find_helper(p, name);
     const char *full = full_name_of(p, name, use);
-    u64 key = key_of(full, 2);
-    if (!h || p->bad || count_of(p, key)) return full;
-    set_count(p, key, 1);
+    if (!h || !print_once(p, full)) return full;
     print_needs(p, h->needs, use);
     str text = { 0 };
     expand(p, &text, h->text, full, use);
@@ -548,8 +558,13 @@ void print_body(printer *p, const kc_stmt *s)
 /* ------------------------------------------------------------------ the unit */
 qn_status print_c_family(const kc_module *m, const kc_kernel *k, const dialect *d, str *out)
 {
+    return print_bound(m, k, d, NULL, out);
+}
+
+qn_status print_bound(const kc_module *m, const kc_kernel *k, const dialect *d, const kc_layout *layout, str *out)
+{
     const kc_entry *e = kc_entry_of(k);
-    printer p = { .d = d, .m = m, .e = e, .scratch = arena_make() };
+    printer p = { .d = d, .m = m, .e = e, .layout = layout, .scratch = arena_make() };
     str text = { 0 };
     p.out = &text;
     p.names = p.scratch ? ARENA_ARRAY(p.scratch, e->n_vars + 1, const char *) : NULL;

@@ -1,0 +1,48 @@
+/* The WGSL printer, which shares names, helpers and types with the C family (print.h) and has statements, expressions and memory of its own.
+ * Private to src/kc. */
+#ifndef WGSL_H
+#define WGSL_H
+
+#include "kc/print.h"
+
+/* A buffer parameter, the output of a MAP, or a SHARED array, as its element is reached in the text. */
+typedef struct wgsl_memory {
+    const char *label;    /* in names of functions */
+    const char *name;     /* of the variable that holds it */
+    const char *at;       /* "" or "qk.qk_at_x + ": where it starts in the variable, in words */
+    kc_type type;         /* of an element */
+    kc_scalar elem;       /* of the variable's elements: the same, or KC_U32 */
+    bool atomic, written; /* the variable's elements are atomic; the variable may change under way */
+    u8 binding;
+} wgsl_memory;
+
+typedef struct wgsl {
+    u32 n_bufs, n_bindings;
+    wgsl_memory bufs[KC_MAX_BUFFERS + 1];
+    const bool *atomics; /* by slot: takes atomics */
+    bool uses_item;      /* qk_item is read */
+    bool storage;        /* phases exchange through buffers */
+} wgsl;
+
+/* wgsl_memory.c */
+void wgsl_memory_make(printer *p, wgsl *w, bool *atomics); /* names the buffers */
+void wgsl_memory_bindings(printer *p);                     /* the variables */
+void wgsl_memory_shared(printer *p);
+void wgsl_memory_load(printer *p, const kc_expr *elem, bool low); /* low: of a 64-bit element the low word */
+void wgsl_memory_store(printer *p, const kc_expr *elem, const kc_expr *value);
+bool wgsl_memory_plain(const printer *p, const kc_expr *elem); /* an assignment operator can act on it */
+void wgsl_memory_call(printer *p, const kc_expr *e);           /* load4, atomic_add, ... */
+const char *wgsl_memory_value(printer *p, const wgsl_memory *m, const char *index);
+void wgsl_memory_put(printer *p, const wgsl_memory *m, const char *index, const char *value); /* a statement without ';' */
+
+/* wgsl_expression.c */
+void wgsl_expr(printer *p, const kc_expr *e, int least);
+const char *wgsl_text(printer *p, const kc_expr *e, int least);
+void wgsl_const(printer *p, const kc_expr *e);
+const char *wgsl_helper(printer *p, const char *name, kc_type t); /* its full name */
+void wgsl_emit(printer *p, const char *name, const char *text);   /* a function made for this kernel; once */
+bool wgsl_is_64(kc_type t);
+
+/* print_wgsl.c */
+void wgsl_unit(printer *p, str *out);
+#endif

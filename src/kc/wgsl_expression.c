@@ -1,0 +1,448 @@
+/* Expressions in WGSL. Its grammar wants parentheses where C has precedences (shifts, bits, && beside ||), it has no ?: (select evaluates both
+ * sides, which is harmless: nothing in an expression but an atomic has an effect, and those are refused there), and no 64-bit numbers:
+ * they are pairs of words, and every operation on them is a function. */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "kc/front.h"
+#include "kc/wgsl.h"
+
+static const int precedences[] = {
+#define X(name, symbol, precedence) [name] = precedence,
+    KC_BINARY_OPS(X)
+#undef X
+};
+
+bool wgsl_is_64(kc_type t) { return t.scalar == KC_I64 || t.scalar == KC_U64; }
+static bool is_half(kc_type t) { return t.scalar == KC_F16 || t.scalar == KC_BF16; }
+static bool is_float(kc_type t) { return t.scalar == KC_F32 || t.scalar == KC_F64; }
+static bool is_unsigned(kc_type t) { return t.scalar == KC_U8 || t.scalar == KC_U16 || t.scalar == KC_U32; }
+
+const char *wgsl_text(printer *p, const kc_expr *e, int least)
+{
+    str text = { 0 }, *out = p->out;
+    p->out = &text;
+    wgsl_expr(p, e, least);
+    p->out = out;
+    p->bad |= text.bad;
+    const char *made = print_text(p, "%s", text.text ? text.text : "");
+    str_free(&text);
+    return made;
+}
+
+/* ------------------------------------------------------------------ constants */
+static void print_float(printer *p, f64 v)
+{
+    char text[40];
+    if (isnan(v) || isinf(v)) {
+        const char *name = isnan(v) ? "qc_nan" : "qc_inf";
+        print_helper(p, name, &(helper_use){ 0 });
+        str_print(p->out, "%sbitcast<f32>(%s)", isinf(v) && v < 0 ? "-" : "", name);
+        return;
+    }
+    if (fabs(v) >= (f64)FLT_MAX) { /* its nine digits are more than it is */
+        str_print(p->out, "%s0x1.fffffep+127", v < 0 ? "-" : "");
+        return;
+    }
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, v);
+        if (strtof(text, NULL) == (f32)v) break;
+    }
+    for (char *c = text; *c; c++)
+        if (*c == ',') *c = '.'; /* some locales */
+    str_print(p->out, "%s%s", text, strpbrk(text, ".e") ? "" : ".0");
+}
+
+void wgsl_const(printer *p, const kc_expr *e)
+{
+    i64 v = e->value.i;
+    switch (e->type.scalar) {
+    case KC_BOOL: str_add(p->out, v ? "true" : "false"); break;
+    case KC_F16: str_print(p->out, "0x%xu", f16_from_f32((f32)e->value.f)); break;
+    case KC_BF16: str_print(p->out, "0x%xu", bf16_from_f32((f32)e->value.f)); break;
+    case KC_F32:
+    case KC_F64: print_float(p, e->value.f); break;
+    case KC_I64:
+    case KC_U64: str_print(p->out, "vec2<u32>(%uu, %uu)", (u32)v, (u32)((u64)v >> 32)); break;
+    case KC_U8:
+    case KC_U16:
+    case KC_U32: str_print(p->out, "%uu", (u32)v); break;
+    default: str_print(p->out, v == INT32_MIN ? "i32(%lld)" : "%lld", (long long)v);
+    }
+}
+
+static bool is_negative(const kc_expr *e)
+{
+    if (e->op != K_CONST) return false;
+    if (is_float(e->type)) return signbit(e->value.f) && !isnan(e->value.f);
+    return kc_is_signed((kc_scalar)e->type.scalar) && !wgsl_is_64(e->type) && e->value.i < 0 && e->value.i != INT32_MIN;
+}
+
+/* ------------------------------------------------------------------ helpers */
+void wgsl_emit(printer *p, const char *name, const char *text)
+{
+    if (!print_once(p, name)) return;
+    str_add(&p->helpers, text);
+}
+
+/* A helper of one number, applied to each lane. */
+static const char *each_lane(printer *p, const char *one, kc_type t, u32 n_args)
+{
+    const char *name = print_text(p, "%sx%u", one, kc_lanes(p->m, t)), *type = print_type(p, t), *text = "", *params = "";
+    for (u32 a = 0; a < n_args; a++) params = print_text(p, "%s%s%c: %s", params, a ? ", " : "", 'a' + (char)a, type);
+    for (u32 l = 0; l < kc_lanes(p->m, t); l++) {
+        const char *args = "";
+        for (u32 a = 0; a < n_args; a++) args = print_text(p, "%s%s%c.%c", args, a ? ", " : "", 'a' + (char)a, "xyzw"[l]);
+        text = print_text(p, "%s%s%s(%s)", text, l ? ", " : "", one, args);
+    }
+    wgsl_emit(p, name, print_text(p, "fn %s(%s) -> %s {\n    return %s(%s);\n}\n", name, params, type, type, text));
+    return name;
+}
+
+static const char *helper_for(printer *p, const char *name, kc_type t, u32 n_args)
+{
+    const helper *h = print_find_helper(p, name);
+    if (!h) return name;
+    if (strstr(h->text, "$F")) return print_helper(p, name, &(helper_use){ .value = t });
+    print_helper(p, name, &(helper_use){ 0 });
+    const char *typed = print_text(p, "%s_f32", name);
+    if (strstr(h->text, print_text(p, "fn %s(", typed))) name = typed;
+    return t.lanes > 1 ? each_lane(p, name, t, n_args) : name;
+}
+
+const char *wgsl_helper(printer *p, const char *name, kc_type t) { return helper_for(p, name, t, 1); }
+
+static void call(printer *p, const char *name, const kc_expr *a, const kc_expr *b)
+{
+    str_print(p->out, "%s(%s", name, wgsl_text(p, a, 0));
+    if (b) str_print(p->out, ", %s", wgsl_text(p, b, 0));
+    str_add(p->out, ")");
+}
+
+/* ------------------------------------------------------------------ operators */
+static const char *sign_name(kc_type t) { return t.scalar == KC_I64 ? "i64" : "u64"; }
+
+/* Of pairs of words; false: the bits go as they are. */
+static bool print_wide(printer *p, const kc_expr *e)
+{
+    const kc_expr *a = e->a[0], *b = e->a[1];
+    const char *sign = sign_name(a->type), *text = NULL;
+    switch (e->op) {
+    case K_ADD: text = "qc_i64_add"; break;
+    case K_SUB: text = "qc_i64_sub"; break;
+    case K_MUL: text = "qc_i64_mul"; break;
+    case K_SHL: text = "qc_u64_shl"; break;
+    case K_DIV: text = print_text(p, "qc_%s_div", sign); break;
+    case K_REM: text = print_text(p, "qc_%s_rem", sign); break;
+    case K_SHR: text = print_text(p, "qc_%s_shr", sign); break;
+    case K_LT:
+    case K_GE: text = print_text(p, "qc_%s_lt", sign); break;
+    case K_GT:
+    case K_LE:
+        text = print_text(p, "qc_%s_lt", sign);
+        a = e->a[1];
+        b = e->a[0];
+        break;
+    case K_EQ:
+    case K_NE:
+        str_print(p->out, "%s(%s %s %s)", e->op == K_EQ ? "all" : "any", wgsl_text(p, a, PRINT_UNARY),
+                  e->op == K_EQ ? "==" : "!=", wgsl_text(p, b, PRINT_UNARY));
+        return true;
+    default: return false;
+    }
+    if (e->op == K_GE || e->op == K_LE) str_add(p->out, "!");
+    call(p, wgsl_helper(p, text, (kc_type){ KC_VOID, 1 }), a, b);
+    return true;
+}
+
+static bool is_wide_call(const kc_expr *e)
+{
+    return e->op < K_BINARY_COUNT && wgsl_is_64(e->a[0]->type) && e->op != K_AND && e->op != K_OR && e->op != K_XOR;
+}
+
+static bool is_arithmetic(u32 op) { return op == K_MUL || op == K_DIV || op == K_REM || op == K_ADD || op == K_SUB; }
+static bool is_comparison(u32 op) { return op >= K_LT && op <= K_NE && op != K_SHL && op != K_SHR; }
+
+/* What WGSL's grammar takes without parentheses on a side of `outer`. */
+static bool wants_parens(kc_op outer, const kc_expr *e, bool left)
+{
+    if (e->op >= K_BINARY_COUNT || is_wide_call(e)) return false;
+    if (is_arithmetic(outer)) return !is_arithmetic(e->op);
+    if (is_comparison(outer)) return !is_arithmetic(e->op);
+    if (outer == K_LOGAND || outer == K_LOGOR)
+        return !is_comparison(e->op) && !is_arithmetic(e->op) && !(left && e->op == outer);
+    return outer == K_SHL || outer == K_SHR || !(left && e->op == outer);
+}
+
+static void print_operand(printer *p, kc_op outer, const kc_expr *e, bool left)
+{
+    int least = precedences[outer] + (left ? 0 : 1);
+    wgsl_expr(p, e, wants_parens(outer, e, left) ? PRINT_UNARY : least);
+}
+
+static void print_binary(printer *p, const kc_expr *e)
+{
+    const kc_expr *a = e->a[0], *b = e->a[1];
+    if (wgsl_is_64(a->type) && print_wide(p, e)) return;
+    if (is_arithmetic(e->op)) {
+        a = print_beside(e->a[0], e->a[1]);
+        b = print_beside(e->a[1], e->a[0]);
+    }
+    bool by_zero = (e->op == K_DIV || e->op == K_REM) && b->op == K_CONST && !is_float(b->type) && b->value.i == 0;
+    if (by_zero) { /* x / 0 is x and x % 0 is 0, but WGSL refuses the text */
+        str_print(p->out, "(%s %s 0)", wgsl_text(p, a, 12), e->op == K_DIV ? "+" : "*");
+        return;
+    }
+    print_operand(p, (kc_op)e->op, a, true);
+    str_print(p->out, " %s ", print_symbol((kc_op)e->op));
+    print_operand(p, (kc_op)e->op, b, false);
+}
+
+static void print_unary(printer *p, const kc_expr *e)
+{
+    const kc_expr *a = e->a[0];
+    if (e->op == K_NEG && wgsl_is_64(e->type)) {
+        call(p, wgsl_helper(p, "qc_i64_neg", (kc_type){ KC_VOID, 1 }), a, NULL);
+    } else if (e->op == K_NEG && is_unsigned(e->type)) {
+        str_print(p->out, "(%s(0u) - ", print_type(p, e->type));
+        wgsl_expr(p, a, 12);
+        str_add(p->out, ")");
+    } else {
+        str_add(p->out, e->op == K_NEG ? "-" : e->op == K_NOT ? "!" : "~");
+        wgsl_expr(p, a, e->op == K_NEG && (a->op == K_NEG || is_negative(a)) ? PRINT_POSTFIX + 2 : PRINT_UNARY);
+    }
+}
+
+static void print_cond(printer *p, const kc_expr *e)
+{
+    str_print(p->out, "select(%s, %s, %s)", wgsl_text(p, e->a[2], 0), wgsl_text(p, e->a[1], 0), wgsl_text(p, e->a[0], 0));
+}
+
+/* ------------------------------------------------------------------ conversions */
+/* A u32 or i32 text cut to a narrower type, of the sign that the type has. */
+static const char *cut(printer *p, kc_type from, kc_scalar to, const char *text)
+{
+    u32 bits = 8 * kc_scalar_bytes(to);
+    if (kc_is_signed(to)) {
+        const char *whole = is_unsigned(from) || from.scalar == KC_BOOL ? print_text(p, "i32(%s)", text) : text;
+        return bits < 32 ? print_text(p, "extractBits(%s, 0u, %uu)", whole, bits) : whole;
+    }
+    const char *whole = is_unsigned(from) ? text : print_text(p, "u32(%s)", text);
+    return bits < 32 ? print_text(p, "(%s & %s)", whole, bits == 8 ? "0xffu" : "0xffffu") : whole;
+}
+
+/* Saturated: NaN is 0. */
+static const char *saturated(printer *p, kc_type from, kc_scalar to, const char *text)
+{
+    bool is_signed = kc_is_signed(to);
+    u32 bits = 8 * kc_scalar_bytes(to);
+    const char *name = print_text(p, "qc_to_%s", bits == 64 ? kc_scalar_name(to) : is_signed ? "i32" : "u32");
+    const char *whole = print_text(p, "%s(%s)", wgsl_helper(p, name, (kc_type){ KC_VOID, 1 }), text);
+    (void)from;
+    if (bits >= 32) return whole;
+    i32 top = (1 << (bits - (is_signed ? 1 : 0))) - 1;
+    return is_signed ? print_text(p, "clamp(%s, %d, %d)", whole, -top - 1, top) : print_text(p, "min(%s, %du)", whole, top);
+}
+
+static const char *to_wide(printer *p, kc_type from, const char *text)
+{
+    if (from.scalar == KC_BOOL) return print_text(p, "vec2<u32>(u32(%s), 0u)", text);
+    if (is_unsigned(from)) return print_text(p, "vec2<u32>(%s, 0u)", text);
+    return print_text(p, "%s(%s)", wgsl_helper(p, "qc_i64_from_i32", (kc_type){ KC_VOID, 1 }), text);
+}
+
+/* A conversion of vectors: f32, i32 and u32 only. */
+static const char *cast_lanes(printer *p, kc_type from, kc_type to, const char *text)
+{
+    if (!is_float(from) || is_float(to)) return print_text(p, "%s(%s)", print_type(p, to), text);
+    const char *one = wgsl_helper(p, to.scalar == KC_I32 ? "qc_to_i32" : "qc_to_u32", (kc_type){ KC_VOID, 1 });
+    const char *name = print_text(p, "%sx%u", one, kc_lanes(p->m, to)), *type = print_type(p, to), *lanes = "";
+    for (u32 l = 0; l < kc_lanes(p->m, to); l++) lanes = print_text(p, "%s%s%s(v.%c)", lanes, l ? ", " : "", one, "xyzw"[l]);
+    wgsl_emit(p, name,
+              print_text(p, "fn %s(v: %s) -> %s {\n    return %s(%s);\n}\n", name, print_type(p, from), type, type, lanes));
+    return print_text(p, "%s(%s)", name, text);
+}
+
+static const char *converted(printer *p, kc_type from, kc_type to, const char *text)
+{
+    kc_scalar t = (kc_scalar)to.scalar;
+    if (is_half(from)) {
+        const char *name = from.scalar == KC_F16 ? "qc_from_f16" : "qc_from_bf16";
+        text = print_text(p, "%s(%s)", wgsl_helper(p, name, (kc_type){ KC_VOID, 1 }), text);
+        from = (kc_type){ KC_F32, 1 };
+    }
+    if (is_half(to)) {
+        if (!is_float(from)) text = converted(p, from, (kc_type){ KC_F32, 1 }, text);
+        return print_text(p, "%s(%s)", wgsl_helper(p, t == KC_F16 ? "qc_to_f16" : "qc_to_bf16", (kc_type){ KC_VOID, 1 }),
+                          text);
+    }
+    if (from.scalar == to.scalar || (is_float(from) && is_float(to))) return text;
+    if (to.lanes != 1) return cast_lanes(p, from, to, text);
+    if (is_float(from)) return saturated(p, from, t, text);
+    if (wgsl_is_64(from) && wgsl_is_64(to)) return text;
+    if (wgsl_is_64(from) && is_float(to))
+        return print_text(p, "%s(%s)",
+                          wgsl_helper(p, print_text(p, "qc_f32_from_%s", sign_name(from)), (kc_type){ KC_VOID, 1 }), text);
+    if (wgsl_is_64(from)) return cut(p, (kc_type){ KC_U32, 1 }, t, print_text(p, "%s.x", text));
+    if (wgsl_is_64(to)) return to_wide(p, from, text);
+    if (is_float(to)) return print_text(p, "f32(%s)", text);
+    bool fits = kc_scalar_bytes((kc_scalar)from.scalar) <= kc_scalar_bytes(t) && from.scalar != KC_BOOL &&
+                (is_unsigned(from) == is_unsigned(to));
+    return fits ? text : cut(p, from, t, text);
+}
+
+static void print_cast(printer *p, const kc_expr *e)
+{
+    const kc_expr *a = e->a[0];
+    if (e->type.scalar == KC_BOOL && a->type.scalar != KC_BOOL) {
+        const char *text = wgsl_text(p, a, 10);
+        if (is_half(a->type)) text = converted(p, a->type, (kc_type){ KC_F32, 1 }, text);
+        if (wgsl_is_64(a->type)) str_print(p->out, "any(%s != vec2<u32>(0u, 0u))", text);
+        else
+            str_print(p->out, "%s != %s", text,
+                      is_float(a->type) || is_half(a->type) ? "0.0"
+                      : is_unsigned(a->type)                ? "0u"
+                                                            : "0");
+        return;
+    }
+    bool low = a->op == K_ELEM && wgsl_is_64(a->type) && !wgsl_is_64(e->type) && kc_is_integer((kc_scalar)e->type.scalar);
+    if (low) { /* 32 bits are exact */
+        str text = { 0 }, *out = p->out;
+        p->out = &text;
+        wgsl_memory_load(p, a, true);
+        p->out = out;
+        str_add(p->out, cut(p, (kc_type){ KC_U32, 1 }, (kc_scalar)e->type.scalar, text.text ? text.text : ""));
+        str_free(&text);
+        return;
+    }
+    str_add(p->out, converted(p, a->type, e->type, wgsl_text(p, a, wgsl_is_64(a->type) ? PRINT_POSTFIX : 0)));
+}
+
+/* Does a conversion print its operand and nothing else? */
+static bool is_silent(const kc_expr *e)
+{
+    kc_type from = e->a[0]->type, to = e->type;
+    if (e->op != K_CAST && e->op != K_TO) return false;
+    if (to.scalar == KC_BOOL) return from.scalar == KC_BOOL;
+    if (is_half(from) || is_half(to)) return from.scalar == to.scalar;
+    if (from.scalar == to.scalar || (is_float(from) && is_float(to)) || (wgsl_is_64(from) && wgsl_is_64(to))) return true;
+    return !is_float(from) && !is_float(to) && from.scalar != KC_BOOL && !wgsl_is_64(from) && !wgsl_is_64(to) &&
+           kc_scalar_bytes((kc_scalar)from.scalar) <= kc_scalar_bytes((kc_scalar)to.scalar) &&
+           is_unsigned(from) == is_unsigned(to);
+}
+
+/* ------------------------------------------------------------------ calls */
+static bool is_memory(u32 call)
+{
+    return (call >= KC_B_load4 && call <= KC_B_storew_part) || kc_builtin_is_atomic((kc_builtin)call);
+}
+
+static void print_args_of(printer *p, const kc_expr *e)
+{
+    str_add(p->out, "(");
+    for (u32 i = 0; i < e->n_args; i++) {
+        bool compares = e->a[i]->op < K_BINARY_COUNT && is_comparison(e->a[i]->op); /* f(a < b, c > d) would be a template */
+        str_print(p->out, "%s%s", i ? ", " : "", wgsl_text(p, e->a[i], compares ? PRINT_UNARY : 0));
+    }
+    str_add(p->out, ")");
+}
+
+static void print_call(printer *p, const kc_expr *e)
+{
+    kc_type t = e->a[0]->type;
+    const char *name = p->d->builtins[e->call];
+    bool counts = e->call == KC_B_popcount || e->call == KC_B_clz || e->call == KC_B_ctz;
+    if (is_memory(e->call)) {
+        wgsl_memory_call(p, e);
+        return;
+    }
+    if (e->call == KC_B_select) {
+        str_print(p->out, "select(%s, %s, %s)", wgsl_text(p, e->a[2], 0), wgsl_text(p, e->a[1], 0),
+                  wgsl_text(p, e->a[0], 0));
+        return;
+    }
+    if (wgsl_is_64(t)) {
+        const char *sign = counts || e->call == KC_B_abs ? "u64" : sign_name(t);
+        name =
+            wgsl_helper(p, print_text(p, "qc_%s_%s", sign, kc_builtin_name((kc_builtin)e->call)), (kc_type){ KC_VOID, 1 });
+    } else if (kc_is_integer((kc_scalar)t.scalar) && (e->call == KC_B_min || e->call == KC_B_max)) {
+        name = e->call == KC_B_min ? "min" : "max";
+    } else if (text_starts(name, "qc_")) {
+        name = helper_for(p, name, t, e->n_args);
+    }
+    bool to_u32 = counts && t.scalar == KC_I32;
+    str_print(p->out, "%s%s", to_u32 ? "u32(" : "", name);
+    print_args_of(p, e);
+    if (to_u32) str_add(p->out, ")");
+}
+
+/* ------------------------------------------------------------------ the door */
+static int precedence_of(const kc_expr *e)
+{
+    if (e->op < K_BINARY_COUNT) {
+        if (!is_wide_call(e)) return precedences[e->op];
+        return e->op == K_GE || e->op == K_LE ? PRINT_UNARY : PRINT_POSTFIX;
+    }
+    switch (e->op) {
+    case K_CONST: return is_negative(e) ? PRINT_UNARY : PRINT_POSTFIX + 1;
+    case K_NEG: return wgsl_is_64(e->type) || is_unsigned(e->type) ? PRINT_POSTFIX : PRINT_UNARY;
+    case K_NOT:
+    case K_BITNOT: return PRINT_UNARY;
+    case K_CAST:
+    case K_TO:
+        if (is_silent(e)) return precedence_of(e->a[0]);
+        return e->type.scalar == KC_BOOL && !wgsl_is_64(e->a[0]->type) ? precedences[K_NE] : PRINT_POSTFIX;
+    default: return PRINT_POSTFIX;
+    }
+}
+
+static void print_variable(printer *p, const kc_var *v)
+{
+    const char *name = print_named(p, v);
+    if (v->storage != KC_V_SCALAR) str_add(p->out, name);
+    else if (wgsl_is_64(v->type)) str_print(p->out, "vec2<u32>(qk.%s, qk.%s_high)", name, name);
+    else str_print(p->out, "qk.%s", name);
+}
+
+static void print_lanes(printer *p, const kc_expr *e)
+{
+    str_add(p->out, print_type(p, e->type));
+    print_args_of(p, e);
+}
+
+static void print_bare(printer *p, const kc_expr *e)
+{
+    if (e->op < K_BINARY_COUNT) {
+        print_binary(p, e);
+        return;
+    }
+    switch (e->op) {
+    case K_CONST: wgsl_const(p, e); break;
+    case K_VAR: print_variable(p, e->var); break;
+    case K_ELEM: wgsl_memory_load(p, e, false); break;
+    case K_LANE: str_print(p->out, "%s.%c", wgsl_text(p, e->a[0], PRINT_POSTFIX), "xyzw"[e->lane & 3]); break;
+    case K_NEG:
+    case K_NOT:
+    case K_BITNOT: print_unary(p, e); break;
+    case K_COND: print_cond(p, e); break;
+    case K_CAST:
+    case K_TO:
+        if (is_silent(e)) wgsl_expr(p, e->a[0], 0);
+        else print_cast(p, e);
+        break;
+    case K_SPLAT:
+    case K_MAKE: print_lanes(p, e); break;
+    case K_CALL: print_call(p, e); break;
+    default: break;
+    }
+}
+
+void wgsl_expr(printer *p, const kc_expr *e, int least)
+{
+    bool parens = precedence_of(e) < least;
+    if (parens) str_add(p->out, "(");
+    print_bare(p, e);
+    if (parens) str_add(p->out, ")");
+}

@@ -81,7 +81,8 @@ typedef struct webgpu_span {
 } webgpu_span;
 
 /*   past            one more than the largest number of a device; 0: there are none
- *   open            1: device `number` is there; 0: it is not, or is lost already
+ *   open            one more than the number by which all other calls name the device: in a browser `number` itself, natively one for each
+ *                   open. 0: it is not there, or is lost already
  *   limits          writes WEBGPU_LIMIT_COUNT numbers to `out`, in the order above
  *   text            NAME: info.description, or device, or vendor and architecture, what is there; DRIVER: vendor and backend, whatever tells one
  *                   implementation from another; TROUBLE: the sentence of what trouble() told last. At most room - 1 bytes and a 0; gives

@@ -91,11 +91,9 @@ const kc_kernel *kc_kernel_find(const kc_module *m, const char *entry); /* entry
  * a MAP guards i < count; a KERNEL uses get_group_id(0) as the group and GROUP as its required work-group size. */
 qn_status kc_print(const kc_module *m, const kc_kernel *k, kc_target target, str *out);
 
-<<<<<<< HEAD
 /* The same kernel as a WebAssembly module, whose text KC_WASM is: it exports qk_run over an imported env.memory (`shared`: seen by several threads) and
  * env.__stack_pointer, with the functions of src/device/math_wasm.c imported from "math". Needs SIMD128; f32w of 4 lanes. */
 qn_status kc_wasm_binary(const kc_module *m, const kc_kernel *k, bool shared, str *out);
-=======
 /* KC_WGSL gives a module with the entry point `qk_run`. Bindings 0 .. n - 1 are storage buffers, binding n is one uniform block of u32: the
  * scalar words in order, the count, and for each parameter whose binding holds several (in the order of parameters, a MAP's output last) its place in
  * the binding in words. Groups come in two dimensions, x + y * (number in x). A MAP runs KC_WGSL_MAP_GROUP items a group, and an item
@@ -107,7 +105,6 @@ typedef struct kc_layout {
 } kc_layout;
 qn_status kc_print_wgsl(const kc_module *m, const kc_kernel *k, const kc_layout *layout,
                         str *out); /* NULL: each buffer its own */
->>>>>>> 44c4eb7 (kc: WGSL, its own statements and memory over the C family's names and helpers)
 
 /* Run elements or groups [from, to) with every check on. bufs: one per buffer parameter, a MAP's output last. */
 typedef struct kc_memory {

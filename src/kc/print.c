@@ -27,8 +27,3 @@ qn_status kc_print(const kc_module *m, const kc_kernel *k, kc_target to, str *ou
     if (to <= KC_NONE || to >= KC_TARGET_COUNT) return fail(QN_E_USAGE, "kc prints no such target: %d", (int)to);
     return targets[to].print(m, k, targets[to].d, out);
 }
-
-qn_status kc_print_wgsl(const kc_module *m, const kc_kernel *k, const kc_layout *layout, str *out)
-{
-    return print_bound(m, k, &dialect_wgsl, layout, out);
-}

@@ -75,6 +75,7 @@ extern const dialect dialect_c, dialect_opencl, dialect_glsl, dialect_wgsl;
 extern const helper glsl_helpers[];
 qn_status print_c_family(const kc_module *m, const kc_kernel *k, const dialect *d, str *out); /* a printer of targets.def */
 qn_status print_wasm(const kc_module *m, const kc_kernel *k, const dialect *d, str *out);
+qn_status print_wgsl(const kc_module *m, const kc_kernel *k, const dialect *d, str *out);
 qn_status print_glsl(const kc_module *m, const kc_kernel *k, const dialect *d, str *out);
 
 qn_status print_bound(const kc_module *m, const kc_kernel *k, const dialect *d, const kc_layout *layout, str *out);

@@ -234,7 +234,7 @@ static void print_stmt(printer *p, const kc_stmt *s)
     case S_CONTINUE: print_line(p, "continue;"); break;
     case S_BLOCK:
         start_line(p);
-        print_braced(p, s);
+        print_braced(p, s->body);
         str_add(p->out, "\n");
         break;
     default: break;
@@ -369,4 +369,57 @@ void wgsl_unit(printer *p, str *out)
     p->bad |= kernel.bad;
     p->wgsl = NULL;
     str_free(&kernel);
+}
+
+/* ------------------------------------------------------------------ what WGSL cannot express */
+static const kc_expr *atomic_below(const kc_expr *e)
+{
+    if (e->op == K_CALL && kc_builtin_is_atomic((kc_builtin)e->call)) return e;
+    for (u32 i = 0; i < e->n_args; i++) {
+        const kc_expr *found = atomic_below(e->a[i]);
+        if (found) return found;
+    }
+    return NULL;
+}
+
+/* An atomic on a side of ?:, of which both are evaluated. */
+static const kc_expr *hidden_atomic(const kc_expr *e)
+{
+    const kc_expr *found = NULL;
+    for (u32 i = e->op == K_COND; e->op == K_COND && i < 3 && !found; i++) found = atomic_below(e->a[i]);
+    for (u32 i = 0; i < e->n_args && !found; i++) found = hidden_atomic(e->a[i]);
+    return found;
+}
+
+static const kc_expr *hidden_in(const kc_stmt *s)
+{
+    const kc_expr *found = NULL;
+    for (; s && !found; s = s->next) {
+        if (s->value) found = hidden_atomic(s->value);
+        const kc_stmt *const parts[] = { s->init, s->step, s->body, s->other };
+        for (u32 i = 0; i < COUNT(parts) && !found; i++) found = hidden_in(parts[i]);
+    }
+    return found;
+}
+
+static qn_status check(const kc_module *m, const kc_entry *e)
+{
+    if (e->kernel.uses_f64)
+        return kc_fail_at(m, QN_E_UNSUPPORTED, e->pos, "WGSL has no f64, which '%s' computes in", e->kernel.name);
+    const kc_expr *hidden = hidden_in(e->body);
+    if (!hidden) return QN_OK;
+    return kc_fail_at(m, QN_E_UNSUPPORTED, hidden->pos,
+                      "WGSL evaluates both sides of ?:, so an atomic cannot stand there; use if");
+}
+
+qn_status kc_print_wgsl(const kc_module *m, const kc_kernel *k, const kc_layout *layout, str *out)
+{
+    QN_TRY(check(m, kc_entry_of(k)));
+    return print_bound(m, k, &dialect_wgsl, layout, out);
+}
+
+qn_status print_wgsl(const kc_module *m, const kc_kernel *k, const dialect *d, str *out)
+{
+    (void)d;
+    return kc_print_wgsl(m, k, NULL, out);
 }

@@ -307,7 +307,7 @@ export class WebGPUHost {
     const device = (id: number): Device => this.#devices[id >>> 0]!;
     return {
       webgpu_past: () => this.#devices.length,
-      webgpu_open: (id: number) => Number(Boolean(this.#devices[id >>> 0] && !device(id).lost)),
+      webgpu_open: (id: number) => (this.#devices[id >>> 0] && !device(id).lost ? (id >>> 0) + 1 : 0),
       webgpu_limits: (id: number, out: number) => this.#limits(id >>> 0, out >>> 0),
       webgpu_text: (id: number, what: number, out: number, room: number) => this.heap.putText(this.#text(id >>> 0, what), out >>> 0, room >>> 0),
       webgpu_close: (id: number) => this.#close(id >>> 0),

@@ -35,6 +35,7 @@ static const device_way device_ways[] = {
     { "cpu, reversed", "cpu", { .reverse_items = true } },
     { "opencl", "opencl", { 0 } },
     { "webgl", "webgl", { 0 } },
+    { "webgpu", "webgpu", { 0 } },
 };
 
 qn_buffer *buffer_of(test *t, qn_device *d, const void *data, u64 bytes)

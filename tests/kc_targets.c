@@ -34,20 +34,24 @@ static const char *const u32_rows[] = {
 };
 static const char *const i64_rows[] = {                      /* of i64 p, q */
     "p + q", "p - q", "p * q", "q != 0 && q != -1 ? p / q : 0", "q != 0 && q != -1 ? p % q : 0", "p & q", "shl(p, 40)", "shr(p, 7)", "min(p, q)", "max(p, q)",
-    "(i64)a * b", "TO(i64, x)", "TO(i64, (f64)x * 1e12)", "p < q", "(i64)u", "abs(p)", "-p", "(i64)((u64)p >> 3)", "TO(u64, x) > 5ul ? 1 : 2",
+    "(i64)a * b", "TO(i64, x)", "p < q", "(i64)u", "abs(p)", "-p", "(i64)((u64)p >> 3)", "TO(u64, x) > 5ul ? 1 : 2",
 };
+static const char *const f64_rows[] = { "TO(i64, (f64)x * 1e12)", "(i64)((f64)a * 0.5)", "(f64)a / 3.0 < (f64)x ? 1 : 2" };
 /* clang-format on */
 
 typedef struct suite {
     const char *result;
-    bool is_float, is_wide;
+    bool is_float, is_wide, needs_f64;
     const char *const *rows;
     u32 n_rows;
 } suite;
 static const suite suites[] = {
-    { "f32", true, false, float_rows, COUNT(float_rows) }, { "f32", true, false, vector_rows, COUNT(vector_rows) },
-    { "i32", false, false, i32_rows, COUNT(i32_rows) },    { "u32", false, false, u32_rows, COUNT(u32_rows) },
-    { "i64", false, true, i64_rows, COUNT(i64_rows) },
+    { "f32", true, false, false, float_rows, COUNT(float_rows) },
+    { "f32", true, false, false, vector_rows, COUNT(vector_rows) },
+    { "i32", false, false, false, i32_rows, COUNT(i32_rows) },
+    { "u32", false, false, false, u32_rows, COUNT(u32_rows) },
+    { "i64", false, true, false, i64_rows, COUNT(i64_rows) },
+    { "i64", false, true, true, f64_rows, COUNT(f64_rows) },
 };
 
 /* ------------------------------------------------------------------ inputs, with room for vector loads past the end */
@@ -163,6 +167,10 @@ static void test_on(test *t, const char *spec, const qn_device_desc *desc, const
     for (u32 i = 0; i < COUNT(suites); i++) {
         const suite *s = &suites[i];
         size_t bytes = (size_t)s->n_rows * INPUTS * (s->is_wide ? 8 : 4);
+        if (s->needs_f64 && !qn_device_get_info(d)->caps.f64) {
+            SKIP(t, "%s has no f64", called);
+            continue;
+        }
         memset(got, 0, sizeof got);
         CHECK_OK(t, run_suite(d, s, in, got, bytes));
         compare(t, called, s, in, wants[i], got);
@@ -187,4 +195,5 @@ void test_kc_targets(test *t)
     if (!oracle) return;
     test_on(t, "cpu", NULL, "cpu", &in, want);
     test_on(t, "opencl", NULL, "opencl", &in, want);
+    test_on(t, "webgpu", NULL, "webgpu", &in, want);
 }

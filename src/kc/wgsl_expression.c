@@ -168,7 +168,7 @@ static bool is_comparison(u32 op) { return op >= K_LT && op <= K_NE && op != K_S
 /* What WGSL's grammar takes without parentheses on a side of `outer`. */
 static bool wants_parens(kc_op outer, const kc_expr *e, bool left)
 {
-    if (e->op >= K_BINARY_COUNT || is_wide_call(e)) return false;
+    if (e->op >= K_BINARY_COUNT || is_wide_call(e) || (e->op == K_NE && is_float(e->a[0]->type))) return false;
     if (is_arithmetic(outer)) return !is_arithmetic(e->op);
     if (is_comparison(outer)) return !is_arithmetic(e->op);
     if (outer == K_LOGAND || outer == K_LOGOR)
@@ -195,9 +195,12 @@ static void print_binary(printer *p, const kc_expr *e)
         str_print(p->out, "(%s %s 0)", wgsl_text(p, a, 12), e->op == K_DIV ? "+" : "*");
         return;
     }
+    bool unequal = e->op == K_NE && is_float(a->type); /* some take != of a NaN for false */
+    if (unequal) str_add(p->out, "!(");
     print_operand(p, (kc_op)e->op, a, true);
-    str_print(p->out, " %s ", print_symbol((kc_op)e->op));
+    str_print(p->out, " %s ", print_symbol(unequal ? K_EQ : (kc_op)e->op));
     print_operand(p, (kc_op)e->op, b, false);
+    if (unequal) str_add(p->out, ")");
 }
 
 static void print_unary(printer *p, const kc_expr *e)
@@ -300,11 +303,8 @@ static void print_cast(printer *p, const kc_expr *e)
         const char *text = wgsl_text(p, a, 10);
         if (is_half(a->type)) text = converted(p, a->type, (kc_type){ KC_F32, 1 }, text);
         if (wgsl_is_64(a->type)) str_print(p->out, "any(%s != vec2<u32>(0u, 0u))", text);
-        else
-            str_print(p->out, "%s != %s", text,
-                      is_float(a->type) || is_half(a->type) ? "0.0"
-                      : is_unsigned(a->type)                ? "0u"
-                                                            : "0");
+        else if (is_float(a->type) || is_half(a->type)) str_print(p->out, "!(%s == 0.0)", text);
+        else str_print(p->out, "%s != %s", text, is_unsigned(a->type) ? "0u" : "0");
         return;
     }
     bool low = a->op == K_ELEM && wgsl_is_64(a->type) && !wgsl_is_64(e->type) && kc_is_integer((kc_scalar)e->type.scalar);
@@ -382,6 +382,7 @@ static void print_call(printer *p, const kc_expr *e)
 static int precedence_of(const kc_expr *e)
 {
     if (e->op < K_BINARY_COUNT) {
+        if (e->op == K_NE && is_float(e->a[0]->type)) return PRINT_UNARY;
         if (!is_wide_call(e)) return precedences[e->op];
         return e->op == K_GE || e->op == K_LE ? PRINT_UNARY : PRINT_POSTFIX;
     }

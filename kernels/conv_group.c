@@ -48,26 +48,12 @@ KERNEL conv_group(u32 group, IN(T) x, IN(T) w, IN(T) bias, IN(T) rest, OUT(T) y,
                 right[j * SIDE + t] = in ? load(x, x_at + ((channel * id + iz) * ih + iy) * iw + ix) : 0;
             }
         }
-        ITEMS(t) {
-            for (u32 j = 0; j < DEPTH; j++) {
-                f32 u[8];
-                f32 v[8];
-#pragma unroll
-                for (u32 r = 0; r < 8; r++) u[r] = left[j * LEFT_PITCH + t / 8 * 8 + r];
-#pragma unroll
-                for (u32 c = 0; c < 8; c++) v[c] = right[j * SIDE + t % 8 + c * 8];
-#pragma unroll
-                for (u32 r = 0; r < 8; r++)
-#pragma unroll
-                    for (u32 c = 0; c < 8; c++) sums[t][r * 8 + c] = mad(u[r], v[c], sums[t][r * 8 + c]);
-            }
-        }
+        ITEMS(t) tile_meet(t, left, right, sums[t]);
     }
     ITEMS(t) {
 #pragma unroll
         for (u32 i = 0; i < 64; i++) {
-            u32 row = m0 + t / 8 * 8 + i / 8;
-            u32 col = n0 + t % 8 + i % 8 * 8;
+            u32 row = m0 + tile_row(t, i), col = n0 + tile_col(t, i);
             if (row < oc && col < n) {
                 u32 to = (part * oc + row) * n + col;
                 f32 v = sums[t][i];

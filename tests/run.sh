@@ -88,7 +88,7 @@ stage "build with clang, AddressSanitizer, UBSan and the fuzzers" sh -c "cmake -
 stage "unit tests under AddressSanitizer and UBSan" env QUERN_QUICK=1 QUERN_TEST_DEVICES=cpu-avx2,interpreter QUERN_IMAGE_CASES="$work/images" build/fuzz/quern_tests
 stage "small networks under AddressSanitizer and UBSan" build/fuzz/quern conformance "$work/networks" --device cpu --strict-skips
 stage "build with clang, ThreadSanitizer" sh -c "cmake --preset tsan && cmake --build build/tsan -j $cores --target quern_tests"
-stage "threads under ThreadSanitizer" build/tsan/quern_tests base
+stage "threads under ThreadSanitizer" build/tsan/quern_tests base threads
 seconds=20; [ "$mode" = full ] && seconds=600
 for fuzzer in fuzz_onnx fuzz_npy fuzz_kc; do
     mkdir -p "$work/corpus/$fuzzer"

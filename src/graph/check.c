@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "graph/graph.h"
+#include "op/elems.h"
 #include "op/op.h"
 
 /* ---- schema words */
@@ -191,26 +192,16 @@ static qn_status check_outputs(const graph *g, const op_def *d, const node *n)
     return QN_OK;
 }
 
-/* An op may need the numbers in a small integer tensor (a shape, k) that is only computed, or given, at run time. They become variables
- * then, which a read of that tensor binds; the op is inferred once more. False: there is nothing of the kind to ask for. */
-static bool ask_for_elems(graph *g, val v)
+/* An op may need the numbers in a list of integers (a shape, k) that is only computed, or given, at run time. They become variables then,
+ * which a read of that tensor binds; the op is inferred once more. False: there is nothing of the kind to ask for. */
+static bool ask_for_elems(graph *g, const node *n)
 {
-    i64 n;
-    const value *x = value_at(g, v);
-    const type t = x->type;
-    if (x->elems || x->is_constant || t.rank > 1 || t.dtype < QN_I8 || t.dtype > QN_BOOL) return false;
-    if (t.rank == 1 && !sym_is_number(g, t.dims[0], &n)) return false;
-    if (t.rank == 0) n = 1;
-    if (n < 1 || n > 64) return false;
-    sym *elems = ARENA_ARRAY(g->mem, (size_t)n, sym);
-    if (!elems) return false;
-    char stem[64];
-    snprintf(stem, sizeof stem, "%.40s[]", x->name ? x->name : "read");
-    for (i64 i = 0; i < n; i++)
-        if (!(elems[i] = sym_fresh_signed(g, stem))) return false;
-    value *w = value_at(g, v);
-    w->elems = elems, w->n_elems = (u32)n, w->elems_read = true;
-    return true;
+    bool asked = false;
+    for (u32 i = 0; i < n->n_in; i++) {
+        val v = node_in(g, n, i);
+        if (v && value_at(g, v)->type.rank <= 1) asked |= elems_ask(g, v);
+    }
+    return asked;
 }
 
 static qn_status infer_asking(graph *g, nid id, const op_def *d)
@@ -218,10 +209,7 @@ static qn_status infer_asking(graph *g, nid id, const op_def *d)
     infer c = { .g = g, .id = id, .n = node_at(g, id), .variables = sym_variable_count(g) };
     qn_status status = d->infer(&c);
     if (status == QN_OK || status == QN_E_NOMEM || status == QN_E_DTYPE) return status;
-    bool asked = false;
-    for (u32 i = 0; i < c.n->n_in; i++)
-        if (node_in(g, c.n, i)) asked |= ask_for_elems(g, node_in(g, c.n, i));
-    if (!asked) return status;
+    if (!ask_for_elems(g, c.n)) return status;
     node_at(g, id)->n_needs = 0;
     c = (infer){ .g = g, .id = id, .n = node_at(g, id), .variables = sym_variable_count(g) };
     return d->infer(&c);

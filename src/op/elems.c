@@ -14,37 +14,46 @@ i64 elems_in(const infer *c, u32 i, const sym **out)
     return v ? value_elems(c->g, v, out) : -1;
 }
 
-i64 elems_wanted(infer *c, u32 i, const sym **out)
-{
-    u32 n;
-    val v = node_in(c->g, c->n, i);
-    i64 known = elems_in(c, i, out);
-    if (known >= 0 || !v) return known;
-    sym *elems = elems_room(c, &value_at(c->g, v)->type, &n);
-    if (!elems || n > 64) return -1;
-    for (u32 k = 0; k < n; k++)
-        if (!(elems[k] = sym_fresh_signed(c->g, "read"))) return -1;
-    value *x = value_at(c->g, v);
-    x->elems = elems;
-    x->n_elems = n;
-    x->elems_read = true;
-    c->variables = sym_variable_count(c->g); /* reading them makes no size fresh */
-    *out = elems;
-    return n;
-}
-
-sym *elems_room(const infer *c, const type *t, u32 *n)
+static sym *room_for(graph *g, const type *t, u32 *n)
 {
     if (!dtype_is_int(t->dtype) && t->dtype != QN_BOOL) return NULL;
     u64 count = 1;
     for (u32 d = 0; d < t->rank; d++) {
         i64 dim;
-        if (!sym_is_number(c->g, t->dims[d], &dim) || dim < 0 || dim > ELEMS_MAX) return NULL;
+        if (!sym_is_number(g, t->dims[d], &dim) || dim < 0 || dim > ELEMS_MAX) return NULL;
         count *= (u64)dim;
         if (count > ELEMS_MAX) return NULL;
     }
     *n = (u32)count;
-    return ARENA_ARRAY(c->g->mem, count ? count : 1, sym);
+    return ARENA_ARRAY(g->mem, count ? count : 1, sym);
+}
+
+sym *elems_room(const infer *c, const type *t, u32 *n) { return room_for(c->g, t, n); }
+
+bool elems_ask(graph *g, val v)
+{
+    enum { MOST = 64 };
+    u32 n;
+    const value *x = value_at(g, v);
+    if (x->elems || x->is_constant) return false;
+    sym *elems = room_for(g, &x->type, &n);
+    if (!elems || n > MOST) return false;
+    char stem[64];
+    snprintf(stem, sizeof stem, "%.40s[]", x->name ? x->name : "read");
+    for (u32 k = 0; k < n; k++)
+        if (!(elems[k] = sym_fresh_signed(g, stem))) return false;
+    value *w = value_at(g, v);
+    w->elems = elems, w->n_elems = n, w->elems_read = true;
+    return true;
+}
+
+i64 elems_wanted(infer *c, u32 i, const sym **out)
+{
+    val v = node_in(c->g, c->n, i);
+    i64 known = elems_in(c, i, out);
+    if (known >= 0 || !v || !elems_ask(c->g, v)) return known;
+    c->variables = sym_variable_count(c->g); /* reading them makes no size fresh */
+    return elems_in(c, i, out);
 }
 
 /* ------------------------------------------------------------------ rows */

@@ -11,6 +11,8 @@ i64 elems_in(const infer *c, u32 i, const sym **out);
 /* The same for an operand that decides a shape: where its elements are only known at run time they become fresh variables, and the
  * executor reads them (value.elems_read). -1: their number is not known either, or it is not a short integer tensor. */
 i64 elems_wanted(infer *c, u32 i, const sym **out);
+/* The elements of a short integer tensor that only a run knows become fresh variables; false: it is none, or they are known. */
+bool elems_ask(graph *g, val v);
 /* Room for the elements of an integer or bool output of type t whose dims are all numbers and few: NULL when they are not. */
 sym *elems_room(const infer *c, const type *t, u32 *n);
 /* Output 0 gets type t, and elements where an elementwise row (or Cast) can tell them. */

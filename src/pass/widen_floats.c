@@ -25,24 +25,21 @@ static qn_status widen_tensor(arena *mem, const qn_tensor *t, qn_tensor *out)
     return QN_OK;
 }
 
-/* Some slots take f32 and nothing else (the scales of Resize): what goes there stays as it is. */
-static bool must_stay(const graph *g, val v)
+/* Some slots take f32 and nothing else (the scales of Resize): what goes there stays as it is. stays: by value. */
+static void mark_those_that_stay(const graph *g, bool *stays)
 {
     FOR_NODES(g, id)
     {
         const node *n = node_at(g, id);
         for (u32 i = 0; i < n->n_in && i < COUNT(op_of(n)->in) && op_of(n)->in[i].types; i++) {
             const char *types = op_of(n)->in[i].types;
-            if (node_in(g, n, i) == v && (text_same(types, "f32") || text_same(types, "optional f32"))) return true;
+            if (text_same(types, "f32") || text_same(types, "optional f32")) stays[node_in(g, n, i)] = true;
         }
     }
-    return false;
 }
 
 static qn_status widen_value(graph *g, val v)
 {
-    value *x = value_at(g, v);
-    if (!is_narrow_float(x->type.dtype) || must_stay(g, v)) return QN_OK;
     if (is_constant(g, v)) {
         qn_tensor t = constant_tensor(g, v), w;
         QN_TRY(widen_tensor(g->mem, &t, &w));
@@ -50,6 +47,18 @@ static qn_status widen_value(graph *g, val v)
     }
     value_at(g, v)->type.dtype = QN_F64;
     return QN_OK;
+}
+
+static qn_status widen_values(graph *g)
+{
+    bool *stays = mem_zalloc(g->n_values + 1);
+    if (!stays) return fail_nomem(g->n_values + 1);
+    mark_those_that_stay(g, stays);
+    qn_status s = QN_OK;
+    for (u32 v = 1; v <= g->n_values && s == QN_OK; v++)
+        if (is_narrow_float(value_at(g, v)->type.dtype) && !stays[v]) s = widen_value(g, v);
+    mem_free(stays);
+    return s;
 }
 
 /* ONNX's numbers for types in `to` and `dtype` attributes: 1 float, 10 float16, 16 bfloat16, 11 double. */
@@ -74,7 +83,7 @@ static qn_status widen_attr(graph *g, attr *a)
 
 qn_status widen_floats(graph *g)
 {
-    for (u32 v = 1; v <= g->n_values; v++) QN_TRY(widen_value(g, v));
+    QN_TRY(widen_values(g));
     FOR_NODES(g, n)
     for (u32 i = 0; i < node_at(g, n)->n_attrs; i++) QN_TRY(widen_attr(g, &node_at(g, n)->attrs[i]));
     return QN_OK;

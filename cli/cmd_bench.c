@@ -1,82 +1,17 @@
 /* quern bench: how long a model takes, from nothing (cold) and again (warm), and what memory it takes. */
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-
-#include "cli.h"
+#include "timing.h"
 
 const option bench_options[] = {
     DEVICE_OPTIONS,
     { "--runs", "N", "warm runs (default: as many as fit in 3 seconds, 5 to 200)" },
     { "--input", "NAME=FILE", "an input, from .npy or ONNX .pb; may be repeated; those not given are random" },
     { "--dim", "NAME=N", "size of a named dynamic dimension of random inputs (default: 1); may be repeated" },
+    { "--race", NULL, "every device here, one after the other: a ranked table, with agreement with the CPU" },
     { "--memory", NULL, "show what the planner made of the intermediates" },
     { "--passes", NULL, "show each pass of the optimizer: its time, and the nodes before and after" },
     { "--no-optimize", NULL, "run the graph as the file has it" },
     { 0 },
 };
-
-enum { LEAST_RUNS = 5, MOST_RUNS = 200 };
-static const double WARM_MS = 3000;
-
-typedef struct timing {
-    double device_ms, open_ms, first_ms; /* the cold path, in order */
-    double *warm_ms;
-    uint32_t runs;
-    double median, least, quarter, three_quarters; /* of the warm runs */
-    uint64_t peak_bytes;
-    qn_stats stats;
-} timing;
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* p from 0 to 1, between neighbours where it falls between them. */
-static double quantile(const double *sorted, uint32_t n, double p)
-{
-    double at = p * (n - 1);
-    uint32_t i = (uint32_t)at;
-    return i + 1 < n ? sorted[i] + (sorted[i + 1] - sorted[i]) * (at - i) : sorted[i];
-}
-
-static void summarise(timing *t)
-{
-    qsort(t->warm_ms, t->runs, sizeof *t->warm_ms, by_value);
-    t->least = t->warm_ms[0];
-    t->median = quantile(t->warm_ms, t->runs, 0.5);
-    t->quarter = quantile(t->warm_ms, t->runs, 0.25);
-    t->three_quarters = quantile(t->warm_ms, t->runs, 0.75);
-    struct rusage usage;
-    if (getrusage(RUSAGE_SELF, &usage) == 0) t->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
-}
-
-static qn_status run_once(qn_session *s, const inputs *in, double *ms)
-{
-    double from = now_ms();
-    qn_ticket ticket;
-    qn_status status = qn_run(s, in->named, in->n, &ticket);
-    if (status == QN_OK) status = qn_wait(s, ticket);
-    *ms = now_ms() - from;
-    return status;
-}
-
-static qn_status run_warm(qn_session *s, const inputs *in, uint32_t wanted, timing *t)
-{
-    uint32_t most = wanted ? wanted : MOST_RUNS;
-    double from = now_ms();
-    for (t->runs = 0; t->runs < most; t->runs++) {
-        bool enough = !wanted && t->runs >= LEAST_RUNS && now_ms() - from > WARM_MS;
-        if (enough) break;
-        progress_show("warm runs", wanted ? (double)t->runs / wanted : (now_ms() - from) / WARM_MS);
-        qn_status status = run_once(s, in, &t->warm_ms[t->runs]);
-        if (status != QN_OK) return status;
-    }
-    progress_clear();
-    return QN_OK;
-}
 
 static double gflops(const timing *t) { return (double)t->stats.flops / 1e6 / t->median; }
 
@@ -206,22 +141,12 @@ static void put_all(const args *a, const qn_session *session, const qn_device_in
     json_end('}');
 }
 
-static int measure(const args *a, qn_session *s, const inputs *in, timing *t)
-{
-    uint32_t wanted = args_number(a, "--runs", 0);
-    t->warm_ms = calloc(wanted ? wanted : MOST_RUNS, sizeof *t->warm_ms);
-    if (!t->warm_ms) return fprintf(stderr, "quern bench: out of memory\n"), EXIT_RUN;
-    qn_status status = run_once(s, in, &t->first_ms);
-    if (status == QN_OK) status = run_warm(s, in, wanted, t);
-    if (status != QN_OK) return report_failure(a, status);
-    qn_get_stats(s, &t->stats);
-    summarise(t);
-    return 0;
-}
-
 int bench_run(const args *a)
 {
     if (args_flag(a, "--runs") && !args_number(a, "--runs", 0)) return usage_error(a, "--runs wants at least 1");
+    if (args_flag(a, "--race") && args_flag(a, "--device"))
+        return usage_error(a, "--race takes every device; leave out --device");
+    if (args_flag(a, "--race")) return race_run(a);
     qn_device *d = NULL;
     qn_session *s = NULL;
     inputs in = { 0 };
@@ -236,9 +161,12 @@ int bench_run(const args *a)
         t.open_ms = now_ms() - from;
     }
     if (!code) code = inputs_make(a, s, &in);
-    if (!code) code = measure(a, s, &in, &t);
+    if (!code) {
+        qn_status status = timing_measure(s, &in, args_number(a, "--runs", 0), &t);
+        if (status != QN_OK) code = report_failure(a, status);
+    }
     if (!code) (a->json ? put_all : print_all)(a, s, qn_device_get_info(d), &t);
-    free(t.warm_ms);
+    timing_free(&t);
     inputs_free(&in);
     qn_session_close(s);
     qn_device_close(d);

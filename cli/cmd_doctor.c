@@ -63,14 +63,40 @@ static void put_caps(const qn_caps *c)
     json_end('}');
 }
 
+/* What "auto" takes, as it was found on the way. */
+typedef struct fastest {
+    char spec[32];
+    double ms;
+    uint32_t computing; /* devices */
+} fastest;
+
+static void note_probe(fastest *best, const qn_device_info *info, qn_status s, double ms)
+{
+    best->computing += info->caps.workers > 0;
+    if (s != QN_OK || (best->spec[0] && ms >= best->ms)) return;
+    snprintf(best->spec, sizeof best->spec, "%s", info->spec);
+    best->ms = ms;
+}
+
+static const char *text_choice(const fastest *best)
+{
+    if (!best->spec[0]) return "no device";
+    if (best->computing == 1) return text_print("%s, the only device here that computes", best->spec);
+    return text_print("%s, with the least time for the probe", best->spec);
+}
+
 /* One device; false: it is there and computes wrong. */
-static bool show_device(const args *a, const qn_device_info *info)
+static bool show_device(const args *a, const qn_device_info *info, fastest *best)
 {
     qn_device *d = NULL;
     double from = now_ms();
     qn_status s = qn_device_open(info->spec, NULL, &d);
     if (s == QN_OK) s = qn_device_self_test(d);
-    double ms = now_ms() - from;
+    double ms = now_ms() - from, probe_ms = 0;
+    char why[256];
+    snprintf(why, sizeof why, "%s", s == QN_OK ? "" : qn_last_error());
+    qn_status probed = d ? qn_device_probe(d, false, &probe_ms) : s;
+    note_probe(best, info, probed, probe_ms);
     const char *verdict = s != QN_OK ? "FAILED" : info->caps.workers ? "passed" : "not needed, it computes nothing";
     if (a->json) {
         json_begin(NULL, '{');
@@ -81,14 +107,17 @@ static bool show_device(const args *a, const qn_device_info *info)
         json_put_text("driver", info->driver);
         put_caps(&info->caps);
         json_put_text("self_test", verdict);
-        if (s != QN_OK) json_put_text("why", qn_last_error());
+        if (s != QN_OK) json_put_text("why", why);
         json_put_number("self_test_ms", ms);
+        if (probed == QN_OK) json_put_number("probe_ms", probe_ms);
+        else json_put_text("probe_why", qn_last_error());
         json_end('}');
     } else {
         printf("%s\n    %s%s%s\n", info->spec, info->name, *info->driver ? ", " : "", info->driver);
         print_caps(&info->caps);
-        printf("    self-test %s (%s)%s%s\n\n", verdict, text_time(ms), s == QN_OK ? "" : ": ",
-               s == QN_OK ? "" : qn_last_error());
+        printf("    self-test %s (%s)%s%s\n", verdict, text_time(ms), s == QN_OK ? "" : ": ", why);
+        if (probed == QN_OK) printf("    probe %s\n\n", text_time(probe_ms));
+        else printf("    probe: none, %s\n\n", qn_last_error());
     }
     qn_device_close(d);
     return s == QN_OK;
@@ -111,6 +140,7 @@ static void show_absent(const args *a, const qn_device_info *info)
 int doctor_run(const args *a)
 {
     int code = EXIT_DONE;
+    fastest best = { 0 };
     if (a->json) {
         json_begin(NULL, '{');
         json_put_text("version", qn_version());
@@ -123,12 +153,18 @@ int doctor_run(const args *a)
         qn_status s = qn_device_list(i, &info);
         if (s == QN_E_NAME) break;
         if (s != QN_OK) show_absent(a, &info);
-        else if (!show_device(a, &info)) code = EXIT_RUN;
+        else if (!show_device(a, &info, &best)) code = EXIT_RUN;
     }
     if (a->json) {
         json_end(']');
+        json_put_text("auto", best.spec[0] ? best.spec : NULL);
+        json_put_text("auto_why", text_choice(&best));
         json_put_bool("healthy", code == EXIT_DONE);
         json_end('}');
+    } else {
+        printf("auto takes %s\n(the probe: a small network, from host bytes to host bytes; kept on disk by device and "
+               "driver)\n",
+               text_choice(&best));
     }
     return code;
 }

@@ -149,6 +149,10 @@ typedef struct qn_device_desc {
 } qn_device_desc;
 /* Open a device: "cpu", "opencl", "opencl:1", "null", or "auto" for the fastest found. desc may be NULL. */
 QN_API qn_status qn_device_open(const char *spec, const qn_device_desc *desc, qn_device **out);
+/* What "auto" judges by: the milliseconds of a small network (four products of f32 matrices, 256 x 512 by 512 x 512, from host bytes to host
+ * bytes), the fastest of a few runs. Measured once, then from the cache on disk, by device, driver and version; again: measured anew. Waits.
+ * QN_E_UNSUPPORTED: the device computes nothing, or cannot be waited for. */
+QN_API qn_status qn_device_probe(qn_device *d, bool again, double *ms);
 QN_API void qn_device_close(qn_device *d); /* close its sessions, kernels and buffers first; NULL is fine */
 QN_API const qn_device_info *qn_device_get_info(const qn_device *d);
 /* Every kind this build knows, index 0.. : QN_OK with a device present, QN_E_NO_DEVICE with the reason in qn_last_error, QN_E_NAME past the end.

@@ -308,6 +308,22 @@ def bench():
     check("passes\n" in out and " nodes" in out, f"--passes: {out!r}")
     check("planned peak" in out and "lower bound" in out and "minimum" in out, f"bench: {out!r}")
     quern("bench", WORK / "scale.onnx", "--runs", 0, code=2)
+    r = quern_json("bench", WORK / "scale.onnx", "--race", "--runs", 3, "--dim", "n=4")
+    rows = r.get("race", [])
+    ran = [x for x in rows if x["ran"]]
+    check([x["rank"] for x in ran] == list(range(1, len(ran) + 1)) and rows[:len(ran)] == ran, f"ranks: {rows}")
+    check([x["median_ms"] for x in ran] == sorted(x["median_ms"] for x in ran), f"order: {rows}")
+    check(all(x["minimum_ms"] <= x["median_ms"] and x["cold_ms"] > 0 and 0 <= x["relative_error"] < 1e-5 for x in ran), f"figures: {rows}")
+    check([x["relative_error"] for x in ran if x["device"] == "cpu"] == [0], f"the reference: {rows}")
+    check(all(x.get("why") for x in rows if not x["ran"]) and not [x for x in rows if x["device"] == "null"], f"rows that did not run: {rows}")
+    out, _ = quern("bench", WORK / "scale.onnx", "--race", "--runs", 3)
+    check("median" in out and "error" in out and "  1  " in out, f"--race: {out!r}")
+    _, err = quern("bench", WORK / "scale.onnx", "--race", "--device", "cpu", code=2)
+    check("leave out --device" in err, f"--race --device: {err!r}")
+    quern("bench", WORK / "scale.onnx", "--race", "--dim", "m=4", code=2)
+    (WORK / "torn.onnx").write_bytes((WORK / "scale.onnx").read_bytes()[:-30])
+    r = quern_json("bench", WORK / "torn.onnx", "--race", code=3)
+    check(r.get("race") and not any(x["ran"] for x in r["race"]), f"a race of a damaged file: {r}")
 
 
 def conformance():
@@ -460,7 +476,12 @@ def doctor():
     check(devices.get("cpu", {}).get("self_test") == "passed", f"doctor: {devices.get('cpu')}")
     check(all(d["present"] or d["why"] for d in devices.values()), "an absent device has a reason")
     out, _ = quern("doctor")
-    check("cpu" in out and "self-test passed" in out, f"doctor: {out!r}")
+    check("cpu" in out and "self-test passed" in out and "auto takes" in out, f"doctor: {out!r}")
+    probes = {d: x["probe_ms"] for d, x in devices.items() if x.get("probe_ms")}
+    check("cpu" in probes and r.get("auto") in probes, f"probes: {probes}, auto: {r.get('auto')}")
+    check(probes[r["auto"]] == min(probes.values()), f"auto is not the fastest: {probes}, {r['auto']}")
+    took = quern_json("run", WORK / "scale.onnx", "--device", "auto")
+    check(took.get("device") == r["auto"], f"run --device auto is {took.get('device')}, doctor says {r['auto']}")
 
 
 def kernel():

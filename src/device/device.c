@@ -1,4 +1,4 @@
-/* Finding and opening devices by what people write: "cpu", "opencl:1", "auto". */
+/* Finding and opening devices by what people write: "cpu", "opencl:1". Which of them "auto" is, exec/choose.c measures. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -58,53 +58,34 @@ static qn_status open_index(const qn_backend *b, u32 index, const qn_device_desc
     return QN_OK;
 }
 
-/* How much work a device gets done at once, by its caps alone: what runs in parallel, times its lanes. A device without host
- * memory pays for copies, so it must be clearly ahead. 0: computes nothing. */
-static u64 power_of(const qn_caps *caps)
+qn_status device_open(const char *spec, const qn_device_desc *desc, qn_device **out)
 {
-    u64 lanes = (u64)caps->workers * MAX(caps->width, caps->best_group);
-    return caps->host_memory ? lanes * 8 : lanes;
-}
-
-static qn_status open_auto(const qn_device_desc *desc, qn_device **out)
-{
-    qn_device *best = NULL;
-    for (u32 i = 0; device_backends[i]; i++) {
-        for (u32 index = 0; index < MAX_DEVICES_OF_A_KIND; index++) {
-            qn_device *d;
-            if (open_index(device_backends[i], index, desc, &d) != QN_OK) break;
-            if (power_of(&d->info.caps) > (best ? power_of(&best->info.caps) : 0)) {
-                qn_device_close(best);
-                best = d;
-            } else {
-                qn_device_close(d);
-            }
-        }
-    }
-    if (!best) return fail(QN_E_NO_DEVICE, "no device can be opened here: %s", qn_last_error());
-    *out = best;
-    return QN_OK;
-}
-
-qn_status qn_device_open(const char *spec, const qn_device_desc *desc, qn_device **out)
-{
-    if (!spec || !out) return fail(QN_E_USAGE, "qn_device_open: spec and out are needed; \"auto\" opens the fastest device");
-    if (!desc) desc = &default_desc;
-    if (text_same(spec, "auto")) {
-        attempt_begin();
-        qn_status status = open_auto(desc, out);
-        attempt_end(status != QN_OK);
-        return status;
-    }
     const qn_backend *backend;
     u32 index;
     QN_TRY(parse_spec(spec, &backend, &index));
     qn_device *d;
-    qn_status status = open_index(backend, index, desc, &d);
+    qn_status status = open_index(backend, index, desc ? desc : &default_desc, &d);
     if (status == QN_E_NAME)
         return fail(QN_E_NO_DEVICE, "there is no device '%s'; 'quern doctor' lists those present", spec);
     if (status == QN_OK) *out = d;
     return status;
+}
+
+bool device_next(device_walk *w, const qn_device_desc *desc, qn_device **out)
+{
+    while (device_backends[w->at]) {
+        const qn_backend *b = device_backends[w->at];
+        *out = NULL;
+        w->kind = b->name;
+        w->status = w->index < MAX_DEVICES_OF_A_KIND ? open_index(b, w->index, desc ? desc : &default_desc, out) : QN_E_NAME;
+        if (w->status == QN_OK) return w->index++, true;
+        bool none = w->index == 0 || w->status != QN_E_NAME;
+        if (w->status == QN_E_NAME && w->index == 0)
+            w->status = fail(QN_E_NO_DEVICE, "no device of kind '%s' was found", b->name);
+        w->at++, w->index = 0;
+        if (none) return true;
+    }
+    return false;
 }
 
 void qn_device_close(qn_device *d)
@@ -114,39 +95,21 @@ void qn_device_close(qn_device *d)
 
 const qn_device_info *qn_device_get_info(const qn_device *d) { return d ? &d->info : NULL; }
 
-/* The index-th entry: the devices of each kind, or one entry for a kind that has none. */
-static qn_status list_entry(u32 index, qn_device_info *out)
-{
-    u32 left = index;
-    for (u32 i = 0; device_backends[i]; i++) {
-        for (u32 at = 0; at < MAX_DEVICES_OF_A_KIND; at++) {
-            qn_device *d = NULL;
-            qn_status status = open_index(device_backends[i], at, &default_desc, &d);
-            if (status == QN_E_NAME && at > 0) break;
-            if (left-- > 0) {
-                qn_device_close(d);
-                if (status != QN_OK) break;
-                continue;
-            }
-            if (d) *out = d->info;
-            qn_device_close(d);
-            if (status == QN_OK) return QN_OK;
-            *out = (qn_device_info){ 0 };
-            snprintf(out->kind, sizeof out->kind, "%s", device_backends[i]->name);
-            snprintf(out->spec, sizeof out->spec, "%s", device_backends[i]->name);
-            return status == QN_E_NAME ? fail(QN_E_NO_DEVICE, "no device of kind '%s' was found", out->kind) : status;
-        }
-    }
-    return fail(QN_E_NAME, "there are only %u devices", index - left);
-}
-
 qn_status qn_device_list(uint32_t index, qn_device_info *out)
 {
     if (!out) return fail(QN_E_USAGE, "qn_device_list: out is needed");
-    attempt_begin();
-    qn_status status = list_entry(index, out);
-    attempt_end(status != QN_OK);
-    return status;
+    device_walk w = { 0 };
+    qn_device *d = NULL;
+    for (u32 left = index; device_next(&w, NULL, &d); left--) {
+        if (left == 0) {
+            *out = d ? d->info : (qn_device_info){ 0 };
+            if (!d) snprintf(out->kind, sizeof out->kind, "%s", w.kind), snprintf(out->spec, sizeof out->spec, "%s", w.kind);
+            qn_device_close(d);
+            return w.status;
+        }
+        qn_device_close(d);
+    }
+    return fail(QN_E_NAME, "there are no %u devices", index + 1);
 }
 
 qn_status qn_device_poll(qn_device *d, qn_ticket t, bool *done)

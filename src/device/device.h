@@ -62,4 +62,15 @@ struct qn_device {                                           /* the head of ever
 #include "device/backends.def"
 #undef BACKEND
 extern const qn_backend *const device_backends[]; /* backends.def, NULL at the end */
+
+/* device.c: qn_device_open without "auto". */
+qn_status device_open(const char *spec, const qn_device_desc *desc, qn_device **out);
+/* Every device, one after the other, from {0}; false: no more. A kind that has none, or whose next one fails, is an entry too: *out NULL and
+ * why in status and qn_last_error. The devices are the caller's. */
+typedef struct device_walk {
+    u32 at, index;
+    const char *kind;
+    qn_status status;
+} device_walk;
+bool device_next(device_walk *w, const qn_device_desc *desc, qn_device **out);
 #endif

@@ -107,6 +107,8 @@ qn_status faults_clear(exec *x);
 /* advance.c */
 qn_status exec_advance(exec *x, bool *done);
 qn_status exec_check_needs(exec *x); /* of all nodes of the model whose sizes are known */
+/* choose.c: what qn_device_probe measured, kept on disk */
+void choose_keep(const qn_device_info *info, f64 ms);
 /* control.c */
 qn_status control_branch(exec *x, frame *f, const step *s, bool *pending);
 qn_status control_loop(exec *x, frame *f, const step *s, bool *pending);

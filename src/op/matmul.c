@@ -316,3 +316,9 @@ const op_def op_MatMulInteger = {
     .expand = matmul_integer_expand,
     .cases = matmul_integer_cases,
 };
+
+val product_node(graph *g, val a, val b)
+{
+    val y = 0;
+    return graph_node(g, 0, OP_MatMul, NULL, (const val[]){ a, b }, 2, &y, 1, NULL, 0) ? y : 0;
+}

@@ -22,4 +22,6 @@ qn_status product_emit(lowering *l, const product *p);
 qn_status product_of(lowering *l, const node *n, product *out);
 extern const variant product_variants[]; /* for MatMul and MatMulFused */
 sym product_flops(lowering *l, const node *n);
+val product_node(graph *g, val a,
+                 val b); /* matmul.c: the product of two matrices, as a node at the end of the graph; 0: no memory */
 #endif

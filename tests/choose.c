@@ -1,0 +1,66 @@
+/* What "auto" opens: the device with the least time for the probe, whichever that is; and the probe itself. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "exec/exec.h"
+#include "test.h"
+
+enum { MOST = 16 };
+
+static u32 computing_devices(qn_device_info *out)
+{
+    device_walk w = { 0 };
+    qn_device *d;
+    u32 n = 0;
+    while (device_next(&w, NULL, &d)) {
+        if (d && d->info.caps.workers && d->backend->wait_a_little && n < MOST) out[n++] = d->info;
+        qn_device_close(d);
+    }
+    return n;
+}
+
+static void check_choice(test *t)
+{
+    qn_device_info all[MOST];
+    u32 n = computing_devices(all);
+    for (u32 fastest = 0; fastest < n; fastest++) {
+        for (u32 i = 0; i < n; i++) choose_keep(&all[i], i == fastest ? 1.5 : 2.5 + i);
+        qn_device *d = NULL;
+        CHECK_OK(t, qn_device_open("auto", NULL, &d));
+        CHECK(t, d && !strcmp(d->info.spec, all[fastest].spec), "auto is %s, not %s", d ? d->info.spec : "none",
+              all[fastest].spec);
+        qn_device_close(d);
+    }
+    if (n < 2) SKIP(t, "auto has no choice here: one device computes");
+}
+
+static void check_probe(test *t)
+{
+    qn_device *d = NULL;
+    f64 first = 0, kept = 0, anew = 0;
+    CHECK_OK(t, qn_device_open("cpu", NULL, &d));
+    if (!d) return;
+    choose_keep(&d->info, 1234.5);
+    CHECK_OK(t, qn_device_probe(d, false, &kept));
+    CHECK(t, kept > 1234.4 && kept < 1234.6, "kept: %g", kept);
+    CHECK_OK(t, qn_device_probe(d, true, &anew));
+    CHECK(t, anew > 0 && anew < 1234, "measured anew: %g ms", anew);
+    CHECK_OK(t, qn_device_probe(d, false, &first));
+    CHECK(t, first - anew < 1e-3 && anew - first < 1e-3, "kept after that: %g, not %g", first, anew);
+    qn_device_close(d);
+    CHECK_OK(t, qn_device_open("null", NULL, &d));
+    CHECK(t, qn_device_probe(d, false, &first) == QN_E_UNSUPPORTED, "a device that computes nothing is measured");
+    qn_device_close(d);
+}
+
+void test_choose(test *t)
+{
+    const char *was = getenv("QUERN_CACHE");
+    char before[1024];
+    snprintf(before, sizeof before, "%s", was ? was : "");
+    setenv("QUERN_CACHE", test_temp_folder(), 1); /* nobody's own measurements are touched */
+    check_choice(t);
+    check_probe(t);
+    if (was) setenv("QUERN_CACHE", before, 1);
+    else unsetenv("QUERN_CACHE");
+}

@@ -248,6 +248,23 @@ const helper glsl_helpers[] = {
     { "qc_to_i64", "qc_to_u64 qc_neg64",
       "uvec2 qc_to_i64(float x)\n{\n    if (x >= 9223372036854775808.0) return uvec2(4294967295u, 2147483647u);\n    if (x <= -9223372036854775808.0) return uvec2(0u, 2147483648u);\n"
       "    return x < 0.0 ? qc_neg64(qc_to_u64(-x)) : qc_to_u64(x);\n}" },
+    { "qc_fma", "qc_shl64 qc_shr_u64 qc_mul_wide qc_add64 qc_sub64 qc_lt_u64 qc_float_u64 qc_ldexp",
+      /* p and q are the product and the addend as whole numbers below 2^62, times 2^e and 2^f; what is shifted out sticks to the last bit */
+      "float qc_fma(float a, float b, float c)\n{\n    uint x = floatBitsToUint(a) & 0x7fffffffu, y = floatBitsToUint(b) & 0x7fffffffu, z = floatBitsToUint(c) & 0x7fffffffu;\n"
+      "    if (x >= 0x7f800000u || y >= 0x7f800000u || z >= 0x7f800000u || x == 0u || y == 0u) return a * b + c;\n    if (z == 0u) return a * b;\n"
+      "    uint sign = (floatBitsToUint(a) ^ floatBitsToUint(b)) & 0x80000000u, other = floatBitsToUint(c) & 0x80000000u;\n"
+      "    uint mx = (x & 0x7fffffu) | (x >> 23 != 0u ? 0x800000u : 0u), my = (y & 0x7fffffu) | (y >> 23 != 0u ? 0x800000u : 0u), mz = (z & 0x7fffffu) | (z >> 23 != 0u ? 0x800000u : 0u);\n"
+      "    uvec2 p = qc_shl64(qc_mul_wide(mx, my), 14u), q = qc_shl64(uvec2(mz, 0u), 38u);\n"
+      "    int e = max(int(x >> 23), 1) + max(int(y >> 23), 1) - 314, f = max(int(z >> 23), 1) - 188;\n"
+      "    if (e < f) {\n        uvec2 v = p;\n        p = q;\n        q = v;\n        int n = e;\n        e = f;\n        f = n;\n        uint s = sign;\n        sign = other;\n        other = s;\n    }\n"
+      "    uint d = uint(e - f);\n    uvec2 r = d > 63u ? uvec2(0u) : qc_shr_u64(q, d);\n    if (d > 63u || qc_shl64(r, d) != q) r.x |= 1u;\n"
+      "    if (sign == other) p = qc_add64(p, r);\n    else if (!qc_lt_u64(p, r)) p = qc_sub64(p, r);\n    else {\n        p = qc_sub64(r, p);\n        sign = other;\n    }\n"
+      "    if (p == uvec2(0u)) return 0.0;\n    return uintBitsToFloat(floatBitsToUint(qc_ldexp(qc_float_u64(p), e)) | sign);\n}" },
+    { "qc_lgamma", "qc_isnan qc_log qc_fabs qc_sin", /* Stirling's series from 8 on; by recurrence below, by reflection under 0.5 */
+      "float qc_lgamma(float x)\n{\n    if (qc_isnan(x)) return x;\n    if (qc_fabs(x) == " INF_ " || (x <= 0.0 && floor(x) == x)) return " INF_ ";\n"
+      "    float z = x < 0.5 ? 1.0 - x : x, by = 1.0;\n    while (z < 8.0) {\n        by *= z;\n        z += 1.0;\n    }\n    float v = 1.0 / z, w = v * v;\n"
+      "    float y = ((z - 0.5) * (qc_log(z) - 1.0) + 0.418938533) + v * (0.0833333333 - w * (0.00277777778 - w * 0.000793650794)) - qc_log(by);\n"
+      "    return x < 0.5 ? 1.14472989 - qc_log(qc_fabs(qc_sin(3.14159265 * (x - floor(x))))) - y : y;\n}" },
     { NULL, NULL, NULL },
 };
 /* clang-format on */

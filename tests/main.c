@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "leaks.h"
 #include "test.h"
 
 typedef struct group {
@@ -108,6 +109,7 @@ static bool wanted(const char *name, int argc, char **argv)
 int main(int argc, char **argv)
 {
     test total = { 0 };
+    leaks_count_bytes();
     for (size_t i = 0; i < COUNT(groups); i++) {
         if (!wanted(groups[i].name, argc, argv)) continue;
         test t = { .name = groups[i].name };

@@ -100,14 +100,16 @@ qn_status qn_device_list(uint32_t index, qn_device_info *out)
     if (!out) return fail(QN_E_USAGE, "qn_device_list: out is needed");
     device_walk w = { 0 };
     qn_device *d = NULL;
-    for (u32 left = index; device_next(&w, NULL, &d); left--) {
-        if (left == 0) {
-            *out = d ? d->info : (qn_device_info){ 0 };
-            if (!d) snprintf(out->kind, sizeof out->kind, "%s", w.kind), snprintf(out->spec, sizeof out->spec, "%s", w.kind);
-            qn_device_close(d);
-            return w.status;
-        }
+    attempt_begin(); /* what is wrong with those before it is no failure of ours */
+    u32 left = index;
+    bool there = device_next(&w, NULL, &d);
+    for (; there && left > 0; left--, there = device_next(&w, NULL, &d)) qn_device_close(d);
+    attempt_end(there && w.status != QN_OK);
+    if (there) {
+        *out = d ? d->info : (qn_device_info){ 0 };
+        if (!d) snprintf(out->kind, sizeof out->kind, "%s", w.kind), snprintf(out->spec, sizeof out->spec, "%s", w.kind);
         qn_device_close(d);
+        return w.status;
     }
     return fail(QN_E_NAME, "there are no %u devices", index + 1);
 }

@@ -177,7 +177,9 @@ static u32 fastest(qn_device *const *all, u32 n)
 static qn_status open_auto(const qn_device_desc *desc, qn_device **out)
 {
     qn_device *all[MOST_DEVICES];
+    attempt_begin(); /* a device that is absent or not measured is no failure of ours */
     u32 n = open_all(desc, all), best = n == 1 ? 0 : fastest(all, n);
+    attempt_end(false);
     for (u32 i = 0; i < n; i++)
         if (i != best) qn_device_close(all[i]);
     if (best == n) return fail(QN_E_NO_DEVICE, "no device that computes can be opened here; 'quern doctor' says why");

@@ -172,10 +172,11 @@ static void check_device(test *t, const test_device *d)
     d->device->backend = own;
 }
 
+/* One device of each kind: other ways to open it share its buffers' code. */
 void test_leaks(test *t)
 {
     const test_device *devices;
     u32 n = open_test_devices(t, &devices);
     for (u32 i = 0; i < n; i++)
-        if (strcmp(devices[i].name, "interpreter") && strcmp(devices[i].name, "reversed")) check_device(t, &devices[i]);
+        if (!i || devices[i].device->backend != devices[i - 1].device->backend) check_device(t, &devices[i]);
 }

@@ -196,7 +196,7 @@ typedef struct qn_arg {
  * count: elements of a MAP, groups of a KERNEL. Errors: QN_E_USAGE for a wrong number or kind, QN_E_SHAPE for a MAP output too small, or a
  * buffer x too small of which every element (group) i uses x[i]. Whatever the kernel does, it stays inside its buffers. */
 QN_API qn_status qn_kernel_launch(qn_kernel *k, uint64_t count, const qn_arg *args, size_t n_args);
-/* How it will run: "compiled in", "system compiler", "block machine", "interpreter", "opencl". */
+/* How it will run: "compiled in", "system compiler", "WebAssembly", "block machine", "interpreter", "opencl". */
 QN_API const char *qn_kernel_how(const qn_kernel *k);
 QN_API const char *qn_kernel_target(uint32_t index); /* what kc can print: "c", "opencl"...; NULL past the end */
 /* Translate without a device, for one of these targets. *text is freed with qn_text_free. Diagnostics: qn_last_error. */

@@ -68,5 +68,8 @@ void condvar_wake_all(condvar *c);
 /* Runs run(data) on a new thread; `t` stays where it is until thread_join. QN_E_NOMEM, or QN_E_UNSUPPORTED where there are none. */
 qn_status thread_start(thread *t, void (*run)(void *data), void *data);
 void thread_join(thread *t);
+#if defined(__wasm__)
+bool platform_is_worker(void); /* this thread is one of thread_start */
+#endif
 
 #endif

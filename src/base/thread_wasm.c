@@ -31,6 +31,7 @@ static thread_block *blocks[MAX_BLOCKS]; /* made so far; by the calling thread o
 static THREAD_LOCAL bool may_sleep;
 
 u32 platform_cores(void) { return MAX(page_threads(), 1); }
+bool platform_is_worker(void) { return may_sleep; }
 
 /* ---- sleeping on a word of memory */
 
@@ -142,6 +143,7 @@ void qw_thread_end(thread_block *b)
 #else /* one thread: a lock is always free, and nobody ever waits */
 
 u32 platform_cores(void) { return 1; }
+bool platform_is_worker(void) { return false; }
 void lock_make(lock *l) { (void)l; }
 void lock_free(lock *l) { (void)l; }
 void lock_take(lock *l) { (void)l; }

@@ -262,3 +262,17 @@ qn_status cpu_compile(const char *text, const char *isa, void **code, host_kerne
     rmdir(work);
     return status;
 }
+
+qn_status cpu_compile_kernel(const kc_module *m, const kc_kernel *k, const char *isa, void **code, host_kernel_fn *run)
+{
+    str text = { 0 };
+    qn_status status = kc_print(m, k, KC_C, &text);
+    if (status == QN_OK && text.bad) status = fail_nomem(text.n);
+    if (status == QN_OK) status = cpu_compile(text.text, isa, code, run);
+    str_free(&text);
+    return status;
+}
+
+const char *const cpu_compiler_how = "system compiler";
+const bool cpu_compiler_quick = false;
+void cpu_code_enter(void *code) { (void)code; }

@@ -1,9 +1,10 @@
-/* The system's C compiler, where there is one: C text (kc_print, KC_C) -> a function. */
+/* The system's C compiler, where there is one: C text (kc_print, KC_C) -> a function. In a browser it is the browser's, for WebAssembly. */
 #ifndef CPU_COMPILE_H
 #define CPU_COMPILE_H
 
 #include "base/base.h"
 #include "device/host_kernels.h"
+#include "kc/kc.h"
 
 /* A cc, gcc or clang on PATH; looked for once. Never with QUERN_NO_COMPILER in the environment. */
 bool cpu_compiler_found(void);
@@ -13,5 +14,12 @@ bool cpu_compiler_found(void);
  * long; QN_E_IO: no folder to work in. Any thread. */
 qn_status cpu_compile(const char *text, const char *isa, void **code, host_kernel_fn *run);
 void cpu_code_free(void *code); /* NULL is fine */
+
+/* The same for a kernel, whatever the compiler here reads. */
+qn_status cpu_compile_kernel(const kc_module *m, const kc_kernel *k, const char *isa, void **code, host_kernel_fn *run);
+extern const char *const cpu_compiler_how; /* "system compiler": what qn_kernel_how says of it */
+extern const bool cpu_compiler_quick;      /* takes no longer than the block machine's, so that it always goes first */
+/* Each thread says this before it runs the code. */
+void cpu_code_enter(void *code);
 
 #endif

@@ -14,7 +14,7 @@
 
 typedef enum way { WAY_COMPILED_IN, WAY_COMPILER, WAY_BLOCK, WAY_INTERPRETER, WAY_COUNT } way;
 
-static const char *const way_names[WAY_COUNT] = { "compiled in", "system compiler", "block machine", "interpreter" };
+static const char *const way_names[WAY_COUNT] = { "compiled in", NULL, "block machine", "interpreter" };
 
 struct cpu_program {
     arena *a; /* module and block code; NULL when they are not needed */
@@ -34,12 +34,8 @@ static bool jit_first(void) { return text_same(platform_setting("QUERN_JIT"), "1
 static qn_status try_compiler(cpu_program *p, cpu_isa isa)
 {
     if (p->way != WAY_INTERPRETER || !cpu_compiler_found()) return QN_OK;
-    str text = { 0 };
     attempt_begin();
-    qn_status status = kc_print(p->module, p->k, KC_C, &text);
-    if (status == QN_OK && text.bad) status = fail_nomem(text.n);
-    if (status == QN_OK) status = cpu_compile(text.text, cpu_isa_name(isa), &p->code, &p->run);
-    str_free(&text);
+    qn_status status = cpu_compile_kernel(p->module, p->k, cpu_isa_name(isa), &p->code, &p->run);
     if (status == QN_OK) p->way = WAY_COMPILER;
     else if (status != QN_E_NOMEM)
         log_line(QN_LOG_INFO, "kernel '%s' goes without a compiler: %s", p->k->name, qn_last_error());
@@ -59,7 +55,7 @@ static qn_status choose(cpu_program *p, const kc_program *program, const cpu_cho
 {
     p->way = p->run ? WAY_COMPILED_IN : WAY_INTERPRETER;
     if (p->run || choice->interpret) return QN_OK;
-    if (program->users || p->k->form == KC_GROUP || jit_first()) QN_TRY(try_compiler(p, choice->isa));
+    if (program->users || p->k->form == KC_GROUP || cpu_compiler_quick || jit_first()) QN_TRY(try_compiler(p, choice->isa));
     QN_TRY(try_block(p));
     return try_compiler(p, choice->isa);
 }
@@ -107,7 +103,7 @@ void cpu_program_free(cpu_program *p)
 
 const prog_shape *cpu_program_shape(const cpu_program *p) { return &p->shape; }
 
-const char *cpu_program_how(const cpu_program *p) { return way_names[p->way]; }
+const char *cpu_program_how(const cpu_program *p) { return p->way == WAY_COMPILER ? cpu_compiler_how : way_names[p->way]; }
 
 bool cpu_program_serial(const cpu_program *p) { return p->way == WAY_INTERPRETER; }
 
@@ -121,6 +117,7 @@ static qn_status interpret(const cpu_program *p, void *const *bufs, const u64 *b
 qn_status cpu_program_run(const cpu_program *p, void *const *bufs, const u64 *bytes, const u32 *words, u32 from, u32 to)
 {
     if (p->way == WAY_INTERPRETER) return interpret(p, bufs, bytes, words, from, to);
+    if (p->way == WAY_COMPILER) cpu_code_enter(p->code);
     if (p->way == WAY_BLOCK) kc_block_run(p->block, bufs, words, from, to);
     else p->run(&(qk_args){ bufs, words }, from, to);
     return QN_OK;

@@ -6,6 +6,26 @@ import { Worker } from "node:worker_threads";
 
 const text = new TextDecoder();
 
+// compile and forget, for the instance whose exports `get` gives. Slot 0 asks for a free place in its table.
+export function compiler(get, memory) {
+  const free = [];
+  const compile = (at, n, slot) => {
+    const x = get(), table = x.__indirect_function_table, own = memory ?? x.memory;
+    try {
+      const module = new WebAssembly.Module(new Uint8Array(own.buffer).slice(at, at + n));
+      const { qk_run } = new WebAssembly.Instance(module, { env: { memory: own, __stack_pointer: x.__stack_pointer }, math: x }).exports;
+      if (!slot) slot = free.pop() ?? table.length;
+      if (slot >= table.length) table.grow(slot + 1 - table.length);
+      table.set(slot, qk_run);
+      return slot;
+    } catch (e) {
+      if (process.env.QUERN_WHY) console.error(String(e));
+      return 0;
+    }
+  };
+  return { compile, forget: (slot) => { get().__indirect_function_table.set(slot, null); free.push(slot); } };
+}
+
 export function imports(memory, own = {}) {
   const quern = { now: () => performance.now(), progress: () => 1, threads: () => 1, spawn: () => 0, ...own };
   return { env: { memory }, quern };
@@ -19,7 +39,7 @@ async function startWorkers(module, memory, n) {
   return all;
 }
 
-export async function load(path, threads = 1) {
+export async function load(path, threads = 1, given = {}) {
   const module = await WebAssembly.compile(fs.readFileSync(path));
   const shared = WebAssembly.Module.imports(module).some((i) => i.kind === "memory");
   const memory = shared ? new WebAssembly.Memory({ initial: 256, maximum: 65535, shared: true }) : undefined;
@@ -32,7 +52,10 @@ export async function load(path, threads = 1) {
     w.postMessage({ block, stack, tls });
     return 1;
   };
-  const x = { ...(await WebAssembly.instantiate(module, imports(memory, { threads: () => threads, spawn }))).exports };
+  let x;
+  const page = Object.fromEntries(WebAssembly.Module.imports(module).map((i) => [i.name, () => 0])); // devices that are not here
+  const own = { ...page, now: () => performance.now(), progress: () => 1, threads: () => threads, spawn, ...compiler(() => x, memory), ...given };
+  x = { ...(await WebAssembly.instantiate(module, imports(memory, own))).exports };
   x.memory ??= memory;
   x._initialize();
   const bytes = () => new Uint8Array(x.memory.buffer);

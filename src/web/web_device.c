@@ -198,11 +198,7 @@ u32 qw_kernel_arg_buffer(void *kernel, u32 index, qn_buffer *b) { return set_arg
 
 u32 qw_kernel_arg_number(void *kernel, u32 index, f64 value)
 {
-<<<<<<< HEAD
     bool whole_number = value > -9.2e18 && value < 9.2e18 && value == (f64)(i64)value;
-=======
-    bool whole_number = value > -9.2e18 && value < 9.2e18 && (f64)(i64)value == value;
->>>>>>> 584e888 (web: kernels made at run time are compiled by the browser, from kc's WebAssembly)
     return set_arg(kernel, index, (qn_arg){ .number = value, .integer = whole_number ? (i64)value : 0 });
 }
 

@@ -1,5 +1,6 @@
 /* The Wasm module, loaded once for a page or worker and shared by its devices. */
 import { statusNames, type Exports } from './abi.js';
+import { codeImports } from './code.js';
 import { WebGLHost } from './device_webgl.js';
 import { WebGPUHost } from './device_webgpu.js';
 import { QuernError } from './error.js';
@@ -33,6 +34,7 @@ export class Engine {
     const known: Record<string, unknown> = {
       now: () => performance.now(),
       progress: (tag: number, stage: number, part: number) => engine!.#progress(tag >>> 0, stage >>> 0, part),
+      ...codeImports(() => exports as unknown as WebAssembly.Exports),
       ...webgpu.imports(),
       ...webgl.imports(),
     };

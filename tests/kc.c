@@ -326,7 +326,7 @@ static void test_goldens(test *t)
     static const struct {
         kc_target target;
         const char *ending;
-    } endings[] = { { KC_OPENCL, "opencl" }, { KC_C, "c.txt" } };
+    } endings[] = { { KC_OPENCL, "opencl" }, { KC_C, "c.txt" }, { KC_WASM, "wat" } };
     for (u32 i = 0; i < COUNT(goldens); i++) {
         char path[400];
         const char *name = strrchr(goldens[i].name, '/') + 1;

@@ -84,6 +84,11 @@ if [ -f "$peers/onnx_conformance_ort.py" ]; then
 else
     skip "ONNX node tests" "no generator (QUERN_PEERS)"
 fi
+for preset in web web-threads; do
+    stage "the module for browsers, $preset, warnings as errors" sh -c "cmake --preset $preset -DCMAKE_C_FLAGS=-Werror && cmake --build build/$preset -j $cores"
+done
+stage "the module in Node: kernels made at run time, small networks, bad files, rounds" tools/node tests/wasm/run.mjs build/web/quern.wasm 1 "$work/networks"
+stage "the module in Node, on threads" tools/node tests/wasm/run.mjs build/web/quern-threads.wasm 3 "$work/networks"
 stage "build with clang, AddressSanitizer, UBSan and the fuzzers" sh -c "cmake --preset fuzz -DCMAKE_C_FLAGS=-Werror && cmake --build build/fuzz -j $cores"
 stage "unit tests under AddressSanitizer and UBSan" env QUERN_QUICK=1 QUERN_TEST_DEVICES=cpu-avx2,interpreter QUERN_IMAGE_CASES="$work/images" build/fuzz/quern_tests
 stage "small networks under AddressSanitizer and UBSan" build/fuzz/quern conformance "$work/networks" --device cpu --strict-skips

@@ -100,7 +100,7 @@ install_web() {
 
 case "${1:-build}" in
 build) install_packages $build_packages ;;
-test) install_packages $build_packages $test_packages ${node_itself:-}; install_python .test $python_packages; install_node $node_packages ;;
+test) install_packages $build_packages $test_packages ${node_itself:-}; install_python .test $python_packages; install_python .web $zig_package; install_node $node_packages ;;
 web) install_web ;;
 browser) install_web; install_packages $browser_packages; install_locked tests/web ;;
 full) "$0" test; install_python .full $full_packages; .venv/bin/pip install --quiet opencv-python-headless ;;

@@ -111,13 +111,18 @@ static bool show_device(const args *a, const qn_device_info *info, fastest *best
         json_put_number("self_test_ms", ms);
         if (probed == QN_OK) json_put_number("probe_ms", probe_ms);
         else json_put_text("probe_why", qn_last_error());
+        json_begin("not_used", '[');
+        for (uint32_t i = 0; d && qn_device_note(d, i); i++) json_put_text(NULL, qn_device_note(d, i));
+        json_end(']');
         json_end('}');
     } else {
         printf("%s\n    %s%s%s\n", info->spec, info->name, *info->driver ? ", " : "", info->driver);
         print_caps(&info->caps);
         printf("    self-test %s (%s)%s%s\n", verdict, text_time(ms), s == QN_OK ? "" : ": ", why);
-        if (probed == QN_OK) printf("    probe %s\n\n", text_time(probe_ms));
-        else printf("    probe: none, %s\n\n", qn_last_error());
+        if (probed == QN_OK) printf("    probe %s\n", text_time(probe_ms));
+        else printf("    probe: none, %s\n", qn_last_error());
+        for (uint32_t i = 0; d && qn_device_note(d, i); i++) printf("    %s\n", qn_device_note(d, i));
+        printf("\n");
     }
     qn_device_close(d);
     return s == QN_OK;

@@ -86,6 +86,7 @@ void profile_print(const qn_session *s)
 {
     print_sums(s, false, 25);
     print_sums(s, true, 25);
+    for (uint32_t i = 0; qn_session_note(s, i); i++) printf("%s  %s\n", i ? "" : "\nnotes\n", qn_session_note(s, i));
 }
 
 static void json_sums(const char *key, const qn_session *s, bool kernels)
@@ -112,6 +113,9 @@ void profile_json(const char *key, const qn_session *s)
     json_begin(key, '{');
     json_sums("nodes", s, false);
     json_sums("kernels", s, true);
+    json_begin("notes", '[');
+    for (uint32_t i = 0; qn_session_note(s, i); i++) json_put_text(NULL, qn_session_note(s, i));
+    json_end(']');
     json_end('}');
 }
 

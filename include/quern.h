@@ -146,6 +146,7 @@ typedef struct qn_device_desc {
     const char *cpu_isa; /* cpu: "baseline", "avx2", "avx512"; NULL: the best here */
     bool interpret;      /* cpu: run every kernel in kc's checking interpreter */
     bool reverse_items;  /* cpu: items of a group in reverse order (shows races) */
+    bool trust;          /* do not try kernels out on first use (see qn_device_note) */
 } qn_device_desc;
 /* Open a device: "cpu", "opencl", "opencl:1", "null", or "auto" for the fastest found. desc may be NULL. */
 QN_API qn_status qn_device_open(const char *spec, const qn_device_desc *desc, qn_device **out);
@@ -160,6 +161,10 @@ QN_API const qn_device_info *qn_device_get_info(const qn_device *d);
 QN_API qn_status qn_device_list(uint32_t index, qn_device_info *out);
 /* Compile and run a small kernel on the device and compare: QN_OK, or what went wrong. Waits. */
 QN_API qn_status qn_device_self_test(qn_device *d);
+/* Where a driver's compiler is between a kernel and the device, a session tries each of its kernels out on a few elements when it is first
+ * opened on that adapter and driver, and remembers the result in the cache. A kernel that is wrong there, or does not compile, gives way to the
+ * next variant of its op. The i-th kernel that is not used on this device for that reason, as a sentence; NULL past the end. */
+QN_API const char *qn_device_note(qn_device *d, uint32_t i);
 
 /* ------------------------------------------------------------------ your own kernels (docs/kernel-language.md) */
 typedef struct qn_buffer qn_buffer;
@@ -261,6 +266,7 @@ typedef struct qn_stats {
     uint64_t launches, host_steps;                    /* in one run */
     uint64_t flops;                                   /* multiply-adds x 2 of one run, where known */
     double read_ms, check_ms, passes_ms, plan_ms, prepare_ms;
+    double verify_ms; /* trying kernels out: once for an adapter and driver */
 } qn_stats;
 QN_API void qn_get_stats(const qn_session *s, qn_stats *out);
 typedef struct qn_op_count {
@@ -291,6 +297,8 @@ typedef struct qn_pass_row {
     uint32_t nodes_before, nodes_after;
 } qn_pass_row;
 QN_API uint32_t qn_passes(const qn_session *s, const qn_pass_row **out);
+/* What was done otherwise than usual: nodes whose first kernel is not used on this device. A sentence, or NULL past the end. */
+QN_API const char *qn_session_note(const qn_session *s, uint32_t i);
 
 /* ------------------------------------------------------------------ images (src/media) */
 typedef struct qn_image {

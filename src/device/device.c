@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "device/device.h"
+#include "device/verify.h"
 
 const qn_backend *const device_backends[] = {
 #define BACKEND(name) &name##_backend,
@@ -53,6 +53,7 @@ static qn_status open_index(const qn_backend *b, u32 index, const qn_device_desc
 {
     QN_TRY(b->open(index, desc, out));
     qn_device_info *info = &(*out)->info;
+    (*out)->trusted = desc->trust;
     snprintf(info->kind, sizeof info->kind, "%s", b->name);
     snprintf(info->spec, sizeof info->spec, index ? "%s:%u" : "%s", b->name, index);
     return QN_OK;
@@ -90,7 +91,9 @@ bool device_next(device_walk *w, const qn_device_desc *desc, qn_device **out)
 
 void qn_device_close(qn_device *d)
 {
-    if (d) d->backend->close(d);
+    if (!d) return;
+    verify_free(d);
+    d->backend->close(d);
 }
 
 const qn_device_info *qn_device_get_info(const qn_device *d) { return d ? &d->info : NULL; }
@@ -131,3 +134,5 @@ qn_status qn_device_wait(qn_device *d, qn_ticket t)
         d->backend->wait_a_little(d, t);
     }
 }
+
+const char *qn_device_note(qn_device *d, uint32_t i) { return d ? verify_note(d, i) : NULL; }

@@ -29,6 +29,7 @@ typedef struct qn_backend {
     const char *name;                                        /* for people; never compared in code */
     kc_target target;                                        /* what kc must print for it */
     bool bakes;                                              /* wants CONST parameters as defines (it compiles at run time) */
+    bool unproven;                                           /* a driver's compiler is between: kernels are tried out on first use (verify.h) */
     /* The index-th device of this kind. QN_E_NAME: no such index (asked last); QN_E_NO_DEVICE with the reason when the driver is absent. */
     qn_status (*open)(u32 index, const qn_device_desc *desc, qn_device **out);
     void (*close)(qn_device *d);
@@ -54,6 +55,8 @@ typedef struct qn_backend {
 struct qn_device {                                           /* the head of every backend's own struct */
     const qn_backend *backend;
     qn_device_info info;                                     /* caps inside */
+    bool trusted;                                            /* by the caller: kernels are not tried out */
+    struct verdicts *verdicts;                               /* of kernels, once asked for (verdicts.c) */
     bool checks;                                             /* interprets: users' kernels come as they are, and are refused when they go astray */
 };
 /* clang-format on */

@@ -343,6 +343,7 @@ const qn_backend opencl_backend = {
     .name = "opencl",
     .target = KC_OPENCL,
     .bakes = true,
+    .unproven = true,
     .open = ocl_open,
     .close = ocl_close,
     .buf_make = ocl_buf_make,

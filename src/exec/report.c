@@ -1,4 +1,5 @@
 /* What a session says of itself: inputs and outputs as declared, weights, counts, times. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "exec/session.h"
@@ -137,4 +138,31 @@ uint32_t qn_passes(const qn_session *s, const qn_pass_row **out)
     if (!s || !out) return 0;
     *out = s->passes;
     return s->n_passes;
+}
+
+/* The row that a node runs in. */
+static const char *variant_of(const plan *p, const graph *g, nid id)
+{
+    for (u32 i = 0; i < p->n_steps; i++) {
+        const step *s = &p->steps[i];
+        if (p->g == g && s->node == id && s->kind == STEP_LAUNCH && s->variant) return s->variant;
+        for (u32 k = 0; k < 2; k++) {
+            const char *inside = s->body[k] ? variant_of(s->body[k], g, id) : NULL;
+            if (inside) return inside;
+        }
+    }
+    return NULL;
+}
+
+const char *qn_session_note(const qn_session *s, uint32_t i)
+{
+    const plan_avoided *a = s && s->p ? s->avoided : NULL;
+    while (a && i-- > 0) a = a->next;
+    if (!a) return NULL;
+    const node *n = node_at(a->g, a->node);
+    const char *now = variant_of(s->p, a->g, a->node);
+    char *note = ((qn_session *)(uintptr_t)s)->note; /* lent until the next question */
+    snprintf(note, sizeof s->note, "%s '%s' runs as %s: its kernel %s is wrong on %s", op_of(n)->name,
+             n->name ? n->name : "", now ? now : "something else", a->variant, s->desc.device->info.spec);
+    return note;
 }

@@ -16,6 +16,8 @@ struct qn_session {
     graph *g;
     plan *p;
     exec *x;
+    plan_avoided *avoided; /* rows left out because they are wrong on this device */
+    char note[512];
     qn_value_info *inputs, *outputs;
     u32 n_inputs, n_outputs;
     /* Some models cannot be planned before small inputs (axes, pads, a shape of unknown length) or sizes that decide a rank are known. They

@@ -96,10 +96,20 @@ static void store_outputs(plan *p, const node *n)
     for (u32 i = 0; i < n->n_out; i++) p->values[n->out[i]].stored = true;
 }
 
+static bool is_avoided(const plan *p, nid id)
+{
+    for (const plan_avoided *a = p->avoided; a; a = a->next)
+        if (a->g == p->g && a->node == id) return true;
+    return false;
+}
+
 static qn_status plan_variant(plan *p, nid id, const node *n)
 {
     lowering l = { .p = p, .node = id, .repeat_at = UINT32_MAX };
     const variant *v = plan_select(&l, n);
+    if (!v && is_avoided(p, id))
+        return fail(QN_E_UNSUPPORTED, "%s '%s': every kernel of this build that fits it is wrong on this device",
+                    op_of(n)->name, n->name ? n->name : "");
     if (!v)
         return fail(QN_E_UNSUPPORTED, "%s '%s': no kernel of this build fits it on this device", op_of(n)->name,
                     n->name ? n->name : "");
@@ -137,6 +147,7 @@ static qn_status plan_body(plan *p, const node *n, const char *name, plan **out)
                     .mem = p->mem,
                     .places = p->places,
                     .only_variants = p->only_variants,
+                    .avoided = p->avoided,
                     .is_body = true };
     *out = body;
     return fill(body);
@@ -286,16 +297,22 @@ static qn_status fill(plan *p)
     return QN_OK;
 }
 
-qn_status plan_make(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants,
-                    plan **out)
+qn_status plan_make_without(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants,
+                            const plan_avoided *avoided, plan **out)
 {
     plan *p = ARENA_NEW(mem, plan);
     if (!p) return fail_nomem(sizeof *p);
-    *p = (plan){ .g = g, .backend = backend, .caps = caps, .mem = mem, .only_variants = only_variants };
+    *p = (plan){ .g = g, .backend = backend, .caps = caps, .mem = mem, .only_variants = only_variants, .avoided = avoided };
     p->places = ARENA_NEW(mem, struct plan_places_list);
     if (!p->places) return fail_nomem(sizeof *p->places);
     *p->places = (struct plan_places_list){ 0 };
     QN_TRY(fill(p));
     *out = p;
     return QN_OK;
+}
+
+qn_status plan_make(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants,
+                    plan **out)
+{
+    return plan_make_without(g, backend, caps, mem, only_variants, NULL, out);
 }

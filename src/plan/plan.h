@@ -36,6 +36,14 @@ struct launch {
     qn_status status; /* sticky */
 };
 
+/* Rows that must not be taken: of one node each. */
+typedef struct plan_avoided {
+    const graph *g;
+    nid node;
+    const char *variant;
+    struct plan_avoided *next;
+} plan_avoided;
+
 typedef enum step_kind {
     STEP_LAUNCH,
     STEP_HOST,   /* op.host on host tensors */
@@ -105,6 +113,7 @@ struct plan {
     struct plan_places_list *places;
     i64 *bound_at_start; /* by sym variable: INT64_MIN where the inputs do not decide it */
     const char *only_variants;
+    const plan_avoided *avoided;
     bool is_body; /* of an If or Loop: every size is late */
 };
 
@@ -115,7 +124,9 @@ struct lowering {
     u32 repeat_at; /* the open STEP_REPEAT, UINT32_MAX: none */
 };
 
-/* plan.c. only_variants: the row of that name is tried first (tests). */
+/* plan.c. only_variants: the row of that name is tried first (tests). avoided: NULL or a list. */
+qn_status plan_make_without(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants,
+                            const plan_avoided *avoided, plan **out);
 qn_status plan_make(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants,
                     plan **out);
 /* select.c: the first variant that fits, or NULL. */

@@ -10,9 +10,16 @@ static bool has(const qn_caps *caps, u32 needs)
     return true;
 }
 
+static bool is_avoided(const lowering *l, const variant *v)
+{
+    for (const plan_avoided *a = l->p->avoided; a; a = a->next)
+        if (a->g == l->p->g && a->node == l->node && text_same(a->variant, v->name)) return true;
+    return false;
+}
+
 static bool runs(const lowering *l, const node *n, const variant *v)
 {
-    return has(l->p->caps, v->needs) && (!v->fits || v->fits(l, n));
+    return !is_avoided(l, v) && has(l->p->caps, v->needs) && (!v->fits || v->fits(l, n));
 }
 
 /* GROUP kernels in groups of one are for CPUs and groups of many for GPUs, but each is right on both: a name that asks for a row gets it,

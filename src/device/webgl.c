@@ -324,6 +324,7 @@ const qn_backend webgl_backend = {
     .name = "webgl",
     .target = KC_GLSL,
     .bakes = true,
+    .unproven = true,
     .open = wgl_open,
     .close = wgl_close,
     .buf_make = wgl_buf_make,

@@ -215,6 +215,7 @@ const qn_backend webgpu_backend = {
     .name = "webgpu",
     .target = KC_WGSL,
     .bakes = true,
+    .unproven = true,
     .open = gpu_open,
     .close = gpu_close,
     .buf_make = gpu_buf_make,

@@ -5,6 +5,7 @@
  * version. A device that cannot be waited for (in a browser) cannot be measured here: it is taken only when no other computes. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "exec/exec.h"
 #include "op/product.h"
@@ -123,8 +124,11 @@ static bool read_kept(const qn_device_info *info, f64 *ms)
     return end != text && *ms > 0;
 }
 
+static void forget_choice(void);
+
 void choose_keep(const qn_device_info *info, f64 ms)
 {
+    forget_choice();
     char path[1100], text[32];
     int n = snprintf(text, sizeof text, "%.4f\n", ms);
     if (path_of(info, path, sizeof path)) file_write(path, (qn_bytes){ text, (size_t)n });
@@ -174,7 +178,58 @@ static u32 fastest(qn_device *const *all, u32 n)
     return best < n ? best : unmeasured;
 }
 
-static qn_status open_auto(const qn_device_desc *desc, qn_device **out)
+/* The choice is kept for a day, so that the other drivers need not be opened to be passed over: spec, name, driver, seconds, a line each. */
+
+static const long long day = 24 * 60 * 60;
+
+static bool choice_path(char *out, size_t n)
+{
+    char folder[1024];
+    return cache_folder(folder, sizeof folder) && snprintf(out, n, "%s/auto-%s.txt", folder, qn_version()) < (int)n;
+}
+
+static void write_choice(const char *text)
+{
+    char path[1100];
+    if (choice_path(path, sizeof path)) file_write(path, (qn_bytes){ text, strlen(text) });
+}
+
+static void forget_choice(void) { write_choice("-\n"); }
+
+static void keep_choice(const qn_device_info *info)
+{
+    char text[400];
+    snprintf(text, sizeof text, "%s\n%s\n%s\n%lld\n", info->spec, info->name, info->driver, (long long)time(NULL));
+    write_choice(text);
+}
+
+static bool is_plain(const qn_device_desc *d)
+{
+    return !d || (!d->threads && !d->cpu_isa && !d->interpret && !d->reverse_items);
+}
+
+/* The device of the kept choice, when it is still the same one. */
+static bool open_kept(qn_device **out)
+{
+    char path[1100], text[400] = "", expect[400];
+    file_map file;
+    if (!choice_path(path, sizeof path) || file_map_open(path, &file) != QN_OK) return false;
+    memcpy(text, file.bytes.data, MIN(file.bytes.n, sizeof text - 1));
+    file_map_close(&file);
+    char spec[32];
+    const char *line = strchr(text, '\n'), *last = line ? strrchr(text, '\n') : NULL;
+    if (!line || last == line || line - text >= (long)sizeof spec) return false;
+    snprintf(spec, sizeof spec, "%.*s", (int)(line - text), text);
+    qn_device *d;
+    if (device_open(spec, NULL, &d) != QN_OK) return false;
+    int n = snprintf(expect, sizeof expect, "%s\n%s\n%s\n", d->info.spec, d->info.name, d->info.driver);
+    long long age = strncmp(text, expect, (size_t)n) == 0 ? (long long)time(NULL) - strtoll(text + n, NULL, 10) : -1;
+    if (age >= 0 && age < day) return *out = d, true;
+    qn_device_close(d);
+    return false;
+}
+
+static qn_status open_measured(const qn_device_desc *desc, qn_device **out)
 {
     qn_device *all[MOST_DEVICES];
     attempt_begin(); /* a device that is absent or not measured is no failure of ours */
@@ -184,6 +239,18 @@ static qn_status open_auto(const qn_device_desc *desc, qn_device **out)
         if (i != best) qn_device_close(all[i]);
     if (best == n) return fail(QN_E_NO_DEVICE, "no device that computes can be opened here; 'quern doctor' says why");
     *out = all[best];
+    return QN_OK;
+}
+
+static qn_status open_auto(const qn_device_desc *desc, qn_device **out)
+{
+    bool plain = is_plain(desc);
+    attempt_begin(); /* what is kept may be of no use: then all are looked at */
+    bool kept = plain && open_kept(out);
+    attempt_end(false);
+    if (kept) return QN_OK;
+    QN_TRY(open_measured(desc, out));
+    if (plain) keep_choice(&(*out)->info);
     return QN_OK;
 }
 

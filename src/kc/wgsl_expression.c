@@ -233,7 +233,7 @@ static const char *cut(printer *p, kc_type from, kc_scalar to, const char *text)
         return bits < 32 ? print_text(p, "extractBits(%s, 0u, %uu)", whole, bits) : whole;
     }
     const char *whole = is_unsigned(from) ? text : print_text(p, "u32(%s)", text);
-    return bits < 32 ? print_text(p, "(%s & %s)", whole, bits == 8 ? "0xffu" : "0xffffu") : whole;
+    return bits < 32 ? print_text(p, "((%s) & %s)", whole, bits == 8 ? "0xffu" : "0xffffu") : whole;
 }
 
 /* Saturated: NaN is 0. */

@@ -140,6 +140,8 @@ typedef struct function {
 static f64 log_of(f64 x) { return log(x); }
 static f64 sigmoid_of(f64 x) { return 1 / (1 + exp(-x)); }
 static f64 gelu_of(f64 x) { return 0.5 * x * erfc(-x * 0.70710678118654752440); }
+static f64 product_error(f64 v, f64 w) { return v * w - (f64)(f32)(v * w); } /* exact in f64 */
+static f64 near_one(f64 v, f64 w) { return (f64)fmaf((f32)v, -(f32)w, 1.0f); }
 static f64 rsqrt_of(f64 x) { return 1 / sqrt(x); }
 
 /* clang-format off */
@@ -154,6 +156,8 @@ static const function functions[] = {
     { "atanh(v)",   atanh,      NULL,  -0.999,  0.999,  6   }, { "erf(v)",   erf,   NULL,  -5,      5,     4 }, { "erfc(v)",  erfc,  NULL, -4,    9,    9 },
     { "sigmoid(v)", sigmoid_of, NULL,  -80,     80,     5   }, { "gelu(v)",  gelu_of, NULL, -12,    12,    9 }, { "cbrt(v)",  cbrt,  NULL, -1e6,  1e6,  4 },
     { "rsqrt(v)",   rsqrt_of,   NULL,  1e-37,   1e38,   3   }, { "pow(v, w)", NULL, pow,   0.05,    20,    9 }, { "atan2(v, w)", NULL, atan2, -9,  9,   6 },
+    { "lgamma(v)",  lgamma,     NULL,  3.5,     1e9,    9   },
+    { "fma(v, w, -v * w)", NULL, product_error, 1e-10, 1e10, 0 }, { "fma(v, -w, 1.0f)", NULL, near_one, 1e-10, 1e10, 0 },
     { "fmod(v, w)", NULL,       fmod,  1e-20,   1e20,   0   },
 };
 /* clang-format on */

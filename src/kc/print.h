@@ -77,6 +77,7 @@ qn_status print_c_family(const kc_module *m, const kc_kernel *k, const dialect *
 qn_status print_wasm(const kc_module *m, const kc_kernel *k, const dialect *d, str *out);
 qn_status print_wgsl(const kc_module *m, const kc_kernel *k, const dialect *d, str *out);
 qn_status print_glsl(const kc_module *m, const kc_kernel *k, const dialect *d, str *out);
+qn_status print_ptx(const kc_module *m, const kc_kernel *k, const dialect *d, str *out);
 
 qn_status print_bound(const kc_module *m, const kc_kernel *k, const dialect *d, const kc_layout *layout, str *out);
 

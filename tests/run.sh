@@ -64,6 +64,8 @@ rm -rf "$work/programs" && mkdir -p "$work/programs"
 stage "unit tests, op cases and shared models" env QUERN_IMAGE_CASES="$work/images" QUERN_PROGRAMS="$work/programs" build/quern_tests
 some="--most 300"; [ "$mode" = full ] && some=
 stage "translations of all known programs, shown to each target's validator" python3 tests/validate.py "$work/programs" $some
+all_archs=; [ "$mode" = full ] && all_archs=--full
+stage "kernels as PTX: assembled for each architecture, registers and spills as reported" python3 tests/check_ptx.py $all_archs
 stage "the command line" $python tests/cli.py build/quern "$work/cli"
 devices=$(build/quern doctor --json | $python -c 'import json, sys; print(*(d["device"] for d in json.load(sys.stdin)["devices"] if d["present"] and d["kind"] != "null"))')
 [ -n "$devices" ] || devices=cpu

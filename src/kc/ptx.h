@@ -79,7 +79,7 @@ ptx_value ptx_eval(ptx *p, const kc_expr *e);
 const char *ptx_one(ptx *p, const kc_expr *e); /* of a single lane */
 const char *ptx_const(ptx *p, kc_scalar s, i64 i, f64 f);
 const char *ptx_held(ptx *p, kc_scalar s, const char *operand); /* in a register, where an instruction takes no constant */
-const char *ptx_convert(ptx *p, kc_scalar to, kc_scalar from, const char *x, bool saturate);
+const char *ptx_convert(ptx *p, kc_scalar to, kc_scalar from, const char *x);
 const char *ptx_op2(ptx *p, ptx_class c, const char *op, const char *a, const char *b);
 const char *ptx_op1(ptx *p, ptx_class c, const char *op, const char *a);
 const char *ptx_compare(ptx *p, const char *op, kc_scalar s, const char *a, const char *b);

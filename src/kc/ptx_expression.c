@@ -194,7 +194,7 @@ static const char *from_half(ptx *p, kc_scalar to, kc_scalar from, const char *x
         const char *bits = ptx_op1(p, PTX_R, "cvt.u32.u16", x);
         f = ptx_op1(p, PTX_F, "mov.b32", ptx_op2(p, PTX_R, "shl.b32", bits, "16"));
     }
-    return to == KC_F32 ? f : ptx_convert(p, to, KC_F32, f, false);
+    return to == KC_F32 ? f : ptx_convert(p, to, KC_F32, f);
 }
 
 static const char *to_bf16(ptx *p, const char *x)
@@ -209,7 +209,7 @@ static const char *to_bf16(ptx *p, const char *x)
 
 static const char *to_half(ptx *p, kc_scalar to, kc_scalar from, const char *x)
 {
-    if (from != KC_F32) x = ptx_convert(p, KC_F32, from, x, false);
+    if (from != KC_F32) x = ptx_convert(p, KC_F32, from, x);
     return to == KC_F16 ? ptx_op1(p, PTX_H, "cvt.rn.f16.f32", x) : to_bf16(p, x);
 }
 
@@ -257,7 +257,7 @@ static const char *from_bool(ptx *p, kc_scalar to, const char *x)
     return reg;
 }
 
-const char *ptx_convert(ptx *p, kc_scalar to, kc_scalar from, const char *x, bool saturate)
+const char *ptx_convert(ptx *p, kc_scalar to, kc_scalar from, const char *x)
 {
     
     if (to == from) return x;
@@ -280,7 +280,7 @@ static ptx_value convert(ptx *p, const kc_expr *e)
 {
     ptx_value a = ptx_eval(p, e->a[0]), out = { 0 };
     for (u32 k = 0; k < kc_lanes(p->m, e->type); k++)
-        out.lane[k] = ptx_convert(p, (kc_scalar)e->type.scalar, (kc_scalar)e->a[0]->type.scalar, a.lane[k], e->op == K_TO);
+        out.lane[k] = ptx_convert(p, (kc_scalar)e->type.scalar, (kc_scalar)e->a[0]->type.scalar, a.lane[k]);
     return out;
 }
 

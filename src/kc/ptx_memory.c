@@ -159,7 +159,7 @@ static const char *load_lane(ptx *p, const kc_var *v, const char *address, const
 static void store_lane(ptx *p, const kc_var *v, const char *address, const char *x, const char *guard)
 {
     kc_scalar s = (kc_scalar)v->type.scalar;
-    if (s == KC_BOOL) x = ptx_convert(p, KC_U32, KC_BOOL, x, false);
+    if (s == KC_BOOL) x = ptx_convert(p, KC_U32, KC_BOOL, x);
     ptx_line(p, "%sst.%s.%s %s, %s", guarded(p, guard), space_of(v, true), memory_type(s), address,
              ptx_held(p, s == KC_BOOL ? KC_U32 : s, x));
 }
@@ -365,7 +365,7 @@ ptx_value ptx_load_many(ptx *p, const kc_expr *array, const kc_expr *index, kc_t
     for (u32 k = 0; k < lanes; k++) {
         out.lane[k] = raw[k];
         if (regs && count) out.lane[k] = ptx_pick(p, from, lane_guard(p, count, k), raw[k], ptx_const(p, from, 0, 0));
-        out.lane[k] = ptx_convert(p, to, from, out.lane[k], false);
+        out.lane[k] = ptx_convert(p, to, from, out.lane[k]);
     }
     return out;
 }
@@ -395,7 +395,7 @@ void ptx_store_many(ptx *p, const kc_expr *array, const kc_expr *index, kc_type 
     ptx_value x = *value;
     const char **regs = registers_at(p, array, index, lanes);
     const char *space, *address = regs ? NULL : ptx_address(p, array, index, &space);
-    for (u32 k = 0; k < lanes; k++) x.lane[k] = ptx_held(p, to, ptx_convert(p, to, from, x.lane[k], false));
+    for (u32 k = 0; k < lanes; k++) x.lane[k] = ptx_held(p, to, ptx_convert(p, to, from, x.lane[k]));
     for (u32 k = 0; k < lanes && p->status == QN_OK; k++) {
         const char *in = count ? lane_guard(p, count, k) : NULL;
         if (regs) {

@@ -24,7 +24,7 @@ static void test_job(test *t, const job *j, qn_device *d, const char *spec)
 
 void test_examples(test *t)
 {
-    static const char *const specs[] = { "cpu", "opencl" };
+    static const char *const specs[] = { "cpu", "cuda", "opencl" };
     for (u32 i = 0; i < COUNT(specs); i++) {
         qn_device *d = NULL;
         if (qn_device_open(specs[i], NULL, &d) != QN_OK) {

@@ -62,6 +62,7 @@ void test_kc_host(test *t)
         memcpy(text, file.bytes.data, file.bytes.n);
         compare_with_host(t, "cpu", &(qn_device_desc){ .interpret = true }, text, x);
         compare_with_host(t, "cpu", NULL, text, x);
+        compare_with_host(t, "cuda", NULL, text, x);
         compare_with_host(t, "opencl", NULL, text, x);
     }
     mem_free(text);

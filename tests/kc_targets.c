@@ -194,6 +194,7 @@ void test_kc_targets(test *t)
     qn_device_close(oracle);
     if (!oracle) return;
     test_on(t, "cpu", NULL, "cpu", &in, want);
+    test_on(t, "cuda", NULL, "cuda", &in, want);
     test_on(t, "opencl", NULL, "opencl", &in, want);
     test_on(t, "webgpu", NULL, "webgpu", &in, want);
 }

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "device/cuda_program.h"
-#include "device/opencl_cache.h"
 
 enum { LOG_BYTES = 1500 };
 
@@ -23,7 +22,7 @@ static qn_status load_linked(const cuda_builder *b, cu_link link, cache_key key,
     size_t n;
     QN_TRY(cuda_check(b->cu->cuLinkComplete(link, &code, &n), "cuLinkComplete"));
     QN_TRY(cuda_check(b->cu->cuModuleLoadData(out, code), "cuModuleLoadData"));
-    opencl_cache_put(key, (qn_bytes){ code, n });
+    cache_put("cuda", key, (qn_bytes){ code, n });
     return QN_OK;
 }
 
@@ -44,7 +43,7 @@ static bool module_from_cache(const cuda_builder *b, cache_key key, cu_module *o
 {
     void *code;
     size_t n;
-    if (!opencl_cache_get(key, &code, &n)) return false;
+    if (!cache_get("cuda", key, &code, &n)) return false;
     bool ok = b->cu->cuModuleLoadData(out, code) == CU_SUCCESS;
     mem_free(code);
     return ok;
@@ -52,7 +51,7 @@ static bool module_from_cache(const cuda_builder *b, cache_key key, cu_module *o
 
 static qn_status build(const cuda_builder *b, const str *text, cuda_program *p)
 {
-    cache_key key = { hash_bytes(text->text, text->n, b->driver_key), hash_bytes(text->text, text->n, ~b->driver_key) };
+    cache_key key = cache_key_of(text->text, text->n, b->driver_key);
     p->from_cache = module_from_cache(b, key, &p->module);
     if (!p->from_cache) QN_TRY(module_from_text(b, text, p->name, key, &p->module));
     cuda_count(1);

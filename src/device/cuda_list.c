@@ -101,6 +101,16 @@ static qn_status record(cuda_replay *r, const cuda_list *l, const cuda_api *cu)
     return QN_OK;
 }
 
+/* No graph, no harm: the launches go one by one. */
+static bool try_record(cuda_replay *r, const cuda_list *l, const cuda_api *cu)
+{
+    attempt_begin();
+    qn_status status = record(r, l, cu);
+    attempt_end(false);
+    if (status != QN_OK) drop(r, cu);
+    return status == QN_OK;
+}
+
 static bool same_args(const cuda_launch *a, const cuda_launch *b)
 {
     return memcmp(a->args, b->args, (a->program->n_args + 1) * sizeof a->args[0]) == 0;
@@ -141,10 +151,7 @@ static qn_status send(cuda_list *l, const cuda_api *cu, cu_stream stream)
         drop(r, cu);
         *r = fresh;
     }
-    if (!r->exec && record(r, l, cu) != QN_OK) { /* no graph, no harm */
-        drop(r, cu);
-        return send_each(l, cu, stream);
-    }
+    if (!r->exec && !try_record(r, l, cu)) return send_each(l, cu, stream);
     QN_TRY(update(r, l, cu));
     return cuda_check(cu->cuGraphLaunch(r->exec, stream), "cuGraphLaunch");
 }

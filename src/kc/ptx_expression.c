@@ -259,7 +259,7 @@ static const char *from_bool(ptx *p, kc_scalar to, const char *x)
 
 const char *ptx_convert(ptx *p, kc_scalar to, kc_scalar from, const char *x)
 {
-    
+
     if (to == from) return x;
     x = ptx_held(p, from, x);
     if (from == KC_F16 || from == KC_BF16) {

@@ -7,7 +7,8 @@
  * is block ctaid.y * nctaid.x + ctaid.x. Text is for sm_70, or what its instructions need; the driver compiles it for the card at hand. */
 #include "kc/ptx.h"
 
-enum { MAP_ITEMS_MAX = 256, STATIC_SHARED_MAX = 48 * 1024, SHARED_ALIGN = 16 };
+/* Two large groups at once on a multiprocessor hide more of memory than a few registers more in each item do. */
+enum { LARGE_GROUP = 256, MAP_ITEMS_MAX = 256, STATIC_SHARED_MAX = 48 * 1024, SHARED_ALIGN = 16 };
 
 /* ------------------------------------------------------------------ text */
 void ptx_line(ptx *p, const char *format, ...)
@@ -231,7 +232,7 @@ static void put_kernel(ptx *p, str *out)
     str_add_n(out, p->globals.text ? p->globals.text : "", p->globals.n);
     str_print(out, "\n.visible .entry qk_run(%s\n)\n", head.text ? head.text : "");
     if (k->form == KC_MAP) str_print(out, ".maxntid %d, 1, 1\n{\n", MAP_ITEMS_MAX);
-    else str_print(out, ".reqntid %u, 1, 1\n{\n", k->group);
+    else str_print(out, ".reqntid %u, 1, 1\n%s{\n", k->group, k->group >= LARGE_GROUP ? ".minnctapersm 2\n" : "");
     put_registers(p, out);
     str_add_n(out, body.text ? body.text : "", body.n);
     str_add(out, "}\n");

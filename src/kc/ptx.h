@@ -15,10 +15,13 @@ typedef struct ptx_value {
 
 /* Where a variable is. */
 typedef struct ptx_place {
-    const char **regs; /* [elements][lanes]; NULL: in memory */
-    const char *base;  /* memory: a 64-bit register, or the name of a table or local array */
-    u32 at;            /* SHARED: bytes from the start of group memory */
-    bool indexed;      /* an array with an index that is not a constant: it must lie in memory */
+    const char **regs;        /* [elements][lanes]; NULL: in memory */
+    const char *base;         /* memory: a 64-bit register, or the name of a table or local array */
+    u32 at;                   /* SHARED: bytes from the start of group memory */
+    const kc_expr *values[2]; /* what is assigned to it, as far as there is room */
+    u32 n_values;
+    bool visiting;
+    bool indexed; /* an array with an index that is not a constant: it must lie in memory */
 } ptx_place;
 
 typedef struct ptx_loop {

@@ -4,7 +4,7 @@
 
 #include "kc/ptx.h"
 
-enum { CHEAP = 48, MAX_DEPTH = 1200 };
+enum { CHEAP = 100, MAX_DEPTH = 1200 };
 
 /* ------------------------------------------------------------------ operands */
 const char *ptx_const(ptx *p, kc_scalar s, i64 i, f64 f)
@@ -76,12 +76,41 @@ const char *ptx_pick(ptx *p, kc_scalar s, const char *c, const char *a, const ch
 /* ------------------------------------------------------------------ binary operators */
 static bool is_constant(const char *operand) { return operand[0] != '%'; }
 
+/* a / d by a product: the assembler divides by constants the long way. (Granlund and Montgomery, "Division by invariant integers using
+ * multiplication", 1994, fig. 4.1) */
+static const char *quotient(ptx *p, const char *a, u32 d)
+{
+    u32 bits = 0;
+    while (bits < 32 && (1ull << bits) < d) bits++;
+    if ((d & (d - 1)) == 0) return bits ? ptx_op2(p, PTX_R, "shr.u32", a, ptx_text(p, "%u", bits)) : a;
+    u32 m = (u32)(((1ull << 32) * ((1ull << bits) - d)) / d + 1);
+    const char *high = ptx_op2(p, PTX_R, "mul.hi.u32", a, ptx_text(p, "%u", m));
+    const char *rest = ptx_op2(p, PTX_R, "shr.u32", ptx_op2(p, PTX_R, "sub.u32", a, high), "1");
+    return ptx_op2(p, PTX_R, "shr.u32", ptx_op2(p, PTX_R, "add.u32", rest, high), ptx_text(p, "%u", bits - 1));
+}
+
+static const char *divide_by_constant(ptx *p, kc_op op, kc_scalar s, const char *a, u32 divisor)
+{
+    bool is_signed = kc_is_signed(s), negative = is_signed && (i32)divisor < 0;
+    u32 d = negative ? 0 - divisor : divisor;
+    if (!is_signed && op == K_REM && (d & (d - 1)) == 0) return ptx_op2(p, PTX_R, "and.b32", a, ptx_text(p, "%u", d - 1));
+    const char *q = quotient(p, is_signed ? ptx_op1(p, PTX_R, "abs.s32", a) : a, d);
+    if (is_signed) {
+        const char *below = ptx_compare(p, negative ? "ge" : "lt", s, a, "0");
+        q = ptx_pick(p, s, below, ptx_op1(p, PTX_R, "neg.s32", q), q);
+    }
+    if (op == K_DIV) return q;
+    const char *product = ptx_op2(p, PTX_R, "mul.lo.u32", q, ptx_text(p, "%u", divisor));
+    return ptx_op2(p, PTX_R, "sub.u32", a, product);
+}
+
 /* x / 0 is x, x % 0 is 0, the lowest number / -1 is itself: by dividing by 1 instead, and negating. */
 static const char *divide(ptx *p, kc_op op, kc_scalar s, const char *a, const char *b, bool plain)
 {
     ptx_class c = ptx_class_of(s);
     const char *instruction = ptx_text(p, "%s.%s", op == K_DIV ? "div" : "rem", ptx_type(s)), *bits = ptx_bits(c);
     if (is_constant(a)) a = ptx_held(p, s, a);
+    if (plain && c == PTX_R) return divide_by_constant(p, op, s, a, (u32)strtoll(b, NULL, 10));
     if (plain) return ptx_op2(p, c, instruction, a, b);
     b = ptx_held(p, s, b);
     const char *zero = ptx_compare(p, "eq", s, b, "0"), *safe = ptx_reg(p, c), *minus = NULL;

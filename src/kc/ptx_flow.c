@@ -20,9 +20,20 @@ static void find_in_expr(ptx *p, const kc_expr *e)
         p->vars[e->a[0]->var->slot].indexed = true;
 }
 
+/* What a variable may hold, for those who ask what divides it. */
+static void note_value(ptx *p, const kc_stmt *s)
+{
+    const kc_var *v = s->op == S_DECL ? s->var : s->op == S_ASSIGN && s->target->op == K_VAR ? s->target->var : NULL;
+    if (!v || v->dims || !s->value) return;
+    ptx_place *place = ptx_place_of(p, v);
+    if (place->n_values < COUNT(place->values)) place->values[place->n_values] = s->value;
+    place->n_values++;
+}
+
 static void find_in_list(ptx *p, const kc_stmt *s)
 {
     for (; s; s = s->next) {
+        note_value(p, s);
         if (s->target) find_in_expr(p, s->target);
         if (s->value) find_in_expr(p, s->value);
         find_in_list(p, s->init);

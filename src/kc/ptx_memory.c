@@ -41,22 +41,39 @@ static const char *memory_type(kc_scalar s)
 }
 
 /* ------------------------------------------------------------------ indices */
+static bool is_multiple(ptx *p, const kc_expr *e, u32 n);
+
+/* Of all that is assigned to it; what it is made of itself is taken for granted (a loop's variable is its start and so many steps). */
+static bool variable_is_multiple(ptx *p, const kc_var *v, u32 n)
+{
+    ptx_place *place = ptx_place_of(p, v);
+    bool local = v->storage == KC_V_ITEM || v->storage == KC_V_UNIFORM;
+    if (!local || v->dims || v->type.lanes != 1 || !place->n_values || place->n_values > COUNT(place->values)) return false;
+    if (place->visiting) return true;
+    bool all = true;
+    place->visiting = true;
+    for (u32 i = 0; i < place->n_values && all; i++) all = is_multiple(p, place->values[i], n);
+    place->visiting = false;
+    return all;
+}
+
 /* Is the value of e a multiple of n (a power of two)? False where that is not seen. */
-static bool is_multiple(const kc_expr *e, u32 n)
+static bool is_multiple(ptx *p, const kc_expr *e, u32 n)
 {
     if (n <= 1) return true;
     switch (e->op) {
     case K_CONST: return (u32)e->value.i % n == 0;
     case K_ADD:
-    case K_SUB: return is_multiple(e->a[0], n) && is_multiple(e->a[1], n);
+    case K_SUB: return is_multiple(p, e->a[0], n) && is_multiple(p, e->a[1], n);
     case K_MUL: {
         for (u32 m = 1; m <= n; m *= 2)
-            if (is_multiple(e->a[0], m) && is_multiple(e->a[1], n / m)) return true;
+            if (is_multiple(p, e->a[0], m) && is_multiple(p, e->a[1], n / m)) return true;
         return false;
     }
     case K_SHL: return e->a[1]->op == K_CONST && (1u << (e->a[1]->value.i & 31)) % n == 0;
-    case K_CAST: return kc_scalar_bytes((kc_scalar)e->type.scalar) == 4 && is_multiple(e->a[0], n);
-    case K_COND: return is_multiple(e->a[1], n) && is_multiple(e->a[2], n);
+    case K_CAST: return kc_scalar_bytes((kc_scalar)e->type.scalar) == 4 && is_multiple(p, e->a[0], n);
+    case K_COND: return is_multiple(p, e->a[1], n) && is_multiple(p, e->a[2], n);
+    case K_VAR: return variable_is_multiple(p, e->var, n);
     default: return false;
     }
 }
@@ -285,10 +302,10 @@ static const char *lane_guard(ptx *p, const char *count, u32 k)
     return p->guard ? ptx_op2(p, PTX_P, "and.pred", in, p->guard) : in;
 }
 
-static bool known_aligned(const kc_expr *array, const kc_expr *index, u32 lanes)
+static bool known_aligned(ptx *p, const kc_expr *array, const kc_expr *index, u32 lanes)
 {
     const kc_var *v = array->var;
-    return is_multiple(index, lanes) && (!array->n_args || v->n[1] % lanes == 0 || is_multiple(array->a[0], lanes));
+    return is_multiple(p, index, lanes) && (!array->n_args || v->n[1] % lanes == 0 || is_multiple(p, array->a[0], lanes));
 }
 
 /* Predicates for one wide access and for its parts; `*parts` NULL: the address is known to suit. */
@@ -297,7 +314,7 @@ static void wide_or_parts(ptx *p, const kc_expr *array, const kc_expr *index, u3
 {
     const kc_var *v = array->var;
     *wide = p->guard, *parts = NULL;
-    if (known_aligned(array, index, lanes)) return;
+    if (known_aligned(p, array, index, lanes)) return;
     bool narrow = v->storage == KC_V_SHARED;
     u32 mask = lanes * kc_scalar_bytes((kc_scalar)v->type.scalar) - 1;
     const char *whole = ptx_reg(p, narrow ? PTX_R : PTX_RD), *bits = narrow ? "32" : "64";

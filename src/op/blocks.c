@@ -45,3 +45,38 @@ sym blocks_count(graph *g, blocks b, sym m, sym n, sym count)
     sym wide = sym_ceil_div(g, n, sym_number(g, b.cols));
     return sym_mul(g, sym_mul(g, tall, wide), count);
 }
+
+/* ------------------------------------------------------------------ by items */
+enum { ITEM_GROUP = 256, ITEM_SHARED_BYTES = 2 * 16 * 2 * (128 + 4) * 4, MANY_WORKERS = 16 };
+
+/* Devices with host memory like other kernels better, but can run these when asked. */
+bool blocks_suit_items(const qn_caps *caps, qn_dtype d)
+{
+    bool is_float = d == QN_F32 || d == QN_F16 || d == QN_BF16;
+    return is_float && caps->max_group >= ITEM_GROUP && caps->group_memory_bytes >= ITEM_SHARED_BYTES &&
+           (caps->workers >= MANY_WORKERS || caps->host_memory);
+}
+
+/* What a block costs beside its sums, by size: small ones load more for each product. */
+static const struct {
+    item_tile tile;
+    u32 cost_of_sum;
+} item_tiles[] = { { { 8, 8 }, 10 }, { { 4, 8 }, 13 }, { { 4, 4 }, 17 } };
+
+item_tile blocks_for_items(const graph *g, const qn_caps *caps, sym m, sym n, sym count)
+{
+    i64 ms, ns, times;
+    item_tile best = { 4, 4 };
+    if (!sym_is_number(g, m, &ms) || !sym_is_number(g, n, &ns) || ms < 1 || ns < 1 || ms > INT32_MAX || ns > INT32_MAX)
+        return best;
+    if (!sym_is_number(g, count, &times) || times < 1 || times > INT32_MAX) times = 1;
+    u64 least = UINT64_MAX, workers = MAX(caps->workers, 1u);
+    for (u32 i = 0; i < COUNT(item_tiles); i++) {
+        item_tile tile = item_tiles[i].tile;
+        u64 rows = 16 * tile.per_m, cols = 16 * tile.per_n;
+        u64 groups = ((u64)ms + rows - 1) / rows * (((u64)ns + cols - 1) / cols) * (u64)times;
+        u64 time = (groups + workers - 1) / workers * rows * cols * item_tiles[i].cost_of_sum;
+        if (time < least) least = time, best = tile;
+    }
+    return best;
+}

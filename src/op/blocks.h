@@ -14,4 +14,11 @@ bool blocks_fit(const qn_caps *caps, qn_dtype d, u64 numbers); /* d: of the fact
 /* For `count` products [m][k] x [k][n]. fill: what copying one element of the right factor costs, in multiply-adds. */
 blocks blocks_choose(const graph *g, const qn_caps *caps, sym m, sym n, sym count, u32 fill);
 sym blocks_count(graph *g, blocks b, sym m, sym n, sym count);
+/* kernels/tile_block.h: blocks of 16 * per_m x 16 * per_n by 256 items, where many workers share the work. */
+typedef struct item_tile {
+    u32 per_m, per_n;
+} item_tile;
+bool blocks_suit_items(const qn_caps *caps, qn_dtype d);
+item_tile blocks_for_items(const graph *g, const qn_caps *caps, sym m, sym n, sym count);
+
 #endif

@@ -167,9 +167,59 @@ static qn_status emit_group(lowering *l, const node *n)
     return launch_groups(k, blocks_count(g, (blocks){ GROUP_SIDE, GROUP_SIDE }, p.out_channels, pixels(g, &p.win), parts));
 }
 
+/* ---- blocks by 256 items (kernels/conv_block.c): the filter's sizes are constants of the program */
+
+static bool fits_block(const lowering *l, const node *n)
+{
+    const type *w = lower_type(l, lower_in(l, n, 1));
+    if (!blocks_suit_items(lower_caps(l), w->dtype) || !fits_group(l, n)) return false;
+    for (u32 d = 2; d < w->rank; d++) {
+        i64 size;
+        if (!sym_is_number(lower_graph(l), w->dims[d], &size) || size < 1 || size > UINT16_MAX) return false;
+    }
+    return true;
+}
+
+static void block_params(lowering *l, launch *k, const conv *p)
+{
+    static const char *const sizes[] = { "kd", "kh", "kw" }, *const steps[] = { "sd", "sh", "sw" },
+                             *const spread[] = { "ed", "eh", "ew" };
+    for (u32 d = 0; d < 3; d++) {
+        i64 size = 1;
+        sym_is_number(lower_graph(l), p->win.kernel[d], &size);
+        launch_const(k, sizes[d], (u32)size);
+    }
+    for (u32 d = 0; d < 3; d++) launch_const(k, steps[d], p->win.step[d]);
+    for (u32 d = 0; d < 3; d++) launch_const(k, spread[d], p->win.dilation[d]);
+}
+
+static qn_status emit_block(lowering *l, const node *n)
+{
+    conv p;
+    QN_TRY(conv_of(l, n, &p));
+    graph *g = lower_graph_mut(l);
+    sym columns = pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups);
+    item_tile tile = blocks_for_items(g, lower_caps(l), p.out_channels, columns, parts);
+    launch *k = begin(l, &p, "conv_block.c", "conv_block");
+    launch_define(k, "PER_M", tile.per_m == 8 ? "8" : "4");
+    launch_define(k, "PER_N", tile.per_n == 8 ? "8" : "4");
+    epilogue_buffers(k, &p.end, p.x);
+    launch_out(k, p.y);
+    launch_size(k, p.groups);
+    launch_size(k, p.in_channels);
+    for (u32 d = 0; d < 3; d++) launch_size(k, p.win.in[d]);
+    launch_size(k, p.out_channels);
+    for (u32 d = 0; d < 3; d++) launch_size(k, p.win.out[d]);
+    for (u32 d = 0; d < 3; d++) launch_size(k, p.win.pad[d]);
+    epilogue_params(k, &p.end);
+    block_params(l, k, &p);
+    epilogue_consts(k, &p.end);
+    return launch_groups(k, blocks_count(g, (blocks){ 16 * tile.per_m, 16 * tile.per_n }, p.out_channels, columns, parts));
+}
+
 /* ---- one input channel a group, by bands of rows (kernels/conv_depthwise.c) */
 
-enum { BAND_ELEMS = 16384, BAND_TAPS = 1024, BAND_CHANNELS = 4 };
+enum { BAND_ELEMS = 16384, BAND_TAPS = 1024, BAND_CHANNELS = 4, BAND_NUMBERS = 33808 };
 
 typedef struct band {
     i64 rows, count;
@@ -213,7 +263,8 @@ static bool fits_depthwise(const lowering *l, const node *n)
 {
     const type *w = lower_type(l, lower_in(l, n, 1));
     i64 channels;
-    if (!is_float(l, n) || !sym_is(lower_graph(l), w->dims[1], 1)) return false;
+    if (!is_float(l, n) || !sym_is(lower_graph(l), w->dims[1], 1) || !blocks_fit(lower_caps(l), w->dtype, BAND_NUMBERS))
+        return false;
     if (!sym_is_number(lower_graph(l), w->dims[0], &channels) || channels > BAND_CHANNELS * attr_int(n, "group", 1))
         return false;
     return bands_of(l, n).rows > 0;
@@ -247,6 +298,7 @@ static qn_status emit_depthwise(lowering *l, const node *n)
 static const variant conv_variants[] = {
     { "conv_depthwise", NEED_LANES, fits_depthwise, emit_depthwise },
     { "conv_tile", NEED_LANES, fits_tile, emit_tile },
+    { "conv_block", NEED_GROUP, fits_block, emit_block },
     { "conv_group", NEED_GROUP, fits_group, emit_group },
     { "conv_map", 0, NULL, emit_map },
     { 0 },

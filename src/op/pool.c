@@ -1,4 +1,5 @@
 /* Pools: the largest element, the mean or the p-norm of windows, and of whole planes. */
+#include "op/blocks.h"
 #include "op/op_util.h"
 #include "op/window.h"
 
@@ -76,7 +77,7 @@ static qn_status emit_norm(lowering *l, const node *n)
     return launch_map(k, lower_elems(l, lower_out(l, n, 0)));
 }
 
-enum { ROW_MAX = 4096 }; /* longest padded row of kernels/pool_rows.c */
+enum { ROW_MAX = 4096, LANES_MOST = 16 }; /* longest padded row of kernels/pool_rows.c, its widest vector */
 
 static bool fits_rows(const lowering *l, const node *n)
 {
@@ -84,7 +85,8 @@ static bool fits_rows(const lowering *l, const node *n)
     const type *x = lower_type(l, lower_in(l, n, 0)), *y = lower_type(l, n->out[0]);
     u32 rank = x->rank - 2u, last = x->rank - 1u;
     i64 sizes[2], steps[2], dilations[2], in, out;
-    if (!dtype_is_float(x->dtype) || rank > 2) return false;
+    if (!dtype_is_float(x->dtype) || rank > 2 || !blocks_fit(lower_caps(l), x->dtype, 3 * ROW_MAX + 3 * LANES_MOST))
+        return false;
     if (window_ints(n, "kernel_shape", rank, 1, 1, sizes) || window_ints(n, "strides", rank, 1, 1, steps)) return false;
     if (window_ints(n, "dilations", rank, 1, 1, dilations)) return false;
     if (!sym_is_number(g, x->dims[last], &in) || !sym_is_number(g, y->dims[last], &out)) return false;

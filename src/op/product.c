@@ -238,6 +238,26 @@ static qn_status launch_by_groups(lowering *l, const product *p)
     return launch_groups(k, blocks_count(g, (blocks){ GROUP_SIDE, GROUP_SIDE }, p->m, p->n, p->batch));
 }
 
+static void define_tile(launch *k, item_tile tile)
+{
+    launch_define(k, "PER_M", tile.per_m == 8 ? "8" : "4");
+    launch_define(k, "PER_N", tile.per_n == 8 ? "8" : "4");
+}
+
+static qn_status launch_by_blocks(lowering *l, const product *p)
+{
+    graph *g = lower_graph_mut(l);
+    item_tile tile = blocks_for_items(g, lower_caps(l), p->m, p->n, p->batch);
+    launch *k = begin(l, p, "matmul_block.c", "matmul_block");
+    define_tile(k, tile);
+    epilogue_buffers(k, &p->end, p->a);
+    launch_out(k, p->y);
+    sizes(k, p);
+    batch_params(k, p);
+    ending(k, p);
+    return launch_groups(k, blocks_count(g, (blocks){ 16 * tile.per_m, 16 * tile.per_n }, p->m, p->n, p->batch));
+}
+
 /* A tile pays off from a few rows and columns on; group memory holds numbers of 32 bits. */
 static bool group_suits(const graph *g, qn_dtype d, sym m, sym n)
 {
@@ -252,7 +272,8 @@ qn_status product_emit(lowering *l, const product *p)
     i64 rows;
     const qn_caps *caps = lower_caps(l);
     bool lanes = caps->best_group == 1, groups = caps->max_group >= 64 && caps->group_memory_bytes >= 16384;
-    if (!lanes && groups && group_suits(lower_graph(l), p->dtype, p->m, p->n)) return launch_by_groups(l, p);
+    if (!lanes && groups && group_suits(lower_graph(l), p->dtype, p->m, p->n))
+        return (blocks_suit_items(caps, p->dtype) ? launch_by_blocks : launch_by_groups)(l, p);
     if (!lanes || !blocks_fit(caps, p->dtype, BLOCKS_TILE_NUMBERS)) return launch_by_element(l, p);
     bool few = sym_is_number(lower_graph(l), p->m, &rows) && rows <= ROWS_FEW && !(p->trans_a && p->trans_b);
     return (few ? launch_by_rows : launch_by_tiles)(l, p);
@@ -300,9 +321,22 @@ static qn_status emit_group(lowering *l, const node *n)
     return launch_by_groups(l, &p);
 }
 
+static bool fits_block(const lowering *l, const node *n)
+{
+    return blocks_suit_items(lower_caps(l), lower_type(l, lower_in(l, n, 0))->dtype) && fits_group(l, n);
+}
+
+static qn_status emit_block(lowering *l, const node *n)
+{
+    product p;
+    QN_TRY(product_of(l, n, &p));
+    return launch_by_blocks(l, &p);
+}
+
 const variant product_variants[] = {
     { "matmul_row", NEED_LANES, few_rows, emit_row },
     { "matmul_tile", NEED_LANES, fits_tile, emit_tile },
+    { "matmul_block", NEED_GROUP, fits_block, emit_block },
     { "matmul_group", NEED_GROUP, fits_group, emit_group },
     { "matmul_map", 0, NULL, emit_map },
     { 0 },

@@ -10,9 +10,9 @@ set -eu
 cd "$(dirname "$0")/.."
 
 build_packages="git gcc libc6-dev cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libexif-dev"
-test_packages="python3 python3-venv clang-19 libclang-rt-19-dev llvm-19 clang-format-19 pocl-opencl-icd ocl-icd-libopencl1 libegl1 libgles2 libgl1-mesa-dri \
+test_packages="python3 python3-venv clang-19 libclang-rt-19-dev llvm-19 clang-format-19 pocl-opencl-icd ocl-icd-libopencl1 mesa-vulkan-drivers libvulkan1 libegl1 libgles2 libgl1-mesa-dri \
     glslang-tools wabt"
-python_packages="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 pillow nvidia-cuda-nvcc-cu12==12.9.86"
+python_packages="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 pillow nvidia-cuda-nvcc-cu12==12.9.86 wgpu==0.32.0"
 node_packages="webgpu@0.6.2"
 web_packages="python3 python3-venv"
 command -v npm >/dev/null || node_itself="nodejs npm" # other makers' nodejs brings its npm and conflicts with Debian's
@@ -98,9 +98,28 @@ install_web() {
     install_locked web
 }
 
+# The Vulkan driver for the CPU of Debian's backports, beside the system's older one, for the webgpu device: .venv/lavapipe/lavapipe.json
+install_lavapipe() {
+    home=$PWD/.venv/lavapipe
+    [ -f "$home/lavapipe.json" ] && return 0
+    say "setup: lavapipe of Debian's backports in .venv/lavapipe"
+    mkdir -p "$home/lists/partial" "$home/debs"
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -E '/debian/?$' | head -n 1)
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm-backports main" >"$home/sources.list"
+    options="-o Dir::Etc::SourceList=$home/sources.list -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists=$home/lists"
+    options="$options -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
+    if apt-get $options update -qq && (cd "$home/debs" && apt-get $options download -qq mesa-vulkan-drivers/bookworm-backports 2>/dev/null); then
+        for deb in "$home"/debs/*.deb; do dpkg -x "$deb" "$home/root"; done
+        library=$(find "$home/root" -name 'libvulkan_lvp.so' | head -n 1)
+        printf '{"file_format_version":"1.0.0","ICD":{"library_path":"%s","api_version":"1.3.0"}}\n' "$library" >"$home/lavapipe.json"
+    else
+        say "setup: it could not be had; the webgpu device is tested on the system's Vulkan driver"
+    fi
+}
+
 case "${1:-build}" in
 build) install_packages $build_packages ;;
-test) install_packages $build_packages $test_packages ${node_itself:-}; install_python .test $python_packages; install_python .web $zig_package; install_node $node_packages ;;
+test) install_packages $build_packages $test_packages ${node_itself:-}; install_python .test $python_packages; install_python .web $zig_package; install_node $node_packages; install_lavapipe ;;
 web) install_web ;;
 browser) install_web; install_packages $browser_packages; install_locked tests/web ;;
 full) "$0" test; install_python .full $full_packages; .venv/bin/pip install --quiet opencv-python-headless ;;

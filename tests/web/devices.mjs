@@ -1,0 +1,173 @@
+/* The package on each kind of device: on the page, in a worker, under a strict policy; lost and lent devices. */
+const KINDS = ['webgpu', 'webgl', 'wasm'];
+
+async function ready(t, address = `${t.url}/index.html`) {
+  const page = await t.page(address);
+  await page.waitForFunction(() => globalThis.quern);
+  return page;
+}
+
+const each = (name, run) => KINDS.map((kind) => ({ name: `${name}, ${kind}`, run: (t) => run(t, kind) }));
+
+export const cases = [
+  ...each('kernel: a map, its sentence when it is wrong', async (t, kind) => {
+    const page = await ready(t);
+    const got = await page.evaluate(async (k) => {
+      const device = await quern.Device.open({ kind: k });
+      const source = (body) => `#include "quern_kernel.h"\nMAP(f32) f(u32 i, IN(f32) x, f32 by, u32 n) { return ${body}; }`;
+      const x = device.buffer(Float32Array.from({ length: 1000 }, (_, i) => i / 4)), y = device.buffer(4000);
+      const kernel = await device.kernel(source('x[n - 1u - i] * by'));
+      kernel.launch(1000, [x, 0.5, 1000, y]);
+      const values = new Float32Array(await y.read());
+      const wrong = await device.kernel(source('x[i] * bye')).catch((e) => e);
+      device.close();
+      return { first: values[0], last: values[999], code: wrong.code, line: wrong.diagnostics[0]?.line, column: wrong.diagnostics[0]?.column };
+    }, kind);
+    t.same({ ...got, column: got.column > 60 }, { first: 999 / 8, last: 0, code: 'kernel', line: 2, column: true }, 'answers');
+  }),
+  ...each('session: two on one device, queued and aborted runs', async (t, kind) => {
+    const page = await ready(t);
+    const got = await page.evaluate(async (k) => {
+      const device = await quern.Device.open({ kind: k });
+      const bytes = new Uint8Array(await (await fetch('/pkg/glyphs.onnx')).arrayBuffer());
+      const a = await quern.Session.open(bytes, { device }), b = await quern.Session.open(new Blob([bytes]), { device });
+      const image = new Float32Array(1024).fill(0);
+      for (let y = 5; y < 27; y++) image.fill(1, y * 32 + 15, y * 32 + 18);
+      const run = (s, signal) => s.run({ image: quern.Tensor.from(image, [1, 1, 32, 32]) }, { signal });
+      const given = new AbortController();
+      const aborted = run(a, given.signal).then(() => 'ran', (e) => e.name);
+      given.abort();
+      const all = await Promise.all([run(a), run(b), run(a)]);
+      const best = all.map((o) => { const p = o.probabilities.data; return p.indexOf(Math.max(...p)); });
+      const wrong = await run(a).then(() => a.run({ picture: image })).catch((e) => e.code);
+      device.close();
+      return { best, aborted: await aborted, wrong };
+    }, kind);
+    t.same(got, { best: [1, 1, 1], aborted: 'AbortError', wrong: 'name' }, 'answers');
+  }),
+  ...each('worker: the engine in a worker', async (t, kind) => {
+    const page = await ready(t);
+    const label = await page.evaluate(async (k) => {
+      const bitmap = await createImageBitmap(await (await fetch('/samples/star.jpg')).blob());
+      const worker = new Worker('/worker.js', { type: 'module' });
+      worker.postMessage({ kind: k, picture: bitmap }, [bitmap]);
+      return new Promise((done) => (worker.onmessage = (e) => done(e.data)));
+    }, kind);
+    t.same(label, 'star', 'label');
+  }),
+  ...each('leaks: 12 rounds of open, run, close leave nothing', async (t, kind) => {
+    const page = await ready(t);
+    const got = await page.evaluate(async (k) => {
+      const bytes = new Uint8Array(await (await fetch('/pkg/glyphs.onnx')).arrayBuffer());
+      const image = new Float32Array(1024).fill(0.5);
+      const round = async () => {
+        const device = await quern.Device.open({ kind: k });
+        const { engine } = device;
+        const s = await quern.Session.open(bytes, { device });
+        for (let i = 0; i < 3; i++) await s.run({ image: quern.Tensor.from(image, [1, 1, 32, 32]) });
+        device.close();
+        return [engine.x.qw_blocks(), engine.heap.memory.buffer.byteLength, engine.webgpu.bufferCount];
+      };
+      for (let i = 0; i < 3; i++) await round();
+      const before = await round();
+      for (let i = 0; i < 9; i++) await round();
+      return [before, await round()];
+    }, kind);
+    t.same(got[1], got[0], 'blocks, heap bytes, buffers');
+  }),
+  {
+    name: 'strict policy: every device without eval or blobs',
+    async run(t) {
+      const page = await t.page(`${t.url}/strict.html`);
+      await page.waitForFunction(() => globalThis.answer);
+      t.same(await page.evaluate(() => globalThis.answer), { answers: { webgpu: [2, 4, 6], webgl: [2, 4, 6], wasm: [2, 4, 6] }, violations: [] }, 'answers');
+    },
+  },
+  {
+    name: 'several devices in one page agree',
+    async run(t) {
+      const page = await ready(t);
+      const top = await page.evaluate(async () => {
+        const picture = await (await fetch('/samples/five.jpg')).blob();
+        const devices = await Promise.all(['webgpu', 'webgl', 'wasm', 'wasm'].map((kind) => quern.Device.open({ kind })));
+        const answers = await Promise.all(devices.map(async (d) => (await (await quern.Classifier.glyphs(d)).classify(picture)).top[0]));
+        devices.forEach((d) => d.close());
+        return answers;
+      });
+      for (const a of top) t.check(a.label === '5' && Math.abs(a.probability - top[2].probability) < 1e-3, JSON.stringify(top));
+    },
+  },
+  {
+    name: 'lost: a destroyed WebGPU device rejects with code lost, and opens again',
+    async run(t) {
+      const page = await ready(t);
+      const got = await page.evaluate(async () => {
+        const device = await quern.Device.open({ kind: 'webgpu' });
+        const classifier = await quern.Classifier.glyphs(device);
+        const picture = await (await fetch('/samples/star.jpg')).blob();
+        const before = (await classifier.classify(picture)).top[0].label;
+        const pending = classifier.classify(picture).catch((e) => e.code);
+        device.gpuDevice.destroy();
+        const during = await pending;
+        const after = await classifier.classify(picture).catch((e) => e.code);
+        device.close();
+        const again = await quern.Device.open({ kind: 'webgpu' });
+        const label = (await (await quern.Classifier.glyphs(again)).classify(picture)).top[0].label;
+        again.close();
+        return { before, during: ['lost', undefined].includes(during) || during?.top ? 'lost or done' : during, after, label };
+      });
+      t.same(got, { before: 'star', during: 'lost or done', after: 'lost', label: 'star' }, 'codes');
+    },
+  },
+  {
+    name: 'lost: a lost WebGL context rejects with code lost, and opens again',
+    async run(t) {
+      const page = await ready(t);
+      const got = await page.evaluate(async () => {
+        const gl = new OffscreenCanvas(1, 1).getContext('webgl2');
+        const device = await quern.Device.open({ gl });
+        const classifier = await quern.Classifier.glyphs(device);
+        const picture = await (await fetch('/samples/star.jpg')).blob();
+        const before = (await classifier.classify(picture)).top[0].label;
+        gl.getExtension('WEBGL_lose_context').loseContext();
+        await new Promise((r) => setTimeout(r, 20));
+        const after = await classifier.classify(picture).catch((e) => e.code);
+        device.close();
+        const again = await quern.Device.open({ kind: 'webgl' });
+        const label = (await (await quern.Classifier.glyphs(again)).classify(picture)).top[0].label;
+        again.close();
+        return { before, after, label };
+      });
+      t.same(got, { before: 'star', after: 'lost', label: 'star' }, 'codes');
+    },
+  },
+  {
+    name: 'lent: a WebGL context keeps its state and still draws',
+    async run(t) {
+      const page = await ready(t);
+      const got = await page.evaluate(async () => {
+        const gl = new OffscreenCanvas(8, 8).getContext('webgl2');
+        const texture = gl.createTexture(), buffer = gl.createBuffer();
+        gl.activeTexture(gl.TEXTURE3);
+        gl.bindTexture(gl.TEXTURE_2D, texture);
+        gl.bindBuffer(gl.PIXEL_UNPACK_BUFFER, buffer);
+        gl.enable(gl.BLEND);
+        gl.viewport(1, 2, 3, 4);
+        gl.pixelStorei(gl.UNPACK_FLIP_Y_WEBGL, true);
+        gl.clearColor(0, 1, 0, 1);
+        const device = await quern.Device.open({ gl });
+        const label = (await (await quern.Classifier.glyphs(device)).classify(await (await fetch('/samples/star.jpg')).blob())).top[0].label;
+        const held = () => gl.getParameter(gl.TEXTURE_BINDING_2D) === texture && gl.getParameter(gl.PIXEL_UNPACK_BUFFER_BINDING) === buffer && gl.isEnabled(gl.BLEND)
+          && [...gl.getParameter(gl.VIEWPORT)].join() === '1,2,3,4' && gl.getParameter(gl.UNPACK_FLIP_Y_WEBGL) && gl.getParameter(gl.ACTIVE_TEXTURE) === gl.TEXTURE3;
+        const during = held();
+        device.close();
+        const after = held();
+        gl.clear(gl.COLOR_BUFFER_BIT);
+        const pixel = new Uint8Array(4);
+        gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+        return { label, during, after, pixel: [...pixel], error: gl.getError(), lost: gl.isContextLost() };
+      });
+      t.same(got, { label: 'star', during: true, after: true, pixel: [0, 255, 0, 255], error: 0, lost: false }, 'state');
+    },
+  },
+];

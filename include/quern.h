@@ -177,6 +177,9 @@ typedef struct qn_define {
 QN_API qn_status qn_buffer_make(qn_device *d, uint64_t bytes, qn_buffer **out); /* zeroed */
 QN_API void qn_buffer_free(qn_buffer *b);                                       /* NULL is fine */
 QN_API uint64_t qn_buffer_bytes(const qn_buffer *b);
+/* A buffer that was made outside the library, under the number that its maker gave it (in a browser: a GPUBuffer that the page lends).
+ * Freeing it only forgets it. QN_E_UNSUPPORTED: this kind of device takes none. */
+QN_API qn_status qn_buffer_adopt(qn_device *d, uint32_t number, uint64_t bytes, qn_buffer **out);
 QN_API qn_status qn_buffer_write(qn_buffer *b, uint64_t at, const void *data, uint64_t bytes); /* data may go at once */
 /* Queue a read into `to`, which stays valid until the ticket is done. */
 QN_API qn_status qn_buffer_read(qn_buffer *b, uint64_t at, void *to, uint64_t bytes, qn_ticket *out);
@@ -250,6 +253,12 @@ QN_API const char *qn_metadata(const qn_session *s, const char *key); /* NULL: t
  *          the data hold is outside its axis: here where an input holds it, from qn_poll where it is computed.
  * Threads  one session, one thread. */
 QN_API qn_status qn_run(qn_session *s, const qn_named *in, size_t n_in, qn_ticket *out);
+/* Inputs and outputs that stay on the device. b: a buffer of the session's device, lent until it is unbound (b NULL) or the session closes.
+ * Input: its bytes are copied from the start of b when a run starts; what the run is given for it says type and shape, its data may be NULL.
+ * Output: each run copies it to the start of b and does not read it back: qn_output then gives type and shape, and data NULL.
+ * Errors: QN_E_NAME; QN_E_UNSUPPORTED when the host must see an input's values (sizes that they decide). */
+QN_API qn_status qn_bind_input(qn_session *s, const char *name, qn_buffer *b);
+QN_API qn_status qn_bind_output(qn_session *s, const char *name, qn_buffer *b);
 QN_API qn_status qn_poll(qn_session *s, qn_ticket t, bool *done); /* also moves the run on */
 QN_API qn_status qn_wait(qn_session *s, qn_ticket t);             /* polls until done; not in a browser */
 /* An output of the last finished run, by name or index; lent until the next run or close. */

@@ -222,6 +222,35 @@ qn_status qn_run(qn_session *s, const qn_named *in, size_t n_in, qn_ticket *out)
     return QN_OK;
 }
 
+/* ---- what stays on the device */
+
+static qn_status bindable(const qn_session *s)
+{
+    if (!s->x || s->specialise)
+        return fail(QN_E_UNSUPPORTED,
+                    "this model is planned for the values of its inputs, so it takes them from the host only");
+    if (s->x->running) return fail(QN_E_USAGE, "a run is under way; poll its ticket first");
+    return QN_OK;
+}
+
+qn_status qn_bind_input(qn_session *s, const char *name, qn_buffer *b)
+{
+    if (!s || !name) return fail(QN_E_USAGE, "qn_bind_input needs a session and a name");
+    QN_TRY(bindable(s));
+    for (u32 i = 0; i < s->g->n_inputs; i++)
+        if (text_same(value_at(s->g, s->g->inputs[i])->name, name)) return exec_bind_input(s->x, i, b);
+    return fail(QN_E_NAME, "the model has no input '%s'", name);
+}
+
+qn_status qn_bind_output(qn_session *s, const char *name, qn_buffer *b)
+{
+    if (!s || !name) return fail(QN_E_USAGE, "qn_bind_output needs a session and a name");
+    QN_TRY(bindable(s));
+    for (u32 i = 0; i < s->n_outputs; i++)
+        if (text_same(s->outputs[i].name, name)) return exec_bind_output(s->x, i, b);
+    return fail(QN_E_NAME, "the model has no output '%s'", name);
+}
+
 qn_status qn_poll(qn_session *s, qn_ticket t, bool *done)
 {
     if (!s || !done) return fail(QN_E_USAGE, "qn_poll needs a session and a place for the answer");

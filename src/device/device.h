@@ -49,6 +49,7 @@ typedef struct qn_backend {
     /* Host memory that lives as long as the device buffer, lent as a buffer without a copy (weights from a mapped file).
      * NULL where caps.host_memory is false. Never written to. */
     qn_status (*buf_lend)(qn_device *d, const void *host, u64 bytes, qn_buf *out);
+    qn_status (*buf_adopt)(qn_device *d, u32 number, u64 bytes, qn_buf *out); /* made outside, freed by its maker; NULL: takes none */
     void *(*buf_host)(qn_device *d, qn_buf b);               /* its address where caps.host_memory, else NULL */
 } qn_backend;
 
@@ -60,6 +61,9 @@ struct qn_device {                                           /* the head of ever
     bool checks;                                             /* interprets: users' kernels come as they are, and are refused when they go astray */
 };
 /* clang-format on */
+
+/* user_kernel.c: the first `bytes` of a user's buffer on this device; QN_E_SHAPE: it is smaller. `what` names it in the sentence. */
+qn_status user_kernel_view(const qn_buffer *b, const qn_device *d, const char *what, u64 bytes, buf_view *out);
 
 #define BACKEND(name) extern const qn_backend name##_backend;
 #include "device/backends.def"

@@ -35,6 +35,20 @@ qn_status qn_buffer_make(qn_device *d, uint64_t bytes, qn_buffer **out)
     return status;
 }
 
+qn_status qn_buffer_adopt(qn_device *d, uint32_t number, uint64_t bytes, qn_buffer **out)
+{
+    if (!d || !out) return fail(QN_E_USAGE, "qn_buffer_adopt: a device and out are needed");
+    if (!d->backend->buf_adopt)
+        return fail(QN_E_UNSUPPORTED, "device %s takes no buffers that were made elsewhere", d->info.spec);
+    qn_buffer *b = mem_alloc(sizeof *b);
+    if (!b) return fail_nomem(sizeof *b);
+    *b = (qn_buffer){ .device = d, .bytes = bytes };
+    qn_status status = d->backend->buf_adopt(d, number, bytes, &b->buf);
+    if (status == QN_OK) *out = b;
+    else mem_free(b);
+    return status;
+}
+
 void qn_buffer_free(qn_buffer *b)
 {
     if (!b) return;
@@ -59,6 +73,16 @@ qn_status qn_buffer_read(qn_buffer *b, uint64_t at, void *to, uint64_t bytes, qn
     const qn_backend *backend = b->device->backend;
     if (bytes) QN_TRY(backend->read(b->device, b->buf, at, to, bytes));
     return backend->flush(b->device, out);
+}
+
+qn_status user_kernel_view(const qn_buffer *b, const qn_device *d, const char *what, u64 bytes, buf_view *out)
+{
+    if (b->device != d) return fail(QN_E_USAGE, "%s: the buffer belongs to another device", what);
+    if (bytes > b->bytes)
+        return fail(QN_E_SHAPE, "%s has %llu bytes, and its buffer only %llu", what, (unsigned long long)bytes,
+                    (unsigned long long)b->bytes);
+    *out = (buf_view){ b->buf, 0, bytes };
+    return QN_OK;
 }
 
 /* ---- from source to program */

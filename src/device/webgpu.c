@@ -126,9 +126,10 @@ static qn_status gpu_buf_make(qn_device *d, u64 bytes, qn_buf *out)
     return status;
 }
 
-qn_status webgpu_adopt(qn_device *d, u32 id, u64 bytes, qn_buf *out)
+/* A GPUBuffer of the caller, which the page has put under the number `id`; freeing it only forgets it. */
+static qn_status gpu_buf_adopt(qn_device *d, u32 id, u64 bytes, qn_buf *out)
 {
-    if (d->backend != &webgpu_backend || !id) return fail(QN_E_USAGE, "a GPUBuffer can be lent to a WebGPU device only");
+    if (!id) return fail(QN_E_USAGE, "no GPUBuffer has the number 0");
     return add_buf(of(d), id, bytes, out);
 }
 
@@ -230,5 +231,6 @@ const qn_backend webgpu_backend = {
     .flush = gpu_flush,
     .poll = gpu_poll,
     .wait_a_little = gpu_wait_a_little,
+    .buf_adopt = gpu_buf_adopt,
     .buf_host = gpu_buf_host,
 };

@@ -72,7 +72,4 @@ qn_status webgpu_program_make(webgpu_device *w, const kc_program *p, webgpu_prog
 void webgpu_program_free(webgpu_device *w, webgpu_program *p);
 const prog_shape *webgpu_program_shape(const webgpu_program *p);
 qn_status webgpu_program_launch(webgpu_device *w, webgpu_program *p, const qn_launch *l);
-
-/* A GPUBuffer of the caller, which the page has put under the number `id`, as a buffer of the device; freeing it only forgets it. */
-qn_status webgpu_adopt(qn_device *d, u32 id, u64 bytes, qn_buf *out);
 #endif

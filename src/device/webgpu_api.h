@@ -16,7 +16,7 @@
  *     that); so free() may destroy at once.
  *
  *     A caller's GPUBuffer (with the usages of WEBGPU_STORAGE) that the page has put under a number is a buffer like any other; buffer_free of it
- *     only forgets the number. The page gives it to the device as webgpu_adopt (webgpu.h).
+ *     only forgets the number. The page gives it to the device by qn_buffer_adopt.
  *
  * Order
  *     Each device has one command encoder, which dispatch() and copy() open where there is none, and submit() closes. Dispatches in a row share one compute

@@ -266,6 +266,19 @@ static qn_status copy_constant(exec *x, qn_tensor *t)
     return QN_OK;
 }
 
+/* Into the caller's buffer, from wherever it is. */
+static qn_status hand_over(exec *x, u32 i, const slot *s, const qn_tensor *t)
+{
+    u64 bytes = qn_tensor_bytes(t);
+    buf_view to;
+    const value *meta = value_at(x->main->p->g, x->main->p->g->outputs[i]);
+    QN_TRY(user_kernel_view(x->to[i], x->device, meta->name, bytes, &to));
+    if (!bytes) return QN_OK;
+    if (s->view.buf) return x->b->copy(x->device, to.buf, to.at, s->view.buf, s->view.at, bytes);
+    if (!s->host) return fail(QN_E_BUG, "output '%s' is nowhere", meta->name);
+    return x->b->write(x->device, to.buf, to.at, (qn_bytes){ s->host, (size_t)bytes });
+}
+
 static qn_status queue_output(exec *x, u32 i)
 {
     frame *f = x->main;
@@ -275,6 +288,7 @@ static qn_status queue_output(exec *x, u32 i)
     qn_tensor *out = &x->outputs[i];
     *out = (qn_tensor){ .dtype = t->dtype, .rank = t->rank };
     QN_TRY(exec_dims(x, t, out->dims));
+    if (x->to[i]) return hand_over(x, i, s, out);
     out->data = s->host;
     if (plan_is_constant(f->p, plan_root(f->p, v))) return copy_constant(x, out);
     if (out->data) return QN_OK;

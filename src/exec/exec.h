@@ -59,6 +59,8 @@ typedef struct exec {
     qn_status result;  /* of the last run */
     char error[512];
     qn_tensor *outputs;
+    qn_buffer **from,
+        **to; /* by input, by output of the graph: lent buffers that take the place of host bytes; NULL: none */
     void **staging;
     u64 *staging_bytes;
     bool profile;
@@ -75,6 +77,8 @@ void exec_close(exec *x);
 /* start.c */
 qn_status exec_start(exec *x, const qn_named *in, size_t n_in);
 void exec_free_apart(exec *x);
+qn_status exec_bind_input(exec *x, u32 i, qn_buffer *b); /* QN_E_UNSUPPORTED: its values are needed on the host */
+qn_status exec_bind_output(exec *x, u32 i, qn_buffer *b);
 qn_status exec_reserve(exec *x, u32 variable, i64 size);
 qn_status exec_size(const exec *x, sym s, i64 *out); /* QN_E_SHAPE when it cannot be evaluated */
 u64 exec_flops(const exec *x, const plan *p);        /* of the last run, where known; each body once */

@@ -94,8 +94,9 @@ void exec_bind_elems(exec *x, const value *v, const qn_tensor *t)
     }
 }
 
-static qn_status bind_input(exec *x, val v, const qn_named *in)
+static qn_status bind_input(exec *x, u32 index, const qn_named *in)
 {
+    val v = x->main->p->g->inputs[index];
     const value *meta = value_at(x->main->p->g, v);
     if (!in) return fail(QN_E_NAME, "input '%s' is missing", meta->name);
     const qn_tensor *t = &in->tensor;
@@ -107,7 +108,7 @@ static qn_status bind_input(exec *x, val v, const qn_named *in)
     for (u32 i = 0; i < t->rank; i++)
         if (t->dims[i] < 0)
             return fail(QN_E_SHAPE, "input '%s': dimension %u is %lld", meta->name, i, (long long)t->dims[i]);
-    if (!t->data && qn_tensor_bytes(t)) return fail(QN_E_USAGE, "input '%s' has no data", meta->name);
+    if (!t->data && !x->from[index] && qn_tensor_bytes(t)) return fail(QN_E_USAGE, "input '%s' has no data", meta->name);
     QN_TRY(exec_bind_type(x, &meta->type, t->dims, meta->name));
     if (meta->elems_read) exec_bind_elems(x, meta, t);
     return QN_OK;
@@ -286,6 +287,16 @@ static qn_status put_input(exec *x, val v, const qn_tensor *t, const void *data)
     return QN_OK;
 }
 
+/* An input whose bytes are on the device already. */
+static qn_status copy_input(exec *x, u32 i, const qn_tensor *t)
+{
+    slot *s = &x->main->slots[x->main->p->g->inputs[i]];
+    buf_view from;
+    QN_TRY(user_kernel_view(x->from[i], x->device, value_at(x->main->p->g, x->main->p->g->inputs[i])->name,
+                            qn_tensor_bytes(t), &from));
+    return from.bytes ? x->b->copy(x->device, s->view.buf, s->view.at, from.buf, from.at, from.bytes) : QN_OK;
+}
+
 static qn_status put_inputs(exec *x, const qn_named *in, size_t n_in, qn_buf old, u64 old_bytes)
 {
     const graph *g = x->main->p->g;
@@ -296,8 +307,27 @@ static qn_status put_inputs(exec *x, const qn_named *in, size_t n_in, qn_buf old
         data[i] = t->data;
         QN_TRY(set_aside(x, t, old, old_bytes, &data[i]));
     }
-    for (u32 i = 0; i < g->n_inputs; i++)
-        QN_TRY(put_input(x, g->inputs[i], &given(in, n_in, value_at(g, g->inputs[i])->name)->tensor, data[i]));
+    for (u32 i = 0; i < g->n_inputs; i++) {
+        const qn_tensor *t = &given(in, n_in, value_at(g, g->inputs[i])->name)->tensor;
+        QN_TRY(x->from[i] ? copy_input(x, i, t) : put_input(x, g->inputs[i], t, data[i]));
+    }
+    return QN_OK;
+}
+
+qn_status exec_bind_input(exec *x, u32 i, qn_buffer *b)
+{
+    const graph *g = x->main->p->g;
+    const value *meta = value_at(g, g->inputs[i]);
+    bool on_device = in_layout(x->main->p, g->inputs[i]) && !meta->elems_read;
+    if (b && !on_device)
+        return fail(QN_E_UNSUPPORTED, "input '%s' is needed on the host, so it cannot come from a buffer", meta->name);
+    x->from[i] = b;
+    return QN_OK;
+}
+
+qn_status exec_bind_output(exec *x, u32 i, qn_buffer *b)
+{
+    x->to[i] = b;
     return QN_OK;
 }
 
@@ -323,8 +353,7 @@ static qn_status begin(exec *x, const qn_named *in, size_t n_in, qn_buf *old)
 {
     const graph *g = x->main->p->g;
     QN_TRY(check_names(x, in, n_in));
-    for (u32 i = 0; i < g->n_inputs; i++)
-        QN_TRY(bind_input(x, g->inputs[i], given(in, n_in, value_at(g, g->inputs[i])->name)));
+    for (u32 i = 0; i < g->n_inputs; i++) QN_TRY(bind_input(x, i, given(in, n_in, value_at(g, g->inputs[i])->name)));
     QN_TRY(faults_at_start(x, in, n_in));
     QN_TRY(faults_clear(x));
     u64 old_bytes = x->memory_bytes;

@@ -50,6 +50,10 @@ WEB u32 qw_session_reserve(void *session, const char *dim_name, f64 size);
 /* Say what the index-th input will be: dims is u32[rank]. Gives the place to put its bytes, which the session owns and keeps from run to
  * run (a new address only when it grows), or 0. */
 WEB void *qw_feed(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims);
+/* The index-th input from a buffer of the device, for the next runs; `b` 0: from the host again, by qw_feed. */
+WEB u32 qw_feed_buffer(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims, qn_buffer *b);
+/* The index-th output to a buffer of the device, not read back (its data is 0); `b` 0: to the host again. */
+WEB u32 qw_keep(void *session, u32 index, qn_buffer *b);
 WEB f64 qw_run(void *session);              /* a ticket, or 0; what was fed stays as it is until the run is done */
 WEB u32 qw_poll(void *session, f64 ticket); /* 1 done, 0 not yet, 2 failed; moves the run on */
 /* The index-th output of the last run that is done; lent until the next. */
@@ -62,6 +66,8 @@ WEB const void *qw_tensor_data(const qn_tensor *t);
 
 /* ------------------------------------------------------------------ the user's own kernels */
 WEB qn_buffer *qw_buffer_make(qn_device *d, f64 bytes); /* zeroed */
+WEB qn_buffer *qw_buffer_adopt(qn_device *d, u32 number,
+                               f64 bytes); /* the page's own GPUBuffer, by the number that it gave it */
 WEB void qw_buffer_free(qn_buffer *b);
 WEB u32 qw_buffer_write(qn_buffer *b, f64 at, const void *data, u32 bytes); /* bool */
 WEB f64 qw_buffer_read(qn_buffer *b, f64 at, void *to,

@@ -108,6 +108,13 @@ qn_buffer *qw_buffer_make(qn_device *d, f64 bytes)
     return b;
 }
 
+qn_buffer *qw_buffer_adopt(qn_device *d, u32 number, f64 bytes)
+{
+    qn_buffer *b = NULL;
+    if (whole(bytes, "buffer bytes")) web_ok(qn_buffer_adopt(d, number, (u64)bytes, &b));
+    return b;
+}
+
 void qw_buffer_free(qn_buffer *b) { qn_buffer_free(b); }
 
 u32 qw_buffer_write(qn_buffer *b, f64 at, const void *data, u32 bytes)

@@ -15,6 +15,7 @@ typedef struct web_input {
     void *data;
     u64 bytes; /* allocated */
     bool fed;
+    qn_buffer *from; /* instead of data */
 } web_input;
 typedef struct web_session {
     qn_session *session;

@@ -68,9 +68,8 @@ static bool grow(web_input *in, u64 bytes)
     return in->data || web_ok(fail(QN_E_NOMEM, "an input of %llu bytes does not fit", (unsigned long long)bytes));
 }
 
-void *qw_feed(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims)
+static web_input *describe(web_session *s, u32 index, u32 dtype, u32 rank, const u32 *dims)
 {
-    web_session *s = session;
     if (index >= qn_input_count(s->session) || dtype >= QN_DTYPE_COUNT || rank > QN_MAX_RANK) {
         web_ok(fail(QN_E_USAGE, "input %u: no such input, type or rank", index));
         return NULL;
@@ -79,10 +78,40 @@ void *qw_feed(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims)
     in->fed = false;
     in->tensor = (qn_tensor){ .dtype = (qn_dtype)dtype, .rank = rank };
     for (u32 i = 0; i < rank; i++) in->tensor.dims[i] = dims[i];
-    if (!grow(in, qn_tensor_bytes(&in->tensor))) return NULL;
+    return in;
+}
+
+static bool bind(web_session *s, u32 index, web_input *in, qn_buffer *b)
+{
+    if (b == in->from) return true;
+    if (!web_ok(qn_bind_input(s->session, qn_input_info(s->session, index)->name, b))) return false;
+    in->from = b;
+    return true;
+}
+
+void *qw_feed(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims)
+{
+    web_session *s = session;
+    web_input *in = describe(s, index, dtype, rank, dims);
+    if (!in || !bind(s, index, in, NULL) || !grow(in, qn_tensor_bytes(&in->tensor))) return NULL;
     in->tensor.data = in->data;
     in->fed = true;
     return in->data;
+}
+
+u32 qw_feed_buffer(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims, qn_buffer *b)
+{
+    web_session *s = session;
+    web_input *in = describe(s, index, dtype, rank, dims);
+    if (!in || !bind(s, index, in, b)) return false;
+    return in->fed = true;
+}
+
+u32 qw_keep(void *session, u32 index, qn_buffer *b)
+{
+    const qn_session *s = ((web_session *)session)->session;
+    if (index >= qn_output_count(s)) return web_ok(fail(QN_E_USAGE, "there is no output number %u", index));
+    return web_ok(qn_bind_output(((web_session *)session)->session, qn_output_info(s, index)->name, b));
 }
 
 f64 qw_run(void *session)

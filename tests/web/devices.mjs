@@ -170,4 +170,86 @@ export const cases = [
       t.same(got, { label: 'star', during: true, after: true, pixel: [0, 255, 0, 255], error: 0, lost: false }, 'state');
     },
   },
+  {
+    name: 'lent: a page renders a texture, has it classified and draws the answer; nothing is read back, and its device lives on',
+    async run(t) {
+      const page = await ready(t);
+      const got = await page.evaluate(async () => {
+        const adapter = await navigator.gpu.requestAdapter(), gpu = await adapter.requestDevice();
+        let maps = 0;
+        const map = GPUBuffer.prototype.mapAsync;
+        GPUBuffer.prototype.mapAsync = function (...args) {
+          maps++;
+          return map.apply(this, args);
+        };
+        const render = (code, view, bind) => {
+          const module = gpu.createShaderModule({ code: `@vertex fn v(@builtin(vertex_index) i: u32) -> @builtin(position) vec4f { return vec4f(f32(i & 1) * 4 - 1, f32(i >> 1) * 4 - 1, 0, 1); }\n${code}` });
+          const pipeline = gpu.createRenderPipeline({ layout: 'auto', vertex: { module }, fragment: { module, targets: [{ format: 'rgba8unorm' }] } });
+          const encoder = gpu.createCommandEncoder(), pass = encoder.beginRenderPass({ colorAttachments: [{ view, loadOp: 'clear', storeOp: 'store' }] });
+          pass.setPipeline(pipeline);
+          if (bind) pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [{ binding: 0, resource: { buffer: bind } }] }));
+          pass.draw(3);
+          pass.end();
+          gpu.queue.submit([encoder.finish()]);
+        };
+        const usage = GPUTextureUsage.RENDER_ATTACHMENT | GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_SRC;
+        const texture = gpu.createTexture({ size: [64, 64], format: 'rgba8unorm', usage }), screen = gpu.createTexture({ size: [64, 19], format: 'rgba8unorm', usage });
+        const stroke = '@fragment fn f(@builtin(position) p: vec4f) -> @location(0) vec4f { return vec4f(vec3f(select(0.0, 1.0, abs(p.x - 32) < 3 && abs(p.y - 32) < 22)), 1); }';
+        const bars = '@group(0) @binding(0) var<storage> r: array<f32>;\n@fragment fn f(@builtin(position) p: vec4f) -> @location(0) vec4f { return vec4f(vec3f(select(0.0, 1.0, p.x < r[u32(p.y)] * 64)), 1); }';
+        render(stroke, texture.createView());
+
+        const device = await quern.Device.open({ gpuDevice: gpu });
+        const session = await quern.Session.open('/pkg/glyphs.onnx', { device, cache: 'none' });
+        const image = await quern.pictureTensor(device, texture, { width: 32, height: 32, channels: 1 });
+        const { probabilities } = await session.run({ image }, { keep: ['probabilities'] });
+        render(bars, screen.createView(), probabilities.buffer.gpuBuffer);
+        const mapsBefore = maps;
+
+        const look = async (from, width, height) => { // only now is anything read: by the page, to see what it drew
+          const out = gpu.createBuffer({ size: 256 * height, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+          const encoder = gpu.createCommandEncoder();
+          encoder.copyTextureToBuffer({ texture: from }, { buffer: out, bytesPerRow: 256 }, [width, height]);
+          gpu.queue.submit([encoder.finish()]);
+          await out.mapAsync(GPUMapMode.READ);
+          return new Uint8Array(out.getMappedRange()).slice();
+        };
+        const drawn = await look(screen, 64, 19);
+        const lit = Array.from({ length: 19 }, (_, row) => drawn.subarray(row * 256, row * 256 + 256).filter((v, i) => i % 4 === 0 && v > 128).length);
+        image.close();
+        probabilities.close();
+        session.close();
+        device.close();
+        render(stroke, texture.createView());
+        const again = await look(texture, 64, 64);
+        return { mapsBefore, best: lit.indexOf(Math.max(...lit)), sure: Math.max(...lit) > 40, alive: again[32 * 256 + 32 * 4] === 255 && again[32 * 256] === 0 };
+      });
+      t.same(got, { mapsBefore: 0, best: 1, sure: true, alive: true }, 'what happened');
+    },
+  },
+  {
+    name: 'pictures: bitmap, canvas, video frame and pixels give the same tensor on every device',
+    async run(t) {
+      const page = await ready(t);
+      const worst = await page.evaluate(async () => {
+        const bitmap = await createImageBitmap(await (await fetch('/samples/five.jpg')).blob());
+        const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+        canvas.getContext('2d').drawImage(bitmap, 0, 0);
+        const pixels = canvas.getContext('2d').getImageData(0, 0, bitmap.width, bitmap.height);
+        const frame = new VideoFrame(bitmap, { timestamp: 0 });
+        const options = { width: 48, height: 40, range: [-1, 1], mean: [0.1, 0.2, 0.3], std: [0.5, 1, 2], bgr: true };
+        const gpu = await quern.Device.open({ kind: 'webgpu' }), wasm = await quern.Device.open({ kind: 'wasm' });
+        const measure = await (await quern.pictureTensor(wasm, bitmap, options)).read();
+        const off = [];
+        for (const source of [bitmap, canvas, pixels, frame]) {
+          const values = await (await quern.pictureTensor(gpu, source, options)).read();
+          off.push(values.reduce((sum, v, i) => sum + Math.abs(v - measure[i]), 0) / values.length);
+        }
+        frame.close();
+        gpu.close();
+        wasm.close();
+        return off;
+      });
+      for (const w of worst) t.check(w < 0.03, `mean differences ${worst}`);
+    },
+  },
 ];

@@ -6,6 +6,7 @@ export { setWasm, type WasmSource } from './engine.js';
 export { QuernError, type Diagnostic } from './error.js';
 export { Kernel, targets, translate, type KernelOptions } from './kernel.js';
 export { pixelsOf, type Picture, type Pixels } from './picture.js';
+export { pictureTensor, type PictureOptions } from './picture_webgpu.js';
 export { Session, type Inputs, type ModelSource, type ProfileRow, type RunOptions, type SessionOptions, type ValueInfo } from './session.js';
 export { Tensor, type TypedArray } from './tensor.js';
 export { version } from './version.js';

@@ -9,7 +9,8 @@ export interface Pixels {
   rgba: Uint8ClampedArray | Uint8Array;
 }
 
-function sizeOf(source: Exclude<Picture, Blob | ImageData>): [number, number] {
+/** @internal */
+export function sizeOf(source: Exclude<Picture, Blob | ImageData>): [number, number] {
   if ('displayWidth' in source) return [source.displayWidth, source.displayHeight];
   if ('videoWidth' in source) return [source.videoWidth, source.videoHeight];
   if ('naturalWidth' in source) return [source.naturalWidth, source.naturalHeight];

@@ -1,9 +1,10 @@
 /* A model, opened on a device. */
 import { dtypeNames, dtypeNumbers, QW_NO_OPTIMIZE, QW_PROFILE, type DType } from './abi.js';
+import { Buffer } from './buffer.js';
 import type { Device } from './device.js';
 import { download, drain, refusePage, type DownloadOptions, type DownloadProgress } from './download.js';
 import { QuernError } from './error.js';
-import { arrayOf, Tensor, type TypedArray } from './tensor.js';
+import { arrayOf, bytesOf, elements, Tensor, type TypedArray } from './tensor.js';
 import { nextTask } from './wait.js';
 
 export type ModelSource = string | URL | ArrayBuffer | Uint8Array | Blob | ReadableStream<Uint8Array>;
@@ -39,6 +40,8 @@ export type Inputs = Record<string, Tensor | TypedArray>;
 
 export interface RunOptions {
   signal?: AbortSignal;
+  /** Outputs that stay on the device: their tensors have a buffer and no data, and are closed by the caller. */
+  keep?: readonly string[];
 }
 
 export class Session {
@@ -59,7 +62,7 @@ export class Session {
   static async open(source: ModelSource, options: SessionOptions): Promise<Session> {
     const { device, signal } = options;
     signal?.throwIfAborted();
-    const bytes = await bytesOf(source, options);
+    const bytes = await contents(source, options);
     signal?.throwIfAborted();
     device.alive();
     if (options.onProgress) await nextTask(); // so that the page can show that the download is done
@@ -93,16 +96,38 @@ export class Session {
   run(inputs: Inputs, options: RunOptions = {}): Promise<Record<string, Tensor>> {
     const { signal } = options;
     if (signal?.aborted) return Promise.reject(signal.reason);
-    return this.device.watched(this.inTurn(() => this.#run(inputs, signal)), signal);
+    return this.device.watched(this.inTurn(() => this.#run(inputs, options)), signal);
   }
 
-  async #run(inputs: Inputs, signal: AbortSignal | undefined): Promise<Record<string, Tensor>> {
+  async #run(inputs: Inputs, { signal, keep = [] }: RunOptions): Promise<Record<string, Tensor>> {
     signal?.throwIfAborted();
     const { engine } = this.device;
     for (const [name, value] of Object.entries(inputs)) await this.#feed(name, value);
-    const ticket = engine.need(engine.x.qw_run(this.handle));
-    await this.device.settled(() => engine.x.qw_poll(this.handle, ticket));
-    return Object.fromEntries(this.outputs.map((o, i) => [o.name, this.#output(i)]));
+    const kept = new Map<number, Tensor>();
+    try {
+      for (const name of keep) this.#keep(name, kept);
+      const ticket = engine.need(engine.x.qw_run(this.handle));
+      await this.device.settled(() => engine.x.qw_poll(this.handle, ticket));
+      return Object.fromEntries(this.outputs.map((o, i) => [o.name, kept.get(i) ?? this.#output(i)]));
+    } catch (error) {
+      for (const tensor of kept.values()) tensor.close();
+      throw error;
+    } finally {
+      if (this.#handle && !engine.broken) for (const i of kept.keys()) engine.x.qw_keep(this.#handle, i, 0);
+    }
+  }
+
+  #keep(name: string, kept: Map<number, Tensor>): void {
+    const index = this.outputs.findIndex((o) => o.name === name);
+    if (index < 0) throw new QuernError('name', `the model has no output '${name}'`);
+    const { dtype, dims } = this.outputs[index]!;
+    const sizes = dims?.map((d) => (typeof d === 'number' ? d : 1)); // a named size is one batch here
+    if (!sizes) throw new QuernError('shape', `output '${name}' has no known shape, so it cannot stay on the device`);
+    const bytes = elements(sizes) * bytesOf(dtype);
+    const buffer = this.device.gpuDevice ? Buffer.onGPU(this.device, bytes) : this.device.buffer(bytes);
+    kept.set(index, Tensor.onDevice(buffer, dtype, sizes));
+    const { engine } = this.device;
+    if (!engine.x.qw_keep(this.handle, index, buffer.at)) throw engine.failure();
   }
 
   /* A bare array takes the model's own shape. */
@@ -122,9 +147,15 @@ export class Session {
     const index = this.inputs.findIndex((i) => i.name === name);
     if (index < 0) throw new QuernError('name', `the model has no input '${name}'; it has ${this.inputs.map((i) => `'${i.name}'`).join(', ')}`);
     const tensor = this.#tensor(this.inputs[index]!, value);
-    const data = await tensor.read();
+    const here = tensor.buffer?.device === this.device ? tensor.buffer : undefined;
+    const data = here ? undefined : await tensor.read();
     const dims = engine.put(new Uint8Array(new Uint32Array(tensor.dims).buffer));
     try {
+      if (here) {
+        if (!engine.x.qw_feed_buffer(this.handle, index, dtypeNumbers[tensor.dtype], tensor.dims.length, dims, here.at)) throw engine.failure();
+        return;
+      }
+      if (!data) return;
       const to = engine.need(engine.x.qw_feed(this.handle, index, dtypeNumbers[tensor.dtype], tensor.dims.length, dims));
       engine.heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), to);
     } finally {
@@ -180,7 +211,7 @@ export class Session {
   }
 }
 
-async function bytesOf(source: ModelSource, options: DownloadOptions): Promise<Uint8Array> {
+async function contents(source: ModelSource, options: DownloadOptions): Promise<Uint8Array> {
   if (typeof source === 'string' || source instanceof URL) return download(source, options);
   if (source instanceof Uint8Array) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);

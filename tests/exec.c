@@ -190,6 +190,52 @@ static void check_answer(test *t, const test_device *d, const answer_case *c, bo
     arena_free(r.mem);
 }
 
+/* ---- inputs and outputs that stay on the device */
+
+static qn_status run_bound(qn_session *s, const qn_tensor *image, qn_buffer *from, qn_buffer *to)
+{
+    qn_ticket ticket = 0;
+    QN_TRY(qn_bind_input(s, "image", from));
+    QN_TRY(qn_bind_output(s, "probabilities", to));
+    qn_named in = { "image", *image };
+    QN_TRY(qn_run(s, &in, 1, &ticket));
+    return qn_wait(s, ticket);
+}
+
+static void check_bound(test *t, const test_device *d)
+{
+    enum { PIXELS = 32 * 32, CLASSES = 19 };
+    static f32 image[PIXELS];
+    f32 host[CLASSES] = { 0 }, device[CLASSES] = { 0 };
+    for (u32 i = 0; i < PIXELS; i++) image[i] = i % 32 > 14 && i % 32 < 18 ? 1.0f : 0.0f;
+    const qn_tensor given = { QN_F32, 4, { 1, 1, 32, 32 }, image }, shape = { QN_F32, 4, { 1, 1, 32, 32 }, NULL };
+    qn_session *s = NULL;
+    qn_buffer *from = NULL, *to = NULL, *small = NULL;
+    const qn_tensor *y = NULL;
+    qn_ticket ticket = 0;
+    const char *path = QUERN_SOURCE_DIR "/models/glyphs.onnx";
+    bool open = qn_session_open(&(qn_session_desc){ .device = d->device, .path = path }, &s) == QN_OK &&
+                qn_buffer_make(d->device, sizeof image, &from) == QN_OK &&
+                qn_buffer_make(d->device, sizeof host, &to) == QN_OK && qn_buffer_make(d->device, 8, &small) == QN_OK &&
+                qn_buffer_write(from, 0, image, sizeof image) == QN_OK;
+    if (CHECK(t, open, "%s: %s", d->name, qn_last_error())) {
+        CHECK(t, run_bound(s, &given, NULL, NULL) == QN_OK && qn_output_at(s, 0, &y) == QN_OK, "%s: %s", d->name,
+              qn_last_error());
+        if (y) memcpy(host, y->data, sizeof host);
+        CHECK(t, run_bound(s, &shape, from, to) == QN_OK && qn_output_at(s, 0, &y) == QN_OK && !y->data, "%s: bound: %s",
+              d->name, qn_last_error());
+        bool read =
+            qn_buffer_read(to, 0, device, sizeof device, &ticket) == QN_OK && qn_device_wait(d->device, ticket) == QN_OK;
+        CHECK(t, read && host[1] > 0.5f && !memcmp(host, device, sizeof host), "%s: bound buffers give another answer",
+              d->name);
+        CHECK(t, run_bound(s, &shape, small, to) == QN_E_SHAPE, "%s: an input buffer that is too small", d->name);
+        CHECK(t, qn_bind_input(s, "picture", from) == QN_E_NAME, "%s: no such input", d->name);
+        CHECK(t, run_bound(s, &shape, NULL, NULL) == QN_E_USAGE, "%s: unbound, and no data", d->name);
+    }
+    qn_session_close(s);
+    qn_buffer_free(from), qn_buffer_free(to), qn_buffer_free(small);
+}
+
 /* ---- every allocation failing */
 
 static qn_status open_run_close(qn_device *d, const char *path)
@@ -268,6 +314,7 @@ void test_exec(test *t)
     for (u32 d = 0; d < n; d++) {
         check_lengths(t, &devices[d]);
         check_decode(t, &devices[d]);
+        check_bound(t, &devices[d]);
         for (u32 i = 0; i < COUNT(answers); i++)
             for (u32 optimize = 0; optimize < 2; optimize++) check_answer(t, &devices[d], &answers[i], optimize != 0);
         if (!strcmp(devices[d].name, "cpu")) check_failing_allocations(t, &devices[d]);

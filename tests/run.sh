@@ -94,6 +94,8 @@ for preset in web web-threads; do
 done
 stage "the module in Node: kernels made at run time, small networks, bad files, rounds" tools/node tests/wasm/run.mjs build/web/quern.wasm 1 "$work/networks"
 stage "the module in Node, on threads" tools/node tests/wasm/run.mjs build/web/quern-threads.wasm 3 "$work/networks"
+stage "the package and the demo site, built and within their budget" sh -c "tools/node web/build.mjs && cd web && ../tools/node node_modules/typescript/bin/tsc -p demo --noEmit && ../tools/node node_modules/vite/bin/vite.js build demo --logLevel error"
+stage "the package and the pages in Chromium" tools/node tests/web/run.mjs
 stage "build with clang, AddressSanitizer, UBSan and the fuzzers" sh -c "cmake --preset fuzz -DCMAKE_C_FLAGS=-Werror && cmake --build build/fuzz -j $cores"
 stage "unit tests under AddressSanitizer and UBSan" env QUERN_QUICK=1 QUERN_TEST_DEVICES=cpu-avx2,interpreter QUERN_IMAGE_CASES="$work/images" build/fuzz/quern_tests
 stage "small networks under AddressSanitizer and UBSan" build/fuzz/quern conformance "$work/networks" --device cpu --strict-skips

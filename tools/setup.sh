@@ -117,11 +117,17 @@ install_lavapipe() {
     fi
 }
 
+install_browser() {
+    install_web
+    install_packages $browser_packages
+    install_locked tests/web
+}
+
 case "${1:-build}" in
 build) install_packages $build_packages ;;
-test) install_packages $build_packages $test_packages ${node_itself:-}; install_python .test $python_packages; install_python .web $zig_package; install_node $node_packages; install_lavapipe ;;
+test) install_packages $build_packages $test_packages ${node_itself:-}; install_python .test $python_packages; install_browser; install_node $node_packages; install_lavapipe ;;
 web) install_web ;;
-browser) install_web; install_packages $browser_packages; install_locked tests/web ;;
+browser) install_browser ;;
 full) "$0" test; install_python .full $full_packages; .venv/bin/pip install --quiet opencv-python-headless ;;
 *) say "usage: tools/setup.sh build|test|web|browser|full"; exit 2 ;;
 esac

@@ -28,7 +28,7 @@ export interface PictureOptions {
 const wgsl = (source: string): string => /* wgsl */ `
 struct Settings {
   size: vec2u, channels: u32, nhwc: u32,
-  from: vec2f, step: vec2f,        // source = from + (x + 0.5) * step
+  origin: vec2f, step: vec2f,      // source = origin + (x + 0.5) * step
   scale: vec4f, shift: vec4f,      // value = colour * scale + shift
   bgr: u32,
 }
@@ -45,7 +45,7 @@ fn pixel(at: vec2i, most: vec2i) -> vec3f {
   if (any(id.xy >= s.size)) { return; }
   let most = vec2i(textureDimensions(picture)) - 1;
   let reach = max(s.step, vec2f(1.0));
-  let centre = s.from + (vec2f(id.xy) + 0.5) * s.step;
+  let centre = s.origin + (vec2f(id.xy) + 0.5) * s.step;
   let low = vec2i(floor(centre - reach)), high = vec2i(ceil(centre + reach));
   var sum = vec3f(0.0);
   var weight = 0.0;
@@ -162,6 +162,7 @@ export async function pictureTensor(device: Device, picture: Picture | GPUTextur
     return onPage(picture as Picture, options);
   }
   const source = await sourceOf(gpu, picture);
+  gpu.pushErrorScope('validation');
   const pipeline = pipelineOf(gpu, source.type);
   const bytes = options.width * options.height * (options.channels ?? 3) * 4;
   const buffer = Buffer.onGPU(device, bytes);
@@ -176,7 +177,12 @@ export async function pictureTensor(device: Device, picture: Picture | GPUTextur
   pass.dispatchWorkgroups(Math.ceil(options.width / 8), Math.ceil(options.height / 8));
   pass.end();
   gpu.queue.submit([encoder.finish()]);
+  const error = await gpu.popErrorScope();
   settings.destroy();
   source.done();
+  if (error) {
+    buffer.close();
+    throw new QuernError('device', `the picture cannot be read on this device: ${error.message}`);
+  }
   return Tensor.onDevice(buffer, 'f32', dimsOf(options));
 }

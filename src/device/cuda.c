@@ -399,6 +399,7 @@ const qn_backend cuda_backend = {
     .name = "cuda",
     .target = KC_PTX,
     .bakes = true,
+    .unproven = true,
     .open = dev_open,
     .close = dev_close,
     .buf_make = dev_buf_make,

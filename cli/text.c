@@ -83,6 +83,20 @@ static size_t columns_wide(const char *text)
     return n;
 }
 
+/* Names come from files: what a terminal would obey (C0, DEL and C1 controls) shows as \xNN. */
+static char *shown(const char *cell)
+{
+    char *out = malloc(4 * strlen(cell) + 1), *to = out;
+    if (!out) return NULL;
+    for (const unsigned char *c = (const unsigned char *)cell; *c; c++) {
+        bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0);
+        if (control) to += snprintf(to, 5, "\\x%02x", *c);
+        else *to++ = (char)*c;
+    }
+    *to = 0;
+    return out;
+}
+
 void table_row(table *t, ...)
 {
     size_t columns = strlen(t->align);
@@ -96,7 +110,7 @@ void table_row(table *t, ...)
             if (!cells) break; /* a shorter table */
             t->cells = cells, t->cap = cap;
         }
-        t->cells[t->n++] = strdup(cell ? cell : "");
+        t->cells[t->n++] = shown(cell ? cell : "");
     }
     va_end(list);
 }

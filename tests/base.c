@@ -34,6 +34,14 @@ static void errors(test *t)
     CHECK(t, n >= 1000 && n < 5000 && text_same(qn_last_error() + n - 3, "..."), "a long sentence is cut: %zu bytes", n);
     fail_in(QN_E_IO, "%s", long_text);
     CHECK(t, strlen(qn_last_error()) == n, "and stays cut with a head");
+    fail(QN_E_FORMAT, "node '%s'", "\x1b[2J\r\n\t\x7f\xc2\x9b \xc3\xa9 \xff\xe2\x82");
+    CHECK(t, text_same(qn_last_error(), "node '\\x1b[2J\\x0d\\x0a\\x09\\x7f\\xc2\\x9b \xc3\xa9 \\xff\\xe2\\x82'"),
+          "what a terminal obeys is escaped: '%s'", qn_last_error());
+    fail_in(QN_E_FORMAT, "\x1b%s: ", "\n");
+    CHECK(t, text_starts(qn_last_error(), "\\x1b\\x0a: node '\\x1b"), "in a head too: '%s'", qn_last_error());
+    fail(QN_E_KERNEL, "k.c:1:1: %s\n\tx\x1b\n\t^", "no");
+    CHECK(t, text_same(qn_last_error(), "k.c:1:1: no\n\tx\\x1b\n\t^"), "diagnostics keep their lines: '%s'",
+          qn_last_error());
 }
 
 static void api_names(test *t)

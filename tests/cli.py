@@ -264,6 +264,15 @@ def bad_files():
     check("Sneeze" in err, f"an unknown op is not named: {err!r}")
     r = quern_json("inspect", m)
     check(r.get("runs") is False and [o["op"] for o in r["ops"] if not o["supported"]] == ["Sneeze"], f"inspect of an unknown op: {r}")
+    sly = "\x1b[2J\n\x7f\u009b"  # what a terminal obeys, in every name
+    m = model(WORK / "sly.onnx", [node("Relu" + sly, ["x"], ["y" + sly])], [value("x", [sly])], [value("y" + sly, [sly])], metadata=[("k", sly)])
+    for command, code in [("run", 3), ("inspect", 0)]:
+        shown = "".join(quern(command, m, code=code))
+        check(not set(shown) & set("\x1b\x7f\u009b") and "\\x1b[2J\\x0a" in shown, f"{command} shows names raw: {shown!r}")
+    m = model(WORK / "sly.onnx", [node("Relu", ["x"], ["y" + sly])], [value("x", [2])], [value("y" + sly, [2])])
+    for options in [["run", m], ["run", m, "--profile"], ["bench", m, "--runs", 1]]:
+        shown = "".join(quern(*options, "--device", "cpu"))
+        check(not set(shown) & set("\x1b\x7f\u009b"), f"{options[0]} shows names raw: {shown!r}")
     quern("run", WORK / "scale.onnx", "--device", "gpu9", code=4)
     quern("run", WORK / "scale.onnx", "--device", "cpu:77", code=4)
 

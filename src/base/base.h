@@ -107,6 +107,8 @@ void str_vprint(str *s, const char *format, va_list args);
 void str_free(str *s);
 bool text_same(const char *a, const char *b); /* NULL is the empty text */
 bool text_starts(const char *text, const char *head);
+u32 utf8_bytes(const u8 *at,
+               size_t left); /* of the well-formed character there (no overlong forms, no surrogates); 0: it is none */
 
 /* ---- cursor.c: reading untrusted bytes. Past the end every read gives 0 and sets `bad`; check it once a record. */
 typedef struct cursor {

@@ -7,20 +7,6 @@
 
 enum { MAX_DEPTH = 64, MAX_TEXT = 256 << 20 };
 
-/* Bytes of the well-formed UTF-8 character at `at` (no overlong forms, no surrogates), 0 when it is none. */
-static u32 utf8_bytes(const u8 *at, size_t left)
-{
-    u8 head = at[0];
-    if (head < 0x80) return 1;
-    u32 n = head >= 0xf0 ? 4 : head >= 0xe0 ? 3 : 2;
-    if (head < 0xc2 || head > 0xf4 || left < n) return 0;
-    for (u32 i = 1; i < n; i++)
-        if ((at[i] & 0xc0) != 0x80) return 0;
-    bool overlong = (head == 0xe0 && at[1] < 0xa0) || (head == 0xf0 && at[1] < 0x90);
-    bool outside = (head == 0xed && at[1] > 0x9f) || (head == 0xf4 && at[1] > 0x8f);
-    return overlong || outside ? 0 : n;
-}
-
 /* ---- writing */
 
 static void quote(str *out, const char *text)

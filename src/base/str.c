@@ -67,3 +67,16 @@ void str_free(str *s)
 bool text_same(const char *a, const char *b) { return strcmp(a ? a : "", b ? b : "") == 0; }
 
 bool text_starts(const char *text, const char *head) { return text && strncmp(text, head, strlen(head)) == 0; }
+
+u32 utf8_bytes(const u8 *at, size_t left)
+{
+    u8 head = at[0];
+    if (head < 0x80) return 1;
+    u32 n = head >= 0xf0 ? 4 : head >= 0xe0 ? 3 : 2;
+    if (head < 0xc2 || head > 0xf4 || left < n) return 0;
+    for (u32 i = 1; i < n; i++)
+        if ((at[i] & 0xc0) != 0x80) return 0;
+    bool overlong = (head == 0xe0 && at[1] < 0xa0) || (head == 0xf0 && at[1] < 0x90);
+    bool outside = (head == 0xed && at[1] > 0x9f) || (head == 0xf4 && at[1] > 0x8f);
+    return overlong || outside ? 0 : n;
+}

@@ -16,7 +16,7 @@ static qn_status fail_build(const opencl_builder *b, cl_program program, const c
         snprintf(log, sizeof log, "%s", text);
     mem_free(text);
     QN_TRY(opencl_check(code == -11 ? 0 : code, "clBuildProgram"));
-    return fail(QN_E_DEVICE, "OpenCL: the driver does not build kernel '%s': %s", name, log);
+    return fail(QN_E_DEVICE, "OpenCL: the driver does not build kernel '%s':\n%s", name, log);
 }
 
 /* NULL: there is nothing in the cache that works. */

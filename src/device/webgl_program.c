@@ -31,7 +31,7 @@ static qn_status fail_link(const webgl_gl *g, u32 shader, u32 program, const cha
     g->gl->GetShaderiv(shader, GL_COMPILE_STATUS, &compiled);
     if (compiled) g->gl->GetProgramInfoLog(program, sizeof log, &n, log);
     else g->gl->GetShaderInfoLog(shader, sizeof log, &n, log);
-    return fail(QN_E_DEVICE, "WebGL: the driver does not build kernel '%s': %s", name, log);
+    return fail(QN_E_DEVICE, "WebGL: the driver does not build kernel '%s':\n%s", name, log);
 }
 
 /* Samplers qk_0, qk_1, ... read units 0, 1, ... */

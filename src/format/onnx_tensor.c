@@ -57,36 +57,11 @@ u32 onnx_dtype_code(qn_dtype d)
     return 0;
 }
 
-/* The bytes of one character of UTF-8 at `at`, or 0 where it is none. */
-static size_t utf8_length(const u8 *at, size_t left)
-{
-    static const struct {
-        u8 mask, is;
-        u32 least;
-    } forms[] = {
-        { 0x80, 0x00, 0 },
-        { 0xe0, 0xc0, 0x80 },
-        { 0xf0, 0xe0, 0x800 },
-        { 0xf8, 0xf0, 0x10000 },
-    };
-    for (size_t n = 1; n <= COUNT(forms) && n <= left; n++) {
-        if ((at[0] & forms[n - 1].mask) != forms[n - 1].is) continue;
-        u32 code = at[0] & (u8)~forms[n - 1].mask;
-        for (size_t i = 1; i < n; i++) {
-            if ((at[i] & 0xc0) != 0x80) return 0;
-            code = code << 6 | (at[i] & 0x3f);
-        }
-        bool surrogate = code >= 0xd800 && code < 0xe000;
-        return code >= forms[n - 1].least && code <= 0x10ffff && !surrogate ? n : 0;
-    }
-    return 0;
-}
-
 bool onnx_text_ok(qn_bytes text)
 {
     const u8 *at = text.data;
     for (size_t i = 0; i < text.n;) {
-        size_t n = at[i] ? utf8_length(at + i, text.n - i) : 0;
+        size_t n = at[i] ? utf8_bytes(at + i, text.n - i) : 0;
         if (n == 0) return false;
         i += n;
     }

@@ -195,7 +195,7 @@ kvalue exact_expr(gen *g, u32 depth)
 }
 
 /* ------------------------------------------------------------------ builtins: on [lo, hi] from a to b, slope at most `slope` */
-enum { ULPS = 16 }; /* both sides together; of the largest result on the domain */
+static const f64 ULPS = 16; /* both sides together; of the largest result on the domain */
 /* clang-format off */
 static const struct builtin { const char *name; f64 lo, hi, a, b, slope; } builtins[] = {
     { "exp",     -10, 4,      0, 54.6,      54.6 }, { "exp2",    -10, 6,      0, 64,        44.4 },

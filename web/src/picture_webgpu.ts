@@ -46,7 +46,8 @@ fn pixel(at: vec2i, most: vec2i) -> vec3f {
   let most = vec2i(textureDimensions(picture)) - 1;
   let reach = max(s.step, vec2f(1.0));
   let centre = s.origin + (vec2f(id.xy) + 0.5) * s.step;
-  let low = vec2i(floor(centre - reach)), high = vec2i(ceil(centre + reach));
+  let low = vec2i(floor(centre - reach));
+  let high = vec2i(ceil(centre + reach));
   var sum = vec3f(0.0);
   var weight = 0.0;
   for (var y = low.y; y < high.y; y++) {

@@ -64,7 +64,7 @@ void put_error(const char *text, const char *status); /* the JSON of both */
 
 /* Rows for the option tables of commands that run models. */
 #define DEVICE_OPTIONS                                                                                                      \
-    { "--device", "D", "cpu, opencl, opencl:1, null, or auto (the default: the fastest found)" },                           \
+    { "--device", "D", "one of `quern doctor`: cpu, opencl:1, null, ... or auto (the default: the fastest found)" },        \
         { "--threads", "N", "threads of the CPU device (default: one per core)" }
 
 /* ---- text.c: for people */

@@ -119,6 +119,14 @@ void profile_json(const char *key, const qn_session *s)
     json_end('}');
 }
 
+/* The first row that ran where this one did; its number names their track, for the format wants numbers. */
+static uint32_t track_of(const qn_profile_row *rows, uint32_t row)
+{
+    uint32_t first = 0;
+    while (strcmp(or_dash(rows[first].where), or_dash(rows[row].where)) != 0) first++;
+    return first;
+}
+
 bool profile_trace(const qn_session *s, const char *path)
 {
     const qn_profile_row *rows;
@@ -128,9 +136,14 @@ bool profile_trace(const qn_session *s, const char *path)
     fputs("{\"displayTimeUnit\": \"ms\", \"traceEvents\": [", f);
     for (uint32_t i = 0; i < n; i++) {
         const qn_profile_row *r = &rows[i];
-        fprintf(f, "%s\n{\"ph\": \"X\", \"pid\": 1, \"tid\": ", i ? "," : "");
-        json_quote(f, or_dash(r->where));
-        fputs(", \"name\": ", f);
+        uint32_t track = track_of(rows, i);
+        fputs(i ? ",\n" : "\n", f);
+        if (track == i) {
+            fprintf(f, "{\"ph\": \"M\", \"pid\": 1, \"tid\": %u, \"name\": \"thread_name\", \"args\": {\"name\": ", track);
+            json_quote(f, or_dash(r->where));
+            fputs("}},\n", f);
+        }
+        fprintf(f, "{\"ph\": \"X\", \"pid\": 1, \"tid\": %u, \"name\": ", track);
         json_quote(f, or_dash(r->node));
         fputs(", \"cat\": ", f);
         json_quote(f, or_dash(r->op));

@@ -236,7 +236,9 @@ def profile():
     out, _ = quern("run", m, "--device", "cpu", "--profile", "--trace", trace)
     check("by node" in out and "by kernel" in out, f"--profile: {out!r}")
     events = json.loads(trace.read_text())["traceEvents"] if trace.exists() else []
-    check(events and all(e["ph"] == "X" and e["dur"] >= 0 for e in events), "trace events")
+    runs, tracks = [e for e in events if e["ph"] == "X"], [e["tid"] for e in events if e["name"] == "thread_name"]
+    check(runs and all(e["dur"] >= 0 and type(e["tid"]) is int for e in runs), f"trace events: {events}")
+    check({e["tid"] for e in runs} == set(tracks) and len(tracks) == len(set(tracks)), f"each track of the trace has one name: {events}")
     r = quern_json("run", m, "--device", "cpu", "--profile")
     check(r.get("profile", {}).get("kernels") and (WORK / "quern-trace.json").exists(), "--profile --json, and the default trace file")
     dense = model(WORK / "dense.onnx", [node("MatMul", ["x", "w"], ["m"]), node("Add", ["m", "b"], ["s"]), node("Relu", ["s"], ["y"])],

@@ -59,14 +59,24 @@ test_tally *test_tally_of(const char *device, const char *kind)
     return &tallies[last];
 }
 
+void test_tally_skip(test_tally *y, const char *why, u64 n)
+{
+    u32 i = 0;
+    while (i + 1 < COUNT(y->skips) && y->skips[i].why && !text_same(y->skips[i].why, why)) i++;
+    y->skips[i].why = why;
+    y->skips[i].n += n;
+    y->skipped += n;
+}
+
 static void print_tallies(void)
 {
     for (u32 i = 0; i < n_tallies; i++) {
         const test_tally *y = &tallies[i];
         printf("device %s: %s: %llu passed, %llu failed, %llu skipped", y->device, y->kind, (unsigned long long)y->passed,
                (unsigned long long)y->failed, (unsigned long long)y->skipped);
-        if (y->skipped) printf(" (%s)", y->why ? y->why : "");
-        printf("\n");
+        for (u32 k = 0; k < COUNT(y->skips) && y->skips[k].n; k++)
+            printf("%s%llu: %s", k ? "; " : " (", (unsigned long long)y->skips[k].n, y->skips[k].why);
+        printf(y->skipped ? ")\n" : "\n");
     }
 }
 

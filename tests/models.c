@@ -98,8 +98,8 @@ static void run_stored(test *t, arena *mem, const json_value *v, const test_devi
             u64 failed = t->failed;
             if (interpreted && c.in[0].tensor.rank == 4) {
                 SKIP(t, "%s on %s: a picture takes the interpreter minutes", c.name, devices[d].name);
-                test_tally *y = test_tally_of(devices[d].name, "shared models");
-                y->skipped++, y->why = "a picture takes the interpreter minutes";
+                test_tally_skip(test_tally_of(devices[d].name, "shared models"), "a picture takes the interpreter minutes",
+                                1);
                 continue;
             }
             run_case(t, mem, &c, &devices[d]), *ran += 1;

@@ -37,23 +37,38 @@ static bool has_word(const char *words, const char *one)
     return false;
 }
 
-static bool run_once(test *t, const op_def *d, const op_case *c, op_run *r, const test_device *device, const char *row,
-                     arena *mem)
+typedef enum outcome { RAN, NO_SUCH_ROW, NO_SUCH_TYPE } outcome;
+
+static outcome run_once(test *t, const op_def *d, const op_case *c, op_run *r, const test_device *device, const char *row,
+                        arena *mem)
 {
     graph_run g = { .device = device->device, .only_variants = row, .mem = mem };
     qn_status s = graph_run_text(&g, r->text, r->in, r->n_in);
-    if (row && g.kernels && !has_word(g.kernels, row)) return false; /* does not fit this case or device */
+    if (row && g.kernels && !has_word(g.kernels, row)) return NO_SUCH_ROW; /* does not fit this case or device */
+    if (s == QN_E_UNSUPPORTED && g.lacks) return NO_SUCH_TYPE;
     if (CHECK(t, s == QN_OK, "%s (%s) on %s%s%s: %s\n%s", d->name, c->why, device->name, row ? ", variant " : "",
               row ? row : "", qn_last_error(), r->text))
         compare(t, d, c, r, &g, device->name, row);
-    return true;
+    return RAN;
 }
 
 /* Which variant rows ran somewhere: several ops share a list of rows, so they are counted by name over all ops. */
 typedef struct reached {
     map by_name;
-    u64 left_out;
+    u64 left_out, lacking; /* cases */
+    struct {
+        const char *device;
+        u64 ns;
+    } spent[16];
 } reached;
+
+static u64 *spent_on(reached *r, const test_device *device)
+{
+    u32 i = 0;
+    while (i + 1 < COUNT(r->spent) && r->spent[i].device && r->spent[i].device != device->name) i++;
+    r->spent[i].device = device->name;
+    return &r->spent[i].ns;
+}
 
 static u64 key_of(const variant *v) { return hash_bytes(v->name, strlen(v->name), 0); }
 
@@ -64,33 +79,66 @@ static void note(reached *r, u64 key, bool ran)
     map_put(&r->by_name, key, before | ran);
 }
 
-/* Where each program is built by a driver's compiler, a second apiece, the quick run takes the first case of each op and each variant once. */
+/* Where each program is built by a driver's compiler, a second apiece, the quick run takes the first case of each op and each variant once,
+ * for so long. */
+enum { QUICK_SECONDS = 90 };
+
 static bool is_slow_to_build(const test_device *device)
 {
     return !device->device->info.caps.host_memory && !getenv("QUERN_FULL");
 }
 
+static const char not_in_quick_run[] = "not in the quick run: a driver compiles each kernel; QUERN_FULL=1 has all";
+static const char no_such_type[] = "the case holds a type that the device has not";
+
+typedef struct case_run {
+    bool ran, lacks, left_out;
+} case_run;
+
+static void run_one(test *t, const op_def *d, const op_case *c, op_run *r, const test_device *device, const variant *v,
+                    reached *rows, arena *mem, case_run *all)
+{
+    outcome o = run_once(t, d, c, r, device, v ? v->name : NULL, mem);
+    all->ran |= o == RAN;
+    all->lacks |= o == NO_SUCH_TYPE;
+    if (!v) return;
+    note(rows, key_of(v), o == RAN);
+    note(rows, hash_bytes(device->name, strlen(device->name), key_of(v)), o == RAN);
+}
+
+static bool ran_before(const reached *rows, const test_device *device, const variant *v)
+{
+    u32 ran = 0;
+    return map_get(&rows->by_name, hash_bytes(device->name, strlen(device->name), key_of(v)), &ran) && ran;
+}
+
+static void run_rows(test *t, const op_def *d, const op_case *c, op_run *r, const test_device *device, reached *rows,
+                     arena *mem, case_run *all)
+{
+    bool thrifty = is_slow_to_build(device);
+    all->left_out = thrifty && (c != d->cases || *spent_on(rows, device) > QUICK_SECONDS * 1000000000ull);
+    if (!all->left_out) run_one(t, d, c, r, device, NULL, rows, mem, all);
+    for (const variant *v = d->variants; v && v->name; v++) {
+        if (thrifty && (*spent_on(rows, device) > QUICK_SECONDS * 1000000000ull || ran_before(rows, device, v))) continue;
+        run_one(t, d, c, r, device, v, rows, mem, all);
+    }
+}
+
 static void run_on_device(test *t, const op_def *d, const op_case *c, op_run *r, const test_device *device, reached *rows,
                           arena *mem)
 {
-    bool thrifty = is_slow_to_build(device), any = !thrifty || c == d->cases;
-    u64 failed = t->failed;
+    case_run all = { 0 };
+    u64 failed = t->failed, from = clock_ns();
     test_tally *tally = test_tally_of(device->name, "op cases");
-    if (any) run_once(t, d, c, r, device, NULL, mem);
-    else rows->left_out++;
-    for (const variant *v = d->variants; v && v->name; v++) {
-        u32 ran = 0;
-        u64 here = hash_bytes(device->name, strlen(device->name), key_of(v));
-        if (thrifty && map_get(&rows->by_name, here, &ran) && ran) continue;
-        bool now = run_once(t, d, c, r, device, v->name, mem);
-        note(rows, key_of(v), now);
-        note(rows, here, now);
-        any |= now;
+    run_rows(t, d, c, r, device, rows, mem, &all);
+    *spent_on(rows, device) += clock_ns() - from;
+    if (t->failed != failed) tally->failed++;
+    else if (all.ran) tally->passed++;
+    else {
+        test_tally_skip(tally, all.lacks ? no_such_type : not_in_quick_run, 1);
+        rows->left_out += !all.lacks;
+        rows->lacking += all.lacks;
     }
-    tally->passed += any && t->failed == failed;
-    tally->failed += t->failed != failed;
-    tally->skipped += !any;
-    tally->why = "its driver compiles each kernel: a slice of the cases, `make test-full` has all";
 }
 
 static void run_case(test *t, const op_def *d, const op_case *c, const test_device *devices, u32 n_devices, reached *rows)
@@ -113,6 +161,13 @@ static void check_reached(test *t, const reached *rows)
         }
 }
 
+static void skip_many(test *t, u64 n, const char *why)
+{
+    if (!n) return;
+    SKIP(t, "%llu cases: %s", (unsigned long long)n, why);
+    t->skipped += n - 1;
+}
+
 void test_ops(test *t)
 {
     const test_device *devices;
@@ -123,10 +178,7 @@ void test_ops(test *t)
         for (const op_case *c = op_defs[op]->cases; c && c->in && (!only || text_same(only, op_defs[op]->name)); c++)
             run_case(t, op_defs[op], c, devices, n, &rows);
     if (!only && !getenv("QUERN_TEST_DEVICES")) check_reached(t, &rows);
-    if (rows.left_out) {
-        SKIP(t, "%llu cases on devices whose driver compiles each kernel; QUERN_FULL=1 runs them",
-             (unsigned long long)rows.left_out);
-        t->skipped += rows.left_out - 1;
-    }
+    skip_many(t, rows.left_out, not_in_quick_run);
+    skip_many(t, rows.lacking, no_such_type);
     map_free(&rows.by_name);
 }

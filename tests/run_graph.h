@@ -14,6 +14,7 @@ typedef struct graph_run {
     qn_tensor out[16];
     qn_stats stats;
     const char *kernels; /* the variants that ran, joined by ' ' */
+    const char *lacks;   /* a type that the graph holds and the device has not; NULL: none */
 } graph_run;
 
 /* in: by input order of the graph (widened here when r->widen). */
@@ -41,5 +42,5 @@ typedef struct test_device {
     qn_device *device;
 } test_device;
 u32 open_test_devices(test *t, const test_device **out);
-qn_device *test_cpu(void);
+qn_device *test_cpu(void); /* what others are compared with: "cpu", whichever devices are tested */
 #endif

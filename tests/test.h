@@ -32,9 +32,13 @@ void test_skip(test *t, const char *format, ...) PRINTF_LIKE(2, 3);
 typedef struct test_tally {
     const char *device, *kind;
     u64 passed, failed, skipped;
-    const char *why; /* the skips; static */
+    struct {
+        const char *why;
+        u64 n;
+    } skips[6];
 } test_tally;
 test_tally *test_tally_of(const char *device, const char *kind); /* both static */
+void test_tally_skip(test_tally *y, const char *why, u64 n);     /* why: static */
 
 #define TEST(group) void test_##group(test *t);
 #include "tests.def"

@@ -59,10 +59,10 @@ static bool make_data(trial *t)
         }
         if (!data || (t->writes[i] && (!t->was[i] || !t->got[i]))) return false;
         u64 seed = i + 1;
-        if (b->data) memcpy(data, b->data, b->bytes);
+        if (b->data) memcpy(data, b->data, (size_t)b->bytes);
         else
             for (u64 at = 0; at + each <= b->bytes; at += each) put_made_up(s, data + at, &seed);
-        if (t->writes[i]) memcpy(t->was[i], data, b->bytes);
+        if (t->writes[i]) memcpy(t->was[i], data, (size_t)b->bytes);
     }
     return true;
 }

@@ -1,4 +1,5 @@
 /* quern: the command line. Finds the subcommand in commands.def, reads its arguments, runs it. */
+#include <errno.h>
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
@@ -84,6 +85,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* `quern inspect x | head`: seen as a failed write below */
     int code = dispatch(argc, argv);
     progress_clear();
-    if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_DONE) code = EXIT_RUN;
+    bool lost = fflush(stdout) != 0;
+    if (lost && errno != EPIPE) fprintf(stderr, "quern: the output cannot be written: %s\n", strerror(errno));
+    if ((lost || ferror(stdout)) && code == EXIT_DONE) code = EXIT_RUN;
     return code;
 }

@@ -193,6 +193,12 @@ def run():
     quern("run", m, "--device", "cpu", "--input", "x", code=2)
     quern("run", m, "--device", "cpu", "--dim", "n=-1", code=2)
     quern("run", m, "--device", "cpu", "--input", "x=nothing.npy", code=3)
+    (WORK / "noise.npy").write_bytes(b"nope")
+    _, err = quern("run", m, "--device", "cpu", "--input", "x=noise.npy", code=3)
+    check("no .npy" in err, f"a file that is no tensor: {err!r}")
+    with open("/dev/full", "w") as full:
+        r = subprocess.run([QUERN, "run", str(m), "--device", "cpu"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    check(r.returncode == 1 and "cannot be written" in r.stderr, f"a full disk: {r}")
     wrong = save_npy(WORK / "wrong.npy", [2, 4], [0] * 8)
     whole = save_npy(WORK / "whole.npy", [2, 3], [0] * 6, "q")
     for args, words in [([f"x={wrong}"], "input 'x' has the shape [2, 4] in its file, the model wants [n, 3]"),

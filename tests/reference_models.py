@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The reference networks (make_models.py of the peers' folder) against onnxruntime's answers, on each device, optimized and not.
 
-    tests/reference_models.py build/quern PEERS_DIR WORK_DIR [--devices cpu,opencl] [NAME...]
+    tests/reference_models.py build/quern PEERS_DIR WORK_DIR [NAME...] [--devices cpu,opencl]
 
 Makes WORK_DIR/NAME.onnx and .npz where they are missing ($QUERN_REFERENCE names a folder that has them), which needs PyTorch and the
 packages make_models.py names. A difference of more than 1e-4 (norm of the difference over norm) fails."""
@@ -18,8 +18,8 @@ NAMES = """squeezenet1_1 mobilenetv2 resnet50 efficientnet_lite0 yolov8n espcn_x
            gpt2_prefill64 gpt2_decode whisper_tiny_encoder clip_vit_b32_image""".split()
 
 
-def make(peers, work):
-    missing = [n for n in NAMES if not os.path.exists(os.path.join(work, n + ".npz"))]
+def make(peers, work, names):
+    missing = [n for n in names if not os.path.exists(os.path.join(work, n + ".npz"))]
     os.makedirs(work, exist_ok=True)
     if missing:
         subprocess.run([sys.executable, os.path.join(peers, "make_models.py"), work, *missing], check=True)
@@ -58,7 +58,7 @@ def main():
     p.add_argument("--json")
     a = p.parse_args()
     models = os.environ.get("QUERN_REFERENCE", a.work)
-    make(a.peers, models)
+    make(a.peers, models, a.names or NAMES)
     passed = failed = 0
     table = {}
     for name in a.names or NAMES:

@@ -114,6 +114,15 @@ if [ "$mode" = full ]; then
     stage "reference models against onnxruntime" $python tests/reference_models.py build/quern "$peers" "$work/reference"
 fi
 
+small="squeezenet1_1 mobilenetv2 espcn_x3" reference=${QUERN_REFERENCE:-$work/reference}
+if [ "$mode" = quick ]; then
+    if [ -f "$reference/squeezenet1_1.npz" ] && [ -f "$reference/mobilenetv2.npz" ] && [ -f "$reference/espcn_x3.npz" ]; then
+        stage "small reference models against onnxruntime" $python tests/reference_models.py build/quern "$peers" "$work/reference" $small --devices cpu
+    else
+        skip "small reference models against onnxruntime" "not made here; make test-full makes them, or QUERN_REFERENCE names a folder that has them"
+    fi
+fi
+
 say "devices"
 python3 tests/device_table.py "$work/devices.txt"
 printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"

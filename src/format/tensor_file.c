@@ -39,6 +39,7 @@ static qn_status load_pb(qn_bytes file, qn_tensor *out)
     qn_bytes name;
     qn_tensor lent;
     qn_status status = onnx_tensor_read(&s, file, &name, &lent);
+    if (status == QN_E_FORMAT) fail_in(status, "this is no .npy, and as an ONNX tensor: ");
     if (status == QN_OK) status = own(&lent, out);
     arena_free(mem);
     return status;

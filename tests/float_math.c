@@ -40,9 +40,10 @@ static const function functions[] = {
 
 enum { ALL = N * COUNT(functions) };
 
-static const f64 edges[] = { 0.0,    -0.0,  1.0,  -1.0, 0.5, -0.5,  2.0,    -2.0,  INFINITY, -INFINITY, (f64)NAN, 1e-40,
-                             -1e-40, 1e-20, 1e20, 3e38, 3.0, -3e38, 1e-7,   88.72, -87.4,    104.0,     -103.9,   1e5,
-                             -7e4,   1e9,   0.35, 0.93, 0.8, 14.4,  0.4142, 0.625, 3.95,     710.0,     -745.2,   1e15 };
+static const f64 edges[] = { 0.0,      -0.0,  1.0,    -1.0,  0.5,    -0.5, 2.0,  -2.0,  (f64)INFINITY, -(f64)INFINITY,
+                             (f64)NAN, 1e-40, -1e-40, 1e-20, 1e20,   3e38, 3.0,  -3e38, 1e-7,          88.72,
+                             -87.4,    104.0, -103.9, 1e5,   -7e4,   1e9,  0.35, 0.93,  0.8,           14.4,
+                             0.4142,   0.625, 3.95,   710.0, -745.2, 1e15 };
 
 static f64 input(const function *f, u32 i, u32 salt, bool wide)
 {
@@ -52,6 +53,11 @@ static f64 input(const function *f, u32 i, u32 salt, bool wide)
     memcpy(&any, &bits, 4);
     f64 v = i < COUNT(edges) ? edges[i] : i % 8 == 0 ? (f64)any : f->low + (f->high - f->low) * ((f64)bits / 4294967296.0);
     return wide ? v : (f64)(f32)v;
+}
+
+static long double wanted(const function *f, f64 x, f64 y)
+{
+    return f->one ? f->one((long double)x) : f->two((long double)x, (long double)y);
 }
 
 static f64 ulps(long double want, f64 got, bool wide)
@@ -67,7 +73,7 @@ static f64 ulps(long double want, f64 got, bool wide)
     int least = wide ? -1021 : -125;
     long double unit = ldexpl(1, MAX(e, least) - (wide ? 53 : 24));
     if (near == 0 && got == 0 && !signbit(near) != !signbit(got) && want == 0) return 1e9;
-    return (f64)(fabsl(want - got) / unit);
+    return (f64)(fabsl(want - (long double)got) / unit);
 }
 
 /* All functions in one kernel: element i computes function i / N. */
@@ -128,14 +134,13 @@ static void compare(test *t, const char *device, const function *f, bool wide, c
     f64 worst = 0, allowed = wide ? f->ulp_f64 : f->ulp_f32;
     u32 at = 0;
     for (u32 i = 0; i < N; i++) {
-        long double want = f->one ? f->one(x[i]) : f->two(x[i], y[i]);
+        long double want = wanted(f, x[i], y[i]);
         f64 u = is_lost(f, wide, x[i], want) ? 0 : ulps(want, got[i], wide);
         if (u > worst) worst = u, at = i;
     }
     CHECK(t, worst <= allowed + 0.5,
           "m_%s, %s, on %s: off by %.3g ulp (allowed %g) at %.17g, %.17g: gives %.17g, wants %.17Lg", f->name,
-          wide ? "f64" : "f32", device, worst, allowed, x[at], y[at], got[at],
-          f->one ? f->one(x[at]) : f->two(x[at], y[at]));
+          wide ? "f64" : "f32", device, worst, allowed, x[at], y[at], got[at], wanted(f, x[at], y[at]));
 }
 
 static void check(test *t, qn_device *d, bool wide)

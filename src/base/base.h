@@ -151,7 +151,8 @@ void map_free(map *m);
 void log_line(qn_log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* ---- platform_posix.c, platform_wasm.c (the rest of what a system gives is in platform.h) */
-u64 clock_ns(void); /* monotonic */
+u64 clock_ns(void);       /* monotonic */
+u64 clock_calendar(void); /* seconds since 1970; 0 where nothing is kept that could grow old */
 
 /* ---- file.c: whole files, read by mapping */
 typedef struct file_map {

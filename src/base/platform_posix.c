@@ -16,6 +16,8 @@ u64 clock_ns(void)
     return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
 }
 
+u64 clock_calendar(void) { return (u64)time(NULL); }
+
 void *platform_alloc(size_t bytes) { return malloc(bytes); }
 void platform_free(void *p) { free(p); }
 

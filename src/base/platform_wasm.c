@@ -8,6 +8,7 @@
 FROM_PAGE(now) extern f64 page_now(void); /* ms from some fixed point */
 
 u64 clock_ns(void) { return (u64)(page_now() * 1e6); }
+u64 clock_calendar(void) { return 0; }
 
 const char *platform_setting(const char *name)
 {

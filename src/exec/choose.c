@@ -5,7 +5,6 @@
  * version. A device that cannot be waited for (in a browser) cannot be measured here: it is taken only when no other computes. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "exec/exec.h"
 #include "op/product.h"
@@ -199,7 +198,7 @@ static void forget_choice(void) { write_choice("-\n"); }
 static void keep_choice(const qn_device_info *info)
 {
     char text[400];
-    snprintf(text, sizeof text, "%s\n%s\n%s\n%lld\n", info->spec, info->name, info->driver, (long long)time(NULL));
+    snprintf(text, sizeof text, "%s\n%s\n%s\n%lld\n", info->spec, info->name, info->driver, (long long)clock_calendar());
     write_choice(text);
 }
 
@@ -223,7 +222,7 @@ static bool open_kept(qn_device **out)
     qn_device *d;
     if (device_open(spec, NULL, &d) != QN_OK) return false;
     int n = snprintf(expect, sizeof expect, "%s\n%s\n%s\n", d->info.spec, d->info.name, d->info.driver);
-    long long age = strncmp(text, expect, (size_t)n) == 0 ? (long long)time(NULL) - strtoll(text + n, NULL, 10) : -1;
+    long long age = strncmp(text, expect, (size_t)n) == 0 ? (long long)clock_calendar() - strtoll(text + n, NULL, 10) : -1;
     if (age >= 0 && age < day) return *out = d, true;
     qn_device_close(d);
     return false;

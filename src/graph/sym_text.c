@@ -52,12 +52,14 @@ typedef struct reader {
     graph *g;
     const char *at;
     u32 depth;
+    bool told; /* what is wrong */
 } reader;
 
 static sym read_sum(reader *r);
 
-static sym wrong(const reader *r, const char *wanted)
+static sym wrong(reader *r, const char *wanted)
 {
+    r->told = true;
     fail(QN_E_FORMAT, "a size expression wants %s at \"%.20s\"", wanted, r->at);
     return 0;
 }
@@ -162,12 +164,12 @@ static sym read_sum(reader *r)
     return s;
 }
 
-/* A sum that overflows says so too: the failed operation gave 0 without a sentence. */
+/* A failed operation gives 0 without a sentence: its numbers overflow. */
 sym sym_parse(graph *g, const char **text)
 {
     reader r = { .g = g, .at = *text };
-    fail(QN_E_FORMAT, "the size expression \"%.40s\" does not fit in 64 bits", *text);
     sym s = read_sum(&r);
     if (s) *text = r.at;
+    else if (!r.told) fail(QN_E_FORMAT, "the size expression \"%.40s\" does not fit in 64 bits", *text);
     return s;
 }

@@ -18,6 +18,7 @@ webgpu=$(ls .venv/lib/python3*/site-packages/wgpu/resources/libwgpu_native-relea
 [ -f .venv/lavapipe/lavapipe.json ] && export VK_ICD_FILENAMES="${VK_ICD_FILENAMES:-$PWD/.venv/lavapipe/lavapipe.json}"
 export QUERN_CACHE="$PWD/build/test/cache" QUERN_NETWORKS="$PWD/$work/networks"
 passed=0 failed=0 skipped=0
+most=1200; [ "$mode" = full ] && most=20000 # seconds for one stage: what hangs fails
 : >"$work/devices.txt"
 
 say() { printf '\n== %s\n' "$*"; }
@@ -28,8 +29,9 @@ stage() {
     say "$name"
     log="$work/$(printf '%s' "$name" | tr -c 'a-zA-Z0-9\n' _).log"
     start=$(date +%s)
-    "$@" >"$log" 2>&1
+    timeout -k 10 "$most" "$@" >"$log" 2>&1
     status=$?
+    [ "$status" -eq 124 ] && echo "stopped after $most s" >>"$log"
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
     if [ -n "$line" ]; then
         p=$(printf '%s' "$line" | sed -E 's/^([0-9]+) passed.*/\1/')

@@ -87,7 +87,8 @@ async function openWebGL(engine: Engine, options: DeviceOptions): Promise<Opened
   return { spec: `webgl:${id}`, gl, pause: (turn) => pauseWebGL(gl, turn), undo: () => engine.webgl.forget(id) };
 }
 
-async function openWasm(): Promise<Opened> {
+async function openWasm(engine: Engine, options: DeviceOptions): Promise<Opened> {
+  await engine.threads?.prepare(options.threads ?? 0);
   return { spec: 'cpu', pause: nextTask, undo: () => undefined };
 }
 
@@ -139,13 +140,12 @@ export class Device {
   static async open(options: DeviceOptions = {}): Promise<Device> {
     const { signal } = options;
     signal?.throwIfAborted();
-    const engine = await abortable(engineFor(options.wasm), signal);
     const kind = options.kind ?? (options.gpuDevice ? 'webgpu' : options.gl ? 'webgl' : 'auto');
-    if (kind !== 'auto') return Device.#openKind(engine, kind, options);
+    if (kind !== 'auto') return Device.#openKind(kind, options);
     let last: unknown;
     for await (const candidate of candidates(options)) {
       try {
-        return await Device.#openKind(engine, candidate, options);
+        return await Device.#openKind(candidate, options);
       } catch (error) {
         signal?.throwIfAborted();
         last = error;
@@ -154,9 +154,10 @@ export class Device {
     throw last;
   }
 
-  static async #openKind(engine: Engine, kind: DeviceKind, options: DeviceOptions): Promise<Device> {
+  static async #openKind(kind: DeviceKind, options: DeviceOptions): Promise<Device> {
     const opener = openers[kind];
     if (!opener) throw new QuernError('usage', `no kind of device is called '${String(kind)}'; known are auto, webgpu, webgl, wasm`);
+    const engine = await abortable(engineFor(options.wasm, kind === 'wasm' && options.threads !== 1), options.signal);
     const opened = await opener(engine, options);
     if (options.signal?.aborted) {
       opened.undo();

@@ -5,6 +5,7 @@ import { WebGLHost } from './device_webgl.js';
 import { WebGPUHost } from './device_webgpu.js';
 import { QuernError } from './error.js';
 import { Heap, utf8 } from './heap.js';
+import { mayShareMemory, Threads } from './threads.js';
 
 /** Where quern.wasm comes from. Default: beside this file. */
 export type WasmSource = string | URL | WebAssembly.Module | ArrayBuffer | Uint8Array;
@@ -19,13 +20,14 @@ export class Engine {
   #openings = new Map<number, Progress>(); // sessions being opened, by tag
   #tag = 0;
 
-  private constructor(readonly x: Exports, readonly heap: Heap, webgpu: WebGPUHost, webgl: WebGLHost) {
+  private constructor(readonly x: Exports, readonly heap: Heap, webgpu: WebGPUHost, webgl: WebGLHost, readonly threads: Threads | undefined) {
     this.webgpu = webgpu;
     this.webgl = webgl;
   }
 
   static async load(source: WasmSource): Promise<Engine> {
     const module = await compile(source);
+    const threads = Threads.wants(module) ? new Threads(module) : undefined;
     let engine: Engine | undefined;
     let exports!: Exports;
     const memory = { get buffer() { return exports.memory.buffer; } } as WebAssembly.Memory;
@@ -37,11 +39,12 @@ export class Engine {
       ...codeImports(() => exports as unknown as WebAssembly.Exports),
       ...webgpu.imports(),
       ...webgl.imports(),
+      ...threads?.imports(),
     };
-    const instance = await WebAssembly.instantiate(module, importsFor(module, known));
-    exports = instance.exports as unknown as Exports;
+    const instance = await WebAssembly.instantiate(module, importsFor(module, known, threads?.memory));
+    exports = { ...instance.exports, ...(threads && { memory: threads.memory }) } as unknown as Exports;
     exports._initialize?.();
-    engine = new Engine(exports, heap, webgpu, webgl);
+    engine = new Engine(exports, heap, webgpu, webgl, threads);
     return Object.assign(engine, { x: engine.#guarded(exports) });
   }
 
@@ -58,6 +61,7 @@ export class Engine {
           return typeof result === 'number' && Number.isInteger(result) && result < 0 ? result >>> 0 : result;
         } catch (error) {
           this.broken = error;
+          this.threads?.stop();
           throw new QuernError('bug', `the module stopped: ${String(error)}; please report it`, { cause: error });
         } finally {
           this.webgl.settle();
@@ -121,11 +125,12 @@ export class Engine {
 /* An import of another system interface is one that the library never needs at run time: it answers "not supported". */
 const ENOSYS = 52;
 
-function importsFor(module: WebAssembly.Module, known: Record<string, unknown>): WebAssembly.Imports {
+function importsFor(module: WebAssembly.Module, known: Record<string, unknown>, memory?: WebAssembly.Memory): WebAssembly.Imports {
   const imports: Record<string, Record<string, unknown>> = {};
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     const place = (imports[from] ??= {});
     if (from === 'quern' && known[name]) place[name] = known[name];
+    else if (kind === 'memory') place[name] = memory;
     else if (kind === 'function' && from === 'wasi_snapshot_preview1') place[name] = name === 'proc_exit' ? stop : () => ENOSYS;
     else throw new QuernError('bug', `quern.wasm wants ${from}.${name}, which this version of the package does not have: use the .wasm of this version`);
   }
@@ -182,9 +187,18 @@ export function setWasm(source: WasmSource): void {
   defaultSource = source;
 }
 
-/** The engine of a source: loaded once, and again after a fault. */
-export async function engineFor(source?: WasmSource): Promise<Engine> {
-  const from = source ?? defaultSource ?? new URL('quern.wasm', import.meta.url);
+/** The engine of a source: loaded once, and again after a fault. `threaded`: by default the module with threads, where the page may have it;
+ * a page from which that file was left out gets the other. */
+export async function engineFor(source?: WasmSource, threaded = false): Promise<Engine> {
+  const given = source ?? defaultSource;
+  if (!given && threaded && mayShareMemory()) {
+    const engine = await loaded(new URL('quern-threads.wasm', import.meta.url)).catch(() => undefined);
+    if (engine) return engine;
+  }
+  return loaded(given ?? new URL('quern.wasm', import.meta.url));
+}
+
+async function loaded(from: WasmSource): Promise<Engine> {
   const key = from instanceof URL ? from.href : from;
   const had = engines.get(key);
   if (had) {

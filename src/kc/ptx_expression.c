@@ -136,6 +136,15 @@ static const char *shift(ptx *p, kc_op op, kc_scalar s, const char *a, const cha
     return ptx_op2(p, c, ptx_text(p, "%s.%s", op == K_SHR ? "shr" : "shl", type), ptx_held(p, s, a), n);
 }
 
+/* -a in 32 bits, as ~a + 1: the assemblers of CUDA 12.9 and 13.0 forget the sign of `neg` (and of 0 - a, and of a * -1) where a parameter
+ * so negated goes into a min or max of three, for sm_90 and sm_100. */
+static const char *negate_word(ptx *p, const char *a)
+{
+    return ptx_op2(p, PTX_R, "add.s32", ptx_op1(p, PTX_R, "not.b32", ptx_held(p, KC_I32, a)), "1");
+}
+
+static bool is_number(const char *operand, i64 n) { return is_constant(operand) && (i32)strtoll(operand, NULL, 10) == n; }
+
 static const char *const float_compares[] = {
     [K_LT] = "lt", [K_LE] = "le", [K_GT] = "gt", [K_GE] = "ge", [K_EQ] = "eq", [K_NE] = "neu"
 };
@@ -156,6 +165,9 @@ const char *ptx_binary(ptx *p, kc_op op, kc_scalar s, const char *a, const char 
 {
     ptx_class c = ptx_class_of(s);
     const char *type = ptx_type(s);
+    if (c == PTX_R && op == K_SUB && is_number(a, 0)) return negate_word(p, b);
+    if (c == PTX_R && op == K_MUL && is_number(b, -1)) return negate_word(p, a);
+    if (c == PTX_R && op == K_MUL && is_number(a, -1)) return negate_word(p, b);
     switch (op) {
     case K_MUL: return ptx_op2(p, c, ptx_text(p, kc_is_float(s) ? "mul.%s" : "mul.lo.%s", type), ptx_held(p, s, a), b);
     case K_DIV:
@@ -195,8 +207,8 @@ static const char *unary(ptx *p, kc_op op, kc_scalar s, const char *a)
     a = ptx_held(p, s, a);
     if (op == K_NOT) return ptx_op1(p, PTX_P, "not.pred", a);
     if (op == K_BITNOT) return ptx_op1(p, c, ptx_text(p, "not.%s", ptx_bits(c)), a);
-    const char *type = kc_is_float(s) ? ptx_type(s) : c == PTX_RD ? "s64" : "s32";
-    return ptx_op1(p, c, ptx_text(p, "neg.%s", type), a);
+    if (c == PTX_R) return negate_word(p, a);
+    return ptx_op1(p, c, ptx_text(p, "neg.%s", c == PTX_RD ? "s64" : ptx_type(s)), a);
 }
 
 /* ------------------------------------------------------------------ conversions */

@@ -164,11 +164,19 @@ static const char *beside(ptx *p, const char *address, u32 bytes)
 /* ------------------------------------------------------------------ one lane */
 static const char *guarded(ptx *p, const char *guard) { return guard ? ptx_text(p, "@%s ", guard) : ""; }
 
+/* A guarded load leaves its register as it was. One never written is no value at all: the assembler may then take the register for what lies
+ * at the address, and give it to another load from there that does happen. So it starts as 0. */
+static void clear_if_guarded(ptx *p, kc_scalar s, const char *to, const char *guard)
+{
+    if (guard) ptx_move(p, s == KC_BOOL ? PTX_R : ptx_class_of(s), to, s == KC_BOOL ? "0" : ptx_const(p, s, 0, 0));
+}
+
 static const char *load_lane(ptx *p, const kc_var *v, const char *address, const char *guard)
 {
     kc_scalar s = (kc_scalar)v->type.scalar;
     ptx_class c = s == KC_BOOL ? PTX_R : ptx_class_of(s);
     const char *to = ptx_reg(p, c);
+    clear_if_guarded(p, s, to, guard);
     ptx_line(p, "%sld.%s.%s %s, %s", guarded(p, guard), space_of(v, v->written), memory_type(s), to, address);
     return s == KC_BOOL ? ptx_compare(p, "ne", KC_U32, to, "0") : to;
 }
@@ -218,6 +226,7 @@ ptx_value ptx_load(ptx *p, const kc_expr *elem)
     if (lanes == 2 || lanes == 4) {
         const char **to = ptx_regs(p, v->type, 1);
         if (!to) return out;
+        for (u32 k = 0; k < lanes; k++) clear_if_guarded(p, (kc_scalar)v->type.scalar, to[k], p->guard);
         const char *list =
             lanes == 2 ? ptx_text(p, "{%s, %s}", to[0], to[1]) : ptx_text(p, "{%s, %s, %s, %s}", to[0], to[1], to[2], to[3]);
         ptx_line(p, "%sld.%s%s.%s %s, %s", guarded(p, p->guard), space_of(v, v->written), vector_word(lanes),
@@ -346,6 +355,7 @@ static void load_four(ptx *p, const kc_expr *array, const kc_expr *index, const 
     const kc_var *v = array->var;
     const char *wide, *parts, *type = memory_type((kc_scalar)v->type.scalar), *space = space_of(v, v->written);
     u32 bytes = kc_scalar_bytes((kc_scalar)v->type.scalar);
+    for (u32 k = 0; k < 4; k++) clear_if_guarded(p, (kc_scalar)v->type.scalar, to[k], p->guard);
     if (bytes == 8) {
         for (u32 k = 0; k < 4; k++)
             ptx_line(p, "%sld.%s.%s %s, %s", guarded(p, p->guard), space, type, to[k], beside(p, address, k * bytes));
@@ -375,7 +385,7 @@ ptx_value ptx_load_many(ptx *p, const kc_expr *array, const kc_expr *index, kc_t
             continue;
         }
         const char *in = lane_guard(p, count, k);
-        if (in) ptx_move(p, ptx_class_of(from), raw[k], ptx_const(p, from, 0, 0));
+        clear_if_guarded(p, from, raw[k], in);
         ptx_line(p, "%sld.%s.%s %s, %s", guarded(p, in), space_of(v, v->written), memory_type(from), raw[k],
                  beside(p, address, k * bytes));
     }

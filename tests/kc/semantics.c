@@ -140,10 +140,34 @@ static u32 unrolled(u32 a)
     return sum;
 }
 
-MAP(u32) semantics(u32 i, IN(u32) x, u32 n)
+/* The same elements read where a condition from memory holds, where another does, and always: each is a load of its own, or one that happens. */
+static u32 reads_again(IN(u32) x, u32 at, u32 other)
+{
+    u32 maybe = x[other] % 3 == 0 ? 1 : x[at];
+    u32 nested = (2 < (x[other] % 5 == 0 ? 1 : x[at + 1]) ? x[other] >> 1 : x[at + 1]) + 7;
+    u32 either = x[other] % 2 == 0 ? x[x[at + 2] % 64] / 3 : x[at + 2] ^ other;
+    return MIX(maybe, nested) + either * 31 + x[at];
+}
+
+static u32 reads_four_again(IN(f32) small, u32 at, u32 a)
+{
+    f32x4 maybe = a % 3 == 0 ? MAKE4(f32, 1, 2, 3, 4) : load4(small, at), always = load4(small, at);
+    f32 mixed[4];
+    store4(mixed, 0, maybe * 256.0f + always);
+    return (u32)mixed[0] ^ (u32)mixed[1] * 3 ^ (u32)mixed[2] * 5 ^ (u32)mixed[3] * 7;
+}
+
+/* A parameter negated, as one of three. */
+static u32 of_three(i32 a, i32 b, i32 n)
+{
+    i32 least = min(min(a, -n), b), most = max(max(b, 0 - n), a), product = min(min(n * -1, b), a);
+    return MIX(MIX((u32)least, (u32)most), (u32)product);
+}
+
+MAP(u32) semantics(u32 i, IN(u32) x, IN(f32) small, u32 n)
 {
     u32 a = x[i % n];
-    u32 which = i % 10;
+    u32 which = i % 13;
     if (which == 0) return from_loop(a);
     if (which == 1) return from_nested_loops(a % 100);
     if (which == 2) return (u32)from_branches((i32)(a % 400) - 200);
@@ -153,5 +177,8 @@ MAP(u32) semantics(u32 i, IN(u32) x, u32 n)
     if (which == 6) return sum_rows(a);
     if (which == 7) return lazy(a % 5000);
     if (which == 8) return folded(a);
+    if (which == 9) return reads_again(x, i % (n - 2), i * 7 % n);
+    if (which == 10) return reads_four_again(small, i % (n - 3), a);
+    if (which == 11) return of_three((i32)(a % 4096) - 2048, (i32)(x[i * 7 % n] % 4096) - 2048, (i32)n);
     return unrolled(a);
 }

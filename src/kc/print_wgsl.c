@@ -55,7 +55,9 @@ static bool is_compound(u32 op) { return op < K_LT || op == K_AND || op == K_XOR
 static bool print_compound(printer *p, const kc_stmt *s)
 {
     const kc_expr *v = s->value, *to = s->target;
-    if (v->op >= K_BINARY_COUNT || !is_compound(v->op) || to->type.scalar == KC_BOOL || wgsl_is_64(to->type)) return false;
+    if (v->op >= K_BINARY_COUNT || !is_compound(v->op) || wgsl_is_call(v) || to->type.scalar == KC_BOOL ||
+        wgsl_is_64(to->type))
+        return false;
     if ((v->op == K_DIV || v->op == K_REM) && v->a[1]->op == K_CONST && v->a[1]->value.i == 0) return false;
     if (!fold_same(v->a[0], to) || (to->op == K_ELEM && !wgsl_memory_plain(p, to)) || to->op == K_LANE) return false;
     const kc_expr *by = v->op <= K_SUB ? print_beside(v->a[1], v->a[0]) : v->a[1];

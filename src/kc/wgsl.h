@@ -22,6 +22,7 @@ typedef struct wgsl {
     const bool *atomics; /* by slot: takes atomics */
     bool uses_item;      /* qk_item is read */
     bool storage;        /* phases exchange through buffers */
+    bool hides;          /* constants are printed as what the compiler does not know */
 } wgsl;
 
 /* wgsl_memory.c */
@@ -42,6 +43,7 @@ void wgsl_const(printer *p, const kc_expr *e);
 const char *wgsl_helper(printer *p, const char *name, kc_type t); /* its full name */
 void wgsl_emit(printer *p, const char *name, const char *text);   /* a function made for this kernel; once */
 bool wgsl_is_64(kc_type t);
+bool wgsl_is_call(const kc_expr *e); /* an operator that is printed as a function */
 
 /* print_wgsl.c */
 void wgsl_unit(printer *p, str *out);

@@ -122,6 +122,14 @@ static void call(printer *p, const char *name, const kc_expr *a, const kc_expr *
 }
 
 /* ------------------------------------------------------------------ operators */
+/* A remainder that may have a negative operand is a function. */
+static bool is_signed_rem(const kc_expr *e)
+{
+    return e->op == K_REM && kc_is_signed((kc_scalar)e->type.scalar) && !is_float(e->type) && !wgsl_is_64(e->type);
+}
+
+bool wgsl_is_call(const kc_expr *e) { return is_signed_rem(e) && !(e->a[1]->op == K_CONST && e->a[1]->value.i == 0); }
+
 static const char *sign_name(kc_type t) { return t.scalar == KC_I64 ? "i64" : "u64"; }
 
 /* Of pairs of words; false: the bits go as they are. */
@@ -168,7 +176,8 @@ static bool is_comparison(u32 op) { return op >= K_LT && op <= K_NE && op != K_S
 /* What WGSL's grammar takes without parentheses on a side of `outer`. */
 static bool wants_parens(kc_op outer, const kc_expr *e, bool left)
 {
-    if (e->op >= K_BINARY_COUNT || is_wide_call(e) || (e->op == K_NE && is_float(e->a[0]->type))) return false;
+    if (e->op >= K_BINARY_COUNT || is_wide_call(e) || wgsl_is_call(e) || (e->op == K_NE && is_float(e->a[0]->type)))
+        return false;
     if (is_arithmetic(outer)) return !is_arithmetic(e->op);
     if (is_comparison(outer)) return !is_arithmetic(e->op);
     if (outer == K_LOGAND || outer == K_LOGOR)
@@ -195,11 +204,18 @@ static void print_binary(printer *p, const kc_expr *e)
         str_print(p->out, "(%s %s 0)", wgsl_text(p, a, 12), e->op == K_DIV ? "+" : "*");
         return;
     }
+    if (wgsl_is_call(e)) {
+        call(p, wgsl_helper(p, "qc_rem", e->type), a, b);
+        return;
+    }
     bool unequal = e->op == K_NE && is_float(a->type); /* some take != of a NaN for false */
     if (unequal) str_add(p->out, "!(");
     print_operand(p, (kc_op)e->op, a, true);
     str_print(p->out, " %s ", print_symbol(unequal ? K_EQ : (kc_op)e->op));
-    print_operand(p, (kc_op)e->op, b, false);
+    bool shifts = (e->op == K_SHL || e->op == K_SHR) && b->type.lanes == 1;
+    if (shifts && b->op == K_CONST && !p->wgsl->hides) str_print(p->out, "%uu", (u32)b->value.i & 31);
+    else if (shifts && p->wgsl->hides) str_print(p->out, "(%s & 31u)", wgsl_text(p, b, PRINT_UNARY));
+    else print_operand(p, (kc_op)e->op, b, false);
     if (unequal) str_add(p->out, ")");
 }
 
@@ -383,6 +399,7 @@ static int precedence_of(const kc_expr *e)
 {
     if (e->op < K_BINARY_COUNT) {
         if (e->op == K_NE && is_float(e->a[0]->type)) return PRINT_UNARY;
+        if (wgsl_is_call(e)) return PRINT_POSTFIX;
         if (!is_wide_call(e)) return precedences[e->op];
         return e->op == K_GE || e->op == K_LE ? PRINT_UNARY : PRINT_POSTFIX;
     }
@@ -440,10 +457,39 @@ static void print_bare(printer *p, const kc_expr *e)
     }
 }
 
+/* An operator or a builtin of constants that fold.c leaves: WGSL would compute it at compile time and refuse it where it overflows. */
+static bool is_constant(const kc_expr *e)
+{
+    if (e->op == K_CONST) return true;
+    if (e->n_args == 0 || e->op == K_ELEM || (e->op == K_CALL && is_memory(e->call))) return false;
+    for (u32 i = 0; i < e->n_args; i++)
+        if (!is_constant(e->a[i])) return false;
+    return true;
+}
+
+static bool is_computed(const kc_expr *e)
+{
+    return (e->op < K_BINARY_COUNT || e->op == K_NEG || e->op == K_CALL) && is_constant(e);
+}
+
+static void print_hidden(printer *p, const kc_expr *e)
+{
+    str_print(p->out, "%s(", wgsl_helper(p, "qc_known", e->type));
+    wgsl_const(p, e);
+    str_add(p->out, ")");
+}
+
 void wgsl_expr(printer *p, const kc_expr *e, int least)
 {
+    bool hid = p->wgsl->hides;
+    if (hid && e->op == K_CONST && !wgsl_is_64(e->type) && !is_half(e->type)) {
+        print_hidden(p, e);
+        return;
+    }
+    p->wgsl->hides = hid || is_computed(e);
     bool parens = precedence_of(e) < least;
     if (parens) str_add(p->out, "(");
     print_bare(p, e);
     if (parens) str_add(p->out, ")");
+    p->wgsl->hides = hid;
 }

@@ -164,10 +164,25 @@ static u32 of_three(i32 a, i32 b, i32 n)
     return MIX(MIX((u32)least, (u32)most), (u32)product);
 }
 
+/* Signs that Vulkan leaves open. */
+static u32 signed_rest(i32 a, i32 by)
+{
+    i32 rest = a % (by == 0 ? 3 : by);
+    a %= 7;
+    return MIX((u32)rest, (u32)(a % 3)) ^ (u32)(-5 % ((by & 127) + 1));
+}
+
+/* Constants that overflow, which WGSL refuses where it sees that they are. */
+static u32 hidden_constants(u32 a)
+{
+    u32 high = (clz(1u) << 31) + 17u;
+    return a ^ high ^ ((u32)popcount(3) << 31) ^ (popcount(7u) * 0x70000001u) ^ (ctz(8u) - 5u);
+}
+
 MAP(u32) semantics(u32 i, IN(u32) x, IN(f32) small, u32 n)
 {
     u32 a = x[i % n];
-    u32 which = i % 13;
+    u32 which = i % 15;
     if (which == 0) return from_loop(a);
     if (which == 1) return from_nested_loops(a % 100);
     if (which == 2) return (u32)from_branches((i32)(a % 400) - 200);
@@ -180,5 +195,7 @@ MAP(u32) semantics(u32 i, IN(u32) x, IN(f32) small, u32 n)
     if (which == 9) return reads_again(x, i % (n - 2), i * 7 % n);
     if (which == 10) return reads_four_again(small, i % (n - 3), a);
     if (which == 11) return of_three((i32)(a % 4096) - 2048, (i32)(x[i * 7 % n] % 4096) - 2048, (i32)n);
+    if (which == 12) return signed_rest((i32)a, (i32)(a >> 7) - 40);
+    if (which == 13) return hidden_constants(a);
     return unrolled(a);
 }

@@ -266,7 +266,10 @@ qn_status qn_wait(qn_session *s, qn_ticket t)
         QN_TRY(qn_poll(s, t, &done));
         if (done) return QN_OK;
         const qn_backend *b = s->desc.device->backend;
-        if (b->wait_a_little && s->x->waiting) b->wait_a_little(s->desc.device, s->x->waiting);
+        if (!b->wait_a_little)
+            return fail(QN_E_UNSUPPORTED, "a session on %s cannot be waited for in a browser; poll between tasks",
+                        s->desc.device->info.spec);
+        if (s->x->waiting) b->wait_a_little(s->desc.device, s->x->waiting);
     }
 }
 

@@ -131,6 +131,8 @@ qn_status qn_device_wait(qn_device *d, qn_ticket t)
     for (;;) {
         QN_TRY(qn_device_poll(d, t, &done));
         if (done) return QN_OK;
+        if (!d->backend->wait_a_little)
+            return fail(QN_E_UNSUPPORTED, "%s cannot be waited for in a browser; poll between tasks", d->info.spec);
         d->backend->wait_a_little(d, t);
     }
 }

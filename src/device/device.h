@@ -45,7 +45,7 @@ typedef struct qn_backend {
     qn_status (*read)(qn_device *d, qn_buf from, u64 at, void *to, u64 bytes);   /* `to` is filled when a later flush is done */
     qn_status (*flush)(qn_device *d, qn_ticket *out);        /* done when all of the above are */
     qn_status (*poll)(qn_device *d, qn_ticket t, bool *done);
-    void (*wait_a_little)(qn_device *d, qn_ticket t);        /* native loops only: sleep until t may be done */
+    void (*wait_a_little)(qn_device *d, qn_ticket t);        /* sleep until t may be done; NULL in a browser, where nothing gets done before we return */
     /* Host memory that lives as long as the device buffer, lent as a buffer without a copy (weights from a mapped file).
      * NULL where caps.host_memory is false. Never written to. */
     qn_status (*buf_lend)(qn_device *d, const void *host, u64 bytes, qn_buf *out);

@@ -338,6 +338,6 @@ const qn_backend webgl_backend = {
     .read = wgl_read,
     .flush = wgl_flush,
     .poll = wgl_poll,
-    .wait_a_little = wgl_wait_a_little,
+    .wait_a_little = PLATFORM_BROWSER ? NULL : wgl_wait_a_little,
     .buf_host = wgl_buf_host,
 };

@@ -230,7 +230,7 @@ const qn_backend webgpu_backend = {
     .read = gpu_read,
     .flush = gpu_flush,
     .poll = gpu_poll,
-    .wait_a_little = gpu_wait_a_little,
+    .wait_a_little = PLATFORM_BROWSER ? NULL : gpu_wait_a_little,
     .buf_adopt = gpu_buf_adopt,
     .buf_host = gpu_buf_host,
 };

@@ -56,7 +56,10 @@ static qn_status wait_for(exec *x)
     for (;;) {
         QN_TRY(x->b->poll(x->device, t, &done));
         if (done) return QN_OK;
-        if (x->b->wait_a_little) x->b->wait_a_little(x->device, t);
+        if (!x->b->wait_a_little)
+            return fail(QN_E_UNSUPPORTED, "%s cannot be waited for in a browser, so launches cannot be timed",
+                        x->device->info.spec);
+        x->b->wait_a_little(x->device, t);
     }
 }
 

@@ -13,7 +13,7 @@ export interface SessionOptions extends DownloadOptions {
   device: Device;
   /** Keep the graph as the file has it. */
   noOptimize?: boolean;
-  /** Time each launch, for profile(). Runs get slower. */
+  /** Time each launch, for profile(), on a wasm device: no other can be waited for in a browser. Runs get slower. */
   profile?: boolean;
 }
 

@@ -16,7 +16,8 @@ typedef struct ptx_value {
 /* Where a variable is. */
 typedef struct ptx_place {
     const char **regs;        /* [elements][lanes]; NULL: in memory */
-    const char *base;         /* memory: a 64-bit register, or the name of a table or local array */
+    const char *base;         /* memory: a 64-bit register, or the name of a table */
+    const char *name;         /* of a local array in memory */
     u32 at;                   /* SHARED: bytes from the start of group memory */
     const kc_expr *values[2]; /* what is assigned to it, as far as there is room */
     u32 n_values;

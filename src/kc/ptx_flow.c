@@ -107,13 +107,16 @@ static void put_items(ptx *p, const kc_stmt *s, bool last)
 /* ------------------------------------------------------------------ declarations and assignments */
 static u32 elems_of(const kc_var *v) { return v->dims == 0 ? 1 : v->dims == 1 ? v->n[0] : v->n[0] * v->n[1]; }
 
+/* The address is taken at each declaration: an unrolled loop repeats it, and the copy before may stand in a branch that is not taken. */
 static void put_local_memory(ptx *p, const kc_var *v)
 {
+    ptx_place *place = &p->vars[v->slot];
     u64 bytes = (u64)elems_of(v) * kc_scalar_bytes((kc_scalar)v->type.scalar) * kc_lanes(p->m, v->type);
-    const char *name = ptx_text(p, "qk_local_%u", p->next_global++), *base = ptx_reg(p, PTX_RD);
-    ptx_line(p, ".local .align 16 .b8 %s[%llu]", name, (unsigned long long)bytes);
-    ptx_line(p, "mov.u64 %s, %s", base, name);
-    p->vars[v->slot].base = base;
+    if (!place->base) {
+        place->name = ptx_text(p, "qk_local_%u", p->next_global++), place->base = ptx_reg(p, PTX_RD);
+        ptx_line(p, ".local .align 16 .b8 %s[%llu]", place->name, (unsigned long long)bytes);
+    }
+    ptx_line(p, "mov.u64 %s, %s", place->base, place->name);
 }
 
 static void put_decl(ptx *p, const kc_stmt *s)
@@ -122,7 +125,7 @@ static void put_decl(ptx *p, const kc_stmt *s)
     ptx_place *place = &p->vars[v->slot];
     if (v->storage == KC_V_SHARED) return; /* laid out before */
     bool memory = v->dims && (place->indexed || elems_of(v) > MAX_REGISTER_ARRAY);
-    if (memory && !place->base) put_local_memory(p, v);
+    if (memory) put_local_memory(p, v);
     if (!memory && !place->regs) place->regs = ptx_regs(p, v->type, elems_of(v));
     if (p->status != QN_OK) return;
     if (s->zeroed) ptx_zero_array(p, v);

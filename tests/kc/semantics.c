@@ -179,10 +179,26 @@ static u32 hidden_constants(u32 a)
     return a ^ high ^ ((u32)popcount(3) << 31) ^ (popcount(7u) * 0x70000001u) ^ (ctz(8u) - 5u);
 }
 
+/* An array with any index in each copy of an unrolled body, where a copy is often skipped. */
+static u32 array_in_branch(u32 a)
+{
+    u32 sum = a;
+#pragma unroll
+    for (u32 k = 0; k < 3; k++) {
+        if ((a >> k) % 2 == 1) {
+            u32 few[3] = { 0 };
+            few[a % 3] = 5 + k;
+            few[(a + k) % 3] += sum;
+            sum = MIX(sum, few[(a + 1) % 3]) + few[a % 3];
+        }
+    }
+    return sum;
+}
+
 MAP(u32) semantics(u32 i, IN(u32) x, IN(f32) small, u32 n)
 {
     u32 a = x[i % n];
-    u32 which = i % 15;
+    u32 which = i % 16;
     if (which == 0) return from_loop(a);
     if (which == 1) return from_nested_loops(a % 100);
     if (which == 2) return (u32)from_branches((i32)(a % 400) - 200);
@@ -197,5 +213,6 @@ MAP(u32) semantics(u32 i, IN(u32) x, IN(f32) small, u32 n)
     if (which == 11) return of_three((i32)(a % 4096) - 2048, (i32)(x[i * 7 % n] % 4096) - 2048, (i32)n);
     if (which == 12) return signed_rest((i32)a, (i32)(a >> 7) - 40);
     if (which == 13) return hidden_constants(a);
+    if (which == 14) return array_in_branch(a);
     return unrolled(a);
 }

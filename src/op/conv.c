@@ -39,7 +39,8 @@ static qn_status conv_shape(infer *c, type *out)
     const type *x = infer_in(c, 0), *w = infer_in(c, 1);
     conv p;
     const char *wrong = conv_sizes(c->g, c->n, x, w, &p);
-    i64 want, have, all;
+    i64 want, have;
+    u64 all;
     if (!wrong) {
         *out = *x;
         out->dims[1] = w->dims[0];
@@ -47,7 +48,8 @@ static qn_status conv_shape(infer *c, type *out)
         return QN_OK;
     }
     if (x->rank >= 3 && x->rank == w->rank && sym_is_number(c->g, x->dims[1], &have) &&
-        sym_is_number(c->g, w->dims[1], &want) && !(mul_i64(want, attr_int(c->n, "group", 1), &all) && all == have))
+        sym_is_number(c->g, w->dims[1], &want) &&
+        !(mul_u64((u64)want, (u64)attr_int(c->n, "group", 1), &all) && all == (u64)have))
         return infer_fail(c, QN_E_SHAPE, "%s (weight wants %lld channels a group, input has %lld)", wrong, (long long)want,
                           (long long)have);
     return infer_fail(c, QN_E_SHAPE, "%s", wrong);

@@ -582,6 +582,8 @@ qn_status print_glsl(const kc_module *m, const kc_kernel *k, const dialect *d, s
         return kc_fail_at(m, QN_E_UNSUPPORTED, e->pos,
                           "GLSL ES has no groups of items: it runs MAP kernels only, and '%s' is a KERNEL", k->name);
     if (k->uses_f64) return kc_fail_at(m, QN_E_UNSUPPORTED, e->pos, "GLSL ES has no f64, which '%s' computes in", k->name);
+    if (m->width > 4)
+        return kc_fail_at(m, QN_E_UNSUPPORTED, e->pos, "GLSL ES has vectors of 4 lanes, not an f32w of %u", m->width);
     return print_c_family(m, k, d, out);
 }
 

@@ -408,6 +408,8 @@ static qn_status check(const kc_module *m, const kc_entry *e)
 {
     if (e->kernel.uses_f64)
         return kc_fail_at(m, QN_E_UNSUPPORTED, e->pos, "WGSL has no f64, which '%s' computes in", e->kernel.name);
+    if (m->width > 4)
+        return kc_fail_at(m, QN_E_UNSUPPORTED, e->pos, "WGSL has vectors of 4 lanes, not an f32w of %u", m->width);
     const kc_expr *hidden = hidden_in(e->body);
     if (!hidden) return QN_OK;
     return kc_fail_at(m, QN_E_UNSUPPORTED, hidden->pos,

@@ -18,7 +18,7 @@ webgpu=$(ls .venv/lib/python3*/site-packages/wgpu/resources/libwgpu_native-relea
 [ -f .venv/lavapipe/lavapipe.json ] && export VK_ICD_FILENAMES="${VK_ICD_FILENAMES:-$PWD/.venv/lavapipe/lavapipe.json}"
 export QUERN_CACHE="$PWD/build/test/cache" QUERN_NETWORKS="$PWD/$work/networks"
 passed=0 failed=0 skipped=0
-most=1200; [ "$mode" = full ] && most=20000 # seconds for one stage: what hangs fails
+most=2400; [ "$mode" = full ] && most=20000 # seconds for one stage: what hangs fails
 : >"$work/devices.txt"
 
 say() { printf '\n== %s\n' "$*"; }

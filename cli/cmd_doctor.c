@@ -35,6 +35,7 @@ static void print_caps(const qn_caps *c)
                                         text_bytes(c->group_memory_bytes), c->best_group)
                            : "none");
     table_row(&t, "lanes, workers", text_print("%u, %u", c->width, c->workers));
+    if (c->max_turns) table_row(&t, "loops", text_print("end after %u turns in all for 16 bytes of output", c->max_turns));
     table_row(&t, "has", flags_of(c));
     table_print(&t, "    ");
 }
@@ -51,6 +52,7 @@ static void put_caps(const qn_caps *c)
     json_put_count("width", c->width);
     json_put_count("subgroup", c->subgroup);
     json_put_count("workers", c->workers);
+    json_put_count("max_turns", c->max_turns);
     json_put_bool("f16", c->f16);
     json_put_bool("f64", c->f64);
     json_put_bool("i64", c->i64);

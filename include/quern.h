@@ -127,10 +127,12 @@ typedef struct qn_caps {
     uint32_t max_buffers; /* that one launch can bind */
     uint32_t max_group;   /* items in a group; 0: no GROUP kernels at all */
     uint32_t group_memory_bytes;
-    uint32_t best_group;                                /* items in a group that suit the device; 1 on a CPU */
-    uint32_t width;                                     /* lanes of f32w */
-    uint32_t subgroup;                                  /* items that run in step; 0: none */
-    uint32_t workers;                                   /* groups that really run at once */
+    uint32_t best_group; /* items in a group that suit the device; 1 on a CPU */
+    uint32_t width;      /* lanes of f32w */
+    uint32_t subgroup;   /* items that run in step; 0: none */
+    uint32_t workers;    /* groups that really run at once */
+    uint32_t
+        max_turns; /* of all loops, for the elements that fill 16 bytes of a MAP's output; 0: no limit. Kernels past it are refused */
     bool f16, f64, i64, i8_buffers, atomics, dot4, mma; /* f16: arithmetic; loads and stores of f16 always work */
     bool host_memory;                                   /* buffers are plain host memory: no copies needed */
     bool buffers_apart; /* a launch should not write into a buffer that it reads: each value wants one of its own */

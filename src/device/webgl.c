@@ -60,7 +60,7 @@ static qn_status open_entered(webgl_device *w)
 {
     QN_TRY(webgl_gl_make(&w->g));
     put_info(w);
-    return QN_OK;
+    return webgl_find_turns(&w->g, &w->head.info.caps.max_turns);
 }
 
 static qn_status open_stages(webgl_device *w, u32 index)

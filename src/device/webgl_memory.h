@@ -50,6 +50,9 @@ qn_status webgl_copy(webgl_gl *g, const webgl_buf *to, u64 to_at, const webgl_bu
 /* A program of two shaders; the vertex shader is the device's. QN_E_DEVICE with the driver's words. */
 qn_status webgl_link(webgl_gl *g, const char *name, const char *text, size_t n, u32 *out);
 
+/* After how many turns the driver ends the loops of a fragment without a word; 0: not within 100,000. A round trip. */
+qn_status webgl_find_turns(webgl_gl *g, u32 *out);
+
 /* Objects of all devices: +1 for each that is made, -1 for each that is deleted. Tests want 0 at the end. */
 void webgl_count(i32 change);
 i64 webgl_objects_alive(void);

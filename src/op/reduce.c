@@ -150,11 +150,13 @@ static void put_start(launch *k, qn_dtype d, u8 kind)
     else launch_number(k, v);
 }
 
-static const char *folding_word(qn_dtype d)
+static qn_dtype folding_type(qn_dtype d)
 {
-    if (dtype_is_float(d)) return d == QN_F64 ? "f64" : "f32";
-    return d == QN_U32 || d == QN_U64 || d == QN_I64 ? dtype_word(d) : "i32";
+    if (dtype_is_float(d)) return d == QN_F64 ? QN_F64 : QN_F32;
+    return d == QN_U32 || d == QN_U64 || d == QN_I64 ? d : QN_I32;
 }
+
+static const char *folding_word(qn_dtype d) { return dtype_word(folding_type(d)); }
 
 static launch *begin(lowering *l, const node *n, const char *file, const char *entry)
 {
@@ -198,6 +200,72 @@ static qn_status emit_group(lowering *l, const node *n)
     return launch_groups(k, lower_elems(l, lower_out(l, n, 0)));
 }
 
+/* The turns of reduce_map: one an element, and those of its loops over pieces and over r1. */
+static bool fits_map(const lowering *l, const node *n)
+{
+    enum { PIECE = 64 }; /* of reduce.c */
+    i64 r1, r2;
+    if (!fits_form(l, n)) return false;
+    graph *g = lower_graph_mut((lowering *)l);
+    reduction r = reduction_of_node((lowering *)l, n);
+    if (!sym_is_number(g, r.r1, &r1) || !sym_is_number(g, r.r2, &r2)) return lower_caps(l)->max_turns == 0;
+    sym pieces = sym_add(g, sym_ceil_div(g, r.r2, sym_number(g, PIECE)), sym_one(g));
+    return lower_turns_fit(l, n->out[0], sym_mul(g, r.r1, sym_add(g, r.r2, pieces)));
+}
+
+enum { SPAN = 1024 }; /* of reduce_parts.c */
+
+static sym parts_of(graph *g, const reduction *r)
+{
+    return sym_max(g, sym_ceil_div(g, sym_mul(g, r->r1, r->r2), sym_number(g, SPAN)), sym_one(g));
+}
+
+static bool fits_parts(const lowering *l, const node *n)
+{
+    if (!fits_form(l, n)) return false;
+    graph *g = lower_graph_mut((lowering *)l);
+    reduction r = reduction_of_node((lowering *)l, n);
+    return lower_turns_fit(l, n->out[0], parts_of(g, &r));
+}
+
+static launch *begin_parts(lowering *l, const char *entry, qn_dtype d)
+{
+    launch *k = launch_begin(l, "reduce_parts.c", entry);
+    launch_define(k, "T", d == QN_BOOL ? "u8" : dtype_word(d));
+    launch_define(k, "A", folding_word(d));
+    launch_define(k, "INTEGER", dtype_is_float(d) ? "0" : "1");
+    return k;
+}
+
+static qn_status emit_parts(lowering *l, const node *n)
+{
+    graph *g = lower_graph_mut(l);
+    val x = lower_in(l, n, 0), y = lower_out(l, n, 0);
+    qn_dtype d = lower_type(l, x)->dtype;
+    reduction r = reduction_of_node(l, n);
+    u8 kind = rows[row_of(n)].kind;
+    sym parts = parts_of(g, &r), all = sym_mul(g, lower_elems(l, y), parts);
+    val folded_parts = lower_scratch(l, folding_type(d), all);
+    launch *k = begin_parts(l, "reduce_part", d);
+    launch_in(k, x);
+    launch_out(k, folded_parts);
+    launch_const(k, "kind", kind);
+    put_start(k, d, kind);
+    put_sizes(k, &r);
+    launch_size(k, r.c);
+    launch_size(k, parts);
+    QN_TRY(launch_map(k, all));
+    k = begin_parts(l, "reduce_parts", d);
+    launch_in(k, folded_parts);
+    launch_out(k, y);
+    launch_const(k, "kind", kind <= KIND_ABS ? KIND_SUM : kind);
+    launch_const(k, "post", rows[row_of(n)].post);
+    put_start(k, d, kind);
+    launch_size(k, sym_mul(g, r.r1, r.r2));
+    launch_size(k, parts);
+    return launch_map(k, lower_elems(l, y));
+}
+
 /* Groups fold a long run well; many short ones are better left to one item each. */
 static bool fits_group(const lowering *l, const node *n)
 {
@@ -237,7 +305,8 @@ static const variant reduce_variants[] = {
     { "reduce_run", NEED_LANES, fits_run, emit_run },
     { "reduce_across", NEED_LANES, fits_float, emit_across },
     { "reduce_group", NEED_GROUP, fits_group, emit_group },
-    { "reduce_map", 0, fits_form, emit_map },
+    { "reduce_map", 0, fits_map, emit_map },
+    { "reduce_parts", 0, fits_parts, emit_parts }, /* where the loops of reduce_map would end early */
     { 0 },
 };
 

@@ -49,6 +49,13 @@ sym lower_product(lowering *l, val v, u32 from, u32 to)
     return product;
 }
 
+bool lower_turns_fit(const lowering *l, val v, sym turns)
+{
+    u64 most = l->p->caps->max_turns, together = 16 / MAX(qn_dtype_bytes(lower_type(l, v)->dtype), 1);
+    i64 n;
+    return !most || !sym_is_number(l->p->g, turns, &n) || (u64)n < most / together;
+}
+
 val lower_scratch(lowering *l, qn_dtype d, sym elems) { return plan_add_value(l->p, d, elems); }
 
 val lower_table(lowering *l, const qn_tensor *t)

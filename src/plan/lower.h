@@ -20,8 +20,10 @@ val lower_in(const lowering *l, const node *n, u32 i);  /* live; 0: absent */
 val lower_out(const lowering *l, const node *n, u32 i); /* 0: nobody wants it */
 i64 lower_int(const lowering *l, const node *n, const char *attr);
 f64 lower_float(const lowering *l, const node *n, const char *attr);
-sym lower_elems(lowering *l, val v);                     /* number of elements */
-sym lower_dim(const lowering *l, val v, i64 axis);       /* negative counts from the end */
+sym lower_elems(lowering *l, val v);               /* number of elements */
+sym lower_dim(const lowering *l, val v, i64 axis); /* negative counts from the end */
+/* Whether a MAP that writes v may loop so often for an element (qn_caps.max_turns). Turns that are not known fit. */
+bool lower_turns_fit(const lowering *l, val v, sym turns);
 sym lower_product(lowering *l, val v, u32 from, u32 to); /* of dims [from, to) */
 /* Memory between the launches of this node only. */
 val lower_scratch(lowering *l, qn_dtype d, sym elems);

@@ -16,6 +16,7 @@ static const struct {
     CAP(width),
     CAP(subgroup),
     CAP(workers),
+    CAP(max_turns),
     CAP(f16),
     CAP(f64),
     CAP(i64),

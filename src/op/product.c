@@ -152,6 +152,7 @@ static sym elems(graph *g, const product *p) { return sym_mul(g, sym_mul(g, p->m
 
 static qn_status launch_by_element(lowering *l, const product *p)
 {
+    QN_TRY(lower_check_turns(l, p->y, p->k));
     launch *k = begin(l, p, "matmul.c", "matmul_map");
     bool whole = !dtype_is_float(p->dtype);
     if (whole) launch_define(k, "WHOLE", "1");
@@ -306,13 +307,6 @@ static qn_status emit_tile(lowering *l, const node *n)
     return launch_by_tiles(l, &p);
 }
 
-static bool fits_map(const lowering *l, const node *n)
-{
-    const type *a = lower_type(l, lower_in(l, n, 0));
-    bool trans_a = attr_int(n, "transA", 0) != 0 && a->rank > 1;
-    return a->rank == 0 || lower_turns_fit(l, n->out[0], a->dims[a->rank - (trans_a ? 2 : 1)]);
-}
-
 static bool fits_group(const lowering *l, const node *n)
 {
     const type *a = lower_type(l, lower_in(l, n, 0)), *b = lower_type(l, lower_in(l, n, 1));
@@ -345,7 +339,7 @@ const variant product_variants[] = {
     { "matmul_tile", NEED_LANES, fits_tile, emit_tile },
     { "matmul_block", NEED_GROUP, fits_block, emit_block },
     { "matmul_group", NEED_GROUP, fits_group, emit_group },
-    { "matmul_map", 0, fits_map, emit_map },
+    { "matmul_map", 0, NULL, emit_map },
     { 0 },
 };
 

@@ -84,6 +84,14 @@ qn_status lower_fail(const lowering *l, const node *n, qn_status code, const cha
     return fail(code, "%s '%s': %s", op_of(n)->name, n->name ? n->name : "", text);
 }
 
+qn_status lower_check_turns(const lowering *l, val v, sym turns)
+{
+    if (lower_turns_fit(l, v, turns)) return QN_OK;
+    return lower_fail(l, node_at(l->p->g, l->node), QN_E_UNSUPPORTED,
+                      "it needs longer loops than this device runs, which ends them after %u turns; run it on another one",
+                      l->p->caps->max_turns);
+}
+
 const char *dtype_word(qn_dtype d) { return qn_dtype_name(d); }
 
 /* ---- collecting a launch */

@@ -110,10 +110,6 @@ static qn_status plan_variant(plan *p, nid id, const node *n)
     if (!v && is_avoided(p, id))
         return fail(QN_E_UNSUPPORTED, "%s '%s': every kernel of this build that fits it is wrong on this device",
                     op_of(n)->name, n->name ? n->name : "");
-    if (!v && p->caps->max_turns)
-        return fail(QN_E_UNSUPPORTED,
-                    "%s '%s': no kernel of this build fits it on this device, whose loops end after %u turns",
-                    op_of(n)->name, n->name ? n->name : "", p->caps->max_turns);
     if (!v)
         return fail(QN_E_UNSUPPORTED, "%s '%s': no kernel of this build fits it on this device", op_of(n)->name,
                     n->name ? n->name : "");

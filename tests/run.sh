@@ -20,6 +20,8 @@ export QUERN_CACHE="$PWD/build/test/cache" QUERN_NETWORKS="$PWD/$work/networks"
 passed=0 failed=0 skipped=0
 most=2400; [ "$mode" = full ] && most=20000 # seconds for one stage: what hangs fails
 : >"$work/devices.txt"
+: >"$work/failed.txt"
+begun=$(date +%s)
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -42,7 +44,10 @@ stage() {
     elif [ "$status" -eq 0 ]; then passed=$((passed + 1)) line="ok" f=0
     else failed=$((failed + 1)) line="exit status $status" f=1
     fi
-    if [ "$f" -ne 0 ] || [ "$status" -ne 0 ]; then tail -n 60 "$log"; fi
+    if [ "$f" -ne 0 ] || [ "$status" -ne 0 ]; then
+        tail -n 60 "$log"
+        { printf '%s: %s\n' "$name" "$line"; grep -E '^ *(FAILED|ERROR|error|==[0-9]+==ERROR|SUMMARY|stopped after)' "$log" | head -n 12 | sed 's/^/    /'; } >>"$work/failed.txt"
+    fi
     grep -E '^skipped' "$log" | head -n 20
     grep -E '^device [^:]+:' "$log" >>"$work/devices.txt"
     printf '%s  (%s s)\n' "$line" "$(($(date +%s) - start))"
@@ -127,5 +132,7 @@ fi
 
 say "devices"
 python3 tests/device_table.py "$work/devices.txt"
-printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+if [ -s "$work/failed.txt" ]; then say "what failed"; cat "$work/failed.txt"; fi # last, where a log is looked at first
+printf '\n%d s\n' "$(($(date +%s) - begun))"
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ]

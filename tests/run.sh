@@ -16,6 +16,7 @@ mkdir -p "$work" build/test/cache && chmod 700 build/test/cache
 webgpu=$(ls .venv/lib/python3*/site-packages/wgpu/resources/libwgpu_native-release.* 2>/dev/null | head -n 1)
 [ -n "$webgpu" ] && export QUERN_WEBGPU="${QUERN_WEBGPU:-$PWD/$webgpu}"
 [ -f .venv/lavapipe/lavapipe.json ] && export VK_ICD_FILENAMES="${VK_ICD_FILENAMES:-$PWD/.venv/lavapipe/lavapipe.json}"
+[ -n "${XDG_RUNTIME_DIR:-}" ] || export XDG_RUNTIME_DIR="$PWD/build/test/cache" # drivers complain without one
 export QUERN_CACHE="$PWD/build/test/cache" QUERN_NETWORKS="$PWD/$work/networks"
 passed=0 failed=0 skipped=0
 most=2400; [ "$mode" = full ] && most=20000 # seconds for one stage: what hangs fails

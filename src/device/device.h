@@ -2,7 +2,7 @@
  *
  * A program is a kernel of kernels/ (or made text) with its defines; a launch is a program, buffers, words and a count.
  * Everything after prog_make is queued in order and never waits. Errors of queued work surface at flush or poll; when one of those
- * fails, nothing is under way any more, and what was lent to a read is the caller's again. */
+ * fails, what was lent to the reads of that flush is the caller's again. */
 #ifndef DEVICE_H
 #define DEVICE_H
 
@@ -42,6 +42,9 @@ typedef struct qn_backend {
     qn_status (*write)(qn_device *d, qn_buf to, u64 at, qn_bytes from);   /* `from` may go when this returns */
     qn_status (*copy)(qn_device *d, qn_buf to, u64 to_at, qn_buf from, u64 from_at, u64 bytes);
     qn_status (*launch)(qn_device *d, const qn_launch *l);
+    /* Such a launch will come, with views of one buffer where these are (of its buffers only that is looked at: they need not exist). What it
+     * takes may be got ready meanwhile. NULL: nothing can be. */
+    qn_status (*expect)(qn_device *d, const qn_launch *l);
     qn_status (*read)(qn_device *d, qn_buf from, u64 at, void *to, u64 bytes);   /* `to` is filled when a later flush is done */
     qn_status (*flush)(qn_device *d, qn_ticket *out);        /* done when all of the above are */
     qn_status (*poll)(qn_device *d, qn_ticket t, bool *done);

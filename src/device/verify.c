@@ -237,10 +237,9 @@ static qn_status judge(trial *t, verdict *out)
     QN_TRY(prepare(t));
     QN_TRY(send(t, &l)); /* before the interpreter writes into what both start from */
     interpret(t);
-    if (!t->count) return QN_OK;
-    s = run(t, &l);
+    s = run(t, &l); /* of nothing too: a device may refuse a kernel only when it is launched */
     if (s != QN_OK) return refused(s, out);
-    *out = is_right(t) ? VERDICT_RIGHT : VERDICT_WRONG;
+    if (t->count) *out = is_right(t) ? VERDICT_RIGHT : VERDICT_WRONG;
     return QN_OK;
 }
 

@@ -1,4 +1,4 @@
-/* WebGPU, in a browser and natively: buffers, programs and launches over the 22 functions of webgpu_api.h. kc prints WGSL, the
+/* WebGPU, in a browser and natively: buffers, programs and launches over the functions of webgpu_api.h. kc prints WGSL, the
  * implementation compiles it. Nothing waits; what goes wrong on the device comes out at poll. */
 #include <stdio.h>
 
@@ -54,9 +54,7 @@ static void gpu_buf_free(qn_device *d, qn_buf b)
     webgpu_device *w = of(d);
     webgpu_buf *buf = slots_remove(&w->bufs, b);
     if (!buf) return;
-    if (w->recorded) webgpu_submit(w);
-    webgpu_forget_buffer(w, buf->id);
-    w->api->buffer_free(w->id, buf->id);
+    webgpu_free(w, WEBGPU_FREE_BUFFER, buf->id);
     mem_free(buf);
 }
 
@@ -65,8 +63,9 @@ static void gpu_prog_free(qn_device *d, qn_prog p) { webgpu_program_free(of(d), 
 static void free_objects(webgpu_device *w)
 {
     u32 id;
+    webgpu_held_drop(w);
     if (w->recorded) webgpu_submit(w);
-    webgpu_reads_drop(w);
+    webgpu_reads_drop(w, 0);
     webgpu_forget_buffer(w, 0);
     while (slots_any(&w->bufs, &id)) gpu_buf_free(&w->head, id);
     while (slots_any(&w->progs, &id)) gpu_prog_free(&w->head, id);
@@ -83,6 +82,7 @@ static void gpu_close(qn_device *d)
     slots_free(&w->bufs);
     slots_free(&w->progs);
     map_free(&w->bound_at);
+    webgpu_tickets_free(w);
     mem_free(w->bound);
     mem_free(w->reads);
     mem_free(w->page);
@@ -102,11 +102,11 @@ static qn_status gpu_open(u32 index, const qn_device_desc *desc, qn_device **out
 }
 
 /* ---- buffers and programs */
-static qn_status add_buf(webgpu_device *w, u32 id, u64 bytes, qn_buf *out)
+static qn_status add_buf(webgpu_device *w, u32 id, u64 bytes, bool lent, qn_buf *out)
 {
     webgpu_buf *buf = mem_zalloc(sizeof *buf);
     if (!buf) return fail_nomem(sizeof *buf);
-    *buf = (webgpu_buf){ id, bytes };
+    *buf = (webgpu_buf){ id, bytes, lent };
     if (slots_add(&w->bufs, buf, out)) return QN_OK;
     mem_free(buf);
     return fail_nomem(sizeof(slot));
@@ -121,7 +121,7 @@ static qn_status gpu_buf_make(qn_device *d, u64 bytes, qn_buf *out)
     u32 id = w->api->buffer_make(w->id, WEBGPU_STORAGE, (u32)(bytes / WEBGPU_BLOCK) + 1);
     QN_TRY(webgpu_trouble(w));
     if (!id) return fail(QN_E_NOMEM, "%s has no room for %llu bytes", d->info.name, (unsigned long long)bytes);
-    qn_status status = add_buf(w, id, bytes, out);
+    qn_status status = add_buf(w, id, bytes, false, out);
     if (status != QN_OK) w->api->buffer_free(w->id, id);
     return status;
 }
@@ -130,7 +130,7 @@ static qn_status gpu_buf_make(qn_device *d, u64 bytes, qn_buf *out)
 static qn_status gpu_buf_adopt(qn_device *d, u32 id, u64 bytes, qn_buf *out)
 {
     if (!id) return fail(QN_E_USAGE, "no GPUBuffer has the number 0");
-    return add_buf(of(d), id, bytes, out);
+    return add_buf(of(d), id, bytes, true, out);
 }
 
 static qn_status gpu_prog_make(qn_device *d, const kc_program *p, qn_prog *out)
@@ -147,7 +147,7 @@ static const char *gpu_prog_how(qn_device *d, qn_prog p) { return slots_get(&of(
 /* ---- the queue */
 static qn_status span(qn_device *d, const char *what, qn_buf b, u64 at, u64 bytes, const webgpu_buf **out)
 {
-    QN_TRY(of(d)->failed == QN_OK ? QN_OK : webgpu_trouble(of(d)));
+    if (of(d)->lost) return fail(QN_E_LOST, "%s", of(d)->sentence);
     *out = slots_get(&of(d)->bufs, b);
     if (!*out) return fail(QN_E_BUG, "%s: no such buffer", what);
     return device_check_span(what, at, bytes, (*out)->bytes);
@@ -164,7 +164,10 @@ static qn_status gpu_read(qn_device *d, qn_buf from, u64 at, void *to, u64 bytes
 {
     const webgpu_buf *buf;
     QN_TRY(span(d, "read", from, at, bytes, &buf));
-    return bytes ? webgpu_read_queue(of(d), buf->id, at, to, bytes) : QN_OK;
+    const webgpu_work work = { .kind = WEBGPU_READ,
+                               .of.read = { buf->id, at, bytes, to },
+                               .ticket = of(d)->last_ticket + 1 };
+    return bytes ? webgpu_do(of(d), &work) : QN_OK;
 }
 
 static qn_status gpu_copy(qn_device *d, qn_buf to, u64 to_at, qn_buf from, u64 from_at, u64 bytes)
@@ -188,23 +191,27 @@ static qn_status gpu_launch(qn_device *d, const qn_launch *l)
     webgpu_device *w = of(d);
     webgpu_program *p = slots_get(&w->progs, l->prog);
     if (!p) return fail(QN_E_BUG, "launch: no such program");
-    if (w->failed != QN_OK) return webgpu_trouble(w);
+    if (w->lost) return webgpu_trouble(w);
     QN_TRY(device_check_launch(d, l, webgpu_program_shape(p), gpu_buf_bytes));
-    return l->count ? webgpu_program_launch(w, p, l) : QN_OK;
+    return webgpu_program_launch(w, p, l); /* of nothing too: it shows whether the kernel is refused */
 }
 
-static qn_status gpu_flush(qn_device *d, qn_ticket *out)
+static qn_status gpu_expect(qn_device *d, const qn_launch *l)
 {
-    webgpu_device *w = of(d);
-    QN_TRY(webgpu_submit(w));
-    QN_TRY(webgpu_trouble(w));
-    *out = w->last;
-    return QN_OK;
+    webgpu_program *p = slots_get(&of(d)->progs, l->prog);
+    if (!p) return fail(QN_E_BUG, "expect: no such program");
+    return webgpu_program_expect(of(d), p, l);
 }
 
-static qn_status gpu_poll(qn_device *d, qn_ticket t, bool *done) { return webgpu_queue_poll(of(d), t, done); }
+static qn_status gpu_flush(qn_device *d, qn_ticket *out) { return webgpu_flush(of(d), out); }
 
-static void gpu_wait_a_little(qn_device *d, qn_ticket t) { of(d)->api->wait(of(d)->id, (u32)t, 1000); }
+static qn_status gpu_poll(qn_device *d, qn_ticket t, bool *done) { return webgpu_poll(of(d), t, done); }
+
+static void gpu_wait_a_little(qn_device *d, qn_ticket t)
+{
+    (void)t;
+    of(d)->api->wait(of(d)->id, of(d)->last, 1000);
+}
 
 static void *gpu_buf_host(qn_device *d, qn_buf b)
 {
@@ -227,6 +234,7 @@ const qn_backend webgpu_backend = {
     .write = gpu_write,
     .copy = gpu_copy,
     .launch = gpu_launch,
+    .expect = gpu_expect,
     .read = gpu_read,
     .flush = gpu_flush,
     .poll = gpu_poll,

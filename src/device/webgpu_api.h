@@ -1,4 +1,4 @@
-/* What the webgpu device asks of WebGPU: 22 functions. webgpu.c and its helpers are written against this table alone and run natively and in a
+/* What the webgpu device asks of WebGPU. webgpu.c and its helpers are written against this table alone and run natively and in a
  * browser alike.
  *
  *     webgpu_native.c    a webgpu.h library, loaded at run time (wgpu-native, Dawn)
@@ -25,9 +25,9 @@
  *
  * Errors
  *     No call fails loudly. A maker that fails gives 0, or gives a number and lets trouble() tell later; all other functions do nothing with objects that
- *     are 0 or invalid. Every buffer_make and pipeline_make is inside error scopes, uncaptured errors are caught (for a lent device by a listener that is
- *     taken away by close), and trouble() tells the first that came and was not told yet. After a loss trouble() always gives WEBGPU_LOST,
- *     makers give 0, done() the last submit, map_state() WEBGPU_MAP_FAILED.
+ *     are 0 or invalid. All that belongs to a pipeline stays with it (pipeline_state, pipeline_why): a refused one stops nothing else. Whatever else goes
+ *     wrong is caught by error scopes or as an uncaptured error, and trouble() tells the first that came and was not told yet. After a loss trouble()
+ *     always gives WEBGPU_LOST, makers give 0, pipeline_state() REFUSED, done() the last submit, map_state() WEBGPU_MAP_FAILED.
  *
  * As imports of Wasm (webgpu_browser.c)
  *     Module "quern", "webgpu_" and the name: "webgpu_dispatch". Every argument and result is one i32, an unsigned number (use >>> 0) or an address in
@@ -70,7 +70,8 @@ enum webgpu_limit {
 };
 
 enum { WEBGPU_TEXT_NAME, WEBGPU_TEXT_DRIVER, WEBGPU_TEXT_TROUBLE };
-enum { WEBGPU_FINE, WEBGPU_LOST, WEBGPU_NO_MEMORY, WEBGPU_BAD_PIPELINE, WEBGPU_BAD_CALL };
+enum { WEBGPU_FINE, WEBGPU_LOST, WEBGPU_NO_MEMORY, WEBGPU_BAD_CALL };
+enum { WEBGPU_PIPELINE_PENDING, WEBGPU_PIPELINE_READY, WEBGPU_PIPELINE_REFUSED };
 enum { WEBGPU_MAP_PENDING, WEBGPU_MAP_READY, WEBGPU_MAP_FAILED };
 
 /* A part of a storage buffer, as bindings_make takes it: three u32, 12 bytes. `at` is a multiple of STORAGE_ALIGN, and no buffer comes twice. */
@@ -91,8 +92,10 @@ typedef struct webgpu_span {
  *   buffer_make     kind as above, size in blocks of 256 bytes. No memory: trouble() gives WEBGPU_NO_MEMORY, now or later
  *   pipeline_make   WGSL of n_text bytes with the entry point "qk_run". Its one bind group has n_spans storage buffers as bindings 0 .. n_spans - 1 (bit i of
  *                   `reads` set: "read-only-storage", else "storage") and, as binding n_spans, a uniform buffer with a dynamic offset
- *                   and minBindingSize 0. Made with createComputePipeline, which does not wait; a shader that does not compile is told
- *                   by trouble(), with the compiler's first message and its line
+ *                   and minBindingSize 0. Begins it and does not wait (createComputePipelineAsync where that is there); bind groups for it
+ *                   may be made at once, it is dispatched when it is READY
+ *   pipeline_state  PENDING, READY or REFUSED
+ *   pipeline_why    of a REFUSED one: the compiler's first message and its line, like text
  *   bindings_make   a bind group for such a pipeline: the spans, and WEBGPU_UNIFORM_BYTES bytes of `uniform`
  *   dispatch        groups x * y * 1, with the dynamic offset uniform_at (in bytes, a multiple of UNIFORM_ALIGN)
  *   write           queue.writeBuffer: `words` words to the word `at`; `from` may go when this returns
@@ -114,6 +117,8 @@ typedef struct webgpu_span {
     X(u32,  buffer_make,   (u32 device, u32 kind, u32 blocks))                                                                              \
     X(void, buffer_free,   (u32 device, u32 buffer))                                                                                        \
     X(u32,  pipeline_make, (u32 device, const char *text, u32 n_text, u32 n_spans, u32 reads))                                              \
+    X(u32,  pipeline_state,(u32 device, u32 pipeline))                                                                                      \
+    X(u32,  pipeline_why,  (u32 device, u32 pipeline, char *out, u32 room))                                                                 \
     X(void, pipeline_free, (u32 device, u32 pipeline))                                                                                      \
     X(u32,  bindings_make, (u32 device, u32 pipeline, const webgpu_span *spans, u32 n_spans, u32 uniform))                                  \
     X(void, bindings_free, (u32 device, u32 bindings))                                                                                      \

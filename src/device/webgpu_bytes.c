@@ -30,6 +30,24 @@ static qn_status own_pipeline(webgpu_device *w, u32 *kept, const char *text, u32
     return fail(QN_E_DEVICE, "%s: a kernel of the library was refused", w->head.info.name);
 }
 
+/* One of our own two kernels. */
+static qn_status run(webgpu_device *w, u32 pipeline, const webgpu_span *spans, u32 n_spans, const u32 *words, u32 n_words,
+                     u32 groups)
+{
+    webgpu_work work = { .kind = WEBGPU_RUN };
+    work.of.run.pipeline = pipeline, work.of.run.groups = groups;
+    work.of.run.n_spans = n_spans, work.of.run.n_words = n_words;
+    memcpy(work.of.run.spans, spans, n_spans * sizeof *spans);
+    memcpy(work.of.run.words, words, n_words * sizeof *words);
+    return webgpu_do(w, &work);
+}
+
+static qn_status copy_words(webgpu_device *w, u32 to, u64 to_at, u32 from, u64 from_at, u32 words)
+{
+    const webgpu_work work = { .kind = WEBGPU_COPY, .of.copy = { to, (u32)(to_at / 4), from, (u32)(from_at / 4), words } };
+    return webgpu_do(w, &work);
+}
+
 static webgpu_span block_span(const webgpu_buf *b, u64 at, u64 bytes)
 {
     u32 block = (u32)(at / WEBGPU_BLOCK);
@@ -47,14 +65,13 @@ static qn_status patch(webgpu_device *w, const webgpu_buf *to, u64 at, const u8 
     webgpu_span span = block_span(to, at, n);
     const u32 words[] = { (u32)(at % WEBGPU_BLOCK / 4), ~mask, bits };
     QN_TRY(own_pipeline(w, &w->patch, patch_text, sizeof patch_text - 1, 1, 0));
-    return webgpu_dispatch(w, w->patch, &span, 1, words, COUNT(words), 1);
+    return run(w, w->patch, &span, 1, words, COUNT(words), 1);
 }
 
 static qn_status write_words(webgpu_device *w, const webgpu_buf *to, u64 at, const u8 *from, u64 bytes)
 {
-    if (w->recorded) QN_TRY(webgpu_submit(w));
-    w->api->write(w->id, to->id, (u32)(at / 4), from, (u32)(bytes / 4));
-    return QN_OK;
+    const webgpu_work work = { .kind = WEBGPU_WRITE, .of.write = { to->id, (u32)(at / 4), (u32)(bytes / 4), from } };
+    return bytes ? webgpu_do(w, &work) : QN_OK;
 }
 
 qn_status webgpu_write_bytes(webgpu_device *w, const webgpu_buf *to, u64 at, qn_bytes from)
@@ -62,9 +79,12 @@ qn_status webgpu_write_bytes(webgpu_device *w, const webgpu_buf *to, u64 at, qn_
     const u8 *data = from.data;
     u64 left = from.n, head = MIN(left, (4 - at % 4) % 4), body = (left - head) / 4 * 4;
     u32 tail = (u32)(left - head - body);
+    const u8 *rest = data + head + body;
+    bool ends = !to->lent && at + left == to->bytes; /* what is behind it belongs to nobody */
     if (body) QN_TRY(write_words(w, to, at + head, data + head, body));
     if (head) QN_TRY(patch(w, to, at, data, (u32)head));
-    if (tail) QN_TRY(patch(w, to, at + head + body, data + head + body, tail));
+    if (tail && !ends) QN_TRY(patch(w, to, at + head + body, rest, tail));
+    if (tail && ends) QN_TRY(write_words(w, to, at + head + body, memcpy((u8[4]){ 0 }, rest, tail), 4));
     return QN_OK;
 }
 
@@ -77,21 +97,13 @@ static qn_status copy_through(webgpu_device *w, const webgpu_buf *to, u64 to_at,
     if (odd) QN_TRY(own_pipeline(w, &w->shift, shift_text, sizeof shift_text - 1, 2, 1));
     between.id = w->api->buffer_make(w->id, WEBGPU_STORAGE, words / (WEBGPU_BLOCK / 4) + 1);
     if (!between.id) return fail_nomem((size_t)bytes);
-    w->api->copy(w->id, between.id, 0, from->id, (u32)(from_at / 4), words);
-    w->recorded = true;
-    qn_status status = QN_OK;
-    if (odd) {
-        const webgpu_span spans[] = { { between.id, 0, words }, block_span(to, to_at, bytes) };
-        const u32 params[] = { (u32)(to_at % WEBGPU_BLOCK), start, (u32)bytes };
-        status = webgpu_dispatch(w, w->shift, spans, 2, params, COUNT(params), groups);
-    } else {
-        w->api->copy(w->id, to->id, (u32)(to_at / 4), between.id, 0, words);
-    }
-    QN_TRY(status);
-    QN_TRY(webgpu_submit(w));
-    webgpu_forget_buffer(w, between.id);
-    w->api->buffer_free(w->id, between.id);
-    return QN_OK;
+    qn_status status = copy_words(w, between.id, 0, from->id, from_at, words);
+    const webgpu_span spans[] = { { between.id, 0, words }, block_span(to, to_at, bytes) };
+    const u32 params[] = { (u32)(to_at % WEBGPU_BLOCK), start, (u32)bytes };
+    if (status == QN_OK && odd) status = run(w, w->shift, spans, 2, params, COUNT(params), groups);
+    else if (status == QN_OK) status = copy_words(w, to->id, to_at, between.id, 0, words);
+    webgpu_free(w, WEBGPU_FREE_BUFFER, between.id);
+    return status;
 }
 
 qn_status webgpu_copy_bytes(webgpu_device *w, const webgpu_buf *to, u64 to_at, const webgpu_buf *from, u64 from_at,
@@ -99,7 +111,5 @@ qn_status webgpu_copy_bytes(webgpu_device *w, const webgpu_buf *to, u64 to_at, c
 {
     bool even = to_at % 4 == 0 && from_at % 4 == 0 && bytes % 4 == 0;
     if (!even || to == from) return copy_through(w, to, to_at, from, from_at, bytes);
-    w->api->copy(w->id, to->id, (u32)(to_at / 4), from->id, (u32)(from_at / 4), (u32)(bytes / 4));
-    w->recorded = true;
-    return QN_OK;
+    return copy_words(w, to->id, to_at, from->id, from_at, (u32)(bytes / 4));
 }

@@ -28,7 +28,9 @@ enum {
     WGPU_FEATURE_SUBGROUPS = 18,
     WGPU_BACKEND_OPENGL = 7,
     WGPU_BACKEND_OPENGLES = 8,
+    WGPU_ERROR_NONE = 1,
     WGPU_ERROR_OUT_OF_MEMORY = 3,
+    WGPU_FILTER_VALIDATION = 1,
     WGPU_BINDING_UNIFORM = 2,
     WGPU_BINDING_STORAGE = 3,
     WGPU_BINDING_READ_ONLY_STORAGE = 4,
@@ -56,6 +58,7 @@ typedef struct wgpu_uncaptured {
 } wgpu_uncaptured;
 typedef void (*wgpu_on_object)(u32 status, wgpu_object object, wgpu_text message, void *a, void *b);
 typedef void (*wgpu_on_map)(u32 status, wgpu_text message, void *a, void *b);
+typedef void (*wgpu_on_scope)(u32 status, u32 type, wgpu_text message, void *a, void *b);
 typedef void (*wgpu_on_error)(const wgpu_object *device, u32 type, wgpu_text message, void *a, void *b);
 
 typedef struct wgpu_limits {
@@ -192,6 +195,8 @@ typedef struct wgpu_group_options {
     X(wgpu_object, DeviceCreateComputePipeline,      (wgpu_object d, const wgpu_pipeline_options *o))                                       \
     X(wgpu_object, DeviceCreateBindGroup,            (wgpu_object d, const wgpu_group_options *o))                                          \
     X(wgpu_object, DeviceCreateCommandEncoder,       (wgpu_object d, const wgpu_labelled *o))                                               \
+    X(void,        DevicePushErrorScope,             (wgpu_object d, u32 filter))                                                           \
+    X(wgpu_future, DevicePopErrorScope,              (wgpu_object d, wgpu_callback c))                                                      \
     X(void,        DeviceDestroy,                    (wgpu_object d))                                                                       \
     X(void,        DeviceRelease,                    (wgpu_object d))                                                                       \
     X(void,        QueueWriteBuffer,                 (wgpu_object q, wgpu_object b, u64 at, const void *from, size_t bytes))                \

@@ -17,14 +17,18 @@ typedef struct native_buffer {
 } native_buffer;
 typedef struct native_pipeline {
     wgpu_object pipeline, layout; /* of its bind group */
+    bool pending;                 /* its error scope has not answered */
+    bool refused, freed;
+    char why[400];
 } native_pipeline;
 
 typedef struct native {
     wgpu_object instance, adapter, device, queue, encoder, pass;
     slots buffers, pipelines, bindings;
+    native_pipeline *making;  /* errors now are of this one */
     u32 submits, done, waits; /* waits: callbacks under way */
     u32 trouble;
-    bool lost, making_pipeline;
+    bool lost;
     wgpu_limits limits;
     bool f16;
     u32 subgroup;
@@ -98,6 +102,12 @@ static void put_text(char *out, size_t room, wgpu_text t)
 
 static wgpu_text text_of(const char *text, size_t n) { return (wgpu_text){ text, n }; }
 
+static void refuse(native_pipeline *p, wgpu_text why)
+{
+    if (!p->refused) put_text(p->why, sizeof p->why, why);
+    p->refused = true;
+}
+
 /* ---- callbacks */
 static void on_object(u32 status, wgpu_object object, wgpu_text message, void *a, void *b)
 {
@@ -118,10 +128,9 @@ static void on_error(const wgpu_object *device, u32 type, wgpu_text message, voi
 {
     (void)device, (void)b;
     native *n = a;
-    if (n->trouble) return;
-    n->trouble = type == WGPU_ERROR_OUT_OF_MEMORY ? WEBGPU_NO_MEMORY
-                 : n->making_pipeline             ? WEBGPU_BAD_PIPELINE
-                                                  : WEBGPU_BAD_CALL;
+    if (n->making && type != WGPU_ERROR_OUT_OF_MEMORY) refuse(n->making, message);
+    if (n->trouble || (n->making && n->making->refused)) return;
+    n->trouble = type == WGPU_ERROR_OUT_OF_MEMORY ? WEBGPU_NO_MEMORY : WEBGPU_BAD_CALL;
     put_text(n->said, sizeof n->said, message);
 }
 
@@ -347,8 +356,11 @@ static u32 native_buffer_make(u32 device, u32 kind, u32 blocks)
     native_buffer *b = mem_zalloc(sizeof *b);
     if (!b) return 0;
     const wgpu_buffer_options options = { .usage = usages[kind], .size = (u64)blocks * WEBGPU_BLOCK };
+    const u32 trouble = n->trouble;
     b->buffer = lib.DeviceCreateBuffer(n->device, &options);
-    u32 id = b->buffer ? add(&n->buffers, b) : 0;
+    bool refused = n->trouble != trouble; /* told at once: it is nobody else's */
+    u32 id = b->buffer && !refused ? add(&n->buffers, b) : 0;
+    n->trouble = trouble;
     if (id) return id;
     if (b->buffer) lib.BufferRelease(b->buffer);
     mem_free(b);
@@ -393,7 +405,7 @@ static wgpu_object compute_pipeline(native *n, wgpu_object group, const char *te
     const wgpu_labelled module_options = { .next = &code.chain };
     wgpu_object layout = lib.DeviceCreatePipelineLayout(n->device, &layout_options);
     wgpu_object module = lib.DeviceCreateShaderModule(n->device, &module_options), made = NULL;
-    if (layout && module && !n->trouble) {
+    if (layout && module) {
         const wgpu_pipeline_options options = { .layout = layout,
                                                 .compute = { .module = module, .entry = text_of("qk_run", 6) } };
         made = lib.DeviceCreateComputePipeline(n->device, &options);
@@ -410,24 +422,57 @@ static void release_pipeline(native_pipeline *p)
     mem_free(p);
 }
 
+/* The answer of the error scope around the making of a pipeline, which may come at once or later. */
+static void on_scope(u32 status, u32 type, wgpu_text message, void *a, void *b)
+{
+    native_pipeline *p = a;
+    ((native *)b)->waits--;
+    p->pending = false;
+    if (status != WGPU_SUCCESS || type != WGPU_ERROR_NONE) refuse(p, message);
+    if (p->freed) release_pipeline(p);
+}
+
 static u32 native_pipeline_make(u32 device, const char *text, u32 n_text, u32 n_spans, u32 reads)
 {
     native *n = of(device);
     native_pipeline *p = n->lost ? NULL : mem_zalloc(sizeof *p);
-    if (!p) return 0;
-    n->making_pipeline = true;
+    u32 id = p ? add(&n->pipelines, p) : 0;
+    if (!id) {
+        mem_free(p);
+        return 0;
+    }
+    n->making = p;
+    n->waits++;
+    p->pending = true;
+    lib.DevicePushErrorScope(n->device, WGPU_FILTER_VALIDATION);
     p->layout = group_layout(n, n_spans, reads);
     p->pipeline = p->layout ? compute_pipeline(n, p->layout, text, n_text) : NULL;
-    n->making_pipeline = false;
-    u32 id = p->pipeline ? add(&n->pipelines, p) : 0;
-    if (!id) release_pipeline(p);
+    lib.DevicePopErrorScope(n->device, CALLBACK(wgpu_on_scope, on_scope, p, n));
+    n->making = NULL;
     return id;
+}
+
+static u32 native_pipeline_state(u32 device, u32 pipeline)
+{
+    const native *n = of(device);
+    const native_pipeline *p = slots_get(&n->pipelines, pipeline);
+    if (!p || n->lost) return WEBGPU_PIPELINE_REFUSED;
+    if (p->pending) return WEBGPU_PIPELINE_PENDING;
+    return p->refused || !p->pipeline ? WEBGPU_PIPELINE_REFUSED : WEBGPU_PIPELINE_READY;
+}
+
+static u32 native_pipeline_why(u32 device, u32 pipeline, char *out, u32 room)
+{
+    const native_pipeline *p = slots_get(&of(device)->pipelines, pipeline);
+    int length = snprintf(out, room, "%s", p ? p->why : "");
+    return MIN((u32)length, room - 1);
 }
 
 static void native_pipeline_free(u32 device, u32 pipeline)
 {
     native_pipeline *p = slots_remove(&of(device)->pipelines, pipeline);
-    if (p) release_pipeline(p);
+    if (p && p->pending) p->freed = true;
+    else if (p) release_pipeline(p);
 }
 
 static u32 native_bindings_make(u32 device, u32 pipeline, const webgpu_span *spans, u32 n_spans, u32 uniform)

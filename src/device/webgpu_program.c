@@ -65,41 +65,46 @@ qn_status webgpu_program_make(webgpu_device *w, const kc_program *program, webgp
 void webgpu_program_free(webgpu_device *w, webgpu_program *p)
 {
     if (!p) return;
-    if (w->recorded && p->n_variants) webgpu_submit(w);
-    for (u32 i = 0; i < p->n_variants; i++) w->api->pipeline_free(w->id, p->variants[i].pipeline);
+    for (u32 i = 0; i < p->n_variants; i++) webgpu_free(w, WEBGPU_FREE_PIPELINE, p->variants[i].pipeline);
     mem_free(p->variants);
     arena_free(p->mem);
     mem_free(p);
 }
 
 /* ---- which buffers meet */
-/* The binding of each view, and what each binding spans. */
-static qn_status lay_out(webgpu_device *w, const webgpu_program *p, const qn_launch *l, kc_layout *layout,
-                         webgpu_span *spans)
+/* The binding of each view: the same for the same buffer. */
+static qn_status pattern_of(const webgpu_device *w, const webgpu_program *p, const qn_launch *l, kc_layout *out)
 {
-    u64 from[WEBGPU_MAX_SPANS], to[WEBGPU_MAX_SPANS];
-    qn_buf bufs[WEBGPU_MAX_SPANS];
-    u32 n = 0;
+    u32 most = w->limits[WEBGPU_MAX_STORAGE_BUFFERS], n = 0;
+    for (u32 i = 0; i < l->n_bufs; i++) {
+        u32 same = 0;
+        while (same < i && l->bufs[same].buf != l->bufs[i].buf) same++;
+        out->binding[i] = same < i ? out->binding[same] : (u8)n++;
+    }
+    out->n_bindings = n;
+    if (n <= most) return QN_OK;
+    return fail(QN_E_UNSUPPORTED, "kernel '%s' meets %u buffers in a launch; this device binds %u", p->kernel->name, n,
+                most);
+}
+
+/* What each binding spans. */
+static qn_status spans_of(webgpu_device *w, const webgpu_program *p, const qn_launch *l, const kc_layout *layout,
+                          webgpu_span *out)
+{
+    u64 from[WEBGPU_MAX_SPANS], to[WEBGPU_MAX_SPANS] = { 0 }, most = w->limits[WEBGPU_MAX_BINDING];
     for (u32 i = 0; i < l->n_bufs; i++) {
         const buf_view *v = &l->bufs[i];
-        u32 b = 0;
-        while (b < n && bufs[b] != v->buf) b++;
-        if (b == n) {
-            bufs[n] = v->buf;
-            from[n] = v->at;
-            to[n++] = v->at + v->bytes;
-        }
-        from[b] = MIN(from[b], v->at);
-        to[b] = MAX(to[b], v->at + v->bytes);
-        layout->binding[i] = (u8)b;
+        u32 b = layout->binding[i];
+        from[b] = to[b] ? MIN(from[b], v->at) : v->at;
+        to[b] = MAX(to[b], v->at + MAX(v->bytes, 1));
+        out[b].buffer = ((const webgpu_buf *)slots_get(&w->bufs, v->buf))->id;
     }
-    layout->n_bindings = n;
-    if (n > w->limits[WEBGPU_MAX_STORAGE_BUFFERS])
-        return fail(QN_E_UNSUPPORTED, "kernel '%s' meets %u buffers in a launch; this device binds %u", p->kernel->name, n,
-                    w->limits[WEBGPU_MAX_STORAGE_BUFFERS]);
-    for (u32 b = 0; b < n; b++) {
-        const webgpu_buf *buf = slots_get(&w->bufs, bufs[b]);
-        spans[b] = (webgpu_span){ buf->id, (u32)(from[b] / WEBGPU_BLOCK), (u32)MAX((to[b] - from[b] + 3) / 4, 1) };
+    for (u32 b = 0; b < layout->n_bindings; b++) {
+        out[b].at = (u32)(from[b] / WEBGPU_BLOCK);
+        out[b].words = (u32)((to[b] - from[b] + 3) / 4);
+        if ((u64)out[b].words * 4 > most)
+            return fail(QN_E_UNSUPPORTED, "kernel '%s' wants %llu bytes of one buffer at once; %s binds %llu",
+                        p->kernel->name, (unsigned long long)out[b].words * 4, w->head.info.name, (unsigned long long)most);
     }
     return QN_OK;
 }
@@ -118,9 +123,9 @@ static qn_status make_pipeline(webgpu_device *w, const webgpu_program *p, const 
     qn_status status = kc_print_wgsl(p->module, p->kernel, layout, &text);
     if (status == QN_OK)
         *out = w->api->pipeline_make(w->id, text.text, (u32)text.n, layout->n_bindings, read_only(p, layout));
-    if (status == QN_OK) status = webgpu_trouble(w);
-    if (status == QN_OK && !*out) status = fail(QN_E_DEVICE, "%s: a kernel was refused", w->head.info.name);
     str_free(&text);
+    if (status == QN_OK && !*out) status = webgpu_trouble(w);
+    if (status == QN_OK && !*out) status = fail_nomem(sizeof *p);
     return fail_in(status, "kernel '%s': ", p->kernel->name);
 }
 
@@ -164,10 +169,23 @@ static u32 groups_of(const webgpu_program *p, const qn_launch *l)
 qn_status webgpu_program_launch(webgpu_device *w, webgpu_program *p, const qn_launch *l)
 {
     kc_layout layout = { 0 };
-    webgpu_span spans[WEBGPU_MAX_SPANS];
-    u32 words[DEVICE_MAX_WORDS + DEVICE_MAX_BUFFERS + 1], pipeline;
-    QN_TRY(lay_out(w, p, l, &layout, spans));
-    QN_TRY(pipeline_for(w, p, &layout, &pipeline));
-    u32 n = put_words(l, &layout, spans, words);
-    return webgpu_dispatch(w, pipeline, spans, layout.n_bindings, words, n, groups_of(p, l));
+    webgpu_work work = { .kind = WEBGPU_RUN };
+    QN_TRY(pattern_of(w, p, l, &layout));
+    QN_TRY(spans_of(w, p, l, &layout, work.of.run.spans));
+    QN_TRY(pipeline_for(w, p, &layout, &work.of.run.pipeline));
+    if (w->api->pipeline_state(w->id, work.of.run.pipeline) == WEBGPU_PIPELINE_REFUSED)
+        return webgpu_refused(w, work.of.run.pipeline, p->kernel->name);
+    work.of.run.n_spans = layout.n_bindings;
+    work.of.run.n_words = put_words(l, &layout, work.of.run.spans, work.of.run.words);
+    work.of.run.groups = groups_of(p, l);
+    snprintf(work.of.run.kernel, sizeof work.of.run.kernel, "%s", p->kernel->name);
+    return webgpu_do(w, &work);
+}
+
+qn_status webgpu_program_expect(webgpu_device *w, webgpu_program *p, const qn_launch *l)
+{
+    kc_layout layout = { 0 };
+    u32 pipeline;
+    QN_TRY(pattern_of(w, p, l, &layout));
+    return pipeline_for(w, p, &layout, &pipeline);
 }

@@ -74,6 +74,9 @@ typedef struct exec {
 qn_status exec_make(const plan *p, qn_device *d, arena *mem, bool profile, exec **out);
 void exec_close(exec *x);
 
+/* expect.c */
+void exec_expect(exec *x);
+
 /* start.c */
 qn_status exec_start(exec *x, const qn_named *in, size_t n_in);
 void exec_free_apart(exec *x);

@@ -133,6 +133,7 @@ static qn_status fill(exec *x, const plan *p)
     QN_TRY(frame_make(x, p));
     QN_TRY(make_bindings(x));
     QN_TRY(faults_make(x));
+    exec_expect(x);
     return make_outputs(x);
 }
 

@@ -76,6 +76,65 @@ export const cases = [
     t.same(got[1], got[0], 'blocks, heap bytes, buffers');
   }),
   {
+    name: 'webgpu: a kernel that the browser refuses rejects with its sentence, and all else goes on',
+    async run(t) {
+      const page = await ready(t);
+      const got = await page.evaluate(async () => {
+        const make = GPUDevice.prototype.createShaderModule;
+        GPUDevice.prototype.createShaderModule = function ({ code }) { // what no kernel can be made to contain
+          return make.call(this, { code: code.includes('spoil_me') ? `${code}\nfn spoilt() -> u32 { return nobody_knows_this; }` : code });
+        };
+        const device = await quern.Device.open({ kind: 'webgpu' });
+        const source = (name) => `#include "quern_kernel.h"\nMAP(f32) ${name}(u32 i, IN(f32) x) { return x[i] * 2; }`;
+        const x = device.buffer(Float32Array.of(1, 2, 3)), y = device.buffer(12), z = device.buffer(12);
+        const good = await device.kernel(source('twice')), bad = await device.kernel(source('spoil_me'));
+        const answer = async () => {
+          good.launch(3, [x, y]);
+          return [...new Float32Array(await y.read())];
+        };
+        const before = await answer();
+        bad.launch(3, [x, z]);
+        const late = await z.read().catch((e) => e);
+        const between = await answer();
+        let now;
+        try {
+          bad.launch(3, [x, z]);
+        } catch (e) {
+          now = e;
+        }
+        const after = await answer();
+        device.close();
+        GPUDevice.prototype.createShaderModule = make;
+        return { before, between, after, codes: [late.code, now?.code], says: [late.message, now?.message].map((m) => /spoil_me.*nobody_knows_this/s.test(m) || m) };
+      });
+      t.same(got, { before: [2, 4, 6], between: [2, 4, 6], after: [2, 4, 6], codes: ['device', 'device'], says: [true, true] }, 'answers');
+    },
+  },
+  {
+    name: 'webgpu: opening a session begins all its pipelines, and its first run makes no other',
+    async run(t) {
+      const page = await ready(t);
+      const got = await page.evaluate(async () => {
+        const make = GPUDevice.prototype.createComputePipelineAsync;
+        let made = 0;
+        GPUDevice.prototype.createComputePipelineAsync = function (...args) {
+          made++;
+          return make.apply(this, args);
+        };
+        const device = await quern.Device.open({ kind: 'webgpu' });
+        const session = await quern.Session.open('/pkg/glyphs.onnx', { device, cache: 'none' });
+        const opened = made, from = performance.now();
+        await session.run({ image: quern.Tensor.from(new Float32Array(1024), [1, 1, 32, 32]) });
+        const first = performance.now() - from;
+        device.close();
+        GPUDevice.prototype.createComputePipelineAsync = make;
+        return { opened, made, first };
+      });
+      t.check(got.opened > 3 && got.made === got.opened, JSON.stringify(got));
+      console.log(`         the first run, with ${got.made} pipelines: ${Math.round(got.first)} ms`);
+    },
+  },
+  {
     name: 'strict policy: every device without eval or blobs',
     async run(t) {
       const page = await t.page(`${t.url}/strict.html`);

@@ -8,7 +8,8 @@ import { Numbers } from './numbers.js';
 const BLOCK = 256, UNIFORM_BYTES = 512, WORD = 4, SPAN_WORDS = 3;
 const STORAGE = 0, UNIFORM = 1;
 const TEXT_NAME = 0, TEXT_DRIVER = 1;
-export const FINE = 0, LOST = 1, NO_MEMORY = 2, BAD_PIPELINE = 3, BAD_CALL = 4;
+export const FINE = 0, LOST = 1, NO_MEMORY = 2, BAD_CALL = 3;
+const PENDING = 0, READY = 1, REFUSED = 2;
 const MAP_PENDING = 0, MAP_READY = 1, MAP_FAILED = 2;
 
 /** In the order of WEBGPU_LIMITS. */
@@ -25,9 +26,10 @@ interface Buffer {
 }
 
 interface Pipeline {
-  gpu: GPUComputePipeline;
+  gpu: GPUComputePipeline | undefined;
   layout: GPUBindGroupLayout;
-  spans: number;
+  state: number; // PENDING ...
+  why: string; // it is refused
 }
 
 interface Trouble {
@@ -123,12 +125,12 @@ export class WebGPUHost {
   }
 
   /* Calls `make` with both kinds of error caught. */
-  #scoped<T>(d: Device, kind: number, make: () => T, explain?: (error: GPUError) => Promise<string>): T {
+  #scoped<T>(d: Device, kind: number, make: () => T): T {
     d.gpu.pushErrorScope('out-of-memory');
     d.gpu.pushErrorScope('validation');
     const made = make();
-    d.gpu.popErrorScope().then(async (error) => {
-      if (error) this.#report(d, kind, explain ? await explain(error) : error.message);
+    d.gpu.popErrorScope().then((error) => {
+      if (error) this.#report(d, kind, error.message);
     }, () => undefined); // a lost device: told by `lost`
     d.gpu.popErrorScope().then((error) => {
       if (error) this.#report(d, NO_MEMORY, error.message || 'the device has no memory left');
@@ -183,29 +185,36 @@ export class WebGPUHost {
     if (b && !b.lent) b.gpu.destroy();
   }
 
+  /* All pipelines are made side by side; each tells for itself how it went. */
   #pipelineMake(d: Device, code: string, spans: number, reads: number): number {
     if (d.lost) return 0;
-    const explain = async (error: GPUError): Promise<string> => {
+    d.gpu.pushErrorScope('validation'); // a bad module or layout is told by the pipeline
+    const module = d.gpu.createShaderModule({ code });
+    const entries: GPUBindGroupLayoutEntry[] = [];
+    for (let i = 0; i < spans; i++) {
+      entries.push({ binding: i, visibility: GPUShaderStage.COMPUTE, buffer: { type: (reads >>> i) & 1 ? 'read-only-storage' : 'storage' } });
+    }
+    entries.push({ binding: spans, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'uniform', hasDynamicOffset: true } });
+    const bindings = d.gpu.createBindGroupLayout({ entries });
+    const layout = d.gpu.createPipelineLayout({ bindGroupLayouts: [bindings] });
+    const pipeline: Pipeline = { gpu: undefined, layout: bindings, state: PENDING, why: '' };
+    const making = d.gpu.createComputePipelineAsync({ layout, compute: { module, entryPoint: 'qk_run' } });
+    d.gpu.popErrorScope().catch(() => undefined);
+    void this.#settle(d, pipeline, making, module, code);
+    return this.#pipelines.add(pipeline);
+  }
+
+  async #settle(d: Device, pipeline: Pipeline, making: Promise<GPUComputePipeline>, module: GPUShaderModule, code: string): Promise<void> {
+    try {
+      pipeline.gpu = await making;
+      pipeline.state = READY;
+    } catch (error) {
       const info = await module.getCompilationInfo().catch(() => undefined);
       const first = info?.messages.find((m) => m.type === 'error');
-      return first ? `${first.message} (line ${first.lineNum}: ${code.split('\n')[first.lineNum - 1]?.trim() ?? ''})` : error.message;
-    };
-    let module!: GPUShaderModule;
-    const pipeline = this.#scoped(d, BAD_PIPELINE, () => {
-      module = d.gpu.createShaderModule({ code });
-      const entries: GPUBindGroupLayoutEntry[] = [];
-      for (let i = 0; i < spans; i++) {
-        entries.push({ binding: i, visibility: GPUShaderStage.COMPUTE, buffer: { type: (reads >>> i) & 1 ? 'read-only-storage' : 'storage' } });
-      }
-      entries.push({ binding: spans, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'uniform', hasDynamicOffset: true } });
-      const layout = d.gpu.createBindGroupLayout({ entries });
-      const gpu = d.gpu.createComputePipeline({
-        layout: d.gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module, entryPoint: 'qk_run' },
-      });
-      return { gpu, layout, spans };
-    }, explain);
-    return this.#pipelines.add(pipeline);
+      pipeline.why = first ? `${first.message} (line ${first.lineNum}: ${code.split('\n')[first.lineNum - 1]?.trim() ?? ''})` : String((error as Error).message ?? error);
+      pipeline.state = REFUSED;
+    }
+    this.#news(d);
   }
 
   #bindingsMake(d: Device, pipelineId: number, spans: number, n: number, uniform: number): number {
@@ -227,7 +236,7 @@ export class WebGPUHost {
 
   #dispatch(d: Device, pipelineId: number, bindings: number, at: number, x: number, y: number): void {
     const pipeline = this.#pipelines.get(pipelineId), group = this.#bindings.get(bindings);
-    if (d.lost || !pipeline || !group) return;
+    if (d.lost || !pipeline?.gpu || !group) return;
     d.encoder ??= d.gpu.createCommandEncoder();
     d.pass ??= d.encoder.beginComputePass();
     d.pass.setPipeline(pipeline.gpu);
@@ -315,6 +324,9 @@ export class WebGPUHost {
       webgpu_buffer_free: (_id: number, buffer: number) => this.#bufferFree(buffer >>> 0),
       webgpu_pipeline_make: (id: number, text: number, n: number, spans: number, reads: number) =>
         this.#pipelineMake(device(id), this.heap.text(text >>> 0, n >>> 0), spans, reads >>> 0),
+      webgpu_pipeline_state: (id: number, pipeline: number) => (device(id).lost ? REFUSED : this.#pipelines.get(pipeline >>> 0)?.state ?? REFUSED),
+      webgpu_pipeline_why: (_id: number, pipeline: number, out: number, room: number) =>
+        this.heap.putText(this.#pipelines.get(pipeline >>> 0)?.why ?? '', out >>> 0, room >>> 0),
       webgpu_pipeline_free: (_id: number, pipeline: number) => void this.#pipelines.take(pipeline >>> 0),
       webgpu_bindings_make: (id: number, pipeline: number, spans: number, n: number, uniform: number) =>
         this.#bindingsMake(device(id), pipeline >>> 0, spans >>> 0, n >>> 0, uniform >>> 0),

@@ -1,0 +1,277 @@
+/* What only the webgpu device can get wrong: kernels that the implementation refuses, and pipelines that come late. The implementation is the one that is
+ * here, behind a table that spoils the text of some kernels and lets pipelines be ready only when they were asked for often enough. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "device/verify.h"
+#include "device/webgpu.h"
+#include "device_ways.h"
+
+static struct hook {
+    const webgpu_api *real;
+    const char *victim; /* kernels whose text holds this word do not compile; NULL: all do */
+    u32 late;           /* states asked for before a pipeline is there */
+    u32 made, asked[4096];
+} hook;
+
+static u32 hooked_make(u32 device, const char *text, u32 n, u32 n_spans, u32 reads)
+{
+    str spoilt = { 0 };
+    str_add_n(&spoilt, text, n);
+    if (hook.victim && strstr(spoilt.text, hook.victim))
+        str_add(&spoilt, "\nfn spoilt() -> u32 { return nobody_knows_this; }\n");
+    u32 made = hook.real->pipeline_make(device, spoilt.text, (u32)spoilt.n, n_spans, reads);
+    hook.asked[made % COUNT(hook.asked)] = 0;
+    hook.made++;
+    str_free(&spoilt);
+    return made;
+}
+
+static u32 hooked_state(u32 device, u32 pipeline)
+{
+    if (hook.asked[pipeline % COUNT(hook.asked)]++ < hook.late) return WEBGPU_PIPELINE_PENDING;
+    return hook.real->pipeline_state(device, pipeline);
+}
+
+static qn_device *open_hooked(test *t, const char *victim, u32 late)
+{
+    static webgpu_api table;
+    qn_device *d = NULL;
+    qn_status status = qn_device_open("webgpu", NULL, &d);
+    if (status == QN_E_NO_DEVICE) SKIP(t, "webgpu: %s", qn_last_error());
+    else CHECK(t, status == QN_OK, "%s", qn_last_error());
+    if (!d) return NULL;
+    webgpu_device *w = (webgpu_device *)d;
+    hook = (struct hook){ .real = w->api, .victim = victim, .late = late };
+    table = *w->api;
+    table.pipeline_make = hooked_make;
+    table.pipeline_state = hooked_state;
+    w->api = &table;
+    return d;
+}
+
+/* ------------------------------------------------------------------ two kernels, one of which may be a victim */
+enum { N = 100 };
+
+typedef struct pair {
+    qn_kernel *good, *bad;
+    qn_buffer *x, *y, *z;
+    f32 in[N], out[N];
+} pair;
+
+static qn_kernel *kernel_of(test *t, qn_device *d, const char *source)
+{
+    qn_kernel *k = NULL;
+    CHECK_OK(t, qn_kernel_from_source(d, &(qn_kernel_desc){ .source = source }, &k));
+    return k;
+}
+
+static void pair_make(test *t, qn_device *d, pair *p)
+{
+    for (u32 i = 0; i < N; i++) p->in[i] = (f32)i;
+    p->good = kernel_of(t, d, "#include \"quern_kernel.h\"\nMAP(f32) twice(u32 i, IN(f32) x) { return x[i] * 2; }");
+    p->bad = kernel_of(t, d, "#include \"quern_kernel.h\"\nMAP(f32) spoil_me(u32 i, IN(f32) x) { return x[i] + 1; }");
+    p->x = buffer_of(t, d, p->in, sizeof p->in);
+    p->y = buffer_of(t, d, NULL, sizeof p->out);
+    p->z = buffer_of(t, d, NULL, sizeof p->out);
+}
+
+static void pair_free(pair *p)
+{
+    qn_kernel_free(p->good);
+    qn_kernel_free(p->bad);
+    qn_buffer_free(p->x);
+    qn_buffer_free(p->y);
+    qn_buffer_free(p->z);
+}
+
+static qn_status launch(qn_kernel *k, qn_buffer *from, qn_buffer *to)
+{
+    return qn_kernel_launch(k, N, (qn_arg[]){ { .buffer = from }, { .buffer = to } }, 2);
+}
+
+static void check_twice(test *t, qn_device *d, pair *p)
+{
+    memset(p->out, 0, sizeof p->out);
+    CHECK_OK(t, launch(p->good, p->x, p->y));
+    if (read_all(t, d, p->y, p->out)) CHECK(t, p->out[7] == 14 && p->out[N - 1] == 2 * N - 2, "2 * 7 is %g", (f64)p->out[7]);
+}
+
+static bool names_it(void) { return strstr(qn_last_error(), "spoil_me") && strstr(qn_last_error(), "nobody_knows_this"); }
+
+/* Told at the launch; everything else on the device goes on. */
+static void refused(test *t)
+{
+    pair p = { 0 };
+    qn_device *d = open_hooked(t, "spoil_me", 0);
+    if (!d) return;
+    pair_make(t, d, &p);
+    check_twice(t, d, &p);
+    for (u32 i = 0; i < 2; i++) {
+        qn_status status = launch(p.bad, p.x, p.z);
+        CHECK(t, status == QN_E_DEVICE && names_it(), "a refused kernel: %s: %s", qn_status_text(status), qn_last_error());
+        check_twice(t, d, &p);
+    }
+    hook.victim = NULL; /* the same kernel, made again where it compiles */
+    qn_kernel_free(p.bad);
+    p.bad = kernel_of(t, d, "#include \"quern_kernel.h\"\nMAP(f32) spoil_me(u32 i, IN(f32) x) { return x[i] + 1; }");
+    CHECK_OK(t, launch(p.bad, p.x, p.z));
+    if (read_all(t, d, p.z, p.out)) CHECK(t, p.out[7] == 8, "7 + 1 is %g", (f64)p.out[7]);
+    pair_free(&p);
+    qn_device_close(d);
+}
+
+static u32 polls_until(qn_device *d, qn_ticket ticket, qn_status *status)
+{
+    bool done = false;
+    u32 polls = 0;
+    for (*status = QN_OK; !done && *status == QN_OK && polls < 100000; polls++) *status = qn_device_poll(d, ticket, &done);
+    return polls;
+}
+
+/* Everything behind a pipeline that is not there yet happens later, and in order. */
+static void late(test *t)
+{
+    pair p = { 0 };
+    qn_ticket ticket;
+    qn_status status;
+    f32 after[N];
+    qn_device *d = open_hooked(t, NULL, 50);
+    if (!d) return;
+    pair_make(t, d, &p);
+    CHECK_OK(t, launch(p.good, p.x, p.y));                            /* y = 2x */
+    CHECK_OK(t, qn_buffer_write(p.x, 0, (f32[N]){ 0 }, sizeof p.in)); /* after it */
+    CHECK_OK(t, launch(p.bad, p.y, p.z));                             /* z = y + 1 */
+    CHECK_OK(t, launch(p.good, p.z, p.y));                            /* y = 2z */
+    CHECK_OK(t, qn_buffer_read(p.y, 0, p.out, sizeof p.out, &ticket));
+    CHECK_OK(t, qn_buffer_read(p.x, 0, after, sizeof after, &ticket));
+    qn_buffer_free(p.z); /* in use until then */
+    p.z = NULL;
+    CHECK(t, hook.made == 2, "%u pipelines are being made at once, not 2", hook.made);
+    u32 polls = polls_until(d, ticket, &status);
+    CHECK(t, status == QN_OK && polls > 20, "done after %u polls: %s", polls, qn_last_error());
+    CHECK(t, p.out[7] == 30 && after[7] == 0, "2 * (2 * 7 + 1) is %g, what was written after it %g", (f64)p.out[7],
+          (f64)after[7]);
+    pair_free(&p);
+    qn_device_close(d);
+}
+
+/* A late refusal is told to the flush that it belongs to, and to no other. */
+static void late_and_refused(test *t)
+{
+    pair p = { 0 };
+    qn_ticket before, with, behind;
+    qn_status status;
+    f32 unread[N] = { 0 }, other[N] = { 0 };
+    qn_device *d = open_hooked(t, "spoil_me", 50);
+    if (!d) return;
+    pair_make(t, d, &p);
+    CHECK_OK(t, launch(p.good, p.x, p.y));
+    CHECK_OK(t, qn_buffer_read(p.y, 0, p.out, sizeof p.out, &before));
+    CHECK_OK(t, launch(p.bad, p.x, p.z));
+    CHECK_OK(t, qn_buffer_read(p.z, 0, unread, sizeof unread, &with));
+    CHECK_OK(t, launch(p.good, p.x, p.y));
+    CHECK_OK(t, qn_buffer_read(p.y, 0, other, sizeof other, &behind));
+    polls_until(d, behind, &status);
+    CHECK(t, status == QN_OK && other[7] == 14, "the flush behind it: %s", qn_last_error());
+    polls_until(d, with, &status);
+    CHECK(t, status == QN_E_DEVICE && names_it(), "the flush with it: %s: %s", qn_status_text(status), qn_last_error());
+    polls_until(d, before, &status);
+    CHECK(t, status == QN_OK && p.out[7] == 14, "the flush before it: %s", qn_last_error());
+    status = launch(p.bad, p.x, p.z);
+    CHECK(t, status == QN_E_DEVICE && names_it(), "now it is known: %s: %s", qn_status_text(status), qn_last_error());
+    pair_free(&p);
+    qn_device_close(d);
+}
+
+static void closed_while_late(test *t)
+{
+    pair p = { 0 };
+    qn_ticket ticket;
+    qn_device *d = open_hooked(t, NULL, UINT32_MAX);
+    if (!d) return;
+    pair_make(t, d, &p);
+    CHECK_OK(t, launch(p.good, p.x, p.y));
+    CHECK_OK(t, qn_buffer_write(p.x, 0, p.in, sizeof p.in));
+    CHECK_OK(t, qn_buffer_read(p.y, 0, p.out, sizeof p.out, &ticket));
+    pair_free(&p);
+    qn_device_close(d);
+}
+
+/* ------------------------------------------------------------------ models */
+static const char model[] = QUERN_SOURCE_DIR "/models/glyphs.onnx";
+enum { PIXELS = 32 * 32 };
+
+static void run(test *t, qn_session *s)
+{
+    static f32 pixels[PIXELS];
+    qn_ticket done;
+    qn_named in = { "image", { QN_F32, 4, { 1, 1, 32, 32 }, pixels } };
+    CHECK(t, qn_run(s, &in, 1, &done) == QN_OK && qn_wait(s, done) == QN_OK, "%s", qn_last_error());
+}
+
+/* Opening a session begins every pipeline that a run needs. */
+static void expected(test *t)
+{
+    qn_session *s = NULL;
+    qn_device *d = open_hooked(t, NULL, 30);
+    if (!d) return;
+    d->trusted = true;
+    CHECK_OK(t, qn_session_open(&(qn_session_desc){ .device = d, .path = model }, &s));
+    u32 made = hook.made;
+    CHECK(t, made > 3, "%u pipelines after opening", made);
+    if (s) run(t, s);
+    CHECK(t, hook.made == made, "%u pipelines more were made by the first run", hook.made - made);
+    qn_session_close(s);
+    qn_device_close(d);
+}
+
+/* A trial finds what the implementation refuses, also where the interpreter cannot judge, and the device goes on. */
+static void tried(test *t)
+{
+    static const struct {
+        const char *text, *victim;
+        verdict want;
+    } kernels[] = {
+        { "MAP(f32) fine(u32 i, IN(f32) x) { return x[i] + 1; }", NULL, VERDICT_RIGHT },
+        { "MAP(f32) spoil_me(u32 i, IN(f32) x) { return x[i] + 1; }", "spoil_me", VERDICT_REFUSED },
+        { "MAP(f32) far(u32 i, IN(f32) x) { return x[i + 900]; }", NULL, VERDICT_UNJUDGED },
+        { "MAP(f32) far_spoil_me(u32 i, IN(f32) x) { return x[i + 900]; }", "far_spoil_me", VERDICT_REFUSED },
+        { "MAP(f32) fine_again(u32 i, IN(f32) x) { return x[i] + 2; }", NULL, VERDICT_RIGHT },
+    };
+    qn_device *d = open_hooked(t, NULL, 0);
+    for (size_t i = 0; d && i < COUNT(kernels); i++) {
+        const kc_program program = { .file = "tried.c", .text = kernels[i].text, .defines = "" };
+        const verify_launch l = { &program, 2, 0, { { N * 4, NULL }, { N * 4, NULL } }, { 0 }, N };
+        verdict got = VERDICT_NONE;
+        hook.victim = kernels[i].victim;
+        CHECK_OK(t, verify_run(d, &l, &got));
+        CHECK(t, got == kernels[i].want, "%s: verdict %d, not %d", kernels[i].text, got, kernels[i].want);
+    }
+    qn_device_close(d);
+}
+
+/* Trials in a cache of their own. */
+static void with_fresh_cache(test *t, void (*body)(test *t))
+{
+    char folder[512], kept[1024];
+    const char *before = getenv("QUERN_CACHE");
+    snprintf(kept, sizeof kept, "%s", before ? before : "");
+    snprintf(folder, sizeof folder, "%s/webgpu", test_temp_folder());
+    setenv("QUERN_CACHE", folder, 1);
+    body(t);
+    if (before) setenv("QUERN_CACHE", kept, 1);
+    else unsetenv("QUERN_CACHE");
+}
+
+void test_webgpu(test *t)
+{
+    u64 alive = mem_blocks_alive();
+    refused(t);
+    late(t);
+    late_and_refused(t);
+    closed_while_late(t);
+    expected(t);
+    with_fresh_cache(t, tried);
+    CHECK(t, mem_blocks_alive() == alive, "nothing is left behind");
+}

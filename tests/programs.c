@@ -2,6 +2,7 @@
  *
  * With QUERN_PROGRAMS=FOLDER each translation is written to FOLDER/TARGET/NAME.TARGET, for tests/validate.py to show to the validator of that
  * target. The counts are printed: a target that refuses more than it did is seen. */
+#include "kc/tree.h"
 #include "programs.h"
 
 #include <stdio.h>
@@ -56,7 +57,20 @@ static void translate(test *t, const kc_module *m, const kc_kernel *k, const kc_
     str_free(&text);
 }
 
-static void translate_all(test *t, const programs *all, counts *of_target)
+/* Every loop of a MAP of the library's has an end that kc sees, here with every size 3: a device that ends loops early can then tell what it
+ * cannot run. */
+static void check_turns(test *t, const kc_module *m, const kc_kernel *k, const kc_program *p)
+{
+    u32 words[KC_MAX_WORDS];
+    u64 turns = 0;
+    for (u32 i = 0; i < COUNT(words); i++) words[i] = 3;
+    if (k->form != KC_MAP) return;
+    CHECK_OK(t, kc_turns(m, k, &(kc_launch_facts){ .words = words, .count = 3 }, &turns));
+    CHECK(t, turns < 10000, "%s, %s, %s: no bound is found for its loops\n%s", p->file, k->name, p->defines,
+          p->text ? p->text : "");
+}
+
+static void translate_all(test *t, const programs *all, u32 n_own, counts *of_target)
 {
     for (u32 i = 0; i < all->n; i++) {
         const kc_program *p = &all->items[i];
@@ -65,6 +79,7 @@ static void translate_all(test *t, const programs *all, counts *of_target)
         CHECK_OK(t, kc_compile(a, p, NULL, &m));
         const kc_kernel *k = m ? kc_kernel_find(m, p->entry) : NULL;
         if (m) CHECK(t, k != NULL, "%s: no kernel '%s'", p->file, p->entry ? p->entry : "");
+        if (k && i < n_own) check_turns(t, m, k, p);
         for (u32 target = 1; k && kc_target_name(target); target++)
             translate(t, m, k, p, (kc_target)target, &of_target[target]);
         arena_free(a);
@@ -82,10 +97,11 @@ void test_programs(test *t)
     }
     programs_add_host_sets(t, &all);
     programs_add_op_cases(t, &all);
+    u32 n_own = all.n;
     programs_add_files(t, &all);
     programs_add_random(t, &all, 300);
     CHECK(t, all.n > 500, "only %u programs", all.n);
-    translate_all(t, &all, of_target);
+    translate_all(t, &all, n_own, of_target);
     for (u32 k = 1; kc_target_name(k); k++)
         printf("programs: %s: %u of %u translated, %u refused\n", kc_target_name(k), of_target[k].printed, all.n,
                of_target[k].refused);

@@ -6,6 +6,7 @@
 #include "device/webgl.h"
 #include "device/webgl_memory.h"
 #include "device_ways.h"
+#include "run_graph.h"
 
 static u32 random_below(u32 *seed, u32 n)
 {
@@ -211,6 +212,65 @@ static void mathematics(test *t, qn_device *d)
     }
 }
 
+/* ------------------------------------------------------------------ loops that the driver may end early */
+enum { LONG_LINE = 100000 };
+
+static void sum_of_line(test *t, qn_device *d, qn_kernel *k, qn_buffer *x, qn_buffer *y, u32 n)
+{
+    f32 sum[4] = { 0 };
+    u32 most = d->info.caps.max_turns, each = n + 1;
+    qn_status s = qn_kernel_launch(k, 4, (qn_arg[]){ { .buffer = x }, { .integer = n }, { .buffer = y } }, 3);
+    if (most && each >= most / 4) {
+        CHECK(t, s == QN_E_UNSUPPORTED && strstr(qn_last_error(), "turns"), "%u turns: %s", n, qn_last_error());
+    } else if (CHECK(t, s == QN_OK, "%u turns: %s", n, qn_last_error()) && read_all(t, d, y, sum)) {
+        for (u32 i = 0; i < 4; i++) CHECK(t, sum[i] == (f32)n, "%u turns made %g", n, (f64)sum[i]);
+    }
+}
+
+/* Right up to the last turn that is let through, and refused from there on. */
+static void long_loops(test *t, qn_device *d)
+{
+    static const char text[] =
+        "#include \"quern_kernel.h\"\n"
+        "MAP(f32) sum(u32 i, IN(f32) x, u32 n) { f32 s = 0; for (u32 j = 0; j < n; j++) s += x[j]; return s; }\n";
+    static f32 ones[LONG_LINE];
+    qn_kernel *k = NULL;
+    u32 most = d->info.caps.max_turns / 4;
+    CHECK_OK(t, qn_kernel_from_source(d, &(qn_kernel_desc){ .source = text }, &k));
+    for (u32 i = 0; i < LONG_LINE; i++) ones[i] = 1;
+    qn_buffer *x = buffer_of(t, d, ones, sizeof ones), *y = buffer_of(t, d, NULL, 16);
+    if (k && x && y) {
+        if (most > 2) sum_of_line(t, d, k, x, y, most - 2), sum_of_line(t, d, k, x, y, most - 1);
+        sum_of_line(t, d, k, x, y, LONG_LINE);
+    }
+    qn_kernel_free(k);
+    qn_buffer_free(x);
+    qn_buffer_free(y);
+}
+
+/* Ops with such loops: right, or refused when they are planned, by name and with the limit. */
+static void long_ops(test *t, qn_device *d)
+{
+    static const char *const graphs[] = {
+        "in x: f32[1,100000]\ny = ArgMax(x, axis=1)\nout y\n",
+        "in x: f32[1,100000]\nconst a: i64[] = {1}\ny = CumSum(x, a)\nout y\n",
+        "in x: f32[1,1,320,320]\ny = MaxPool(x, kernel_shape=[300,300])\nout y\n",
+        "in x: f32[1,1,320,320]\ny = AveragePool(x, kernel_shape=[300,300])\nout y\n",
+        "in x: f32[2,50000]\nin w: f32[50000,3]\ny = MatMul(x, w)\nout y\n",
+        "in x: f32[1,1,150,150]\nin w: f32[1,1,150,150]\ny = Conv(x, w)\nout y\n",
+    };
+    for (u32 i = 0; i < COUNT(graphs); i++) {
+        graph_run g = { .device = d, .mem = arena_make() };
+        graph_session s;
+        qn_status status = graph_open_text(&g, graphs[i], &s);
+        bool refused = status == QN_E_UNSUPPORTED && strstr(qn_last_error(), "turns");
+        CHECK(t, d->info.caps.max_turns ? refused : status == QN_OK, "%s: %s, %s", graphs[i], qn_status_text(status),
+              status == QN_OK ? "" : qn_last_error());
+        if (status == QN_OK) graph_session_close(&s);
+        arena_free(g.mem);
+    }
+}
+
 /* ------------------------------------------------------------------ a context that fails on purpose */
 static const webgl_api *real;
 static bool lose, starve;
@@ -275,6 +335,8 @@ void test_webgl(test *t)
     ends(t, d);
     far_elements(t, d);
     mathematics(t, d);
+    long_loops(t, d);
+    long_ops(t, d);
     qn_device_close(d);
     faults(t);
     CHECK(t, mem_blocks_alive() == alive && driver_objects() == objects, "%lld blocks and %lld objects are left",

@@ -73,6 +73,10 @@ qn_status user_kernel_view(const qn_buffer *b, const qn_device *d, const char *w
 #undef BACKEND
 extern const qn_backend *const device_backends[]; /* backends.def, NULL at the end */
 
+/* device_check.c: QN_E_UNSUPPORTED when the loops of a MAP may turn oftener than caps.max_turns allows, with what is known of its launch. Loops
+ * without a bound pass: those of users only. */
+qn_status device_check_turns(const qn_caps *caps, const kc_module *m, const kc_kernel *k, const kc_launch_facts *facts);
+
 /* device.c: qn_device_open without "auto". */
 qn_status device_open(const char *spec, const qn_device_desc *desc, qn_device **out);
 /* Every device, one after the other, from {0}; false: no more. A kind that has none, or whose next one fails, is an entry too: *out NULL and

@@ -33,6 +33,19 @@ qn_status device_shape_of(const kc_kernel *k, prog_shape *out)
     return QN_OK;
 }
 
+qn_status device_check_turns(const qn_caps *caps, const kc_module *m, const kc_kernel *k, const kc_launch_facts *facts)
+{
+    u64 each, together = k->form == KC_MAP ? 16 / device_scalar_bytes(k->result) : 0;
+    if (!caps->max_turns || !together) return QN_OK;
+    QN_TRY(kc_turns(m, k, facts, &each));
+    if (each == KC_TURNS_UNKNOWN || each < caps->max_turns / together - 1) return QN_OK;
+    return fail(QN_E_UNSUPPORTED,
+                "the loops of kernel '%s' may take %llu turns for an element, and this device ends them after %u for the "
+                "%llu that fill "
+                "16 bytes; run it on another one",
+                k->name, (unsigned long long)each, caps->max_turns, (unsigned long long)together);
+}
+
 qn_status device_check_span(const char *what, u64 at, u64 bytes, u64 buffer_bytes)
 {
     if (at <= buffer_bytes && bytes <= buffer_bytes - at) return QN_OK;

@@ -289,6 +289,8 @@ static qn_status wgl_launch(qn_device *d, const qn_launch *l)
     if (!p) return fail(QN_E_BUG, "launch: no such program");
     QN_TRY(device_check_launch(d, l, &p->shape, wgl_buf_bytes));
     if (l->count == 0) return QN_OK;
+    const kc_launch_facts facts = { .words = l->words, .count = l->count };
+    if (p->module) QN_TRY(device_check_turns(&d->info.caps, p->module, p->kernel, &facts));
     QN_TRY(enter(w));
     return leave(w, draw_all(w, p, l));
 }

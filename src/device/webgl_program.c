@@ -81,11 +81,12 @@ static qn_status check_needs(const webgl_gl *g, const qn_caps *caps, const kc_ke
     return QN_OK;
 }
 
-static qn_status make(webgl_gl *g, const qn_caps *caps, arena *a, const kc_program *program, str *text, webgl_program *p)
+static qn_status make(webgl_gl *g, const qn_caps *caps, const kc_program *program, str *text, webgl_program *p)
 {
     kc_module *module;
-    QN_TRY(kc_compile(a, program, &(kc_options){ .width = caps->width }, &module));
-    const kc_kernel *k = kc_kernel_find(module, program->entry);
+    QN_TRY(kc_compile(p->mem, program, &(kc_options){ .width = caps->width }, &module));
+    const kc_kernel *k = p->kernel = kc_kernel_find(module, program->entry);
+    p->module = module;
     if (!k)
         return fail(QN_E_NAME, "%s: no kernel '%s'", program->file ? program->file : "kernel",
                     program->entry ? program->entry : "");
@@ -99,14 +100,20 @@ static qn_status make(webgl_gl *g, const qn_caps *caps, arena *a, const kc_progr
     return QN_OK;
 }
 
+static void forget_module(webgl_program *p)
+{
+    arena_free(p->mem);
+    p->mem = NULL, p->module = NULL, p->kernel = NULL;
+}
+
 qn_status webgl_program_make(webgl_gl *g, const qn_caps *caps, const kc_program *program, webgl_program **out)
 {
     webgl_program *p = mem_zalloc(sizeof *p);
-    arena *a = arena_make();
     str text = { 0 };
-    qn_status status = p && a ? make(g, caps, a, program, &text, p) : fail_nomem(sizeof *p);
+    if (p) p->mem = arena_make();
+    qn_status status = p && p->mem ? make(g, caps, program, &text, p) : fail_nomem(sizeof *p);
     str_free(&text);
-    arena_free(a);
+    if (p && !caps->max_turns) forget_module(p);
     if (status == QN_OK) *out = p;
     else webgl_program_free(g, p);
     return status;
@@ -116,5 +123,6 @@ void webgl_program_free(webgl_gl *g, webgl_program *p)
 {
     if (!p) return;
     webgl_delete(g, WEBGL_PROGRAM, p->program);
+    arena_free(p->mem);
     mem_free(p);
 }

@@ -9,6 +9,9 @@ typedef struct webgl_program {
     u32 program;
     i32 u; /* where qk_u is; -1: nowhere */
     prog_shape shape;
+    arena *mem; /* of the module, which is kept where the device ends loops early; else NULL */
+    const kc_module *module;
+    const kc_kernel *kernel;
     char name[64];
 } webgl_program;
 

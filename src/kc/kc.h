@@ -119,6 +119,15 @@ typedef struct kc_checks {
 qn_status kc_interpret(const kc_module *m, const kc_kernel *k, const kc_memory *bufs, u32 n_bufs, const u32 *words,
                        u32 n_words, u64 from, u64 to, const kc_checks *checks);
 
+/* How often all loops of a MAP turn for one element, at most (turns.c), with what is known of a launch; KC_TURNS_UNKNOWN: kc cannot tell. */
+#define KC_TURNS_UNKNOWN UINT64_MAX
+typedef struct kc_launch_facts {
+    const u32 *words;
+    const bool *open; /* words that may be anything; NULL: none */
+    u64 count;        /* of elements; 0: any */
+} kc_launch_facts;
+qn_status kc_turns(const kc_module *m, const kc_kernel *k, const kc_launch_facts *facts, u64 *out);
+
 /* The block machine: a MAP turned into code that does 256 elements an instruction, through loops compiled for this CPU. It takes
  * the place of a compiler where there is none, and runs fused chains. NULL with QN_OK: this kernel does not fit (item-dependent loops). */
 typedef struct kc_block kc_block;

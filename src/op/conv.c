@@ -100,21 +100,10 @@ static void conv_params(launch *k, const conv *p)
     for (u32 d = 0; d < 3; d++) launch_size(k, w->pad[d]);
 }
 
-/* One turn a tap, and those of the loops around it. */
-static sym turns_of_map(lowering *l, const node *n)
-{
-    graph *g = lower_graph_mut(l);
-    const type *w = lower_type(l, lower_in(l, n, 1));
-    sym turns = sym_one(g);
-    for (u32 d = w->rank; d-- > 1;) turns = sym_add(g, sym_mul(g, turns, w->dims[d]), sym_one(g));
-    return turns;
-}
-
 static qn_status emit_map(lowering *l, const node *n)
 {
     conv p;
     QN_TRY(conv_of(l, n, &p));
-    QN_TRY(lower_check_turns(l, p.y, turns_of_map(l, n)));
     launch *k = begin(l, &p, "conv.c", "conv_map");
     bool whole = !is_float(l, n);
     if (whole) launch_define(k, "WHOLE", "1");

@@ -152,7 +152,6 @@ static sym elems(graph *g, const product *p) { return sym_mul(g, sym_mul(g, p->m
 
 static qn_status launch_by_element(lowering *l, const product *p)
 {
-    QN_TRY(lower_check_turns(l, p->y, p->k));
     launch *k = begin(l, p, "matmul.c", "matmul_map");
     bool whole = !dtype_is_float(p->dtype);
     if (whole) launch_define(k, "WHOLE", "1");

@@ -84,14 +84,6 @@ qn_status lower_fail(const lowering *l, const node *n, qn_status code, const cha
     return fail(code, "%s '%s': %s", op_of(n)->name, n->name ? n->name : "", text);
 }
 
-qn_status lower_check_turns(const lowering *l, val v, sym turns)
-{
-    if (lower_turns_fit(l, v, turns)) return QN_OK;
-    return lower_fail(l, node_at(l->p->g, l->node), QN_E_UNSUPPORTED,
-                      "it needs longer loops than this device runs, which ends them after %u turns; run it on another one",
-                      l->p->caps->max_turns);
-}
-
 const char *dtype_word(qn_dtype d) { return qn_dtype_name(d); }
 
 /* ---- collecting a launch */
@@ -272,6 +264,37 @@ static qn_status zero(lowering *l, val v)
     return launch_map(k, words);
 }
 
+/* Does a device that ends loops early run it, as far as the sizes are known now? (The device looks again at each launch.) */
+static qn_status check_turns(const launch *k, arena *mem, const kc_program *program)
+{
+    const qn_caps *caps = k->l->p->caps;
+    kc_module *m;
+    u32 words[DEVICE_MAX_WORDS];
+    bool open[DEVICE_MAX_WORDS];
+    i64 count;
+    for (u32 i = 0; i < k->n_words; i++) words[i] = k->words[i].bits, open[i] = k->words[i].kind != WORD_LITERAL;
+    bool known = sym_is_number(k->l->p->g, k->count, &count);
+    QN_TRY(kc_compile(mem, program, &(kc_options){ .width = caps->width }, &m));
+    const kc_kernel *kernel = kc_kernel_find(m, program->entry);
+    if (!kernel) return fail(QN_E_BUG, "%s: no kernel '%s'", k->file, program->entry ? program->entry : "");
+    QN_TRY(device_check_turns(caps, m, kernel, &(kc_launch_facts){ words, open, known ? (u64)count : 0 }));
+    return QN_OK;
+}
+
+static qn_status add_program(launch *k, const kc_program *program)
+{
+    lowering *l = k->l;
+    const node *n = node_at(l->p->g, l->node);
+    if (l->p->caps->max_turns) {
+        arena *mem = arena_make();
+        qn_status s = mem ? check_turns(k, mem, program) : fail_nomem(sizeof *program);
+        arena_free(mem);
+        if (s != QN_OK) return fail_in(s, "%s '%s': ", op_of(n)->name, n->name ? n->name : "");
+    }
+    k->program = plan_program(l->p, program);
+    return k->program == UINT32_MAX ? fail_nomem(sizeof *program) : QN_OK;
+}
+
 static qn_status finish(launch *k, sym count)
 {
     if (!usable(k)) return k == &broken ? fail_nomem(sizeof(launch)) : k->status;
@@ -284,10 +307,9 @@ static qn_status finish(launch *k, sym count)
     const char *defines = defines_text(k);
     if (!defines) return fail_nomem(64);
     k->count = count;
-    k->program =
-        plan_program(l->p, &(kc_program){ .file = k->file, .text = k->text, .entry = k->entry, .defines = defines });
+    QN_TRY(add_program(k, &(kc_program){ .file = k->file, .text = k->text, .entry = k->entry, .defines = defines }));
     step *s = plan_add_step(l->p, STEP_LAUNCH, l->node);
-    if (!s || k->program == UINT32_MAX) return fail_nomem(sizeof *s);
+    if (!s) return fail_nomem(sizeof *s);
     s->launch = k;
     s->variant = l->variant;
     return QN_OK;

@@ -24,8 +24,7 @@ sym lower_elems(lowering *l, val v);               /* number of elements */
 sym lower_dim(const lowering *l, val v, i64 axis); /* negative counts from the end */
 /* Whether a MAP that writes v may loop so often for an element (qn_caps.max_turns). Turns that are not known fit. */
 bool lower_turns_fit(const lowering *l, val v, sym turns);
-qn_status lower_check_turns(const lowering *l, val v, sym turns); /* the same as a refusal */
-sym lower_product(lowering *l, val v, u32 from, u32 to);          /* of dims [from, to) */
+sym lower_product(lowering *l, val v, u32 from, u32 to); /* of dims [from, to) */
 /* Memory between the launches of this node only. */
 val lower_scratch(lowering *l, qn_dtype d, sym elems);
 /* A small constant made now (tables); copied. */

@@ -215,9 +215,10 @@ static void close_frame(wasm *w)
 /* The address of the output element: out + first * bytes. */
 static void put_out_address(wasm *w, u32 out)
 {
+    const kc_type result = w->e->kernel.result;
     get_local(w, out);
     get_local(w, w->first);
-    wasm_put_i32(w, (i32)kc_scalar_bytes((kc_scalar)w->e->kernel.result.scalar));
+    wasm_put_i32(w, (i32)kc_scalar_bytes((kc_scalar)result.scalar) * result.lanes);
     wasm_put(w, W_I32_MUL);
     wasm_put(w, W_I32_ADD);
 }

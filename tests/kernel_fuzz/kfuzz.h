@@ -13,7 +13,14 @@
 #include "base/base.h"
 #include "kc/tree.h"
 
-enum { KFUZZ_ELEMS = 64, KFUZZ_GRID_NONE = -1000, KFUZZ_MAX_CHOICES = 1500, KFUZZ_MAX_CASES = 64, KFUZZ_GROUPS = 3 };
+enum {
+    KFUZZ_ELEMS = 64,
+    KFUZZ_SPECIAL = 48,
+    KFUZZ_GRID_NONE = -1000,
+    KFUZZ_MAX_CHOICES = 1500,
+    KFUZZ_MAX_CASES = 64,
+    KFUZZ_GROUPS = 3
+};
 
 typedef struct choices {
     u16 items[KFUZZ_MAX_CHOICES];
@@ -29,10 +36,16 @@ typedef struct kfuzz_shape {
     u32 group;
     bool wide_ints; /* i64 and u64 inside */
     bool plain;     /* what the block machine takes: no loops, vectors, tables or arrays of its own */
-    bool
-        total; /* integer division by anything, plain shifts by anything, casts out of range: what the interpreter refuses */
+    bool total;     /* division by anything, plain shifts by anything, casts out of range: what the interpreter refuses */
+    bool special;   /* a buffer e of NaN, infinities, zeros of both signs, powers of two, and denormals at its end */
+    bool doubles;   /* T=f64 is defined: f32 means f64 in the whole file */
+    bool generic;   /* T is defined as the narrow type, and stands for it */
+    u32 variant;    /* VARIANT, for what the text asks with #if */
+    enum { CONSTANT_NONE, CONSTANT_GIVEN, CONSTANT_BAKED } constant; /* CONST(u32) m: an argument, or a define */
 } kfuzz_shape;
 kfuzz_shape kfuzz_shape_of(u64 seed);
+kc_scalar kfuzz_stored(const kfuzz_shape *shape, kc_scalar s);                /* what a buffer of that type holds */
+u32 kfuzz_defines(const kfuzz_shape *shape, qn_define out[3], char text[64]); /* both forms; text: sorted by name */
 
 typedef struct kfuzz_case {
     u32 index;                    /* in its names */
@@ -45,11 +58,12 @@ qn_status kfuzz_file(const kfuzz_shape *shape, const kfuzz_case *cases, u32 n,
 
 /* The same inputs for every kernel of a shape. */
 typedef struct kfuzz_inputs {
-    f32 a[KFUZZ_ELEMS];
+    f64 a[KFUZZ_ELEMS]; /* f32 or f64, densely */
     i32 b[KFUZZ_ELEMS];
     u32 c[KFUZZ_ELEMS];
     u64 d[KFUZZ_ELEMS]; /* bytes of the narrow type, densely */
-    u32 n;
+    f64 e[KFUZZ_ELEMS]; /* as a: KFUZZ_SPECIAL special values, then denormals */
+    u32 n, m;
     i32 p;
     f32 q;
 } kfuzz_inputs;
@@ -106,6 +120,7 @@ typedef struct gen {
     facts *returned;
     const char *item; /* the t of the phase, or NULL */
     f64 err, err_z;
+    f64 unit;   /* half a unit in the last place of 1 */
     u32 budget; /* nodes left */
     bool bad;
 } gen;
@@ -127,12 +142,22 @@ const char *index_expr(gen *g, u32 n, u32 depth); /* below n */
 kvalue vector_expr(gen *g, kc_type t, u32 depth);
 kvalue any_expr(gen *g, kc_type t, u32 depth); /* scalar or vector; floats may be inexact */
 /* kfuzz_floats.c */
+typedef struct float_bound { /* a builtin on [lo, hi]: its values, its slope at most, how far any target may be off */
+    const char *name;
+    f64 lo, hi, from, to, slope, ulps;
+} float_bound;
 kvalue exact_expr(gen *g, u32 depth);
 kvalue float_expr(gen *g, u32 depth);
 kvalue float_within(gen *g, f64 most, f64 err, u32 depth); /* |v| <= most, error at most err */
 facts facts_join(facts a, facts b);
 facts facts_loose(f64 most, f64 err);
 kvalue float_binary_of(gen *g, char op, kvalue a, kvalue b);
+/* kfuzz_special.c: what may be asked of NaN, infinities and both zeros. Of kernels with `special` only, outside functions */
+const char *special_bool(gen *g);
+const char *special_int(gen *g, kc_scalar s);
+kvalue special_float(gen *g);
+void special_functions(str *out);
+const float_bound *float_bound_at(u32 i); /* NULL past the end */
 /* kfuzz_statements.c */
 void statements(gen *g, u32 n, u32 depth);
 void function_make(gen *g);

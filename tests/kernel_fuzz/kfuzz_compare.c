@@ -58,9 +58,10 @@ static const char *values_differ(const char *what, kc_scalar s, f64 err, const v
 
 const char *answers_differ(const kfuzz_shape *s, const kfuzz_case *c, const answer *want, const answer *got)
 {
-    const char *words = values_differ("y", (kc_scalar)s->result.scalar, c->err, want->y, got->y, kfuzz_result_elems(s));
+    kc_scalar type = kfuzz_stored(s, (kc_scalar)s->result.scalar), floats = kfuzz_stored(s, KC_F32);
+    const char *words = values_differ("y", type, c->err, want->y, got->y, kfuzz_result_elems(s));
     if (words || s->form == KC_MAP) return words;
-    words = values_differ("z", KC_F32, c->err_z, want->z, got->z, COUNT(want->z));
+    words = values_differ("z", floats, c->err_z, want->z, got->z, COUNT(want->z));
     return words ? words : values_differ("acc", KC_U32, 0, want->acc, got->acc, COUNT(want->acc));
 }
 
@@ -142,6 +143,24 @@ void kfuzz_shrink(const kfuzz_shape *shape, const way *truth, const way *w, choi
 }
 
 /* ------------------------------------------------------------------ many */
+enum { BATCH = 16, BATCH_GROUPS = 4 }; /* many phases in one kernel are slow to compile */
+
+static u64 batch_seed(const kfuzz_plan *p, u32 number) { return p->seed * 1000003 + number / BATCH * BATCH; }
+
+kfuzz_shape kfuzz_plan_shape(const kfuzz_plan *p, u32 number)
+{
+    kfuzz_shape s = kfuzz_shape_of(batch_seed(p, number));
+    s.total = p->total;
+    return s;
+}
+
+choices kfuzz_plan_choices(const kfuzz_plan *p, u32 number)
+{
+    choices c;
+    choices_random(&c, batch_seed(p, number) * 64 + number % BATCH + 1, KFUZZ_MAX_CHOICES);
+    return c;
+}
+
 typedef struct batch {
     kfuzz_shape shape;
     u32 n;
@@ -149,7 +168,6 @@ typedef struct batch {
     kfuzz_case cases[KFUZZ_MAX_CASES];
     bool known[KFUZZ_MAX_CASES]; /* the truth has an answer */
 } batch;
-enum { BATCH = 16, BATCH_GROUPS = 4 }; /* many phases in one kernel are slow to compile */
 
 static void report(const kfuzz_plan *p, const batch *b, u32 k, const way *truth, way *w, const char *words, u64 number)
 {
@@ -239,15 +257,13 @@ u32 kfuzz_compare(const kfuzz_plan *p, way *ways, u32 n)
     static answer want[BATCH];
     static batch b;
     u64 differ = 0, start = clock_ns();
-    for (u32 number = p->from; number < p->from + p->count; number += BATCH) {
+    for (u32 number = p->from / BATCH * BATCH; number < p->from + p->count; number += BATCH) {
         if (p->seconds && (clock_ns() - start) / 1000000000 >= p->seconds) break;
         arena *mem = arena_make();
-        u64 seed = p->seed * 1000003 + number;
-        b.shape = kfuzz_shape_of(seed);
-        b.shape.total = p->total;
+        b.shape = kfuzz_plan_shape(p, number);
         b.n = MIN((u32)BATCH, p->from + p->count - number);
         for (u32 k = 0; k < b.n; k++) {
-            choices_random(&b.in[k], seed * 64 + k + 1, KFUZZ_MAX_CHOICES);
+            b.in[k] = kfuzz_plan_choices(p, number + k);
             if (kfuzz_case_make(mem, &b.shape, &b.in[k], k, &b.cases[k]) != QN_OK) printf("%s\n", qn_last_error());
         }
         find_truth(p, &b, &ways[0], want, number);

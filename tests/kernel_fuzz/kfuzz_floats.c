@@ -1,12 +1,13 @@
 /* Floats with what is known of them: the range, a bound of how far two correct answers may be apart, and whether they are exact.
  *
  * `unit` is half a unit in the last place of 1. Both sides round, so an operation adds 2 units of its largest result, and a builtin as many units in
- * the last place as ULPS allows for both sides together. Denormals may be flushed: the bound never falls below TINY once inexact. */
+ * the last place as kfuzz_bounds.def allows the target, and one for the interpreter, which rounds what the C library says in f64. Denormals may be
+ * flushed: the bound never falls below TINY once inexact. */
 #include <math.h>
 
 #include "kfuzz.h"
 
-static const f64 unit = 1.0 / (1 << 24), TINY = 1e-37;
+static const f64 TINY = 1e-37;
 
 static f64 most_of(facts f) { return MAX(fabs(f.lo), fabs(f.hi)); }
 static bool exact(facts f) { return f.err == 0 && f.grid != KFUZZ_GRID_NONE; }
@@ -65,6 +66,9 @@ static kvalue memory_leaf(gen *g, bool must_be_exact, u32 depth)
         return value_of(array->f, say(g, "%s[%s]", array->name, own ? g->item : index_expr(g, array->elems, depth)));
     }
     if (g->in_function) return literal(g);
+    if (g->shape->special && !must_be_exact && rarely(g, 5)) /* a denormal, or the 0 it was flushed to */
+        return value_of((facts){ -1.2e-38, 1.2e-38, 2.4e-38, KFUZZ_GRID_NONE },
+                        say(g, "e[%d + (%s & 15u)]", (int)KFUZZ_SPECIAL, int_expr(g, KC_U32, depth)));
     bool is_float = narrow == KC_F16 || narrow == KC_BF16 || narrow == KC_F64;
     const char *at = index_expr(g, KFUZZ_ELEMS, depth);
     if (is_float && rarely(g, 2)) return value_of((facts){ -8, 8, 0, 3 }, say(g, "(f32)load(d, %s)", at));
@@ -96,7 +100,7 @@ static void span(f64 a, f64 b, f64 c, f64 d, facts *out)
     out->hi = MAX(MAX(a, b), MAX(c, d));
 }
 
-static facts sum_facts(facts a, facts b, bool minus)
+static facts sum_facts(f64 unit, facts a, facts b, bool minus)
 {
     facts f = { a.lo + (minus ? -b.hi : b.lo), a.hi + (minus ? -b.lo : b.hi), 0, MAX(a.grid, b.grid) };
     if (exact(a) && exact(b) && fits(most_of(f), f.grid)) return f;
@@ -105,7 +109,7 @@ static facts sum_facts(facts a, facts b, bool minus)
     return f;
 }
 
-static facts product_facts(facts a, facts b)
+static facts product_facts(f64 unit, facts a, facts b)
 {
     facts f = { 0, 0, 0, a.grid + b.grid };
     span(a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi, &f);
@@ -120,7 +124,7 @@ static bool tame(facts f) { return most_of(f) < 1e6 && f.err <= 1e-3 * MAX(1, mo
 /* a op b, or a alone where the result would be too large or too loose. */
 kvalue float_binary_of(gen *g, char op, kvalue a, kvalue b)
 {
-    facts f = op == '*' ? product_facts(a.f, b.f) : sum_facts(a.f, b.f, op == '-');
+    facts f = op == '*' ? product_facts(g->unit, a.f, b.f) : sum_facts(g->unit, a.f, b.f, op == '-');
     if (!tame(f)) return a;
     return (kvalue){ a.type, f, say(g, "(%s %c %s)", a.text, op, b.text) };
 }
@@ -194,45 +198,38 @@ kvalue exact_expr(gen *g, u32 depth)
     }
 }
 
-/* ------------------------------------------------------------------ builtins: on [lo, hi] from a to b, slope at most `slope` */
-static const f64 ULPS = 16; /* both sides together; of the largest result on the domain */
-/* clang-format off */
-static const struct builtin { const char *name; f64 lo, hi, a, b, slope; } builtins[] = {
-    { "exp",     -10, 4,      0, 54.6,      54.6 }, { "exp2",    -10, 6,      0, 64,        44.4 },
-    { "expm1",   -4, 4,       -1, 53.6,     54.6 }, { "log",     0.1, 64,     -2.31, 4.16,  10 },
-    { "log2",    0.1, 64,     -3.33, 6,     14.5 }, { "log10",   0.1, 64,     -1, 1.81,     4.4 },
-    { "log1p",   -0.9, 64,    -2.31, 4.18,  10 },   { "sqrt",    0.01, 100,   0.1, 10,      5 },
-    { "rsqrt",   0.1, 100,    0.1, 3.17,    16 },   { "cbrt",    0.1, 64,     0.46, 4,      1.6 },
-    { "sin",     -8, 8,       -1, 1,        1 },    { "cos",     -8, 8,       -1, 1,        1 },
-    { "tan",     -1.2, 1.2,   -2.6, 2.6,    7.7 },  { "asin",    -0.9, 0.9,   -1.12, 1.12,  2.3 },
-    { "acos",    -0.9, 0.9,   0.45, 2.7,    2.3 },  { "atan",    -64, 64,     -1.56, 1.56,  1 },
-    { "sinh",    -4, 4,       -27.3, 27.3,  27.4 }, { "cosh",    -4, 4,       1, 27.4,      27.3 },
-    { "tanh",    -20, 20,     -1, 1,        1 },    { "asinh",   -64, 64,     -4.9, 4.9,    1 },
-    { "acosh",   1.1, 64,     0.44, 4.86,   2.2 },  { "atanh",   -0.9, 0.9,   -1.48, 1.48,  5.3 },
-    { "erf",     -4, 4,       -1, 1,        1.13 }, { "erfc",    -3, 3,       0, 2,         1.13 },
-    { "sigmoid", -30, 30,     0, 1,         0.25 }, { "gelu",    -8, 8,       -0.17, 8,     1.13 },
-    { "lgamma",  2.5, 20,     0.28, 39.4,   3 },
+/* ------------------------------------------------------------------ builtins */
+static const float_bound bounds[] = {
+#define BOUND(name, lo, hi, from, to, slope, ulps) { #name, lo, hi, from, to, slope, ulps },
+#include "kfuzz_bounds.def"
+#undef BOUND
+    { 0 }
 };
-/* clang-format on */
+enum { POW = COUNT(bounds) - 4, ATAN2 = POW + 1, DIVIDE = POW + 2, OF_ONE = POW };
+
+const float_bound *float_bound_at(u32 i) { return i + 1 < COUNT(bounds) ? &bounds[i] : NULL; }
+
+static f64 error_of(const gen *g, const float_bound *b) { return 2 * g->unit * (b->ulps + 1); }
 
 static kvalue builtin(gen *g, u32 depth)
 {
-    const struct builtin *b = &builtins[pick(g, COUNT(builtins))];
+    const float_bound *b = &bounds[pick(g, OF_ONE)];
     kvalue x = clamped(g, float_expr(g, depth), b->lo, b->hi);
-    facts f = { b->a, b->b, 0, KFUZZ_GRID_NONE };
-    f.err = b->slope * x.f.err + 2 * unit * ULPS * most_of(f);
+    facts f = { b->from, b->to, 0, KFUZZ_GRID_NONE };
+    f.err = b->slope * x.f.err + error_of(g, b) * most_of(f);
     return tame(f) ? value_of(f, say(g, "%s(%s)", b->name, x.text)) : x;
 }
 
 static kvalue two_arguments(gen *g, u32 depth)
 {
     bool is_pow = rarely(g, 2);
+    const float_bound *b = &bounds[is_pow ? POW : ATAN2];
     kvalue x = float_expr(g, depth), y = float_expr(g, depth);
-    facts f = is_pow ? (facts){ 0.125, 8, 0, KFUZZ_GRID_NONE } : (facts){ -1.56, 1.56, 0, KFUZZ_GRID_NONE };
-    x = is_pow ? clamped(g, x, 0.5, 2) : clamped(g, x, -8, 8);
+    facts f = { b->from, b->to, 0, KFUZZ_GRID_NONE };
+    x = clamped(g, x, b->lo, b->hi);
     y = is_pow ? clamped(g, y, -3, 3) : clamped(g, y, 0.25, 8);
-    f.err = (is_pow ? 48 : 4) * x.f.err + 6 * y.f.err + 2 * unit * 2 * ULPS * most_of(f);
-    return tame(f) ? value_of(f, say(g, "%s(%s, %s)", is_pow ? "pow" : "atan2", x.text, y.text)) : x;
+    f.err = b->slope * x.f.err + 6 * y.f.err + error_of(g, b) * most_of(f);
+    return tame(f) ? value_of(f, say(g, "%s(%s, %s)", b->name, x.text, y.text)) : x;
 }
 
 static kvalue quotient(gen *g, u32 depth)
@@ -243,14 +240,14 @@ static kvalue quotient(gen *g, u32 depth)
     facts f = { 0, 0, 0, KFUZZ_GRID_NONE };
     span(a.f.lo / b.f.lo, a.f.hi / b.f.lo, a.f.lo / b.f.hi, a.f.hi / b.f.hi, &f);
     f.err = a.f.err / b.f.lo + most_of(f) * b.f.err / b.f.lo;
-    f.err += 2 * unit * 6 * (most_of(f) + f.err) + TINY;
+    f.err += error_of(g, &bounds[DIVIDE]) * (most_of(f) + f.err) + TINY;
     return tame(f) ? value_of(f, say(g, "(%s / %s)", a.text, b.text)) : a;
 }
 
 static kvalue fused(gen *g, u32 depth)
 {
     kvalue a = float_expr(g, depth), b = float_expr(g, depth), c = float_expr(g, depth);
-    facts f = sum_facts(product_facts(a.f, b.f), c.f, false);
+    facts f = sum_facts(g->unit, product_facts(g->unit, a.f, b.f), c.f, false);
     return tame(f) ? value_of(f, say(g, "%s(%s, %s, %s)", rarely(g, 2) ? "fma" : "mad", a.text, b.text, c.text)) : a;
 }
 
@@ -258,7 +255,7 @@ static kvalue fused(gen *g, u32 depth)
 static kvalue lanes(gen *g)
 {
     const char *at = index_expr(g, KFUZZ_ELEMS - 16, 0);
-    switch (g->in_function || g->shape->plain ? 0 : pick(g, 4)) {
+    switch (g->in_function || g->shape->plain || g->shape->doubles ? 0 : pick(g, 4)) {
     case 1: return value_of((facts){ -128, 128, 0, 4 }, say(g, "sumw(loadw_part(a, %s, 4))", at));
     case 2: return value_of((facts){ -8, 8, 0, 4 }, say(g, "maxw(loadw_part(a, %s, 3))", at));
     case 3: return value_of((facts){ -128, 128, 0, 4 }, say(g, "sumw(min(loadw_part(a, %s, 4), splatw(1.5f)) * 2)", at));
@@ -292,6 +289,7 @@ kvalue float_expr(gen *g, u32 depth)
     if (depth == 0 || g->budget == 0) return leaf(g, false, 0);
     g->budget--;
     kvalue a, b;
+    if (g->shape->special && !g->in_function && rarely(g, 4)) return special_float(g);
     switch (pick(g, 14)) {
     case 0:
     case 1: return leaf(g, false, depth);
@@ -308,7 +306,7 @@ kvalue float_expr(gen *g, u32 depth)
     case 9: return quotient(g, depth - 1);
     case 10: return fused(g, depth > 1 ? 1 : 0);
     case 11: return rarely(g, 2) ? lanes(g) : called(g, depth - 1);
-    case 12: return g->shape->plain ? exact_expr(g, depth - 1) : lane_of(g, depth - 1);
+    case 12: return g->shape->plain || g->shape->doubles ? exact_expr(g, depth - 1) : lane_of(g, depth - 1);
     default: {
         const char *c = bool_expr(g, depth - 1);
         a = float_expr(g, depth - 1);

@@ -157,7 +157,7 @@ static void last_phase(gen *g)
     else line(g, "y[group * GROUP + %s] = TO(%s, %s);", g->item, type_text(g->shape->result), v.text);
     *g->returned = facts_join(*g->returned, v.f);
     kvalue w;
-    if (rarely(g, 2)) {
+    if (!g->shape->doubles && rarely(g, 2)) {
         w = vector_expr(g, (kc_type){ KC_F32, 4 }, 2);
         line(g, "store4(z, (group * GROUP + %s) * 4, %s);", g->item, w.text);
     } else {

@@ -6,22 +6,43 @@
 
 typedef struct answer {
     u64 y[2 * KFUZZ_GROUPS * KFUZZ_ELEMS]; /* the result's bytes, densely; room for 97 vectors */
-    f32 z[4 * KFUZZ_GROUPS * KFUZZ_ELEMS];
+    u64 z[4 * KFUZZ_GROUPS * KFUZZ_ELEMS]; /* f32 or f64, densely */
     u32 acc[KFUZZ_ELEMS];
 } answer;
 
+/* What a launch of a file takes: the argument `which_at` picks the kernel, buffers from first_back on come back. */
+typedef struct kfuzz_launch {
+    u32 count, n_buffers, first_back, n_args, which_at;
+    struct {
+        const void *data;
+        u64 bytes;
+    } buffers[8];
+    struct {
+        u32 buffer; /* + 1; 0: the number */
+        f64 number;
+    } args[16];
+} kfuzz_launch;
+
+typedef struct kfuzz_node kfuzz_node; /* kfuzz_node.c: Node with the module for browsers */
+kfuzz_node *kfuzz_node_open(void);    /* NULL, with a sentence in qn_last_error: not here */
+void kfuzz_node_close(kfuzz_node *n);
+qn_status kfuzz_node_run(kfuzz_node *n, const kfuzz_launch *l, const char *source, const char *defines, u32 kernels,
+                         void *const *back, u64 stride);
+
 typedef struct way {
     char name[40];
-    qn_device *device; /* NULL: the block machine, by itself */
-    u32 batch;         /* kernels a file: more where a compiler is slow to start */
-    u32 most;          /* kernels it takes at most; 0: all */
+    qn_device *device; /* NULL: the block machine, by itself, or node */
+    kfuzz_node *node;
+    u32 batch; /* kernels a file: more where a compiler is slow to start */
+    u32 most;  /* kernels it takes at most; 0: all */
     u64 ran, refused, differ;
     char why[200]; /* the last refusal */
 } way;
 
 enum { KFUZZ_MAX_WAYS = 16 };
-/* The interpreter first (not for total kernels: there the CPU's plainest is the truth), then every other way that is here: the block machine, the CPU's instruction sets (through a system compiler), and
- * each device that qn_device_list knows. only: names, joined by commas; NULL: all. */
+/* The interpreter first (not for total kernels: there the CPU's plainest is the truth), then every other way that is here: the block machine,
+ * the CPU's instruction sets (through a system compiler), WebAssembly in Node, and each device that qn_device_list knows.
+ * only: names, joined by commas; NULL: all. */
 u32 ways_open(const char *only, bool total, way *out);
 void ways_close(way *ways, u32 n);
 
@@ -36,12 +57,15 @@ void kfuzz_shrink(const kfuzz_shape *shape, const way *truth, const way *w, choi
 /* One kernel alone, made and run on both; the words as above, "" when it cannot be told. `text` (may be NULL) takes the file. */
 const char *kfuzz_check_one(const kfuzz_shape *shape, const way *truth, const way *w, const choices *c, str *text);
 
-/* Kernels [from, from + count) of `seed` on all ways; prints each difference as a small file. The number of differences. */
+/* Kernels [from, from + count) of `seed` on all ways; prints each difference as a small file. The number of differences. 16 kernels share a
+ * shape, so `from` counts from the last multiple of 16: the same number is the same kernel everywhere. */
 typedef struct kfuzz_plan {
     u64 seed;
     u32 from, count;
     u32 seconds; /* stop after so long; 0: when all are done */
     bool total;  /* divisions, shifts and casts without a guard */
 } kfuzz_plan;
+kfuzz_shape kfuzz_plan_shape(const kfuzz_plan *p, u32 number);
+choices kfuzz_plan_choices(const kfuzz_plan *p, u32 number);
 u32 kfuzz_compare(const kfuzz_plan *p, way *ways, u32 n);
 #endif

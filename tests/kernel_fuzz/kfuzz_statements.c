@@ -8,7 +8,9 @@ static kc_type some_type(gen *g)
 {
     static const kc_type types[] = { { KC_I32, 1 }, { KC_U32, 1 }, { KC_F32, 1 }, { KC_BOOL, 1 }, { KC_F32, 4 },
                                      { KC_I32, 4 }, { KC_U32, 2 }, { KC_F32, 2 }, { KC_I64, 1 },  { KC_U64, 1 } };
-    return types[pick(g, g->shape->plain ? 4 : g->shape->wide_ints ? 10 : 8)];
+    kc_type t = types[pick(g, g->shape->plain ? 4 : g->shape->wide_ints ? 10 : 8)];
+    if (t.scalar == KC_F32 && g->shape->doubles) t.lanes = 1;
+    return t;
 }
 
 /* ------------------------------------------------------------------ variables */
@@ -104,6 +106,18 @@ static void block(gen *g, u32 n, u32 depth)
     statements(g, n, depth);
     g->indent--;
     g->n_vars = vars;
+}
+
+/* One of two, and the other is not even looked at. */
+static void choice_of_text(gen *g)
+{
+    const kvar *v = pick_var(g, scalar_type(KC_I32), true);
+    if (!v) return;
+    str_print(g->out, "#if VARIANT == %u\n", 1 + pick(g, 3));
+    line(g, "%s = %s;", v->name, int_expr(g, KC_I32, 2));
+    str_add(g->out, "#else\n");
+    line(g, "%s = %s;", v->name, int_expr(g, KC_I32, 2));
+    str_add(g->out, "#endif\n");
 }
 
 static void branch(gen *g, u32 depth)
@@ -232,6 +246,7 @@ void statements(gen *g, u32 n, u32 depth)
 {
     for (u32 i = 0; i < n && g->budget && !g->bad; i++) {
         g->budget--;
+        if (g->shape->variant && rarely(g, 6)) choice_of_text(g);
         switch (pick(g, g->shape->plain ? 5 : 10)) {
         case 0:
         case 1: declare(g); break;

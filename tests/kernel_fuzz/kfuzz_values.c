@@ -157,10 +157,12 @@ static const char *int_leaf(gen *g, kc_scalar s, u32 depth)
     case 2: v = pick_var(g, scalar_type(s), false); return v ? v->name : memory_leaf(g, s, 0);
     case 3: return memory_leaf(g, s, depth > 1 ? 1 : 0);
     case 4:
+        if (g->shape->variant && rarely(g, 2)) return say(g, "(%s)OFFSET", kc_scalar_name(s));
         if (s == KC_I32 && !g->in_function) return "p";
         if (s == KC_I32 && !g->shape->plain && rarely(g, 2)) return say(g, "taps%u[%s]", g->index, index_expr(g, 5, 0));
         return memory_leaf(g, s, 0);
     case 5:
+        if (s == KC_U32 && !g->in_function && g->shape->constant && rarely(g, 3)) return "fixed";
         if (s == KC_U32 && !g->in_function) return g->item ? g->item : g->uniform ? "n" : "i";
         return memory_leaf(g, s, 0);
     default: return literal(g, s);
@@ -206,10 +208,12 @@ static const char *shift(gen *g, kc_scalar s, u32 depth)
 
 static const char *from_float(gen *g, kc_scalar s, u32 depth)
 {
+    if (g->shape->special && !g->in_function && rarely(g, 2)) return special_int(g, s);
     kvalue e = exact_expr(g, depth);
     bool fits = e.f.lo > (s == KC_U32 || s == KC_U64 ? -1.0 : -2e9) && e.f.hi < 2e9;
-    if (s == KC_U32 && rarely(g, 3)) return say(g, "as_u32(fabs(%s))", e.text);
-    if (s == KC_I32 && rarely(g, 4)) return say(g, "as_i32(fabs(%s))", e.text);
+    bool words = !g->shape->doubles;
+    if (words && s == KC_U32 && rarely(g, 3)) return say(g, "as_u32(fabs(%s))", e.text);
+    if (words && s == KC_I32 && rarely(g, 4)) return say(g, "as_i32(fabs(%s))", e.text);
     if (s == KC_I32 && rarely(g, 3)) return say(g, "(i32)TO(%s, %s)", signed_narrow[pick(g, 4)], e.text);
     if ((fits || g->shape->total) && rarely(g, 2)) return say(g, "(%s)%s", kc_scalar_name(s), e.text);
     return say(g, "TO(%s, %s)", kc_scalar_name(s), e.text);
@@ -276,6 +280,7 @@ const char *int_expr(gen *g, kc_scalar s, u32 depth)
     case 2:
     case 3: {
         const char *op = ops[pick(g, COUNT(ops))], *a = int_expr(g, s, depth - 1);
+        if (g->shape->variant && rarely(g, 4)) return say(g, "JOIN(M, IX)(%s, %s)", a, int_expr(g, s, depth - 1));
         return say(g, "(%s %s %s)", a, op, int_expr(g, s, depth - 1));
     }
     case 4: return mixed(g, s, depth - 1);
@@ -304,6 +309,7 @@ const char *bool_expr(gen *g, u32 depth)
     }
     g->budget--;
     const char *a;
+    if (g->shape->special && !g->in_function && rarely(g, 3)) return special_bool(g);
     switch (pick(g, 7)) {
     case 0:
     case 1: {

@@ -1,5 +1,4 @@
-/* One file of kernels on one way: through the public device API, so that a new backend needs nothing here; the block machine by itself,
- * because a device would take a compiler first. */
+/* The ways of running a file of kernels, and its launch; the block machine by itself, because a device would take a compiler first. */
 #include <stdio.h>
 
 #include "kc/kc.h"
@@ -23,6 +22,14 @@ static u32 add_way(way *ways, u32 n, const char *name, const char *spec, const q
     return n + 1;
 }
 
+static u32 add_node(way *ways, u32 n)
+{
+    kfuzz_node *node = n < KFUZZ_MAX_WAYS ? kfuzz_node_open() : NULL;
+    if (!node) return n;
+    ways[n] = (way){ .name = "wasm", .batch = 16, .node = node };
+    return n + 1;
+}
+
 u32 ways_open(const char *only, bool total, way *out)
 {
     static const char *const isas[] = { "baseline", "avx2", "avx512" };
@@ -42,97 +49,119 @@ u32 ways_open(const char *only, bool total, way *out)
     for (u32 i = 0; qn_device_list(i, &info) != QN_E_NAME; i++)
         if (strcmp(info.kind, "cpu") != 0 && strcmp(info.kind, "null") != 0 && info.spec[0] && wanted(only, info.spec))
             n = add_way(out, n, info.spec, info.spec, NULL, 16);
+    if (wanted(only, "wasm")) n = add_node(out, n);
     return n;
 }
 
 void ways_close(way *ways, u32 n)
 {
-    for (u32 i = 0; i < n; i++) qn_device_close(ways[i].device);
-}
-
-/* ------------------------------------------------------------------ on a device */
-enum { MAX_ARGS = 12 };
-typedef struct launch_args {
-    qn_buffer *buffers[7];
-    qn_arg args[MAX_ARGS];
-    u32 n_buffers, n_args, which_at;
-} launch_args;
-
-static qn_status add_buffer(qn_device *d, launch_args *l, const void *data, u64 bytes)
-{
-    QN_TRY(qn_buffer_make(d, bytes, &l->buffers[l->n_buffers]));
-    l->args[l->n_args++].buffer = l->buffers[l->n_buffers];
-    return qn_buffer_write(l->buffers[l->n_buffers++], 0, data, bytes);
-}
-
-static qn_status make_args(qn_device *d, const kfuzz_shape *s, const kfuzz_inputs *in, const answer *zero, launch_args *l)
-{
-    u64 y_bytes = (u64)kfuzz_result_elems(s) * qn_dtype_bytes(QN_F64);
-    QN_TRY(add_buffer(d, l, in->a, sizeof in->a));
-    QN_TRY(add_buffer(d, l, in->b, sizeof in->b));
-    QN_TRY(add_buffer(d, l, in->c, sizeof in->c));
-    QN_TRY(add_buffer(d, l, in->d, sizeof in->d));
-    if (s->form == KC_GROUP) {
-        QN_TRY(add_buffer(d, l, zero->y, MIN(y_bytes, sizeof zero->y)));
-        QN_TRY(add_buffer(d, l, zero->z, sizeof zero->z));
-        QN_TRY(add_buffer(d, l, zero->acc, sizeof zero->acc));
+    for (u32 i = 0; i < n; i++) {
+        qn_device_close(ways[i].device);
+        kfuzz_node_close(ways[i].node);
     }
-    l->which_at = l->n_args++;
-    l->args[l->n_args++].integer = in->n;
-    l->args[l->n_args++].integer = in->p;
-    l->args[l->n_args++].number = (f64)in->q;
-    if (s->form == KC_MAP) QN_TRY(add_buffer(d, l, zero->y, MIN(y_bytes, sizeof zero->y)));
+}
+
+/* ------------------------------------------------------------------ a launch */
+static void add_buffer(kfuzz_launch *l, const void *data, u64 bytes)
+{
+    l->buffers[l->n_buffers].data = data;
+    l->buffers[l->n_buffers++].bytes = bytes;
+    l->args[l->n_args++].buffer = l->n_buffers;
+}
+
+/* Arguments in the order of the parameters, a MAP's output last. */
+static kfuzz_launch launch_of(const kfuzz_shape *s, const kfuzz_inputs *in)
+{
+    static const answer zero;
+    kfuzz_launch l = { .count = kfuzz_count(s) };
+    u64 float_bytes = s->doubles ? 8 : 4, y_bytes = MIN((u64)kfuzz_result_elems(s) * 8, sizeof zero.y);
+    add_buffer(&l, in->a, KFUZZ_ELEMS * float_bytes);
+    add_buffer(&l, in->b, sizeof in->b);
+    add_buffer(&l, in->c, sizeof in->c);
+    add_buffer(&l, in->d, sizeof in->d);
+    if (s->special) add_buffer(&l, in->e, KFUZZ_ELEMS * float_bytes);
+    l.first_back = l.n_buffers;
+    if (s->form == KC_GROUP) {
+        add_buffer(&l, zero.y, y_bytes);
+        add_buffer(&l, zero.z, COUNT(zero.z) * float_bytes);
+        add_buffer(&l, zero.acc, sizeof zero.acc);
+    }
+    l.which_at = l.n_args++;
+    l.args[l.n_args++].number = in->n;
+    l.args[l.n_args++].number = in->p;
+    l.args[l.n_args++].number = (f64)in->q;
+    if (s->constant == CONSTANT_GIVEN) l.args[l.n_args++].number = in->m;
+    if (s->form == KC_MAP) add_buffer(&l, zero.y, y_bytes);
+    return l;
+}
+
+/* ------------------------------------------------------------------ through the public device API */
+typedef struct made {
+    qn_kernel *kernel;
+    qn_buffer *buffers[8];
+    qn_arg args[16];
+} made;
+
+static qn_status make(qn_device *d, const kfuzz_launch *l, const qn_kernel_desc *desc, made *m)
+{
+    QN_TRY(qn_kernel_from_source(d, desc, &m->kernel));
+    for (u32 i = 0; i < l->n_buffers; i++) {
+        QN_TRY(qn_buffer_make(d, l->buffers[i].bytes, &m->buffers[i]));
+        QN_TRY(qn_buffer_write(m->buffers[i], 0, l->buffers[i].data, l->buffers[i].bytes));
+    }
+    for (u32 i = 0; i < l->n_args; i++)
+        m->args[i] = l->args[i].buffer ? (qn_arg){ .buffer = m->buffers[l->args[i].buffer - 1] }
+                                       : (qn_arg){ .integer = (i64)l->args[i].number, .number = l->args[i].number };
     return QN_OK;
 }
 
-static qn_status read_into(qn_device *d, qn_buffer *b, void *to, u64 bytes)
+static qn_status run_one(qn_device *d, const kfuzz_launch *l, made *m, u32 which, void *const *back)
 {
     qn_ticket t;
-    QN_TRY(qn_buffer_read(b, 0, to, MIN(bytes, qn_buffer_bytes(b)), &t));
-    return qn_device_wait(d, t);
-}
-
-static qn_status run_one(qn_device *d, const kfuzz_shape *s, qn_kernel *k, launch_args *l, u32 which, answer *out)
-{
-    static const answer zero;
-    *out = zero;
-    bool group = s->form == KC_GROUP;
-    for (u32 i = 4; i < l->n_buffers; i++)
-        QN_TRY(qn_buffer_write(l->buffers[i], 0, &zero, MIN(qn_buffer_bytes(l->buffers[i]), sizeof zero)));
-    l->args[l->which_at].integer = which;
-    QN_TRY(qn_kernel_launch(k, kfuzz_count(s), l->args, l->n_args));
-    QN_TRY(read_into(d, l->buffers[4], out->y, sizeof out->y));
-    if (group) QN_TRY(read_into(d, l->buffers[5], out->z, sizeof out->z));
-    if (group) QN_TRY(read_into(d, l->buffers[6], out->acc, sizeof out->acc));
+    for (u32 i = l->first_back; i < l->n_buffers; i++)
+        QN_TRY(qn_buffer_write(m->buffers[i], 0, l->buffers[i].data, l->buffers[i].bytes));
+    m->args[l->which_at].integer = which;
+    QN_TRY(qn_kernel_launch(m->kernel, l->count, m->args, l->n_args));
+    for (u32 i = l->first_back; i < l->n_buffers; i++) {
+        QN_TRY(qn_buffer_read(m->buffers[i], 0, back[i - l->first_back], l->buffers[i].bytes, &t));
+        QN_TRY(qn_device_wait(d, t));
+    }
     return QN_OK;
 }
 
-static qn_status run_device(qn_device *d, const kfuzz_shape *s, const kfuzz_inputs *in, const char *source, u32 n,
-                            answer *out)
+static qn_status run_device(qn_device *d, const kfuzz_launch *l, const qn_kernel_desc *desc, u32 n, answer *out)
 {
-    static const answer zero;
-    launch_args l = { 0 };
-    qn_kernel *k = NULL;
-    qn_status status =
-        qn_kernel_from_source(d, &(qn_kernel_desc){ .source = source, .file = "fuzz.c", .entry = "fuzz" }, &k);
-    if (status == QN_OK) status = make_args(d, s, in, &zero, &l);
-    for (u32 i = 0; i < n && status == QN_OK; i++) status = run_one(d, s, k, &l, i, &out[i]);
-    for (u32 i = 0; i < l.n_buffers; i++) qn_buffer_free(l.buffers[i]);
-    qn_kernel_free(k);
+    made m = { 0 };
+    qn_status status = make(d, l, desc, &m);
+    for (u32 i = 0; i < n && status == QN_OK; i++)
+        status = run_one(d, l, &m, i, (void *const[]){ out[i].y, out[i].z, out[i].acc });
+    for (u32 i = 0; i < l->n_buffers; i++) qn_buffer_free(m.buffers[i]);
+    qn_kernel_free(m.kernel);
     return status;
 }
 
 /* ------------------------------------------------------------------ on the block machine */
-static qn_status run_block(const kfuzz_shape *s, const kfuzz_inputs *in, const char *source, answer *out)
+static u32 put_words(const kfuzz_shape *s, const kfuzz_inputs *in, u32 *words)
+{
+    u32 n = 0;
+    f64 wide = (f64)in->q;
+    words[n++] = 0, words[n++] = in->n, words[n++] = (u32)in->p;
+    if (s->doubles) memcpy(&words[n], &wide, 8), n += 2;
+    else memcpy(&words[n++], &in->q, 4);
+    if (s->constant == CONSTANT_GIVEN) words[n++] = in->m;
+    return n;
+}
+
+static qn_status run_block(const kfuzz_shape *s, kfuzz_inputs *in, const char *source, const char *defines, answer *out)
 {
     arena *a = arena_make();
     kc_module *m = NULL;
     kc_block *b = NULL;
-    const kc_program p = { .file = "fuzz.c", .text = source, .entry = "fuzz", .defines = "" };
-    kfuzz_inputs copy = *in;
-    void *const bufs[] = { copy.a, copy.b, copy.c, copy.d, out->y };
-    u32 words[4] = { 0, in->n, (u32)in->p, 0 };
-    memcpy(&words[3], &in->q, 4);
+    const kc_program p = { .file = "fuzz.c", .text = source, .entry = "fuzz", .defines = defines };
+    void *bufs[6] = { in->a, in->b, in->c, in->d, in->e, out->y };
+    u32 words[8];
+    if (!s->special) bufs[4] = out->y;
+    put_words(s, in, words);
     qn_status status = s->form == KC_MAP ? kc_compile(a, &p, NULL, &m) : fail(QN_E_UNSUPPORTED, "a KERNEL");
     if (status == QN_OK) status = kc_block_make(a, m, kc_kernel_find(m, "fuzz"), &b);
     if (status == QN_OK && !b) status = fail(QN_E_UNSUPPORTED, "the block machine does not take it");
@@ -144,8 +173,18 @@ static qn_status run_block(const kfuzz_shape *s, const kfuzz_inputs *in, const c
 qn_status way_run(const way *w, const kfuzz_shape *shape, const char *source, u32 n, answer *out)
 {
     kfuzz_inputs in;
+    qn_define list[3];
+    char defines[64];
     kfuzz_inputs_of(shape, &in);
-    if (w->device) return run_device(w->device, shape, &in, source, n, out);
-    *out = (answer){ 0 };
-    return run_block(shape, &in, source, out);
+    const qn_kernel_desc desc = { .source = source,
+                                  .file = "fuzz.c",
+                                  .entry = "fuzz",
+                                  .defines = list,
+                                  .n_defines = kfuzz_defines(shape, list, defines) };
+    const kfuzz_launch l = launch_of(shape, &in);
+    for (u32 i = 0; i < n; i++) out[i] = (answer){ 0 };
+    if (w->device) return run_device(w->device, &l, &desc, n, out);
+    if (w->node)
+        return kfuzz_node_run(w->node, &l, source, defines, n, (void *const[]){ out->y, out->z, out->acc }, sizeof *out);
+    return run_block(shape, &in, source, defines, out);
 }

@@ -73,6 +73,8 @@ const kernels = [
     ok: same((i) => { let n = 0n; for (let v = ints[i] >>> 0; v; v &= v - 1) n++; return ((BigInt(ints[i]) * 3000000019n) >> 3n) ^ n; }) },
   { name: "half in and out", source: "MAP(f16) f(u32 i, IN(f16) x) { return TO(f16, load(x, i) * 0.5f); }",
     buffers: [f16], elems: 64, type: Uint16Array, launch: 64, args: ["b0", "out"], ok: same((i) => f16[i] - (1 << 10)) },
+  { name: "a vector an element", source: "MAP(i32x2) f(u32 i, IN(i32) a) { return MAKE2(i32, a[i], 3); }",
+    buffers: [ints], elems: 2 * 700, type: Int32Array, launch: 700, args: ["b0", "out"], ok: same((i) => (i % 2 ? 3 : ints[i / 2])) },
   { name: "a table", source: "static const f32 taps[3] = { 0.25f, 0.5f, 0.25f };\nMAP(f32) f(u32 i, u32 n) { return taps[i % 3] + (f32)n; }",
     buffers: [], scalars: [4], elems: N, type: Float32Array, launch: N, args: ["s0", "out"], ok: same((i) => [0.25, 0.5, 0.25][i % 3] + 4) },
   { name: "a group, its memory and phases", source: "#define GROUP 64\nKERNEL f(u32 g, IN(f32) x, OUT(f32) y, u32 cols) { SHARED(f32, part, GROUP); PER_ITEM(f32, keep);\n" +

@@ -38,7 +38,10 @@ double compare_number(const qn_tensor *t, uint64_t i)
     case QN_U16: return ((const uint16_t *)p)[i];
     case QN_U32: return ((const uint32_t *)p)[i];
     case QN_U64: return (double)((const uint64_t *)p)[i];
-    default: return (double)NAN;
+    case QN_STRING: return (double)NAN;
+    case QN_I4:
+    case QN_I2: return ((const int8_t *)p)[i];
+    default: return ((const uint8_t *)p)[i]; /* the code of a float8 or float4: they are compared bit by bit */
     }
 }
 

@@ -83,6 +83,17 @@ typedef enum qn_dtype {
     QN_U64,
     QN_BOOL,   /* one byte, 0 or 1 */
     QN_STRING, /* on the host only: data is qn_bytes[] */
+    /* Held one element to a byte, whatever their width; files have the narrow ones packed. f8, f4: as ONNX's float8 and float4. */
+    QN_F8E4M3FN,
+    QN_F8E4M3FNUZ,
+    QN_F8E5M2,
+    QN_F8E5M2FNUZ,
+    QN_F8E8M0,
+    QN_F4E2M1,
+    QN_I4, /* sign-extended */
+    QN_U4,
+    QN_I2, /* sign-extended */
+    QN_U2,
     QN_DTYPE_COUNT
 } qn_dtype;
 QN_API const char *qn_dtype_name(qn_dtype t); /* "f32", "i64", ...; numpy's name is qn_dtype_numpy */

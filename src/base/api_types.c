@@ -34,6 +34,9 @@ static const struct { const char *name; u8 bytes; } dtypes[QN_DTYPE_COUNT] = {
     [QN_U8]   = { "u8",   1 }, [QN_U16] = { "u16", 2 }, [QN_U32]  = { "u32",  4 }, [QN_U64] = { "u64", 8 },
     [QN_BOOL] = { "bool", 1 },
     [QN_STRING] = { "string", sizeof(qn_bytes) },
+    [QN_F8E4M3FN] = { "f8e4m3fn", 1 }, [QN_F8E4M3FNUZ] = { "f8e4m3fnuz", 1 }, [QN_F8E5M2] = { "f8e5m2", 1 },
+    [QN_F8E5M2FNUZ] = { "f8e5m2fnuz", 1 }, [QN_F8E8M0] = { "f8e8m0", 1 }, [QN_F4E2M1] = { "f4e2m1", 1 },
+    [QN_I4]   = { "i4",   1 }, [QN_U4]  = { "u4",  1 }, [QN_I2]   = { "i2",   1 }, [QN_U2]  = { "u2",  1 },
 };
 /* clang-format on */
 

@@ -11,33 +11,34 @@ enum { MAX_DENSE_BYTES = 256 << 20 };
 static const struct {
     const char *name;
     qn_dtype dtype;
+    u8 bits; /* of an element, where several are packed into a byte */
 } types[] = {
-    [1] = { "float32", QN_F32 },
-    [2] = { "uint8", QN_U8 },
-    [3] = { "int8", QN_I8 },
-    [4] = { "uint16", QN_U16 },
-    [5] = { "int16", QN_I16 },
-    [6] = { "int32", QN_I32 },
-    [7] = { "int64", QN_I64 },
-    [8] = { "string", QN_STRING },
-    [9] = { "bool", QN_BOOL },
-    [10] = { "float16", QN_F16 },
-    [11] = { "float64", QN_F64 },
-    [12] = { "uint32", QN_U32 },
-    [13] = { "uint64", QN_U64 },
-    [14] = { "complex64", QN_NONE },
-    [15] = { "complex128", QN_NONE },
-    [16] = { "bfloat16", QN_BF16 },
-    [17] = { "float8e4m3fn", QN_NONE },
-    [18] = { "float8e4m3fnuz", QN_NONE },
-    [19] = { "float8e5m2", QN_NONE },
-    [20] = { "float8e5m2fnuz", QN_NONE },
-    [21] = { "uint4", QN_NONE },
-    [22] = { "int4", QN_NONE },
-    [23] = { "float4e2m1", QN_NONE },
-    [24] = { "float8e8m0", QN_NONE },
-    [25] = { "uint2", QN_NONE },
-    [26] = { "int2", QN_NONE },
+    [1] = { "float32", QN_F32, 0 },
+    [2] = { "uint8", QN_U8, 0 },
+    [3] = { "int8", QN_I8, 0 },
+    [4] = { "uint16", QN_U16, 0 },
+    [5] = { "int16", QN_I16, 0 },
+    [6] = { "int32", QN_I32, 0 },
+    [7] = { "int64", QN_I64, 0 },
+    [8] = { "string", QN_STRING, 0 },
+    [9] = { "bool", QN_BOOL, 0 },
+    [10] = { "float16", QN_F16, 0 },
+    [11] = { "float64", QN_F64, 0 },
+    [12] = { "uint32", QN_U32, 0 },
+    [13] = { "uint64", QN_U64, 0 },
+    [14] = { "complex64", QN_NONE, 0 },
+    [15] = { "complex128", QN_NONE, 0 },
+    [16] = { "bfloat16", QN_BF16, 0 },
+    [17] = { "float8e4m3fn", QN_F8E4M3FN, 0 },
+    [18] = { "float8e4m3fnuz", QN_F8E4M3FNUZ, 0 },
+    [19] = { "float8e5m2", QN_F8E5M2, 0 },
+    [20] = { "float8e5m2fnuz", QN_F8E5M2FNUZ, 0 },
+    [21] = { "uint4", QN_U4, 4 },
+    [22] = { "int4", QN_I4, 4 },
+    [23] = { "float4e2m1", QN_F4E2M1, 4 },
+    [24] = { "float8e8m0", QN_F8E8M0, 0 },
+    [25] = { "uint2", QN_U2, 2 },
+    [26] = { "int2", QN_I2, 2 },
 };
 
 qn_status onnx_dtype(u64 code, qn_dtype *out)
@@ -133,9 +134,48 @@ static qn_status wrong_size(u64 have, u64 want, const char *unit)
                 (unsigned long long)want);
 }
 
+static u32 packed_bits(qn_dtype d)
+{
+    u32 code = onnx_dtype_code(d);
+    return types[code].bits;
+}
+
+/* Elements of a few bits, the first in the lowest: each gets a byte. */
+static qn_status unpack(arena *mem, qn_bytes from, u32 bits, qn_tensor *t)
+{
+    u64 n = qn_tensor_elems(t);
+    const u8 *at = from.data;
+    u8 *made = arena_alloc(mem, n + 1), mask = (u8)((1 << bits) - 1);
+    bool is_signed = t->dtype == QN_I4 || t->dtype == QN_I2;
+    if (!made) return fail_nomem(n);
+    for (u64 i = 0; i < n; i++) {
+        u8 v = (u8)(at[i * bits / 8] >> i * bits % 8 & mask);
+        made[i] = is_signed && v >> (bits - 1) ? (u8)(v | ~mask) : v;
+    }
+    t->data = made;
+    return QN_OK;
+}
+
+u64 onnx_file_bytes(const qn_tensor *t)
+{
+    u32 bits = packed_bits(t->dtype);
+    u64 n = qn_tensor_elems(t);
+    return bits ? n / (8 / bits) + (n % (8 / bits) != 0) : qn_tensor_bytes(t);
+}
+
+void onnx_pack(const qn_tensor *t, u8 *to)
+{
+    u32 bits = packed_bits(t->dtype);
+    const u8 *from = t->data;
+    memset(to, 0, (size_t)onnx_file_bytes(t));
+    for (u64 i = 0, n = qn_tensor_elems(t); i < n; i++)
+        to[i * bits / 8] |= (u8)((from[i] & ((1 << bits) - 1)) << i * bits % 8);
+}
+
 /* Files have truth as any byte; here it is 0 or 1. */
 static qn_status lend_bytes(arena *mem, qn_bytes from, qn_tensor *t)
 {
+    if (packed_bits(t->dtype)) return unpack(mem, from, packed_bits(t->dtype), t);
     const u8 *at = from.data;
     size_t odd = 0;
     t->data = from.n ? from.data : "";
@@ -171,7 +211,8 @@ static const pb_numbers *list_of(const tensor_message *m, qn_dtype d)
 
 static qn_status read_numbers(arena *mem, const pb_numbers *list, qn_tensor *t)
 {
-    u64 n = qn_tensor_elems(t);
+    bool packed = packed_bits(t->dtype) != 0;
+    u64 n = packed ? onnx_file_bytes(t) : qn_tensor_elems(t);
     size_t bytes = qn_dtype_bytes(t->dtype);
     if (list->n != n) return wrong_size(list->n, n, "elements");
     if (list->wire != PB_VARINT && list->parts.n == 1) return lend_bytes(mem, list->parts.items[0], t);
@@ -180,6 +221,7 @@ static qn_status read_numbers(arena *mem, const pb_numbers *list, qn_tensor *t)
     pb_walk w = { 0 };
     for (u64 i = 0; i < n; i++) store(t->dtype, pb_numbers_next(list, &w), made + i * bytes);
     t->data = made;
+    if (packed) QN_TRY(unpack(mem, (qn_bytes){ made, (size_t)n }, packed_bits(t->dtype), t));
     return w.c.bad ? fail(QN_E_FORMAT, "its list of numbers is damaged") : QN_OK;
 }
 
@@ -240,7 +282,7 @@ static qn_status read_outside_entry(qn_bytes entry, outside *o)
 static qn_status read_outside(const tensor_source *s, const tensor_message *m, qn_tensor *t)
 {
     outside o = { 0 };
-    u64 want = qn_tensor_bytes(t), end;
+    u64 want = onnx_file_bytes(t), end;
     for (u32 i = 0; i < m->outside.n; i++) QN_TRY(read_outside_entry(m->outside.items[i], &o));
     if (!o.has_location) return fail(QN_E_FORMAT, "it is external, but does not say in which file");
     if (!s->files) return fail(QN_E_UNSUPPORTED, "it is external data ('%s'), which is not read here", o.location);
@@ -259,7 +301,7 @@ static qn_status read_elements(const tensor_source *s, const tensor_message *m, 
     if (t->dtype == QN_STRING) return read_texts(s->mem, m, t);
     if (m->external) return read_outside(s, m, t);
     if (!m->has_raw) return read_numbers(s->mem, list_of(m, t->dtype), t);
-    if (m->raw.n != qn_tensor_bytes(t)) return wrong_size(m->raw.n, qn_tensor_bytes(t), "bytes");
+    if (m->raw.n != onnx_file_bytes(t)) return wrong_size(m->raw.n, onnx_file_bytes(t), "bytes");
     return lend_bytes(s->mem, m->raw, t);
 }
 

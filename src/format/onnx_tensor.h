@@ -18,6 +18,9 @@ qn_status onnx_sparse_read(const tensor_source *s, qn_bytes message, qn_bytes *n
 /* ONNX's number of an element type, and back; QN_E_UNSUPPORTED names the type that has no dtype here. */
 qn_status onnx_dtype(u64 code, qn_dtype *out);
 u32 onnx_dtype_code(qn_dtype d);
+/* Bytes that t takes in a file, where elements of less than a byte are packed; and its elements so. */
+u64 onnx_file_bytes(const qn_tensor *t);
+void onnx_pack(const qn_tensor *t, u8 *to); /* narrower than a byte only */
 /* Text that may be a name: UTF-8 without NUL. */
 bool onnx_text_ok(qn_bytes text);
 #endif

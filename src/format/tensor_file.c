@@ -95,6 +95,17 @@ static void put_bytes(str *out, u32 field, const void *data, size_t n)
     str_add_n(out, data, n);
 }
 
+static qn_status put_elems(const qn_tensor *t, str *out)
+{
+    u64 bytes = onnx_file_bytes(t);
+    u8 *packed = bytes == qn_tensor_bytes(t) ? NULL : mem_alloc((size_t)bytes);
+    if (bytes == qn_tensor_bytes(t)) put_bytes(out, 9, t->data, (size_t)bytes);
+    else if (!packed) return fail_nomem(bytes);
+    else onnx_pack(t, packed), put_bytes(out, 9, packed, (size_t)bytes);
+    mem_free(packed);
+    return QN_OK;
+}
+
 static qn_status write_pb(const char *name, const qn_tensor *t, str *out)
 {
     for (u32 i = 0; i < t->rank; i++) {
@@ -106,7 +117,7 @@ static qn_status write_pb(const char *name, const qn_tensor *t, str *out)
     if (name && name[0]) put_bytes(out, 8, name, strlen(name));
     const qn_bytes *texts = t->data;
     for (u64 i = 0; t->dtype == QN_STRING && i < qn_tensor_elems(t); i++) put_bytes(out, 6, texts[i].data, texts[i].n);
-    if (t->dtype != QN_STRING) put_bytes(out, 9, t->data, (size_t)qn_tensor_bytes(t));
+    QN_TRY(t->dtype != QN_STRING ? put_elems(t, out) : QN_OK);
     return out->bad ? fail_nomem(qn_tensor_bytes(t)) : QN_OK;
 }
 

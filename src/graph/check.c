@@ -34,6 +34,7 @@ static u32 slot_count(const op_slot *slots)
 enum {
     FLOATS_SET = 1 << QN_F32 | 1 << QN_F16 | 1 << QN_BF16 | 1 << QN_F64,
     INTS_SET = 1 << QN_I8 | 1 << QN_I16 | 1 << QN_I32 | 1 << QN_I64,
+    NARROW_SET = (1 << QN_DTYPE_COUNT) - (1 << QN_F8E4M3FN), /* float8, float4, 4 and 2-bit integers */
     UINTS_SET = 1 << QN_U8 | 1 << QN_U16 | 1 << QN_U32 | 1 << QN_U64,
 };
 static const struct {
@@ -45,7 +46,9 @@ static const struct {
     { "uint", UINTS_SET },
     { "signed", FLOATS_SET | INTS_SET },
     { "number", FLOATS_SET | INTS_SET | UINTS_SET },
-    { "any", FLOATS_SET | INTS_SET | UINTS_SET | 1 << QN_BOOL | 1 << QN_STRING },
+    { "narrow", NARROW_SET },
+    { "value", FLOATS_SET | INTS_SET | UINTS_SET | 1 << QN_BOOL | 1 << QN_STRING },
+    { "any", FLOATS_SET | INTS_SET | UINTS_SET | NARROW_SET | 1 << QN_BOOL | 1 << QN_STRING },
 };
 
 static u32 set_of_word(const char *word, size_t n)

@@ -21,10 +21,14 @@ static void print_elem(qn_dtype d, const u8 *at, str *out)
     case QN_F16:  { GET(u16, v); print_float(out, (f64)f16_to_f32(v), 9); break; }
     case QN_BF16: { GET(u16, v); print_float(out, (f64)bf16_to_f32(v), 9); break; }
     case QN_F64:  { GET(f64, v); print_float(out, v, 17); break; }
+    case QN_I4:
+    case QN_I2:
     case QN_I8:   { GET(i8, v);  str_print(out, "%d", v); break; }
     case QN_I16:  { GET(i16, v); str_print(out, "%d", v); break; }
     case QN_I32:  { GET(i32, v); str_print(out, "%d", v); break; }
     case QN_I64:  { GET(i64, v); str_print(out, "%lld", (long long)v); break; }
+    case QN_F8E4M3FN: case QN_F8E4M3FNUZ: case QN_F8E5M2: case QN_F8E5M2FNUZ: case QN_F8E8M0: case QN_F4E2M1: /* their bits */
+    case QN_U4: case QN_U2:
     case QN_U8:
     case QN_BOOL: { GET(u8, v);  str_print(out, "%u", v); break; }
     case QN_U16:  { GET(u16, v); str_print(out, "%u", v); break; }

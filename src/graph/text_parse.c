@@ -105,10 +105,13 @@ static void store(qn_dtype d, f64 real, i64 whole, u64 natural, u8 *to)
     case QN_F16:  PUT(u16, f16_from_f32((f32)real)); break;
     case QN_BF16: PUT(u16, bf16_from_f32((f32)real)); break;
     case QN_F64:  PUT(f64, real); break;
+    case QN_I4: case QN_I2:
     case QN_I8:   PUT(i8, whole); break;
     case QN_I16:  PUT(i16, whole); break;
     case QN_I32:  PUT(i32, whole); break;
     case QN_I64:  PUT(i64, whole); break;
+    case QN_F8E4M3FN: case QN_F8E4M3FNUZ: case QN_F8E5M2: case QN_F8E5M2FNUZ: case QN_F8E8M0: case QN_F4E2M1: /* their bits */
+    case QN_U4: case QN_U2:
     case QN_U8:   PUT(u8, natural); break;
     case QN_U16:  PUT(u16, natural); break;
     case QN_U32:  PUT(u32, natural); break;

@@ -6,6 +6,7 @@
  * Not here: what is elementwise only after a rewrite (elementwise_composite.c). */
 #include "op/elementwise.h"
 #include "op/elems.h"
+#include "op/narrow.h"
 #include "op/op_util.h"
 #include "plan/lower.h"
 
@@ -35,7 +36,7 @@ static qn_status infer_row(infer *c)
 static qn_status infer_cast(infer *c)
 {
     type out = *infer_in(c, 0);
-    QN_TRY(infer_dtype(c, "to", QN_NONE, &out.dtype));
+    QN_TRY(infer_any_dtype(c, "to", QN_NONE, &out.dtype));
     return elems_infer_cast(c, &out);
 }
 
@@ -138,7 +139,9 @@ static const op_case cast_cases[] = {
     { "i64[2]={4294967297,-1}", "to=6",  0, "to i32: wraps"         }, { "i64[2]={9007199254740993,-1}", "to=1", 1e-7, "to f32: rounds" },
     { "bool[4]=0..1",          "to=1",   0, "from bool"             }, { "f16[9]",       "to=1",   0, "from half"        },
     { "f32[9]",                "to=16",  8e-3, "to bf16"            }, { "f64[9]",       "to=1",   1e-7, "from double"    },
-    { "f32[3]={1e10,-1e10,5}", "to=6",   0, "to i32: out of range saturates" }, { 0 }
+    { "f32[3]={1e10,-1e10,5}", "to=6",   0, "to i32: out of range saturates" },
+    { "f32[8]={-9,-8,-1.5,0,7,8,300,nan}", "to=22", 0, "to i4: the low bits of a byte" }, { "u8[6]={0,3,4,15,16,255}", "to=25", 0, "to u2" },
+    { "i4[4]={-8,-1,0,7}",     "to=1",   0, "from i4"               }, { "u2[4]={0,1,2,3}", "to=21", 0, "from u2 to u4" }, { 0 }
 };
 static const op_case many_number_cases[] = {
     { "f32[3,4] f32[4] f32[3,1]", "", 0, "three, broadcasting"      }, { "i64[5]=-9..9 i64[1]={2}", "", 0, "integers" },
@@ -223,7 +226,7 @@ TRUTH1(Not,        "bool",  "!a",                                           trut
 TRUTH2(And,        "bool",  "a && b",                                       truth2_cases,   "both")
 TRUTH2(Or,         "bool",  "a || b",                                       truth2_cases,   "one or both")
 TRUTH2(Xor,        "bool",  "a != b",                                       truth2_cases,   "exactly one")
-ROW(Equal, IN2("any"), "bool", "bool", "a == b", NULL, (NULL), compare_cases, "a = b", .min_in = 2, .expand = expand_equal)
+ROW(Equal, IN2("value"), "bool", "bool", "a == b", NULL, (NULL), compare_cases, "a = b", .min_in = 2, .expand = expand_equal)
 TRUTH2(Greater,    "number", "a > b",                                       compare_cases,  "a > b")
 TRUTH2(GreaterOrEqual, "number", "a >= b",                                  compare_cases,  "a >= b")
 TRUTH2(Less,       "number", "a < b",                                       compare_cases,  "a < b")
@@ -247,7 +250,7 @@ ROW(Mod, IN2("number"), "as a", NULL, "(p != 0.0f || (fmod(a, b) != 0.0f && (b <
 /* operands of several kinds */
 ROW(Pow, LIST({ "a", "signed" }, { "b", "number" }), "as a", NULL, "pow(a, (T)b)", "(T)POW_INT(a, b)", (NULL), pow_cases,
     "a to the b, in the type of a", .min_in = 2)
-ROW(Where, LIST({ "condition", "bool" }, { "x", "any" }, { "y", "as x" }), "as x", NULL, "a ? b : c", NULL, (NULL), where_cases,
+ROW(Where, LIST({ "condition", "bool" }, { "x", "value" }, { "y", "as x" }), "as x", NULL, "a ? b : c", NULL, (NULL), where_cases,
     "x where the condition holds, else y", .min_in = 3)
 ROW(Clip, LIST({ "x", "number" }, { "min", "optional as x" }, { "max", "optional as x" }), "as x", NULL, "min(max(a, b), c)", NULL, (NULL),
     clip_cases, "x held in [min, max]", .min_in = 1)
@@ -259,11 +262,12 @@ static const ew_row row_Cast = { .expr = "a" };
 const op_def op_Cast = {
     .name = "Cast",
     .doc = "x in another type: integers wrap, floats go to integers toward 0 and saturate, to bool is x != 0",
-    .in = { { "x", "number|bool" } },
+    .in = { { "x", "any" } },
     .out = { { "y", "any" } },
     .attrs = { NEEDED("to", ATTR_INT), INT("saturate", 1), TEXT("round_mode", "up") },
     .infer = infer_cast,
     .host_elems = true,
+    .expand = narrow_expand_cast,
     .variants = ew_variants,
     .row = &row_Cast,
     .cases = cast_cases,

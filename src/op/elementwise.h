@@ -32,7 +32,8 @@ typedef struct ew_step {
     f64 p[4];
 } ew_step;
 
-bool ew_is_row(const node *n); /* its op has a row and its operands fit into a step */
+bool ew_is_row(const graph *g,
+               const node *n); /* its op has a row and its operands fit into a step: numbers of a byte or more, or bools */
 /* The step of one node with a row; argument k is input k (or absent). For a node Elementwise use ew_chain_parse. */
 qn_status ew_step_of(const graph *g, const node *n, ew_step *out);
 void ew_step_print(const ew_step *s, str *out); /* one line, without its end */

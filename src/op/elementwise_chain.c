@@ -15,7 +15,16 @@ static u32 most_args(const op_def *d)
     return n;
 }
 
-bool ew_is_row(const node *n) { return op_of(n)->row && n->n_in <= EW_MAX_ARGS; }
+static bool is_number(qn_dtype d) { return d != QN_STRING && !dtype_is_narrow(d); }
+
+/* A node without a type yet is taken for one of numbers. */
+bool ew_is_row(const graph *g, const node *n)
+{
+    bool is_row = op_of(n)->row && n->n_in <= EW_MAX_ARGS && is_number(value_at(g, n->out[0])->type.dtype);
+    for (u32 i = 0; i < n->n_in && is_row; i++)
+        is_row = !node_in(g, n, i) || is_number(value_at(g, node_in(g, n, i))->type.dtype);
+    return is_row;
+}
 
 /* A float or int attribute as the number it is; a text attribute (BitShift's direction) as 1 for "RIGHT", else 0. */
 static f64 param_of(const graph *g, const node *n, const op_attr *a)

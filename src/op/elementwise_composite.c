@@ -71,8 +71,10 @@ static qn_status infer_cast_like(infer *c)
 
 static qn_status expand_cast_like(build *b, const node *n)
 {
-    (void)n;
-    val y = build_cast(b, build_in(b, 0), build_type(b, build_in(b, 1))->dtype);
+    const char *mode = attr_text(b->g, n, "round_mode", "up");
+    attr how[3] = { attr_of_int("to", dtype_to_onnx(build_type(b, build_in(b, 1))->dtype)),
+                    attr_of_int("saturate", attr_int(n, "saturate", 1)), attr_of_text("round_mode", mode) };
+    val x = build_in(b, 0), y = build_node(b, OP_Cast, &x, 1, how, 3);
     return build_done(b, &y, 1);
 }
 
@@ -82,7 +84,7 @@ static const op_case cast_like_cases[] = { { "f32[3,4] f16[1]", "", 1e-3, "to ha
 const op_def op_CastLike = {
     .name = "CastLike",
     .doc = "the first operand in the type of the second",
-    .in = { { "input", "number|bool" }, { "target_type", "any" } },
+    .in = { { "input", "any" }, { "target_type", "any" } },
     .out = { { "output", "as target_type" } },
     .attrs = { INT("saturate", 1), TEXT("round_mode", "up") },
     .infer = infer_cast_like,

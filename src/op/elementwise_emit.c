@@ -461,10 +461,9 @@ static bool fits_one_launch(const lowering *l, const node *n)
     for (u32 i = 0; i < n->n_in; i++) {
         val v = lower_in(l, n, i);
         f64 number;
-        if (v && lower_type(l, v)->dtype == QN_STRING) return false;
         if (v && !passes_as_scalar(lower_graph(l), v, lower_type(l, v)->dtype, &number)) buffers++;
     }
-    return buffers <= most && (op_of(n)->row == NULL || ew_is_row(n));
+    return buffers <= most && (op_of(n)->row == NULL || ew_is_row(lower_graph(l), n));
 }
 
 const variant ew_variants[] = { { "elementwise", 0, fits_one_launch, ew_emit }, { 0 } };

@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <stdatomic.h>
 
-#include "op/op.h"
+#include "op/op_util.h"
 
 /* ---- the table */
 
@@ -270,16 +270,18 @@ static void store_f64(qn_dtype d, f64 v, void *to)
     case QN_F16:  memcpy(to, &(u16){ f16_from_f32((f32)v) }, 2); break;
     case QN_BF16: memcpy(to, &(u16){ bf16_from_f32((f32)v) }, 2); break;
     case QN_F64:  memcpy(to, &v, 8); break;
+    case QN_I4: case QN_I2:
     case QN_I8:   memcpy(to, &(i8){ (i8)v }, 1); break;
     case QN_I16:  memcpy(to, &(i16){ (i16)v }, 2); break;
     case QN_I32:  memcpy(to, &(i32){ (i32)v }, 4); break;
     case QN_I64:  memcpy(to, &(i64){ (i64)v }, 8); break;
+    case QN_U4: case QN_U2:
     case QN_U8:   memcpy(to, &(u8){ (u8)v }, 1); break;
     case QN_U16:  memcpy(to, &(u16){ (u16)v }, 2); break;
     case QN_U32:  memcpy(to, &(u32){ (u32)v }, 4); break;
     case QN_U64:  memcpy(to, &(u64){ (u64)v }, 8); break;
     case QN_BOOL: memcpy(to, &(u8){ v != 0 }, 1); break;
-    case QN_NONE: case QN_STRING: case QN_DTYPE_COUNT: assert(d < QN_STRING && d > QN_NONE); break;
+    default: assert(!"a type of numbers"); break;
     }
 }
 /* clang-format on */
@@ -316,16 +318,10 @@ val build_reshape(build *b, val x, const sym *dims, u32 rank)
     return build_node(b, OP_Reshape, (const val[]){ x, shape }, 2, &zeros_count, 1);
 }
 
-/* ONNX's numbers for the element types. */
-static const u8 onnx_codes[QN_DTYPE_COUNT] = {
-    [QN_F32] = 1,    [QN_U8] = 2,   [QN_I8] = 3,   [QN_U16] = 4,  [QN_I16] = 5,  [QN_I32] = 6,  [QN_I64] = 7,
-    [QN_STRING] = 8, [QN_BOOL] = 9, [QN_F16] = 10, [QN_F64] = 11, [QN_U32] = 12, [QN_U64] = 13, [QN_BF16] = 16,
-};
-
 val build_cast(build *b, val x, qn_dtype d)
 {
     if (b->status != QN_OK || build_type(b, x)->dtype == d) return x;
-    attr to = attr_of_int("to", onnx_codes[d]);
+    attr to = attr_of_int("to", dtype_to_onnx(d));
     return build_node(b, OP_Cast, &x, 1, &to, 1);
 }
 

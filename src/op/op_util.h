@@ -7,8 +7,10 @@
 /* A type attribute: an ONNX TensorProto.DataType number. QN_NONE: none of our types. */
 qn_dtype dtype_of_onnx(i64 code);
 i64 dtype_to_onnx(qn_dtype d);
-/* The type that attribute `name` says, `otherwise` when the node has none; fails on a number that is no type of ours. */
+/* The number type that attribute `name` says, `otherwise` when the node has none; fails on what is none, or narrow. */
 qn_status infer_dtype(const infer *c, const char *name, qn_dtype otherwise, qn_dtype *out);
+qn_status infer_any_dtype(const infer *c, const char *name, qn_dtype otherwise,
+                          qn_dtype *out); /* also strings, narrow ones */
 qn_dtype node_dtype(const node *n, const char *name, qn_dtype otherwise);
 
 /* The known elements of input i as numbers: how many, or -1 when they are not known, not all numbers, or more than max. */
@@ -21,6 +23,8 @@ qn_status infer_axes(const infer *c, const char *name, u32 i, u32 rank, u32 *bit
 u32 node_axes(graph *g, const node *n, const char *name, u32 i, u32 rank, bool *has); /* after inference: cannot fail */
 
 bool dtype_is_float(qn_dtype d);
+bool dtype_is_narrow(qn_dtype d);       /* held as the low bits of a byte: float8, float4, 4 and 2-bit integers */
+bool dtype_is_narrow_float(qn_dtype d); /* float8, float4 */
 bool dtype_is_signed_int(qn_dtype d);
 bool dtype_is_int(qn_dtype d);      /* signed or not, without bool */
 const char *width_word(qn_dtype d); /* "u8", "u16", "u32", "u64": for kernels that only move */

@@ -14,7 +14,7 @@ typedef struct chain {
 
 static bool is_elementwise(const graph *g, const node *n)
 {
-    if (n->op != OP_Elementwise && !ew_is_row(n)) return false;
+    if (n->op != OP_Elementwise && !ew_is_row(g, n)) return false;
     const value *out = value_at(g, n->out[0]);
     return n->n_out == 1 && (!out->elems || out->elems_read) && out->type.dtype != QN_STRING;
 }

@@ -242,7 +242,7 @@ static bool move(pass_job *j, nid id)
     else if (n->op == OP_Concat) y = through_concat(&b, n);
     else if (n->op == OP_Pad) y = through_pad(&b, n);
     else if (is_reduce(n)) y = through_reduce(&b, n);
-    else if (ew_is_row(n)) y = through_elementwise(&b, n);
+    else if (ew_is_row(j->g, n)) y = through_elementwise(&b, n);
     return (y || b.status != QN_OK) && pass_replace_one(j, &b, id, y);
 }
 

@@ -1,0 +1,11 @@
+/* Types of less than a byte and floats of one (QN_F8E4M3FN .. QN_U2): how they become others. */
+#ifndef NARROW_H
+#define NARROW_H
+
+#include "op/op.h"
+
+/* Cast where no elementwise kernel fits: from and to narrow types, and texts. */
+qn_status narrow_expand_cast(build *b, const node *n);
+/* The bytes of x as another type of one byte. */
+val narrow_held_as(build *b, val x, qn_dtype d);
+#endif

@@ -1,0 +1,304 @@
+/* Ops on quantized tensors: products and convolutions sum integers and are scaled behind, com.microsoft's others are the plain op between
+ * DequantizeLinear and QuantizeLinear. */
+#include "op/op_util.h"
+#include "op/quantize.h"
+#include "op/window.h"
+
+static const quant_axis all = { 0, 0 };
+
+/* ------------------------------------------------------------------ products */
+static qn_status infer_as_zero(infer *c, const type *shape, u32 zero)
+{
+    type y = type_with(shape, infer_in(c, zero)->dtype);
+    return infer_out(c, 0, &y);
+}
+
+/* sums * (scale_a * scale_b / scale_y), quantized. */
+static val requantized(build *b, val sums, val a, val c, val y, val zero)
+{
+    qn_dtype real = quant_real(build_type(b, y)->dtype), to = build_type(b, zero)->dtype;
+    val by = build_op2(b, OP_Mul, build_cast(b, a, real), build_cast(b, c, real));
+    by = build_op2(b, OP_Div, by, build_cast(b, y, real));
+    return quant_round(b, build_op2(b, OP_Mul, build_cast(b, sums, real), by), zero, to);
+}
+
+/* A scale for each row of a matrix stands beside its columns. */
+static val for_rows(build *b, val s)
+{
+    const type t = *build_type(b, s);
+    if (t.rank != 1 || sym_is(b->g, t.dims[0], 1)) return s;
+    return build_reshape(b, s, (const sym[]){ t.dims[0], sym_one(b->g) }, 2);
+}
+
+static qn_status infer_qlinear_matmul(infer *c)
+{
+    const type *a = infer_in(c, 0), *w = infer_in(c, 3);
+    type x = *a, y = *w, batch = { 0 };
+    if (a->rank < 2 || w->rank < 2) return infer_fail(c, QN_E_SHAPE, "a factor is no matrix");
+    if (infer_differ(c->g, a->dims[a->rank - 1], w->dims[w->rank - 2]))
+        return infer_fail(c, QN_E_SHAPE, "the factors' inner sizes differ");
+    x.rank = (u8)(a->rank - 2), y.rank = (u8)(w->rank - 2);
+    QN_TRY(infer_broadcast(c, &x, &y, &batch));
+    batch.dims[batch.rank++] = a->dims[a->rank - 2];
+    batch.dims[batch.rank++] = w->dims[w->rank - 1];
+    return infer_as_zero(c, &batch, 7);
+}
+
+static qn_status expand_qlinear_matmul(build *b, const node *n)
+{
+    (void)n;
+    val a = build_in(b, 0), a_scale = for_rows(b, build_in(b, 1)), w = build_in(b, 3), y;
+    if (dtype_is_narrow(build_type(b, a)->dtype)) {
+        qn_dtype real = quant_real(build_type(b, a_scale)->dtype);
+        y = build_op2(b, OP_MatMul, quant_to_real(b, a, a_scale, 0, all, real),
+                      quant_to_real(b, w, build_in(b, 4), 0, all, real));
+        y = quant_of_real(b, y, build_in(b, 6), 0, all, build_type(b, build_in(b, 7))->dtype, true);
+        return build_done(b, &y, 1);
+    }
+    y = build_node(b, OP_MatMulInteger, (const val[]){ a, w, build_in(b, 2), build_in(b, 5) }, 4, NULL, 0);
+    y = requantized(b, y, a_scale, build_in(b, 4), build_in(b, 6), build_in(b, 7));
+    return build_done(b, &y, 1);
+}
+
+static const op_case qlinear_matmul_cases[] = {
+    { "u8[4,20]=0..255 f32[]={0.1} u8[]={120} i8[20,6]=-99..99 f32[]={0.2} i8[]={3} f32[]={9} u8[]={100}", "", 0.02,
+      "the common case" },
+    { "i8[2,3,8]=-99..99 f32[3]={0.1,0.2,0.3} i8[3]={1,2,3} i8[8,2]=-99..99 f32[2]={0.2,0.4} i8[2]={0,1} f32[]={9} "
+      "i8[]={-3}",
+      "", 0.02, "a scale for each row and column" },
+    { 0 },
+};
+const op_def op_QLinearMatMul = {
+    .name = "QLinearMatMul",
+    .doc = "a matrix product of quantized factors, quantized",
+    .in = { { "a", "i8|u8|narrow" },
+            { "a_scale", "float" },
+            { "a_zero_point", "as a" },
+            { "b", "i8|u8|narrow" },
+            { "b_scale", "float" },
+            { "b_zero_point", "as b" },
+            { "y_scale", "float" },
+            { "y_zero_point", "i8|u8|narrow" } },
+    .out = { { "y", "as y_zero_point" } },
+    .infer = infer_qlinear_matmul,
+    .expand = expand_qlinear_matmul,
+    .cases = qlinear_matmul_cases,
+};
+
+/* x[N][C][spatial...] and w[M][C / group][kernel...]; a scale for each of the M filters. */
+static qn_status infer_qlinear_conv(infer *c)
+{
+    const type *x = infer_in(c, 0), *w = infer_in(c, 3);
+    window win;
+    if (w->rank != x->rank) return infer_fail(c, QN_E_SHAPE, "the filters have rank %u, the input %u", w->rank, x->rank);
+    const char *wrong = window_make(c->g, c->n, x, w->dims + 2, &win);
+    if (wrong) return infer_fail(c, QN_E_SHAPE, "%s", wrong);
+    type y = *x;
+    y.dims[1] = w->dims[0];
+    for (u32 d = 0; d < win.rank; d++) y.dims[2 + d] = win.out[3 - win.rank + d];
+    return infer_as_zero(c, &y, 7);
+}
+
+/* v[channels] as [channels][1]...: in front of `behind` dimensions. */
+static val for_channels(build *b, val v, u32 behind)
+{
+    const type t = *build_type(b, v);
+    sym dims[QN_MAX_RANK] = { t.dims[0] };
+    if (!v || t.rank != 1 || sym_is(b->g, t.dims[0], 1)) return v;
+    for (u32 d = 1; d <= behind; d++) dims[d] = sym_one(b->g);
+    return build_reshape(b, v, dims, behind + 1);
+}
+
+static qn_status expand_qlinear_conv(build *b, const node *n)
+{
+    u32 spatial = build_type(b, build_in(b, 0))->rank - 2u;
+    val y = build_node(b, OP_ConvInteger, (const val[]){ build_in(b, 0), build_in(b, 3), build_in(b, 2), build_in(b, 5) }, 4,
+                       n->attrs, n->n_attrs);
+    val bias = build_in(b, 8);
+    if (bias) y = build_op2(b, OP_Add, y, for_channels(b, bias, spatial));
+    y = requantized(b, y, build_in(b, 1), for_channels(b, build_in(b, 4), spatial), build_in(b, 6), build_in(b, 7));
+    return build_done(b, &y, 1);
+}
+
+static const op_case qlinear_conv_cases[] = {
+    { "u8[1,2,7,7]=0..255 f32[]={0.05} u8[]={120} i8[3,2,3,3]=-99..99 f32[3]={0.1,0.2,0.3} i8[3]={0,0,0} f32[]={3} "
+      "u8[]={100} "
+      "i32[3]={5,-6,700}",
+      "pads=[1,1,1,1]", 0.02, "a scale for each filter, a bias" },
+    { "u8[2,1,9]=0..255 f32[]={0.05} u8[]={120} u8[2,1,3]=0..255 f32[]={0.1} u8[]={99} f32[]={3} u8[]={100}", "strides=[2]",
+      0.02, "one dimension" },
+    { 0 },
+};
+const op_def op_QLinearConv = {
+    .name = "QLinearConv",
+    .doc = "Conv of quantized tensors, quantized",
+    .in = { { "x", "i8|u8" },
+            { "x_scale", "f32|f64" },
+            { "x_zero_point", "as x" },
+            { "w", "i8|u8" },
+            { "w_scale", "f32|f64" },
+            { "w_zero_point", "as w" },
+            { "y_scale", "f32|f64" },
+            { "y_zero_point", "i8|u8" },
+            { "B", "optional i32" } },
+    .out = { { "y", "as y_zero_point" } },
+    .attrs = { TEXT("auto_pad", "NOTSET"), INTS("dilations"), INT("group", 1), INTS("kernel_shape"), INTS("pads"),
+               INTS("strides") },
+    .infer = infer_qlinear_conv,
+    .expand = expand_qlinear_conv,
+    .cases = qlinear_conv_cases,
+};
+
+/* ------------------------------------------------------------------ com.microsoft: an op between two conversions */
+/* One operand with scale and zero point, then those of the result; absent zero points are 0. */
+static qn_status infer_one(infer *c)
+{
+    type y = *infer_in(c, 0);
+    return infer_out(c, 0, &y);
+}
+
+static qn_status infer_two(infer *c)
+{
+    type y = *infer_in(c, 0);
+    QN_TRY(infer_broadcast(c, infer_in(c, 0), infer_in(c, 3), &y));
+    y.dtype = infer_in(c, 0)->dtype;
+    return infer_out(c, 0, &y);
+}
+
+static val real_in(build *b, u32 i)
+{
+    return quant_to_real(b, build_in(b, i), build_in(b, i + 1), build_in(b, i + 2), all,
+                         quant_real(build_type(b, build_in(b, i + 1))->dtype));
+}
+
+static qn_status expand_between(build *b, const node *n)
+{
+    static const struct {
+        u16 op, plain;
+        bool two;
+    } ops[] = { { OP_QLinearAdd, OP_Add, true },
+                { OP_QLinearMul, OP_Mul, true },
+                { OP_QLinearSigmoid, OP_Sigmoid, false },
+                { OP_QLinearLeakyRelu, OP_LeakyRelu, false },
+                { OP_QLinearSoftmax, OP_Softmax, false } };
+    u32 k = 0;
+    while (ops[k].op != n->op) k++;
+    u32 end = ops[k].two ? 6 : 3;
+    val x[2] = { real_in(b, 0), ops[k].two ? real_in(b, 3) : 0 };
+    attr same[2];
+    u32 n_same = 0;
+    for (u32 i = 0; i < n->n_attrs && n_same < COUNT(same); i++)
+        if (text_same(n->attrs[i].name, "alpha") || text_same(n->attrs[i].name, "axis")) same[n_same++] = n->attrs[i];
+    val y = build_node(b, (op_id)ops[k].plain, x, ops[k].two ? 2 : 1, same, n_same);
+    y = quant_of_real(b, y, build_in(b, end), build_in(b, end + 1), all, build_type(b, build_in(b, 0))->dtype, true);
+    return build_done(b, &y, 1);
+}
+
+static const op_case two_cases[] = {
+    { "u8[3,20]=0..255 f32[]={0.1} u8[]={120} u8[20]=0..255 f32[]={0.2} u8[]={3} f32[]={0.9} u8[]={100}", "", 0.01,
+      "a row" },
+    { "i8[9]=-99..99 f32[]={0.1} _ i8[9]=-99..99 f32[]={0.2} _ f32[]={0.9}", "", 0.01, "no zero points" },
+    { 0 },
+};
+static const op_case one_cases[] = {
+    { "u8[3,20]=0..255 f32[]={0.05} u8[]={120} f32[]={0.01} u8[]={9}", "", 0.01, "the common case" }, { 0 }
+};
+#define BETWEEN(op, text, ins, infer_, cases_, ...)                                                                         \
+    const op_def op_##op = { .name = #op,                                                                                   \
+                             .domain = "com.microsoft",                                                                     \
+                             .doc = text,                                                                                   \
+                             .in = ins,                                                                                     \
+                             .out = { { "y", "as a" } },                                                                    \
+                             .min_in = sizeof(cases_) == sizeof(two_cases) ? 7 : 4,                                         \
+                             .attrs = { __VA_ARGS__ },                                                                      \
+                             .infer = infer_,                                                                               \
+                             .expand = expand_between,                                                                      \
+                             .cases = cases_ };
+#define LIST(...)  { __VA_ARGS__ }
+#define OPERAND(a) { #a, "i8|u8" }, { #a "_scale", "f32|f64" }, { #a "_zero_point", "optional i8|u8" }
+#define RESULT     { "y_scale", "f32|f64" }, { "y_zero_point", "optional i8|u8" }
+BETWEEN(QLinearAdd, "Add of quantized tensors, quantized", LIST(OPERAND(a), OPERAND(b), RESULT), infer_two, two_cases, { 0 })
+BETWEEN(QLinearMul, "Mul of quantized tensors, quantized", LIST(OPERAND(a), OPERAND(b), RESULT), infer_two, two_cases, { 0 })
+BETWEEN(QLinearSigmoid, "Sigmoid of a quantized tensor, quantized", LIST(OPERAND(a), RESULT), infer_one, one_cases, { 0 })
+BETWEEN(QLinearLeakyRelu, "LeakyRelu of a quantized tensor, quantized", LIST(OPERAND(a), RESULT), infer_one, one_cases,
+        FLOAT("alpha", 0.01))
+BETWEEN(QLinearSoftmax, "Softmax of a quantized tensor, quantized", LIST(OPERAND(a), RESULT), infer_one, one_cases,
+        INT("axis", -1), INT("opset", 13))
+
+/* ------------------------------------------------------------------ com.microsoft: products of integers as floats */
+static qn_status infer_to_float(infer *c)
+{
+    const type *a = infer_in(c, 0), *w = infer_in(c, 1);
+    if (a->rank < 1 || w->rank != 2) return infer_fail(c, QN_E_SHAPE, "the right factor must be a matrix");
+    if (infer_differ(c->g, a->dims[a->rank - 1], w->dims[0]))
+        return infer_fail(c, QN_E_SHAPE, "the factors' inner sizes differ");
+    type y = type_with(a, infer_in(c, 2)->dtype);
+    y.dims[y.rank - 1] = w->dims[1];
+    return infer_out(c, 0, &y);
+}
+
+static qn_status expand_integer_to_float(build *b, const node *n)
+{
+    (void)n;
+    val sums = build_node(b, OP_MatMulInteger,
+                          (const val[]){ build_in(b, 0), build_in(b, 1), build_in(b, 4), build_in(b, 5) }, 4, NULL, 0);
+    val by = build_op2(b, OP_Mul, build_in(b, 2), build_in(b, 3));
+    val y = build_op2(b, OP_Mul, build_cast(b, sums, build_type(b, by)->dtype), by);
+    y = build_op2(b, OP_Add, y, build_in(b, 6));
+    return build_done(b, &y, 1);
+}
+
+static qn_status expand_dynamic_matmul(build *b, const node *n)
+{
+    (void)n;
+    val a = build_in(b, 0), scale, zero;
+    quant_range(b, a, &scale, &zero);
+    a = quant_of_real(b, a, scale, zero, all, QN_U8, true);
+    val y = build_node(b, OP_MatMulInteger, (const val[]){ a, build_in(b, 1), zero, build_in(b, 3) }, 4, NULL, 0);
+    y = build_op2(b, OP_Mul, build_cast(b, y, build_type(b, scale)->dtype), build_op2(b, OP_Mul, scale, build_in(b, 2)));
+    y = build_op2(b, OP_Add, y, build_in(b, 4));
+    return build_done(b, &y, 1);
+}
+
+static const op_case integer_to_float_cases[] = {
+    { "u8[4,20]=0..255 i8[20,6]=-99..99 f32[]={0.1} f32[6]=0.1..1 u8[]={120} i8[6]=-9..9 f32[6]", "", 1e-6,
+      "the common case" },
+    { "i8[2,3,8]=-99..99 i8[8,2]=-99..99 f32[]={0.1} f32[]={0.2}", "", 1e-6, "no zero points, no bias" },
+    { 0 },
+};
+const op_def op_MatMulIntegerToFloat = {
+    .name = "MatMulIntegerToFloat",
+    .domain = "com.microsoft",
+    .doc = "MatMulInteger times both scales, plus a bias",
+    .in = { { "a", "i8|u8" },
+            { "b", "i8|u8" },
+            { "a_scale", "float" },
+            { "b_scale", "as a_scale" },
+            { "a_zero_point", "optional as a" },
+            { "b_zero_point", "optional as b" },
+            { "bias", "optional as a_scale" } },
+    .out = { { "y", "as a_scale" } },
+    .infer = infer_to_float,
+    .expand = expand_integer_to_float,
+    .cases = integer_to_float_cases,
+};
+
+static const op_case dynamic_matmul_cases[] = {
+    { "f32[4,20]=-3..3 i8[20,6]=-99..99 f32[]={0.1} i8[]={3} f32[6]", "", 1e-2, "the common case" },
+    { "f32[2,4,20]=-3..3 u8[20,6]=0..255 f32[6]=0.1..1", "", 1e-2, "a scale for each column" },
+    { 0 },
+};
+const op_def op_DynamicQuantizeMatMul = {
+    .name = "DynamicQuantizeMatMul",
+    .domain = "com.microsoft",
+    .doc = "MatMul of a, quantized by its own range, with quantized b, plus a bias",
+    .in = { { "a", "f32|f64" },
+            { "b", "i8|u8" },
+            { "b_scale", "as a" },
+            { "b_zero_point", "optional as b" },
+            { "bias", "optional as a" } },
+    .out = { { "y", "as a" } },
+    .infer = infer_to_float,
+    .expand = expand_dynamic_matmul,
+    .cases = dynamic_matmul_cases,
+};

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "leaks.h"
@@ -103,6 +104,12 @@ const char *test_temp_folder(void)
         if (!mkdtemp(folder)) snprintf(folder, sizeof folder, ".");
     }
     return folder;
+}
+
+u32 test_seed(void)
+{
+    const char *given = getenv("QUERN_TEST_SEED");
+    return given && *given ? (u32)strtoul(given, NULL, 0) : (u32)(time(NULL) / 86400);
 }
 
 static bool wanted(const char *name, int argc, char **argv)

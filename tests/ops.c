@@ -1,55 +1,18 @@
 /* Every case of every op, on every device, in every variant that runs there, against the same graph computed in double.
  *
- * A failure names op, case, device and variant. Inputs that a case writes out ("={...}") are constants of the graph, as axes and pads
+ * Inputs that a case writes out ("={...}") are constants of the graph, as axes and pads
  * are in most models; all others are given at run time. `n_out=K` among the attributes asks for K outputs. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "op_graph.h"
+#include "op_case.h"
 
-static bool oracle(test *t, const op_def *d, const op_case *c, arena *mem, op_run *r)
+static op_outcome run_once(test *t, op_ref of, const op_run *r, const test_device *device, const char *row, arena *mem)
 {
-    graph_run g = { .device = test_cpu(), .widen = true, .mem = mem };
-    qn_status s = graph_run_text(&g, r->text, r->in, r->n_in);
-    if (!CHECK(t, s == QN_OK, "%s (%s): the double build fails: %s\n%s", d->name, c->why, qn_last_error(), r->text))
-        return false;
-    r->n_want = g.n_out;
-    memcpy(r->want, g.out, sizeof g.out);
-    return true;
-}
-
-static void compare(test *t, const op_def *d, const op_case *c, const op_run *r, const graph_run *g, const char *device,
-                    const char *row)
-{
-    for (u32 i = 0; i < g->n_out && i < r->n_want; i++) {
-        f64 error = relative_error(&g->out[i], &r->want[i]);
-        CHECK(t, error <= c->max_err, "%s (%s) on %s%s%s: output %u is off by %.3g, allowed %.3g\n%s", d->name, c->why,
-              device, row ? ", variant " : "", row ? row : "", i, error, c->max_err, r->text);
-    }
-}
-
-/* Is `one` among the words that blanks separate? */
-static bool has_word(const char *words, const char *one)
-{
-    size_t n = strlen(one);
-    for (const char *at = words; (at = strstr(at, one)); at += n)
-        if ((at == words || at[-1] == ' ') && (at[n] == ' ' || !at[n])) return true;
-    return false;
-}
-
-typedef enum outcome { RAN, NO_SUCH_ROW, NO_SUCH_TYPE } outcome;
-
-static outcome run_once(test *t, const op_def *d, const op_case *c, op_run *r, const test_device *device, const char *row,
-                        arena *mem)
-{
-    graph_run g = { .device = device->device, .only_variants = row, .mem = mem };
-    qn_status s = graph_run_text(&g, r->text, r->in, r->n_in);
-    if (row && g.kernels && !has_word(g.kernels, row)) return NO_SUCH_ROW; /* does not fit this case or device */
-    if (s == QN_E_UNSUPPORTED && g.lacks) return NO_SUCH_TYPE;
-    if (CHECK(t, s == QN_OK, "%s (%s) on %s%s%s: %s\n%s", d->name, c->why, device->name, row ? ", variant " : "",
-              row ? row : "", qn_last_error(), r->text))
-        compare(t, d, c, r, &g, device->name, row);
-    return RAN;
+    op_try x = { .of = of, .r = r, .device = device, .row = row, .mem = mem };
+    op_outcome o = op_try_start(t, &x);
+    while (o == OP_RUNS) o = op_try_poll(t, &x);
+    return o;
 }
 
 /* Which variant rows ran somewhere: several ops share a list of rows, so they are counted by name over all ops. */
@@ -79,8 +42,8 @@ static void note(reached *r, u64 key, bool ran)
     map_put(&r->by_name, key, before | ran);
 }
 
-/* Where each program is built by a driver's compiler, a second apiece, the quick run takes the first case of each op and each variant once,
- * for so long. */
+/* Where each program is built by a driver's compiler, a second apiece, the quick run takes the cases in an order that a seed picks, each variant
+ * once, for so long. */
 enum { QUICK_SECONDS = 90 };
 
 static bool is_slow_to_build(const test_device *device)
@@ -88,22 +51,33 @@ static bool is_slow_to_build(const test_device *device)
     return !device->device->info.caps.host_memory && !getenv("QUERN_FULL");
 }
 
-static const char not_in_quick_run[] = "not in the quick run: a driver compiles each kernel; QUERN_FULL=1 has all";
-static const char no_such_type[] = "the case holds a type that the device has not";
+static bool time_is_up(reached *rows, const test_device *device)
+{
+    return *spent_on(rows, device) > QUICK_SECONDS * 1000000000ull;
+}
+
+static const char *not_in_slice(void)
+{
+    static char why[160];
+    snprintf(why, sizeof why,
+             "not in this run's slice, which QUERN_TEST_SEED=%u picks: a driver compiles each kernel; QUERN_FULL=1 has all",
+             test_seed());
+    return why;
+}
 
 typedef struct case_run {
-    bool ran, lacks, left_out;
+    bool ran, lacks;
 } case_run;
 
-static void run_one(test *t, const op_def *d, const op_case *c, op_run *r, const test_device *device, const variant *v,
-                    reached *rows, arena *mem, case_run *all)
+static void run_one(test *t, op_ref of, op_run *r, const test_device *device, const variant *v, reached *rows, arena *mem,
+                    case_run *all)
 {
-    outcome o = run_once(t, d, c, r, device, v ? v->name : NULL, mem);
-    all->ran |= o == RAN;
-    all->lacks |= o == NO_SUCH_TYPE;
+    op_outcome o = run_once(t, of, r, device, v ? v->name : NULL, mem);
+    all->ran |= o == OP_RAN;
+    all->lacks |= o == OP_NO_SUCH_TYPE;
     if (!v) return;
-    note(rows, key_of(v), o == RAN);
-    note(rows, hash_bytes(device->name, strlen(device->name), key_of(v)), o == RAN);
+    note(rows, key_of(v), o == OP_RAN);
+    note(rows, hash_bytes(device->name, strlen(device->name), key_of(v)), o == OP_RAN);
 }
 
 static bool ran_before(const reached *rows, const test_device *device, const variant *v)
@@ -112,42 +86,36 @@ static bool ran_before(const reached *rows, const test_device *device, const var
     return map_get(&rows->by_name, hash_bytes(device->name, strlen(device->name), key_of(v)), &ran) && ran;
 }
 
-static void run_rows(test *t, const op_def *d, const op_case *c, op_run *r, const test_device *device, reached *rows,
-                     arena *mem, case_run *all)
+static void run_rows(test *t, op_ref of, op_run *r, const test_device *device, reached *rows, arena *mem, case_run *all)
 {
     bool thrifty = is_slow_to_build(device);
-    all->left_out = thrifty && (c != d->cases || *spent_on(rows, device) > QUICK_SECONDS * 1000000000ull);
-    if (!all->left_out) run_one(t, d, c, r, device, NULL, rows, mem, all);
-    for (const variant *v = d->variants; v && v->name; v++) {
-        if (thrifty && (*spent_on(rows, device) > QUICK_SECONDS * 1000000000ull || ran_before(rows, device, v))) continue;
-        run_one(t, d, c, r, device, v, rows, mem, all);
-    }
+    run_one(t, of, r, device, NULL, rows, mem, all);
+    for (const variant *v = of.d->variants; v && v->name; v++)
+        if (!thrifty || !ran_before(rows, device, v)) run_one(t, of, r, device, v, rows, mem, all);
 }
 
-static void run_on_device(test *t, const op_def *d, const op_case *c, op_run *r, const test_device *device, reached *rows,
-                          arena *mem)
+static void run_on_device(test *t, op_ref of, op_run *r, const test_device *device, reached *rows, arena *mem)
 {
     case_run all = { 0 };
     u64 failed = t->failed, from = clock_ns();
     test_tally *tally = test_tally_of(device->name, "op cases");
-    run_rows(t, d, c, r, device, rows, mem, &all);
+    if (!is_slow_to_build(device) || !time_is_up(rows, device)) run_rows(t, of, r, device, rows, mem, &all);
     *spent_on(rows, device) += clock_ns() - from;
     if (t->failed != failed) tally->failed++;
     else if (all.ran) tally->passed++;
     else {
-        test_tally_skip(tally, all.lacks ? no_such_type : not_in_quick_run, 1);
+        test_tally_skip(tally, all.lacks ? op_no_such_type : not_in_slice(), 1);
         rows->left_out += !all.lacks;
         rows->lacking += all.lacks;
     }
 }
 
-static void run_case(test *t, const op_def *d, const op_case *c, const test_device *devices, u32 n_devices, reached *rows)
+static void run_case(test *t, op_ref of, const test_device *devices, u32 n_devices, reached *rows)
 {
     arena *mem = arena_make();
     op_run r = { 0 };
-    if (CHECK(t, op_graph_of(d, c, mem, &r) == QN_OK, "%s (%s): %s", d->name, c->why, qn_last_error()) &&
-        (d->random || oracle(t, d, c, mem, &r)))
-        for (u32 i = 0; i < n_devices; i++) run_on_device(t, d, c, &r, &devices[i], rows, mem);
+    if (op_case_prepare(t, of, test_cpu(), mem, &r))
+        for (u32 i = 0; i < n_devices; i++) run_on_device(t, of, &r, &devices[i], rows, mem);
     arena_free(mem);
 }
 
@@ -174,11 +142,12 @@ void test_ops(test *t)
     u32 n = open_test_devices(t, &devices);
     const char *only = getenv("QUERN_OP");
     reached rows = { 0 };
-    for (u32 op = 1; op < OP_COUNT; op++)
-        for (const op_case *c = op_defs[op]->cases; c && c->in && (!only || text_same(only, op_defs[op]->name)); c++)
-            run_case(t, op_defs[op], c, devices, n, &rows);
+    for (u32 k = 0, all = op_case_count(); k < all; k++) {
+        op_ref of = op_case_at(op_case_turn(test_seed(), k));
+        if (!only || text_same(only, of.d->name)) run_case(t, of, devices, n, &rows);
+    }
     if (!only && !getenv("QUERN_TEST_DEVICES")) check_reached(t, &rows);
-    skip_many(t, rows.left_out, not_in_quick_run);
-    skip_many(t, rows.lacking, no_such_type);
+    skip_many(t, rows.left_out, not_in_slice());
+    skip_many(t, rows.lacking, op_no_such_type);
     map_free(&rows.by_name);
 }

@@ -1,4 +1,4 @@
-/* Graphs, tensors and devices for tests. */
+/* Graphs and tensors for tests: nothing here waits or knows a system, so a page runs it too. */
 #include "run_graph.h"
 
 #include <math.h>
@@ -221,17 +221,16 @@ static qn_status note_kernels(graph_run *r, const plan *p)
     return r->kernels ? QN_OK : fail_nomem(1);
 }
 
-static qn_status run_inputs(graph_run *r, const graph *g, exec *x, const qn_tensor *in, u32 n_in)
+qn_status graph_session_start(graph_run *r, graph_session *s, const qn_tensor *in, u32 n_in)
 {
+    const graph *g = s->g;
     qn_named *named = ARENA_ARRAY(r->mem, n_in + 1, qn_named);
     if (!named) return fail_nomem(1);
     for (u32 i = 0; i < n_in && i < g->n_inputs; i++) {
         named[i] = (qn_named){ value_at(g, g->inputs[i])->name, in[i] };
         if (value_at(g, g->inputs[i])->type.dtype != in[i].dtype) QN_TRY(widened(r->mem, &in[i], &named[i].tensor));
     }
-    QN_TRY(exec_start(x, named, n_in));
-    for (bool done = false; !done;) QN_TRY(exec_advance(x, &done));
-    return QN_OK;
+    return exec_start(s->x, named, n_in);
 }
 
 static qn_status keep_outputs(graph_run *r, const exec *x, u32 n)
@@ -241,7 +240,7 @@ static qn_status keep_outputs(graph_run *r, const exec *x, u32 n)
         u64 bytes = qn_tensor_bytes(&x->outputs[i]);
         void *data = arena_alloc(r->mem, bytes + 1);
         if (!data) return fail_nomem(bytes);
-        if (bytes) memcpy(data, x->outputs[i].data, bytes);
+        if (bytes) memcpy(data, x->outputs[i].data, (size_t)bytes);
         r->out[i] = x->outputs[i];
         r->out[i].data = data;
     }
@@ -287,11 +286,19 @@ qn_status graph_open_text(graph_run *r, const char *text, graph_session *out)
     return s;
 }
 
-qn_status graph_session_run(graph_run *r, graph_session *s, const qn_tensor *in, u32 n_in)
+qn_status graph_session_poll(graph_run *r, graph_session *s, bool *done)
 {
-    QN_TRY(run_inputs(r, s->g, s->x, in, n_in));
+    QN_TRY(exec_advance(s->x, done));
+    if (!*done) return QN_OK;
     QN_TRY(keep_outputs(r, s->x, s->g->n_outputs));
     r->stats = s->x->stats;
+    return QN_OK;
+}
+
+qn_status graph_session_run(graph_run *r, graph_session *s, const qn_tensor *in, u32 n_in)
+{
+    QN_TRY(graph_session_start(r, s, in, n_in));
+    for (bool done = false; !done;) QN_TRY(graph_session_poll(r, s, &done));
     return QN_OK;
 }
 
@@ -309,54 +316,4 @@ qn_status graph_run_text(graph_run *r, const char *text, const qn_tensor *in, u3
     qn_status status = graph_session_run(r, &s, in, n_in);
     graph_session_close(&s);
     return status;
-}
-
-/* ------------------------------------------------------------------ devices */
-
-static test_device devices[16];
-static u32 n_devices;
-
-static void try_device(test *t, const char *name, const char *spec, const qn_device_desc *desc)
-{
-    qn_device *d;
-    const char *only = getenv("QUERN_TEST_DEVICES"); /* "cpu,opencl": to look into one device */
-    if (only && !strstr(only, name)) return;
-    if (qn_device_open(spec, desc, &d) == QN_OK) devices[n_devices++] = (test_device){ name, d };
-    else if (t) SKIP(t, "device %s: %s", name, qn_last_error());
-}
-
-/* Every other device that the library knows: a new backend is tested without a line here. */
-static void try_others(test *t)
-{
-    static qn_device_info infos[COUNT(devices)];
-    qn_status status = QN_OK;
-    for (u32 i = 0; i < COUNT(infos) && (status = qn_device_list(i, &infos[i])) != QN_E_NAME; i++) {
-        const char *spec = status == QN_OK ? infos[i].spec : infos[i].kind;
-        if (!text_same(infos[i].kind, "cpu") && !text_same(infos[i].kind, "null") && n_devices < COUNT(devices))
-            try_device(t, spec, spec, NULL);
-    }
-}
-
-u32 open_test_devices(test *t, const test_device **out)
-{
-    if (!n_devices) {
-        try_device(t, "cpu", "cpu", &(qn_device_desc){ 0 });
-        try_device(t, "cpu-avx2", "cpu", &(qn_device_desc){ .cpu_isa = "avx2" });
-        try_device(t, "cpu-baseline", "cpu", &(qn_device_desc){ .cpu_isa = "baseline" });
-        try_device(t, "interpreter", "cpu", &(qn_device_desc){ .interpret = true, .threads = 1 });
-        try_device(t, "reversed", "cpu", &(qn_device_desc){ .interpret = true, .reverse_items = true, .threads = 1 });
-        try_others(t);
-    }
-    *out = devices;
-    return n_devices;
-}
-
-qn_device *test_cpu(void)
-{
-    static qn_device *cpu;
-    const test_device *d;
-    for (u32 i = open_test_devices(NULL, &d); !cpu && i-- > 0;)
-        if (text_same(d[i].name, "cpu")) cpu = d[i].device;
-    if (!cpu && qn_device_open("cpu", NULL, &cpu) != QN_OK) cpu = NULL;
-    return cpu;
 }

@@ -29,6 +29,9 @@ typedef struct graph_session {
 } graph_session;
 qn_status graph_open_text(graph_run *r, const char *text, graph_session *out);
 qn_status graph_session_run(graph_run *r, graph_session *s, const qn_tensor *in, u32 n_in);
+/* A run that is not waited for: poll until done, or a failure; then the outputs are in r. */
+qn_status graph_session_start(graph_run *r, graph_session *s, const qn_tensor *in, u32 n_in);
+qn_status graph_session_poll(graph_run *r, graph_session *s, bool *done);
 void graph_session_close(graph_session *s);
 
 /* A tensor from "f32[2,3]=..." (op.h, op_case.in); moves *at past it and the blanks behind. "_" gives dtype QN_NONE.

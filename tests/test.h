@@ -48,4 +48,5 @@ void test_tally_skip(test_tally *y, const char *why, u64 n);     /* why: static 
 const char *test_models(void);
 const char *test_sentence(void);    /* a copy of qn_last_error() */
 const char *test_temp_folder(void); /* a fresh folder for this run */
+u32 test_seed(void);                /* picks what a quick run takes of a long list: $QUERN_TEST_SEED, else the day */
 #endif

@@ -1,0 +1,52 @@
+/* The devices that this machine has, each opened once for all tests. */
+#include <stdlib.h>
+
+#include "run_graph.h"
+
+static test_device devices[16];
+static u32 n_devices;
+
+static void try_device(test *t, const char *name, const char *spec, const qn_device_desc *desc)
+{
+    qn_device *d;
+    const char *only = getenv("QUERN_TEST_DEVICES"); /* "cpu,opencl": to look into one device */
+    if (only && !strstr(only, name)) return;
+    if (qn_device_open(spec, desc, &d) == QN_OK) devices[n_devices++] = (test_device){ name, d };
+    else if (t) SKIP(t, "device %s: %s", name, qn_last_error());
+}
+
+/* Every other device that the library knows: a new backend is tested without a line here. */
+static void try_others(test *t)
+{
+    static qn_device_info infos[COUNT(devices)];
+    qn_status status = QN_OK;
+    for (u32 i = 0; i < COUNT(infos) && (status = qn_device_list(i, &infos[i])) != QN_E_NAME; i++) {
+        const char *spec = status == QN_OK ? infos[i].spec : infos[i].kind;
+        if (!text_same(infos[i].kind, "cpu") && !text_same(infos[i].kind, "null") && n_devices < COUNT(devices))
+            try_device(t, spec, spec, NULL);
+    }
+}
+
+u32 open_test_devices(test *t, const test_device **out)
+{
+    if (!n_devices) {
+        try_device(t, "cpu", "cpu", &(qn_device_desc){ 0 });
+        try_device(t, "cpu-avx2", "cpu", &(qn_device_desc){ .cpu_isa = "avx2" });
+        try_device(t, "cpu-baseline", "cpu", &(qn_device_desc){ .cpu_isa = "baseline" });
+        try_device(t, "interpreter", "cpu", &(qn_device_desc){ .interpret = true, .threads = 1 });
+        try_device(t, "reversed", "cpu", &(qn_device_desc){ .interpret = true, .reverse_items = true, .threads = 1 });
+        try_others(t);
+    }
+    *out = devices;
+    return n_devices;
+}
+
+qn_device *test_cpu(void)
+{
+    static qn_device *cpu;
+    const test_device *d;
+    for (u32 i = open_test_devices(NULL, &d); !cpu && i-- > 0;)
+        if (text_same(d[i].name, "cpu")) cpu = d[i].device;
+    if (!cpu && qn_device_open("cpu", NULL, &cpu) != QN_OK) cpu = NULL;
+    return cpu;
+}

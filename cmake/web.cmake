@@ -48,6 +48,7 @@ foreach(target library quern_wasm quern_wasm_tests)
 endforeach()
 set_source_files_properties(${GEN}/embedded.c ${GEN}/host_table.c ${GEN}/no_glyphs.c PROPERTIES COMPILE_OPTIONS "-w")
 
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS src/web/web.h tests/web/op_cases.h)
 file(STRINGS src/web/web.h DECLARED REGEX "^WEB ")
 file(STRINGS tests/web/op_cases.h DECLARED_TESTS REGEX "^WEB ")
 foreach(list DECLARED DECLARED_TESTS)

@@ -18,11 +18,14 @@ webgpu=$(ls .venv/lib/python3*/site-packages/wgpu/resources/libwgpu_native-relea
 [ -f .venv/lavapipe/lavapipe.json ] && export VK_ICD_FILENAMES="${VK_ICD_FILENAMES:-$PWD/.venv/lavapipe/lavapipe.json}"
 [ -n "${XDG_RUNTIME_DIR:-}" ] || export XDG_RUNTIME_DIR="$PWD/build/test/cache" # drivers complain without one
 export QUERN_CACHE="$PWD/build/test/cache" QUERN_NETWORKS="$PWD/$work/networks"
+commit=$(git rev-parse --short=7 HEAD 2>/dev/null | cut -c1-7)
+export QUERN_TEST_SEED="${QUERN_TEST_SEED:-$((0x${commit:-$(date +%Y%m)}))}" # picks what a quick run takes of a long list: another part for each commit
 passed=0 failed=0 skipped=0
 most=2400; [ "$mode" = full ] && most=20000 # seconds for one stage: what hangs fails
 : >"$work/devices.txt"
 : >"$work/failed.txt"
 begun=$(date +%s)
+echo "seed of the slices: $QUERN_TEST_SEED"
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -98,13 +101,14 @@ else
     skip "ONNX node tests" "no generator (QUERN_PEERS)"
 fi
 for preset in web web-threads; do
-    stage "the module for browsers, $preset, warnings as errors" sh -c "cmake --preset $preset -DCMAKE_C_FLAGS=-Werror && cmake --build build/$preset -j $cores"
+    stage "the module for browsers, $preset, warnings as errors" sh -c "cmake --preset $preset -DCMAKE_C_FLAGS=-Werror && cmake --build build/$preset -j $cores --target quern_wasm quern_wasm_tests"
 done
 stage "the module in Node: kernels made at run time, small networks, bad files, rounds" tools/node tests/wasm/run.mjs build/web/quern.wasm 1 "$work/networks"
 stage "random kernels as WebAssembly in Node" build/quern_kernel_fuzz --ways wasm --seed "${QUERN_SEED:-7}" --count 960
 stage "the module in Node, on threads" tools/node tests/wasm/run.mjs build/web/quern-threads.wasm 3 "$work/networks"
 stage "the package and the demo site, built and within their budget" sh -c "tools/node web/build.mjs && cd web && ../tools/node node_modules/typescript/bin/tsc -p demo --noEmit && ../tools/node node_modules/vite/bin/vite.js build demo --logLevel error"
 stage "the package and the pages in Chromium" tools/node tests/web/run.mjs
+stage "op cases, networks and models in Chromium, on each device" tools/node tests/web/proof.mjs
 stage "build with clang, AddressSanitizer, UBSan and the fuzzers" sh -c "cmake --preset fuzz -DCMAKE_C_FLAGS=-Werror && cmake --build build/fuzz -j $cores"
 stage "unit tests under AddressSanitizer and UBSan" env QUERN_QUICK=1 QUERN_TEST_DEVICES=cpu-avx2,interpreter QUERN_IMAGE_CASES="$work/images" build/fuzz/quern_tests
 stage "small networks under AddressSanitizer and UBSan" build/fuzz/quern conformance "$work/networks" --device cpu --strict-skips

@@ -35,7 +35,6 @@ static qn_device *first_cpu(void)
 }
 
 u32 qt_count(void) { return op_case_count(); }
-u32 qt_turn(u32 seed, u32 k) { return op_case_turn(seed, k); }
 u32 qt_checks(void) { return (u32)checks.passed; }
 
 const char *qt_failed(void)

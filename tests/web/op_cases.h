@@ -7,7 +7,6 @@
 #include "web/web.h"
 
 WEB u32 qt_count(void);
-WEB u32 qt_turn(u32 seed, u32 k); /* the k-th case of a seed's order */
 WEB void *qt_open(u32 index);     /* a case with what it should give, computed in double; 0: qt_failed */
 WEB void qt_close(void *one);
 WEB const char *qt_op(void *one); /* "Conv" */

@@ -1,7 +1,8 @@
 /* What `quern_tests` and `quern conformance` do natively, on every device of a real browser:  node tests/web/proof.mjs [PART...] [on DEVICE...]
  * One line for each part and device goes into the table of devices (tests/device_table.py); the last line is "N passed, N failed, N skipped".
  * QUERN_FULL=1 runs all of each part; without it a part takes what a seed picks (QUERN_TEST_SEED, else the day) within its time. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { executable, launch } from './browser.mjs';
 import { ISOLATED, serve } from './server.mjs';
 
@@ -11,16 +12,46 @@ const models = process.env.QUERN_MODELS && existsSync(process.env.QUERN_MODELS) 
 const isFull = Boolean(process.env.QUERN_FULL);
 const seed = Number(process.env.QUERN_TEST_SEED || Math.floor(Date.now() / 86_400_000));
 
-const DEVICES = [
-  { name: 'webgpu-browser', kind: 'webgpu', lanes: 2, slow: true },
-  { name: 'webgl-browser', kind: 'webgl', lanes: 2, slow: true },
-  { name: 'wasm-browser', kind: 'wasm', threads: 1 },
-  { name: 'wasm-threads-browser', kind: 'wasm', threads: 3, isolated: true },
+/* Two columns, each in a browser of its own, side by side: a driver that compiles keeps one core busy. */
+const COLUMNS = [
+  [{ name: 'webgpu-browser', kind: 'webgpu', lanes: 2, slow: true }, { name: 'wasm-browser', kind: 'wasm', threads: 1 }],
+  [{ name: 'webgl-browser', kind: 'webgl', lanes: 2, slow: true }, { name: 'wasm-threads-browser', kind: 'wasm', threads: 3, isolated: true }],
 ];
 
-/* page: the file in pages/ whose run(options) does it. options(device): what it is given. limit: seconds on one device. */
+/* ---- what there is to run */
+
+const sorted = (names, head) => names.filter((f) => f.startsWith(head)).sort((a, b) => parseInt(a.slice(head.length)) - parseInt(b.slice(head.length)));
+
+/* Folders with a model.onnx and its data sets, as pages/onnx_tests.mjs wants them. */
+function onnxTests(folder, mount) {
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => existsSync(path.join(folder, name, 'model.onnx'))).sort() : [];
+  return names.map((name) => {
+    const sets = readdirSync(path.join(folder, name)).filter((set) => set.startsWith('test_data_set_')).map((set) => {
+      const files = readdirSync(path.join(folder, name, set));
+      const of = (head) => sorted(files, head).map((file) => `${set}/${file}`);
+      return { inputs: of('input_'), outputs: of('output_') };
+    });
+    return { name, base: `${mount}${name}/`, sets };
+  });
+}
+
+/* The ONNX models of cases.json whose inputs are stored, and the detector of voice. */
+function modelCases(device) {
+  if (!models) return [];
+  const stored = JSON.parse(readFileSync(`${models}/cases.json`, 'utf8')).filter(({ model, inputs }) => model?.endsWith('.onnx') && inputs.every((i) => i.file?.endsWith('.npy')));
+  const cases = stored.map(({ case: name, model, inputs, outputs }) => ({ name, model, inputs, outputs: outputs.filter((o) => o.file) }));
+  return [...cases, { name: 'silero', model: 'vad/silero_vad.onnx', wav: 'speech/jfk.wav', want: 'expected/silero_vad_jfk.out.prob_per_512.npy', chunks: device.slow ? 10 : 100 }];
+}
+
+const networks = process.env.QUERN_NETWORKS || `${root}build/test/networks`, node = `${root}build/test/onnx/node`;
+const seconds = (device, most) => (isFull ? 0 : device.slow ? most : 0);
+
+/* page: the file in pages/ whose run(options) does it; each has { seed, seconds, lanes } and what `options` adds. */
 const PARTS = [
-  { name: 'op cases', page: 'op_cases.js', options: (d) => ({ seed, seconds: isFull || !d.slow ? 0 : 60 }) },
+  { name: 'op cases', page: 'op_cases.mjs', options: (d) => ({ seconds: seconds(d, 50) }) },
+  { name: 'small networks', page: 'onnx_tests.mjs', options: (d) => ({ seconds: seconds(d, 20), tests: onnxTests(networks, '/networks/') }) },
+  { name: 'ONNX node tests', page: 'onnx_tests.mjs', options: (d) => ({ seconds: isFull ? 0 : 15, tests: onnxTests(node, '/node/') }) },
+  { name: 'shared models', page: 'models.mjs', options: (d) => ({ seconds: seconds(d, 25), cases: modelCases(d) }) },
 ];
 
 /* One part on one device, in a page of its own; a page that dies or hangs is one failure. */
@@ -32,7 +63,7 @@ async function runOn(browser, servers, part, device) {
     const page = await context.newPage();
     await page.goto(`${(device.isolated ? servers.isolated : servers.plain).url}/empty.html`);
     const { name, kind, threads, lanes } = device;
-    const work = page.evaluate(async ([file, options]) => (await import(`/${file}`)).run(options), [part.page, { name, kind, threads, lanes, ...part.options(device) }]);
+    const work = page.evaluate(async ([file, options]) => (await import(`/${file}`)).run(options), [part.page, { name, kind, threads, lanes, seed, ...part.options(device) }]);
     const late = new Promise((resolve) => setTimeout(() => resolve(failed(`not done within ${limit} s`)), limit * 1000).unref());
     const crash = new Promise((resolve) => page.on('crash', () => resolve(failed('the page crashed'))));
     return await Promise.race([work, late, crash]);
@@ -43,12 +74,24 @@ async function runOn(browser, servers, part, device) {
   }
 }
 
-function report(part, device, { passed, failed, skipped, failures }, seconds) {
+function report(part, device, { passed, failed, skipped, failures, slowest = [] }, seconds) {
   const reasons = Object.entries(skipped), left = reasons.reduce((sum, [, n]) => sum + n, 0);
   for (const why of failures.slice(0, 10)) console.log(`FAILED ${part.name} on ${device.name}: ${why}`);
   console.log(`device ${device.name}: ${part.name}: ${passed} passed, ${failed} failed, ${left} skipped${left ? ` (${reasons.map(([why, n]) => `${n}: ${why}`).join('; ')})` : ''}`);
-  console.log(`${part.name} on ${device.name} took ${seconds.toFixed(0)} s`);
+  console.log(`${part.name} on ${device.name} took ${seconds.toFixed(0)} s; longest: ${slowest.map(([ms, what]) => `${what} ${(ms / 1000).toFixed(1)} s`).join(', ')}`);
   return { passed, failed, skipped: left };
+}
+
+async function runColumn(column, parts, servers, total) {
+  if (!column.length) return;
+  const browser = await launch();
+  for (const device of column)
+    for (const part of parts) {
+      const from = Date.now();
+      const counts = report(part, device, await runOn(browser, servers, part, device), (Date.now() - from) / 1000);
+      for (const key of Object.keys(total)) total[key] += counts[key];
+    }
+  await browser.close();
 }
 
 async function main(words) {
@@ -58,18 +101,12 @@ async function main(words) {
   }
   const split = words.includes('on') ? words.indexOf('on') : words.length;
   const wantedParts = words.slice(0, split), wantedDevices = words.slice(split + 1);
-  const mounts = [['/pkg/', `${root}web/dist/`], ['/build/', `${root}build/web/`], ['/', `${here}pages/`]];
+  const mounts = [['/pkg/', `${root}web/dist/`], ['/build/', `${root}build/web/`], ['/networks/', `${networks}/`], ['/node/', `${node}/`], ['/', `${here}pages/`]];
   if (models) mounts.unshift(['/models/', `${models}/`]);
   const servers = { plain: await serve(mounts), isolated: await serve(mounts, { headers: ISOLATED }) };
-  const browser = await launch();
+  const parts = PARTS.filter((p) => !wantedParts.length || wantedParts.some((w) => p.name.includes(w)));
   const total = { passed: 0, failed: 0, skipped: 0 };
-  for (const part of PARTS.filter((p) => !wantedParts.length || wantedParts.some((w) => p.name.includes(w))))
-    for (const device of DEVICES.filter((d) => !wantedDevices.length || wantedDevices.includes(d.name))) {
-      const from = Date.now();
-      const counts = report(part, device, await runOn(browser, servers, part, device), (Date.now() - from) / 1000);
-      for (const key of Object.keys(total)) total[key] += counts[key];
-    }
-  await browser.close();
+  await Promise.all(COLUMNS.map((column) => runColumn(column.filter((d) => !wantedDevices.length || wantedDevices.includes(d.name)), parts, servers, total)));
   servers.plain.close();
   servers.isolated.close();
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

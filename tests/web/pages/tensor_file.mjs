@@ -1,0 +1,120 @@
+/* Tensors from files, as the tests hold them: ONNX's TensorProto (.pb) and NumPy's .npy; and whether two agree. For pages and for Node. */
+
+const TYPES = { 1: ['f32', Float32Array], 2: ['u8', Uint8Array], 3: ['i8', Int8Array], 4: ['u16', Uint16Array], 5: ['i16', Int16Array], 6: ['i32', Int32Array],
+  7: ['i64', BigInt64Array], 9: ['bool', Uint8Array], 10: ['f16', Uint16Array], 11: ['f64', Float64Array], 12: ['u32', Uint32Array], 13: ['u64', BigUint64Array],
+  16: ['bf16', Uint16Array] };
+
+function varint(b, at) {
+  let v = 0n, shift = 0n;
+  for (;; shift += 7n) {
+    const byte = b[at++];
+    v |= BigInt(byte & 0x7f) << shift;
+    if (byte < 128) return [BigInt.asIntN(64, v), at];
+  }
+}
+
+function varints(b) {
+  const all = [];
+  for (let at = 0, v; at < b.length; all.push(v)) [v, at] = varint(b, at);
+  return all;
+}
+
+/* field, wire type and value of each entry of a message: a bigint or bytes. */
+function* entries(b) {
+  for (let at = 0; at < b.length;) {
+    let key, v;
+    [key, at] = varint(b, at);
+    const wire = Number(key & 7n), field = Number(key >> 3n);
+    if (wire === 0) [v, at] = varint(b, at);
+    else if (wire === 2) {
+      [v, at] = varint(b, at);
+      at += Number(v);
+      v = b.subarray(at - Number(v), at);
+    } else if (wire === 5 || wire === 1) at += (v = b.subarray(at, at + (wire === 5 ? 4 : 8))).length;
+    else throw new Error(`protobuf: wire type ${wire}`);
+    yield [field, wire, v];
+  }
+}
+
+const bytesOf = (parts) => Uint8Array.from(parts.flatMap((p) => [...p]));
+const FLOATS = 4, INTS = 5, LONGS = 7, NAME = 8, RAW = 9, DOUBLES = 10, ULONGS = 11;
+
+/** {name, dtype, dims, data: typed array (f16 and bf16 as bits)}; undefined for a tensor of text or of another type than these. */
+export function readPb(b) {
+  const dims = [], values = [], parts = [];
+  let type = 0, name = '', raw;
+  for (const [field, wire, v] of entries(b)) {
+    if (field === 1) dims.push(...(wire === 2 ? varints(v) : [v]).map(Number));
+    else if (field === 2) type = Number(v);
+    else if (field === NAME) name = new TextDecoder().decode(v);
+    else if (field === RAW) raw = Uint8Array.from(v);
+    else if (field === FLOATS || field === DOUBLES) parts.push(v);
+    else if (field === INTS || field === LONGS || field === ULONGS) values.push(...(wire === 2 ? varints(v) : [v]));
+  }
+  if (!TYPES[type]) return undefined;
+  const [dtype, Maker] = TYPES[type], count = dims.reduce((a, c) => a * c, 1);
+  const big = Maker === BigInt64Array || Maker === BigUint64Array;
+  const data = raw || parts.length ? new Maker((raw ?? bytesOf(parts)).buffer) : Maker.from(values, big ? undefined : Number);
+  return data.length === count ? { name, dtype, dims, data } : undefined;
+}
+
+const NPY = { f4: 1, u1: 2, i1: 3, u2: 4, i2: 5, i4: 6, i8: 7, b1: 9, f2: 10, f8: 11, u4: 12, u8: 13 };
+
+/** The same from a .npy of version 1 in C order. */
+export function readNpy(b) {
+  const header = 10 + (b[8] | (b[9] << 8)), text = new TextDecoder().decode(b.slice(10, header));
+  const kind = /'descr': '[<|]([a-z]\d)'/.exec(text)?.[1], shape = /'shape': \(([^)]*)\)/.exec(text)?.[1];
+  if (!TYPES[NPY[kind]] || shape === undefined || /'fortran_order': True/.test(text)) throw new Error(`a .npy of another kind: ${text}`);
+  const [dtype, Maker] = TYPES[NPY[kind]];
+  return { name: '', dtype, dims: shape.split(',').filter((d) => d.trim()).map(Number), data: new Maker(b.slice(header).buffer) };
+}
+
+/* ---- numbers */
+
+const word = new DataView(new ArrayBuffer(4));
+function half(bits) {
+  const e = (bits >> 10) & 31, m = bits & 1023, sign = bits & 0x8000 ? -1 : 1;
+  return sign * (e === 31 ? (m ? NaN : Infinity) : e ? 2 ** (e - 25) * (1024 + m) : 2 ** -24 * m);
+}
+function brain(bits) {
+  word.setUint32(0, bits << 16);
+  return word.getFloat32(0);
+}
+
+/** Element i as a number. The package gives f16 as a Float16Array where there is one. */
+export function numberAt(t, i) {
+  if (t.data instanceof Uint16Array && t.dtype === 'f16') return half(t.data[i]);
+  if (t.dtype === 'bf16') return brain(t.data[i]);
+  return Number(t.data[i]);
+}
+
+const TOLERANCES = { f32: [1e-3, 1e-5], f64: [1e-3, 1e-5], f16: [1 / 512, 1e-5], bf16: [1 / 64, 1e-5] }; // as cli/compare.c
+
+function sameFloat(got, want, [relative, absolute]) {
+  if (Number.isNaN(want) || Number.isNaN(got)) return Number.isNaN(want) && Number.isNaN(got);
+  if (!Number.isFinite(want) || !Number.isFinite(got)) return got === want;
+  return Math.abs(got - want) <= absolute + relative * Math.abs(want);
+}
+
+/** Why two tensors do not agree, or undefined: floats within their type's tolerance, all others exactly, types and shapes always. */
+export function differs(got, want, shapeOnly = false) {
+  if (got.dtype !== want.dtype || String(got.dims) !== String(want.dims)) return `${got.dtype}[${got.dims}], not ${want.dtype}[${want.dims}]`;
+  const tolerance = TOLERANCES[want.dtype];
+  for (let i = 0; !shapeOnly && i < want.data.length; i++) {
+    const same = tolerance ? sameFloat(numberAt(got, i), numberAt(want, i), tolerance) : got.data[i] === want.data[i];
+    if (!same) return `element ${i} is ${numberAt(got, i)}, not ${numberAt(want, i)}`;
+  }
+  return undefined;
+}
+
+/** norm(got - want) / norm(want); Infinity where shapes differ or one is not finite. */
+export function relativeError(got, want) {
+  if (String(got.dims) !== String(want.dims)) return Infinity;
+  let off = 0, norm = 0;
+  for (let i = 0; i < want.data.length; i++) {
+    const g = numberAt(got, i), w = numberAt(want, i);
+    off += (g - w) ** 2;
+    norm += w ** 2;
+  }
+  return Number.isFinite(off) ? Math.sqrt(off / (norm || 1)) : Infinity;
+}

@@ -7,7 +7,7 @@
 #include "web/web.h"
 
 WEB u32 qt_count(void);
-WEB void *qt_open(u32 index);     /* a case with what it should give, computed in double; 0: qt_failed */
+WEB void *qt_open(u32 index); /* a case with what it should give, computed in double; 0: qt_failed */
 WEB void qt_close(void *one);
 WEB const char *qt_op(void *one); /* "Conv" */
 WEB const char *qt_row(void *one,

@@ -273,10 +273,16 @@ static void long_ops(test *t, qn_device *d)
 
 /* ------------------------------------------------------------------ a context that fails on purpose */
 static const webgl_api *real;
-static bool lose, starve;
+static bool lose, starve, busy;
 
 static u32 faulty_lost(void) { return lose || real->lost(); }
-static u32 faulty_enter(u32 context) { return lose ? WEBGL_LOST : real->enter(context); }
+static u32 faulty_enter(u32 context) { return lose ? WEBGL_LOST : busy ? WEBGL_NO_CONTEXT : real->enter(context); }
+static u32 faulty_why(u32 context, char *out, u32 room)
+{
+    (void)context;
+    snprintf(out, room, "%s", lose ? "for a test" : "in use elsewhere");
+    return (u32)strlen(out);
+}
 static u32 faulty_error(void)
 {
     u32 code = real->GetError();
@@ -292,7 +298,7 @@ static void faults(test *t)
     bool done;
     if (webgl_load(&real) != QN_OK) return; /* the others were skipped with the reason */
     faulty = *real;
-    faulty.lost = faulty_lost, faulty.enter = faulty_enter, faulty.GetError = faulty_error;
+    faulty.lost = faulty_lost, faulty.enter = faulty_enter, faulty.why = faulty_why, faulty.GetError = faulty_error;
     CHECK_OK(t, webgl_open_with(&faulty, 0, &d));
     if (!d) return;
     CHECK_OK(t, d->backend->buf_make(d, 1000, &b));
@@ -304,8 +310,13 @@ static void faults(test *t)
     char back[5];
     CHECK_OK(t, d->backend->read(d, b, 0, back, sizeof back));
     CHECK_OK(t, d->backend->flush(d, &ticket));
+    busy = true;
+    CHECK(t, d->backend->poll(d, ticket, &done) == QN_E_DEVICE && strstr(qn_last_error(), "in use elsewhere"), "busy: %s",
+          qn_last_error());
+    busy = false;
     lose = true;
-    CHECK(t, d->backend->poll(d, ticket, &done) == QN_E_LOST, "poll: %s", qn_last_error());
+    CHECK(t, d->backend->poll(d, ticket, &done) == QN_E_LOST && strstr(qn_last_error(), "for a test"), "poll: %s",
+          qn_last_error());
     CHECK(t, d->backend->write(d, b, 0, (qn_bytes){ "x", 1 }) == QN_E_LOST, "write: %s", qn_last_error());
     CHECK(t, d->backend->buf_make(d, 10, &none) == QN_E_LOST && none == 0, "buf_make: %s", qn_last_error());
     CHECK(t, qn_device_self_test(d) == QN_E_LOST, "self test: %s", qn_last_error());

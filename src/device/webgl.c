@@ -22,12 +22,7 @@ typedef struct webgl_device {
 
 static webgl_device *of(qn_device *d) { return (webgl_device *)d; }
 
-static qn_status fail_lost(void)
-{
-    return fail(QN_E_LOST, "WebGL: the context is lost; close what uses it and open the device again");
-}
-
-static qn_status enter(webgl_device *w) { return w->g.gl->enter(w->g.context) == WEBGL_READY ? QN_OK : fail_lost(); }
+static qn_status enter(webgl_device *w) { return webgl_begin(&w->g); }
 
 static qn_status leave(webgl_device *w, qn_status status)
 {

@@ -1,4 +1,4 @@
-/* What the webgl device asks of OpenGL ES 3.0: 43 functions that WebGL 2 has too, and 12 that the two do differently. webgl.c and its
+/* What the webgl device asks of OpenGL ES 3.0: 42 functions that WebGL 2 has too, and 13 that the two do differently. webgl.c and its
  * helpers are written against this table alone and run natively and in a browser alike. Nothing of GL's headers is needed; names
  * and values are the specification's (Khronos, "OpenGL ES 3.0.6").
  *
@@ -53,7 +53,6 @@ enum {
  *   GetIntegerv      the three GL_MAX_ above; one number is written
  *   TexStorage2D     1 level of GL_RGBA32UI: the only format there is. A page zeroes it; the device clears it anyway
  *   TexSubImage2D    GL_RGBA_INTEGER, GL_UNSIGNED_INT: w * h texels of 16 bytes at `from`, rows without gaps, `from` aligned to 4
- *   CopyTexSubImage2D  from the READ_FRAMEBUFFER, always another texture than the one bound
  *   ReadPixels       GL_RGBA_INTEGER, GL_UNSIGNED_INT, always into the bound PIXEL_PACK_BUFFER: the last argument is an offset in it
  *   BufferData       `from` is NULL, the usage GL_STREAM_READ
  *   ClearBufferuiv   GL_COLOR, 0, four numbers
@@ -72,7 +71,6 @@ enum {
     X(void, TexParameteri,          (u32 target, u32 what, i32 value))                                                                      \
     X(void, TexStorage2D,           (u32 target, i32 levels, u32 format, i32 w, i32 h))                                                     \
     X(void, TexSubImage2D,          (u32 target, i32 level, i32 x, i32 y, i32 w, i32 h, u32 format, u32 type, const void *from))            \
-    X(void, CopyTexSubImage2D,      (u32 target, i32 level, i32 to_x, i32 to_y, i32 x, i32 y, i32 w, i32 h))                                \
     X(void, GenFramebuffers,        (i32 n, u32 *out))                                                                                      \
     X(void, DeleteFramebuffers,     (i32 n, const u32 *framebuffers))                                                                       \
     X(void, BindFramebuffer,        (u32 target, u32 framebuffer))                                                                          \
@@ -112,9 +110,12 @@ enum {
  *   take         a device is about to use the context: WEBGL_READY; WEBGL_LOST; WEBGL_NO_CONTEXT: there is none of this number (below `past`
  *                there may be others). It is not entered by this
  *   release      follows each take that gave WEBGL_READY, when the device is closed and has deleted its objects. A lent context stays as it is
- *   enter        WEBGL_READY; WEBGL_LOST: it is lost, and not entered. Only between take and release
+ *   enter        WEBGL_READY; WEBGL_LOST: it is lost, and not entered; WEBGL_NO_CONTEXT: it cannot be entered now, and why() says why.
+ *                Only between take and release
  *   leave        follows an enter that gave WEBGL_READY, and nothing else
  *   lost         1: the entered context is lost. Cheap, no round trip
+ *   why          words on the last loss or enter that failed, of this context: at most room - 1 bytes and a 0; gives their number without
+ *                the 0. Also of a context that is not entered
  *   text         GL_VENDOR, GL_RENDERER (the unmasked one where the page may know it) or GL_VERSION: at most room - 1 bytes and a 0;
  *                gives their number without the 0
  *   read_buffer  bytes [at, at + bytes) of the bound PIXEL_PACK_BUFFER to memory. Only after a sync that came later than the reads into it
@@ -130,6 +131,7 @@ enum { WEBGL_PENDING = 0, WEBGL_DONE = 1, WEBGL_FAILED = 2 };
     X(u32,  enter,       (u32 context))                                                                                                     \
     X(void, leave,       (u32 context))                                                                                                     \
     X(u32,  lost,        (void))                                                                                                            \
+    X(u32,  why,         (u32 context, char *out, u32 room))                                                                                \
     X(u32,  text,        (u32 what, char *out, u32 room))                                                                                   \
     X(void, read_buffer, (u32 at, void *out, u32 bytes))                                                                                    \
     X(u32,  sync_make,   (void))                                                                                                            \

@@ -189,21 +189,11 @@ static const char move_text[] =
     "    }\n"
     "    qk_out = made;\n}\n";
 
-static void keep_edge(const webgl_gl *g, const webgl_buf *of, u64 texel, i32 place)
-{
-    rect r[3];
-    rects_of(of, texel, 1, r);
-    attach(g, GL_READ_FRAMEBUFFER, g->source, of->texture);
-    webgl_bind(g, 1, g->edges.texture);
-    g->gl->CopyTexSubImage2D(GL_TEXTURE_2D, 0, place, 0, r[0].x, r[0].y, 1, 1);
-}
-
-/* Two textures; at most MOVED_BYTES. */
-static void move_piece(const webgl_gl *g, const webgl_buf *to, u64 to_at, const webgl_buf *from, u64 from_at, u64 bytes)
+/* [at, at + bytes) of one texture to another. What lies beside it in the first and last texel becomes what `edges` holds. */
+static void draw_move(const webgl_gl *g, const webgl_buf *to, u64 to_at, const webgl_buf *from, u64 from_at, u64 bytes,
+                      const webgl_buf *edges)
 {
     u64 first = to_at / WEBGL_TEXEL, last = (to_at + bytes - 1) / WEBGL_TEXEL;
-    if (to_at % WEBGL_TEXEL || first == last) keep_edge(g, to, first, 0);
-    if ((to_at + bytes) % WEBGL_TEXEL) keep_edge(g, to, last, 1);
     const u32 words[8] = { (u32)first,
                            to->width,
                            from->width,
@@ -215,8 +205,22 @@ static void move_piece(const webgl_gl *g, const webgl_buf *to, u64 to_at, const 
     g->gl->UseProgram(g->move_program);
     g->gl->Uniform4uiv(g->move_u, 2, words);
     webgl_bind(g, 0, from->texture);
-    webgl_bind(g, 1, g->edges.texture);
+    webgl_bind(g, 1, edges->texture);
     webgl_draw(g, to, first, last - first + 1);
+}
+
+static void keep_edge(const webgl_gl *g, const webgl_buf *of, u64 texel, u64 place)
+{
+    draw_move(g, &g->edges, place * WEBGL_TEXEL, of, texel * WEBGL_TEXEL, WEBGL_TEXEL, of);
+}
+
+/* Two textures; at most MOVED_BYTES. */
+static void move_piece(const webgl_gl *g, const webgl_buf *to, u64 to_at, const webgl_buf *from, u64 from_at, u64 bytes)
+{
+    u64 first = to_at / WEBGL_TEXEL, last = (to_at + bytes - 1) / WEBGL_TEXEL;
+    if (to_at % WEBGL_TEXEL || first == last) keep_edge(g, to, first, 0);
+    if ((to_at + bytes) % WEBGL_TEXEL) keep_edge(g, to, last, 1);
+    draw_move(g, to, to_at, from, from_at, bytes, &g->edges);
 }
 
 static void move(const webgl_gl *g, const webgl_buf *to, u64 to_at, const webgl_buf *from, u64 from_at, u64 bytes)
@@ -262,13 +266,30 @@ void webgl_count(i32 change) { objects_alive += change; }
 
 i64 webgl_objects_alive(void) { return objects_alive; }
 
+qn_status webgl_fail_lost(const webgl_gl *g)
+{
+    char why[160] = "";
+    g->gl->why(g->context, why, sizeof why);
+    return fail(QN_E_LOST, "WebGL: the context is lost%s%s%s; close what uses it and open the device again",
+                why[0] ? " (" : "", why, why[0] ? ")" : "");
+}
+
+qn_status webgl_begin(const webgl_gl *g)
+{
+    char why[160] = "";
+    u32 state = g->gl->enter(g->context);
+    if (state == WEBGL_READY) return QN_OK;
+    if (state == WEBGL_LOST) return webgl_fail_lost(g);
+    g->gl->why(g->context, why, sizeof why);
+    return fail(QN_E_DEVICE, "WebGL: the context cannot be used: %s", why);
+}
+
 qn_status webgl_check(const webgl_gl *g, const char *what)
 {
-    if (g->gl->lost()) return fail(QN_E_LOST, "WebGL: the context is lost; close what uses it and open the device again");
+    if (g->gl->lost()) return webgl_fail_lost(g);
     u32 code = g->gl->GetError();
     if (code == GL_NO_ERROR) return QN_OK;
-    if (code == GL_CONTEXT_LOST)
-        return fail(QN_E_LOST, "WebGL: the context is lost; close what uses it and open the device again");
+    if (code == GL_CONTEXT_LOST) return webgl_fail_lost(g);
     if (code == GL_OUT_OF_MEMORY) return fail(QN_E_NOMEM, "WebGL: out of memory for %s", what);
     return fail(QN_E_DEVICE, "WebGL: %s: error 0x%x", what, code);
 }

@@ -12,8 +12,8 @@ typedef struct webgl_buf {
     u64 bytes;
 } webgl_buf;
 
-/* What every part of a device stands on: the table, its own objects, and a texture for what cannot go directly. Each function below wants the
- * context entered. */
+/* What every part of a device stands on: the table, its own objects, and a texture for what cannot go directly. Each function below but
+ * webgl_begin and webgl_fail_lost wants the context entered. */
 typedef struct webgl_gl {
     const webgl_api *gl;
     u32 context;
@@ -27,6 +27,9 @@ typedef struct webgl_gl {
 
 qn_status webgl_gl_make(webgl_gl *g); /* with the table and context set: all the rest */
 void webgl_gl_free(webgl_gl *g);
+/* QN_OK when the context is entered; QN_E_LOST, or QN_E_DEVICE with the reason why it cannot be. */
+qn_status webgl_begin(const webgl_gl *g);
+qn_status webgl_fail_lost(const webgl_gl *g);
 /* QN_OK, or what GL says of the calls so far: QN_E_NOMEM, QN_E_LOST, QN_E_DEVICE. A round trip. */
 qn_status webgl_check(const webgl_gl *g, const char *what);
 enum { WEBGL_TEXTURE, WEBGL_FRAMEBUFFER, WEBGL_BUFFER, WEBGL_VERTEX_ARRAY, WEBGL_SHADER, WEBGL_PROGRAM, WEBGL_SYNC };

@@ -20,22 +20,25 @@ typedef struct gl_sync_ *gl_sync;
 
 /* clang-format off */
 enum {
-    EGL_NONE = 0x3038, EGL_DRAW = 0x3059, EGL_READ = 0x305a, EGL_OPENGL_ES_API = 0x30a0,
+    EGL_BAD_ACCESS = 0x3002, EGL_BAD_ALLOC = 0x3003, EGL_CONTEXT_LOST = 0x300e, EGL_NONE = 0x3038, EGL_DRAW = 0x3059, EGL_READ = 0x305a, EGL_OPENGL_ES_API = 0x30a0,
     EGL_CONTEXT_MAJOR_VERSION = 0x3098, EGL_CONTEXT_MINOR_VERSION = 0x30fb,
     EGL_ROBUST_ACCESS = 0x30bf, EGL_RESET_NOTIFICATION = 0x3138, EGL_LOSE_CONTEXT_ON_RESET = 0x31bf,  /* EGL_EXT_create_context_robustness */
     EGL_PLATFORM_DEVICE = 0x313f, EGL_PLATFORM_SURFACELESS = 0x31dd,                                  /* EXT_platform_device, MESA_platform_surfaceless */
     GL_SYNC_GPU_COMMANDS_COMPLETE = 0x9117, GL_SYNC_FLUSH_COMMANDS_BIT = 1,
+    GL_EXTENSIONS = 0x1f03, GL_GUILTY_RESET = 0x8253, GL_INNOCENT_RESET = 0x8254,                      /* KHR_robustness */
     GL_ALREADY_SIGNALED = 0x911a, GL_TIMEOUT_EXPIRED = 0x911b, GL_CONDITION_SATISFIED = 0x911c, GL_MAP_READ_BIT = 1,
     MAX_CONTEXTS = 16,
 };
 
 #define EGL_FUNCTIONS(X)                                                                                                         \
     X(void *,      eglGetProcAddress,     (const char *name))                                                                    \
+    X(i32,         eglGetError,           (void))                                                                                \
     X(u32,         eglInitialize,         (egl_display d, i32 *major, i32 *minor))                                               \
     X(u32,         eglBindAPI,            (u32 api))                                                                             \
     X(u32,         eglQueryAPI,           (void))                                                                                \
     X(egl_context, eglCreateContext,      (egl_display d, void *config, egl_context share, const i32 *attribs))                  \
     X(u32,         eglDestroyContext,     (egl_display d, egl_context c))                                                        \
+    X(u32,         eglReleaseThread,      (void))                                                                                \
     X(u32,         eglMakeCurrent,        (egl_display d, egl_surface draw, egl_surface read, egl_context c))                    \
     X(egl_context, eglGetCurrentContext,  (void))                                                                                \
     X(egl_display, eglGetCurrentDisplay,  (void))                                                                                \
@@ -61,6 +64,9 @@ typedef struct native_context {
     egl_display display;
     egl_context context;
     u32 takers;
+    bool tells_resets; /* GL_KHR_robustness */
+    bool lost;         /* told once, it stays so until the context is made anew */
+    char why[128];
     current before;
     slots syncs;
 } native_context;
@@ -72,7 +78,7 @@ static struct {
 #undef X
     egl_display (*get_display)(u32 platform, void *native, const i32 *attribs);
     u32 (*query_devices)(i32 room, egl_device *out, i32 *n);
-    u32 (*reset_status)(void); /* NULL: a reset is not told */
+    u32 (*reset_status)(void); /* may be found where no driver has it: see tells_resets */
 } egl;
 
 static webgl_api table;
@@ -99,6 +105,90 @@ static egl_context context_make(egl_display display)
     return made ? made : egl.eglCreateContext(display, NULL, NULL, plain);
 }
 
+static bool has_extension(const char *name)
+{
+    const char *all = egl.glGetString(GL_EXTENSIONS);
+    size_t n = strlen(name);
+    for (const char *at = all; at && (at = strstr(at, name)); at += n)
+        if ((at == all || at[-1] == ' ') && (at[n] == ' ' || !at[n])) return true;
+    return false;
+}
+
+/* ---- current on a thread, and not */
+
+static current current_now(void)
+{
+    return (current){ .display = egl.eglGetCurrentDisplay(),
+                      .context = egl.eglGetCurrentContext(),
+                      .draw = egl.eglGetCurrentSurface(EGL_DRAW),
+                      .read = egl.eglGetCurrentSurface(EGL_READ),
+                      .api = egl.eglQueryAPI() };
+}
+
+/* Only EGL_CONTEXT_LOST is a loss. Any other error leaves the context what it was. */
+static u32 not_entered(native_context *c)
+{
+    i32 code = egl.eglGetError();
+    c->lost |= code == EGL_CONTEXT_LOST;
+    snprintf(c->why, sizeof c->why, "eglMakeCurrent gives 0x%x%s", (u32)code,
+             code == EGL_BAD_ACCESS  ? ", EGL_BAD_ACCESS: it is current on another thread"
+             : code == EGL_BAD_ALLOC ? ", EGL_BAD_ALLOC: out of memory"
+                                     : "");
+    return c->lost ? WEBGL_LOST : WEBGL_NO_CONTEXT;
+}
+
+static u32 native_enter(u32 number)
+{
+    native_context *c = &contexts[number];
+    current before = current_now();
+    pthread_mutex_lock(&c->lock);
+    egl.eglBindAPI(EGL_OPENGL_ES_API);
+    if (c->lost || !egl.eglMakeCurrent(c->display, NULL, NULL, c->context)) {
+        u32 state = c->lost ? WEBGL_LOST : not_entered(c);
+        egl.eglBindAPI(before.api);
+        pthread_mutex_unlock(&c->lock);
+        return state;
+    }
+    c->before = before;
+    entered = c;
+    return WEBGL_READY;
+}
+
+/* Released under the API that it was bound with; where that fails the thread gives up all that EGL keeps for it, so that no context stays
+ * current here and shut to all other threads. */
+static void native_leave(u32 number)
+{
+    native_context *c = &contexts[number];
+    current before = c->before;
+    entered = NULL;
+    if (!egl.eglMakeCurrent(c->display, NULL, NULL, NULL)) egl.eglReleaseThread();
+    egl.eglBindAPI(before.api);
+    if (before.context) egl.eglMakeCurrent(before.display, before.draw, before.read, before.context);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* A driver tells of a reset while it lasts; the context stays lost. */
+static u32 native_lost(void)
+{
+    native_context *c = entered;
+    u32 status = c->lost || !c->tells_resets ? GL_NO_ERROR : egl.reset_status();
+    if (status == GL_NO_ERROR) return c->lost;
+    c->lost = true;
+    snprintf(c->why, sizeof c->why, "the driver reset it, 0x%x%s", status,
+             status == GL_GUILTY_RESET     ? ": for what was run in it"
+             : status == GL_INNOCENT_RESET ? ": for what was run elsewhere"
+                                           : "");
+    return true;
+}
+
+static u32 native_why(u32 number, char *out, u32 room)
+{
+    snprintf(out, room, "%s", contexts[number].why);
+    return (u32)strlen(out);
+}
+
+/* ---- taking and releasing */
+
 static bool context_open(native_context *c, u32 number)
 {
     egl_device device = devices[number];
@@ -108,7 +198,16 @@ static bool context_open(native_context *c, u32 number)
     egl.eglBindAPI(EGL_OPENGL_ES_API);
     c->context = context_make(c->display);
     egl.eglBindAPI(api);
-    return c->context != NULL;
+    c->lost = false, c->tells_resets = false, c->why[0] = 0;
+    if (!c->context) return false;
+    bool works = native_enter(number) == WEBGL_READY;
+    if (works) {
+        c->tells_resets = egl.reset_status && has_extension("GL_KHR_robustness");
+        native_leave(number);
+    } else {
+        egl.eglDestroyContext(c->display, c->context);
+    }
+    return works;
 }
 
 static u32 native_past(void) { return n_contexts; }
@@ -137,36 +236,6 @@ static void native_release(u32 number)
     }
     pthread_mutex_unlock(&opening);
 }
-
-static u32 native_enter(u32 number)
-{
-    native_context *c = &contexts[number];
-    current before = { .api = egl.eglQueryAPI() };
-    before.display = egl.eglGetCurrentDisplay(), before.context = egl.eglGetCurrentContext();
-    before.draw = egl.eglGetCurrentSurface(EGL_DRAW), before.read = egl.eglGetCurrentSurface(EGL_READ);
-    pthread_mutex_lock(&c->lock);
-    egl.eglBindAPI(EGL_OPENGL_ES_API);
-    if (!egl.eglMakeCurrent(c->display, NULL, NULL, c->context)) {
-        egl.eglBindAPI(before.api);
-        pthread_mutex_unlock(&c->lock);
-        return WEBGL_LOST;
-    }
-    c->before = before;
-    entered = c;
-    return WEBGL_READY;
-}
-
-static void native_leave(u32 number)
-{
-    native_context *c = &contexts[number];
-    current before = c->before;
-    egl.eglMakeCurrent(c->display, NULL, NULL, NULL);
-    egl.eglBindAPI(before.api);
-    if (before.context) egl.eglMakeCurrent(before.display, before.draw, before.read, before.context);
-    pthread_mutex_unlock(&c->lock);
-}
-
-static u32 native_lost(void) { return egl.reset_status && egl.reset_status() != GL_NO_ERROR; }
 
 static u32 native_text(u32 what, char *out, u32 room)
 {

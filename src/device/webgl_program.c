@@ -27,7 +27,7 @@ static qn_status fail_link(const webgl_gl *g, u32 shader, u32 program, const cha
 {
     char log[LOG_BYTES] = "";
     i32 n = 0, compiled = 0;
-    if (g->gl->lost()) return fail(QN_E_LOST, "WebGL: the context was lost while kernel '%s' was compiled", name);
+    if (g->gl->lost()) return webgl_fail_lost(g);
     g->gl->GetShaderiv(shader, GL_COMPILE_STATUS, &compiled);
     if (compiled) g->gl->GetProgramInfoLog(program, sizeof log, &n, log);
     else g->gl->GetShaderInfoLog(shader, sizeof log, &n, log);

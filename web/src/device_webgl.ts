@@ -114,11 +114,12 @@ interface Context {
   syncs: Numbers<WebGLSync>;
   locations: Map<WebGLProgram, WebGLUniformLocation[]>;
   program: WebGLProgram | undefined; // in use
+  why: string; // what the browser said when it was lost
 }
 
 function contextOf(gl: GL, lent: boolean): Context {
   return {
-    gl, lent, taken: 0, prepared: false, saved: undefined, program: undefined,
+    gl, lent, taken: 0, prepared: false, saved: undefined, program: undefined, why: '',
     textures: new Numbers(), framebuffers: new Numbers(), buffers: new Numbers(), arrays: new Numbers(),
     shaders: new Numbers(), programs: new Numbers(), syncs: new Numbers(), locations: new Map(),
   };
@@ -134,7 +135,9 @@ export class WebGLHost {
   add(gl: GL, lent: boolean): number {
     let id = this.#contexts.findIndex((c) => !c);
     if (id < 0) id = this.#contexts.length;
-    this.#contexts[id] = contextOf(gl, lent);
+    const c = contextOf(gl, lent);
+    this.#contexts[id] = c;
+    gl.canvas.addEventListener('webglcontextlost', (e) => { c.why = (e as WebGLContextEvent).statusMessage; }, { once: true });
     return id;
   }
 
@@ -230,6 +233,7 @@ export class WebGLHost {
       webgl_past: () => this.#contexts.length,
       webgl_release: (id: number) => this.#release(id >>> 0),
       webgl_lost: () => Number(c().gl.isContextLost()),
+      webgl_why: (id: number, out: number, room: number) => heap.putText(this.#contexts[id >>> 0]?.why ?? '', out, room),
       webgl_text: (what: number, out: number, room: number) => heap.putText(this.#text(what), out, room),
       webgl_read_buffer: (at: number, out: number, bytes: number) =>
         c().gl.getBufferSubData(c().gl.PIXEL_PACK_BUFFER, at >>> 0, heap.bytes(out >>> 0, bytes >>> 0)),
@@ -257,8 +261,6 @@ export class WebGLHost {
         c().gl.texStorage2D(target, levels, format, w, h),
       glTexSubImage2D: (target: number, level: number, x: number, y: number, w: number, h: number, format: number, type: number, from: number) =>
         c().gl.texSubImage2D(target, level, x, y, w, h, format, type, heap.words(from >>> 0, w * h * 4)),
-      glCopyTexSubImage2D: (target: number, level: number, toX: number, toY: number, x: number, y: number, w: number, h: number) =>
-        c().gl.copyTexSubImage2D(target, level, toX, toY, x, y, w, h),
       glGenFramebuffers: (n: number, out: number) => this.#generate(n, out, c().framebuffers, () => c().gl.createFramebuffer()),
       glDeleteFramebuffers: (n: number, ids: number) => this.#delete(n, ids, c().framebuffers, (f) => c().gl.deleteFramebuffer(f)),
       glBindFramebuffer: (target: number, id: number) => c().gl.bindFramebuffer(target, c().framebuffers.get(id) ?? null),

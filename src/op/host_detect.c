@@ -1,4 +1,4 @@
-/* NonMaxSuppression and MelWeightMatrix: small, decided by data, on the host. */
+/* NonMaxSuppression, MelWeightMatrix and Det: small, decided by data, on the host. */
 #include <math.h>
 
 #include "op/elems.h"
@@ -210,4 +210,77 @@ const op_def op_MelWeightMatrix = {
     .infer = infer_mel,
     .host = host_mel,
     .cases = mel_cases,
+};
+
+/* ------------------------------------------------------------------ Det */
+static qn_status infer_det(infer *c)
+{
+    type y = *infer_in(c, 0);
+    if (y.rank < 2 || infer_differ(c->g, y.dims[y.rank - 1], y.dims[y.rank - 2]))
+        return infer_fail(c, QN_E_SHAPE, "the last two dimensions must be a square matrix");
+    y.rank -= 2;
+    return infer_out(c, 0, &y);
+}
+
+/* Of m[n][n], which is lost: elimination with the largest pivot. */
+static f64 determinant(f64 *m, u64 n)
+{
+    f64 det = 1;
+    for (u64 k = 0; k < n; k++) {
+        u64 best = k;
+        for (u64 r = k + 1; r < n; r++)
+            if (fabs(m[r * n + k]) > fabs(m[best * n + k])) best = r;
+        if (best != k) det = -det;
+        for (u64 j = k; j < n && best != k; j++) {
+            f64 kept = m[k * n + j];
+            m[k * n + j] = m[best * n + j];
+            m[best * n + j] = kept;
+        }
+        det *= m[k * n + k];
+        if (m[k * n + k] == 0) return det;
+        for (u64 r = k + 1; r < n; r++) {
+            f64 by = m[r * n + k] / m[k * n + k];
+            for (u64 j = k; j < n; j++) m[r * n + j] -= by * m[k * n + j];
+        }
+    }
+    return det;
+}
+
+static f64 any_float_at(const qn_tensor *t, u64 i)
+{
+    u16 half;
+    if (t->dtype == QN_F32 || t->dtype == QN_F64) return number_at(t, i);
+    memcpy(&half, (const u8 *)t->data + 2 * i, 2);
+    return (f64)(t->dtype == QN_F16 ? f16_to_f32(half) : bf16_to_f32(half));
+}
+
+static qn_status host_det(host_call *h)
+{
+    const qn_tensor *x = h->in[0];
+    u64 n = (u64)x->dims[x->rank - 1];
+    if (x->dims[x->rank - 2] != x->dims[x->rank - 1]) return host_fail(h, QN_E_SHAPE, "the matrices are not square");
+    void *y = host_out(h, 0, x->dtype, x->rank - 2, x->dims);
+    f64 *m = arena_array(h->mem, n * n + 1, sizeof *m);
+    if (!y || !m) return fail_nomem(n * n * sizeof *m);
+    for (u64 i = 0, count = qn_tensor_elems(&h->out[0]); i < count; i++) {
+        for (u64 k = 0; k < n * n; k++) m[k] = any_float_at(x, i * n * n + k);
+        put_float(y, x->dtype, i, determinant(m, n));
+    }
+    return QN_OK;
+}
+
+static const op_case det_cases[] = {
+    { "f32[5,5]", "", 1e-5, "one matrix" },
+    { "f32[2,3,4,4]", "", 1e-5, "many" },
+    { "f32[3,3]={1,2,3,2,4,6,1,0,1}", "", 1e-6, "none" },
+    { 0 },
+};
+const op_def op_Det = {
+    .name = "Det",
+    .doc = "the determinants of square matrices",
+    .in = { { "X", "float" } },
+    .out = { { "Y", "as X" } },
+    .infer = infer_det,
+    .host = host_det,
+    .cases = det_cases,
 };

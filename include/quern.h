@@ -229,7 +229,8 @@ typedef struct qn_session qn_session;
 typedef struct qn_session_desc {
     qn_device *device;         /* lent; required unless inspect_only */
     const char *path;          /* the file, or */
-    qn_bytes bytes;            /* its bytes, lent until the session closes */
+    qn_bytes bytes;            /* its bytes, lent until the session closes, or */
+    uint64_t piecewise;        /* its size, for a file that comes in pieces (qn_session_want) */
     bool no_optimize;          /* run the graph as the file has it */
     bool inspect_only;         /* read and check, make no plan; unsupported ops do not fail */
     bool widen;                /* compute every float as f64: the oracle of the tests */
@@ -242,6 +243,26 @@ typedef struct qn_session_desc {
 } qn_session_desc;
 QN_API qn_status qn_session_open(const qn_session_desc *desc, qn_session **out);
 QN_API void qn_session_close(qn_session *s); /* NULL is fine */
+
+/* A model that is larger than the host's memory, or that is still on its way: opened with `piecewise`, it says which bytes it wants next, and is
+ * open when it wants none. Weights go to the device piece by piece and are never together in the host's memory; of the file only the
+ * graph and tensors of at most 32 KiB stay there. Nothing waits: read each piece however it suits.
+ *
+ *     for (bool open = false; !open;) {
+ *         qn_piece p;
+ *         qn_session_want(s, &p, &open);          p.bytes 0 and not open: the device is busy; ask again after a while
+ *         if (p.bytes) read them; qn_session_give(s, data);
+ *     }
+ *
+ * The file's own bytes are wanted in rising order while the graph is read, then those of weights, each once, in pieces of at most 4 MiB.
+ * A call that fails ends the opening: the session can only be closed. Other calls before it is open: QN_E_USAGE. QN_E_UNSUPPORTED: the model is planned
+ * for the values of its inputs, again and again, and must be opened whole. */
+typedef struct qn_piece {
+    const char *file; /* external data beside the model; NULL: the model itself. Lent until the next call */
+    uint64_t at, bytes;
+} qn_piece;
+QN_API qn_status qn_session_want(qn_session *s, qn_piece *out, bool *open);
+QN_API qn_status qn_session_give(qn_session *s, const void *data); /* as many bytes as were wanted; may go at once */
 
 /* What the model declares. dims < 0: dynamic, its name in dim_names (NULL: unnamed). */
 typedef struct qn_value_info {
@@ -374,6 +395,8 @@ QN_API const char *qn_label(const qn_labels *l, uint32_t index); /* NULL: no suc
  * preprocessor_config.json in the folder of model_path (may be NULL), else range 0..1 (u8: 0..255, i8: -128..127) and fit crop.
  * *from_config says whether that file was there (may be NULL). A setting of it that cannot be honoured is QN_E_UNSUPPORTED. */
 QN_API qn_status qn_image_prep_guess(const qn_session *s, const char *model_path, qn_image_prep *out, bool *from_config);
+/* The same with the text of a preprocessor_config.json at hand; n 0: there is none. */
+QN_API qn_status qn_image_prep_guess_from(const qn_session *s, qn_bytes config, qn_image_prep *out);
 
 /* Classify pictures, one after the other:  start, step until done, top.  Nothing waits but qn_classify_wait. */
 typedef struct qn_classify qn_classify;

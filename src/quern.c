@@ -23,7 +23,14 @@ static qn_status read_graph(qn_session *s)
     QN_TRY(format_files_make(s->graph_mem, &s->files));
     s->g = graph_make(s->graph_mem, NULL);
     if (!s->g) return QN_E_NOMEM;
-    QN_TRY(format_read(s->g, s->path, s->bytes, s->graph_mem, s->files, s->desc.inspect_only));
+    const format_source from = { .g = s->g,
+                                 .path = s->path,
+                                 .file = s->bytes,
+                                 .mem = s->graph_mem,
+                                 .files = s->files,
+                                 .tolerant = s->desc.inspect_only,
+                                 .streamed = s->desc.piecewise };
+    QN_TRY(format_read(&from));
     s->n_ops = format_op_counts(s->files, &s->ops);
     return QN_OK;
 }
@@ -79,7 +86,7 @@ static qn_status check_plan_prepare(qn_session *s)
     s->stats.prepare_ms = ms_since(&clock);
     s->stats.plans++;
     s->planned = true;
-    return progress(s, "ready", 1);
+    return s->stage == SESSION_SIFTING ? QN_OK : progress(s, "ready", 1);
 }
 
 static void drop_plan(qn_session *s)
@@ -117,6 +124,8 @@ static qn_status open_stages(qn_session *s)
     qn_status status = check_plan_prepare(s);
     if (status != QN_E_UNSUPPORTED && status != QN_E_SHAPE) return status;
     if (!session_can_specialise(s->g)) return status;
+    if (s->desc.piecewise)
+        return fail(QN_E_UNSUPPORTED, "this model is planned for the values of its inputs; open it whole, not in pieces");
     s->specialise = true;
     exec_close(s->x);
     s->x = NULL;
@@ -125,6 +134,10 @@ static qn_status open_stages(qn_session *s)
 
 static qn_status open_file(qn_session *s)
 {
+    if (s->desc.piecewise) {
+        s->stage = SESSION_SIFTING;
+        return format_sift_begin(&s->sift, s->desc.piecewise, s->mem);
+    }
     if (!s->desc.path) {
         s->bytes = s->desc.bytes;
         return s->bytes.data ? QN_OK : fail(QN_E_USAGE, "a session needs a path or bytes");
@@ -141,6 +154,7 @@ static qn_status session_fill(qn_session *s)
     s->mem = arena_make();
     if (!s->mem) return fail_nomem(sizeof *s);
     QN_TRY(open_file(s));
+    if (s->stage == SESSION_SIFTING) return QN_OK; /* the rest when the pieces come */
     qn_status status = open_stages(s);
     return s->path ? fail_in(status, "%s: ", s->path) : status;
 }
@@ -165,9 +179,72 @@ void qn_session_close(qn_session *s)
 {
     if (!s) return;
     drop_plan(s);
+    format_sift_end(&s->sift);
     file_map_close(&s->file);
     arena_free(s->mem);
     mem_free(s);
+}
+
+/* ---- a file that comes in pieces: sifted, then opened like any other, then its weights */
+
+static bool is_open(const qn_session *s) { return s->stage == SESSION_WHOLE || s->stage == SESSION_OPEN; }
+
+static qn_status check_open(const qn_session *s)
+{
+    return is_open(s) ? QN_OK : fail(QN_E_USAGE, "the model is not open yet: it wants more pieces (qn_session_want)");
+}
+
+static qn_status want_next(qn_session *s)
+{
+    s->wanted = (qn_piece){ 0 };
+    if (s->stage == SESSION_SIFTING) {
+        s->wanted = s->sift.want;
+        if (s->wanted.bytes) return QN_OK;
+        s->bytes = (qn_bytes){ s->sift.kept.text, s->sift.kept.n };
+        QN_TRY(open_stages(s));
+        s->stage = SESSION_LOADING;
+    }
+    bool done = true;
+    if (s->x) QN_TRY(load_want(s->x, &s->wanted, &done));
+    if (!done) return QN_OK;
+    s->stage = SESSION_OPEN;
+    return progress(s, "ready", 1);
+}
+
+static qn_status take_piece(qn_session *s, qn_bytes piece)
+{
+    if (s->stage == SESSION_SIFTING) {
+        QN_TRY(format_sift_take(&s->sift, piece));
+        return progress(s, "reading", 0.3 * (f64)s->sift.want.at / (f64)s->desc.piecewise);
+    }
+    QN_TRY(load_give(s->x, piece.data, piece.n));
+    return progress(s, "loading weights", 0.6 + 0.4 * load_part(s->x));
+}
+
+/* A failure ends the opening. */
+static qn_status in_pieces(qn_session *s, qn_status status)
+{
+    if (status != QN_OK) s->failed = status, s->wanted = (qn_piece){ 0 };
+    return status;
+}
+
+qn_status qn_session_want(qn_session *s, qn_piece *out, bool *open)
+{
+    if (!s || !out || !open) return fail(QN_E_USAGE, "qn_session_want needs a session and places for the answers");
+    if (s->failed) return fail(s->failed, "this session could not be opened; close it");
+    if (!is_open(s) && !s->wanted.bytes) QN_TRY(in_pieces(s, want_next(s)));
+    *out = s->wanted;
+    *open = is_open(s);
+    return QN_OK;
+}
+
+qn_status qn_session_give(qn_session *s, const void *data)
+{
+    if (!s || !data) return fail(QN_E_USAGE, "qn_session_give needs a session and bytes");
+    if (!s->wanted.bytes) return fail(QN_E_USAGE, "no bytes are wanted; ask qn_session_want first");
+    qn_bytes piece = { data, (size_t)s->wanted.bytes };
+    s->wanted = (qn_piece){ 0 };
+    return in_pieces(s, take_piece(s, piece));
 }
 
 /* ---- runs */
@@ -210,6 +287,7 @@ static qn_status check_given(const qn_session *s, const qn_named *in, size_t n_i
 qn_status qn_run(qn_session *s, const qn_named *in, size_t n_in, qn_ticket *out)
 {
     if (!s || (!in && n_in) || !out) return fail(QN_E_USAGE, "qn_run needs a session, inputs and a place for the ticket");
+    QN_TRY(check_open(s));
     if (s->desc.inspect_only) return fail(QN_E_USAGE, "this session was opened to be inspected only");
     if (s->specialise) {
         QN_TRY(check_given(s, in, n_in));
@@ -226,6 +304,7 @@ qn_status qn_run(qn_session *s, const qn_named *in, size_t n_in, qn_ticket *out)
 
 static qn_status bindable(const qn_session *s)
 {
+    QN_TRY(check_open(s));
     if (!s->x || s->specialise)
         return fail(QN_E_UNSUPPORTED,
                     "this model is planned for the values of its inputs, so it takes them from the host only");

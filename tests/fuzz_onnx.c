@@ -6,14 +6,14 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t n);
 static void read_once(qn_bytes file, bool tolerant)
 {
     arena *mem = arena_make();
-    format_files *files = NULL;
     graph *g = mem ? graph_make(mem, NULL) : NULL;
     str text = { 0 };
-    if (g && format_files_make(mem, &files) == QN_OK && format_read(g, NULL, file, mem, files, tolerant) == QN_OK &&
+    format_source from = { .g = g, .file = file, .mem = mem, .tolerant = tolerant };
+    if (g && format_files_make(mem, &from.files) == QN_OK && format_read(&from) == QN_OK &&
         (tolerant || graph_check(g) == QN_OK))
         (void)graph_print(g, &text);
     str_free(&text);
-    format_files_close(files);
+    format_files_close(from.files);
     arena_free(mem);
 }
 

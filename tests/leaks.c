@@ -11,7 +11,8 @@ enum { RUNS = 1000, ROUNDS = 100, LEAST_RUNS = 20, LEAST_ROUNDS = 5, WARM = 5, H
 
 /* ---- bytes on the host */
 
-static atomic_llong live_bytes;
+static atomic_llong live_bytes, peak_bytes;
+static bool bytes_counted;
 
 static void *counted_alloc(void *user, size_t bytes)
 {
@@ -19,7 +20,8 @@ static void *counted_alloc(void *user, size_t bytes)
     u8 *p = bytes < SIZE_MAX - HEAD ? malloc(bytes + HEAD) : NULL;
     if (!p) return NULL;
     memcpy(p, &bytes, sizeof bytes);
-    atomic_fetch_add(&live_bytes, (long long)bytes);
+    long long now = atomic_fetch_add(&live_bytes, (long long)bytes) + (long long)bytes;
+    if (now > atomic_load(&peak_bytes)) atomic_store(&peak_bytes, now); /* near enough where threads race */
     return p + HEAD;
 }
 
@@ -44,7 +46,16 @@ void leaks_count_bytes(void)
 #endif
     static const qn_allocator counted = { counted_alloc, counted_free, NULL };
     qn_set_allocator(&counted);
+    bytes_counted = true;
 }
+
+i64 leaks_peak_begin(void)
+{
+    atomic_store(&peak_bytes, atomic_load(&live_bytes));
+    return bytes_counted ? atomic_load(&live_bytes) : -1;
+}
+
+i64 leaks_peak(void) { return atomic_load(&peak_bytes); }
 
 /* ---- objects on the device */
 

@@ -32,7 +32,10 @@ static qn_status read_graph(const char *path, bool tolerant, arena *mem, format_
     file_map file;
     QN_TRY(file_map_open(path, &file));
     graph *g = graph_make(mem, NULL);
-    qn_status status = g ? format_read(g, path, file.bytes, mem, files, tolerant) : QN_E_NOMEM;
+    const format_source from = {
+        .g = g, .path = path, .file = file.bytes, .mem = mem, .files = files, .tolerant = tolerant
+    };
+    qn_status status = g ? format_read(&from) : QN_E_NOMEM;
     if (status == QN_OK && !tolerant) status = graph_check(g);
     if (status == QN_OK && !tolerant) status = graph_verify(g);
     if (status == QN_OK && text) status = graph_print(g, text);

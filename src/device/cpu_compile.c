@@ -275,4 +275,8 @@ qn_status cpu_compile_kernel(const kc_module *m, const kc_kernel *k, const char 
 
 const char *const cpu_compiler_how = "system compiler";
 const bool cpu_compiler_quick = false;
-void cpu_code_enter(void *code) { (void)code; }
+bool cpu_code_enter(void *code)
+{
+    (void)code;
+    return true;
+}

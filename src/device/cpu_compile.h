@@ -19,7 +19,7 @@ void cpu_code_free(void *code); /* NULL is fine */
 qn_status cpu_compile_kernel(const kc_module *m, const kc_kernel *k, const char *isa, void **code, host_kernel_fn *run);
 extern const char *const cpu_compiler_how; /* "system compiler": what qn_kernel_how says of it */
 extern const bool cpu_compiler_quick;      /* takes no longer than the block machine's, so that it always goes first */
-/* Each thread says this before it runs the code. */
-void cpu_code_enter(void *code);
+/* Each thread says this before it runs the code; false: it cannot, on this thread. */
+bool cpu_code_enter(void *code);
 
 #endif

@@ -64,14 +64,19 @@ qn_status cpu_compile_kernel(const kc_module *m, const kc_kernel *k, const char 
 enum { KNOWN = 4096 };
 static THREAD_LOCAL u32 known[KNOWN]; /* serial of the code at a place of this thread's table */
 
-void cpu_code_enter(void *code)
+bool cpu_code_enter(void *code)
 {
     const wasm_code *c = code;
     u32 *at = c->slot < KNOWN ? &known[c->slot] : NULL;
-    if (!platform_is_worker() || (at && *at == c->serial)) return;
-    page_compile(c->module.text, (u32)c->module.n, c->slot);
+    if (!platform_is_worker() || (at && *at == c->serial)) return true;
+    if (!page_compile(c->module.text, (u32)c->module.n, c->slot)) return false; /* no memory in the worker, for one */
     if (at) *at = c->serial;
+    return true;
 }
 #else
-void cpu_code_enter(void *code) { (void)code; }
+bool cpu_code_enter(void *code)
+{
+    (void)code;
+    return true;
+}
 #endif

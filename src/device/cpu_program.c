@@ -116,8 +116,8 @@ static qn_status interpret(const cpu_program *p, void *const *bufs, const u64 *b
 
 qn_status cpu_program_run(const cpu_program *p, void *const *bufs, const u64 *bytes, const u32 *words, u32 from, u32 to)
 {
-    if (p->way == WAY_INTERPRETER) return interpret(p, bufs, bytes, words, from, to);
-    if (p->way == WAY_COMPILER) cpu_code_enter(p->code);
+    bool here = p->way != WAY_COMPILER || cpu_code_enter(p->code);
+    if (p->way == WAY_INTERPRETER || !here) return interpret(p, bufs, bytes, words, from, to);
     if (p->way == WAY_BLOCK) kc_block_run(p->block, bufs, words, from, to);
     else p->run(&(qk_args){ bufs, words }, from, to);
     return QN_OK;

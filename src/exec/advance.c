@@ -48,27 +48,10 @@ static qn_status of_node(const frame *f, const step *s, qn_status code)
     return fail_in(code, "%s '%s': ", op_of(n)->name, n->name ? n->name : "");
 }
 
-static qn_status wait_for(exec *x)
-{
-    qn_ticket t;
-    bool done = false;
-    QN_TRY(x->b->flush(x->device, &t));
-    for (;;) {
-        QN_TRY(x->b->poll(x->device, t, &done));
-        if (done) return QN_OK;
-        if (!x->b->wait_a_little)
-            return fail(QN_E_UNSUPPORTED, "%s cannot be waited for in a browser, so launches cannot be timed",
-                        x->device->info.spec);
-        x->b->wait_a_little(x->device, t);
-    }
-}
+/* ---- a launch that is timed: what came before is over, it runs alone, and the run goes on when the device says that it is done */
 
-static qn_status profiled(exec *x, const frame *f, const step *s, const qn_launch *l)
+static qn_status add_row(exec *x, const frame *f, const step *s, const qn_launch *l)
 {
-    QN_TRY(wait_for(x));
-    u64 from = clock_ns(), bytes = 0;
-    QN_TRY(x->b->launch(x->device, l));
-    QN_TRY(wait_for(x));
     if (x->n_rows == x->cap_rows) {
         u32 cap = x->cap_rows ? x->cap_rows * 2 : 256;
         qn_profile_row *rows = mem_resize(x->rows, x->cap_rows * sizeof *rows, cap * sizeof *rows);
@@ -76,6 +59,7 @@ static qn_status profiled(exec *x, const frame *f, const step *s, const qn_launc
         x->rows = rows, x->cap_rows = cap;
     }
     const node *n = node_at(f->p->g, s->node);
+    u64 bytes = 0;
     i64 flops = 0;
     if (s->flops && !sym_eval(f->p->g, s->flops, x->bound, &flops)) flops = 0;
     for (u32 i = 0; i < l->n_bufs; i++) bytes += l->bufs[i].bytes;
@@ -83,20 +67,49 @@ static qn_status profiled(exec *x, const frame *f, const step *s, const qn_launc
                                              .op = op_of(n)->name,
                                              .kernel = s->variant ? s->variant : "",
                                              .where = x->b->prog_how(x->device, l->prog),
-                                             .start_ns = from - x->profile_from,
-                                             .ns = clock_ns() - from,
+                                             .start_ns = clock_ns() - x->profile_from,
                                              .bytes = bytes,
                                              .flops = (u64)flops };
     return QN_OK;
 }
 
-static qn_status run_launch(exec *x, frame *f, const step *s)
+static qn_status launch_alone(exec *x, frame *f, const step *s)
 {
     qn_launch l = { 0 };
     QN_TRY(fill_launch(x, f, s->launch, &l));
     if (!l.count) return QN_OK;
     x->stats.launches++;
-    return x->profile ? profiled(x, f, s, &l) : x->b->launch(x->device, &l);
+    QN_TRY(add_row(x, f, s, &l));
+    x->timing = TIMING_LAUNCHED;
+    return x->b->launch(x->device, &l);
+}
+
+/* The step is entered three times; the device's answer lies between. */
+static qn_status profiled(exec *x, frame *f, const step *s, bool *pending)
+{
+    if (x->timing == TIMING_LAUNCHED) {
+        qn_profile_row *row = &x->rows[x->n_rows - 1];
+        row->ns = clock_ns() - x->profile_from - row->start_ns;
+        x->timing = TIMING_NONE;
+        return QN_OK;
+    }
+    if (x->timing == TIMING_CLEARED) {
+        x->timing = TIMING_NONE;
+        QN_TRY(launch_alone(x, f, s));
+        if (x->timing == TIMING_NONE) return QN_OK; /* nothing to launch */
+    } else x->timing = TIMING_CLEARED;
+    *pending = true;
+    return x->b->flush(x->device, &x->waiting);
+}
+
+static qn_status run_launch(exec *x, frame *f, const step *s, bool *pending)
+{
+    qn_launch l = { 0 };
+    if (x->profile) return profiled(x, f, s, pending);
+    QN_TRY(fill_launch(x, f, s->launch, &l));
+    if (!l.count) return QN_OK;
+    x->stats.launches++;
+    return x->b->launch(x->device, &l);
 }
 
 /* ---- the host */
@@ -230,7 +243,7 @@ static qn_status run_step(exec *x, frame *f, const step *s, bool *pending)
 {
     QN_TRY(check_needs(x, f, s));
     switch (s->kind) {
-    case STEP_LAUNCH: return run_launch(x, f, s);
+    case STEP_LAUNCH: return run_launch(x, f, s, pending);
     case STEP_HOST: return run_host(x, f, s, pending);
     case STEP_ELEMS: return run_elems(x, f, s);
     case STEP_READ: return run_read(x, f, s, pending);
@@ -293,7 +306,7 @@ static qn_status queue_output(exec *x, u32 i)
     QN_TRY(exec_dims(x, t, out->dims));
     if (x->to[i]) return hand_over(x, i, s, out);
     out->data = s->host;
-    if (plan_is_constant(f->p, plan_root(f->p, v))) return copy_constant(x, out);
+    if (out->data && plan_is_constant(f->p, plan_root(f->p, v))) return copy_constant(x, out);
     if (out->data) return QN_OK;
     if (!s->view.buf) {
         bool queued = false;
@@ -342,6 +355,7 @@ static qn_status stopped(exec *x, qn_status s)
     x->running = false;
     x->now = NULL;
     x->waiting = 0;
+    x->timing = TIMING_NONE;
     x->result = s;
     snprintf(x->error, sizeof x->error, "%s", s == QN_OK ? "" : qn_last_error());
     return s;

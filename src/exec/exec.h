@@ -32,6 +32,14 @@ typedef struct late_buffer {
     bool used;
 } late_buffer;
 
+typedef struct loading { /* a weight that is not here yet (load.c) */
+    const outside *from;
+    qn_dtype dtype;
+    u64 bytes, elems; /* bytes: in the file */
+    qn_buf buf;       /* where it goes, or */
+    u8 *host;
+} loading;
+
 typedef struct exec {
     qn_device *device;
     const qn_backend *b;
@@ -53,6 +61,12 @@ typedef struct exec {
     u32 n_pool, cap_pool;
     qn_buf *owned;
     u32 n_owned, cap_owned; /* weights */
+    loading *loads;
+    u32 n_loads, cap_loads, load_at; /* those before load_at are there */
+    u64 load_done, load_queued;      /* bytes of the one at load_at; written since the last flush */
+    u64 loaded, load_total;          /* bytes of all */
+    u8 *load_room;
+    u64 load_room_bytes;
     bool running;
     qn_ticket waiting; /* of the device; 0: none */
     u64 run;           /* number of the last run, which is its ticket */
@@ -64,6 +78,7 @@ typedef struct exec {
     void **staging;
     u64 *staging_bytes;
     bool profile;
+    enum { TIMING_NONE, TIMING_CLEARED, TIMING_LAUNCHED } timing; /* of the launch at hand, when profiling */
     qn_profile_row *rows;
     u32 n_rows, cap_rows;
     u64 profile_from;
@@ -76,6 +91,11 @@ void exec_close(exec *x);
 
 /* expect.c */
 void exec_expect(exec *x);
+/* load.c: what exec_make found outside, before the first run. done: all is there. out->bytes 0 and not done: the device is busy. */
+qn_status load_add(exec *x, const loading *l);
+qn_status load_want(exec *x, qn_piece *out, bool *done);
+qn_status load_give(exec *x, const void *data, u64 bytes); /* what was wanted */
+f64 load_part(const exec *x);                              /* 0 to 1 */
 
 /* start.c */
 qn_status exec_start(exec *x, const qn_named *in, size_t n_in);

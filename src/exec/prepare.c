@@ -46,13 +46,35 @@ static qn_status weight(exec *x, frame *f, val v, const qn_tensor *t)
     return QN_OK;
 }
 
+/* One whose elements come later: room for them, on the device or, where only the host uses it, here. */
+static qn_status weight_outside(exec *x, frame *f, val v, const qn_tensor *t)
+{
+    u64 bytes = qn_tensor_bytes(t);
+    loading l = { .from = outside_of(f->p->g, v), .dtype = t->dtype, .elems = qn_tensor_elems(t) };
+    l.bytes = l.from->packed_bits ? (l.elems * l.from->packed_bits + 7) / 8 : bytes;
+    slot *s = &f->slots[v];
+    if (f->p->values[v].on_device) {
+        x->stats.weights_bytes += bytes;
+        QN_TRY(x->b->buf_make(x->device, MAX(bytes, 4), &l.buf));
+        QN_TRY(own(x, l.buf));
+        s->view = (buf_view){ l.buf, 0, bytes };
+        if (x->device->info.caps.host_memory) s->host = x->b->buf_host(x->device, l.buf);
+    } else {
+        l.host = arena_alloc(x->mem, bytes);
+        if (!l.host) return fail_nomem(bytes);
+        s->host = l.host;
+    }
+    return load_add(x, &l);
+}
+
 static qn_status weights(exec *x, frame *f)
 {
     const graph *g = f->p->g;
     for (u32 v = 1; v <= g->n_values; v++) {
-        if (!is_constant(g, v)) continue;
+        if (!is_weight(g, v)) continue;
         qn_tensor t = constant_tensor(g, v);
-        QN_TRY(weight(x, f, v, &t));
+        if (!outside_of(g, v)) QN_TRY(weight(x, f, v, &t));
+        else if (live(g, v) == v && value_at(g, v)->uses) QN_TRY(weight_outside(x, f, v, &t));
     }
     for (u32 i = 0; i < f->p->n_tables; i++) QN_TRY(weight(x, f, f->p->tables[i].id, &f->p->tables[i].tensor));
     return QN_OK;

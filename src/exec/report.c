@@ -45,14 +45,14 @@ static int larger_first(const void *a, const void *b)
 static qn_status describe_weights(qn_session *s)
 {
     u32 n = 0;
-    for (u32 v = 1; v <= s->g->n_values; v++) n += is_constant(s->g, v);
+    for (u32 v = 1; v <= s->g->n_values; v++) n += is_weight(s->g, v);
     const qn_weight_info *others;
     u32 n_others = format_weights(s->files, &others);
     n += n_others;
     s->weights = ARENA_ARRAY(s->mem, n + 1, qn_weight_info);
     if (!s->weights) return fail_nomem(n * sizeof *s->weights);
     for (u32 v = 1; v <= s->g->n_values; v++) {
-        if (!is_constant(s->g, v)) continue;
+        if (!is_weight(s->g, v)) continue;
         qn_tensor t = constant_tensor(s->g, v);
         qn_weight_info *w = &s->weights[s->n_weights++];
         const char *name = value_at(s->g, v)->name;

@@ -11,6 +11,10 @@ struct qn_session {
     char *path;
     file_map file;
     qn_bytes bytes;
+    sift sift;                                                                    /* of a file that comes in pieces */
+    enum { SESSION_WHOLE, SESSION_SIFTING, SESSION_LOADING, SESSION_OPEN } stage; /* of such a one; whole: it is none */
+    qn_status failed;
+    qn_piece wanted; /* what comes next */
     format_files *files;
     arena *graph_mem, *plan_mem; /* of the current plan */
     graph *g;

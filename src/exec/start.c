@@ -333,11 +333,21 @@ qn_status exec_bind_output(exec *x, u32 i, qn_buffer *b)
 
 /* ---- a run */
 
+/* Of a weight that was never on the host, what a run read back from the device for itself. */
+static void forget_copy(const exec *x, frame *f, val v)
+{
+    bool was_outside = v <= f->p->g->n_values && outside_of(f->p->g, v);
+    if (was_outside && f->slots[v].view.buf && !x->device->info.caps.host_memory) f->slots[v].host = NULL;
+}
+
 static void forget(exec *x)
 {
     for (frame *f = x->made; f; f = f->next_made) {
         for (u32 v = 1; v <= f->p->n_values; v++) {
-            if (plan_is_constant(f->p, v)) continue;
+            if (plan_is_constant(f->p, v)) {
+                forget_copy(x, f, v);
+                continue;
+            }
             f->slots[v].host = NULL;
             if (f != x->main || f->p->values[v].late) f->slots[v].view = (buf_view){ 0 };
             f->slots[v].late = 0;

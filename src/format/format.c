@@ -49,8 +49,7 @@ void format_files_close(format_files *f)
 qn_status format_files_beside(format_files *f, const char *path, const char *name, qn_bytes *out)
 {
     if (!path)
-        return fail(QN_E_UNSUPPORTED,
-                    "external data '%s': a model from memory has no folder to look in; open it by its path", name);
+        return fail(QN_E_IO, "external data '%s': a model from memory has no folder to look in; open it by its path", name);
     for (u32 i = 0; i < f->n_files; i++) {
         if (strcmp(f->files[i].name, name) != 0) continue;
         *out = f->files[i].map.bytes;
@@ -125,16 +124,44 @@ static int more_first(const void *a, const void *b)
 
 /* ---- reading */
 
-qn_status format_read(graph *g, const char *path, qn_bytes file, arena *mem, format_files *files, bool tolerant)
+static const format_def *format_of(qn_bytes file)
 {
-    format_source s = { g, path, file, mem, files, tolerant };
-    if (file.n == 0) return fail(QN_E_FORMAT, "the file is empty");
-    for (size_t i = 0; i < COUNT(formats); i++) {
-        if (!formats[i]->sniff(file)) continue;
-        QN_TRY(formats[i]->read(&s));
-        if (files->n_ops) qsort(files->ops, files->n_ops, sizeof *files->ops, more_first);
-        files->counted = true;
-        return QN_OK;
-    }
+    for (size_t i = 0; i < COUNT(formats); i++)
+        if (formats[i]->sniff(file)) return formats[i];
+    return NULL;
+}
+
+static qn_status no_format(void)
+{
     return fail(QN_E_FORMAT, "no model format that is known here starts like this file (ONNX is)");
 }
+
+qn_status format_read(const format_source *s)
+{
+    if (s->file.n == 0) return fail(QN_E_FORMAT, "the file is empty");
+    const format_def *format = format_of(s->file);
+    if (!format) return no_format();
+    QN_TRY(format->read(s));
+    format_files *files = s->files;
+    if (files->n_ops) qsort(files->ops, files->n_ops, sizeof *files->ops, more_first);
+    files->counted = true;
+    return QN_OK;
+}
+
+/* ---- files in pieces */
+
+enum { FIRST_PIECE = 64 << 10 };
+
+qn_status format_sift_begin(sift *s, u64 file_bytes, arena *mem)
+{
+    *s = (sift){ .file_bytes = file_bytes, .mem = mem, .want = { NULL, 0, MIN(file_bytes, (u64)FIRST_PIECE) } };
+    return file_bytes ? QN_OK : fail(QN_E_FORMAT, "the file is empty");
+}
+
+qn_status format_sift_take(sift *s, qn_bytes piece)
+{
+    if (!s->format) s->format = format_of(piece);
+    return s->format ? s->format->sift(s, piece) : no_format();
+}
+
+void format_sift_end(sift *s) { str_free(&s->kept); }

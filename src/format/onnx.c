@@ -211,7 +211,7 @@ static bool onnx_sniff(qn_bytes file)
 static qn_status onnx_read(const format_source *source)
 {
     model m = { 0 };
-    onnx_file file = { .source = source, .tensors = { source->mem, source->path, source->files } };
+    onnx_file file = { .source = source, .tensors = { source->mem, source->path, source->files, source->streamed } };
     pb_list nodes = { 0 };
     QN_TRY(read_model(source->mem, source->file, &m));
     if (m.ir_version < 3)
@@ -226,4 +226,4 @@ static qn_status onnx_read(const format_source *source)
     return onnx_graph_read(&root, m.graph);
 }
 
-const format_def format_onnx = { .name = "ONNX", .sniff = onnx_sniff, .read = onnx_read };
+const format_def format_onnx = { .name = "ONNX", .sniff = onnx_sniff, .read = onnx_read, .sift = onnx_sift };

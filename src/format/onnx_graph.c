@@ -54,9 +54,9 @@ static qn_status take_from_outer(scope *s, qn_bytes name, val outer, val *out)
     const graph *from = s->outer->g;
     const char *text;
     QN_TRY(onnx_text(s->g->mem, name, "a value's name", &text));
-    if (is_constant(from, outer)) {
+    if (is_weight(from, outer)) {
         qn_tensor t = constant_tensor(from, outer);
-        *out = graph_constant(s->g, text, &t);
+        *out = graph_constant_like(s->g, text, from, outer, &t);
         return *out ? onnx_define(s, name, *out) : QN_E_NOMEM;
     }
     type t = value_at(from, live(from, outer))->type;
@@ -174,12 +174,12 @@ static qn_status read_info(qn_bytes message, info *out)
 
 /* ---- the parts of a graph */
 
-static qn_status add_constant(scope *s, qn_bytes name, const qn_tensor *t)
+static qn_status add_constant(scope *s, qn_bytes name, const qn_tensor *t, const outside *away)
 {
     const char *text;
     if (name.n == 0) return fail(QN_E_FORMAT, "an initializer has no name");
     QN_TRY(onnx_text(s->g->mem, name, "an initializer's name", &text));
-    val v = graph_constant(s->g, text, t);
+    val v = away ? graph_outside(s->g, text, t, away) : graph_constant(s->g, text, t);
     return v ? onnx_define(s, name, v) : QN_E_NOMEM;
 }
 
@@ -190,13 +190,15 @@ static qn_status read_initializers(scope *s, const graph_message *m)
 {
     qn_bytes name;
     qn_tensor t;
+    const outside *away = NULL;
     for (u32 i = 0; i < m->initializers.n + m->sparse.n; i++) {
         bool dense = i < m->initializers.n;
-        qn_status status = dense ? onnx_tensor_read(&s->file->tensors, m->initializers.items[i], &name, &t)
-                                 : onnx_sparse_read(&s->file->tensors, m->sparse.items[i - m->initializers.n], &name, &t);
+        qn_status status =
+            dense ? onnx_tensor_read_away(&s->file->tensors, m->initializers.items[i], &name, &t, &away)
+                  : (away = NULL, onnx_sparse_read(&s->file->tensors, m->sparse.items[i - m->initializers.n], &name, &t));
         if (passes_over(s, status)) continue;
         QN_TRY(status);
-        QN_TRY(add_constant(s, name, &t));
+        QN_TRY(add_constant(s, name, &t, away));
     }
     return QN_OK;
 }
@@ -208,7 +210,7 @@ static qn_status read_input(scope *s, qn_bytes message)
     const char *text;
     QN_TRY(read_info(message, &in));
     const name_entry *known = names_find(&s->values, in.name);
-    if (known && is_constant(s->g, known->number)) return QN_OK; /* the initializer is its default */
+    if (known && is_weight(s->g, known->number)) return QN_OK; /* the initializer is its default */
     QN_TRY(onnx_text(s->g->mem, in.name, "an input's name", &text));
     if (in.type.n || !s->body) {
         qn_status status = read_type(s->g, in.type, text, &t);

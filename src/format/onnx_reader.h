@@ -74,6 +74,9 @@ const char *onnx_domain(arena *mem, qn_bytes domain);      /* NUL-terminated, ""
 onnx_function *onnx_find_function(const onnx_file *file, qn_bytes domain, qn_bytes name, qn_bytes overload);
 qn_status onnx_text(arena *mem, qn_bytes text, const char *what, const char **out); /* checked UTF-8, NUL-terminated */
 
+/* onnx_sift.c */
+qn_status onnx_sift(sift *s, qn_bytes piece);
+
 /* onnx_graph.c */
 qn_status onnx_graph_read(scope *s, qn_bytes message);     /* a GraphProto into s->g */
 qn_status onnx_resolve(scope *s, qn_bytes name, val *out); /* captures from the outer scopes; *out 0: nobody has it */

@@ -140,18 +140,15 @@ static u32 packed_bits(qn_dtype d)
     return types[code].bits;
 }
 
+static bool packed_signed(qn_dtype d) { return d == QN_I4 || d == QN_I2; }
+
 /* Elements of a few bits, the first in the lowest: each gets a byte. */
 static qn_status unpack(arena *mem, qn_bytes from, u32 bits, qn_tensor *t)
 {
     u64 n = qn_tensor_elems(t);
-    const u8 *at = from.data;
-    u8 *made = arena_alloc(mem, n + 1), mask = (u8)((1 << bits) - 1);
-    bool is_signed = t->dtype == QN_I4 || t->dtype == QN_I2;
+    u8 *made = arena_alloc(mem, n + 1);
     if (!made) return fail_nomem(n);
-    for (u64 i = 0; i < n; i++) {
-        u8 v = (u8)(at[i * bits / 8] >> i * bits % 8 & mask);
-        made[i] = is_signed && v >> (bits - 1) ? (u8)(v | ~mask) : v;
-    }
+    outside_unpack(&(outside){ .packed_bits = bits, .packed_signed = packed_signed(t->dtype) }, from.data, made, n);
     t->data = made;
     return QN_OK;
 }
@@ -239,11 +236,11 @@ static qn_status read_texts(arena *mem, const tensor_message *m, qn_tensor *t)
 
 /* ---- external data (onnx/docs/ExternalData.md) */
 
-typedef struct outside {
+typedef struct note {
     char location[512];
     u64 offset, length;
     bool has_location, has_length;
-} outside;
+} note;
 
 static bool read_decimal(qn_bytes text, u64 *out)
 {
@@ -256,7 +253,7 @@ static bool read_decimal(qn_bytes text, u64 *out)
     return true;
 }
 
-static qn_status read_outside_entry(qn_bytes entry, outside *o)
+static qn_status read_note_entry(qn_bytes entry, note *o)
 {
     cursor c = cursor_of(entry);
     pb_field f;
@@ -279,14 +276,50 @@ static qn_status read_outside_entry(qn_bytes entry, outside *o)
     return good ? QN_OK : fail(QN_E_FORMAT, "its note of where the external data is is damaged");
 }
 
-static qn_status read_outside(const tensor_source *s, const tensor_message *m, qn_tensor *t)
+static qn_status read_note(const tensor_message *m, note *o)
 {
-    outside o = { 0 };
+    for (u32 i = 0; i < m->outside.n; i++) QN_TRY(read_note_entry(m->outside.items[i], o));
+    return o->has_location ? QN_OK : fail(QN_E_FORMAT, "it is external, but does not say in which file");
+}
+
+static qn_status place_of_note(arena *mem, const note *o, u64 bytes, onnx_place *out)
+{
+    *out = (onnx_place){ .external = true, .at = o->offset, .bytes = bytes };
+    if (strcmp(o->location, ONNX_SELF) == 0) return QN_OK;
+    out->file = arena_text(mem, o->location, strlen(o->location));
+    return out->file ? QN_OK : fail_nomem(strlen(o->location));
+}
+
+/* Elements that stay where they are. */
+static qn_status leave(const tensor_source *s, const note *o, qn_tensor *t, const outside **away)
+{
+    onnx_place place;
+    u64 end, bytes = onnx_file_bytes(t);
+    if (!away)
+        return fail(QN_E_UNSUPPORTED,
+                    "it is external data of a node, which is not read from a model in pieces; open it whole");
+    QN_TRY(place_of_note(s->mem, o, bytes, &place));
+    if (!add_u64(place.at, bytes, &end) || (!place.file && end > s->streamed))
+        return fail(QN_E_FORMAT, "its bytes from %llu on are outside the file, which has %llu", (unsigned long long)place.at,
+                    (unsigned long long)s->streamed);
+    outside *made = ARENA_NEW(s->mem, outside);
+    if (!made) return fail_nomem(sizeof *made);
+    *made = (outside){
+        .file = place.file, .at = place.at, .packed_bits = packed_bits(t->dtype), .packed_signed = packed_signed(t->dtype)
+    };
+    *away = made;
+    return QN_OK;
+}
+
+static qn_status read_outside(const tensor_source *s, const tensor_message *m, qn_tensor *t, const outside **away)
+{
+    note o = { 0 };
     u64 want = onnx_file_bytes(t), end;
-    for (u32 i = 0; i < m->outside.n; i++) QN_TRY(read_outside_entry(m->outside.items[i], &o));
-    if (!o.has_location) return fail(QN_E_FORMAT, "it is external, but does not say in which file");
-    if (!s->files) return fail(QN_E_UNSUPPORTED, "it is external data ('%s'), which is not read here", o.location);
+    QN_TRY(read_note(m, &o));
     if (o.has_length && o.length != want) return wrong_size(o.length, want, "bytes");
+    if (want == 0) return lend_bytes(s->mem, (qn_bytes){ "", 0 }, t);
+    if (s->streamed) return leave(s, &o, t, away);
+    if (!s->files) return fail(QN_E_UNSUPPORTED, "it is external data ('%s'), which is not read here", o.location);
     qn_bytes file;
     QN_TRY(format_files_beside(s->files, s->path, o.location, &file));
     if (!add_u64(o.offset, want, &end) || end > file.n)
@@ -295,30 +328,56 @@ static qn_status read_outside(const tensor_source *s, const tensor_message *m, q
     return lend_bytes(s->mem, (qn_bytes){ (const u8 *)file.data + o.offset, (size_t)want }, t);
 }
 
-static qn_status read_elements(const tensor_source *s, const tensor_message *m, qn_tensor *t)
+static qn_status read_elements(const tensor_source *s, const tensor_message *m, qn_tensor *t, const outside **away)
 {
     if (m->segment) return fail(QN_E_UNSUPPORTED, "it is stored in segments");
     if (t->dtype == QN_STRING) return read_texts(s->mem, m, t);
-    if (m->external) return read_outside(s, m, t);
+    if (m->external) return read_outside(s, m, t, away);
     if (!m->has_raw) return read_numbers(s->mem, list_of(m, t->dtype), t);
     if (m->raw.n != onnx_file_bytes(t)) return wrong_size(m->raw.n, onnx_file_bytes(t), "bytes");
     return lend_bytes(s->mem, m->raw, t);
 }
 
-qn_status onnx_tensor_read(const tensor_source *s, qn_bytes message, qn_bytes *name, qn_tensor *out)
+static qn_status tensor_read(const tensor_source *s, qn_bytes message, qn_bytes *name, qn_tensor *out, const outside **away)
 {
     tensor_message m = { 0 };
     qn_tensor t = { 0 };
     qn_status status = read_message(s->mem, message, &m);
     if (status == QN_OK) status = onnx_dtype(m.type, &t.dtype);
     if (status == QN_OK) status = read_dims(&m.dims, &t);
-    if (status == QN_OK) status = read_elements(s, &m, &t);
+    if (status == QN_OK) status = read_elements(s, &m, &t, away);
     if (status != QN_OK)
         return fail_in(status, "tensor '%.*s': ", onnx_text_ok(m.name) ? (int)MIN(m.name.n, 200) : 0,
                        (const char *)m.name.data);
     *name = m.name;
     *out = t;
     return QN_OK;
+}
+
+qn_status onnx_tensor_read(const tensor_source *s, qn_bytes message, qn_bytes *name, qn_tensor *out)
+{
+    return tensor_read(s, message, name, out, NULL);
+}
+
+qn_status onnx_tensor_read_away(const tensor_source *s, qn_bytes message, qn_bytes *name, qn_tensor *out,
+                                const outside **away)
+{
+    *away = NULL;
+    return tensor_read(s, message, name, out, away);
+}
+
+qn_status onnx_tensor_place(arena *mem, qn_bytes message, onnx_place *out)
+{
+    tensor_message m = { 0 };
+    qn_tensor t = { 0 };
+    note o = { 0 };
+    *out = (onnx_place){ 0 };
+    QN_TRY(read_message(mem, message, &m));
+    if (!m.external) return QN_OK;
+    QN_TRY(onnx_dtype(m.type, &t.dtype));
+    QN_TRY(read_dims(&m.dims, &t));
+    QN_TRY(read_note(&m, &o));
+    return place_of_note(mem, &o, onnx_file_bytes(&t), out);
 }
 
 /* ---- sparse */

@@ -61,7 +61,9 @@ attr attr_of_ints(graph *g, const char *name, const i64 *v, u32 n)
 
 /* ---- constants */
 
-bool is_constant(const graph *g, val v) { return v && value_at(g, live(g, v))->is_constant; }
+bool is_weight(const graph *g, val v) { return v && value_at(g, live(g, v))->is_constant; }
+const outside *outside_of(const graph *g, val v) { return v ? value_at(g, live(g, v))->outside : NULL; }
+bool is_constant(const graph *g, val v) { return is_weight(g, v) && !outside_of(g, v); }
 
 qn_tensor constant_tensor(const graph *g, val v)
 {
@@ -117,7 +119,7 @@ i64 value_elems(graph *g, val v, const sym **out)
         *out = x->elems;
         return x->n_elems;
     }
-    if (!x->is_constant) return -1;
+    if (!x->is_constant || x->outside) return -1;
     qn_tensor t = constant_tensor(g, v);
     u64 n = qn_tensor_elems(&t);
     if (n > MAX_ELEMS || t.dtype < QN_I8 || t.dtype > QN_BOOL) return -1;

@@ -67,6 +67,19 @@ val graph_constant(graph *g, const char *name, const qn_tensor *t)
     return v;
 }
 
+val graph_outside(graph *g, const char *name, const qn_tensor *t, const outside *o)
+{
+    val v = graph_constant(g, name, t);
+    if (v) g->values[v].data = NULL, g->values[v].outside = o;
+    return v;
+}
+
+val graph_constant_like(graph *g, const char *name, const graph *from, val v, const qn_tensor *t)
+{
+    const outside *o = outside_of(from, v);
+    return o ? graph_outside(g, name, t, o) : graph_constant(g, name, t);
+}
+
 val graph_constant_copy(graph *g, const char *name, const qn_tensor *t)
 {
     u64 bytes = qn_tensor_bytes(t);

@@ -51,14 +51,26 @@ typedef struct attr {
     };
 } attr;
 
+/* Where a constant's elements are while they are not in memory: a span of one of the model's files, read when they go to the device, and what
+ * is done to them then: element i is multiplied by scale[outside_channel(o, i)], in f64, rounded once. */
+typedef struct outside {
+    const char *file; /* beside the model; NULL: the model's own */
+    u64 at;
+    u32 packed_bits; /* elements of so many bits, the first lowest in its byte, which become a byte each; 0: they are not packed */
+    bool packed_signed;
+    const f64 *scale; /* NULL: nothing is done */
+    u64 channels, inner, group_elems, group_channels;
+} outside;
+
 typedef struct value {
     const char *name; /* unique among named values; NULL: unnamed */
     type type;
-    nid maker;        /* 0: input or constant */
-    u32 maker_out;    /* which output of it */
-    u32 uses;         /* node inputs and graph outputs that name it */
-    val forward;      /* replaced by this one (graph_replace); read through live() */
-    const void *data; /* a constant's elements, row-major, borrowed or in the arena; may be unaligned */
+    nid maker;              /* 0: input or constant */
+    u32 maker_out;          /* which output of it */
+    u32 uses;               /* node inputs and graph outputs that name it */
+    val forward;            /* replaced by this one (graph_replace); read through live() */
+    const void *data;       /* a constant's elements, row-major, borrowed or in the arena; may be unaligned */
+    const outside *outside; /* a constant whose elements are not in memory: data is NULL */
     const sym *elems;
     u32 n_elems;     /* known elements of an integer or bool tensor; NULL: not known */
     bool elems_read; /* elems are variables, bound by reading this tensor at run time */
@@ -110,6 +122,9 @@ struct graph {
 graph *graph_make(arena *mem, const graph *outer); /* outer: whose syms to share, or NULL */
 val graph_input(graph *g, const char *name, const type *t);
 val graph_constant(graph *g, const char *name, const qn_tensor *t); /* data borrowed: must live as long as the graph */
+val graph_outside(graph *g, const char *name, const qn_tensor *t, const outside *o); /* t without data; o in the arena */
+val graph_constant_like(graph *g, const char *name, const graph *from, val v,
+                        const qn_tensor *t); /* v's elements as t has them, or outside */
 val graph_constant_copy(graph *g, const char *name, const qn_tensor *t);
 /* An i64[n] of known sizes: neither input nor constant and without a maker; its elems are all there is. All numbers: a constant. */
 val graph_sizes(graph *g, const char *name, const sym *elems, u32 n);
@@ -138,8 +153,15 @@ attr attr_of_int(const char *name, i64 v);
 attr attr_of_float(const char *name, f64 v);
 attr attr_of_text(const char *name, const char *text);              /* borrowed */
 attr attr_of_ints(graph *g, const char *name, const i64 *v, u32 n); /* copied */
-bool is_constant(const graph *g, val v);                            /* has data */
-qn_tensor constant_tensor(const graph *g, val v);                   /* of a constant: dims are numbers */
+bool is_constant(const graph *g, val v);                            /* and its elements are in memory */
+bool is_weight(const graph *g, val v);                              /* a constant, its elements in memory or outside */
+const outside *outside_of(const graph *g, val v);                   /* NULL: in memory, or no constant */
+qn_tensor constant_tensor(const graph *g, val v);                   /* of a constant: dims are numbers; data NULL: outside */
+u64 outside_channel(const outside *o, u64 i);
+/* n elements, one a byte, from their packed form. */
+void outside_unpack(const outside *o, const u8 *from, u8 *to, u64 n);
+/* What is to be done to n elements of it, from the from-th on, that have been read and unpacked. */
+void outside_apply(const outside *o, qn_dtype d, void *data, u64 from, u64 n);
 /* The elements of an integer/bool value where they are known (elems, or a constant of at most 1024 elements): count, or -1. */
 i64 value_elems(graph *g, val v, const sym **out);
 bool constant_f64(const graph *g, val v, f64 *out); /* v is a constant with all elements equal to *out */

@@ -166,7 +166,8 @@ static void print_constant(const graph *g, val v, str *out)
     str_add(out, ": ");
     text_print_type(g, &value_at(g, v)->type, out);
     str_add(out, " = ");
-    text_print_tensor_elems(&t, out);
+    if (outside_of(g, v)) str_print(out, "#%llu outside", (unsigned long long)qn_tensor_bytes(&t));
+    else text_print_tensor_elems(&t, out);
 }
 
 static void print_sizes(const graph *g, val v, str *out)

@@ -95,6 +95,9 @@ static bool bias_is_constant(const graph *g, const weights *w)
     return span(g, t, 0) == last && (last == 1 || last == w->channels);
 }
 
+/* Elements outside are scaled when they are read, where nothing can be said of one that leaves its type's range: none does that has f32's. */
+static bool scales_outside(qn_dtype d) { return d == QN_F32 || d == QN_BF16; }
+
 /* The maker of v with nobody else to read it, constant weights nobody else has, and a constant bias or none. */
 static bool producer_of(const graph *g, val v, weights *out)
 {
@@ -103,7 +106,8 @@ static bool producer_of(const graph *g, val v, weights *out)
     for (u32 i = 0; i < COUNT(producers); i++) {
         if (n->op != producers[i].op) continue;
         *out = (weights){ .n = n, .w = node_in(g, n, 1), .bias_scale = 1 };
-        if (!is_constant(g, out->w) || !match_float(g, out->w) || value_at(g, out->w)->uses != 1) return false;
+        if (!is_weight(g, out->w) || !match_float(g, out->w) || value_at(g, out->w)->uses != 1) return false;
+        if (outside_of(g, out->w) && !scales_outside(match_type(g, out->w)->dtype)) return false;
         return producers[i].find(g, n, out) && bias_is_constant(g, out) && out->inner > 0;
     }
     return false;
@@ -224,11 +228,39 @@ static bool scale_weights(const graph *g, const weights *w, const affine *a, u8 
     return fits;
 }
 
+static bool same_channels(const outside *o, const weights *w)
+{
+    return !o->scale || (o->channels == w->channels && o->inner == w->inner && o->group_elems == w->group_elems &&
+                         o->group_channels == w->group_channels);
+}
+
+/* The same elements outside, with one scale more. */
+static val scaled_outside(build *b, const weights *w, const affine *a, bool *fits)
+{
+    qn_tensor t = constant_tensor(b->g, w->w);
+    outside *o = ARENA_NEW(b->g->mem, outside);
+    f64 *scale = ARENA_ARRAY(b->g->mem, a->channels, f64);
+    const outside *was = outside_of(b->g, w->w);
+    val v = 0;
+    *fits = same_channels(was, w);
+    if (!*fits) return w->w;
+    if (o && scale) {
+        for (u64 c = 0; c < a->channels; c++) scale[c] = (was->scale ? was->scale[c] : 1) * a->scale[c];
+        *o = *was;
+        o->scale = scale, o->channels = w->channels, o->inner = w->inner;
+        o->group_elems = w->group_elems, o->group_channels = w->group_channels;
+        v = graph_outside(b->g, NULL, &t, o);
+    }
+    if (!v) b->status = fail_nomem(a->channels * sizeof *scale);
+    return v;
+}
+
 static val new_weights(build *b, const weights *w, const affine *a, bool *fits)
 {
     qn_tensor t = constant_tensor(b->g, w->w);
     u8 *data;
     if (!a->scales) return w->w;
+    if (outside_of(b->g, w->w)) return scaled_outside(b, w, a, fits);
     val v = match_make_constant(b, t.dtype, t.rank, t.dims, &data);
     *fits = v && scale_weights(b->g, w, a, data);
     return v;

@@ -12,6 +12,15 @@ static bool all_constant(const graph *g, const node *n)
     return true;
 }
 
+/* A view of a constant whose elements are outside, by other constants, is one of the same elements. */
+static bool views_outside(const graph *g, const node *n)
+{
+    if (!op_of(n)->alias || !outside_of(g, node_in(g, n, 0))) return false;
+    for (u32 i = 1; i < n->n_in; i++)
+        if (node_in(g, n, i) && !is_constant(g, node_in(g, n, i))) return false;
+    return true;
+}
+
 static bool numbers(const graph *g, val v, u64 *bytes)
 {
     const type *t = &value_at(g, v)->type;
@@ -61,7 +70,8 @@ static bool fold(pass_job *j, nid id)
 {
     const node *n = node_at(j->g, id);
     const op_def *d = op_of(n);
-    if (d->random || has_body(n) || !all_constant(j->g, n) || !worth_it(j->g, n) || n->n_out > 16) return false;
+    if (d->random || has_body(n) || n->n_out > 16) return false;
+    if (!views_outside(j->g, n) && (!all_constant(j->g, n) || !worth_it(j->g, n))) return false;
     qn_tensor out[16];
     attempt_begin();
     qn_status s = d->alias ? fold_alias(j, id, out) : j->env->evaluate(j->env->user, j->g, id, j->g->mem, out);
@@ -69,7 +79,8 @@ static bool fold(pass_job *j, nid id)
     if (s == QN_E_UNSUPPORTED) return false; /* it will be refused, or run, where it stands */
     val consts[16] = { 0 };
     for (u32 i = 0; i < n->n_out && s == QN_OK; i++) {
-        consts[i] = graph_constant(j->g, NULL, &out[i]);
+        consts[i] = d->alias ? graph_constant_like(j->g, NULL, j->g, node_in(j->g, n, 0), &out[i])
+                             : graph_constant(j->g, NULL, &out[i]);
         if (!consts[i]) s = QN_E_NOMEM;
     }
     j->status = s;

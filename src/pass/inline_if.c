@@ -21,7 +21,7 @@ static const graph *branch_taken(graph *g, const node *n)
 }
 
 /* What the body's v is outside; made here for what no node makes. */
-static val outside_of(inlining *i, val v)
+static val outer_of(inlining *i, val v)
 {
     if (!v || i->b->status != QN_OK) return 0;
     v = live(i->body, v);
@@ -29,7 +29,7 @@ static val outside_of(inlining *i, val v)
     if (i->outside[v]) return i->outside[v];
     if (x->is_constant) {
         qn_tensor t = constant_tensor(i->body, v);
-        i->outside[v] = graph_constant(i->b->g, NULL, &t);
+        i->outside[v] = graph_constant_like(i->b->g, NULL, i->body, v, &t);
     } else if (x->elems && !x->maker && !x->is_input) i->outside[v] = graph_sizes(i->b->g, NULL, x->elems, x->n_elems);
     if (!i->outside[v])
         i->b->status = x->is_constant || x->elems ? QN_E_NOMEM : fail(QN_E_BUG, "a branch uses a value nobody makes");
@@ -41,7 +41,7 @@ static void copy_node(inlining *i, const node *n)
     graph *g = i->b->g;
     val *in = ARENA_ARRAY(g->mem, n->n_in + 1, val), *out = ARENA_ARRAY(g->mem, n->n_out + 1, val);
     if (!in || !out) i->b->status = fail_nomem((n->n_in + n->n_out) * sizeof *in);
-    for (u32 k = 0; k < n->n_in && i->b->status == QN_OK; k++) in[k] = outside_of(i, n->in[k]);
+    for (u32 k = 0; k < n->n_in && i->b->status == QN_OK; k++) in[k] = outer_of(i, n->in[k]);
     if (i->b->status != QN_OK) return;
     nid made = graph_node(g, i->b->before, n->op, n->name, in, n->n_in, out, n->n_out, n->attrs, n->n_attrs);
     i->b->status = made ? graph_infer_node(g, made) : QN_E_NOMEM;
@@ -57,7 +57,7 @@ static bool splice(pass_job *j, nid id, inlining *i)
     for (u32 k = 0; k < i->body->n_inputs; k++) i->outside[i->body->inputs[k]] = node_in(j->g, n, k + 1);
     FOR_NODES(i->body, inner)
     if (i->b->status == QN_OK) copy_node(i, node_at(i->body, inner));
-    for (u32 k = 0; k < n_out && i->b->status == QN_OK; k++) outs[k] = outside_of(i, i->body->outputs[k]);
+    for (u32 k = 0; k < n_out && i->b->status == QN_OK; k++) outs[k] = outer_of(i, i->body->outputs[k]);
     return pass_replace(j, i->b, id, outs, n_out);
 }
 

@@ -170,7 +170,7 @@ static qn_status read_config(qn_bytes text, qn_image_prep *p)
     return fail_in(s, "preprocessor_config.json: ");
 }
 
-qn_status qn_image_prep_guess(const qn_session *s, const char *model_path, qn_image_prep *out, bool *from_config)
+qn_status qn_image_prep_guess_from(const qn_session *s, qn_bytes config, qn_image_prep *out)
 {
     if (!s || !out) return fail(QN_E_USAGE, "qn_image_prep_guess: session and out are needed");
     const qn_value_info *input = picture_input(s);
@@ -178,14 +178,17 @@ qn_status qn_image_prep_guess(const qn_session *s, const char *model_path, qn_im
         return fail(QN_E_UNSUPPORTED, "the model is no classifier of pictures: no input has the shape of one (rank 3 or 4)");
     qn_image_prep p = { 0 };
     QN_TRY(guess_from_input(input, &p));
-    file_map file;
-    bool there = model_path && file_map_open_beside(model_path, "preprocessor_config.json", &file) == QN_OK;
-    if (there) {
-        qn_status status = read_config(file.bytes, &p);
-        file_map_close(&file);
-        QN_TRY(status);
-    }
-    if (from_config) *from_config = there;
+    if (config.n) QN_TRY(read_config(config, &p));
     *out = p;
     return QN_OK;
+}
+
+qn_status qn_image_prep_guess(const qn_session *s, const char *model_path, qn_image_prep *out, bool *from_config)
+{
+    file_map file;
+    bool there = model_path && file_map_open_beside(model_path, "preprocessor_config.json", &file) == QN_OK;
+    qn_status status = qn_image_prep_guess_from(s, there ? file.bytes : (qn_bytes){ 0 }, out);
+    if (there) file_map_close(&file);
+    if (status == QN_OK && from_config) *from_config = there;
+    return status;
 }

@@ -11,7 +11,7 @@ val plan_root(const plan *p, val v)
 
 bool plan_is_constant(const plan *p, val v)
 {
-    if (v <= p->g->n_values) return is_constant(p->g, v);
+    if (v <= p->g->n_values) return is_weight(p->g, v);
     for (u32 i = 0; i < p->n_tables; i++)
         if (p->tables[i].id == v) return true;
     return false;

@@ -39,6 +39,11 @@ WEB u32 qw_device_poll(qn_device *d, f64 ticket);   /* 1 done, 0 not yet, 2 fail
 enum { QW_NO_OPTIMIZE = 1, QW_INSPECT_ONLY = 2, QW_PROFILE = 4 };
 /* bytes: a file of n bytes in memory from qw_alloc; the session takes it, also when opening fails. `tag` goes to quern.progress. */
 WEB void *qw_session_open(qn_device *d, void *bytes, u32 n, u32 flags, u32 tag);
+/* A model whose file of so many bytes comes in pieces (qn_session_want): not open yet, and to be closed also when that fails. */
+WEB void *qw_session_begin(qn_device *d, f64 bytes, u32 flags, u32 tag);
+WEB const char *qw_session_want(
+    void *session); /* {open, file: name or null, at, bytes}; bytes 0 and not open: ask again later */
+WEB u32 qw_session_give(void *session, const void *data); /* bool; as many bytes as were wanted, not needed after */
 WEB void qw_session_close(void *session);
 WEB const char *qw_session_inputs(void *session);  /* [{name, dtype, dims: [n or "name" or null] or null}]: null: unknown */
 WEB const char *qw_session_outputs(void *session); /* the same */
@@ -50,6 +55,8 @@ WEB u32 qw_session_reserve(void *session, const char *dim_name, f64 size);
 /* Say what the index-th input will be: dims is u32[rank]. Gives the place to put its bytes, which the session owns and keeps from run to
  * run (a new address only when it grows), or 0. */
 WEB void *qw_feed(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims);
+/* The same for texts, one after the other in UTF-8, lengths[i] bytes each; all is copied. bool */
+WEB u32 qw_feed_texts(void *session, u32 index, u32 rank, const u32 *dims, const u32 *lengths, const char *texts);
 /* The index-th input from a buffer of the device, for the next runs; `b` 0: from the host again, by qw_feed. */
 WEB u32 qw_feed_buffer(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims, qn_buffer *b);
 /* The index-th output to a buffer of the device, not read back (its data is 0); `b` 0: to the host again. */
@@ -63,6 +70,8 @@ WEB u32 qw_tensor_rank(const qn_tensor *t);
 WEB f64 qw_tensor_dim(const qn_tensor *t, u32 axis);
 WEB f64 qw_tensor_bytes(const qn_tensor *t);
 WEB const void *qw_tensor_data(const qn_tensor *t);
+WEB const char *qw_tensor_text(const qn_tensor *t, u32 i); /* of a text's bytes, which are not NUL-terminated */
+WEB u32 qw_tensor_text_bytes(const qn_tensor *t, u32 i);
 
 /* ------------------------------------------------------------------ the user's own kernels */
 WEB qn_buffer *qw_buffer_make(qn_device *d, f64 bytes); /* zeroed */
@@ -87,8 +96,12 @@ WEB char *qw_kernel_translate(const char *source, const char *file, const char *
 WEB void qw_text_free(char *text);
 
 /* ------------------------------------------------------------------ classifying pictures */
-/* labels: text of a file of names (qn_labels_read), or "" for the model's own. The session is lent. */
-WEB void *qw_classify_open(void *session, u32 top, const char *labels);
+/* What a model wants of a picture, as JSON with the names of qn_image_prep: from the model and the text of a preprocessor_config.json ("" for
+ * none). {width, height, resizeShorter, resizeWidth, resizeHeight, channels, fit, filter, range, mean, std, bgr, nhwc, dtype} */
+WEB const char *qw_prep_guess(void *session, const char *config);
+/* labels: text of a file of names (qn_labels_read), or "" for the model's own. The session is lent.
+ * prep: such JSON, of which each entry takes the place of what is guessed from `config`; "" for none. */
+WEB void *qw_classify_open(void *session, u32 top, const char *labels, const char *config, const char *prep);
 WEB void *qw_glyphs_open(void *session,
                          u32 top); /* a session of models/glyphs.onnx, lent: drawn digits and shapes, any size */
 WEB void qw_classify_close(void *classify);

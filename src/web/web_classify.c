@@ -12,15 +12,19 @@ static bool read_labels(const char *text, qn_labels **out)
     return web_ok(qn_labels_read((qn_bytes){ text, strlen(text) }, out));
 }
 
-void *qw_classify_open(void *session, u32 top, const char *labels)
+void *qw_classify_open(void *session, u32 top, const char *labels, const char *config, const char *prep)
 {
+    qn_image_prep p;
+    if (!web_prep_guess(session, config, &p) || (prep && prep[0] && !web_prep_read(prep, &p))) return NULL;
     web_classify *c = mem_zalloc(sizeof *c);
     if (!c) {
         web_ok(fail_nomem(sizeof *c));
         return NULL;
     }
     if (read_labels(labels, &c->labels)) {
-        const qn_classify_desc desc = { .session = ((web_session *)session)->session, .labels = c->labels, .top = top };
+        const qn_classify_desc desc = {
+            .session = ((web_session *)session)->session, .prep = &p, .labels = c->labels, .top = top
+        };
         if (web_ok(qn_classify_open(&desc, &c->classify))) return c;
     }
     qw_classify_close(c);

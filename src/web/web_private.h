@@ -24,6 +24,10 @@ typedef struct web_session {
     u32 tag;
 } web_session;
 
+/* web_prep.c: bools, as web_ok. */
+bool web_prep_guess(const web_session *s, const char *config, qn_image_prep *out);
+bool web_prep_read(const char *text, qn_image_prep *p); /* what the text does not say stays as it is */
+
 typedef struct web_defines { /* "N=4 T=f32" cut apart */
     char *text;
     qn_define list[64];

@@ -18,25 +18,68 @@ static bool make_inputs(web_session *s)
     return s->inputs || web_ok(fail_nomem(n * sizeof *s->inputs));
 }
 
-void *qw_session_open(qn_device *d, void *bytes, u32 n, u32 flags, u32 tag)
+static web_session *make(u32 tag)
 {
     web_session *s = mem_zalloc(sizeof *s);
+    if (!s) web_ok(fail_nomem(sizeof *s));
+    else s->tag = tag;
+    return s;
+}
+
+static qn_session_desc describe_session(web_session *s, qn_device *d, u32 flags)
+{
+    return (qn_session_desc){ .device = d,
+                              .no_optimize = flags & QW_NO_OPTIMIZE,
+                              .inspect_only = flags & QW_INSPECT_ONLY,
+                              .profile = flags & QW_PROFILE,
+                              .progress = progress,
+                              .progress_user = s };
+}
+
+void *qw_session_open(qn_device *d, void *bytes, u32 n, u32 flags, u32 tag)
+{
+    web_session *s = make(tag);
     if (!s) {
-        web_ok(fail_nomem(sizeof *s));
         mem_free(bytes);
         return NULL;
     }
-    *s = (web_session){ .file = bytes, .tag = tag };
-    const qn_session_desc desc = { .device = d,
-                                   .bytes = { bytes, n },
-                                   .no_optimize = flags & QW_NO_OPTIMIZE,
-                                   .inspect_only = flags & QW_INSPECT_ONLY,
-                                   .profile = flags & QW_PROFILE,
-                                   .progress = progress,
-                                   .progress_user = s };
+    s->file = bytes;
+    qn_session_desc desc = describe_session(s, d, flags);
+    desc.bytes = (qn_bytes){ bytes, n };
     if (web_ok(qn_session_open(&desc, &s->session)) && make_inputs(s)) return s;
     qw_session_close(s);
     return NULL;
+}
+
+void *qw_session_begin(qn_device *d, f64 bytes, u32 flags, u32 tag)
+{
+    web_session *s = make(tag);
+    if (!s) return NULL;
+    qn_session_desc desc = describe_session(s, d, flags);
+    desc.piecewise = (u64)bytes;
+    if (web_ok(qn_session_open(&desc, &s->session))) return s;
+    qw_session_close(s);
+    return NULL;
+}
+
+const char *qw_session_want(void *session)
+{
+    web_session *s = session;
+    qn_piece piece;
+    bool open;
+    if (!web_ok(qn_session_want(s->session, &piece, &open))) return NULL;
+    if (open && !s->inputs && !make_inputs(s)) return NULL;
+    json *j = web_json('{');
+    json_bool(j, "open", open);
+    json_text(j, "file", piece.file);
+    json_integer(j, "at", (i64)piece.at);
+    json_integer(j, "bytes", (i64)piece.bytes);
+    return web_json_end('{');
+}
+
+u32 qw_session_give(void *session, const void *data)
+{
+    return web_ok(qn_session_give(((web_session *)session)->session, data));
 }
 
 void qw_session_close(void *session)
@@ -99,6 +142,29 @@ void *qw_feed(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims)
     return in->data;
 }
 
+static bool total_bytes(const qn_tensor *t, const u32 *lengths, u64 *out)
+{
+    u64 n = qn_tensor_elems(t);
+    bool fits = mul_u64(n, sizeof(qn_bytes), out);
+    for (u64 i = 0; i < n && fits; i++) fits = add_u64(*out, lengths[i], out);
+    return fits || web_ok(fail_nomem(n));
+}
+
+u32 qw_feed_texts(void *session, u32 index, u32 rank, const u32 *dims, const u32 *lengths, const char *texts)
+{
+    web_session *s = session;
+    u64 bytes = 0;
+    web_input *in = describe(s, index, QN_STRING, rank, dims);
+    if (!in || !bind(s, index, in, NULL) || !total_bytes(&in->tensor, lengths, &bytes) || !grow(in, bytes)) return false;
+    qn_bytes *items = in->data;
+    u64 n = qn_tensor_elems(&in->tensor), at = 0;
+    char *copy = (char *)(items + n);
+    memcpy(copy, texts, (size_t)(bytes - n * sizeof *items));
+    for (u64 i = 0; i < n; i++, at += lengths[i - 1]) items[i] = (qn_bytes){ copy + at, lengths[i] };
+    in->tensor.data = items;
+    return in->fed = true;
+}
+
 u32 qw_feed_buffer(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims, qn_buffer *b)
 {
     web_session *s = session;
@@ -151,3 +217,5 @@ u32 qw_tensor_rank(const qn_tensor *t) { return t->rank; }
 f64 qw_tensor_dim(const qn_tensor *t, u32 axis) { return axis < t->rank ? (f64)t->dims[axis] : 0; }
 f64 qw_tensor_bytes(const qn_tensor *t) { return (f64)qn_tensor_bytes(t); }
 const void *qw_tensor_data(const qn_tensor *t) { return t->data; }
+const char *qw_tensor_text(const qn_tensor *t, u32 i) { return ((const qn_bytes *)t->data)[i].data; }
+u32 qw_tensor_text_bytes(const qn_tensor *t, u32 i) { return (u32)((const qn_bytes *)t->data)[i].n; }

@@ -45,9 +45,17 @@ const squeezenet = KINDS.map((kind) => ({
     await page.evaluate(() => document.getElementById('model-form').noValidate = true);
     await page.click('#model-form button[type=submit]');
     await dropPicture(page, `${t.models}/classifier/img/fish.png`, 'image/png', 'fish.png');
-    const label = await answerOf(page, 55000);
-    // What `quern classify` answers without flags. This model wants --range 0,255 --bgr (then it is a tench), which the page cannot say yet.
-    t.check(/mosquito net/i.test(label), `the fish is called "${label}"`);
+    const guessed = await answerOf(page, 55000);
+    t.check(/mosquito net/i.test(guessed), `as guessed, the fish is called "${guessed}"`); // as the tool says without flags
+    t.same(await page.textContent('#prep-from'), 'guessed from its input', 'where the settings are from');
+    for (const setting of ['#prep-values [data-id=bytes]', '#prep-order [data-id=bgr]']) {
+      await page.evaluate(() => delete document.documentElement.dataset.state);
+      await page.click(setting);
+      await answerOf(page, 55000);
+    }
+    const label = await page.textContent('.bar.first .name');
+    t.check(/tench/i.test(label), `with 0 to 255 and BGR the fish is called "${label}"`);
+    t.check(/0 to 255; BGR/.test(await page.textContent('#prep-says')), await page.textContent('#prep-says'));
   },
 }));
 
@@ -75,6 +83,24 @@ export const cases = [
       await dropPicture(page, `${t.root}README.md`, 'text/plain', 'notes.txt');
       await state(page, 'state', 'failed');
       t.check((await page.textContent('#status')).includes('damaged or no picture'), 'the sentence');
+    },
+  },
+  {
+    name: 'classify: a preprocessor_config.json says how pictures are prepared',
+    needs: 'models',
+    async run(t) {
+      const page = await t.page(`${t.url}/site/classify.html`);
+      await page.click('#kinds [data-kind=wasm]');
+      await page.click('summary');
+      const config = { do_resize: true, size: { shortest_edge: 224 }, do_center_crop: true, crop_size: 224, resample: 2, do_rescale: true, rescale_factor: 1, do_normalize: false, do_flip_channel_order: true };
+      await page.setInputFiles('#config-file', { name: 'preprocessor_config.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(config)) });
+      await page.setInputFiles('#labels-file', `${t.models}/classifier/winml_imagenet_labels.txt`);
+      await page.setInputFiles('#model-file', `${t.models}/classifier/SqueezeNet_fp16.onnx`);
+      await dropPicture(page, `${t.models}/classifier/img/fish.png`, 'image/png', 'fish.png');
+      const label = await answerOf(page, 55000);
+      t.check(/tench/i.test(label), `the fish is called "${label}"`);
+      t.same([await page.textContent('#prep-from'), await page.textContent('#prep-says')],
+        ['from its config', '224 × 224 pixels, the middle cut out from a shorter side of 224, bilinear; 0 to 255; BGR, channels first, f32.'], 'what is shown');
     },
   },
   {

@@ -20,8 +20,9 @@ const PAGES = {
   },
   kernels: (page) => said(page, 'ran', 40000),
   benchmark: async (page) => {
+    await page.uncheck('#test-bandwidth');
     await page.click('#start');
-    await said(page, 'measured', 120000);
+    await said(page, 'measured', 200000);
   },
   devices: async (page) => {
     await page.waitForFunction(() => document.documentElement.dataset.reported === '3', undefined, { timeout: 40000 });

@@ -1,9 +1,11 @@
 /* Names for pictures: a classifying model with its preprocessing, or the embedded one. */
+import type { DType } from './abi.js';
 import type { Device } from './device.js';
 import { ownFile } from './engine.js';
 import { QuernError } from './error.js';
 import { pixelsOf, type Picture, type Pixels } from './picture.js';
-import { Session, type ModelSource, type RunOptions } from './session.js';
+import { Session, type RunOptions } from './session.js';
+import type { ModelSource } from './source.js';
 
 export interface Class {
   index: number;
@@ -12,7 +14,34 @@ export interface Class {
   label: string | null;
 }
 
+/** How a picture becomes a model's input: what 0 and 255 become, then (x - mean) / std, and how it is made to fit. */
+export interface Preparation {
+  /** 0: as the picture */
+  width: number;
+  height: number;
+  /** crop: the shorter side is resized to `resizeShorter` (0: just large enough), or all to resizeWidth x resizeHeight, and the middle cut out. */
+  fit: 'crop' | 'squash' | 'letterbox';
+  resizeShorter: number;
+  resizeWidth: number;
+  resizeHeight: number;
+  filter: 'bilinear' | 'bicubic' | 'nearest' | 'box' | 'lanczos';
+  /** What the values 0 and 255 become. */
+  range: [low: number, high: number];
+  /** After the range, by channel of the model. */
+  mean: [number, number, number];
+  std: [number, number, number];
+  bgr: boolean;
+  nhwc: boolean;
+  /** 3, or 1 for grey */
+  channels: number;
+  dtype: DType;
+}
+
 export interface ClassifyOptions {
+  /** The text of the model's preprocessor_config.json. Default: what its input tells, values from 0 to 1, red first. */
+  config?: string;
+  /** What is known better than by that file. */
+  preparation?: Partial<Preparation>;
   /** Answers wanted. Default 5. */
   top?: number;
   /** The text of a file of names: one a line, "index,name" lines, or JSON. Default: the model's own. */
@@ -30,7 +59,13 @@ export class Classifier {
   #handle: number;
   #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(readonly device: Device, handle: number, private readonly owned?: Session) {
+  private constructor(
+    readonly device: Device,
+    handle: number,
+    /** How it prepares pictures; undefined for the package's own model. */
+    readonly preparation?: Preparation,
+    private readonly owned?: Session,
+  ) {
     this.#handle = handle;
     device.own(this);
   }
@@ -38,8 +73,16 @@ export class Classifier {
   /** Over an open session, which stays the caller's. */
   static open(session: Session, options: ClassifyOptions = {}): Classifier {
     const { engine } = session.device;
-    return new Classifier(session.device, engine.withTexts([options.labels ?? ''], (labels) =>
-      engine.need(engine.x.qw_classify_open(session.handle, options.top ?? 5, labels!))));
+    const wanted = options.preparation ? JSON.stringify(options.preparation) : '';
+    const preparation = { ...Classifier.guess(session, options.config), ...options.preparation };
+    return new Classifier(session.device, engine.withTexts([options.labels ?? '', options.config ?? '', wanted], (labels, config, prep) =>
+      engine.need(engine.x.qw_classify_open(session.handle, options.top ?? 5, labels!, config!, prep!))), preparation);
+  }
+
+  /** What a model seems to want of a picture, from its input and the text of its preprocessor_config.json. */
+  static guess(session: Session, config = ''): Preparation {
+    const { engine } = session.device;
+    return engine.withTexts([config], (text) => engine.json<Preparation>(engine.x.qw_prep_guess(session.handle, text!)));
   }
 
   /** The package's own small model: one hand-drawn digit or simple shape (docs/glyphs.md). model: where glyphs.onnx is, when not beside the script. */
@@ -48,7 +91,7 @@ export class Classifier {
     const model = options.model ?? ownFile(new URL('glyphs.onnx', import.meta.url));
     const session = await Session.open(model, { device, signal: options.signal, cache: 'none' });
     try {
-      return new Classifier(device, engine.need(engine.x.qw_glyphs_open(session.handle, options.top ?? 5)), session);
+      return new Classifier(device, engine.need(engine.x.qw_glyphs_open(session.handle, options.top ?? 5)), undefined, session);
     } catch (error) {
       session.close();
       throw error;

@@ -180,6 +180,7 @@ export class Device {
   /** Compiles a kernel. Rejects with code 'kernel' and `diagnostics` when it does not compile. */
   async kernel(source: string, options: KernelOptions = {}): Promise<Kernel> {
     const { engine } = this;
+    options.signal?.throwIfAborted();
     this.alive();
     return engine.withTexts([source, options.file ?? 'kernel.c', options.entry ?? '', definesText(options.defines)], (s, f, e, d) =>
       new Kernel(this, engine.need(engine.x.qw_kernel_make(this.handle, s!, f!, e!, d!))));
@@ -201,8 +202,23 @@ export class Device {
       const state = poll();
       if (state === 1) return;
       if (state !== 0) throw this.engine.failure();
-      await this.opened.pause(turn);
+      await this.pause(turn);
     }
+  }
+
+  /** @internal Until it is worth asking again. */
+  pause(turn: number): Promise<void> {
+    return this.opened.pause(turn);
+  }
+
+  /** @internal */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Bytes of the module's memory, which all devices of a page share; it never shrinks. */
+  get heapBytes(): number {
+    return this.engine.heap.memory.buffer.byteLength;
   }
 
   /** @internal A wait that the caller may give up. */

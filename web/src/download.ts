@@ -10,7 +10,7 @@ const PART_BYTES = 4 << 20;
 const TRIES = 5;
 
 export interface DownloadProgress {
-  /** 'download', then what the library does: 'optimizing', 'planning', 'preparing the device', 'ready'. */
+  /** 'download', then what the library does: 'reading', 'optimizing', 'planning', 'preparing the device', 'loading weights', 'ready'. */
   stage: string;
   /** 0 to 1; NaN while the size is unknown. */
   part: number;
@@ -23,7 +23,7 @@ export interface DownloadProgress {
 export interface DownloadOptions {
   onProgress?: (progress: DownloadProgress) => void;
   signal?: AbortSignal;
-  /** 'opfs': keep the file for later visits, when the browser has room (default). 'none': only in memory. */
+  /** 'opfs': keep the file for later visits, when the browser has room (default). 'none': only for this one. */
   cache?: 'opfs' | 'none';
   /** Given to fetch: headers for a private model, for example. */
   request?: RequestInit;
@@ -34,10 +34,6 @@ interface About {
   total: number; // 0: unknown
   etag: string;
   modified: string;
-}
-
-interface Sink {
-  push(chunk: Uint8Array): Promise<void>;
 }
 
 /* ---- the cache */
@@ -59,16 +55,14 @@ async function writeFile(folder: FileSystemDirectoryHandle, name: string, data: 
   }
 }
 
-/** The parts of one model. Every failure of the file system means: no cache, and the bytes stay in memory. */
+/** The parts of one model. */
 class Kept {
   about: About | undefined;
   parts = 0;
-  #pending = new Uint8Array(PART_BYTES);
-  #filled = 0;
-  #broken = false;
 
   private constructor(private readonly folder: FileSystemDirectoryHandle) {}
 
+  /** undefined: this browser keeps no files here. */
   static async open(url: string): Promise<Kept | undefined> {
     try {
       const root = await navigator.storage.getDirectory();
@@ -86,7 +80,7 @@ class Kept {
       const file = await (await this.folder.getFileHandle('about.json')).getFile();
       this.about = JSON.parse(await file.text()) as About;
       for (;;) {
-        const size = (await (await this.folder.getFileHandle(String(this.parts))).getFile()).size;
+        const size = (await this.#file(this.parts)).size;
         const last = this.about.total > 0 && this.parts * PART_BYTES + size === this.about.total;
         if (size !== PART_BYTES && !last) return;
         this.parts++;
@@ -94,6 +88,10 @@ class Kept {
     } catch {
       // no further part
     }
+  }
+
+  async #file(part: number): Promise<File> {
+    return (await this.folder.getFileHandle(String(part))).getFile();
   }
 
   /** Bytes that are there, from the start. */
@@ -106,11 +104,11 @@ class Kept {
     return Boolean(this.about?.total && this.bytes === this.about.total);
   }
 
-  async *read(): AsyncGenerator<Uint8Array> {
-    for (let i = 0; i < this.parts; i++) {
-      const file = await (await this.folder.getFileHandle(String(i))).getFile();
-      yield new Uint8Array(await file.arrayBuffer());
-    }
+  /** The parts, which are read only when somebody reads them. */
+  async files(): Promise<File[]> {
+    const files: File[] = [];
+    for (let i = 0; i < this.parts; i++) files.push(await this.#file(i));
+    return files;
   }
 
   /** Forgets what was there; from here on it is this file. False: the browser has no room for it. */
@@ -131,41 +129,26 @@ class Kept {
     for (let i = 0; i < this.parts; i++) await this.folder.removeEntry(String(i)).catch(() => undefined);
     await this.folder.removeEntry('about.json').catch(() => undefined);
     this.about = undefined;
-    this.parts = this.#filled = 0;
+    this.parts = 0;
   }
 
-  async push(chunk: Uint8Array): Promise<void> {
-    if (this.#broken) return;
-    try {
-      for (let at = 0; at < chunk.length;) {
-        const n = Math.min(chunk.length - at, PART_BYTES - this.#filled);
-        this.#pending.set(chunk.subarray(at, at + n), this.#filled);
-        this.#filled += n;
-        at += n;
-        if (this.#filled === PART_BYTES) await this.#flush();
-      }
-    } catch { // the quota was smaller than promised
-      this.#broken = true;
-      await this.clear();
-    }
-  }
-
-  async #flush(): Promise<void> {
-    await writeFile(this.folder, String(this.parts), this.#pending.slice(0, this.#filled));
+  /** The next part: PART_BYTES, but for the last. */
+  async add(part: Uint8Array<ArrayBuffer>): Promise<void> {
+    await writeFile(this.folder, String(this.parts), part);
     this.parts++;
-    this.#filled = 0;
   }
 
   async finish(total: number): Promise<void> {
-    if (this.#broken || !this.about) return;
-    try {
-      if (this.#filled) await this.#flush();
-      this.about.total = total;
-      await writeFile(this.folder, 'about.json', JSON.stringify(this.about));
-    } catch {
-      await this.clear();
-    }
+    this.about!.total = total;
+    await writeFile(this.folder, 'about.json', JSON.stringify(this.about));
   }
+}
+
+/** One download of an address at a time, in all tabs and workers: the others find what it kept. */
+function alone<T>(url: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  const locks = (globalThis.navigator as Navigator | undefined)?.locks;
+  if (!locks) return work();
+  return locks.request(`quern ${url}`, signal ? { signal } : {}, work) as Promise<T>;
 }
 
 /** Frees the space of all models kept by this origin. */
@@ -222,90 +205,103 @@ async function stillThere(url: string, about: About, options: DownloadOptions): 
   }
 }
 
-/* Where the bytes of a download go as they come: into one block when the size is known, else into pieces joined at the end. */
-class Gathered implements Sink {
-  #whole: Uint8Array | undefined;
-  #chunks: Uint8Array[] = [];
+/* Where bytes land as they come: in the cache, part by part, or in blobs of the browser, when there is no cache or no more room in it. Nothing
+ * is together in the page's memory. */
+class Landing {
+  kept: Kept | undefined;
+  #blobs: Blob[] = [];
+  #part = new Uint8Array(PART_BYTES);
+  #filled = 0;
   bytes = 0;
 
-  expect(total: number): void {
-    if (total && !this.bytes) this.#whole = new Uint8Array(total);
+  /** Goes on behind what is kept already. */
+  goOn(kept: Kept): void {
+    this.kept = kept;
+    this.bytes = kept.bytes;
   }
 
   async push(chunk: Uint8Array): Promise<void> {
-    if (this.#whole && this.bytes + chunk.length > this.#whole.length) { // more than was promised
-      this.#chunks = [this.#whole.slice(0, this.bytes)];
-      this.#whole = undefined;
+    for (let at = 0; at < chunk.length;) {
+      const n = Math.min(chunk.length - at, PART_BYTES - this.#filled);
+      this.#part.set(chunk.subarray(at, at + n), this.#filled);
+      this.#filled += n;
+      at += n;
+      if (this.#filled === PART_BYTES) await this.#flush();
     }
-    if (this.#whole) this.#whole.set(chunk, this.bytes);
-    else this.#chunks.push(chunk);
     this.bytes += chunk.length;
   }
 
-  take(): Uint8Array {
-    if (this.#whole) return this.#whole.subarray(0, this.bytes);
-    const all = new Uint8Array(this.bytes);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      all.set(chunk, at);
-      at += chunk.length;
-    }
-    return all;
+  async #flush(): Promise<void> {
+    const part = this.#part.slice(0, this.#filled);
+    this.#filled = 0;
+    await this.kept?.add(part).catch(() => this.#leaveCache()); // the quota was smaller than promised
+    if (!this.kept) this.#blobs.push(new Blob([part]));
+  }
+
+  async #leaveCache(): Promise<void> {
+    const kept = this.kept!;
+    this.kept = undefined;
+    for (const file of await kept.files()) this.#blobs.push(new Blob([await file.arrayBuffer()]));
+    await kept.clear();
+  }
+
+  /** All of it; whole: nothing more will come. */
+  async take(): Promise<Blob> {
+    if (this.#filled) await this.#flush();
+    await this.kept?.finish(this.bytes).catch(() => this.#leaveCache());
+    return new Blob(this.kept ? await this.kept.files() : this.#blobs);
   }
 }
 
+/** All bytes of the file at an address, in memory. */
 export async function download(address: string | URL, options: DownloadOptions = {}): Promise<Uint8Array> {
+  return new Uint8Array(await (await downloadBlob(address, options)).arrayBuffer());
+}
+
+/** The file at an address, on disk where the browser has room for it. @internal */
+export async function downloadBlob(address: string | URL, options: DownloadOptions = {}): Promise<Blob> {
   const url = new URL(address, globalThis.location?.href).href;
-  const kept = options.cache === 'none' || !/^https?:/.test(url) ? undefined : await Kept.open(url);
-  const gathered = new Gathered();
+  if (options.cache === 'none' || !/^https?:/.test(url)) return fetchAll(url, undefined, options);
+  return alone(url, options.signal, async () => fetchAll(url, await Kept.open(url), options));
+}
+
+async function fetchAll(url: string, kept: Kept | undefined, options: DownloadOptions): Promise<Blob> {
+  const landing = new Landing();
   let total = 0, fromCache = false;
   const tell = (): void => options.onProgress?.({
-    stage: 'download', part: total ? Math.min(gathered.bytes / total, 1) : NaN, loadedBytes: gathered.bytes, totalBytes: total, fromCache,
+    stage: 'download', part: total ? Math.min(landing.bytes / total, 1) : NaN, loadedBytes: landing.bytes, totalBytes: total, fromCache,
   });
 
-  const reuse = async (): Promise<void> => { // what an earlier visit left
-    if (!kept?.about || !kept.bytes || !(await stillThere(url, kept.about, options))) return;
+  if (kept?.about && kept.bytes && (await stillThere(url, kept.about, options))) { // what an earlier visit left
     total = kept.about.total;
     fromCache = true;
-    gathered.expect(total);
-    for await (const part of kept.read()) {
-      await gathered.push(part);
-      tell();
-    }
-  };
-  await reuse().catch(async (error: unknown) => {
-    options.signal?.throwIfAborted();
-    if (gathered.bytes) throw error;
-  });
-  if (kept?.complete && gathered.bytes === total && total) return gathered.take();
+    landing.goOn(kept);
+    tell();
+    if (kept.complete) return new Blob(await kept.files());
+  }
 
-  let keeping = gathered.bytes ? kept : undefined;
   let failure: unknown;
   for (let attempt = 0; attempt < TRIES; attempt++) {
     options.signal?.throwIfAborted();
     if (attempt) await abortable(sleep(200 * 2 ** attempt), options.signal);
-    const before = gathered.bytes;
+    const before = landing.bytes;
     try {
       const response = await ask(url, before, options);
       if (before && response.status !== 206) { // it cannot resume: from the start
         refuseStatus(url, response);
         await response.body?.cancel();
         if (total && response.status === 416) break;
-        return await download(address, { ...options, cache: 'none' });
+        return await fetchAll(url, undefined, options);
       }
       refuseStatus(url, response);
       if (!before) {
         total = totalOf(response);
-        gathered.expect(total);
         const about = { url, total, etag: response.headers.get('etag') ?? '', modified: response.headers.get('last-modified') ?? '' };
-        if (kept && !isHTML(response) && (await kept.start(about))) keeping = kept;
+        if (kept && !isHTML(response) && (await kept.start(about))) landing.kept = kept;
       }
       fromCache = false;
-      await receive(url, response, [gathered, ...(keeping ? [keeping] : [])], tell);
-      if (!total || gathered.bytes >= total) {
-        await keeping?.finish(gathered.bytes);
-        return gathered.take();
-      }
+      await receive(url, response, landing, tell);
+      if (!total || landing.bytes >= total) return await landing.take();
       failure = undefined;
     } catch (error) {
       options.signal?.throwIfAborted();
@@ -315,23 +311,23 @@ export async function download(address: string | URL, options: DownloadOptions =
       }
       failure = error;
     }
-    if (gathered.bytes > before) attempt = Math.min(attempt, 1); // it moves on: keep trying
+    if (landing.bytes > before) attempt = Math.min(attempt, 1); // it moves on: keep trying
   }
-  if (!gathered.bytes) throw new QuernError('io', `${short(url)}: cannot be fetched (${String((failure as Error)?.message ?? failure)}); check the address, the network, and that the server allows this page (CORS)`, { cause: failure });
-  throw new QuernError('io', `${short(url)}: the download stopped at ${megabytes(gathered.bytes)} of ${megabytes(total)}; try again, it goes on from there`, { cause: failure });
+  if (!landing.bytes) throw new QuernError('io', `${short(url)}: cannot be fetched (${String((failure as Error)?.message ?? failure)}); check the address, the network, and that the server allows this page (CORS)`, { cause: failure });
+  throw new QuernError('io', `${short(url)}: the download stopped at ${megabytes(landing.bytes)} of ${megabytes(total)}; try again, it goes on from there`, { cause: failure });
 }
 
 function isHTML(response: Response): boolean {
   return response.headers.get('content-type')?.startsWith('text/html') ?? false;
 }
 
-async function receive(url: string, response: Response, sinks: Sink[], tell: () => void): Promise<void> {
+async function receive(url: string, response: Response, landing: Landing, tell: () => void): Promise<void> {
   if (!response.body) return;
   let first = true;
   for await (const chunk of chunksOf(response.body)) {
     if (first) refusePage(short(url), chunk);
     first = false;
-    for (const sink of sinks) await sink.push(chunk);
+    await landing.push(chunk);
     tell();
   }
 }
@@ -349,13 +345,13 @@ async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uin
   }
 }
 
-/** All bytes of a stream. */
-export async function drain(stream: ReadableStream<Uint8Array>, options: DownloadOptions): Promise<Uint8Array> {
-  const gathered = new Gathered();
+/** All bytes of a stream. @internal */
+export async function drain(stream: ReadableStream<Uint8Array>, options: DownloadOptions): Promise<Blob> {
+  const landing = new Landing();
   for await (const chunk of chunksOf(stream)) {
     options.signal?.throwIfAborted();
-    await gathered.push(chunk);
-    options.onProgress?.({ stage: 'download', part: NaN, loadedBytes: gathered.bytes, totalBytes: 0, fromCache: false });
+    await landing.push(chunk);
+    options.onProgress?.({ stage: 'download', part: NaN, loadedBytes: landing.bytes, totalBytes: 0, fromCache: false });
   }
-  return gathered.take();
+  return landing.take();
 }

@@ -76,14 +76,23 @@ export class Engine {
     return Number(told ? told(this.heap.cText(stage), part) : true);
   }
 
+  /** Calls `told` for what is opened with this tag, until endProgress. */
+  tellProgress(told: Progress): number {
+    this.#openings.set(++this.#tag, told);
+    return this.#tag;
+  }
+
+  endProgress(tag: number): void {
+    this.#openings.delete(tag);
+  }
+
   /** Runs `open` with `told` called as it goes on. */
   withProgress<T>(told: Progress, open: (tag: number) => T): T {
-    const tag = ++this.#tag;
-    this.#openings.set(tag, told);
+    const tag = this.tellProgress(told);
     try {
       return open(tag);
     } finally {
-      this.#openings.delete(tag);
+      this.endProgress(tag);
     }
   }
 

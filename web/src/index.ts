@@ -1,5 +1,5 @@
 export { Buffer } from './buffer.js';
-export { Classifier, type Class, type Classification, type ClassifyOptions } from './classifier.js';
+export { Classifier, type Class, type Classification, type ClassifyOptions, type Preparation } from './classifier.js';
 export { Device, type DeviceInfo, type DeviceKind, type DeviceOptions } from './device.js';
 export { clearCache, download, type DownloadOptions, type DownloadProgress } from './download.js';
 export { setWasm, type WasmSource } from './engine.js';
@@ -7,7 +7,8 @@ export { QuernError, type Diagnostic } from './error.js';
 export { Kernel, targets, translate, type KernelOptions } from './kernel.js';
 export { pixelsOf, type Picture, type Pixels } from './picture.js';
 export { pictureTensor, type PictureOptions } from './picture_webgpu.js';
-export { Session, type Inputs, type ModelSource, type ProfileRow, type RunOptions, type SessionOptions, type ValueInfo } from './session.js';
+export { Session, type Inputs, type ProfileRow, type RunOptions, type SessionOptions, type ValueInfo } from './session.js';
+export type { ModelFile, ModelSource } from './source.js';
 export { Tensor, type TypedArray } from './tensor.js';
 export { version } from './version.js';
 export type { DType, ErrorCode } from './abi.js';

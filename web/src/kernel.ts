@@ -3,6 +3,7 @@ import { Buffer } from './buffer.js';
 import type { Device } from './device.js';
 import { engineFor, type WasmSource } from './engine.js';
 import { QuernError } from './error.js';
+import { abortable } from './wait.js';
 
 export interface KernelOptions {
   /** The MAP or KERNEL to run; needed when the file has several. */
@@ -10,6 +11,7 @@ export interface KernelOptions {
   defines?: Record<string, string | number>;
   /** The name in messages. Default "kernel.c". */
   file?: string;
+  signal?: AbortSignal;
 }
 
 /** @internal */
@@ -18,14 +20,14 @@ export function definesText(defines: Record<string, string | number> | undefined
 }
 
 /** What kc can print: "c", "opencl", "wgsl", ... */
-export async function targets(options: { wasm?: WasmSource } = {}): Promise<string[]> {
-  const engine = await engineFor(options.wasm);
+export async function targets(options: { wasm?: WasmSource; signal?: AbortSignal } = {}): Promise<string[]> {
+  const engine = await abortable(engineFor(options.wasm), options.signal);
   return engine.json(engine.x.qw_kernel_targets());
 }
 
 /** A kernel as a target's source. No device is needed. */
 export async function translate(source: string, target: string, options: KernelOptions & { wasm?: WasmSource } = {}): Promise<string> {
-  const engine = await engineFor(options.wasm);
+  const engine = await abortable(engineFor(options.wasm), options.signal);
   return engine.withTexts([source, options.file ?? 'kernel.c', options.entry ?? '', definesText(options.defines), target], (...t) => {
     const at = engine.need(engine.x.qw_kernel_translate(t[0]!, t[1]!, t[2]!, t[3]!, t[4]!));
     try {

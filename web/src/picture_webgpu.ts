@@ -23,6 +23,7 @@ export interface PictureOptions {
   mean?: [number, number, number];
   std?: [number, number, number];
   bgr?: boolean;
+  signal?: AbortSignal;
 }
 
 const wgsl = (source: string): string => /* wgsl */ `
@@ -158,6 +159,7 @@ function dimsOf(o: PictureOptions): number[] {
  * are. Close the tensor when it is not needed any more. */
 export async function pictureTensor(device: Device, picture: Picture | GPUTexture, options: PictureOptions): Promise<Tensor> {
   const gpu = device.gpuDevice;
+  options.signal?.throwIfAborted();
   if (!gpu) {
     if (typeof GPUTexture !== 'undefined' && picture instanceof GPUTexture) throw new QuernError('usage', 'a GPUTexture needs a webgpu device over the same GPUDevice');
     return onPage(picture as Picture, options);
@@ -181,6 +183,10 @@ export async function pictureTensor(device: Device, picture: Picture | GPUTextur
   const error = await gpu.popErrorScope();
   settings.destroy();
   source.done();
+  if (options.signal?.aborted) {
+    buffer.close();
+    throw options.signal.reason;
+  }
   if (error) {
     buffer.close();
     throw new QuernError('device', `the picture cannot be read on this device: ${error.message}`);

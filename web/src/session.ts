@@ -2,18 +2,23 @@
 import { dtypeNames, dtypeNumbers, QW_NO_OPTIMIZE, QW_PROFILE, type DType } from './abi.js';
 import { Buffer } from './buffer.js';
 import type { Device } from './device.js';
-import { download, drain, refusePage, type DownloadOptions, type DownloadProgress } from './download.js';
+import { refusePage, type DownloadOptions, type DownloadProgress } from './download.js';
+import type { Engine } from './engine.js';
 import { QuernError } from './error.js';
+import { utf8 } from './heap.js';
 import { arrayOf, bytesOf, elements, Tensor, type TypedArray } from './tensor.js';
-import { nextTask } from './wait.js';
-
-export type ModelSource = string | URL | ArrayBuffer | Uint8Array | Blob | ReadableStream<Uint8Array>;
+import { Beside, bytesOf as fileOf, type Bytes, type ModelFile, type ModelSource } from './source.js';
+import { abortable, nextTask } from './wait.js';
 
 export interface SessionOptions extends DownloadOptions {
   device: Device;
   /** Keep the graph as the file has it. */
   noOptimize?: boolean;
-  /** Time each launch, for profile(), on a wasm device: no other can be waited for in a browser. Runs get slower. */
+  /** Files beside the model, by the names that it has for them, when they are not at its address: external data. */
+  files?: Record<string, ModelFile>;
+  /** Weights go to the device piece by piece and are never together in the module's memory. Default: for files over 32 MiB. */
+  stream?: boolean;
+  /** Time each launch, for profile(): each runs alone and is waited for, so runs get slower. */
   profile?: boolean;
 }
 
@@ -62,21 +67,60 @@ export class Session {
   static async open(source: ModelSource, options: SessionOptions): Promise<Session> {
     const { device, signal } = options;
     signal?.throwIfAborted();
-    const bytes = await contents(source, options);
+    const file = await fileOf(source, options);
+    refusePage('the model', await file.read(0, 256));
     signal?.throwIfAborted();
     device.alive();
     if (options.onProgress) await nextTask(); // so that the page can show that the download is done
-    const { engine } = device;
-    refusePage('the model', bytes);
-    const told = (stage: string, part: number): boolean => {
-      options.onProgress?.({ stage, part, loadedBytes: bytes.length, totalBytes: bytes.length, fromCache: false } satisfies DownloadProgress);
-      return !signal?.aborted;
-    };
-    const flags = (options.noOptimize ? QW_NO_OPTIMIZE : 0) | (options.profile ? QW_PROFILE : 0);
-    const at = engine.put(bytes); // the session takes it, also when it fails
-    const handle = engine.withProgress(told, (tag) => engine.x.qw_session_open(device.handle, at, bytes.length, flags, tag));
+    const opening: Opening = { file, beside: new Beside(source, options.files, options), options };
+    if (!(options.stream ?? file.bytes > WHOLE_BYTES)) return Session.#whole(opening);
+    return Session.#inPieces(opening).catch((error: unknown) => {
+      const mayBeWhole = error instanceof QuernError && error.code === 'unsupported' && options.stream === undefined && file.bytes <= MOST_WHOLE_BYTES;
+      if (mayBeWhole) return Session.#whole(opening); // planned for the values of its inputs, which needs all of it
+      throw error;
+    });
+  }
+
+  static async #whole({ file, beside, options }: Opening): Promise<Session> {
+    const { device, signal } = options, { engine } = device;
+    const bytes = await file.read(0, file.bytes);
     signal?.throwIfAborted();
+    device.alive();
+    const at = engine.put(bytes); // the session takes it, also when it fails
+    const handle = engine.withProgress(told(file, options), (tag) => engine.x.qw_session_open(device.handle, at, bytes.length, flagsOf(options), tag));
+    signal?.throwIfAborted();
+    if (!handle && engine.failure().code === 'io') return Session.#inPieces({ file, beside, options }); // external data, which is not in the file
     return new Session(device, engine.need(handle));
+  }
+
+  /* The library asks for one piece after the other; weights go straight on to the device. */
+  static async #inPieces({ file, beside, options }: Opening): Promise<Session> {
+    const { device, signal } = options, { engine } = device;
+    const tag = engine.tellProgress(told(file, options));
+    let handle = 0;
+    try {
+      handle = engine.need(engine.x.qw_session_begin(device.handle, file.bytes, flagsOf(options), tag));
+      for (let turn = 0; ;) {
+        const want = engine.json<{ open: boolean; file: string | null; at: number; bytes: number }>(engine.x.qw_session_want(handle));
+        if (want.open) return new Session(device, handle);
+        if (want.bytes) {
+          const from = want.file === null ? file : await abortable(beside.get(want.file), signal);
+          const piece = await from.read(want.at, want.bytes);
+          device.alive();
+          if (piece.length !== want.bytes) throw new QuernError('format', `${want.file ?? 'the model'} ends at byte ${from.bytes}, before ${want.at + want.bytes}: it may be cut short`);
+          give(engine, handle, piece);
+          turn = 0;
+        } else await device.pause(turn++);
+        signal?.throwIfAborted();
+        device.alive();
+      }
+    } catch (error) {
+      if (!engine.broken && !device.closed) engine.x.qw_session_close(handle);
+      signal?.throwIfAborted(); // what the library calls cancelled
+      throw error;
+    } finally {
+      engine.endProgress(tag);
+    }
   }
 
   /** @internal */
@@ -102,7 +146,7 @@ export class Session {
   async #run(inputs: Inputs, { signal, keep = [] }: RunOptions): Promise<Record<string, Tensor>> {
     signal?.throwIfAborted();
     const { engine } = this.device;
-    for (const [name, value] of Object.entries(inputs)) await this.#feed(name, value);
+    for (const [name, value] of Object.entries(inputs)) await this.#feed(name, value, signal);
     const kept = new Map<number, Tensor>();
     try {
       for (const name of keep) this.#keep(name, kept);
@@ -142,13 +186,14 @@ export class Session {
     return Tensor.from(value, dims, info.dtype === 'bool' || info.dtype === 'f16' || info.dtype === 'bf16' ? info.dtype : undefined);
   }
 
-  async #feed(name: string, value: Tensor | TypedArray): Promise<void> {
+  async #feed(name: string, value: Tensor | TypedArray, signal: AbortSignal | undefined): Promise<void> {
     const { engine } = this.device;
     const index = this.inputs.findIndex((i) => i.name === name);
     if (index < 0) throw new QuernError('name', `the model has no input '${name}'; it has ${this.inputs.map((i) => `'${i.name}'`).join(', ')}`);
     const tensor = this.#tensor(this.inputs[index]!, value);
+    if (tensor.texts) return feedTexts(engine, this.handle, index, tensor);
     const here = tensor.buffer?.device === this.device ? tensor.buffer : undefined;
-    const data = here ? undefined : await tensor.read();
+    const data = here ? undefined : await tensor.read(signal ? { signal } : {});
     const dims = engine.put(new Uint8Array(new Uint32Array(tensor.dims).buffer));
     try {
       if (here) {
@@ -167,8 +212,9 @@ export class Session {
     const { x, heap, need } = { x: this.device.engine.x, heap: this.device.engine.heap, need: (a: number) => this.device.engine.need(a) };
     const t = need(x.qw_output(this.handle, index));
     const dtype = dtypeNames[x.qw_tensor_dtype(t)];
-    if (!dtype || dtype === 'string') throw new QuernError('unsupported', `output '${this.outputs[index]!.name}' is text, which the page cannot take yet`);
+    if (!dtype) throw new QuernError('bug', `output '${this.outputs[index]!.name}' is of an unknown type`);
     const dims = Array.from({ length: x.qw_tensor_rank(t) }, (_, axis) => x.qw_tensor_dim(t, axis));
+    if (dtype === 'string') return Tensor.ofTexts(textsOf(this.device.engine, t, elements(dims)), dims);
     const bytes = x.qw_tensor_bytes(t), at = x.qw_tensor_data(t);
     return Tensor.from(arrayOf(dtype, heap.u8.slice(at, at + bytes).buffer as ArrayBuffer), dims, dtype);
   }
@@ -211,11 +257,52 @@ export class Session {
   }
 }
 
-async function contents(source: ModelSource, options: DownloadOptions): Promise<Uint8Array> {
-  if (typeof source === 'string' || source instanceof URL) return download(source, options);
-  if (source instanceof Uint8Array) return source;
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (source instanceof ReadableStream) return drain(source, options);
-  if (source instanceof Blob) return drain(source.stream(), options);
-  throw new QuernError('usage', 'a model is an address, bytes, a File or a ReadableStream');
+const WHOLE_BYTES = 32 << 20; // a larger file comes in pieces
+const MOST_WHOLE_BYTES = 2 ** 30;
+
+interface Opening {
+  file: Bytes;
+  beside: Beside;
+  options: SessionOptions;
+}
+
+function flagsOf(options: SessionOptions): number {
+  return (options.noOptimize ? QW_NO_OPTIMIZE : 0) | (options.profile ? QW_PROFILE : 0);
+}
+
+/* What the library says while it opens a model, for the page; false: give up. */
+function told(file: Bytes, { onProgress, signal }: SessionOptions): (stage: string, part: number) => boolean {
+  return (stage, part) => {
+    onProgress?.({ stage, part, loadedBytes: file.bytes, totalBytes: file.bytes, fromCache: false } satisfies DownloadProgress);
+    return !signal?.aborted;
+  };
+}
+
+function feedTexts(engine: Engine, handle: number, index: number, { texts, dims }: Tensor): void {
+  const coded = texts!.map(utf8), all = new Uint8Array(coded.reduce((n, t) => n + t.length, 0));
+  let end = 0;
+  for (const text of coded) {
+    all.set(text, end);
+    end += text.length;
+  }
+  const words = (numbers: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(numbers).buffer);
+  const places = [words(dims), words(coded.map((t) => t.length)), all].map((bytes) => engine.put(bytes));
+  try {
+    if (!engine.x.qw_feed_texts(handle, index, dims.length, places[0]!, places[1]!, places[2]!)) throw engine.failure();
+  } finally {
+    if (!engine.broken) for (const at of places) engine.x.qw_free(at);
+  }
+}
+
+function textsOf({ x, heap }: Engine, tensor: number, n: number): string[] {
+  return Array.from({ length: n }, (_, i) => heap.text(x.qw_tensor_text(tensor, i), x.qw_tensor_text_bytes(tensor, i)));
+}
+
+function give(engine: Engine, handle: number, piece: Uint8Array): void {
+  const at = engine.put(piece);
+  try {
+    if (!engine.x.qw_session_give(handle, at)) throw engine.failure();
+  } finally {
+    if (!engine.broken) engine.x.qw_free(at);
+  }
 }

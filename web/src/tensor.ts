@@ -57,10 +57,19 @@ export class Tensor {
     readonly data: TypedArray | undefined,
     /** The buffer on the device; undefined when they are on the page. */
     readonly buffer: Buffer | undefined,
+    /** The elements of a tensor of texts, which has no data. */
+    readonly texts?: readonly string[],
   ) {}
+
+  /** A tensor of texts. dims: default one dimension. */
+  static ofTexts(texts: readonly string[], dims: readonly number[] = [texts.length]): Tensor {
+    if (elements(dims) !== texts.length) throw new QuernError('shape', `${texts.length} texts are no string[${dims.join(', ')}]`);
+    return new Tensor('string', [...dims], undefined, undefined, [...texts]);
+  }
 
   /** A tensor over an array, which is not copied. dims: default one dimension; dtype: default what the array holds. */
   static from(data: TypedArray | readonly number[], dims?: readonly number[], dtype?: DType): Tensor {
+    if (dtype === 'string') throw new QuernError('dtype', 'numbers are no texts; use Tensor.ofTexts');
     const array = Array.isArray(data) ? Float32Array.from(data as number[]) : (data as TypedArray);
     const type = dtype ?? dtypeOf(array);
     const sizes = dims ?? [array.length];
@@ -87,9 +96,10 @@ export class Tensor {
   }
 
   /** The elements on the page: at once, or read from the device. */
-  async read(): Promise<TypedArray> {
+  async read(options: { signal?: AbortSignal } = {}): Promise<TypedArray> {
     if (this.data) return this.data;
-    return arrayOf(this.dtype, await this.buffer!.read(0, this.bytes));
+    if (this.texts) throw new QuernError('dtype', 'a tensor of texts has no numbers; use its texts');
+    return arrayOf(this.dtype, await this.buffer!.read(0, this.bytes, options));
   }
 
   /** Frees the buffer of an output that was kept on the device. */

@@ -1,7 +1,8 @@
 import { engineFor, type WasmSource } from './engine.js';
+import { abortable } from './wait.js';
 
 /** The version of the library in the module: "0.1.0". */
-export async function version(options: { wasm?: WasmSource } = {}): Promise<string> {
-  const engine = await engineFor(options.wasm);
+export async function version(options: { wasm?: WasmSource; signal?: AbortSignal } = {}): Promise<string> {
+  const engine = await abortable(engineFor(options.wasm), options.signal);
   return engine.heap.cText(engine.x.qw_version());
 }

@@ -6,6 +6,8 @@ import { byId, colour, el, KINDS, KIND_NAMES, median, message, milliseconds, onT
 interface Test {
   id: string;
   name: string;
+  /** for the chart */
+  short: string;
   on: boolean;
   run(kind: Kind, tell: (part: number) => void): Promise<Measured & { speed: string }>;
 }
@@ -14,7 +16,7 @@ type Told = { part: number };
 const progress = (tell: (part: number) => void): never => ((p: Told) => tell(p.part ?? 0)) as never;
 
 const matmul = (n: number, on: boolean): Test => ({
-  id: `matmul-${n}`, name: `Matrix product, ${n} x ${n}, 8 in a row`, on,
+  id: `matmul-${n}`, name: `Matrix product, ${n} × ${n}`, short: `Matrix ${n}`, on,
   run: async (kind, tell) => {
     const r = await bench(kind).lab.ask('matmul', [n, 8, 7], progress(tell));
     return { ...r, speed: `${r.gflops.toFixed(r.gflops < 10 ? 2 : 0)} GFLOP/s` };
@@ -24,14 +26,14 @@ const matmul = (n: number, on: boolean): Test => ({
 const TESTS: Test[] = [
   matmul(128, true), matmul(256, false), matmul(1024, false),
   {
-    id: 'bandwidth', name: 'Memory, 16 MiB copied by a kernel', on: true,
+    id: 'bandwidth', name: 'Memory, 16 MiB copied by a kernel', short: 'Memory', on: true,
     run: async (kind, tell) => {
       const r = await bench(kind).lab.ask('bandwidth', [16, 4, 7], progress(tell));
       return { ...r, speed: `${r.gbps.toFixed(r.gbps < 10 ? 2 : 0)} GB/s` };
     },
   },
   {
-    id: 'glyphs', name: 'Model: digits and shapes', on: true,
+    id: 'glyphs', name: 'Model: digits and shapes', short: 'Model', on: true,
     run: async (kind, tell) => {
       const r = await bench(kind).lab.ask('model', [{ kind: 'glyphs' }, 9], progress(tell));
       return { ...r, speed: `${(1000 / median(r.warmMs)).toFixed(0)} pictures/s` };
@@ -54,11 +56,33 @@ function spread(values: readonly number[]): string {
   return values.length ? `${milliseconds(Math.min(...values))} to ${milliseconds(Math.max(...values))}` : '-';
 }
 
-function showRows(): void {
-  byId('rows').replaceChildren(...rows.map((r) => el('tr', { 'data-kind': r.kind },
-    el('td', {}, r.name), el('td', {}, el('span', { class: 'row', style: 'gap:.5rem;flex-wrap:nowrap' }, el('span', { class: 'dot' }), el('span', {}, KIND_NAMES[r.kind], el('br'), el('span', { class: 'soft small' }, r.device)))),
+const lineOf = (test: string, kind: Kind): HTMLElement => byId(`row-${test}-${kind}`);
+
+function deviceCell(kind: Kind, name: string): HTMLElement {
+  return el('th', { scope: 'row', class: 'device' }, el('span', { class: 'dot' }), el('span', { class: 'device-name' }, KIND_NAMES[kind], el('small', { title: name }, name)));
+}
+
+/* All rows at once, so that nothing moves when the figures come. */
+function layOut(tests: readonly Test[], kinds: readonly Kind[]): void {
+  for (const old of document.querySelectorAll('#table tbody')) old.remove();
+  for (const t of tests) {
+    byId('table').append(el('tbody', {}, el('tr', { class: 'test' }, el('th', { colSpan: 5, scope: 'rowgroup' }, t.name)),
+      kinds.map((k) => el('tr', { id: `row-${t.id}-${k}`, 'data-kind': k }, deviceCell(k, ' '), el('td', { colSpan: 4, class: 'soft num wait' }, 'waiting')))));
+  }
+}
+
+function figure(label: string, text: string, strong = false): HTMLElement {
+  return el('td', { class: 'num', 'data-label': label }, strong ? el('b', {}, text) : text);
+}
+
+function showRow(r: Row): void {
+  lineOf(r.test, r.kind).replaceChildren(deviceCell(r.kind, r.device),
     ...(r.error ? [el('td', { colSpan: 4, class: 'soft' }, r.error)]
-      : [el('td', { class: 'num' }, milliseconds(r.coldMs)), el('td', { class: 'num' }, el('b', {}, milliseconds(median(r.warmMs)))), el('td', { class: 'num' }, spread(r.warmMs)), el('td', { class: 'num' }, r.speed)]))));
+      : [figure('median', milliseconds(median(r.warmMs)), true), figure('spread', spread(r.warmMs)), figure('cold', milliseconds(r.coldMs)), figure('speed', r.speed)]));
+}
+
+function measuring(test: string, kind: Kind): void {
+  lineOf(test, kind).querySelector('.wait')?.replaceChildren(el('span', { class: 'spin' }));
 }
 
 let chart: Chart | undefined;
@@ -66,63 +90,72 @@ function showChart(): void {
   const good = rows.filter((r) => !r.error);
   byId('chart-card').hidden = !good.length;
   if (!good.length) return;
-  const tests = [...new Set(good.map((r) => r.name))];
+  const tests = TESTS.filter((t) => good.some((r) => r.test === t.id));
   chart?.destroy();
   const ink = colour('soft'), line = colour('line');
   chart = new Chart(byId<HTMLCanvasElement>('chart'), {
     type: 'bar',
     data: {
-      labels: tests,
+      labels: tests.map((t) => t.short),
       datasets: KINDS.map((kind) => ({
-        label: KIND_NAMES[kind], backgroundColor: colour(kind), borderRadius: 4,
-        data: tests.map((t) => { const r = good.find((x) => x.name === t && x.kind === kind); return r ? median(r.warmMs) : null; }),
+        label: KIND_NAMES[kind], backgroundColor: colour(kind), borderRadius: 4, maxBarThickness: 22,
+        data: tests.map((t) => { const r = good.find((x) => x.test === t.id && x.kind === kind); return r ? median(r.warmMs) : null; }),
       })),
     },
     options: {
       maintainAspectRatio: false, indexAxis: 'y',
-      plugins: { legend: { labels: { color: ink, boxWidth: 12 } }, tooltip: { callbacks: { label: (c) => `${c.dataset.label}: ${milliseconds(Number(c.raw))}` } } },
+      plugins: { legend: { align: 'start', labels: { color: ink, boxWidth: 10, boxHeight: 10, useBorderRadius: true, borderRadius: 5 } }, tooltip: { callbacks: { label: (c) => `${c.dataset.label}: ${milliseconds(Number(c.raw))}` } } },
       scales: {
-        x: { type: 'logarithmic', title: { display: true, text: 'milliseconds, logarithmic', color: ink }, ticks: { color: ink, maxTicksLimit: 7 }, grid: { color: line } },
+        x: { type: 'logarithmic', title: { display: true, text: 'milliseconds, logarithmic', color: ink }, ticks: { color: ink, maxTicksLimit: 6, maxRotation: 0 }, grid: { color: line } },
         y: { ticks: { color: ink }, grid: { display: false } },
       },
     },
   });
 }
 
-async function measureOne(test: Test, kind: Kind, device: Opened, tell: (part: number) => void): Promise<void> {
-  const row = { test: test.id, name: test.name, kind, device: device.name, driver: device.driver };
+async function measureOne(test: Test, kind: Kind, tell: (part: number) => void): Promise<Row> {
+  const row = { test: test.id, name: test.name, kind, device: 'absent', driver: '' };
   try {
-    rows.push({ ...row, ...(await test.run(kind, tell)) });
+    const { name, driver }: Opened = await bench(kind).opened;
+    Object.assign(row, { device: name, driver });
+    return { ...row, ...(await test.run(kind, tell)) };
   } catch (error) {
-    rows.push({ ...row, coldMs: NaN, warmMs: [], speed: '', error: message(error) });
+    return { ...row, coldMs: NaN, warmMs: [], speed: '', error: message(error) };
   }
 }
 
+const ticked = (id: string): boolean => byId<HTMLInputElement>(id).checked;
+
 async function measure(): Promise<void> {
-  const chosen = TESTS.filter((t) => byId<HTMLInputElement>(`test-${t.id}`).checked), kinds = KINDS.filter((k) => byId<HTMLInputElement>(`kind-${k}`).checked);
-  const bar = byId<HTMLProgressElement>('progress'), total = chosen.length * kinds.length;
+  const tests = TESTS.filter((t) => ticked(`test-${t.id}`)), kinds = KINDS.filter((k) => ticked(`kind-${k}`));
+  const bar = byId<HTMLProgressElement>('progress'), total = tests.length * kinds.length;
+  if (!total) {
+    byId('doing').textContent = 'Choose a test and a device.';
+    return;
+  }
   rows = [];
-  bar.hidden = false;
-  let done = 0;
-  for (const test of chosen) {
+  delete document.documentElement.dataset['measured'];
+  layOut(tests, kinds);
+  bar.classList.remove('idle');
+  for (const test of tests) {
     for (const kind of kinds) {
       byId('doing').textContent = `${test.name} on ${KIND_NAMES[kind]}`;
-      const device = await bench(kind).opened.catch((error: unknown) => message(error));
-      if (typeof device === 'string') rows.push({ test: test.id, name: test.name, kind, device: 'absent', driver: '', coldMs: NaN, warmMs: [], speed: '', error: device });
-      else await measureOne(test, kind, device, (part) => (bar.value = (done + part) / total));
-      bar.value = ++done / total;
-      showRows();
+      measuring(test.id, kind);
+      const row = await measureOne(test, kind, (part) => (bar.value = (rows.length + part) / total));
+      rows.push(row);
+      bar.value = rows.length / total;
+      showRow(row);
     }
   }
-  bar.hidden = true;
-  byId('doing').textContent = total ? `${rows.filter((r) => !r.error).length} of ${total} measured.` : 'Choose a test and a device.';
-  byId<HTMLButtonElement>('export').disabled = !rows.length;
+  bar.classList.add('idle');
+  byId('doing').textContent = `${rows.filter((r) => !r.error).length} of ${total} measured.`;
+  byId<HTMLButtonElement>('export').disabled = false;
   showChart();
   document.documentElement.dataset['measured'] = String(rows.length);
 }
 
-for (const t of TESTS) byId('choices').append(el('label', { class: 'check' }, el('input', { type: 'checkbox', id: `test-${t.id}`, checked: t.on }), t.name));
-for (const k of KINDS) byId('choices').append(el('label', { class: 'check', 'data-kind': k }, el('input', { type: 'checkbox', id: `kind-${k}`, checked: true }), el('span', { class: 'dot' }), KIND_NAMES[k]));
+for (const t of TESTS) byId('tests').append(el('label', { class: 'check' }, el('input', { type: 'checkbox', id: `test-${t.id}`, checked: t.on }), t.name));
+for (const k of KINDS) byId('kinds').append(el('label', { class: 'check', 'data-kind': k }, el('input', { type: 'checkbox', id: `kind-${k}`, checked: true }), el('span', { class: 'dot' }), KIND_NAMES[k]));
 byId('start').addEventListener('click', () => {
   const button = byId<HTMLButtonElement>('start');
   button.disabled = true;

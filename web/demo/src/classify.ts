@@ -1,5 +1,6 @@
 import { bench, stopBench } from './lab';
 import type { ModelSpec } from './lab_worker';
+import { onPreparation, showPreparation, type Chosen } from './preparation';
 import { byId, copyButton, el, KINDS, KIND_NAMES, median, message, milliseconds, type Kind } from './shell';
 
 const SAMPLES = import.meta.glob<string>('../../../models/samples/*.{png,jpg}', { query: '?url', import: 'default', eager: true });
@@ -11,9 +12,10 @@ let kind: Kind = 'wasm';
 let model: ModelSpec = { kind: 'glyphs' };
 let modelName = 'Digits and shapes (built in)';
 let picture: ImageData | undefined;
-let labels: string | undefined;
+let labels: string | undefined, config: string | undefined;
+let chosen: Chosen | undefined; // how the visitor wants pictures prepared; undefined: as guessed
 let turn = 0; // the newest request; older answers are dropped
-const loaded = new Map<Kind, { spec: ModelSpec; loadMs: number; size: string; firstMs?: number; warm: number[] }>();
+const loaded = new Map<Kind, { spec: ModelSpec; chosen: Chosen | undefined; loadMs: number; size: string; firstMs?: number; warm: number[] }>();
 
 /* ---- showing */
 
@@ -24,11 +26,13 @@ function status(text: string, bad = false): void {
   at.classList.toggle('bad', bad);
 }
 
+const percent = (p: number): string => (p > 0 && p < 0.001 ? '< 0.1 %' : `${(p * 100).toFixed(1)} %`);
+
 function showBars(top: { label: string; probability: number }[]): void {
   byId('bars').replaceChildren(...top.map((c, i) => {
     const fill = el('div', { class: 'fill' });
     requestAnimationFrame(() => (fill.style.width = `${c.probability * 100}%`));
-    return el('div', { class: `bar${i ? '' : ' first'}` }, el('span', { class: 'name', title: c.label }, c.label), el('span', { class: 'value' }, `${(c.probability * 100).toFixed(1)} %`),
+    return el('div', { class: `bar${i ? '' : ' first'}` }, el('span', { class: 'name', title: c.label }, c.label), el('span', { class: 'value' }, percent(c.probability)),
       el('div', { class: 'track' }, fill));
   }));
   byId('bars').dataset['kind'] = kind;
@@ -48,15 +52,25 @@ function showTimes(k: Kind): void {
 async function ready(k: Kind): Promise<void> {
   const { lab, opened } = bench(k);
   await opened;
-  if (loaded.get(k)?.spec === model) return;
+  if (loaded.get(k)?.spec === model) return prepared(k);
   const spec = model, bar = byId<HTMLProgressElement>('progress');
   const result = await lab.ask('load', [spec], ((p: { stage: string; part: number }) => {
     bar.hidden = false;
     if (Number.isNaN(p.part)) bar.removeAttribute('value');
     else bar.value = p.stage === 'download' ? p.part * 0.6 : 0.6 + p.part * 0.4;
   }) as never).finally(() => (bar.hidden = true));
-  loaded.set(k, { spec, loadMs: result.loadMs, size: result.size, warm: [] });
+  loaded.set(k, { spec, chosen: undefined, loadMs: result.loadMs, size: result.size, warm: [] });
   byId('model-size').textContent = result.size;
+  if (!chosen) showPreparation(result.preparation, result.fromConfig);
+  return prepared(k);
+}
+
+/* Tells the open model how pictures are to be prepared, where that has changed. */
+async function prepared(k: Kind): Promise<void> {
+  const l = loaded.get(k)!;
+  if (l.chosen === chosen) return;
+  l.chosen = chosen;
+  await bench(k).lab.ask('prepare', [chosen ?? {}]);
 }
 
 async function classify(): Promise<void> {
@@ -198,7 +212,7 @@ addEventListener('drop', (event) => {
   drop.classList.remove('over');
   const file = event.dataTransfer?.files[0];
   if (!file) return;
-  if (/\.onnx$/i.test(file.name)) void useModelFile(file);
+  if (/\.onnx$/i.test(file.name)) useModelFile(file);
   else void usePicture(file);
 });
 addEventListener('paste', (event) => {
@@ -217,6 +231,8 @@ for (const [path, url] of Object.entries(SAMPLES)) {
 function useModel(spec: ModelSpec, name: string): void {
   model = spec;
   modelName = name;
+  chosen = undefined;
+  if (spec.kind === 'glyphs') showPreparation(undefined, false);
   byId('model-name').textContent = name;
   byId('model-size').textContent = '';
   byId('lanes').replaceChildren();
@@ -228,26 +244,39 @@ function useModel(spec: ModelSpec, name: string): void {
   else void ready(kind).then(() => status('The model is open. Now a picture.'), (error: unknown) => status(message(error), true));
 }
 
-async function useModelFile(file: File): Promise<void> {
-  useModel({ kind: 'bytes', bytes: new Uint8Array(await file.arrayBuffer()), ...(labels ? { labels } : {}) }, file.name);
+const extras = (): { labels?: string; config?: string } => ({ ...(labels && { labels }), ...(config && { config }) });
+
+function useModelFile(file: File): void {
+  useModel({ kind: 'file', file, ...extras() }, file.name);
 }
 
-byId<HTMLInputElement>('labels-file').addEventListener('change', async (event) => {
-  const file = (event.target as HTMLInputElement).files?.[0];
-  if (!file) return;
-  labels = await file.text();
-  byId('labels-name').textContent = `labels: ${file.name}`;
-  if (model.kind !== 'glyphs') useModel({ ...model, labels }, modelName);
-});
+/* A file of labels or a config, for the model that is open and those to come. */
+function onExtra(id: string, take: (text: string) => void): void {
+  byId<HTMLInputElement>(id).addEventListener('change', async (event) => {
+    const file = (event.target as HTMLInputElement).files?.[0];
+    if (!file) return;
+    take(await file.text());
+    const names = ['labels-file', 'config-file'].map((i) => byId<HTMLInputElement>(i).files?.[0]?.name);
+    byId('extras').textContent = `Labels: ${names[0] ?? 'the model\'s own'}. Config: ${names[1] ?? 'a preprocessor_config.json beside the model, where there is one'}.`;
+    if (model.kind !== 'glyphs') useModel({ ...model, ...extras() }, modelName);
+  });
+}
+onExtra('labels-file', (text) => (labels = text));
+onExtra('config-file', (text) => (config = text));
 byId<HTMLInputElement>('model-file').addEventListener('change', (event) => {
   const file = (event.target as HTMLInputElement).files?.[0];
-  if (file) void useModelFile(file);
+  if (file) useModelFile(file);
 });
 byId('model-form').addEventListener('submit', (event) => {
   event.preventDefault();
   const url = byId<HTMLInputElement>('model-url').value.trim();
-  if (url) useModel({ kind: 'url', url: new URL(url, location.href).href, ...(labels ? { labels } : {}) }, url.split('/').pop() || url);
+  if (url) useModel({ kind: 'url', url: new URL(url, location.href).href, ...extras() }, url.split('/').pop() || url);
   else status('Give the address of an .onnx file, or choose one.', true);
+});
+onPreparation((next) => {
+  chosen = next;
+  byId('lanes').replaceChildren();
+  if (picture) void classify();
 });
 byId('model-reset').addEventListener('click', () => useModel({ kind: 'glyphs' }, 'Digits and shapes (built in)'));
 
@@ -304,12 +333,16 @@ function agreement(a: Finish, b: Finish): string {
   return a.top[0]?.label === b.top[0]?.label ? `agrees: ${a.top[0]?.label}, probabilities within ${off < 1e-9 ? '0' : off.toExponential(1)}` : `differs: ${a.top[0]?.label}, not ${b.top[0]?.label}`;
 }
 
+function medal(place: number): string {
+  return `<svg viewBox="0 0 34 40"><path class="ribbon" d="M7 0h8l5 14h-7zM27 0h-8l-5 14h7z"/><circle class="disc" cx="17" cy="25" r="13"/><circle class="shine" cx="17" cy="25" r="10"/><text x="17" y="29.700">${place}</text></svg>`;
+}
+
 function judge(finished: Finish[]): void {
   const ranked = [...finished].sort((a, b) => a.warm - b.warm);
   const measure = finished.find((f) => f.kind === 'wasm') ?? ranked[0];
   ranked.forEach((f, place) => {
     const at = document.querySelector<HTMLElement>(`[data-lane='${f.kind}']`)!;
-    at.querySelector('.medal')!.textContent = String(place + 1);
+    at.querySelector('.medal')!.innerHTML = medal(place + 1);
     at.querySelector('.detail')!.append(`; ${agreement(f, measure!)}`);
     at.style.order = String(place);
     at.dataset['place'] = String(place + 1);

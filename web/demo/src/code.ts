@@ -28,6 +28,13 @@ const colours = HighlightStyle.define([
   { tag: [t.string, t.processingInstruction, t.meta], color: 'var(--wasm)' },
   { tag: [t.function(t.variableName), t.function(t.definition(t.variableName))], fontWeight: '600' },
 ]);
+/* A font that comes later changes the height of every line. */
+function measured(view: EditorView): EditorView {
+  void document.fonts.ready.then(() => view.requestMeasure());
+  document.fonts.addEventListener('loadingdone', () => view.requestMeasure());
+  return view;
+}
+
 const common: Extension = [lineNumbers(), drawSelection(), bracketMatching(), syntaxHighlighting(colours), cpp(), look, indentUnit.of('    '), EditorState.tabSize.of(4)];
 
 export interface Code {
@@ -39,7 +46,7 @@ export interface Code {
 }
 
 export function editor(parent: HTMLElement, label: string, changed: () => void, run: () => void): Code {
-  const view = new EditorView({
+  const view = measured(new EditorView({
     parent,
     state: EditorState.create({
       extensions: [
@@ -49,7 +56,7 @@ export function editor(parent: HTMLElement, label: string, changed: () => void, 
         EditorView.updateListener.of((u) => u.docChanged && changed()),
       ],
     }),
-  });
+  }));
   const place = (line: number, column: number): number => {
     const at = view.state.doc.line(Math.min(Math.max(line, 1), view.state.doc.lines));
     return Math.min(at.from + Math.max(column - 1, 0), at.to);
@@ -73,7 +80,7 @@ export function editor(parent: HTMLElement, label: string, changed: () => void, 
 }
 
 export function viewer(parent: HTMLElement): { set(text: string): void; text(): string } {
-  const view = new EditorView({ parent, state: EditorState.create({ extensions: [common, EditorState.readOnly.of(true), EditorView.contentAttributes.of({ 'aria-label': 'Translation' })] }) });
+  const view = measured(new EditorView({ parent, state: EditorState.create({ extensions: [common, EditorState.readOnly.of(true), EditorView.contentAttributes.of({ 'aria-label': 'Translation' })] }) }));
   return {
     text: () => view.state.doc.toString(),
     set: (text) => view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } }),

@@ -53,7 +53,11 @@ async function report(kind: Kind): Promise<void> {
     const device = await opened;
     const list = el('ul', { class: 'tests' });
     show(card, kind, device, list);
-    const line = (t: SelfTest): void => list.append(el('li', {}, el('span', { class: `tag ${t.passed ? 'good' : 'bad'}` }, t.passed ? (t.detail.startsWith('left out') ? 'left out' : 'passed') : 'failed'), t.name, el('span', { class: 'soft small' }, t.detail)));
+    const line = (t: SelfTest): void => {
+      const left = t.detail.startsWith('left out');
+      list.append(el('li', {}, el('span', { class: `tag ${!t.passed ? 'bad' : left ? '' : 'good'}` }, !t.passed ? 'failed' : left ? 'left out' : 'passed'),
+        el('span', {}, t.name, el('span', { class: 'soft small' }, t.detail.replace(/^left out: /, '')))));
+    };
     const tests = await lab.ask('selfTest', [undefined], line as never);
     everything[kind] = { ...device, selfTest: tests };
   } catch (error) {

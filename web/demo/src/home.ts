@@ -1,7 +1,7 @@
 import { bench } from './lab';
 import { byId, el, KINDS, KIND_NAMES, message, milliseconds, median, type Kind } from './shell';
 
-const SOURCE = 'MAP(f32) saxpy(u32 i, IN(f32) x, IN(f32) y, f32 a)\n{\n    return a * x[i] + y[i];\n}';
+const SOURCE = 'MAP(f32) saxpy(u32 i, IN(f32) x,\n               IN(f32) y, f32 a)\n{\n    return a * x[i] + y[i];\n}';
 const ELEMS = 65536;
 
 function coloured(text: string): string {

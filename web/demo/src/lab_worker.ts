@@ -1,11 +1,12 @@
 /* A workbench in a worker: one device of one kind, what is open on it, and the jobs that the pages ask for. The page stays free while a
  * kernel or a network runs on the CPU, and a kernel that never ends is stopped by ending the worker. */
-import { Classifier, Device, Session, Tensor, targets, translate, QuernError, type DeviceKind, type Kernel, type KernelOptions } from 'quern';
+import { Classifier, Device, Session, Tensor, targets, translate, QuernError, type DeviceKind, type Kernel, type KernelOptions, type Preparation } from 'quern';
 import { chain } from './onnx_chain';
 
 let device: Device | undefined;
 let session: Session | undefined;
 let classifier: Classifier | undefined;
+let extras: Extras = {};
 
 type Tell = (progress: unknown) => void;
 const now = (): number => performance.now();
@@ -18,11 +19,18 @@ export interface Opened {
   features: string[];
   openMs: number;
 }
-export type ModelSpec = { kind: 'glyphs' } | { kind: 'url'; url: string; labels?: string } | { kind: 'bytes'; bytes: Uint8Array; labels?: string };
+/** config: the text of a preprocessor_config.json. Without it, one beside the address is looked for. */
+interface Extras {
+  labels?: string;
+  config?: string;
+}
+export type ModelSpec = { kind: 'glyphs' } | ({ kind: 'url'; url: string } & Extras) | ({ kind: 'file'; file: Blob } & Extras);
 export interface Loaded {
   loadMs: number;
-  name: string;
   size: string;
+  /** undefined: the built-in model, which prepares pictures by itself */
+  preparation?: Preparation;
+  fromConfig: boolean;
 }
 export interface Race {
   firstMs: number;
@@ -52,6 +60,13 @@ export interface SelfTest {
   name: string;
   passed: boolean;
   detail: string;
+}
+
+/* What lies beside a model's address; most have none. */
+async function configBeside(url: string): Promise<string | undefined> {
+  const response = await fetch(new URL('preprocessor_config.json', url)).catch(() => undefined);
+  const text = response?.ok ? await response.text() : '';
+  return text.trimStart().startsWith('{') ? text : undefined;
 }
 
 function open(): Device {
@@ -159,11 +174,22 @@ const jobs = {
     const from = now();
     if (spec.kind === 'glyphs') {
       classifier = await Classifier.glyphs(open());
-      return { loadMs: now() - from, name: 'glyphs', size: 'any size' };
+      return { loadMs: now() - from, size: 'any size', fromConfig: false };
     }
-    session = await Session.open(spec.kind === 'url' ? spec.url : spec.bytes, { device: open(), onProgress: (p) => tell({ stage: p.stage, part: p.part, loaded: p.loadedBytes, total: p.totalBytes }) });
-    classifier = Classifier.open(session, spec.labels ? { labels: spec.labels } : {});
-    return { loadMs: now() - from, name: '', size: session.inputs.map((i) => `${i.name}: ${i.dtype}[${i.dims?.map((d) => d ?? '?').join(', ') ?? '?'}]`).join(', ') };
+    session = await Session.open(spec.kind === 'url' ? spec.url : spec.file, { device: open(), onProgress: (p) => tell({ stage: p.stage, part: p.part, loaded: p.loadedBytes, total: p.totalBytes }) });
+    const config = spec.config ?? (spec.kind === 'url' ? await configBeside(spec.url) : undefined);
+    extras = { ...(spec.labels && { labels: spec.labels }), ...(config && { config }) };
+    classifier = Classifier.open(session, extras);
+    const size = session.inputs.map((i) => `${i.name}: ${i.dtype}[${i.dims?.map((d) => d ?? '?').join(', ') ?? '?'}]`).join(', ');
+    return { loadMs: now() - from, size, preparation: classifier.preparation!, fromConfig: Boolean(config) };
+  },
+
+  /** Other settings for how pictures are prepared, on the open model. */
+  async prepare(preparation: Partial<Preparation>): Promise<void> {
+    if (!session) return;
+    const next = Classifier.open(session, { ...extras, preparation });
+    classifier?.close();
+    classifier = next;
   },
 
   async classify(picture: ImageData): Promise<{ top: { label: string; probability: number }[]; ms: number; softmaxed: boolean }> {

@@ -29,14 +29,19 @@ export const KINDS: Kind[] = ['webgpu', 'webgl', 'wasm'];
 
 const STONE = '<svg viewBox="0 0 64 64" fill="none" stroke="currentColor" stroke-width="5" stroke-linecap="round" aria-hidden="true">'
   + '<circle cx="32" cy="32" r="28"/><circle cx="32" cy="32" r="6"/>'
-  + '<path d="M32 16l-5-10.500M45.900 24l6.600-9.600M45.900 40l11.600-1.100M32 48l5 10.500M18.100 40l-6.600 9.600M18.100 24l-11.600 1.100"/></svg>';
+  + '<path d="M32 16l-5-10.500M45.9 24l6.6-9.600M45.9 40l11.6-1.100M32 48l5 10.500M18.1 40l-6.6 9.600M18.1 24l-11.6 1.1"/></svg>';
 
 const PAGES = [['index.html', 'Home'], ['classify.html', 'Classify'], ['kernels.html', 'Kernels'], ['benchmark.html', 'Benchmark'], ['devices.html', 'Devices']] as const;
 
 /* ---- theme: the system's until somebody chooses */
 
 const THEMES = ['system', 'light', 'dark'] as const;
-const THEME_ICONS = { system: '◐', light: '☀', dark: '☾' };
+const icon = (inside: string): string => `<svg viewBox="0 0 20 20" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round" aria-hidden="true">${inside}</svg>`;
+const THEME_ICONS = {
+  system: icon('<circle cx="10" cy="10" r="6.5"/><path d="M10 3.500a6.5 6.5 0 0 1 0 13z" fill="currentColor"/>'),
+  light: icon('<circle cx="10" cy="10" r="3.6"/><path d="M10 1.800v1.700M10 16.500v1.700M1.8 10h1.700M16.5 10h1.700M4.2 4.200l1.2 1.200M14.6 14.600l1.2 1.200M15.8 4.200l-1.2 1.200M5.4 14.600l-1.2 1.2"/>'),
+  dark: icon('<path d="M16.5 11.800A7 7 0 0 1 8.2 3.500a7 7 0 1 0 8.3 8.300z"/>'),
+};
 
 function theme(): (typeof THEMES)[number] {
   const kept = localStorage.getItem('theme');
@@ -52,7 +57,7 @@ function applyTheme(): void {
 function themeButton(): HTMLButtonElement {
   const button = el('button', { class: 'btn quiet theme', type: 'button' });
   const show = (): void => {
-    button.textContent = THEME_ICONS[theme()];
+    button.innerHTML = THEME_ICONS[theme()];
     button.setAttribute('aria-label', `Theme: ${theme()}. Change`);
     button.title = `Theme: ${theme()}`;
   };

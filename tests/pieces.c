@@ -1,0 +1,383 @@
+/* Models whose files come in pieces: a file that exists nowhere as a whole is made up byte by byte as it is asked for, and the answers are those of
+ * the same file opened whole. What is counted: how much was asked for, how often, and how much of the host's memory it took. */
+#include <stdio.h>
+
+#include "leaks.h"
+#include "run_graph.h"
+
+/* ---- a file of parts: bytes that are written down, and elements that are computed when they are read */
+
+enum { MOST_PARTS = 64, FLOAT_BYTES = 4 };
+
+typedef struct part {
+    str text;
+    u64 elems; /* f32, instead of text */
+    u32 seed;
+} part;
+
+typedef struct made_file {
+    part parts[MOST_PARTS];
+    u32 n;
+    str graph_end; /* nodes, inputs and outputs */
+    u64 asked, highest;
+} made_file;
+
+static f32 element(u64 i, u32 seed) { return (f32)((i * 7919 + seed * 104729u) % 17) / 64 - 0.125f; }
+
+static void varint(str *to, u64 v)
+{
+    do {
+        char byte = (char)((v & 0x7f) | (v >> 7 ? 0x80 : 0));
+        str_add_n(to, &byte, 1);
+    } while (v >>= 7);
+}
+
+static void number(str *to, u32 field, u64 v) { varint(to, (u64)field << 3), varint(to, v); }
+
+static void head(str *to, u32 field, u64 n) { varint(to, (u64)field << 3 | 2), varint(to, n); }
+
+static void block(str *to, u32 field, const char *data, size_t n) { head(to, field, n), str_add_n(to, data, n); }
+
+static void words(str *to, u32 field, const char *text) { block(to, field, text, strlen(text)); }
+
+static void message(str *to, u32 field, str *from)
+{
+    block(to, field, from->text, from->n), str_free(from), *from = (str){ 0 };
+}
+
+/* names: separated by blanks */
+static void each_name(str *to, u32 field, const char *names)
+{
+    for (size_t n; *names; names += n + (names[n] != 0)) {
+        n = strcspn(names, " ");
+        block(to, field, names, n);
+    }
+}
+
+static void add_node(made_file *f, const char *op, const char *in, const char *out)
+{
+    str made = { 0 };
+    each_name(&made, 1, in), each_name(&made, 2, out), words(&made, 4, op);
+    message(&f->graph_end, 1, &made);
+}
+
+static void add_value(made_file *f, u32 field, const char *name, u32 rank, const u64 *dims)
+{
+    str shape = { 0 }, tensor = { 0 }, kind = { 0 }, info = { 0 };
+    for (u32 i = 0; i < rank; i++) {
+        str dim = { 0 };
+        number(&dim, 1, dims[i]);
+        message(&shape, 1, &dim);
+    }
+    number(&tensor, 1, 1);
+    message(&tensor, 2, &shape);
+    message(&kind, 1, &tensor);
+    words(&info, 1, name);
+    message(&info, 2, &kind);
+    message(&f->graph_end, field, &info);
+}
+
+/* Outputs without a type, which inference knows. */
+static void each_output(made_file *f, const char *names)
+{
+    for (size_t n; *names; names += n + (names[n] != 0)) {
+        str info = { 0 };
+        n = strcspn(names, " ");
+        block(&info, 1, names, n);
+        message(&f->graph_end, 12, &info);
+    }
+}
+
+static part *add_part(made_file *f) { return &f->parts[f->n++]; }
+
+/* field: 9 raw_data, 4 float_data. */
+static void add_weight(made_file *f, const char *name, u32 rank, const u64 *dims, u32 seed, u32 field)
+{
+    str tensor = { 0 }, rest = { 0 };
+    u64 elems = 1;
+    for (u32 i = 0; i < rank; i++) number(&tensor, 1, dims[i]), elems *= dims[i];
+    number(&tensor, 2, 1);
+    words(&tensor, 8, name);
+    head(&rest, field, elems * FLOAT_BYTES);
+    part *p = add_part(f);
+    head(&p->text, 5, tensor.n + rest.n + elems * FLOAT_BYTES);
+    str_add_n(&p->text, tensor.text, tensor.n);
+    str_add_n(&p->text, rest.text, rest.n);
+    str_free(&tensor), str_free(&rest);
+    *add_part(f) = (part){ .elems = elems, .seed = seed };
+}
+
+static u64 part_bytes(const part *p) { return p->elems ? p->elems * FLOAT_BYTES : p->text.n; }
+
+/* The graph's own head comes first, once its parts are known. */
+static void begin_file(made_file *f) { *f = (made_file){ .n = 1 }; }
+
+static void end_file(made_file *f)
+{
+    u64 inside = 0;
+    add_part(f)->text = f->graph_end;
+    for (u32 i = 1; i < f->n; i++) inside += part_bytes(&f->parts[i]);
+    str opset = { 0 }, *first = &f->parts[0].text;
+    number(first, 1, 8);
+    number(&opset, 2, 17);
+    message(first, 8, &opset);
+    head(first, 7, inside);
+}
+
+static void drop_file(made_file *f)
+{
+    for (u32 i = 0; i < f->n; i++) str_free(&f->parts[i].text);
+}
+
+static u64 file_bytes(const made_file *f)
+{
+    u64 n = 0;
+    for (u32 i = 0; i < f->n; i++) n += part_bytes(&f->parts[i]);
+    return n;
+}
+
+static u8 byte_of(const part *p, u64 at)
+{
+    if (!p->elems) return (u8)p->text.text[at];
+    f32 v = element(at / FLOAT_BYTES, p->seed);
+    u8 bytes[FLOAT_BYTES];
+    memcpy(bytes, &v, sizeof v);
+    return bytes[at % FLOAT_BYTES];
+}
+
+/* From `at` on, at most n bytes; gives how many. */
+static u64 read_part(const part *p, u64 at, u8 *to, u64 n)
+{
+    u64 i = 0, left = MIN(n, part_bytes(p) - at);
+    while (i < left)
+        if (p->elems && (at + i) % FLOAT_BYTES == 0 && left - i >= FLOAT_BYTES) {
+            f32 v = element((at + i) / FLOAT_BYTES, p->seed);
+            memcpy(to + i, &v, sizeof v);
+            i += FLOAT_BYTES;
+        } else to[i] = byte_of(p, at + i), i++;
+    return left;
+}
+
+static void read_file(made_file *f, u64 at, u8 *to, u64 n)
+{
+    f->asked += n, f->highest = MAX(f->highest, n);
+    for (u32 i = 0; i < f->n && n; i++) {
+        u64 bytes = part_bytes(&f->parts[i]);
+        u64 took = at < bytes ? read_part(&f->parts[i], at, to, n) : 0;
+        to += took, n -= took;
+        at = at + took - bytes;
+    }
+}
+
+/* ---- opening */
+
+static qn_status open_in_pieces(made_file *f, qn_device *d, u64 bytes, qn_session **out)
+{
+    qn_session *s = NULL;
+    static u8 room[4 << 20];
+    const qn_session_desc desc = { .device = d, .piecewise = bytes };
+    QN_TRY(qn_session_open(&desc, &s));
+    qn_status status = QN_OK;
+    for (bool open = false; status == QN_OK && !open;) {
+        qn_piece p = { 0 };
+        status = qn_session_want(s, &p, &open);
+        if (status != QN_OK || !p.bytes) continue;
+        if (p.bytes > sizeof room) status = fail(QN_E_BUG, "a piece of %llu bytes", (unsigned long long)p.bytes);
+        else {
+            read_file(f, p.at, room, p.bytes);
+            status = qn_session_give(s, room);
+        }
+    }
+    if (status == QN_OK) *out = s;
+    else qn_session_close(s);
+    return status;
+}
+
+static qn_status open_whole(made_file *f, qn_device *d, u8 **bytes, qn_session **out)
+{
+    u64 n = file_bytes(f);
+    *bytes = mem_alloc(n);
+    if (!*bytes) return fail_nomem(n);
+    read_file(f, 0, *bytes, n);
+    return qn_session_open(&(qn_session_desc){ .device = d, .bytes = { *bytes, (size_t)n } }, out);
+}
+
+static qn_status run_once(qn_session *s, const qn_named *in)
+{
+    qn_ticket ticket;
+    QN_TRY(qn_run(s, in, 1, &ticket));
+    return qn_wait(s, ticket);
+}
+
+/* Are all outputs of the last runs the same, bit for bit? */
+static bool same_outputs(qn_session *a, qn_session *b)
+{
+    for (u32 i = 0; i < qn_output_count(a); i++) {
+        const qn_tensor *x, *y;
+        if (qn_output_at(a, i, &x) != QN_OK || qn_output_at(b, i, &y) != QN_OK) return false;
+        u64 n = qn_tensor_bytes(x);
+        if (n == 0 || n != qn_tensor_bytes(y) || memcmp(x->data, y->data, (size_t)n)) return false;
+    }
+    return true;
+}
+
+/* ---- the same answers */
+
+typedef struct model_case {
+    const char *name;
+    void (*make)(made_file *f, u64 *rank, u64 *dims);
+} model_case;
+
+#define DIMS(...)                                                                                                           \
+    (const u64[]) { __VA_ARGS__ }
+
+static void make_product(made_file *f, u64 *rank, u64 *dims)
+{
+    add_weight(f, "w", 2, DIMS(96, 1600), 1, 9);
+    add_weight(f, "b", 1, DIMS(1600), 2, 9);
+    add_weight(f, "v", 2, DIMS(1600, 64), 3, 4);
+    add_node(f, "MatMul", "x w", "p"), add_node(f, "Add", "p b", "q"), add_node(f, "MatMul", "q v", "y");
+    *rank = 2, dims[0] = 5, dims[1] = 96;
+    each_output(f, "y");
+}
+
+static void make_convolution(made_file *f, u64 *rank, u64 *dims)
+{
+    add_weight(f, "w", 4, DIMS(64, 32, 3, 3), 1, 9);
+    for (u32 i = 0; i < 4; i++) add_weight(f, (const char *[]){ "scale", "shift", "mean", "var" }[i], 1, DIMS(64), 7 * i, 9);
+    add_weight(f, "two", 1, DIMS(1), 16, 9);
+    add_node(f, "Conv", "x w", "p"), add_node(f, "Abs", "var", "positive"), add_node(f, "Add", "positive two", "v");
+    add_node(f, "BatchNormalization", "p scale shift mean v", "y");
+    *rank = 4, dims[0] = 1, dims[1] = 32, dims[2] = dims[3] = 7;
+    each_output(f, "y");
+}
+
+/* One weight is read by a node, by another whose result's size it decides, and is an output; all are seen in other shapes too. */
+static void make_odd_uses(made_file *f, u64 *rank, u64 *dims)
+{
+    add_weight(f, "w", 2, DIMS(100, 100), 1, 9);
+    add_node(f, "Add", "x w", "y"), add_node(f, "NonZero", "w", "places"), add_node(f, "Flatten", "w", "flat");
+    add_node(f, "Mul", "y flat", "z"), add_node(f, "Identity", "w", "same");
+    *rank = 2, dims[0] = dims[1] = 100;
+    each_output(f, "y places z same");
+}
+
+static const model_case model_cases[] = {
+    { "matrix products", make_product },
+    { "a convolution with its normalization", make_convolution },
+    { "odd uses of a weight", make_odd_uses },
+};
+
+static void check_same(test *t, const test_device *d, const model_case *c)
+{
+    made_file f;
+    u64 rank = 0, dims[4] = { 0 }, elems = 1;
+    begin_file(&f);
+    c->make(&f, &rank, dims);
+    add_value(&f, 11, "x", (u32)rank, dims);
+    end_file(&f);
+    qn_named in = { "x", { QN_F32, (u32)rank, { 0 }, NULL } };
+    for (u64 i = 0; i < rank; i++) in.tensor.dims[i] = (i64)dims[i], elems *= dims[i];
+    f32 *x = mem_alloc(elems * sizeof *x);
+    for (u64 i = 0; x && i < elems; i++) x[i] = element(i, 5);
+    in.tensor.data = x;
+    qn_session *whole = NULL, *pieces = NULL;
+    u8 *bytes = NULL;
+    bool opened = x && open_whole(&f, d->device, &bytes, &whole) == QN_OK &&
+                  open_in_pieces(&f, d->device, file_bytes(&f), &pieces) == QN_OK;
+    if (CHECK(t, opened, "%s, %s: %s", d->name, c->name, qn_last_error()))
+        for (u32 k = 0; k < 2; k++) {
+            bool ran = run_once(whole, &in) == QN_OK && run_once(pieces, &in) == QN_OK;
+            if (!CHECK(t, ran, "%s, %s: %s", d->name, c->name, qn_last_error())) break;
+            CHECK(t, same_outputs(whole, pieces), "%s, %s: other answers in pieces", d->name, c->name);
+        }
+    qn_session_close(pieces), qn_session_close(whole);
+    mem_free(bytes), mem_free(x);
+    drop_file(&f);
+}
+
+/* ---- a model of 400 MB: each weight is asked for once, and the host's memory stays small */
+
+enum { BIG_SIDE = 4096, BIG_LAYERS = 6 };
+
+static void make_big(made_file *f)
+{
+    char from[24] = "x", w[24], to[24];
+    for (u32 i = 0; i < BIG_LAYERS; i++) {
+        snprintf(w, sizeof w, "w%u", i), snprintf(to, sizeof to, "t%u", i);
+        add_weight(f, w, 2, DIMS(BIG_SIDE, BIG_SIDE), i, 9);
+        char both[64];
+        snprintf(both, sizeof both, "%s %s", from, w);
+        add_node(f, "MatMul", both, to);
+        snprintf(from, sizeof from, "%s", to);
+    }
+    add_value(f, 11, "x", 2, DIMS(1, BIG_SIDE));
+    each_output(f, from);
+    end_file(f);
+}
+
+static void check_big(test *t)
+{
+    made_file f;
+    qn_device *d = NULL;
+    qn_session *s = NULL;
+    begin_file(&f);
+    make_big(&f);
+    u64 bytes = file_bytes(&f), weights = (u64)BIG_LAYERS * BIG_SIDE * BIG_SIDE * FLOAT_BYTES;
+    CHECK_OK(t, qn_device_open("null", NULL, &d));
+    i64 before = leaks_peak_begin();
+    qn_status status = d ? open_in_pieces(&f, d, bytes, &s) : QN_E_NO_DEVICE;
+    CHECK(t, status == QN_OK, "400 MB in pieces: %s", qn_last_error());
+    qn_stats stats = { 0 };
+    if (s) qn_get_stats(s, &stats);
+    CHECK(t, stats.weights_bytes == weights, "%llu bytes of weights", (unsigned long long)stats.weights_bytes);
+    if (before < 0) SKIP(t, "the host's memory is not counted under a sanitizer");
+    else
+        CHECK(t, leaks_peak() - before < 8 << 20, "the host's memory rose by %lld bytes",
+              (long long)(leaks_peak() - before));
+    CHECK(t, f.asked >= weights && f.asked < weights + (4 << 20), "%llu bytes were asked for", (unsigned long long)f.asked);
+    CHECK(t, f.highest <= 4 << 20, "a piece of %llu bytes", (unsigned long long)f.highest);
+    qn_session_close(s);
+    qn_device_close(d);
+    drop_file(&f);
+}
+
+/* ---- what goes wrong is a status and a sentence */
+
+static void check_damage(test *t, qn_device *d)
+{
+    made_file f;
+    u64 rank, dims[4];
+    begin_file(&f);
+    make_product(&f, &rank, dims);
+    add_value(&f, 11, "x", (u32)rank, dims);
+    end_file(&f);
+    u64 bytes = file_bytes(&f);
+    for (u64 cut = 1; cut < bytes; cut += bytes / 23) {
+        qn_session *s = NULL;
+        qn_status status = open_in_pieces(&f, d, cut, &s);
+        CHECK(t, status == QN_E_FORMAT, "cut at %llu: %s", (unsigned long long)cut, qn_status_text(status));
+        qn_session_close(s);
+    }
+    qn_session *s = NULL;
+    qn_piece p;
+    bool open;
+    qn_ticket ticket;
+    CHECK_OK(t, qn_session_open(&(qn_session_desc){ .device = d, .piecewise = bytes }, &s));
+    CHECK(t, qn_run(s, NULL, 0, &ticket) == QN_E_USAGE, "a run before it is open");
+    CHECK(t, qn_session_give(s, "x") == QN_E_USAGE, "bytes that nobody wants");
+    CHECK_OK(t, qn_session_want(s, &p, &open));
+    CHECK(t, !open && p.bytes > 0 && p.at == 0, "the first piece");
+    qn_session_close(s);
+    drop_file(&f);
+}
+
+void test_pieces(test *t)
+{
+    const test_device *devices;
+    u32 n = open_test_devices(t, &devices);
+    for (u32 i = 0; i < n; i++)
+        for (u32 k = 0; k < COUNT(model_cases); k++) check_same(t, &devices[i], &model_cases[k]);
+    if (n) check_damage(t, devices[0].device);
+    check_big(t);
+}

@@ -1,0 +1,149 @@
+/* What a page goes through while a model runs: hidden tabs, devices that are lost while weights are on their way; and profiles, texts. */
+import { onnxWriter } from './onnx.mjs';
+
+const WRITER = `(${onnxWriter})()`;
+
+async function ready(t) {
+  const page = await t.page(`${t.url}/index.html`);
+  await page.waitForFunction(() => globalThis.quern);
+  await page.evaluate((writer) => (globalThis.onnx = eval(writer)), WRITER);
+  return page;
+}
+
+/* As a hidden tab is: frames never come, timers come once a second. */
+function hide() {
+  Object.defineProperty(Document.prototype, 'visibilityState', { get: () => 'hidden' });
+  Object.defineProperty(Document.prototype, 'hidden', { get: () => true });
+  globalThis.requestAnimationFrame = () => 0;
+  const later = globalThis.setTimeout;
+  globalThis.timers = 0;
+  globalThis.setTimeout = (f, ms = 0, ...rest) => (globalThis.timers++, later(f, Math.max(Math.ceil(ms / 1000), 1) * 1000, ...rest));
+}
+
+const hidden = ['webgpu', 'webgl', 'wasm'].map((kind) => ({
+  name: `background: a hidden page goes on, ${kind}`,
+  async run(t) {
+    const page = await ready(t);
+    await page.evaluate(hide);
+    const got = await page.evaluate(async (k) => {
+      const device = await quern.Device.open({ kind: k });
+      const classifier = await quern.Classifier.glyphs(device);
+      const picture = await (await fetch('/samples/star.jpg')).blob();
+      const { top } = await classifier.classify(picture);
+      const timers = globalThis.timers, runs = 5;
+      for (let i = 0; i < runs; i++) await classifier.classify(picture);
+      device.close();
+      return { label: top[0].label, timersARun: (globalThis.timers - timers) / runs };
+    }, kind);
+    t.same(got.label, 'star', 'answer');
+    t.check(got.timersARun <= (kind === 'webgpu' ? 40 : 0), `${got.timersARun} timers in a run`); // webgpu sets one beside each promise, in case that never comes
+  },
+}));
+
+const lostWhileLoading = [
+  ['webgpu', (device) => device.gpuDevice.destroy()],
+  ['webgl', (device) => device.opened.gl.getExtension('WEBGL_lose_context').loseContext()],
+].map(([kind, lose]) => ({
+  name: `lost: while weights are on their way, ${kind}; the model opens again, there and on another device`,
+  async run(t) {
+    const page = await ready(t);
+    const got = await page.evaluate(async ([k, text]) => {
+      const loseDevice = eval(text);
+      const device = await quern.Device.open({ kind: k });
+      const bytes = new Uint8Array(await (await fetch('/pkg/glyphs.onnx')).arrayBuffer());
+      const image = quern.Tensor.from(new Float32Array(1024).fill(0.3), [1, 1, 32, 32]);
+      let lost = false;
+      const first = await quern.Session.open(bytes, { device, stream: true, onProgress: (p) => p.stage === 'loading weights' && !lost && ((lost = true), loseDevice(device)) })
+        .then((s) => s.run({ image })).then(() => 'ran', (e) => e.code);
+      const after = await Promise.resolve().then(() => device.buffer(16).read()).then(() => 'read', (e) => e.code);
+      const { engine } = device;
+      device.close();
+      const again = [];
+      for (const next of [k, 'wasm']) {
+        const other = await quern.Device.open({ kind: next });
+        const session = await quern.Session.open(bytes, { device: other, stream: true });
+        again.push((await session.run({ image })).probabilities.data.length);
+        other.close();
+      }
+      return { first, after, again, buffers: engine.webgpu.bufferCount };
+    }, [kind, `(${lose})`]);
+    t.same(got, { first: 'lost', after: 'lost', again: [19, 19], buffers: 0 }, 'what happened');
+  },
+}));
+
+export const cases = [
+  ...hidden,
+  ...lostWhileLoading,
+  ...['webgpu', 'webgl', 'wasm'].map((kind) => ({
+    name: `profile: each launch is timed without blocking, ${kind}`,
+    async run(t) {
+      const page = await ready(t);
+      const got = await page.evaluate(async (k) => {
+        const device = await quern.Device.open({ kind: k });
+        const session = await quern.Session.open('/pkg/glyphs.onnx', { device, cache: 'none', profile: true });
+        const image = quern.Tensor.from(new Float32Array(1024).fill(0.3), [1, 1, 32, 32]);
+        const plain = await quern.Session.open('/pkg/glyphs.onnx', { device, cache: 'none' });
+        const want = (await plain.run({ image })).probabilities.data;
+        let turns = 0, running = true;
+        const beat = async () => { for (; running; turns++) await new Promise((next) => setTimeout(next)); };
+        const beating = beat();
+        const have = (await session.run({ image })).probabilities.data;
+        running = false;
+        await beating;
+        const rows = session.profile(), { launches } = session.report().stats;
+        device.close();
+        return { rows: rows.length, launches, named: rows.every((r) => r.op && r.kernel && r.ms >= 0 && r.bytes > 0) && rows.reduce((sum, r) => sum + r.ms, 0) > 0, rising: rows.every((r, i) => !i || r.startMs >= rows[i - 1].startMs),
+          flops: rows.some((r) => r.flops > 1e6), off: Math.max(...have.map((v, i) => Math.abs(v - want[i]))), turns };
+      }, kind);
+      t.check(got.rows === got.launches && got.rows > 3 && got.named && got.rising && got.flops && got.off < 1e-6, JSON.stringify(got));
+      t.check(kind === 'wasm' || got.turns > 2, `the page had ${got.turns} turns`);
+    },
+  })),
+  {
+    name: 'texts: tensors of texts in and out',
+    async run(t) {
+      const page = await ready(t);
+      const got = await page.evaluate(async () => {
+        const { value, node, model, STRING } = onnx;
+        const file = new Blob(model([node('Identity', ['x'], ['y']), value(11, 'x', [2, 2], STRING), value(12, 'y', [2, 2], STRING)]));
+        const device = await quern.Device.open({ kind: 'wasm' });
+        const session = await quern.Session.open(file, { device });
+        const texts = ['', 'müll', '日本', 'plain'];
+        const { y } = await session.run({ x: quern.Tensor.ofTexts(texts, [2, 2]) });
+        const wrong = await session.run({ x: new Float32Array(4) }).catch((e) => e.code);
+        device.close();
+        return { texts: y.texts, dims: y.dims, dtype: y.dtype, data: y.data === undefined, wrong };
+      });
+      t.same(got, { texts: ['', 'müll', '日本', 'plain'], dims: [2, 2], dtype: 'string', data: true, wrong: 'dtype' }, 'answers');
+    },
+  },
+  {
+    name: 'threads: a worker that cannot compile a kernel leaves the work to others, and nothing hangs',
+    async run(t) {
+      const refusing = 'const Real = WebAssembly.Module; WebAssembly.Module = class extends Real { constructor(b) { if (b.byteLength > 64) throw new RangeError("no room"); super(b); } };\n';
+      let workers = 0;
+      await t.context.route('**/worker.js', async (route) => {
+        const response = await route.fetch();
+        workers++;
+        await route.fulfill({ response, body: refusing + (await response.text()) });
+      });
+      const page = await t.page(`${t.isolated}/index.html`);
+      await page.waitForFunction(() => globalThis.quern);
+      const got = await page.evaluate(async () => {
+        const device = await quern.Device.open({ kind: 'wasm', threads: 3 }), N = 200_000;
+        const x = device.buffer(Float32Array.from({ length: N }, (_, i) => i % 97)), y = device.buffer(4 * N);
+        const kernel = await device.kernel('#include "quern_kernel.h"\nMAP(f32) f(u32 i, IN(f32) x, f32 a) { return x[i] * a + 1.0f; }');
+        const sums = [];
+        for (let turn = 0; turn < 12; turn++) {
+          kernel.launch(N, [x, 2, y]);
+          const values = new Float32Array(await y.read());
+          sums.push(values.every((v, i) => v === (i % 97) * 2 + 1));
+        }
+        const { workers } = device.info.caps;
+        device.close();
+        return { workers, right: sums.every(Boolean) };
+      });
+      t.same([got, workers], [{ workers: 3, right: true }, 2], 'answers, and workers that refuse');
+    },
+  },
+];

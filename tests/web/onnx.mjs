@@ -1,0 +1,39 @@
+/* Small ONNX files, written by hand: a protocol buffer is tags, lengths and bytes. Used in Node and, as text, in pages. */
+export function onnxWriter() {
+  const varint = (v) => {
+    const bytes = [];
+    for (; v >= 128; v = Math.floor(v / 128)) bytes.push((v % 128) | 128);
+    return [...bytes, v];
+  };
+  const join = (parts) => {
+    const all = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+    parts.reduce((at, p) => (all.set(p, at), at + p.length), 0);
+    return all;
+  };
+  const number = (field, v) => varint(field * 8).concat(varint(v));
+  const head = (field, n) => varint(field * 8 + 2).concat(varint(n));
+  const block = (field, body) => join([head(field, body.length), body]);
+  const text = (field, s) => block(field, new TextEncoder().encode(s));
+  const FLOAT = 1, STRING = 8;
+  const value = (field, name, dims, type = FLOAT) => {
+    const shape = block(2, join(dims.map((d) => block(1, join([number(1, d)])))));
+    return block(field, join([text(1, name), block(2, block(1, join([number(1, type), shape])))]));
+  };
+  const node = (op, ins, outs) => block(1, join([...ins.map((i) => text(1, i)), ...outs.map((o) => text(2, o)), text(4, op)]));
+  /* Without its elements: what stands before raw_data of n bytes. */
+  const tensorHead = (name, dims, n) => join([...dims.map((d) => number(1, d)), number(2, FLOAT), text(8, name), head(9, n)]);
+  const external = (name, dims, file, offset, length) => {
+    const entry = (k, v) => block(13, join([text(1, k), text(2, String(v))]));
+    return block(5, join([...dims.map((d) => number(1, d)), number(2, FLOAT), text(8, name), entry('location', file), entry('offset', offset), entry('length', length), number(14, 1)]));
+  };
+  /* parts: pieces of the graph, bytes or { blob, bytes }. Gives what a Blob is made of. */
+  const model = (parts) => {
+    const size = parts.reduce((n, p) => n + (p.bytes ?? p.length), 0);
+    return [join([number(1, 8), block(8, join([number(2, 17)])), head(7, size)]), ...parts.map((p) => p.blob ?? p)];
+  };
+  const weight = (name, dims, blob) => {
+    const inner = tensorHead(name, dims, blob.size), outer = head(5, inner.length + blob.size);
+    return [join([outer, inner]), { blob, bytes: blob.size }];
+  };
+  return { value, node, external, model, weight, STRING };
+}

@@ -100,7 +100,7 @@ export const cases = [
       const label = await answerOf(page, 55000);
       t.check(/tench/i.test(label), `the fish is called "${label}"`);
       t.same([await page.textContent('#prep-from'), await page.textContent('#prep-says')],
-        ['from its config', '224 × 224 pixels, the middle cut out from a shorter side of 224, bilinear; 0 to 255; BGR, channels first, f32.'], 'what is shown');
+        ['from its config', '224 × 224 pixels, the middle cut out from a shorter side of 224, bilinear; 0 to 255; BGR, channels first, f16.'], 'what is shown');
     },
   },
   {

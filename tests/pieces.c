@@ -372,12 +372,41 @@ static void check_damage(test *t, qn_device *d)
     drop_file(&f);
 }
 
+/* Every allocation fails in turn: a status, and nothing is left behind. */
+static void check_no_memory(test *t, qn_device *d)
+{
+    made_file f;
+    u64 rank, dims[4], blocks = mem_blocks_alive();
+    begin_file(&f);
+    make_convolution(&f, &rank, dims);
+    add_value(&f, 11, "x", (u32)rank, dims);
+    end_file(&f);
+    u64 bytes = file_bytes(&f), alive = mem_blocks_alive();
+    bool enough = false;
+    for (u64 n = 1; n < 5000 && !enough; n += 1 + n / 40) {
+        qn_session *s = NULL;
+        mem_fail_at(n);
+        qn_status status = open_in_pieces(&f, d, bytes, &s);
+        mem_fail_at(0);
+        enough = status == QN_OK;
+        CHECK(t, enough || status == QN_E_NOMEM, "allocation %llu fails: %s: %s", (unsigned long long)n,
+              qn_status_text(status), qn_last_error());
+        qn_session_close(s);
+        CHECK(t, mem_blocks_alive() == alive, "allocation %llu fails: %lld blocks are left", (unsigned long long)n,
+              (long long)(mem_blocks_alive() - alive));
+    }
+    CHECK(t, enough, "it never opened");
+    drop_file(&f);
+    CHECK(t, mem_blocks_alive() == blocks, "blocks of the file");
+}
+
 void test_pieces(test *t)
 {
     const test_device *devices;
     u32 n = open_test_devices(t, &devices);
     for (u32 i = 0; i < n; i++)
         for (u32 k = 0; k < COUNT(model_cases); k++) check_same(t, &devices[i], &model_cases[k]);
-    if (n) check_damage(t, devices[0].device);
+    check_damage(t, test_cpu());
+    check_no_memory(t, test_cpu());
     check_big(t);
 }

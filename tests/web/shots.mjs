@@ -18,6 +18,13 @@ const PAGES = {
     await page.click('#race');
     await said(page, 'race', 60000);
   },
+  settings: async (page) => { // the classify page with a model that says nothing of its pixels
+    await page.click('summary');
+    await page.setInputFiles('#model-file', `${process.env.QUERN_MODELS}/classifier/SqueezeNet_fp16.onnx`);
+    await page.setInputFiles('#file', `${process.env.QUERN_MODELS}/classifier/img/fish.png`);
+    await page.waitForFunction(() => document.documentElement.dataset.state === 'done', undefined, { timeout: 30000 });
+    await page.click('#prep-values [data-id=norm]');
+  },
   kernels: (page) => said(page, 'ran', 40000),
   benchmark: async (page) => {
     await page.uncheck('#test-bandwidth');
@@ -34,12 +41,13 @@ const server = await serve([['/quern/', site]]);
 const browser = await launch();
 for (const [name, act] of Object.entries(PAGES)) {
   if (wanted.length && !wanted.includes(name)) continue;
+  if (name === 'settings' && !process.env.QUERN_MODELS) continue;
   for (const [look, { colorScheme, width, height }] of Object.entries(LOOKS)) {
     const context = await browser.newContext({ colorScheme, viewport: { width, height }, deviceScaleFactor: look === 'phone' ? 2 : 1, serviceWorkers: 'block' });
     const page = await context.newPage();
     page.on('pageerror', (e) => console.log(`${name} ${look}: ${e.message}`));
     page.on('console', (m) => m.type() === 'error' && console.log(`${name} ${look}: ${m.text()}`));
-    await page.goto(`${server.url}/quern/${name}.html`);
+    await page.goto(`${server.url}/quern/${name === 'settings' ? 'classify' : name}.html`);
     await Promise.resolve(act(page)).catch((e) => console.log(`${name} ${look}: ${e.message.split('\n')[0]}`));
     await page.waitForTimeout(500);
     await page.evaluate(() => scrollTo(0, 0));

@@ -9,8 +9,16 @@ endif()
 add_compile_options(-target wasm32-wasi ${FEATURES} -fno-strict-aliasing)
 add_link_options(-target wasm32-wasi ${FEATURES})
 
-# ---- kernels: one copy, SIMD128 with four lanes of f32w. No T=f64 set: such kernels run by kc, slower and as exact.
-add_library(kernels OBJECT ${HOST_SOURCES} src/kc/block_loops.c)
+# ---- kernels: one copy, SIMD128 with four lanes of f32w. No T=f64 set: such kernels run by kc, slower and as exact. Nor some large ones
+# that are for GPUs: the cpu has rows of its own that come first, and kc makes these where somebody asks for them.
+set(FOR_GPUS matmul_group matmul_block conv_group conv_block)
+set(NO_ROWS "#include \"device/host_kernels.h\"\n")
+foreach(name ${FOR_GPUS})
+    list(REMOVE_ITEM HOST_SOURCES ${GEN}/host_${name}.c)
+    string(APPEND NO_ROWS "extern const host_kernel_row host_rows_${name}_baseline[];\nconst host_kernel_row host_rows_${name}_baseline[1] = { { 0 } };\n")
+endforeach()
+file(CONFIGURE OUTPUT ${GEN}/for_gpus.c CONTENT "${NO_ROWS}" @ONLY)
+add_library(kernels OBJECT ${HOST_SOURCES} ${GEN}/for_gpus.c src/kc/block_loops.c)
 add_dependencies(kernels generated)
 target_include_directories(kernels PRIVATE include src kernels ${CMAKE_SOURCE_DIR})
 target_compile_definitions(kernels PRIVATE QK_ISA=baseline)
@@ -24,8 +32,13 @@ list(FILTER SOURCES EXCLUDE REGEX "src/(${NATIVE})\\.c$")
 # The model of drawn glyphs is a file beside the module: a page fetches it when it wants it.
 file(CONFIGURE OUTPUT ${GEN}/no_glyphs.c CONTENT
      "#include <stddef.h>\nconst unsigned char quern_glyphs_onnx[1] = { 0 };\nconst size_t quern_glyphs_onnx_bytes = 0;\n")
+set(OPS ${SOURCES})
+list(FILTER OPS INCLUDE REGEX "src/op/")
+list(REMOVE_ITEM SOURCES ${OPS})
 add_library(library OBJECT ${SOURCES} ${GEN}/embedded.c ${GEN}/no_glyphs.c)
-add_executable(quern_wasm ${GEN}/host_table.c $<TARGET_OBJECTS:library> $<TARGET_OBJECTS:kernels>)
+add_library(ops OBJECT ${OPS}) # without their test cases
+target_compile_definitions(ops PRIVATE QUERN_NO_CASES)
+add_executable(quern_wasm ${GEN}/host_table.c $<TARGET_OBJECTS:library> $<TARGET_OBJECTS:ops> $<TARGET_OBJECTS:kernels>)
 target_compile_definitions(quern_wasm PRIVATE QUERN_NO_DOUBLE)
 set_target_properties(quern_wasm PROPERTIES OUTPUT_NAME quern SUFFIX .wasm)
 
@@ -35,12 +48,13 @@ add_dependencies(kernels_double generated)
 target_include_directories(kernels_double PRIVATE include src kernels ${CMAKE_SOURCE_DIR})
 target_compile_definitions(kernels_double PRIVATE QK_ISA=baseline QK_DOUBLE)
 target_compile_options(kernels_double PRIVATE -O1 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fwrapv -w)
+add_library(ops_with_cases OBJECT EXCLUDE_FROM_ALL ${OPS})
 add_executable(quern_wasm_tests EXCLUDE_FROM_ALL ${GEN}/host_table.c tests/op_case.c tests/op_graph.c tests/run_graph.c tests/web/op_cases.c
-               $<TARGET_OBJECTS:library> $<TARGET_OBJECTS:kernels> $<TARGET_OBJECTS:kernels_double>)
+               $<TARGET_OBJECTS:library> $<TARGET_OBJECTS:ops_with_cases> $<TARGET_OBJECTS:kernels> $<TARGET_OBJECTS:kernels_double>)
 target_include_directories(quern_wasm_tests PRIVATE tests)
 set_target_properties(quern_wasm_tests PROPERTIES OUTPUT_NAME quern-tests SUFFIX .wasm)
 
-foreach(target library quern_wasm quern_wasm_tests)
+foreach(target library ops ops_with_cases quern_wasm quern_wasm_tests)
     add_dependencies(${target} generated)
     target_include_directories(${target} PRIVATE include src ${GEN})
     target_compile_options(${target} PRIVATE -Os ${QUERN_WARNINGS})

@@ -21,7 +21,7 @@ typescript('-p', '.');
 for (const [from, to] of [['index', 'quern'], ['worker', 'worker']]) await build({
   entryPoints: [path(`src/${from}.ts`)],
   outfile: path(`dist/${to}.js`),
-  bundle: true, format: 'esm', target: 'es2022', minify: false, legalComments: 'none',
+  bundle: true, format: 'esm', target: 'es2022', minifyWhitespace: true, minifySyntax: true, legalComments: 'none', // names stay: traces can be read
 });
 copyFileSync(path('../build/web/quern.wasm'), path('dist/quern.wasm'));
 copyFileSync(path('../build/web/quern-threads.wasm'), path('dist/quern-threads.wasm'));

@@ -47,7 +47,7 @@ const op_def op_Trilu = {
     .attrs = { INT("upper", 1) },
     .infer = infer_trilu,
     .variants = trilu_variants,
-    .cases = trilu_cases,
+    .cases = CASES(trilu_cases),
 };
 
 static qn_status infer_reverse_sequence(infer *c)
@@ -99,5 +99,5 @@ const op_def op_ReverseSequence = {
     .infer = infer_reverse_sequence,
     .places = places_of_lengths,
     .variants = reverse_variants,
-    .cases = reverse_cases,
+    .cases = CASES(reverse_cases),
 };

@@ -199,5 +199,5 @@ const op_def op_Attention = {
                INT("right_window_size", -1) },
     .infer = attention_infer,
     .expand = attention_expand,
-    .cases = attention_cases,
+    .cases = CASES(attention_cases),
 };

@@ -144,5 +144,5 @@ const op_def op_Concat = {
     .host_elems = true,
     .infer = infer_concat,
     .variants = concat_variants,
-    .cases = concat_cases,
+    .cases = CASES(concat_cases),
 };

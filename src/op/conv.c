@@ -357,7 +357,7 @@ const op_def op_Conv = {
     .infer = conv_infer,
     .variants = conv_variants,
     .flops = conv_flops,
-    .cases = conv_cases,
+    .cases = CASES(conv_cases),
 };
 
 static const op_case conv_fused_cases[] = {
@@ -382,7 +382,7 @@ const op_def op_ConvFused = {
     .infer = conv_infer,
     .variants = conv_variants,
     .flops = conv_flops,
-    .cases = conv_fused_cases,
+    .cases = CASES(conv_fused_cases),
 };
 
 /* ---- composites */
@@ -440,7 +440,7 @@ const op_def op_FusedConv = {
     .attrs = { CONV_ATTRS, TEXT("activation", ""), FLOATS("activation_params") },
     .infer = conv_infer,
     .expand = fused_conv_expand,
-    .cases = fused_conv_cases,
+    .cases = CASES(fused_conv_cases),
 };
 
 /* x[N][spatial...][C] of a channels-last tensor as the type of [N][C][spatial...], or back. */
@@ -507,7 +507,7 @@ const op_def op_NhwcFusedConv = {
     .attrs = { CONV_ATTRS, TEXT("activation", ""), FLOATS("activation_params") },
     .infer = nhwc_infer,
     .expand = nhwc_conv_expand,
-    .cases = nhwc_conv_cases,
+    .cases = CASES(nhwc_conv_cases),
 };
 
 static qn_status conv_integer_infer(infer *c)
@@ -557,5 +557,5 @@ const op_def op_ConvInteger = {
     .attrs = { CONV_ATTRS },
     .infer = conv_integer_infer,
     .expand = conv_integer_expand,
-    .cases = conv_integer_cases,
+    .cases = CASES(conv_integer_cases),
 };

@@ -178,7 +178,7 @@ const op_def op_ConvTranspose = {
     .infer = conv_transpose_infer,
     .variants = conv_transpose_variants,
     .flops = conv_transpose_flops,
-    .cases = conv_transpose_cases,
+    .cases = CASES(conv_transpose_cases),
 };
 
 /* ---- Col2Im */
@@ -259,5 +259,5 @@ const op_def op_Col2Im = {
     .attrs = { INTS("dilations"), INTS("pads"), INTS("strides") },
     .infer = col2im_infer,
     .variants = col2im_variants,
-    .cases = col2im_cases,
+    .cases = CASES(col2im_cases),
 };

@@ -60,6 +60,6 @@ static const op_case to_depth_cases[] = {
                                 .attrs = { NEEDED("blocksize", ATTR_INT), TEXT("mode", "DCR") },                            \
                                 .infer = infer_blocks,                                                                      \
                                 .expand = expand_blocks,                                                                    \
-                                .cases = cases_ };
+                                .cases = CASES(cases_) };
 BLOCKS(DepthToSpace, "channels spread out into blocks of pixels", to_space_cases)
 BLOCKS(SpaceToDepth, "blocks of pixels gathered into channels", to_depth_cases)

@@ -286,5 +286,5 @@ const op_def op_Einsum = {
     .min_in = 1,
     .infer = einsum_infer,
     .expand = einsum_expand,
-    .cases = einsum_cases,
+    .cases = CASES(einsum_cases),
 };

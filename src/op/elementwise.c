@@ -155,7 +155,7 @@ static const op_case many_number_cases[] = {
 #define ROW(name_, ins, out_type, row_result, expr_, ints_, params_, cases_, doc_, ...)                                       \
     static const ew_row row_##name_ = { .expr = expr_, .ints = ints_, .result = row_result, .params = LIST params_ };              \
     const op_def op_##name_ = { .name = #name_, .doc = doc_, .in = ins, .out = { { "y", out_type } }, .infer = infer_row,       \
-                              .host_elems = true, .variants = ew_variants, .row = &row_##name_, .cases = cases_, __VA_ARGS__ };
+                              .host_elems = true, .variants = ew_variants, .row = &row_##name_, .cases = CASES(cases_), __VA_ARGS__ };
 #define LIST(...)           { __VA_ARGS__ }
 #define IN1(types)          { { "x", types } }
 #define IN2(types)          { { "a", types }, { "b", "as a" } }
@@ -270,7 +270,7 @@ const op_def op_Cast = {
     .expand = narrow_expand_cast,
     .variants = ew_variants,
     .row = &row_Cast,
-    .cases = cast_cases,
+    .cases = CASES(cast_cases),
 };
 
 /* clang-format off */
@@ -290,5 +290,5 @@ const op_def op_Elementwise = {
     .attrs = { NEEDED("chain", ATTR_TEXT) },
     .infer = ew_infer_chain,
     .variants = ew_variants,
-    .cases = chain_cases,
+    .cases = CASES(chain_cases),
 };

@@ -49,7 +49,7 @@ const op_def op_Sum = {
     .min_in = 1,
     .infer = infer_many,
     .expand = expand_sum,
-    .cases = many_cases,
+    .cases = CASES(many_cases),
 };
 const op_def op_Mean = {
     .name = "Mean",
@@ -59,7 +59,7 @@ const op_def op_Mean = {
     .min_in = 1,
     .infer = infer_many,
     .expand = expand_mean,
-    .cases = many_cases,
+    .cases = CASES(many_cases),
 };
 
 /* ------------------------------------------------------------------ CastLike */
@@ -89,7 +89,7 @@ const op_def op_CastLike = {
     .attrs = { INT("saturate", 1), TEXT("round_mode", "up") },
     .infer = infer_cast_like,
     .expand = expand_cast_like,
-    .cases = cast_like_cases,
+    .cases = CASES(cast_like_cases),
 };
 
 /* ------------------------------------------------------------------ the Gelu family */
@@ -114,7 +114,7 @@ const op_def op_Gelu = {
     .attrs = { TEXT("approximate", "none") },
     .infer = infer_like_first_input,
     .expand = expand_gelu,
-    .cases = gelu_cases,
+    .cases = CASES(gelu_cases),
 };
 
 static const op_case one_float_cases[] = { { "f32[3,100]", "", 1e-6, "the common case" },
@@ -128,7 +128,7 @@ const op_def op_MsGelu = {
     .out = { { "y", "as x" } },
     .infer = infer_like_first_input,
     .expand = expand_gelu,
-    .cases = one_float_cases,
+    .cases = CASES(one_float_cases),
 };
 
 static qn_status expand_fast_gelu(build *b, const node *n)
@@ -149,7 +149,7 @@ const op_def op_FastGelu = {
     .out = { { "y", "as x" } },
     .infer = infer_like_first_input,
     .expand = expand_fast_gelu,
-    .cases = fast_gelu_cases,
+    .cases = CASES(fast_gelu_cases),
 };
 
 static qn_status expand_bias_gelu(build *b, const node *n)
@@ -168,7 +168,7 @@ const op_def op_BiasGelu = {
     .out = { { "y", "as x" } },
     .infer = infer_like_first_input,
     .expand = expand_bias_gelu,
-    .cases = bias_gelu_cases,
+    .cases = CASES(bias_gelu_cases),
 };
 
 static qn_status expand_quick_gelu(build *b, const node *n)
@@ -187,7 +187,7 @@ const op_def op_QuickGelu = {
     .attrs = { FLOAT("alpha", 1.702) },
     .infer = infer_like_first_input,
     .expand = expand_quick_gelu,
-    .cases = one_float_cases,
+    .cases = CASES(one_float_cases),
 };
 
 /* ------------------------------------------------------------------ SwiGLU */
@@ -207,5 +207,5 @@ const op_def op_SwiGLU = {
     .attrs = { FLOAT("alpha", 1) },
     .infer = infer_like_first_input,
     .expand = expand_swiglu,
-    .cases = swiglu_cases,
+    .cases = CASES(swiglu_cases),
 };

@@ -113,7 +113,7 @@ const op_def op_Gather = {
     .infer = infer_gather,
     .places = places_on_axis,
     .variants = gather_variants,
-    .cases = gather_cases,
+    .cases = CASES(gather_cases),
 };
 
 /* ------------------------------------------------------------------ GatherElements */
@@ -158,7 +158,7 @@ const op_def op_GatherElements = {
     .infer = infer_gather_elements,
     .places = places_on_axis,
     .variants = gather_elements_variants,
-    .cases = gather_elements_cases,
+    .cases = CASES(gather_elements_cases),
 };
 
 /* ------------------------------------------------------------------ GatherND */
@@ -221,7 +221,7 @@ const op_def op_GatherND = {
     .infer = infer_gather_nd,
     .places = places_nd,
     .variants = gather_nd_variants,
-    .cases = gather_nd_cases,
+    .cases = CASES(gather_nd_cases),
 };
 
 /* ------------------------------------------------------------------ OneHot */
@@ -295,5 +295,5 @@ const op_def op_OneHot = {
     .infer = infer_one_hot,
     .expand = expand_one_hot,
     .variants = one_hot_variants,
-    .cases = one_hot_cases,
+    .cases = CASES(one_hot_cases),
 };

@@ -76,7 +76,7 @@ const op_def op_ConstantOfShape = {
     .host_elems = true,
     .infer = infer_constant_of_shape,
     .variants = fill_variants,
-    .cases = fill_cases,
+    .cases = CASES(fill_cases),
 };
 
 /* ------------------------------------------------------------------ Range */
@@ -168,7 +168,7 @@ const op_def op_Range = {
     .infer = infer_range,
     .expand = expand_range,
     .variants = range_variants,
-    .cases = range_cases,
+    .cases = CASES(range_cases),
 };
 
 /* ------------------------------------------------------------------ EyeLike */
@@ -206,5 +206,5 @@ const op_def op_EyeLike = {
     .attrs = { INT("dtype", 0), INT("k", 0) },
     .infer = infer_eye,
     .variants = eye_variants,
-    .cases = eye_cases,
+    .cases = CASES(eye_cases),
 };

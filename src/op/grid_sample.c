@@ -87,7 +87,7 @@ const op_def op_GridSample = {
     .attrs = { INT("align_corners", 0), TEXT("mode", "linear"), TEXT("padding_mode", "zeros") },
     .infer = infer_grid_sample,
     .variants = grid_sample_variants,
-    .cases = grid_sample_cases,
+    .cases = CASES(grid_sample_cases),
 };
 
 /* ------------------------------------------------------------------ AffineGrid */
@@ -136,5 +136,5 @@ const op_def op_AffineGrid = {
     .attrs = { INT("align_corners", 0) },
     .infer = infer_affine_grid,
     .variants = affine_grid_variants,
-    .cases = affine_grid_cases,
+    .cases = CASES(affine_grid_cases),
 };

@@ -127,7 +127,7 @@ const op_def op_NonMaxSuppression = {
     .attrs = { INT("center_point_box", 0) },
     .infer = infer_nms,
     .host = host_nms,
-    .cases = nms_cases,
+    .cases = CASES(nms_cases),
 };
 
 /* ------------------------------------------------------------------ MelWeightMatrix */
@@ -209,7 +209,7 @@ const op_def op_MelWeightMatrix = {
     .attrs = { INT("output_datatype", 1) },
     .infer = infer_mel,
     .host = host_mel,
-    .cases = mel_cases,
+    .cases = CASES(mel_cases),
 };
 
 /* ------------------------------------------------------------------ Det */
@@ -282,5 +282,5 @@ const op_def op_Det = {
     .out = { { "Y", "as X" } },
     .infer = infer_det,
     .host = host_det,
-    .cases = det_cases,
+    .cases = CASES(det_cases),
 };

@@ -55,7 +55,7 @@ const op_def op_NonZero = {
     .out = { { "Y", "i64" } },
     .infer = infer_non_zero,
     .host = host_non_zero,
-    .cases = non_zero_cases,
+    .cases = CASES(non_zero_cases),
 };
 
 /* ------------------------------------------------------------------ Compress */
@@ -111,7 +111,7 @@ const op_def op_Compress = {
     .attrs = { { "axis", ATTR_INT, false, 0, 0, NULL } },
     .infer = infer_compress,
     .host = host_compress,
-    .cases = compress_cases,
+    .cases = CASES(compress_cases),
 };
 
 /* ------------------------------------------------------------------ Unique */
@@ -291,5 +291,5 @@ const op_def op_Unique = {
     .attrs = { { "axis", ATTR_INT, false, 0, 0, NULL }, INT("sorted", 1) },
     .infer = infer_unique,
     .host = host_unique,
-    .cases = unique_cases,
+    .cases = CASES(unique_cases),
 };

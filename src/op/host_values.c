@@ -113,5 +113,5 @@ const op_def op_RangeFloat = {
     .out = { { "output", "as start" } },
     .infer = infer_range_float,
     .host = host_range_float,
-    .cases = range_float_cases,
+    .cases = CASES(range_float_cases),
 };

@@ -71,7 +71,7 @@ const op_def op_CausalConvWithState = {
     .attrs = { TEXT("activation", "none") },
     .infer = infer_causal_conv,
     .expand = expand_causal_conv,
-    .cases = causal_conv_cases,
+    .cases = CASES(causal_conv_cases),
 };
 
 /* ------------------------------------------------------------------ LinearAttention */
@@ -205,7 +205,7 @@ const op_def op_LinearStates = {
     .attrs = { INT("decays", 0), INT("betas", 0) },
     .infer = infer_states,
     .variants = states_variants,
-    .cases = states_cases,
+    .cases = CASES(states_cases),
 };
 
 /* ---- the whole */
@@ -286,7 +286,7 @@ const op_def op_LinearAttention = {
                TEXT("update_rule", "gated_delta") },
     .infer = infer_linear,
     .expand = expand_linear,
-    .cases = linear_cases,
+    .cases = CASES(linear_cases),
 };
 
 /* ------------------------------------------------------------------ FlexAttention */
@@ -371,5 +371,5 @@ const op_def op_FlexAttention = {
                INT("captures", 0) },
     .infer = infer_flex,
     .expand = expand_flex,
-    .cases = flex_cases,
+    .cases = CASES(flex_cases),
 };

@@ -95,7 +95,7 @@ const op_def op_NegativeLogLikelihoodLoss = {
     .attrs = { IGNORE, TEXT("reduction", "mean") },
     .infer = infer_loss,
     .expand = expand_nll,
-    .cases = nll_cases,
+    .cases = CASES(nll_cases),
 };
 
 static const op_case cross_entropy_cases[] = {
@@ -111,5 +111,5 @@ const op_def op_SoftmaxCrossEntropyLoss = {
     .attrs = { IGNORE, TEXT("reduction", "mean") },
     .infer = infer_loss,
     .expand = expand_cross_entropy,
-    .cases = cross_entropy_cases,
+    .cases = CASES(cross_entropy_cases),
 };

@@ -68,7 +68,7 @@ const op_def op_MatMul = {
     .infer = matmul_infer,
     .variants = product_variants,
     .flops = product_flops,
-    .cases = matmul_cases,
+    .cases = CASES(matmul_cases),
 };
 
 static qn_status matmul_fused_infer(infer *c)
@@ -108,7 +108,7 @@ const op_def op_MatMulFused = {
     .infer = matmul_fused_infer,
     .variants = product_variants,
     .flops = product_flops,
-    .cases = matmul_fused_cases,
+    .cases = CASES(matmul_fused_cases),
 };
 
 /* ---- composites */
@@ -211,7 +211,7 @@ const op_def op_Gemm = {
     .attrs = { FLOAT("alpha", 1), FLOAT("beta", 1), INT("transA", 0), INT("transB", 0) },
     .infer = gemm_infer,
     .expand = gemm_expand,
-    .cases = gemm_cases,
+    .cases = CASES(gemm_cases),
 };
 
 static qn_status fused_gemm_expand(build *b, const node *n)
@@ -241,7 +241,7 @@ const op_def op_FusedGemm = {
                FLOAT("activation_alpha", 0), FLOAT("activation_beta", 0), FLOAT("activation_gamma", 0) },
     .infer = gemm_infer,
     .expand = fused_gemm_expand,
-    .cases = fused_gemm_cases,
+    .cases = CASES(fused_gemm_cases),
 };
 
 static qn_status fused_matmul_expand(build *b, const node *n)
@@ -268,7 +268,7 @@ const op_def op_FusedMatMul = {
     .attrs = { FLOAT("alpha", 1), INT("transA", 0), INT("transB", 0), INT("transBatchA", 0), INT("transBatchB", 0) },
     .infer = matmul_infer,
     .expand = fused_matmul_expand,
-    .cases = fused_matmul_cases,
+    .cases = CASES(fused_matmul_cases),
 };
 
 /* ---- integers with zero points */
@@ -314,7 +314,7 @@ const op_def op_MatMulInteger = {
     .out = { { "y", "i32" } },
     .infer = matmul_integer_infer,
     .expand = matmul_integer_expand,
-    .cases = matmul_integer_cases,
+    .cases = CASES(matmul_integer_cases),
 };
 
 val product_node(graph *g, val a, val b)

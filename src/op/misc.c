@@ -58,7 +58,7 @@ const op_def op_Dropout = {
     .attrs = { { "seed", ATTR_INT, false, 0, 0, NULL } },
     .infer = infer_dropout,
     .expand = expand_dropout,
-    .cases = dropout_cases,
+    .cases = CASES(dropout_cases),
 };
 
 /* ------------------------------------------------------------------ BitCast */
@@ -83,7 +83,7 @@ const op_def op_BitCast = {
     .attrs = { NEEDED("to", ATTR_INT) },
     .alias = true,
     .infer = infer_bit_cast,
-    .cases = bit_cast_cases,
+    .cases = CASES(bit_cast_cases),
 };
 
 /* ------------------------------------------------------------------ windows: a0 - a1 cos(2 pi n / N) + a2 cos(4 pi n / N) */
@@ -139,7 +139,7 @@ static const op_case window_cases[] = { { "i64[]={10}", "", 1e-5, "periodic" },
                                 .attrs = { INT("output_datatype", 1), INT("periodic", 1) },                                 \
                                 .infer = infer_window,                                                                      \
                                 .expand = expand_window,                                                                    \
-                                .cases = window_cases };
+                                .cases = CASES(window_cases) };
 WINDOW(HannWindow, "the Hann window of a length")
 WINDOW(HammingWindow, "the Hamming window of a length")
 WINDOW(BlackmanWindow, "the Blackman window of a length")

@@ -182,7 +182,7 @@ const op_def op_Transpose = {
     .attrs = { INTS("perm") },
     .infer = infer_transpose,
     .variants = turn_variants,
-    .cases = transpose_cases,
+    .cases = CASES(transpose_cases),
 };
 
 /* ------------------------------------------------------------------ Slice */
@@ -331,7 +331,7 @@ const op_def op_Slice = {
     .host_elems = true,
     .infer = infer_slice,
     .variants = move_variants,
-    .cases = slice_cases,
+    .cases = CASES(slice_cases),
 };
 
 /* ------------------------------------------------------------------ Split */
@@ -400,7 +400,7 @@ const op_def op_Split = {
     .host_elems = true,
     .infer = infer_split,
     .variants = move_variants,
-    .cases = split_cases,
+    .cases = CASES(split_cases),
 };
 
 /* ------------------------------------------------------------------ Expand */
@@ -457,7 +457,7 @@ const op_def op_Expand = {
     .host_elems = true,
     .infer = infer_expand,
     .variants = move_variants,
-    .cases = expand_cases,
+    .cases = CASES(expand_cases),
 };
 
 /* ------------------------------------------------------------------ Tile */
@@ -521,5 +521,5 @@ const op_def op_Tile = {
     .host_elems = true,
     .infer = infer_tile,
     .variants = move_variants,
-    .cases = tile_cases,
+    .cases = CASES(tile_cases),
 };

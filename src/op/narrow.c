@@ -23,7 +23,7 @@ const op_def op_HeldAs = {
     .attrs = { NEEDED("to", ATTR_INT) },
     .alias = true,
     .infer = infer_held_as,
-    .cases = held_as_cases,
+    .cases = CASES(held_as_cases),
 };
 
 val narrow_held_as(build *b, val x, qn_dtype d)
@@ -113,7 +113,7 @@ const op_def op_NarrowDecode = {
     .out = { { "y", "f32" } },
     .infer = infer_decode,
     .variants = decode_variants,
-    .cases = decode_cases,
+    .cases = CASES(decode_cases),
 };
 const op_def op_NarrowEncode = {
     .name = "NarrowEncode",
@@ -124,7 +124,7 @@ const op_def op_NarrowEncode = {
     .attrs = { NEEDED("to", ATTR_INT), INT("saturate", 1), TEXT("round_mode", "up") },
     .infer = infer_encode,
     .variants = encode_variants,
-    .cases = encode_cases,
+    .cases = CASES(encode_cases),
 };
 
 /* ------------------------------------------------------------------ Cast */

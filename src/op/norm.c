@@ -134,7 +134,7 @@ const op_def op_LayerNormalization = {
     .infer = infer_layer,
     .expand = expand_layer,
     .variants = layer_variants,
-    .cases = layer_cases,
+    .cases = CASES(layer_cases),
 };
 const op_def op_RMSNormalization = {
     .name = "RMSNormalization",
@@ -145,7 +145,7 @@ const op_def op_RMSNormalization = {
     .infer = infer_layer,
     .expand = expand_layer,
     .variants = layer_variants,
-    .cases = rms_cases,
+    .cases = CASES(rms_cases),
 };
 
 /* ------------------------------------------------------------------ InstanceNormalization, GroupNormalization */
@@ -245,7 +245,7 @@ const op_def op_InstanceNormalization = {
     .infer = infer_channels,
     .expand = expand_channels,
     .variants = channel_variants,
-    .cases = instance_cases,
+    .cases = CASES(instance_cases),
 };
 const op_def op_GroupNormalization = {
     .name = "GroupNormalization",
@@ -256,5 +256,5 @@ const op_def op_GroupNormalization = {
     .infer = infer_channels,
     .expand = expand_channels,
     .variants = channel_variants,
-    .cases = group_cases,
+    .cases = CASES(group_cases),
 };

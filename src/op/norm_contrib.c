@@ -33,7 +33,7 @@ const op_def op_SimplifiedLayerNormalization = {
     .attrs = { INT("axis", -1), FLOAT("epsilon", 1e-5), INT("stash_type", 1) },
     .infer = infer_simplified,
     .expand = expand_simplified,
-    .cases = simplified_cases,
+    .cases = CASES(simplified_cases),
 };
 
 /* ------------------------------------------------------------------ SkipLayerNormalization and its simplified form */
@@ -87,7 +87,7 @@ const op_def op_SkipLayerNormalization = {
     .attrs = { FLOAT("epsilon", 1e-12) },
     .infer = infer_skip,
     .expand = expand_skip,
-    .cases = skip_cases,
+    .cases = CASES(skip_cases),
 };
 static const op_case skip_simplified_cases[] = { { "f32[2,3,40] f32[2,3,40] f32[40] f32[40]", "", 1e-5, "all operands" },
                                                  { 0 } };
@@ -103,7 +103,7 @@ const op_def op_SkipSimplifiedLayerNormalization = {
     .attrs = { FLOAT("epsilon", 1e-5) },
     .infer = infer_skip,
     .expand = expand_skip,
-    .cases = skip_simplified_cases,
+    .cases = CASES(skip_simplified_cases),
 };
 
 /* ------------------------------------------------------------------ EmbedLayerNormalization */
@@ -174,5 +174,5 @@ const op_def op_EmbedLayerNormalization = {
     .attrs = { FLOAT("epsilon", 1e-12), INT("mask_index_type", 0) },
     .infer = infer_embed,
     .expand = expand_embed,
-    .cases = embed_cases,
+    .cases = CASES(embed_cases),
 };

@@ -76,7 +76,7 @@ const op_def op_BatchNormalization = {
     .attrs = { FLOAT("epsilon", 1e-5), FLOAT("momentum", 0.9), INT("training_mode", 0) },
     .infer = infer_batch,
     .expand = expand_batch,
-    .cases = batch_cases,
+    .cases = CASES(batch_cases),
 };
 
 /* ------------------------------------------------------------------ LpNormalization, MeanVarianceNormalization */
@@ -113,7 +113,7 @@ const op_def op_LpNormalization = {
     .attrs = { INT("axis", -1), INT("p", 2) },
     .infer = infer_lp,
     .expand = expand_lp,
-    .cases = lp_cases,
+    .cases = CASES(lp_cases),
 };
 
 static qn_status infer_mvn(infer *c)
@@ -148,7 +148,7 @@ const op_def op_MeanVarianceNormalization = {
     .attrs = { INTS("axes") },
     .infer = infer_mvn,
     .expand = expand_mvn,
-    .cases = mvn_cases,
+    .cases = CASES(mvn_cases),
 };
 
 /* ------------------------------------------------------------------ LRN */
@@ -194,5 +194,5 @@ const op_def op_LRN = {
     .attrs = { FLOAT("alpha", 9.999999747378752e-05), FLOAT("beta", 0.75), FLOAT("bias", 1), NEEDED("size", ATTR_INT) },
     .infer = infer_lrn,
     .variants = lrn_variants,
-    .cases = lrn_cases,
+    .cases = CASES(lrn_cases),
 };

@@ -136,7 +136,7 @@ const op_def op_Pad = {
     .attrs = { TEXT("mode", "constant") },
     .infer = infer_pad,
     .variants = pad_variants,
-    .cases = pad_cases,
+    .cases = CASES(pad_cases),
 };
 
 /* ------------------------------------------------------------------ CenterCropPad */
@@ -197,5 +197,5 @@ const op_def op_CenterCropPad = {
     .attrs = { INTS("axes") },
     .infer = infer_center,
     .expand = expand_center,
-    .cases = center_cases,
+    .cases = CASES(center_cases),
 };

@@ -155,7 +155,7 @@ const op_def op_MaxPool = {
     .attrs = { POOL_ATTRS, INT("storage_order", 0) },
     .infer = pool_infer,
     .variants = max_variants,
-    .cases = max_cases,
+    .cases = CASES(max_cases),
 };
 
 static const variant mean_variants[] = { { "pool_rows", NEED_LANES, fits_rows, emit_mean_rows },
@@ -183,7 +183,7 @@ const op_def op_AveragePool = {
     .attrs = { POOL_ATTRS, INT("count_include_pad", 0) },
     .infer = pool_infer,
     .variants = mean_variants,
-    .cases = mean_cases,
+    .cases = CASES(mean_cases),
 };
 
 static const variant norm_variants[] = { { "pool_map", 0, NULL, emit_norm }, { 0 } };
@@ -203,5 +203,5 @@ const op_def op_LpPool = {
     .attrs = { POOL_ATTRS, INT("p", 2) },
     .infer = pool_infer,
     .variants = norm_variants,
-    .cases = norm_cases,
+    .cases = CASES(norm_cases),
 };

@@ -62,7 +62,7 @@ const op_def op_GlobalAveragePool = {
     .out = { { "y", "as x" } },
     .infer = global_infer,
     .expand = global_mean_expand,
-    .cases = global_cases,
+    .cases = CASES(global_cases),
 };
 
 const op_def op_GlobalMaxPool = {
@@ -72,7 +72,7 @@ const op_def op_GlobalMaxPool = {
     .out = { { "y", "as x" } },
     .infer = global_infer,
     .expand = global_max_expand,
-    .cases = global_cases,
+    .cases = CASES(global_cases),
 };
 
 static const op_case global_norm_cases[] = {
@@ -90,5 +90,5 @@ const op_def op_GlobalLpPool = {
     .attrs = { INT("p", 2) },
     .infer = global_infer,
     .expand = global_norm_expand,
-    .cases = global_norm_cases,
+    .cases = CASES(global_norm_cases),
 };

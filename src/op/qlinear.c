@@ -82,7 +82,7 @@ const op_def op_QLinearMatMul = {
     .out = { { "y", "as y_zero_point" } },
     .infer = infer_qlinear_matmul,
     .expand = expand_qlinear_matmul,
-    .cases = qlinear_matmul_cases,
+    .cases = CASES(qlinear_matmul_cases),
 };
 
 /* x[N][C][spatial...] and w[M][C / group][kernel...]; a scale for each of the M filters. */
@@ -146,7 +146,7 @@ const op_def op_QLinearConv = {
                INTS("strides") },
     .infer = infer_qlinear_conv,
     .expand = expand_qlinear_conv,
-    .cases = qlinear_conv_cases,
+    .cases = CASES(qlinear_conv_cases),
 };
 
 /* ------------------------------------------------------------------ com.microsoft: an op between two conversions */
@@ -213,7 +213,7 @@ static const op_case one_cases[] = {
                              .attrs = { __VA_ARGS__ },                                                                      \
                              .infer = infer_,                                                                               \
                              .expand = expand_between,                                                                      \
-                             .cases = cases_ };
+                             .cases = CASES(cases_) };
 #define LIST(...)  { __VA_ARGS__ }
 #define OPERAND(a) { #a, "i8|u8" }, { #a "_scale", "f32|f64" }, { #a "_zero_point", "optional i8|u8" }
 #define RESULT     { "y_scale", "f32|f64" }, { "y_zero_point", "optional i8|u8" }
@@ -280,7 +280,7 @@ const op_def op_MatMulIntegerToFloat = {
     .out = { { "y", "as a_scale" } },
     .infer = infer_to_float,
     .expand = expand_integer_to_float,
-    .cases = integer_to_float_cases,
+    .cases = CASES(integer_to_float_cases),
 };
 
 static const op_case dynamic_matmul_cases[] = {
@@ -300,5 +300,5 @@ const op_def op_DynamicQuantizeMatMul = {
     .out = { { "y", "as a" } },
     .infer = infer_to_float,
     .expand = expand_dynamic_matmul,
-    .cases = dynamic_matmul_cases,
+    .cases = CASES(dynamic_matmul_cases),
 };

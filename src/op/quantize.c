@@ -156,7 +156,7 @@ static const op_case dequantize_cases[] = {
         .attrs = { QUANT_ATTRS, INT("precision", 0), INT("saturate", 1) },                                                  \
         .infer = infer_quantize,                                                                                            \
         .expand = expand_quantize,                                                                                          \
-        .cases = quantize_cases,                                                                                            \
+        .cases = CASES(quantize_cases),                                                                                     \
     };
 #define DEQUANTIZE(id, domain_)                                                                                             \
     const op_def op_##id = {                                                                                                \
@@ -168,7 +168,7 @@ static const op_case dequantize_cases[] = {
         .attrs = { QUANT_ATTRS },                                                                                           \
         .infer = infer_dequantize,                                                                                          \
         .expand = expand_dequantize,                                                                                        \
-        .cases = dequantize_cases,                                                                                          \
+        .cases = CASES(dequantize_cases),                                                                                   \
     };
 QUANTIZE(QuantizeLinear, NULL)
 QUANTIZE(MsQuantizeLinear, "com.microsoft")
@@ -217,5 +217,5 @@ const op_def op_DynamicQuantizeLinear = {
     .out = { { "y", "u8" }, { "y_scale", "as x" }, { "y_zero_point", "u8" } },
     .infer = infer_dynamic,
     .expand = expand_dynamic,
-    .cases = dynamic_cases,
+    .cases = CASES(dynamic_cases),
 };

@@ -59,7 +59,7 @@ const op_def op_RandomNormal = {
     .random = true,
     .infer = infer_random,
     .variants = random_variants,
-    .cases = made_cases,
+    .cases = CASES(made_cases),
 };
 const op_def op_RandomUniform = {
     .name = "RandomUniform",
@@ -69,7 +69,7 @@ const op_def op_RandomUniform = {
     .random = true,
     .infer = infer_random,
     .variants = random_variants,
-    .cases = made_cases,
+    .cases = CASES(made_cases),
 };
 const op_def op_RandomNormalLike = {
     .name = "RandomNormalLike",
@@ -80,7 +80,7 @@ const op_def op_RandomNormalLike = {
     .random = true,
     .infer = infer_random,
     .variants = random_variants,
-    .cases = like_cases,
+    .cases = CASES(like_cases),
 };
 const op_def op_RandomUniformLike = {
     .name = "RandomUniformLike",
@@ -91,7 +91,7 @@ const op_def op_RandomUniformLike = {
     .random = true,
     .infer = infer_random,
     .variants = random_variants,
-    .cases = like_cases,
+    .cases = CASES(like_cases),
 };
 
 /* ------------------------------------------------------------------ Bernoulli, Multinomial */
@@ -144,7 +144,7 @@ const op_def op_Bernoulli = {
     .infer = infer_bernoulli,
     .expand = expand_other_type,
     .variants = bernoulli_variants,
-    .cases = bernoulli_cases,
+    .cases = CASES(bernoulli_cases),
 };
 
 static qn_status infer_multinomial(infer *c)
@@ -187,5 +187,5 @@ const op_def op_Multinomial = {
     .infer = infer_multinomial,
     .expand = expand_other_type,
     .variants = multinomial_variants,
-    .cases = multinomial_cases,
+    .cases = CASES(multinomial_cases),
 };

@@ -389,7 +389,7 @@ static const op_case order_cases[] = {
                                 .infer = infer_reduce,                                                                      \
                                 .expand = expand_reduce,                                                                    \
                                 .variants = reduce_variants,                                                                \
-                                .cases = cases_ };
+                                .cases = CASES(cases_) };
 REDUCE(ReduceSum, "number", sum_cases, "the sum over `axes`")
 REDUCE(ReduceMean, "number", sum_cases, "the mean over `axes`")
 REDUCE(ReduceSumSquare, "number", number_cases, "the sum of squares over `axes`")
@@ -421,7 +421,7 @@ const op_def op_ReduceLogSumExp = {
     .attrs = { INTS("axes"), INT("keepdims", 1), INT("noop_with_empty_axes", 0) },
     .infer = infer_reduce,
     .expand = expand_log_sum_exp,
-    .cases = log_sum_exp_cases,
+    .cases = CASES(log_sum_exp_cases),
 };
 
 /* ------------------------------------------------------------------ ArgMax, ArgMin */
@@ -470,6 +470,6 @@ static const op_case arg_cases[] = {
                                 .attrs = { INT("axis", 0), INT("keepdims", 1), INT("select_last_index", 0) },               \
                                 .infer = infer_arg,                                                                         \
                                 .variants = arg_variants,                                                                   \
-                                .cases = arg_cases };
+                                .cases = CASES(arg_cases) };
 ARG(ArgMax, "where along `axis` the largest element stands")
 ARG(ArgMin, "where along `axis` the smallest element stands")

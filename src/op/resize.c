@@ -415,5 +415,5 @@ const op_def op_Resize = {
                TEXT("nearest_mode", "round_prefer_floor") },
     .infer = resize_infer,
     .variants = resize_variants,
-    .cases = resize_cases,
+    .cases = CASES(resize_cases),
 };

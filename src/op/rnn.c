@@ -264,7 +264,7 @@ const op_def op_LSTM = {
     .infer = rnn_infer,
     .places = places_of_lengths,
     .variants = rnn_variants,
-    .cases = lstm_cases,
+    .cases = CASES(lstm_cases),
 };
 
 static const op_case gru_cases[] = {
@@ -287,7 +287,7 @@ const op_def op_GRU = {
     .infer = rnn_infer,
     .places = places_of_lengths,
     .variants = rnn_variants,
-    .cases = gru_cases,
+    .cases = CASES(gru_cases),
 };
 
 static const op_case rnn_cases[] = {
@@ -308,5 +308,5 @@ const op_def op_RNN = {
     .infer = rnn_infer,
     .places = places_of_lengths,
     .variants = rnn_variants,
-    .cases = rnn_cases,
+    .cases = CASES(rnn_cases),
 };

@@ -83,7 +83,7 @@ const op_def op_RoiAlign = {
     .infer = infer_roi_align,
     .places = places_of_regions,
     .variants = roi_align_variants,
-    .cases = roi_align_cases,
+    .cases = CASES(roi_align_cases),
 };
 
 static qn_status infer_max_roi(infer *c)
@@ -116,7 +116,7 @@ const op_def op_MaxRoiPool = {
     .attrs = { NEEDED("pooled_shape", ATTR_INTS), FLOAT("spatial_scale", 1) },
     .infer = infer_max_roi,
     .variants = max_roi_variants,
-    .cases = max_roi_cases,
+    .cases = CASES(max_roi_cases),
 };
 
 /* ------------------------------------------------------------------ DeformConv: the moved elements as columns, then a product */
@@ -189,7 +189,7 @@ const op_def op_DeformColumns = {
     .attrs = { NEEDED("kernel_shape", ATTR_INTS), INTS("strides"), INTS("dilations"), INTS("pads"), INT("offset_group", 1) },
     .infer = infer_columns,
     .variants = columns_variants,
-    .cases = columns_cases,
+    .cases = CASES(columns_cases),
 };
 
 static qn_status infer_deform(infer *c)
@@ -247,5 +247,5 @@ const op_def op_DeformConv = {
                INT("offset_group", 1) },
     .infer = infer_deform,
     .expand = expand_deform,
-    .cases = deform_cases,
+    .cases = CASES(deform_cases),
 };

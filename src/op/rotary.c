@@ -88,5 +88,5 @@ const op_def op_RotaryEmbedding = {
     .attrs = { INT("interleaved", 0), INT("num_heads", 0), INT("rotary_embedding_dim", 0) },
     .infer = rotary_infer,
     .expand = rotary_expand,
-    .cases = rotary_cases,
+    .cases = CASES(rotary_cases),
 };

@@ -162,5 +162,5 @@ const op_def op_ScaledAttention = {
     .expand = scaled_attention_expand,
     .variants = scaled_attention_variants,
     .flops = scaled_attention_flops,
-    .cases = scaled_attention_cases,
+    .cases = CASES(scaled_attention_cases),
 };

@@ -86,6 +86,6 @@ static const op_case scan_cases[] = {
                                 .attrs = { INT("exclusive", 0), INT("reverse", 0) },                                        \
                                 .infer = infer_scan,                                                                        \
                                 .variants = scan_variants,                                                                  \
-                                .cases = scan_cases };
+                                .cases = CASES(scan_cases) };
 SCAN(CumSum, "running sums along an axis")
 SCAN(CumProd, "running products along an axis")

@@ -187,7 +187,7 @@ const op_def op_ScatterElements = {
     .infer = infer_scatter_elements,
     .places = places_on_axis,
     .variants = scatter_elements_variants,
-    .cases = scatter_elements_cases,
+    .cases = CASES(scatter_elements_cases),
 };
 
 /* ------------------------------------------------------------------ ScatterND */
@@ -324,5 +324,5 @@ const op_def op_ScatterND = {
     .infer = infer_scatter_nd,
     .places = places_nd,
     .variants = scatter_nd_variants,
-    .cases = scatter_nd_cases,
+    .cases = CASES(scatter_nd_cases),
 };

@@ -108,7 +108,7 @@ const op_def op_Reshape = {
     .alias = true,
     .host_elems = true,
     .infer = infer_reshape,
-    .cases = reshape_cases,
+    .cases = CASES(reshape_cases),
 };
 
 /* ------------------------------------------------------------------ Flatten, Squeeze, Unsqueeze, Identity */
@@ -140,7 +140,7 @@ const op_def op_Flatten = {
     .alias = true,
     .host_elems = true,
     .infer = infer_flatten,
-    .cases = flatten_cases,
+    .cases = CASES(flatten_cases),
 };
 
 static qn_status infer_squeeze(infer *c)
@@ -174,7 +174,7 @@ const op_def op_Squeeze = {
     .alias = true,
     .host_elems = true,
     .infer = infer_squeeze,
-    .cases = squeeze_cases,
+    .cases = CASES(squeeze_cases),
 };
 
 static qn_status infer_unsqueeze(infer *c)
@@ -212,7 +212,7 @@ const op_def op_Unsqueeze = {
     .alias = true,
     .host_elems = true,
     .infer = infer_unsqueeze,
-    .cases = unsqueeze_cases,
+    .cases = CASES(unsqueeze_cases),
 };
 
 static qn_status infer_identity(infer *c) { return elems_infer_alias(c, infer_in(c, 0)); }
@@ -226,7 +226,7 @@ const op_def op_Identity = {
     .alias = true,
     .host_elems = true,
     .infer = infer_identity,
-    .cases = identity_cases,
+    .cases = CASES(identity_cases),
 };
 
 /* ------------------------------------------------------------------ Shape, Size */
@@ -262,7 +262,7 @@ const op_def op_Shape = {
     .attrs = { INT("start", 0), INT("end", 0) },
     .host_elems = true,
     .infer = infer_shape,
-    .cases = shape_cases,
+    .cases = CASES(shape_cases),
 };
 
 static qn_status infer_size(infer *c)
@@ -282,5 +282,5 @@ const op_def op_Size = {
     .out = { { "size", "i64" } },
     .host_elems = true,
     .infer = infer_size,
-    .cases = size_cases,
+    .cases = CASES(size_cases),
 };

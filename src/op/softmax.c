@@ -127,7 +127,7 @@ static const op_case softmax_cases[] = {
                                 .infer = infer_along_axis,                                                                  \
                                 .expand = expand_,                                                                          \
                                 .variants = variants_,                                                                      \
-                                .cases = softmax_cases };
+                                .cases = CASES(softmax_cases) };
 SOFTMAX(Softmax, "e^x, divided by its sum along `axis`", expand_softmax, softmax_variants)
 SOFTMAX(LogSoftmax, "the logarithm of Softmax", expand_softmax, softmax_variants)
 SOFTMAX(Hardmax, "1 at the first largest element along `axis`, 0 elsewhere", expand_hardmax, NULL)

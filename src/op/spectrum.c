@@ -158,7 +158,7 @@ const op_def op_DFT = {
     .attrs = { INT("inverse", 0), INT("onesided", 0) },
     .infer = infer_dft,
     .expand = expand_dft,
-    .cases = dft_cases,
+    .cases = CASES(dft_cases),
 };
 
 /* ------------------------------------------------------------------ STFT */
@@ -248,5 +248,5 @@ const op_def op_STFT = {
     .attrs = { INT("onesided", 1) },
     .infer = infer_stft,
     .expand = expand_stft,
-    .cases = stft_cases,
+    .cases = CASES(stft_cases),
 };

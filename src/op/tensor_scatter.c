@@ -68,5 +68,5 @@ const op_def op_TensorScatter = {
     .infer = infer_tensor_scatter,
     .places = places_in_cache,
     .variants = tensor_scatter_variants,
-    .cases = tensor_scatter_cases,
+    .cases = CASES(tensor_scatter_cases),
 };

@@ -132,5 +132,5 @@ const op_def op_TopK = {
     .attrs = { INT("axis", -1), INT("largest", 1), INT("sorted", 1) },
     .infer = infer_topk,
     .variants = topk_variants,
-    .cases = topk_cases,
+    .cases = CASES(topk_cases),
 };

@@ -77,5 +77,5 @@ const op_def op_MaxUnpool = {
     .attrs = { NEEDED("kernel_shape", ATTR_INTS), INTS("pads"), INTS("strides") },
     .infer = unpool_infer,
     .expand = unpool_expand,
-    .cases = unpool_cases,
+    .cases = CASES(unpool_cases),
 };

@@ -44,7 +44,7 @@ function sentence(p: Preparation): string {
   const size = p.width && p.height ? `${p.width} × ${p.height} pixels` : 'the picture\'s own size';
   const from = p.fit !== 'crop' ? '' : p.resizeShorter ? ` from a shorter side of ${p.resizeShorter}` : p.resizeWidth ? ` from ${p.resizeWidth} × ${p.resizeHeight}` : '';
   const how = { crop: 'the middle cut out', squash: 'stretched', letterbox: 'whole, with bars' }[p.fit];
-  return `${size}, ${how}${from}, ${p.filter}; ${numbers(p.range).replace(', ', ' to ')}; ${p.channels === 1 ? 'grey' : p.bgr ? 'BGR' : 'RGB'}, ${p.nhwc ? 'channels last' : 'channels first'}, ${p.dtype}.`;
+  return `${size}, ${how}${from}, ${p.filter}; ${numbers(p.range).replace(', ', ' to ')}${isPlain(p) ? '' : `, less ${numbers(p.mean)}, by ${numbers(p.std)}`}; ${p.channels === 1 ? 'grey' : p.bgr ? 'BGR' : 'RGB'}, ${p.nhwc ? 'channels last' : 'channels first'}, ${p.dtype}.`;
 }
 
 let now: Preparation | undefined;

@@ -289,6 +289,36 @@ static u32 faulty_error(void)
     return starve ? GL_OUT_OF_MEMORY : code;
 }
 
+static void lying_read(u32 at, void *out, u32 bytes)
+{
+    real->read_buffer(at, out, bytes);
+    for (u32 i = 16; i < bytes; i++) ((u8 *)out)[i] ^= 1;
+}
+
+static void small_storage(u32 target, i32 levels, u32 format, i32 w, i32 h)
+{
+    real->TexStorage2D(target, levels, format, w > 4096 ? -1 : w, h > 4096 ? -1 : h);
+}
+
+/* A driver that is wrong is refused; one that promises larger textures than it makes is taken with those that it makes. */
+static void probes(test *t)
+{
+    qn_device *d = NULL;
+    if (webgl_load(&real) != QN_OK) return;
+    webgl_api faulty = *real;
+    faulty.read_buffer = lying_read;
+    CHECK(t, webgl_open_with(&faulty, 0, &d) == QN_E_NO_DEVICE && strstr(qn_last_error(), "unsigned integers"),
+          "wrong integers: %s", qn_last_error());
+    faulty = *real;
+    faulty.TexStorage2D = small_storage;
+    CHECK_OK(t, webgl_open_with(&faulty, 0, &d));
+    if (!d) return;
+    CHECK(t, d->info.caps.max_buffer_bytes == (u64)4096 * 4096 * 16, "a buffer of %llu bytes",
+          (unsigned long long)d->info.caps.max_buffer_bytes);
+    CHECK_OK(t, qn_device_self_test(d));
+    qn_device_close(d);
+}
+
 static void faults(test *t)
 {
     webgl_api faulty;
@@ -350,6 +380,7 @@ void test_webgl(test *t)
     long_ops(t, d);
     qn_device_close(d);
     faults(t);
+    probes(t);
     CHECK(t, mem_blocks_alive() == alive && driver_objects() == objects, "%lld blocks and %lld objects are left",
           (long long)(mem_blocks_alive() - alive), (long long)(driver_objects() - objects));
 }

@@ -54,8 +54,11 @@ static void put_info(webgl_device *w)
 static qn_status open_entered(webgl_device *w)
 {
     QN_TRY(webgl_gl_make(&w->g));
+    u32 max_turns;
+    QN_TRY(webgl_probe(&w->g, &max_turns));
     put_info(w);
-    return webgl_find_turns(&w->g, &w->head.info.caps.max_turns);
+    w->head.info.caps.max_turns = max_turns;
+    return QN_OK;
 }
 
 static qn_status open_stages(webgl_device *w, u32 index)

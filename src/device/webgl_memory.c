@@ -74,11 +74,10 @@ static void texture_make(webgl_gl *g, webgl_buf *b)
     g->gl->TexStorage2D(GL_TEXTURE_2D, 1, GL_RGBA32UI, 1 << b->width, (i32)b->rows);
 }
 
-qn_status webgl_buf_make(webgl_gl *g, u64 bytes, webgl_buf *out)
+qn_status webgl_buf_make_of(webgl_gl *g, u32 width, u32 rows, webgl_buf *out)
 {
     static const u32 zeros[4];
-    webgl_buf b = { 0 };
-    QN_TRY(shape_of(g, bytes, &b));
+    webgl_buf b = { .width = width, .rows = rows, .bytes = ((u64)rows << width) * WEBGL_TEXEL };
     texture_make(g, &b);
     qn_status status = webgl_check(g, "a texture");
     if (status == QN_OK) {
@@ -89,6 +88,15 @@ qn_status webgl_buf_make(webgl_gl *g, u64 bytes, webgl_buf *out)
     }
     webgl_buf_free(g, &b);
     return status;
+}
+
+qn_status webgl_buf_make(webgl_gl *g, u64 bytes, webgl_buf *out)
+{
+    webgl_buf b = { 0 };
+    QN_TRY(shape_of(g, bytes, &b));
+    QN_TRY(webgl_buf_make_of(g, b.width, b.rows, out));
+    out->bytes = bytes;
+    return QN_OK;
 }
 
 void webgl_buf_free(webgl_gl *g, webgl_buf *b)

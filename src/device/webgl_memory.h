@@ -36,7 +36,8 @@ enum { WEBGL_TEXTURE, WEBGL_FRAMEBUFFER, WEBGL_BUFFER, WEBGL_VERTEX_ARRAY, WEBGL
 void webgl_delete(webgl_gl *g, u32 kind, u32 object); /* 0 is fine */
 u64 webgl_most_bytes(const webgl_gl *g);              /* of one buffer */
 
-qn_status webgl_buf_make(webgl_gl *g, u64 bytes, webgl_buf *out); /* zeroed */
+qn_status webgl_buf_make(webgl_gl *g, u64 bytes, webgl_buf *out);              /* zeroed */
+qn_status webgl_buf_make_of(webgl_gl *g, u32 width, u32 rows, webgl_buf *out); /* of this shape; width: its logarithm */
 void webgl_buf_free(webgl_gl *g, webgl_buf *b);
 /* A texture of at least these bytes until the next call of anything here. */
 qn_status webgl_scratch(webgl_gl *g, u64 bytes, const webgl_buf **out);
@@ -53,8 +54,9 @@ qn_status webgl_copy(webgl_gl *g, const webgl_buf *to, u64 to_at, const webgl_bu
 /* A program of two shaders; the vertex shader is the device's. QN_E_DEVICE with the driver's words. */
 qn_status webgl_link(webgl_gl *g, const char *name, const char *text, size_t n, u32 *out);
 
-/* After how many turns the driver ends the loops of a fragment without a word; 0: not within 100,000. A round trip. */
-qn_status webgl_find_turns(webgl_gl *g, u32 *out);
+/* webgl_probe.c: what the context really does. QN_E_NO_DEVICE when no kernel would be right in it. Lowers g->max_size to what can be drawn into;
+ * max_turns: after how many turns the driver ends the loops of a fragment, 0: not within 100,000. A few round trips. */
+qn_status webgl_probe(webgl_gl *g, u32 *max_turns);
 
 /* Objects of all devices: +1 for each that is made, -1 for each that is deleted. Tests want 0 at the end. */
 void webgl_count(i32 change);

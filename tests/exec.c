@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "device/null.h"
 #include "run_graph.h"
 
 static qn_tensor floats(const f32 *data, u32 rank, i64 a, i64 b) { return (qn_tensor){ QN_F32, rank, { a, b }, data }; }
@@ -271,6 +272,24 @@ static void check_failing_allocations(test *t, const test_device *d)
     CHECK(t, n > 20, "%s: only %llu allocations were tried", d->name, (unsigned long long)n);
 }
 
+/* ------------------------------------------------------------------ buffers of limited size */
+static void check_limit(test *t, u64 most, bool fits)
+{
+    const char *path = QUERN_SOURCE_DIR "/models/glyphs.onnx";
+    qn_device *d = NULL;
+    CHECK_OK(t, qn_device_open("null", NULL, &d));
+    if (!d) return;
+    d->info.caps.max_buffer_bytes = most;
+    qn_status s = open_run_close(d, path);
+    if (fits) CHECK(t, s == QN_OK, "buffers of %llu bytes: %s", (unsigned long long)most, qn_last_error());
+    else
+        CHECK(t, s == QN_E_NOMEM && strstr(qn_last_error(), "weight '"), "a weight of more than %llu bytes: %s: %s",
+              (unsigned long long)most, qn_status_text(s), qn_last_error());
+    CHECK(t, null_counts_of(d)->buffers_alive == 0, "buffers are left behind");
+    CHECK(t, !fits || null_counts_of(d)->bytes_peak > most, "all together are more than one buffer holds");
+    qn_device_close(d);
+}
+
 /* ------------------------------------------------------------------ where values lie */
 enum { SPANS = 60 };
 
@@ -308,6 +327,8 @@ static void check_layout(test *t, u32 seed, bool apart)
 
 void test_exec(test *t)
 {
+    check_limit(t, 78000, true); /* its values take 80 KiB together, its largest weight 76 */
+    check_limit(t, 70000, false);
     for (u32 seed = 1; seed <= 20; seed++) check_layout(t, seed, false), check_layout(t, seed, true);
     const test_device *devices;
     u32 n = open_test_devices(t, &devices);

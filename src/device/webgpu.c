@@ -15,7 +15,7 @@ static void put_info(webgpu_device *w)
     w->api->text(w->id, WEBGPU_TEXT_DRIVER, info->driver, sizeof info->driver);
     u32 group = MIN(limit[WEBGPU_MAX_GROUP], limit[WEBGPU_MAX_GROUP_X]);
     info->caps = (qn_caps){
-        .max_buffer_bytes = MIN(limit[WEBGPU_MAX_BUFFER], limit[WEBGPU_MAX_BINDING]),
+        .max_buffer_bytes = MIN(limit[WEBGPU_MAX_BUFFER], limit[WEBGPU_MAX_BINDING]) / WEBGPU_BLOCK * WEBGPU_BLOCK,
         .max_buffers = MIN(limit[WEBGPU_MAX_STORAGE_BUFFERS], DEVICE_MAX_BUFFERS),
         .max_group = group,
         .group_memory_bytes = limit[WEBGPU_GROUP_MEMORY],
@@ -115,10 +115,11 @@ static qn_status add_buf(webgpu_device *w, u32 id, u64 bytes, bool lent, qn_buf 
 static qn_status gpu_buf_make(qn_device *d, u64 bytes, qn_buf *out)
 {
     webgpu_device *w = of(d);
-    if (bytes > d->info.caps.max_buffer_bytes - WEBGPU_BLOCK)
-        return fail(QN_E_NOMEM, "%llu bytes are more than the %llu that one buffer of %s can have",
-                    (unsigned long long)bytes, (unsigned long long)d->info.caps.max_buffer_bytes, d->info.name);
-    u32 id = w->api->buffer_make(w->id, WEBGPU_STORAGE, (u32)(bytes / WEBGPU_BLOCK) + 1);
+    const u64 most = d->info.caps.max_buffer_bytes;
+    if (bytes > most)
+        return fail(QN_E_NOMEM, "%llu bytes are more than the %llu that %s can bind of one buffer",
+                    (unsigned long long)bytes, (unsigned long long)most, d->info.name);
+    u32 id = w->api->buffer_make(w->id, WEBGPU_STORAGE, (u32)MIN(bytes / WEBGPU_BLOCK + 1, most / WEBGPU_BLOCK));
     QN_TRY(webgpu_trouble(w));
     if (!id) return fail(QN_E_NOMEM, "%s has no room for %llu bytes", d->info.name, (unsigned long long)bytes);
     qn_status status = add_buf(w, id, bytes, false, out);

@@ -34,6 +34,12 @@ static qn_status make_weight(exec *x, const void *data, u64 bytes, qn_buf *out)
     return bytes ? x->b->write(x->device, *out, 0, (qn_bytes){ data, (size_t)bytes }) : QN_OK;
 }
 
+static const char *weight_name(const frame *f, val v)
+{
+    const char *name = v <= f->p->g->n_values ? value_at(f->p->g, v)->name : NULL;
+    return name ? name : "?";
+}
+
 static qn_status weight(exec *x, frame *f, val v, const qn_tensor *t)
 {
     u64 bytes = qn_tensor_bytes(t);
@@ -41,7 +47,7 @@ static qn_status weight(exec *x, frame *f, val v, const qn_tensor *t)
     if (!f->p->values[v].on_device) return QN_OK;
     x->stats.weights_bytes += bytes;
     qn_buf buf;
-    QN_TRY(make_weight(x, t->data, bytes, &buf));
+    QN_TRY(fail_in(make_weight(x, t->data, bytes, &buf), "weight '%s': ", weight_name(f, v)));
     f->slots[v].view = (buf_view){ buf, 0, bytes };
     return QN_OK;
 }

@@ -176,14 +176,12 @@ static qn_status fill_spans(exec *x, span *spans, u32 *n)
 }
 
 /* All values in one buffer. The old one is handed back: input data may still lie in it. */
-static qn_status place_together(exec *x, span *spans, u32 n, qn_buf *old)
+static qn_status place_together(exec *x, const layout_result *layout, qn_buf *old)
 {
-    layout_result result = { 0 };
-    QN_TRY(layout_make(spans, n, &result));
     qn_buf memory = x->memory;
-    if (result.peak > x->memory_bytes) QN_TRY(x->b->buf_make(x->device, result.peak, &memory));
-    if (memory != x->memory) *old = x->memory, x->stats.device_buffers++, x->memory_bytes = result.peak;
-    x->memory = memory, x->layout = result;
+    if (layout->peak > x->memory_bytes) QN_TRY(x->b->buf_make(x->device, layout->peak, &memory));
+    if (memory != x->memory) *old = x->memory, x->stats.device_buffers++, x->memory_bytes = layout->peak;
+    x->memory = memory, x->layout = *layout;
     return QN_OK;
 }
 
@@ -216,6 +214,19 @@ static qn_status place_apart(exec *x, span *spans, u32 n)
     return s;
 }
 
+/* One buffer for all, unless the device wants or needs several: each value may fit where all together do not. */
+static qn_status place(exec *x, span *spans, u32 n, qn_buf *old)
+{
+    const qn_caps *caps = &x->device->info.caps;
+    if (caps->buffers_apart || x->apart) return place_apart(x, spans, n);
+    layout_result result = { 0 };
+    QN_TRY(layout_make(spans, n, &result));
+    if (caps->host_memory || !caps->max_buffer_bytes || result.peak <= caps->max_buffer_bytes)
+        return place_together(x, &result, old);
+    *old = x->memory, x->memory = 0, x->memory_bytes = 0;
+    return place_apart(x, spans, n);
+}
+
 static void put_views(exec *x, const span *spans)
 {
     const plan *p = x->main->p;
@@ -234,7 +245,7 @@ static qn_status lay_out(exec *x, qn_buf *old)
     u32 n = 0;
     qn_status s = fill_spans(x, spans, &n);
     x->laid_out = false;
-    if (s == QN_OK) s = x->device->info.caps.buffers_apart ? place_apart(x, spans, n) : place_together(x, spans, n, old);
+    if (s == QN_OK) s = place(x, spans, n, old);
     if (s == QN_OK) {
         x->laid_out = true;
         x->stats.layouts++;

@@ -127,7 +127,9 @@ static const op_case pow_cases[] = {
 static const op_case clip_cases[] = {
     { "f32[3,100] f32[]={-0.5} f32[]={0.5}", "", 0, "the common case" }, { "f32[9] _ f32[]={0.5}", "", 0, "no lower bound" },
     { "f32[9] f32[]={0.5}",    "", 0,    "no upper bound"           }, { "i8[9]=-128..127 i8[]={-3} i8[]={50}", "", 0, "integers" },
-    { "i64[9]=-9..9 _ i64[]={4}", "", 0, "64 bits"                  }, { "f16[9] f16[]={-1} f16[]={1}", "", 1e-3, "half" }, { 0 }
+    { "i64[9]=-9..9 _ i64[]={4}", "", 0, "64 bits"                  }, { "f16[9] f16[]={-1} f16[]={1}", "", 1e-3, "half" },
+    { "f32[9] f32[]={2} f32[]={-1}", "", 0, "the least is above the most: the most" }, { "i32[9]=-9..9 i32[]={4} i32[]={-3}", "", 0, "likewise, integers" },
+    { "u8[9]=0..20 u8[]={9} u8[]={3}", "", 0, "likewise, narrow" }, { "i64[9]=-9..9 i64[]={4} i64[]={-3}", "", 0, "likewise, 64 bits" }, { 0 }
 };
 static const op_case where_cases[] = {
     { "bool[3,100]=0..1 f32[3,100] f32[100]", "", 0, "a row"        }, { "bool[1,4]=0..1 i64[3,1] i64[]={7}", "", 0, "both ways" },

@@ -15,16 +15,18 @@ static const char *const float_rows[] = {                    /* of f32 x, z */
     "gelu(x)", "fma(x, z, 1)", "mad(x, z, 1)", "min(x, z)", "max(x, z)", "min(z, x)", "max(z, x)", "clamp(x, -1, 2)", "abs(x)", "x / z", "x * z - x",
     "-x", "select(x < z, x, z)", "x < z ? 1 : 2", "isnan(x)", "isinf(x)", "signbit(x)", "as_f32(as_u32(x) ^ 1)", "!(x > z) && x != 0 || z == 1",
     "load(h, k)", "load(b, k)", "TO(f32, TO(f16, x))", "TO(f32, TO(bf16, x))", "lgamma(z + 3)",
+    "exp(x * -0.0f)", "0.0f * x", "clamp(x, 5.0f, 1.0f)",
 };
 static const char *const vector_rows[] = {
     "load4(xs, k).y", "max(load4(xs, k), load4(zs, k)).z", "min(load4(xs, k), 1.0f).w", "(load4(xs, k) * 2.0f + load4(zs, k))[1]", "exp(load4(zs, k)).x",
     "sumw(loadw(zs, k) * 0.0f)", "maxw(splatw(z) * -1.0f)", "sumw(max(loadw_part(zs, k, 4), loadw_part(xs, k, 4)))", "sumw(loadw_part(zs, k, 3))", "load4(h, k).y", "load4(b, k).w", "abs(load4(xs, k)).x",
     "tanh(load4(zs, k)).y", "MAKE2(f32, x, z).y", "(-load4(zs, k)).x", "sumw(splatw(z) / 2.0f) / WIDTH", "sqrt(fabs(load4(zs, k))).z", "fma(load4(zs, k), 2.0f, 1.0f).x",
     "ldexp(load4(zs, k), 2).x", "sigmoid(load4(zs, k)).x", "gelu(load4(zs, k)).y", "sumw(loadw_part(h, k, 4) + loadw_part(b, k, 2))", "floor(load4(zs, k)).x",
+    "exp(load4(xs, k) * -0.0f).y",
 };
 static const char *const i32_rows[] = {                      /* of i32 a, b; u32 u, v; f32 x */
     "a + b", "a - b", "a * b", "a + INT32_MIN < 1", "a - b < 0", "-a > 0", "a * 3 > a", "b != 0 && b != -1 ? a / b : 0", "b != 0 && b != -1 ? a % b : 0", "a & b", "a | b", "a ^ b", "~a", "-a", "shl(a, u)",
-    "shr(a, u)", "a << 3", "a >> 5", "min(a, b)", "max(a, b)", "clamp(a, -5, 5)", "abs(a)", "a < b", "a >= b", "TO(i32, x)", "TO(i8, x)", "TO(u8, x)",
+    "shr(a, u)", "a << 3", "a >> 5", "min(a, b)", "max(a, b)", "clamp(a, -5, 5)", "clamp(a, 5, -5)", "abs(a)", "a < b", "a >= b", "TO(i32, x)", "TO(i8, x)", "TO(u8, x)",
     "TO(i16, x)", "TO(u16, x)", "TO(i8, a)", "TO(u8, a)", "TO(i16, a)", "(u8)a", "(i8)(a * 3)", "as_i32(x)", "dot4_i8(u, v, a)", "dot4_u8i8(u, v, a)",
     "TO(bool, x)", "select(a > b, a, b)", "(i32)u", "(bool)a", "a == b ? -1 : 1",
 };

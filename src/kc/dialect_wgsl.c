@@ -19,6 +19,9 @@ static const helper wgsl_helpers[] = {
     { "qc_known", NULL, "fn $F(x: $T) -> $T {\n    return x;\n}" }, /* and the result of a function is no constant */
     /* Vulkan leaves the remainder of negative numbers open, but not their quotient */
     { "qc_rem", NULL, "fn $F(a: $T, b: $T) -> $T {\n    let by = select(b, $T(1), b == $T(0));\n    return a - a / by * by;\n}" },
+    { "qc_times_zero", NULL,
+      "fn $F(a: $T, b: $T) -> $T {\n    let sign = (bitcast<$M>(a) ^ bitcast<$M>(b)) & ~$M(0x7fffffff);\n    let most = max(bitcast<$M>(a) & $M(0x7fffffff), bitcast<$M>(b) & $M(0x7fffffff));\n"
+      "    return bitcast<$T>(select(sign, $M(0x7fc00000), most >= $M(0x7f800000)));\n}" },
     { "qc_isnan", NULL, "fn qc_isnan_f32(x: f32) -> bool {\n    return " IS_NAN("x") ";\n}" },
     { "qc_isinf", NULL, "fn qc_isinf_f32(x: f32) -> bool {\n    return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;\n}" },
     { "qc_signbit", NULL, "fn qc_signbit_f32(x: f32) -> bool {\n    return (bitcast<u32>(x) >> 31u) != 0u;\n}" },

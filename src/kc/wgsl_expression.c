@@ -128,7 +128,21 @@ static bool is_signed_rem(const kc_expr *e)
     return e->op == K_REM && kc_is_signed((kc_scalar)e->type.scalar) && !is_float(e->type) && !wgsl_is_64(e->type);
 }
 
-bool wgsl_is_call(const kc_expr *e) { return is_signed_rem(e) && !(e->a[1]->op == K_CONST && e->a[1]->value.i == 0); }
+/* Drivers take x * 0 for 0, whatever x is. */
+static bool is_times_zero(const kc_expr *e)
+{
+    bool zero = false;
+    for (u32 i = 0; e->op == K_MUL && is_float(e->type) && i < 2; i++) {
+        const kc_expr *a = e->a[i]->op == K_SPLAT ? e->a[i]->a[0] : e->a[i]; /* one number for all lanes */
+        zero |= a->op == K_CONST && is_float(a->type) && a->value.f == 0;
+    }
+    return zero;
+}
+
+bool wgsl_is_call(const kc_expr *e)
+{
+    return is_times_zero(e) || (is_signed_rem(e) && !(e->a[1]->op == K_CONST && e->a[1]->value.i == 0));
+}
 
 static const char *sign_name(kc_type t) { return t.scalar == KC_I64 ? "i64" : "u64"; }
 
@@ -205,7 +219,8 @@ static void print_binary(printer *p, const kc_expr *e)
         return;
     }
     if (wgsl_is_call(e)) {
-        call(p, wgsl_helper(p, "qc_rem", e->type), a, b);
+        bool rem = e->op == K_REM;
+        call(p, wgsl_helper(p, rem ? "qc_rem" : "qc_times_zero", e->type), rem ? a : e->a[0], rem ? b : e->a[1]);
         return;
     }
     bool unequal = e->op == K_NE && is_float(a->type); /* some take != of a NaN for false */

@@ -1,4 +1,4 @@
-/* kc prints GLSL ES 3.00 (dialect_glsl.c says what a launcher sets), the driver compiles it; the vertex shader is one triangle over the whole viewport. */
+/* kc prints GLSL ES 3.00 (glsl_shader.c says what a launcher sets), the driver compiles it; the vertex shader is one triangle over the whole viewport. */
 #include "device/webgl_program.h"
 
 #include <stdio.h>

@@ -281,7 +281,7 @@ static void store_f64(qn_dtype d, f64 v, void *to)
     case QN_U32:  memcpy(to, &(u32){ (u32)v }, 4); break;
     case QN_U64:  memcpy(to, &(u64){ (u64)v }, 8); break;
     case QN_BOOL: memcpy(to, &(u8){ v != 0 }, 1); break;
-    default: assert(!"a type of numbers"); break;
+    default: assert(false && "a type of numbers"); break;
     }
 }
 /* clang-format on */

@@ -46,12 +46,15 @@ function modelCases(device) {
 const networks = process.env.QUERN_NETWORKS || `${root}build/test/networks`, node = `${root}build/test/onnx/node`;
 const seconds = (device, most) => (isFull ? 0 : device.slow ? most : 0);
 
+const leaks = ({ slow }) => (isFull ? { runs: 1000, rounds: 100 } : slow ? { runs: 60, rounds: 6 } : { runs: 200, rounds: 20 });
+
 /* page: the file in pages/ whose run(options) does it; each has { seed, seconds, lanes } and what `options` adds. */
 const PARTS = [
   { name: 'op cases', page: 'op_cases.mjs', options: (d) => ({ seconds: seconds(d, 50) }) },
   { name: 'small networks', page: 'onnx_tests.mjs', options: (d) => ({ seconds: seconds(d, 20), tests: onnxTests(networks, '/networks/') }) },
   { name: 'ONNX node tests', page: 'onnx_tests.mjs', options: (d) => ({ seconds: isFull ? 0 : 15, tests: onnxTests(node, '/node/') }) },
   { name: 'shared models', page: 'models.mjs', options: (d) => ({ seconds: seconds(d, 25), cases: modelCases(d) }) },
+  { name: 'leaks', page: 'leaks.mjs', options: (d) => ({ model: '/networks/loop_body/model.onnx', ...leaks(d) }) },
 ];
 
 /* One part on one device, in a page of its own; a page that dies or hangs is one failure. */

@@ -48,26 +48,26 @@ static u32 shifted(u32 bits, u32 by)                                        /* t
     return kept + (lost > half || (lost == half && (kept & 1u) != 0u) ? 1u : 0u);
 }
 
-static u32 power_of(u32 bits, u32 saturate, u32 up, u32 down)
+static u32 power_of(u32 bits, u32 keep, u32 above, u32 below) /* no name of a CONST: those are defines where a device compiles */
 {
     u32 size = bits & 0x7fffffffu, exponent = size >> 23, rest = size & 0x7fffffu, code = exponent;
-    bool more = up != 0u ? rest > 0u : down != 0u ? false : rest >= 0x400000u;
-    if (exponent == 0u) more = up != 0u ? rest > 0x400000u : down != 0u ? false : rest >= 0x600000u;
+    bool more = above != 0u ? rest > 0u : below != 0u ? false : rest >= 0x400000u;
+    if (exponent == 0u) more = above != 0u ? rest > 0x400000u : below != 0u ? false : rest >= 0x600000u;
     if (more) code = code + 1u;
     if (size > 0x7f800000u || (bits != size && size != 0u)) return ALL;
-    if (code > 254u) code = saturate != 0u ? 254u : 255u;
+    if (code > 254u) code = keep != 0u ? 254u : 255u;
     return code;
 }
 
-static u32 encode(u32 bits, u32 saturate)
+static u32 encode(u32 bits, u32 keep)
 {
     u32 size = bits & 0x7fffffffu, sign = bits != size ? SIGN : 0u, code = 0u;
     i32 exponent = (i32)(size >> 23) - 127, least = 1 - HALF;
     if (size > 0x7f800000u) return NANS == NEVER || NANS == MINUS ? SIGN : A_NAN | sign;
     i32 lower = max(least - exponent, 0);
     if (lower <= MAN + 1) code = shifted((size & 0x7fffffu) | 0x800000u, (u32)(23 - MAN + lower)) + ((u32)(max(exponent, least) + HALF - 1) << MAN);
-    if (code >= FIRST_BAD) code = saturate != 0u || NANS == NEVER ? FIRST_BAD - 1u : NANS == IEEE ? FIRST_BAD : NANS == MINUS ? 0u : A_NAN;
-    if (NANS == MINUS && code == 0u) return saturate == 0u && exponent > least ? SIGN : 0u;
+    if (code >= FIRST_BAD) code = keep != 0u || NANS == NEVER ? FIRST_BAD - 1u : NANS == IEEE ? FIRST_BAD : NANS == MINUS ? 0u : A_NAN;
+    if (NANS == MINUS && code == 0u) return keep == 0u && exponent > least ? SIGN : 0u;
     return code | sign;
 }
 

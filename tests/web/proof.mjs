@@ -43,6 +43,10 @@ function modelCases(device) {
   return [...cases, { name: 'silero', model: 'vad/silero_vad.onnx', wav: 'speech/jfk.wav', want: 'expected/silero_vad_jfk.out.prob_per_512.npy', chunks: device.slow ? 10 : 100 }];
 }
 
+/* Minutes where a processor does a graphics card's work. */
+const SLOW = ['vit_encoder', 'mobilenet_inverted', 'squeezenet_fp16_kitten', 'yolox_nano_onnx_pets', 'version-slim-320_ulf5', 'superres10_cat'];
+const quickly = (device, tests) => tests.map((t) => (!isFull && device.slow && SLOW.includes(t.name) ? { ...t, skip: 'slow without a graphics card; QUERN_FULL=1 runs it' } : t));
+
 const networks = process.env.QUERN_NETWORKS || `${root}build/test/networks`, node = `${root}build/test/onnx/node`;
 const seconds = (device, most) => (isFull ? 0 : device.slow ? most : 0);
 
@@ -51,9 +55,9 @@ const leaks = ({ slow }) => (isFull ? { runs: 1000, rounds: 100 } : slow ? { run
 /* page: the file in pages/ whose run(options) does it; each has { seed, seconds, lanes } and what `options` adds. */
 const PARTS = [
   { name: 'op cases', page: 'op_cases.mjs', options: (d) => ({ seconds: seconds(d, 50) }) },
-  { name: 'small networks', page: 'onnx_tests.mjs', options: (d) => ({ seconds: seconds(d, 20), tests: onnxTests(networks, '/networks/') }) },
+  { name: 'small networks', page: 'onnx_tests.mjs', options: (d) => ({ seconds: seconds(d, 20), tests: quickly(d, onnxTests(networks, '/networks/')) }) },
   { name: 'ONNX node tests', page: 'onnx_tests.mjs', options: (d) => ({ seconds: isFull ? 0 : 15, tests: onnxTests(node, '/node/') }) },
-  { name: 'shared models', page: 'models.mjs', options: (d) => ({ seconds: seconds(d, 25), cases: modelCases(d) }) },
+  { name: 'shared models', page: 'models.mjs', options: (d) => ({ seconds: seconds(d, 25), cases: quickly(d, modelCases(d)) }) },
   { name: 'leaks', page: 'leaks.mjs', options: (d) => ({ model: '/networks/loop_body/model.onnx', ...leaks(d) }) },
 ];
 

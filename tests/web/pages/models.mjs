@@ -2,7 +2,7 @@
  * through the package. */
 import { Device, Session, Tensor } from '/pkg/quern.js';
 import { readNpy, relativeError } from './tensor_file.mjs';
-import { runSlice } from './slice.mjs';
+import { runSlice, Skip } from './slice.mjs';
 
 async function bytesAt(file) {
   const response = await fetch(`/models/${file}`);
@@ -51,9 +51,14 @@ async function voice(device, { name, model, wav, want, chunks }) {
   session.close();
 }
 
+function runCase(device, one) {
+  if (one.skip) throw new Skip(one.skip);
+  return (one.wav ? voice : stored)(device, one);
+}
+
 /** options: { kind, threads, seed, seconds, lanes, cases: [{ name, model, inputs, outputs: [{ name, file }...] } or { name, model, wav, want, chunks }] }. */
 export function run(options) {
   const { kind, threads, cases } = options;
   return runSlice({ ...options, n: cases.length, nameOf: (index) => cases[index].name, open: () => Device.open({ kind, threads }),
-    run: (device, index) => (cases[index].wav ? voice : stored)(device, cases[index]) });
+    run: (device, index) => runCase(device, cases[index]) });
 }

@@ -41,7 +41,8 @@ async function runSet(session, base, { inputs, outputs }, shapeOnly) {
   });
 }
 
-async function runTest(device, { name, base, sets }) {
+async function runTest(device, { name, base, sets, skip }) {
+  if (skip) throw new Skip(skip);
   const bytes = await bytesAt(`${base}model.onnx`);
   const session = await orSkip(Session.open(bytes, { device }));
   try {

@@ -20,7 +20,7 @@ typedef struct gl_sync_ *gl_sync;
 
 /* clang-format off */
 enum {
-    EGL_BAD_ACCESS = 0x3002, EGL_BAD_ALLOC = 0x3003, EGL_CONTEXT_LOST = 0x300e, EGL_NONE = 0x3038, EGL_DRAW = 0x3059, EGL_READ = 0x305a, EGL_OPENGL_ES_API = 0x30a0,
+    EGL_NOT_INITIALIZED = 0x3001, EGL_BAD_ACCESS = 0x3002, EGL_BAD_ALLOC = 0x3003, EGL_CONTEXT_LOST = 0x300e, EGL_NONE = 0x3038, EGL_DRAW = 0x3059, EGL_READ = 0x305a, EGL_OPENGL_ES_API = 0x30a0,
     EGL_CONTEXT_MAJOR_VERSION = 0x3098, EGL_CONTEXT_MINOR_VERSION = 0x30fb,
     EGL_ROBUST_ACCESS = 0x30bf, EGL_RESET_NOTIFICATION = 0x3138, EGL_LOSE_CONTEXT_ON_RESET = 0x31bf,  /* EGL_EXT_create_context_robustness */
     EGL_PLATFORM_DEVICE = 0x313f, EGL_PLATFORM_SURFACELESS = 0x31dd,                                  /* EXT_platform_device, MESA_platform_surfaceless */
@@ -125,15 +125,16 @@ static current current_now(void)
                       .api = egl.eglQueryAPI() };
 }
 
-/* Only EGL_CONTEXT_LOST is a loss. Any other error leaves the context what it was. */
+/* A loss is EGL_CONTEXT_LOST, or a display that somebody else in the process ended. Any other error leaves the context what it was. */
 static u32 not_entered(native_context *c)
 {
     i32 code = egl.eglGetError();
-    c->lost |= code == EGL_CONTEXT_LOST;
+    c->lost |= code == EGL_CONTEXT_LOST || code == EGL_NOT_INITIALIZED;
     snprintf(c->why, sizeof c->why, "eglMakeCurrent gives 0x%x%s", (u32)code,
-             code == EGL_BAD_ACCESS  ? ", EGL_BAD_ACCESS: it is current on another thread"
-             : code == EGL_BAD_ALLOC ? ", EGL_BAD_ALLOC: out of memory"
-                                     : "");
+             code == EGL_NOT_INITIALIZED ? ", EGL_NOT_INITIALIZED: other code in this process has ended EGL's display"
+             : code == EGL_BAD_ACCESS    ? ", EGL_BAD_ACCESS: it is current on another thread"
+             : code == EGL_BAD_ALLOC     ? ", EGL_BAD_ALLOC: out of memory"
+                                         : "");
     return c->lost ? WEBGL_LOST : WEBGL_NO_CONTEXT;
 }
 

@@ -207,14 +207,18 @@ static wgpu_object pick_adapter(native *n, u32 number, u32 *count)
     return picked;
 }
 
+/* The first instance stays for the process. A library that looks for OpenGL too ends EGL's display with its last instance, and with the
+ * display every context there, ours of WebGL and those of the caller (seen with wgpu-native on NVIDIA's driver). */
 static u32 native_past(void)
 {
-    native n = { .instance = lib.CreateInstance(NULL) };
+    static wgpu_object kept;
+    pthread_mutex_lock(&devices_lock);
+    if (!kept) kept = lib.CreateInstance(NULL);
+    native n = { .instance = kept };
     u32 count = 0;
-    if (!n.instance) return 0;
-    wgpu_object any = pick_adapter(&n, 0, &count);
+    wgpu_object any = kept ? pick_adapter(&n, 0, &count) : NULL;
     if (any) lib.AdapterRelease(any);
-    lib.InstanceRelease(n.instance);
+    pthread_mutex_unlock(&devices_lock);
     return any ? count : 0;
 }
 

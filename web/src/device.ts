@@ -42,6 +42,8 @@ interface Opened {
   gl?: WebGL2RenderingContext;
   /** Resolves when it is worth asking again. */
   pause(turn: number): Promise<void>;
+  /** Starts to time each launch by the device's own clock, where it has one; the result ends that and gives nanoseconds. */
+  time?(): (() => Promise<number[]>) | undefined;
   /** Takes back what was given to the module, when the C device could not be opened. */
   undo(): void;
 }
@@ -61,6 +63,7 @@ async function openWebGPU(engine: Engine, options: DeviceOptions): Promise<Opene
   return {
     spec: `webgpu:${id}`, gpu,
     pause: () => atMost(engine.webgpu.next(id), 250),
+    time: () => engine.webgpu.timePasses(id),
     undo: () => engine.webgpu.forget(id),
   };
 }
@@ -209,6 +212,11 @@ export class Device {
   /** @internal Until it is worth asking again. */
   pause(turn: number): Promise<void> {
     return this.opened.pause(turn);
+  }
+
+  /** @internal */
+  time(): (() => Promise<number[]>) | undefined {
+    return this.opened.time?.();
   }
 
   /** @internal */

@@ -4,6 +4,7 @@
  * the library hears of its own errors and never of the caller's, and needs no listener on a device that it does not own. */
 import type { Heap } from './heap.js';
 import { Numbers } from './numbers.js';
+import { PassTimes } from './timing_webgpu.js';
 
 const BLOCK = 256, UNIFORM_BYTES = 512, WORD = 4, SPAN_WORDS = 3;
 const STORAGE = 0, UNIFORM = 1;
@@ -48,6 +49,8 @@ interface Device {
   troubles: Trouble[];
   told: string;
   waiting: (() => void)[]; // resolved at the next news
+  times?: PassTimes | undefined; // while a session is profiled
+  timed?: boolean; // the encoder has a pass with timestamps
   closed: boolean;
 }
 
@@ -96,6 +99,17 @@ export class WebGPUHost {
     const d = this.#devices[id];
     if (!d || d.lost) return Promise.resolve();
     return new Promise((resolve) => d.waiting.push(resolve));
+  }
+
+  /** Times each pass from here on, where the device can; gives what ends that. */
+  timePasses(id: number): (() => Promise<number[]>) | undefined {
+    const d = this.#devices[id], times = d && !d.lost && !d.times ? PassTimes.of(d.gpu) : undefined;
+    if (!d || !times) return undefined;
+    d.times = times;
+    return () => {
+      d.times = undefined;
+      return times.take();
+    };
   }
 
   /** The caller's buffer under a number, until Wasm frees it. */
@@ -238,7 +252,8 @@ export class WebGPUHost {
     const pipeline = this.#pipelines.get(pipelineId), group = this.#bindings.get(bindings);
     if (d.lost || !pipeline?.gpu || !group) return;
     d.encoder ??= d.gpu.createCommandEncoder();
-    d.pass ??= d.encoder.beginComputePass();
+    d.pass ??= d.encoder.beginComputePass(d.times && { timestampWrites: d.times.writes });
+    d.timed = Boolean(d.times);
     d.pass.setPipeline(pipeline.gpu);
     d.pass.setBindGroup(0, group, [at]);
     d.pass.dispatchWorkgroups(x, y);
@@ -264,9 +279,12 @@ export class WebGPUHost {
     const { encoder } = d;
     if (encoder && !d.lost) {
       d.pass?.end();
+      if (d.timed) d.times?.close(encoder);
       this.#scoped(d, BAD_CALL, () => d.gpu.queue.submit([encoder.finish()]));
+      d.times?.submitted();
     }
     d.encoder = d.pass = undefined;
+    d.timed = false;
     const number = ++d.submits;
     const finished = (): void => {
       d.done = Math.max(d.done, number);

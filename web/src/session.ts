@@ -39,6 +39,8 @@ export interface ProfileRow {
   ms: number;
   bytes: number;
   flops: number;
+  /** 'device': `ms` is what the GPU itself took, by its timestamps, which a browser may round. 'page': from the submit until the page hears of its end. */
+  clock: 'device' | 'page';
 }
 
 export type Inputs = Record<string, Tensor | TypedArray>;
@@ -54,8 +56,9 @@ export class Session {
   readonly outputs: readonly ValueInfo[];
   #handle: number;
   #queue: Promise<unknown> = Promise.resolve();
+  #deviceNs: number[] = []; // of each launch of the last run, when profiling
 
-  private constructor(readonly device: Device, handle: number) {
+  private constructor(readonly device: Device, handle: number, private readonly profiling = false) {
     this.#handle = handle;
     const { engine } = device;
     this.inputs = engine.json<ValueInfo[]>(engine.x.qw_session_inputs(handle));
@@ -90,7 +93,7 @@ export class Session {
     const handle = engine.withProgress(told(file, options), (tag) => engine.x.qw_session_open(device.handle, at, bytes.length, flagsOf(options), tag));
     signal?.throwIfAborted();
     if (!handle && engine.failure().code === 'io') return Session.#inPieces({ file, beside, options }); // external data, which is not in the file
-    return new Session(device, engine.need(handle));
+    return new Session(device, engine.need(handle), options.profile);
   }
 
   /* The library asks for one piece after the other; weights go straight on to the device. */
@@ -102,7 +105,7 @@ export class Session {
       handle = engine.need(engine.x.qw_session_begin(device.handle, file.bytes, flagsOf(options), tag));
       for (let turn = 0; ;) {
         const want = engine.json<{ open: boolean; file: string | null; at: number; bytes: number }>(engine.x.qw_session_want(handle));
-        if (want.open) return new Session(device, handle);
+        if (want.open) return new Session(device, handle, options.profile);
         if (want.bytes) {
           const from = want.file === null ? file : await abortable(beside.get(want.file), signal);
           const piece = await from.read(want.at, want.bytes);
@@ -148,6 +151,7 @@ export class Session {
     const { engine } = this.device;
     for (const [name, value] of Object.entries(inputs)) await this.#feed(name, value, signal);
     const kept = new Map<number, Tensor>();
+    const times = this.profiling ? this.device.time() : undefined;
     try {
       for (const name of keep) this.#keep(name, kept);
       const ticket = engine.need(engine.x.qw_run(this.handle));
@@ -157,6 +161,7 @@ export class Session {
       for (const tensor of kept.values()) tensor.close();
       throw error;
     } finally {
+      this.#deviceNs = (await times?.()) ?? [];
       if (this.#handle && !engine.broken) for (const i of kept.keys()) engine.x.qw_keep(this.#handle, i, 0);
     }
   }
@@ -222,8 +227,10 @@ export class Session {
   /** The launches of the last run, in order; needs { profile: true }. */
   profile(): ProfileRow[] {
     const { engine } = this.device;
-    interface Row extends Omit<ProfileRow, 'startMs' | 'ms'> { start_ns: number; ns: number }
-    return engine.json<Row[]>(engine.x.qw_session_profile(this.handle)).map(({ start_ns, ns, ...row }) => ({ ...row, startMs: start_ns / 1e6, ms: ns / 1e6 }));
+    interface Row extends Omit<ProfileRow, 'startMs' | 'ms' | 'clock'> { start_ns: number; ns: number }
+    const rows = engine.json<Row[]>(engine.x.qw_session_profile(this.handle)), own = this.#deviceNs;
+    const clock = own.length === rows.length && own.every((ns) => ns >= 0) ? 'device' : 'page';
+    return rows.map(({ start_ns, ns, ...row }, i) => ({ ...row, startMs: start_ns / 1e6, ms: (clock === 'device' ? own[i]! : ns) / 1e6, clock }));
   }
 
   /** What the library knows of the model: counts and sizes, ops, passes, weights. */

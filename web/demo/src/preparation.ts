@@ -11,7 +11,7 @@ const VALUES: { id: string; text: string; set: Chosen }[] = [
   { id: 'unit', text: '0 to 1', set: { range: [0, 1], mean: PLAIN, std: ONE } },
   { id: 'bytes', text: '0 to 255', set: { range: [0, 255], mean: PLAIN, std: ONE } },
   { id: 'signed', text: '−1 to 1', set: { range: [-1, 1], mean: PLAIN, std: ONE } },
-  { id: 'norm', text: 'mean, deviation', set: { range: [0, 1], mean: IMAGENET_MEAN, std: IMAGENET_STD } },
+  { id: 'norm', text: 'mean, std', set: { range: [0, 1], mean: IMAGENET_MEAN, std: IMAGENET_STD } },
 ];
 const ORDERS: { id: string; text: string; set: Chosen }[] = [
   { id: 'rgb', text: 'RGB', set: { bgr: false } },

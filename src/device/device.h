@@ -48,6 +48,8 @@ typedef struct qn_backend {
     qn_status (*read)(qn_device *d, qn_buf from, u64 at, void *to, u64 bytes);   /* `to` is filled when a later flush is done */
     qn_status (*flush)(qn_device *d, qn_ticket *out);        /* done when all of the above are */
     qn_status (*poll)(qn_device *d, qn_ticket t, bool *done);
+    /* Nobody waits for t any more: its reads write nothing from now on. NULL: reads cannot be taken back, so t must be waited for. */
+    void (*forget)(qn_device *d, qn_ticket t);
     void (*wait_a_little)(qn_device *d, qn_ticket t);        /* sleep until t may be done; NULL in a browser, where nothing gets done before we return */
     /* Host memory that lives as long as the device buffer, lent as a buffer without a copy (weights from a mapped file).
      * NULL where caps.host_memory is false. Never written to. */

@@ -307,6 +307,8 @@ static qn_status wgl_poll(qn_device *d, qn_ticket t, bool *done)
     return leave(of(d), webgl_queue_poll(&of(d)->queue, &of(d)->g, t, done));
 }
 
+static void wgl_forget(qn_device *d, qn_ticket t) { webgl_queue_forget(&of(d)->queue, t); }
+
 static void wgl_wait_a_little(qn_device *d, qn_ticket t)
 {
     if (enter(of(d)) != QN_OK) return; /* the next poll says so */
@@ -338,6 +340,7 @@ const qn_backend webgl_backend = {
     .read = wgl_read,
     .flush = wgl_flush,
     .poll = wgl_poll,
+    .forget = wgl_forget,
     .wait_a_little = PLATFORM_BROWSER ? NULL : wgl_wait_a_little,
     .buf_host = wgl_buf_host,
 };

@@ -50,7 +50,7 @@ static void finish_reads(webgl_queue *q, webgl_gl *g, qn_ticket done, bool drop)
             q->reads[kept++] = *r;
             continue;
         }
-        if (!drop) {
+        if (!drop && r->to) {
             g->gl->BindBuffer(GL_PIXEL_PACK_BUFFER, r->buffer);
             g->gl->read_buffer(r->skip, r->to, (u32)r->bytes);
             g->gl->BindBuffer(GL_PIXEL_PACK_BUFFER, 0);
@@ -129,6 +129,12 @@ qn_status webgl_queue_poll(webgl_queue *q, webgl_gl *g, qn_ticket t, bool *done)
     if (t > q->done || q->failed != QN_OK) QN_TRY(collect(q, g));
     *done = t <= q->done;
     return QN_OK;
+}
+
+void webgl_queue_forget(webgl_queue *q, qn_ticket t)
+{
+    for (u32 i = 0; i < q->n_reads; i++)
+        if (q->reads[i].done_by == t) q->reads[i].to = NULL;
 }
 
 void webgl_queue_wait(const webgl_queue *q, const webgl_gl *g, qn_ticket t)

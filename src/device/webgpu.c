@@ -208,6 +208,8 @@ static qn_status gpu_flush(qn_device *d, qn_ticket *out) { return webgpu_flush(o
 
 static qn_status gpu_poll(qn_device *d, qn_ticket t, bool *done) { return webgpu_poll(of(d), t, done); }
 
+static void gpu_forget(qn_device *d, qn_ticket t) { webgpu_forget(of(d), t); }
+
 static void gpu_wait_a_little(qn_device *d, qn_ticket t)
 {
     (void)t;
@@ -239,6 +241,7 @@ const qn_backend webgpu_backend = {
     .read = gpu_read,
     .flush = gpu_flush,
     .poll = gpu_poll,
+    .forget = gpu_forget,
     .wait_a_little = PLATFORM_BROWSER ? NULL : gpu_wait_a_little,
     .buf_adopt = gpu_buf_adopt,
     .buf_host = gpu_buf_host,

@@ -108,7 +108,7 @@ qn_status webgpu_do(webgpu_device *w, const webgpu_work *work);
 void webgpu_go_on(webgpu_device *w); /* with what is held, as far as its pipelines are there */
 void webgpu_free(webgpu_device *w, webgpu_work_kind kind, u32 object);
 void webgpu_held_drop(webgpu_device *w);
-void webgpu_held_forget_reads(webgpu_device *w);
+void webgpu_held_forget_reads(webgpu_device *w, qn_ticket t); /* 0: all */
 
 /* ---- webgpu_ticket.c: who is told what went wrong */
 qn_status webgpu_trouble(webgpu_device *w); /* QN_OK, or what the api has to tell: then nothing is under way any more */
@@ -117,6 +117,7 @@ qn_status webgpu_fail_all(webgpu_device *w, qn_status status, const char *what);
 qn_status webgpu_flush(webgpu_device *w, qn_ticket *out);
 qn_status webgpu_flushed(webgpu_device *w, qn_ticket t); /* all before it is recorded: submits it */
 qn_status webgpu_poll(webgpu_device *w, qn_ticket t, bool *done);
+void webgpu_forget(webgpu_device *w, qn_ticket t);
 void webgpu_tickets_free(webgpu_device *w);
 
 /* ---- webgpu_queue.c: recorded at once */

@@ -32,6 +32,14 @@ void webgpu_tickets_free(webgpu_device *w)
     mem_free(w->tickets);
 }
 
+/* The copies go on; only what would be handed out is not. */
+void webgpu_forget(webgpu_device *w, qn_ticket t)
+{
+    webgpu_held_forget_reads(w, t);
+    for (u32 i = 0; i < w->n_reads; i++)
+        if (w->reads[i].ticket == t) w->reads[i].to = NULL;
+}
+
 /* ---- failures */
 void webgpu_broken(webgpu_device *w, qn_status status)
 {
@@ -47,7 +55,7 @@ qn_status webgpu_fail_all(webgpu_device *w, qn_status status, const char *what)
     snprintf(sentence, sizeof sentence, "%s: %s%s%s", w->head.info.name, what, *said ? ": " : "", said);
     for (u32 i = 0; i < w->n_tickets; i++) set_failed(&w->tickets[i], status, sentence);
     webgpu_reads_drop(w, 0);
-    webgpu_held_forget_reads(w);
+    webgpu_held_forget_reads(w, 0);
     fail(status, "%s", sentence);
     if (w->recorded) webgpu_broken(w, status);
     if (status != QN_E_LOST) return status;

@@ -105,10 +105,10 @@ void webgpu_held_drop(webgpu_device *w)
     if (w->n_held) forget_first(w, w->n_held);
 }
 
-void webgpu_held_forget_reads(webgpu_device *w)
+void webgpu_held_forget_reads(webgpu_device *w, qn_ticket t)
 {
     for (u32 i = 0; i < w->n_held; i++)
-        if (w->held[i].kind == WEBGPU_READ) w->held[i].of.read.to = NULL;
+        if (w->held[i].kind == WEBGPU_READ && (!t || w->held[i].ticket == t)) w->held[i].of.read.to = NULL;
 }
 
 static bool touches(const webgpu_work *work, u32 buffer)

@@ -352,6 +352,7 @@ static qn_status go_on(exec *x)
 
 static qn_status stopped(exec *x, qn_status s)
 {
+    if (s != QN_OK) exec_abandon(x);
     x->running = false;
     x->now = NULL;
     x->waiting = 0;

@@ -88,6 +88,7 @@ typedef struct exec {
 /* prepare.c: programs built, weights on the device. The exec lives in mem; exec_close frees what is on the device. */
 qn_status exec_make(const plan *p, qn_device *d, arena *mem, bool profile, exec **out);
 void exec_close(exec *x);
+void exec_abandon(exec *x); /* a run that is not gone on with: its reads write nothing any more */
 
 /* expect.c */
 void exec_expect(exec *x);

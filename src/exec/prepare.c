@@ -177,10 +177,23 @@ qn_status exec_make(const plan *p, qn_device *d, arena *mem, bool profile, exec 
     return s;
 }
 
-/* A device frees in order of its queue, so closing in the middle of a run is safe. */
+void exec_abandon(exec *x)
+{
+    qn_ticket t = x->waiting;
+    bool done = false;
+    attempt_begin();
+    if (!t && x->b->flush(x->device, &t) != QN_OK) t = 0; /* then nothing is under way */
+    if (t && x->b->forget) x->b->forget(x->device, t);
+    else
+        while (t && x->b->poll(x->device, t, &done) == QN_OK && !done) x->b->wait_a_little(x->device, t);
+    attempt_end(false);
+}
+
+/* A device frees in order of its queue, so closing in the middle of a run is safe once no read writes into our memory. */
 void exec_close(exec *x)
 {
     if (!x) return;
+    if (x->running) exec_abandon(x);
     for (frame *f = x->made; f; f = f->next_made)
         for (u32 i = 0; i < f->p->n_programs; i++)
             if (f->programs[i]) x->b->prog_free(x->device, f->programs[i]);

@@ -66,6 +66,41 @@ on_device() {
 
 skip() { say "$1"; printf 'skipped: %s\n' "$2"; skipped=$((skipped + 1)); }
 
+# beside TRACK: its stages run beside the others, at a lower priority, and are shown and counted by `joined TRACK`.
+beside() {
+    (
+        passed=0 failed=0 skipped=0
+        renice -n 10 -p "$(exec sh -c 'echo $PPID')" >/dev/null
+        "$1"
+        echo "$passed $failed $skipped" >"$work/$1.counts"
+    ) >"$work/$1.txt" 2>&1 &
+    eval "$1_pid=$!"
+}
+
+joined() {
+    eval "wait \"\$$1_pid\""
+    cat "$work/$1.txt"
+    if read -r p f s <"$work/$1.counts"; then passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    else failed=$((failed + 1)); echo "$1: it did not come to its end" >>"$work/failed.txt"
+    fi
+}
+
+sanitizers() {
+    export QUERN_CACHE="$PWD/build/test/cache-sanitizers"
+    mkdir -p -m 700 "$QUERN_CACHE"
+    stage "build with clang, AddressSanitizer, UBSan and the fuzzers" sh -c "cmake --preset fuzz -DCMAKE_C_FLAGS=-Werror && cmake --build build/fuzz -j $cores"
+    stage "unit tests under AddressSanitizer and UBSan" env QUERN_QUICK=1 QUERN_TEST_DEVICES=cpu-avx2,interpreter QUERN_IMAGE_CASES="$work/images" build/fuzz/quern_tests
+    stage "small networks under AddressSanitizer and UBSan" build/fuzz/quern conformance "$work/networks" --device cpu --strict-skips
+    stage "build with clang, ThreadSanitizer" sh -c "cmake --preset tsan && cmake --build build/tsan -j $cores --target quern_tests"
+    stage "threads under ThreadSanitizer" build/tsan/quern_tests base threads
+    seconds=20; [ "$mode" = full ] && seconds=600
+    for fuzzer in fuzz_onnx fuzz_npy fuzz_kc; do
+        mkdir -p "$work/corpus/$fuzzer"
+        seeds=tests/corpus/${fuzzer#fuzz_}; [ -d "$seeds" ] || seeds=
+        stage "$fuzzer for $seconds s" build/fuzz/$fuzzer -max_total_time=$seconds -timeout=25 -rss_limit_mb=4096 "$work/corpus/$fuzzer" $seeds
+    done
+}
+
 stage "build with gcc, warnings as errors" sh -c "cmake --preset release -DCMAKE_C_FLAGS=-Werror && cmake --build build -j $cores"
 stage "layers and names" python3 tools/check_layers.py
 stage "format" sh -c "git ls-files '*.c' '*.h' | grep -q quern.c && git ls-files '*.c' '*.h' ':!kernels' ':!tests/kc' ':!examples' | xargs clang-format-19 --dry-run -Werror"
@@ -74,6 +109,8 @@ stage "install, and programs that use what was installed" sh tests/install.sh bu
 stage "small networks: make them with onnxruntime's answers" $python tests/make_test_models.py "$work/networks"
 stage "images against Pillow: make the cases" $python tests/make_image_cases.py "$work/images"
 [ "$mode" = full ] && export QUERN_FULL=1
+rm -f "$work/sanitizers.counts"
+beside sanitizers
 rm -rf "$work/programs" && mkdir -p "$work/programs"
 stage "unit tests, op cases and shared models" env QUERN_IMAGE_CASES="$work/images" QUERN_PROGRAMS="$work/programs" build/quern_tests
 some="--most 300"; [ "$mode" = full ] && some=
@@ -109,17 +146,6 @@ stage "the module in Node, on threads" tools/node tests/wasm/run.mjs build/web/q
 stage "the package and the demo site, built and within their budget" sh -c "tools/node web/build.mjs && cd web && ../tools/node node_modules/typescript/bin/tsc -p demo --noEmit && ../tools/node node_modules/vite/bin/vite.js build demo --logLevel error"
 stage "the package and the pages in Chromium" tools/node tests/web/run.mjs
 stage "op cases, networks and models in Chromium, on each device" tools/node tests/web/proof.mjs
-stage "build with clang, AddressSanitizer, UBSan and the fuzzers" sh -c "cmake --preset fuzz -DCMAKE_C_FLAGS=-Werror && cmake --build build/fuzz -j $cores"
-stage "unit tests under AddressSanitizer and UBSan" env QUERN_QUICK=1 QUERN_TEST_DEVICES=cpu-avx2,interpreter QUERN_IMAGE_CASES="$work/images" build/fuzz/quern_tests
-stage "small networks under AddressSanitizer and UBSan" build/fuzz/quern conformance "$work/networks" --device cpu --strict-skips
-stage "build with clang, ThreadSanitizer" sh -c "cmake --preset tsan && cmake --build build/tsan -j $cores --target quern_tests"
-stage "threads under ThreadSanitizer" build/tsan/quern_tests base threads
-seconds=20; [ "$mode" = full ] && seconds=600
-for fuzzer in fuzz_onnx fuzz_npy fuzz_kc; do
-    mkdir -p "$work/corpus/$fuzzer"
-    seeds=tests/corpus/${fuzzer#fuzz_}; [ -d "$seeds" ] || seeds=
-    stage "$fuzzer for $seconds s" build/fuzz/$fuzzer -max_total_time=$seconds -timeout=25 -rss_limit_mb=4096 "$work/corpus/$fuzzer" $seeds
-done
 if [ "$mode" = full ]; then
     for total in "" --total; do
         stage "10,000 random kernels on every way $total" build/quern_kernel_fuzz --count 10000 --seed 21 $total
@@ -136,6 +162,7 @@ if [ "$mode" = quick ]; then
     fi
 fi
 
+joined sanitizers
 say "devices"
 python3 tests/device_table.py "$work/devices.txt"
 if [ -s "$work/failed.txt" ]; then say "what failed"; cat "$work/failed.txt"; fi # last, where a log is looked at first

@@ -116,7 +116,7 @@ static void put_all(const args *a, const qn_session *session, const qn_device_in
     json_put_text("model", a->words[0]);
     json_put_text("device", info->spec);
     json_put_text("device_name", info->name);
-    json_put_count("threads", args_number(a, "--threads", 0));
+    json_put_count("threads", info->caps.workers);
     json_begin("cold", '{');
     json_put_number("ms", t->device_ms + t->open_ms + t->first_ms);
     for (size_t i = 0; i < COUNT(times); i++) json_put_number(times[i].key, times[i].value);

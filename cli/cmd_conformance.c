@@ -16,6 +16,8 @@
 const option conformance_options[] = {
     DEVICE_OPTIONS,
     { "--only", "TEXT", "only tests whose name contains this" },
+    { "--one-in", "N", "every N-th test only, counted after --only (default: all)" },
+    { "--seed", "S", "with --one-in: start at the test numbered S modulo N (default: 0)" },
     { "--no-optimize", NULL, "run the graphs as the files have them" },
     { "--strict-skips", NULL, "a test that cannot be run has failed" },
     { "--verbose", NULL, "print each skipped test too" },
@@ -308,9 +310,12 @@ static void show_report(const args *a, const report *r)
 static void run_all(const args *a, qn_device *d, const paths *tests, report *r)
 {
     const char *only = args_text(a, "--only");
+    uint32_t one_in = args_number(a, "--one-in", 1), seed = args_number(a, "--seed", 0), number = 0;
+    if (one_in == 0) one_in = 1;
     for (size_t i = 0; i < tests->n; i++) {
         const char *name = base_name(tests->at[i]);
         if (only && !strstr(name, only)) continue;
+        if (number++ % one_in != seed % one_in) continue;
         progress_show(name, (double)i / (double)tests->n);
         verdict v = run_test(a, d, tests->at[i]);
         if (v.outcome == SKIPPED && args_flag(a, "--strict-skips")) v.outcome = FAILED;

@@ -1,5 +1,5 @@
 /* A slice of the random kernels on every way that is here; quern_kernel_fuzz runs as many as one likes. The ways that start a compiler for
- * each file of kernels take a few files here. QUERN_SEED names other kernels. WebAssembly comes after its module (tests/run.sh). */
+ * each file of kernels take a few files here. QUERN_TEST_SEED names other kernels. WebAssembly comes after its module (tests/run.sh). */
 #include "kernel_fuzz/kfuzz_run.h"
 
 #include <stdio.h>
@@ -48,8 +48,7 @@ void test_kernel_fuzz(test *t)
 {
     bool quick = getenv("QUERN_QUICK") != NULL, full = getenv("QUERN_FULL") != NULL;
     const char *only = full ? NULL : "reversed,block,cpu-avx2,opencl,webgpu,webgl,cuda";
-    const char *given = getenv("QUERN_SEED");
-    u64 seed = given ? strtoull(given, NULL, 10) : 7;
+    u64 seed = test_seed();
     check_bounds_in_docs(t);
     u32 compiled = quick ? 0 : full ? 800 : 16;
     run(t, "random kernels", quick ? "reversed,block" : only,

@@ -283,6 +283,8 @@ static const golden goldens[] = {
     { "tests/kc/elementwise", "T=f16" },
     { "tests/kc/row_softmax", "T=f32" },
     { "tests/kc/wide", "T=f32" },
+    { "tests/kc/values", "" },
+    { "tests/kc/groups", "" },
     { "tests/kc/functions", "" },
 };
 
@@ -331,7 +333,8 @@ static void test_goldens(test *t)
                     { KC_C, "c.txt", false },
                     { KC_WASM, "wat", false },
                     { KC_GLSL, "glsl", true },
-                    { KC_WGSL, "wgsl", false } };
+                    { KC_WGSL, "wgsl", false },
+                    { KC_PTX, "ptx", false } };
     for (u32 i = 0; i < COUNT(goldens); i++) {
         char path[400];
         const char *name = strrchr(goldens[i].name, '/') + 1;

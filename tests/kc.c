@@ -329,12 +329,8 @@ static void test_goldens(test *t)
         kc_target target;
         const char *ending;
         bool maps_only; /* a file with a KERNEL in it is refused */
-    } endings[] = { { KC_OPENCL, "opencl", false },
-                    { KC_C, "c.txt", false },
-                    { KC_WASM, "wat", false },
-                    { KC_GLSL, "glsl", true },
-                    { KC_WGSL, "wgsl", false },
-                    { KC_PTX, "ptx", false } };
+    } endings[] = { { KC_OPENCL, "opencl", false }, { KC_C, "c.txt", false },   { KC_WASM, "wat", false },
+                    { KC_GLSL, "glsl", true },      { KC_WGSL, "wgsl", false }, { KC_PTX, "ptx", false } };
     for (u32 i = 0; i < COUNT(goldens); i++) {
         char path[400];
         const char *name = strrchr(goldens[i].name, '/') + 1;

@@ -1,4 +1,4 @@
-/* What Equal and Range become where no kernel can do it: strings compared, and float ranges whose length the data decide. On the host. */
+/* Texts compared and joined, and what Range becomes where no kernel can do it: float ranges whose length the data decide. On the host. */
 #include <math.h>
 
 #include "op/op_util.h"
@@ -28,17 +28,26 @@ static u64 broadcast_index(const qn_tensor *t, const i64 *dims, u32 rank, u64 i)
     return at;
 }
 
-static qn_status host_equal_text(host_call *h)
+/* The sizes that the two operands broadcast to. */
+static qn_status broadcast_dims(const host_call *h, i64 *dims)
 {
     const qn_tensor *a = h->in[0], *b = h->in[1];
     u32 rank = MAX(a->rank, b->rank);
-    i64 dims[QN_MAX_RANK];
     for (u32 d = 1; d <= rank; d++) {
         i64 x = d <= a->rank ? a->dims[a->rank - d] : 1, y = d <= b->rank ? b->dims[b->rank - d] : 1;
         if (x != y && x != 1 && y != 1)
             return host_fail(h, QN_E_SHAPE, "sizes %lld and %lld do not broadcast", (long long)x, (long long)y);
         dims[rank - d] = x == 1 ? y : x;
     }
+    return QN_OK;
+}
+
+static qn_status host_equal_text(host_call *h)
+{
+    const qn_tensor *a = h->in[0], *b = h->in[1];
+    u32 rank = MAX(a->rank, b->rank);
+    i64 dims[QN_MAX_RANK];
+    QN_TRY(broadcast_dims(h, dims));
     u8 *y = host_out(h, 0, QN_BOOL, rank, dims);
     if (!y) return QN_E_NOMEM;
     const qn_bytes *left = a->data, *right = b->data;
@@ -57,6 +66,44 @@ const op_def op_EqualText = {
     .out = { { "y", "bool" } },
     .infer = infer_equal_text,
     .host = host_equal_text,
+};
+
+/* ------------------------------------------------------------------ StringConcat */
+static qn_status infer_concat_text(infer *c)
+{
+    type out = { .dtype = QN_STRING };
+    QN_TRY(infer_broadcast(c, infer_in(c, 0), infer_in(c, 1), &out));
+    out.dtype = QN_STRING;
+    return infer_out(c, 0, &out);
+}
+
+static qn_status host_concat_text(host_call *h)
+{
+    const qn_tensor *a = h->in[0], *b = h->in[1];
+    i64 dims[QN_MAX_RANK];
+    QN_TRY(broadcast_dims(h, dims));
+    u32 rank = MAX(a->rank, b->rank);
+    qn_bytes *y = host_out(h, 0, QN_STRING, rank, dims);
+    if (!y) return QN_E_NOMEM;
+    for (u64 i = 0, n = qn_tensor_elems(&h->out[0]); i < n; i++) {
+        qn_bytes s = ((const qn_bytes *)a->data)[broadcast_index(a, dims, rank, i)],
+                 t = ((const qn_bytes *)b->data)[broadcast_index(b, dims, rank, i)];
+        u8 *both = arena_alloc(h->mem, s.n + t.n + 1);
+        if (!both) return fail_nomem(s.n + t.n);
+        if (s.n) memcpy(both, s.data, s.n);
+        if (t.n) memcpy(both + s.n, t.data, t.n);
+        y[i] = (qn_bytes){ both, s.n + t.n };
+    }
+    return QN_OK;
+}
+
+const op_def op_StringConcat = {
+    .name = "StringConcat",
+    .doc = "the texts of both operands joined, element by element",
+    .in = { { "X", "string" }, { "Y", "string" } },
+    .out = { { "Z", "string" } },
+    .infer = infer_concat_text,
+    .host = host_concat_text,
 };
 
 /* ------------------------------------------------------------------ RangeFloat */

@@ -103,7 +103,36 @@ static const i64 three[] = { 3 }, zero[] = { 0 }, two_three[] = { 2, 3 };
     "in m: i64[]\nin x: f32[2]\n"                                                                                           \
     "y, s = Loop(m, _, x, x, body={in i: i64[]; in c: bool[]; in v: f32[2]; in w: f32[2]; n = Add(v, w); o = Identity(c); " \
     "q = Neg(n); out o, n, q}, captures=1)\n"
+#define SCAN_GRAPH(of_turn, directions)                                                                                     \
+    "in x: f32[2]\nin z: f32[3,2]\nk = Mul(x, x)\n"                                                                         \
+    "y, o = Scan(x, z, k, num_scan_inputs=1, body={in s: f32[2]; in r: f32[2]; in k: f32[2]; n = Add(s, r); q = " of_turn   \
+    "; out n, q}, captures=1" directions ")\n"
+#define SCAN_INPUTS { { QN_F32, 1, { 2 }, one_two }, { QN_F32, 2, { 3, 2 }, sparse } }, 2
 static const answer_case answers[] = {
+    { "Scan, what is captured stays",
+      SCAN_GRAPH("Mul(n, k)", "") "out o\n",
+      SCAN_INPUTS,
+      { 3, 2 },
+      2,
+      { 1, 20, 1, 20, 6, 44 } },
+    { "Scan, the state behind it",
+      SCAN_GRAPH("Mul(n, k)", "") "e = Exp(k)\nd = Sub(y, e)\nout y\n",
+      SCAN_INPUTS,
+      { 2 },
+      1,
+      { 6, 11 } },
+    { "Scan, one result given twice",
+      SCAN_GRAPH("Identity(n)", "") "out o\n",
+      SCAN_INPUTS,
+      { 3, 2 },
+      2,
+      { 1, 5, 1, 5, 6, 11 } },
+    { "Scan, backward, along the last axis",
+      SCAN_GRAPH("Mul(n, k)", ", scan_input_directions=[1], scan_output_directions=[1], scan_output_axes=[-1]") "out o\n",
+      SCAN_INPUTS,
+      { 2, 3 },
+      2,
+      { 6, 6, 6, 44, 32, 32 } },
     { "If, yes", IF_GRAPH, { { QN_BOOL, 0, { 0 }, yes }, { QN_F32, 1, { 2 }, one_two } }, 2, { 2 }, 1, { -2, -4 } },
     { "If, no", IF_GRAPH, { { QN_BOOL, 0, { 0 }, no }, { QN_F32, 1, { 2 }, one_two } }, 2, { 2 }, 1, { 4, 8 } },
     { "Loop, three turns",

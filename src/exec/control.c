@@ -116,10 +116,9 @@ static qn_status enter_turn(exec *x, frame *f, struct loop *l, frame *body, bool
     const node *n = node_at(f->p->g, l->s->node);
     const graph *g = body->p->g;
     x->now = body;
-    if (first) {
-        clear(body);
-        for (u32 i = 2; i < g->n_inputs; i++) QN_TRY(lend(x, f, node_in(f->p->g, n, i), body, g->inputs[i]));
-    }
+    if (first) clear(body);
+    for (u32 i = first ? 2 : 2 + l->n_state; i < g->n_inputs; i++) /* a turn lets go of what it saw last: captures are lent anew */
+        QN_TRY(lend(x, f, node_in(f->p->g, n, i), body, g->inputs[i]));
     QN_TRY(put_scalar(x, body, g->inputs[0], QN_I64, l->turn));
     QN_TRY(put_scalar(x, body, g->inputs[1], QN_BOOL, 1));
     body->loop = l;
@@ -162,7 +161,7 @@ qn_status control_loop(exec *x, frame *f, const step *s, bool *pending)
     if (*pending) return QN_OK;
     const node *n = node_at(f->p->g, s->node);
     if (l->on && l->turns > 0) return enter_turn(x, f, l, exec_frame(x, s->body[0]), true);
-    for (u32 i = 0; i < l->n_state && i < n->n_out; i++) QN_TRY(store_adopt(x, f, n->out[i], f, node_in(f->p->g, n, i + 2)));
+    for (u32 i = 0; i < l->n_state && i < n->n_out; i++) QN_TRY(store_adopt(x, f, n->out[i], f, node_in(f->p->g, n, i + 2), true));
     return put_scans(x, f, l);
 }
 
@@ -184,6 +183,18 @@ static qn_status collect_scan(exec *x, struct loop *l, u32 k, const qn_tensor *t
     return QN_OK;
 }
 
+/* Bytes of a body's value that outlive the body's buffers. */
+static qn_status copied(exec *x, frame *body, val w, qn_tensor *out)
+{
+    QN_TRY(store_tensor(x, body, w, out));
+    u64 bytes = qn_tensor_bytes(out);
+    void *copy = call_alloc(x, MAX(bytes, 1));
+    if (!copy) return QN_E_NOMEM;
+    if (bytes) memcpy(copy, out->data, (size_t)bytes);
+    out->data = copy;
+    return QN_OK;
+}
+
 /* The state goes round: the body's outputs are its next inputs. All are taken out before any is put in. */
 static qn_status carry_state(exec *x, frame *body, const struct loop *l)
 {
@@ -191,22 +202,13 @@ static qn_status carry_state(exec *x, frame *body, const struct loop *l)
     slot state[MAX_LOOP_VALUES];
     i64 dims[MAX_LOOP_VALUES][QN_MAX_RANK];
     for (u32 i = 0; i < l->n_state; i++) {
-        val w = live(g, g->outputs[1 + i]);
-        const void *host = store_host(x, body, w);
         qn_tensor t;
-        QN_TRY(store_tensor(x, body, w, &t));
-        u64 bytes = qn_tensor_bytes(&t);
-        void *copy = call_alloc(x, MAX(bytes, 1));
-        if (!copy) return QN_E_NOMEM;
-        if (bytes) memcpy(copy, host, (size_t)bytes);
-        state[i] = (slot){ .host = copy };
+        QN_TRY(copied(x, body, live(g, g->outputs[1 + i]), &t));
+        state[i] = (slot){ .host = t.data };
         memcpy(dims[i], t.dims, sizeof t.dims);
     }
-    slot captured[MAX_LOOP_VALUES];
-    for (u32 i = 2 + l->n_state; i < g->n_inputs; i++) captured[i] = body->slots[plan_root(body->p, g->inputs[i])];
     release(x, body);
     clear(body);
-    for (u32 i = 2 + l->n_state; i < g->n_inputs; i++) body->slots[plan_root(body->p, g->inputs[i])] = captured[i];
     for (u32 i = 0; i < l->n_state; i++) {
         val w = g->inputs[2 + i];
         body->slots[plan_root(body->p, w)] = state[i];
@@ -222,7 +224,7 @@ static qn_status leave_loop(exec *x, frame *body, struct loop *l)
     const graph *g = body->p->g;
     for (u32 i = 0; i < l->n_state && i < n->n_out; i++) {
         qn_tensor t;
-        QN_TRY(store_tensor(x, body, live(g, g->outputs[1 + i]), &t));
+        QN_TRY(copied(x, body, live(g, g->outputs[1 + i]), &t));
         QN_TRY(store_put(x, f, n->out[i], &t));
     }
     QN_TRY(put_scans(x, f, l));
@@ -252,6 +254,15 @@ static qn_status end_of_turn(exec *x, frame *body, struct loop *l)
     return enter_turn(x, body->outer, l, body, false);
 }
 
+/* Does one of the next outputs of a body have the bytes of output i? */
+static bool is_shared(const plan *p, u32 i, u32 n_out)
+{
+    const graph *g = p->g;
+    for (u32 k = i + 1; k < g->n_outputs && k < n_out; k++)
+        if (plan_root(p, live(g, g->outputs[k])) == plan_root(p, live(g, g->outputs[i]))) return true;
+    return false;
+}
+
 static qn_status leave_branch(exec *x, frame *body)
 {
     frame *f = body->outer;
@@ -259,7 +270,7 @@ static qn_status leave_branch(exec *x, frame *body)
     const graph *g = body->p->g;
     x->now = body;
     for (u32 i = 0; i < g->n_outputs && i < n->n_out; i++)
-        QN_TRY(store_adopt(x, f, n->out[i], body, live(g, g->outputs[i])));
+        QN_TRY(store_adopt(x, f, n->out[i], body, live(g, g->outputs[i]), is_shared(body->p, i, n->n_out)));
     go_back(x, body, f);
     return QN_OK;
 }

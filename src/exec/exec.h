@@ -122,7 +122,8 @@ qn_status store_put(exec *x, frame *f, val v, const qn_tensor *t); /* a host ten
 void store_release_late(exec *x, frame *f, u32 at);
 qn_status store_tensor(exec *x, frame *f, val v, qn_tensor *out);     /* with host data and dims */
 void *call_alloc(exec *x, u64 bytes);                                 /* memory of this run; NULL: none */
-qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w); /* w's bytes become v's */
+/* w's bytes become v's. again: they will be asked for once more. */
+qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w, bool again);
 
 /* faults.c: places that are outside (plan/places.c) */
 qn_status faults_make(exec *x);

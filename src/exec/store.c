@@ -160,7 +160,7 @@ qn_status store_put(exec *x, frame *f, val v, const qn_tensor *t)
 }
 
 /* A body's output becomes its outer's value: the buffer moves when the body alone owns it, else the bytes are copied. */
-qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w)
+qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w, bool again)
 {
     val root = plan_root(from->p, w);
     slot *s = &from->slots[root], *d = slot_of(to, v);
@@ -171,7 +171,7 @@ qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w)
     if (d->late) x->pool[d->late - 1].used = false;
     d->late = 0;
     d->host = s->host && !(x->device->info.caps.host_memory && s->view.buf) ? s->host : NULL;
-    if (s->late) {
+    if (s->late && !again) {
         d->late = s->late, d->view = s->view, d->host = s->host;
         *s = (slot){ 0 };
         return QN_OK;

@@ -1,5 +1,5 @@
-/* If and Loop: ops whose meaning is a body, a graph of its own. Their inference gives the bodies' inputs their types, checks the bodies,
- * and takes the outputs' types from there. The executor runs them (control.c of exec). Not here: Scan. */
+/* If, Loop and Scan: ops whose meaning is a body, a graph of its own. Their inference gives the bodies' inputs their types, checks the bodies,
+ * and takes the outputs' types from there. The executor runs them (control.c of exec); a Scan becomes a Loop. */
 #include "op/op.h"
 
 static graph *body_of(const infer *c, const char *name)
@@ -177,5 +177,187 @@ const op_def op_Loop = {
     .infer = infer_Loop,
     .control = CONTROL_LOOP,
     .bodies = { "body" },
+};
+/* clang-format on */
+
+/* ------------------------------------------------------------------ Scan: a Loop over slices of its inputs */
+
+typedef struct scan_shape {
+    graph *body;
+    u32 n_state, n_scan, n_captured, n_out;
+} scan_shape;
+
+static const char *scan_of(const node *n, scan_shape *s)
+{
+    const attr *a = attr_find(n, "body");
+    i64 scans = attr_int(n, "num_scan_inputs", 0), captured = attr_int(n, "captures", 0),
+        states = (i64)n->n_in - scans - captured;
+    if (!a || a->kind != ATTR_GRAPH || scans < 1 || states < 0) return "it has no body, no scan inputs, or too few inputs";
+    *s = (scan_shape){ a->body, (u32)states, (u32)scans, (u32)captured, a->body->n_outputs };
+    if (s->body->n_inputs != n->n_in) return "its body takes another number of values than are given";
+    return s->n_out < s->n_state ? "its body gives fewer values than its state has" : NULL;
+}
+
+/* Entry i of a list of axes or directions, 0 where the node has none. */
+static i64 scan_entry(const node *n, const char *name, u32 i)
+{
+    const i64 *list;
+    return attr_ints(n, name, &list) > i ? list[i] : 0;
+}
+
+static qn_status scan_slice(const infer *c, const scan_shape *s, u32 i, type *out, sym *length)
+{
+    const type *x = infer_in(c, s->n_state + i);
+    u32 axis;
+    QN_TRY(infer_axis(c, scan_entry(c->n, "scan_input_axes", i), x->rank, &axis));
+    *length = x->dims[axis];
+    *out = *x;
+    out->rank--;
+    for (u32 d = axis; d < out->rank; d++) out->dims[d] = x->dims[d + 1];
+    return QN_OK;
+}
+
+static qn_status infer_scan_out(infer *c, const scan_shape *s, u32 i, sym length)
+{
+    const type *one = body_out(s->body, s->n_state + i);
+    type y = { .dtype = one->dtype, .rank = (u8)(one->rank + 1), .known = true };
+    u32 axis;
+    if (one->rank == QN_MAX_RANK)
+        return infer_fail(c, QN_E_SHAPE, "scan output %u would have more than %d dimensions", i, QN_MAX_RANK);
+    QN_TRY(infer_axis(c, scan_entry(c->n, "scan_output_axes", i), y.rank, &axis));
+    for (u32 d = 0; d < y.rank; d++) {
+        sym size = d == axis ? length : one->dims[d < axis ? d : d - 1];
+        y.dims[d] = d != axis && sym_newest_variable(c->g, size) > c->variables ? sym_fresh(c->g, "turn") : size;
+    }
+    return infer_out(c, s->n_state + i, &y);
+}
+
+static qn_status infer_Scan(infer *c)
+{
+    scan_shape s;
+    sym length = 0, other;
+    const char *wrong = scan_of(c->n, &s);
+    if (wrong) return infer_fail(c, QN_E_FORMAT, "%s", wrong);
+    for (u32 i = 0; i < c->n->n_in; i++) {
+        if (!infer_has(c, i)) return infer_fail(c, QN_E_FORMAT, "input %u is missing", i);
+        give_type(c, s.body, i, node_in(c->g, c->n, i), i >= s.n_state + s.n_scan);
+    }
+    for (u32 i = 0; i < s.n_scan; i++) {
+        QN_TRY(scan_slice(c, &s, i, &value_at(s.body, s.body->inputs[s.n_state + i])->type, &other));
+        if (i && infer_differ(c->g, length, other))
+            return infer_fail(c, QN_E_SHAPE, "its scan inputs are of different length");
+        if (!i) length = other;
+    }
+    QN_TRY(graph_check(s.body));
+    for (u32 i = 0; i < s.n_state && i < c->n->n_out; i++) {
+        type t;
+        QN_TRY(meet(c, i, infer_in(c, i), body_out(s.body, i), &t));
+        QN_TRY(infer_out(c, i, &t));
+    }
+    for (u32 i = 0; s.n_state + i < s.n_out && s.n_state + i < c->n->n_out; i++) QN_TRY(infer_scan_out(c, &s, i, length));
+    return QN_OK;
+}
+
+static val body_node(build *b, graph *body, op_id op, const val *in, u32 n_in, const attr *attrs, u32 n_attrs)
+{
+    val y = 0;
+    if (b->status == QN_OK && !graph_node(body, 0, (u16)op, NULL, in, n_in, &y, 1, attrs, n_attrs)) b->status = QN_E_NOMEM;
+    return y;
+}
+
+static val body_scalar(build *b, graph *body, qn_dtype d, i64 v)
+{
+    val y = b->status == QN_OK ? graph_constant_copy(body, NULL, &(qn_tensor){ .dtype = d, .data = &v }) : 0;
+    if (!y && b->status == QN_OK) b->status = QN_E_NOMEM;
+    return y;
+}
+
+/* The turn's slice of a scan input; one that goes backward is indexed from its end. */
+static val slice_in_body(build *b, graph *body, val x, val turn, u32 i)
+{
+    attr axis = attr_of_int("axis", scan_entry(b->n, "scan_input_axes", i));
+    if (scan_entry(b->n, "scan_input_directions", i)) {
+        val minus_one = body_scalar(b, body, QN_I64, -1);
+        turn = body_node(b, body, OP_Sub, (const val[]){ minus_one, turn }, 2, NULL, 0);
+    }
+    return body_node(b, body, OP_Gather, (const val[]){ x, turn }, 2, &axis, 1);
+}
+
+/* turn, condition, state, scan inputs, captures -> true, state, scan outputs. Scan's own body is the branch that is always taken. */
+static graph *loop_body(build *b, const scan_shape *s)
+{
+    graph *body = graph_make(b->g->mem, b->g);
+    u32 n_in = b->n->n_in;
+    val *in = ARENA_ARRAY(b->g->mem, n_in + 1, val), *out = ARENA_ARRAY(b->g->mem, s->n_out + 1, val);
+    type one = { .dtype = QN_I64, .known = true };
+    if (!body || !in || !out) return NULL;
+    val turn = graph_input(body, NULL, &one);
+    one.dtype = QN_BOOL;
+    graph_input(body, NULL, &one);
+    for (u32 i = 0; i < n_in; i++) {
+        in[i + 1] = graph_input(body, NULL, build_type(b, build_in(b, i)));
+        if (!in[i + 1]) return NULL;
+    }
+    for (u32 i = 0; i < s->n_scan; i++) in[1 + s->n_state + i] = slice_in_body(b, body, in[1 + s->n_state + i], turn, i);
+    in[0] = body_scalar(b, body, QN_BOOL, 1);
+    attr attrs[3] = { *attr_find(b->n, "body"), *attr_find(b->n, "body"), attr_of_int("captures", n_in) };
+    attrs[0].name = "then_branch", attrs[1].name = "else_branch";
+    if (b->status != QN_OK || !graph_node(body, 0, OP_If, NULL, in, n_in + 1, out, s->n_out, attrs, 3)) return NULL;
+    if (graph_output(body, in[0]) != QN_OK) return NULL;
+    for (u32 i = 0; i < s->n_out; i++)
+        if (graph_output(body, out[i]) != QN_OK) return NULL;
+    return body;
+}
+
+/* What the loop stacked along dimension 0, put where the node wants it. */
+static val scan_result(build *b, val y, u32 i)
+{
+    static const i64 end = INT64_MIN, from = -1, zero = 0;
+    i64 order[QN_MAX_RANK], axis = scan_entry(b->n, "scan_output_axes", i);
+    const type t = *build_type(b, y);
+    if (axis < 0) axis += t.rank;
+    if (scan_entry(b->n, "scan_output_directions", i))
+        y = build_node(b, OP_Slice,
+                       (const val[]){ y, build_ints(b, &from, 1), build_ints(b, &end, 1), build_ints(b, &zero, 1),
+                                      build_ints(b, &from, 1) },
+                       5, NULL, 0);
+    if (axis == 0) return y;
+    for (i64 d = 0; d < t.rank; d++) order[d] = d < axis ? d + 1 : d == axis ? 0 : d;
+    attr perm = attr_of_ints(b->g, "perm", order, t.rank);
+    return build_node(b, OP_Transpose, &y, 1, &perm, 1);
+}
+
+static qn_status expand_Scan(build *b, const node *n)
+{
+    scan_shape s;
+    const char *wrong = scan_of(n, &s);
+    if (wrong) return build_fail(b, QN_E_FORMAT, "%s", wrong);
+    const type *x = build_type(b, build_in(b, s.n_state));
+    i64 axis = scan_entry(n, "scan_input_axes", 0);
+    sym length = x->dims[axis < 0 ? axis + x->rank : axis];
+    val *in = ARENA_ARRAY(b->g->mem, n->n_in + 2, val), *outs = ARENA_ARRAY(b->g->mem, s.n_out + 1, val);
+    graph *body = loop_body(b, &s);
+    if (!in || !outs || !body) return b->status != QN_OK ? b->status : fail_nomem(sizeof *body);
+    in[0] = build_reshape(b, build_syms(b, &length, 1), NULL, 0);
+    for (u32 i = 0; i < n->n_in; i++) in[2 + i] = build_in(b, i);
+    attr attrs[2] = { { .name = "body", .kind = ATTR_GRAPH, .body = body },
+                      attr_of_int("captures", s.n_scan + s.n_captured) };
+    nid loop = build_node_outs(b, OP_Loop, in, n->n_in + 2, s.n_out, attrs, 2);
+    for (u32 i = 0; i < s.n_out && loop; i++) outs[i] = node_at(b->g, loop)->out[i];
+    for (u32 i = s.n_state; i < s.n_out && loop; i++) outs[i] = scan_result(b, outs[i], i - s.n_state);
+    return build_done(b, outs, MIN(s.n_out, n->n_out));
+}
+
+/* clang-format off */
+const op_def op_Scan = {
+    .name = "Scan",
+    DOC("the body once for each slice of the scan inputs; its state goes round, its scan outputs are stacked, forward or backward, along any axis"),
+    .in = { { "inputs", "many any" } },
+    .min_in = 1,
+    .out = { { "outputs", "many any" } },
+    .attrs = { NEEDED("body", ATTR_GRAPH), NEEDED("num_scan_inputs", ATTR_INT), INTS("scan_input_axes"), INTS("scan_input_directions"),
+               INTS("scan_output_axes"), INTS("scan_output_directions"), INT("captures", 0) },
+    .infer = infer_Scan,
+    .expand = expand_Scan,
 };
 /* clang-format on */

@@ -13,9 +13,9 @@
 #define REFLECTION 2
 
 /* -1 .. 1 over the centres (aligned) or the outer edges of the first and last element. */
-static f32 denormalized(f32 at, u32 n, u32 aligned)
+static f32 denormalized(f32 at, u32 n, u32 corners)
 {
-    return aligned != 0 ? (at + 1.0f) * 0.5f * ((f32)n - 1.0f) : ((at + 1.0f) * (f32)n - 1.0f) * 0.5f;
+    return corners != 0 ? (at + 1.0f) * 0.5f * ((f32)n - 1.0f) : ((at + 1.0f) * (f32)n - 1.0f) * 0.5f;
 }
 
 static f32 reflected(f32 at, f32 low, f32 high)
@@ -30,23 +30,23 @@ static f32 reflected(f32 at, f32 low, f32 high)
     return even ? high - rest : low + rest;
 }
 
-static f32 placed(f32 at, u32 n, u32 aligned, u32 padding)
+static f32 placed(f32 at, u32 n, u32 corners, u32 outside)
 {
-    f32 low = aligned != 0 ? 0.0f : -0.5f;
+    f32 low = corners != 0 ? 0.0f : -0.5f;
     f32 high = (f32)n - 1.0f - low;
     f32 to = at;
     if (isnan(at)) to = -2.0f;
-    if (padding == BORDER) to = clamp(to, 0.0f, (f32)n - 1.0f);
-    if (padding == REFLECTION && (to < low || to > high)) to = reflected(to, low, high);
+    if (outside == BORDER) to = clamp(to, 0.0f, (f32)n - 1.0f);
+    if (outside == REFLECTION && (to < low || to > high)) to = reflected(to, low, high);
     return clamp(to, -1e9f, 1e9f);
 }
 
 /* The element that stands for tap `at`; n: none does. */
-static u32 tap_index(i32 at, u32 n, u32 aligned, u32 padding)
+static u32 tap_index(i32 at, u32 n, u32 corners, u32 outside)
 {
     if (at >= 0 && at < (i32)n) return (u32)at;
-    if (padding == ZEROS) return n;
-    f32 to = placed((f32)at, n, aligned, padding);
+    if (outside == ZEROS) return n;
+    f32 to = placed((f32)at, n, corners, outside);
     return (u32)clamp(TO(i32, to), 0, (i32)n - 1);
 }
 
@@ -54,10 +54,10 @@ static f32 near(f32 x) { return (1.25f * x - 2.25f) * x * x + 1.0f; }
 static f32 far(f32 x) { return ((-0.75f * x + 3.75f) * x - 6.0f) * x + 3.0f; }
 
 /* The weight of tap k = 0, 1 (linear) or 0 .. 3 (cubic), for a place `part` behind the element before it. */
-static f32 tap_weight(u32 k, f32 part, u32 mode)
+static f32 tap_weight(u32 k, f32 part, u32 kind)
 {
-    if (mode == NEAREST) return 1.0f;
-    if (mode == LINEAR) return k == 0u ? 1.0f - part : part;
+    if (kind == NEAREST) return 1.0f;
+    if (kind == LINEAR) return k == 0u ? 1.0f - part : part;
     return k == 0u ? far(part + 1.0f) : k == 1u ? near(part) : k == 2u ? near(1.0f - part) : far(2.0f - part);
 }
 
@@ -96,9 +96,9 @@ MAP(T) grid_sample(u32 i, IN(T) x, IN(G) grid, u32 channels, u32 id, u32 ih, u32
     return TO(T, sum);
 }
 
-static f32 base_of(u32 at, u32 n, u32 aligned)
+static f32 base_of(u32 at, u32 n, u32 corners)
 {
-    if (aligned != 0) return n > 1u ? 2.0f * (f32)at / ((f32)n - 1.0f) - 1.0f : 0.0f;
+    if (corners != 0) return n > 1u ? 2.0f * (f32)at / ((f32)n - 1.0f) - 1.0f : 0.0f;
     return (2.0f * (f32)at + 1.0f) / (f32)n - 1.0f;
 }
 

@@ -12,21 +12,21 @@
 
 #define PARAMS u32 batch, u32 steps, u32 heads, u32 key, u32 value, CONST(u32) decays, CONST(u32) betas
 
-static u32 width(u32 heads, u32 key, u32 decays, u32 betas)
+static u32 width(u32 heads, u32 key, u32 rates, u32 shares)
 {
-    return (decays == 0 ? 0u : decays == 1 ? heads : heads * key) + (betas == 0 ? 0u : betas == 1 ? 1u : heads);
+    return (rates == 0 ? 0u : rates == 1 ? heads : heads * key) + (shares == 0 ? 0u : shares == 1 ? 1u : heads);
 }
 
-static f32 kept(IN(T) gates, u32 row, u32 h, u32 d, u32 heads, u32 key, u32 decays, u32 betas)
+static f32 kept(IN(T) gates, u32 row, u32 h, u32 d, u32 heads, u32 key, u32 rates, u32 shares)
 {
     f32 e = 1;
-    if (decays != 0) e = exp(load(gates, row * width(heads, key, decays, betas) + (decays == 1 ? h : h * key + d)));
+    if (rates != 0) e = exp(load(gates, row * width(heads, key, rates, shares) + (rates == 1 ? h : h * key + d)));
     return e;
 }
 
-static f32 rate(IN(T) gates, u32 row, u32 h, u32 heads, u32 key, u32 decays, u32 betas)
+static f32 rate(IN(T) gates, u32 row, u32 h, u32 heads, u32 key, u32 rates, u32 shares)
 {
-    return load(gates, row * width(heads, key, decays, betas) + width(heads, key, decays, 0) + (betas == 1 ? 0u : h));
+    return load(gates, row * width(heads, key, rates, shares) + width(heads, key, rates, 0) + (shares == 1 ? 0u : h));
 }
 
 KERNEL linear_states(u32 group, IN(T) k, IN(T) v, IN(T) past, IN(T) gates, INOUT(T) states, PARAMS)

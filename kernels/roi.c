@@ -17,7 +17,7 @@ static f32 between(IN(T) x, u32 base, f32 y, f32 x_, u32 ih, u32 iw)
 }
 
 /* The same held inside the plane, 0 more than one element outside; largest: the largest weighted one of the four instead of their sum. */
-static f32 sample(IN(T) x, u32 base, f32 y, f32 x_, u32 ih, u32 iw, u32 largest)
+static f32 sample(IN(T) x, u32 base, f32 y, f32 x_, u32 ih, u32 iw, u32 extreme)
 {
     if (!(y >= -1.0f && y <= (f32)ih && x_ >= -1.0f && x_ <= (f32)iw)) return 0.0f;
     f32 cy = clamp(y, 0.0f, (f32)ih - 1.0f), cx = clamp(x_, 0.0f, (f32)iw - 1.0f);
@@ -25,12 +25,12 @@ static f32 sample(IN(T) x, u32 base, f32 y, f32 x_, u32 ih, u32 iw, u32 largest)
     f32 ly = cy - floor(cy), lx = cx - floor(cx);
     f32 a = (1.0f - ly) * (1.0f - lx) * load(x, base + y0 * iw + x0), b = (1.0f - ly) * lx * load(x, base + y0 * iw + x1);
     f32 c = ly * (1.0f - lx) * load(x, base + y1 * iw + x0), d = ly * lx * load(x, base + y1 * iw + x1);
-    return largest != 0u ? max(max(a, b), max(c, d)) : a + b + c + d;
+    return extreme != 0u ? max(max(a, b), max(c, d)) : a + b + c + d;
 }
 
 /* rois[R][4]: x1 y1 x2 y2; which[R]: their image -> y[R][C][oh][ow] */
-MAP(T) roi_align(u32 i, IN(T) x, IN(T) rois, IN(i64) which, u32 images, u32 channels, u32 ih, u32 iw, u32 oh, u32 ow, f32 scale, u32 sampling,
-                 CONST(u32) largest, CONST(u32) half)
+MAP(T) roi_align(u32 i, IN(T) x, IN(T) rois, IN(i64) which, u32 images, u32 channels, u32 ih, u32 iw, u32 oh, u32 ow, f32 scale,
+                 CONST(u32) sampling, CONST(u32) largest, CONST(u32) half)
 {
     u32 r = i / ow / oh / channels;
     u32 image = min((u32)which[r], images - 1u);

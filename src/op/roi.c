@@ -56,7 +56,7 @@ static qn_status emit_roi_align(lowering *l, const node *n)
     launch_out(k, y);
     region_sizes(l, k, lower_in(l, n, 0), y);
     launch_float(k, lower_float(l, n, "spatial_scale"));
-    launch_number(k, lower_int(l, n, "sampling_ratio"));
+    launch_const(k, "sampling", lower_int(l, n, "sampling_ratio"));
     launch_const(k, "largest", text_same(attr_text(lower_graph(l), n, "mode", "avg"), "max"));
     launch_const(k, "half",
                  text_same(attr_text(lower_graph(l), n, "coordinate_transformation_mode", "half_pixel"), "half_pixel"));
@@ -67,10 +67,12 @@ static const variant roi_align_variants[] = { { "roi_align_map", 0, NULL, emit_r
 static const op_case roi_align_cases[] = {
     { "f32[2,3,9,8] f32[3,4]={0,0,5,6,1,2,7,7,3,3,4,8} i64[3]={0,1,1}", "output_height=3, output_width=2, sampling_ratio=2",
       1e-5, "the common case" },
-    { "f32[2,3,9,8] f32[2,4]={0,0,30,36,9,12,14,28} i64[2]={1,0}",
+    { "f64[2,3,9,8] f64[2,4]={0,0,30,36,9,12,14,28} i64[2]={1,0}",
       "output_height=2, output_width=2, spatial_scale=0.25, mode=\"max\", "
       "coordinate_transformation_mode=\"output_half_pixel\"",
-      1e-5, "largest, scaled" },
+      1e-12, "largest, scaled, as many points as a bin has elements" },
+    { "f32[2,3,9,8] f32[2,4]={0,0,30,36,9,12,14,28} i64[2]={1,0}",
+      "output_height=2, output_width=2, spatial_scale=0.25, mode=\"max\", sampling_ratio=3", 1e-5, "largest, scaled" },
     { 0 },
 };
 const op_def op_RoiAlign = {

@@ -10,15 +10,15 @@ add_compile_options(-target wasm32-wasi ${FEATURES} -fno-strict-aliasing)
 add_link_options(-target wasm32-wasi ${FEATURES})
 
 # ---- kernels: one copy, SIMD128 with four lanes of f32w. No T=f64 set: such kernels run by kc, slower and as exact. Nor some large ones
-# that are for GPUs: the cpu has rows of its own that come first, and kc makes these where somebody asks for them.
-set(FOR_GPUS matmul_group matmul_block conv_group conv_block)
+# that are for GPUs, where the cpu has rows of its own that come first, and some of rare ops: kc makes these where somebody asks for them.
+set(LEFT_TO_KC matmul_group matmul_block conv_group conv_block grid_sample roi linear_states matmul_nbits narrow)
 set(NO_ROWS "#include \"device/host_kernels.h\"\n")
-foreach(name ${FOR_GPUS})
+foreach(name ${LEFT_TO_KC})
     list(REMOVE_ITEM HOST_SOURCES ${GEN}/host_${name}.c)
     string(APPEND NO_ROWS "extern const host_kernel_row host_rows_${name}_baseline[];\nconst host_kernel_row host_rows_${name}_baseline[1] = { { 0 } };\n")
 endforeach()
-file(CONFIGURE OUTPUT ${GEN}/for_gpus.c CONTENT "${NO_ROWS}" @ONLY)
-add_library(kernels OBJECT ${HOST_SOURCES} ${GEN}/for_gpus.c src/kc/block_loops.c)
+file(CONFIGURE OUTPUT ${GEN}/left_to_kc.c CONTENT "${NO_ROWS}" @ONLY)
+add_library(kernels OBJECT ${HOST_SOURCES} ${GEN}/left_to_kc.c src/kc/block_loops.c)
 add_dependencies(kernels generated)
 target_include_directories(kernels PRIVATE include src kernels ${CMAKE_SOURCE_DIR})
 target_compile_definitions(kernels PRIVATE QK_ISA=baseline)

@@ -83,7 +83,8 @@ class Net:
         return helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, self.weights)
 
     def model(self):
-        imports = [helper.make_opsetid("", self.opset)] + [helper.make_opsetid(d, 1) for d in sorted({f.domain for f in self.functions})]
+        domains = {f.domain for f in self.functions} | {n.domain for n in self.nodes} - {""}
+        imports = [helper.make_opsetid("", self.opset)] + [helper.make_opsetid(d, 3 if d == "ai.onnx.ml" else 1) for d in sorted(domains)]
         return helper.make_model(self.graph(), opset_imports=imports, ir_version=self.ir, functions=self.functions, producer_name="make_test_models")
 
 
@@ -464,6 +465,65 @@ def local_functions():
     g.output("y", x, F32, ["batch", 16])
     for b in (1, 3, 5):
         g.feed(x=g.normal(b, 8))
+    return g
+
+
+@net
+def quantized_contrib():
+    """com.microsoft's operators on quantized tensors and packed weights, one beside the other. Weights stay below 64: without VNNI
+    onnxruntime adds products of u8 and i8 in 16 bits, in pairs, and lets them saturate."""
+    g = Net("quantized_contrib")
+    ms, u8, i8 = "com.microsoft", np.uint8, np.int8
+    x = g.input("x", F32, [3, 64])
+    packed = lambda *shape: g.const(g.rng.integers(0, 256, shape), u8)
+    scales = lambda *shape: g.const(g.rng.uniform(0.01, 0.1, shape), np.float32)
+    f, b = (lambda v: g.const(v, np.float32)), (lambda v: g.const(v, u8))
+    g.output("four_bits", g.op("MatMulNBits", x, packed(24, 2, 16), scales(48), domain=ms, K=64, N=24, bits=4, block_size=32), F32, [3, 24])
+    y = g.op("MatMulNBits", x, packed(24, 2, 16), scales(48), packed(24), "", g.near(0, 1, 24), domain=ms, K=64, N=24, bits=4, block_size=32)
+    g.output("with_zero_points", y, F32, [3, 24])
+    q = g.op("QuantizeLinear", x, f(0.03), b(120))
+    r = g.op("QuantizeLinear", g.op("Neg", x), f(0.02), b(128))
+    back = lambda v, s, z: g.op("DequantizeLinear", v, f(s), b(z))
+    g.output("sum", back(g.op("QLinearAdd", q, f(0.03), b(120), r, f(0.02), b(128), f(0.0371), b(100), domain=ms), 0.0371, 100), F32, [3, 64])
+    g.output("product", back(g.op("QLinearMul", q, f(0.03), b(120), r, f(0.02), b(128), f(0.05), b(200), domain=ms), 0.05, 200), F32, [3, 64])
+    g.output("sigmoid", back(g.op("QLinearSigmoid", q, f(0.03), b(120), f(1 / 256), b(0), domain=ms), 1 / 256, 0), F32, [3, 64])
+    g.output("leaky", back(g.op("QLinearLeakyRelu", q, f(0.03), b(120), f(0.03), b(90), domain=ms, alpha=0.2), 0.03, 90), F32, [3, 64])
+    w = g.const(g.rng.integers(-60, 60, (64, 8)), i8)
+    g.output("dynamic", g.op("DynamicQuantizeMatMul", x, w, f(0.02), g.const(3, i8), g.near(0, 1, 8), domain=ms), F32, [3, 8])
+    g.output("to_float", g.op("MatMulIntegerToFloat", q, w, f(0.03), f(0.02), b(120), g.const(3, i8), domain=ms), F32, [3, 8])
+    g.feed(x=g.normal(3, 64))
+    return g
+
+
+@net
+def classic_ml():
+    """ai.onnx.ml on numbers."""
+    g = Net("classic_ml")
+    ml = "ai.onnx.ml"
+    x = g.input("x", F32, [5, 4])
+    s = g.op("Scaler", x, domain=ml, offset=[0.5, 0.25, -1.0, 2.0], scale=[2.0, 0.5, 1.0, 3.0])
+    g.output("scaled", s, F32, [5, 4])
+    g.output("linear", g.op("LinearRegressor", s, domain=ml, targets=2, coefficients=[0.5, -1, 2, 0.25, 1, 1, -0.5, 3], intercepts=[0.1, -0.2]), F32, [5, 2])
+    g.output("columns", g.op("ArrayFeatureExtractor", x, g.const([3, 0]), domain=ml), F32, [5, 2])
+    g.output("ones", g.op("Binarizer", x, domain=ml, threshold=0.3), F32, [5, 4])
+    label = g.op("ArgMax", x, axis=1, keepdims=0)
+    g.output("labels", g.op("LabelEncoder", label, domain=ml, keys_int64s=[0, 1, 2], values_floats=[1.5, 2.5, 3.5], default_float=-7.0), F32, [5])
+    g.feed(x=g.normal(5, 4))
+    return g
+
+
+@net
+def regions_and_spectra():
+    g = Net("regions_and_spectra", opset=20, ir=9)
+    x = g.input("x", F32, [2, 3, 12, 10])
+    rois = g.const([[0, 0, 0, 7, 8], [1, 2, 1, 9, 11], [1, 4, 4, 5, 6]], np.float32)
+    g.output("largest", g.op("MaxRoiPool", x, rois, pooled_shape=[3, 2], spatial_scale=0.9), F32, [3, 3, 3, 2])
+    grid = g.const(g.rng.uniform(-1.3, 1.3, (2, 5, 6, 2)), np.float32)
+    g.output("cubic", g.op("GridSample", x, grid, mode="cubic", padding_mode="reflection"), F32, [2, 3, 5, 6])
+    g.output("border", g.op("GridSample", x, grid, padding_mode="border", align_corners=1), F32, [2, 3, 5, 6])
+    flat = g.op("Reshape", x, g.const([2, 360, 1]))
+    g.output("frames", g.op("STFT", flat, g.const(30), g.const(np.hanning(64), np.float32)), F32, [2, 10, 33, 2])
+    g.feed(x=g.normal(2, 3, 12, 10))
     return g
 
 

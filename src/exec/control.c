@@ -117,7 +117,8 @@ static qn_status enter_turn(exec *x, frame *f, struct loop *l, frame *body, bool
     const graph *g = body->p->g;
     x->now = body;
     if (first) clear(body);
-    for (u32 i = first ? 2 : 2 + l->n_state; i < g->n_inputs; i++) /* a turn lets go of what it saw last: captures are lent anew */
+    for (u32 i = first ? 2 : 2 + l->n_state; i < g->n_inputs;
+         i++) /* a turn lets go of what it saw last: captures are lent anew */
         QN_TRY(lend(x, f, node_in(f->p->g, n, i), body, g->inputs[i]));
     QN_TRY(put_scalar(x, body, g->inputs[0], QN_I64, l->turn));
     QN_TRY(put_scalar(x, body, g->inputs[1], QN_BOOL, 1));
@@ -161,7 +162,8 @@ qn_status control_loop(exec *x, frame *f, const step *s, bool *pending)
     if (*pending) return QN_OK;
     const node *n = node_at(f->p->g, s->node);
     if (l->on && l->turns > 0) return enter_turn(x, f, l, exec_frame(x, s->body[0]), true);
-    for (u32 i = 0; i < l->n_state && i < n->n_out; i++) QN_TRY(store_adopt(x, f, n->out[i], f, node_in(f->p->g, n, i + 2), true));
+    for (u32 i = 0; i < l->n_state && i < n->n_out; i++)
+        QN_TRY(store_adopt(x, f, n->out[i], f, node_in(f->p->g, n, i + 2), true));
     return put_scans(x, f, l);
 }
 

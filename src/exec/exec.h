@@ -120,8 +120,8 @@ qn_status store_gather(exec *x, frame *f, const val *values, u32 n, bool ask, bo
 const void *store_host(exec *x, frame *f, val v);                  /* after it is there */
 qn_status store_put(exec *x, frame *f, val v, const qn_tensor *t); /* a host tensor becomes the value */
 void store_release_late(exec *x, frame *f, u32 at);
-qn_status store_tensor(exec *x, frame *f, val v, qn_tensor *out);     /* with host data and dims */
-void *call_alloc(exec *x, u64 bytes);                                 /* memory of this run; NULL: none */
+qn_status store_tensor(exec *x, frame *f, val v, qn_tensor *out); /* with host data and dims */
+void *call_alloc(exec *x, u64 bytes);                             /* memory of this run; NULL: none */
 /* w's bytes become v's. again: they will be asked for once more. */
 qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w, bool again);
 

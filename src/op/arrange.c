@@ -41,7 +41,7 @@ static const op_case trilu_cases[] = {
 };
 const op_def op_Trilu = {
     .name = "Trilu",
-    .doc = "the upper or lower triangle of matrices, from diagonal k on; zeros elsewhere",
+    .doc = DOC("the upper or lower triangle of matrices, from diagonal k on; zeros elsewhere"),
     .in = { { "input", "number|bool" }, { "k", "optional i64" } },
     .out = { { "output", "as input" } },
     .attrs = { INT("upper", 1) },
@@ -92,7 +92,7 @@ static const op_case reverse_cases[] = {
 };
 const op_def op_ReverseSequence = {
     .name = "ReverseSequence",
-    .doc = "of each sequence the first sequence_lens entries turned round",
+    .doc = DOC("of each sequence the first sequence_lens entries turned round"),
     .in = { { "input", "any" }, { "sequence_lens", "i64" } },
     .out = { { "Y", "as input" } },
     .attrs = { INT("batch_axis", 1), INT("time_axis", 0) },

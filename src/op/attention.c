@@ -181,8 +181,9 @@ static const op_case attention_cases[] = {
 
 const op_def op_Attention = {
     .name = "Attention",
-    .doc = "y = softmax(scale * q k^T + mask) v for each head, with caches of keys and values; causal, windowed, softcapped "
-           "as its attributes say",
+    .doc = DOC(
+        "y = softmax(scale * q k^T + mask) v for each head, with caches of keys and values; causal, windowed, softcapped "
+        "as its attributes say"),
     .in = { { "q", "float" },
             { "k", "as q" },
             { "v", "as q" },

@@ -136,7 +136,7 @@ static const op_case concat_cases[] = {
 /* clang-format on */
 const op_def op_Concat = {
     .name = "Concat",
-    .doc = "the inputs one after another along `axis`",
+    .doc = DOC("the inputs one after another along `axis`"),
     .in = { { "inputs", "many any" } },
     .out = { { "result", "as inputs" } },
     .attrs = { NEEDED("axis", ATTR_INT) },

@@ -76,7 +76,7 @@ static qn_status infer_If(infer *c)
 /* clang-format off */
 const op_def op_If = {
     .name = "If",
-    .doc = "the outputs of then_branch where the condition holds, else those of else_branch",
+    .doc = DOC("the outputs of then_branch where the condition holds, else those of else_branch"),
     .in = { { "cond", "bool" }, { "captured", "many optional any" } },
     .min_in = 1,
     .out = { { "outputs", "many any" } },
@@ -169,7 +169,7 @@ static qn_status infer_Loop(infer *c)
 /* clang-format off */
 const op_def op_Loop = {
     .name = "Loop",
-    .doc = "the body again and again, at most M times and while its condition holds; its state goes round, its scan outputs are stacked",
+    .doc = DOC("the body again and again, at most M times and while its condition holds; its state goes round, its scan outputs are stacked"),
     .in = { { "M", "optional i64" }, { "cond", "optional bool" }, { "state", "many optional any" } },
     .min_in = 2,
     .out = { { "outputs", "many any" } },
@@ -351,7 +351,7 @@ static qn_status expand_Scan(build *b, const node *n)
 /* clang-format off */
 const op_def op_Scan = {
     .name = "Scan",
-    DOC("the body once for each slice of the scan inputs; its state goes round, its scan outputs are stacked, forward or backward, along any axis"),
+    .doc = DOC("the body once for each slice of the scan inputs; its state goes round, its scan outputs are stacked, forward or backward, along any axis"),
     .in = { { "inputs", "many any" } },
     .min_in = 1,
     .out = { { "outputs", "many any" } },

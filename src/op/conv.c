@@ -349,8 +349,8 @@ static const op_case conv_cases[] = {
 
 const op_def op_Conv = {
     .name = "Conv",
-    .doc =
-        "Convolution over 1 to 3 dimensions, with groups, steps, dilations and padding, plus a bias for each output channel",
+    .doc = DOC("Convolution over 1 to 3 dimensions, with groups, steps, dilations and padding, plus a bias for each output "
+               "channel"),
     .in = { { "x", "float|i32" }, { "w", "as x" }, { "bias", "optional as x" } },
     .out = { { "y", "as x" } },
     .attrs = { CONV_ATTRS },
@@ -375,7 +375,7 @@ static const op_case conv_fused_cases[] = {
 const op_def op_ConvFused = {
     .name = "ConvFused",
     .domain = "quern",
-    .doc = "y = act(Conv(x, w, bias) + rest), act as in MatMulFused",
+    .doc = DOC("y = act(Conv(x, w, bias) + rest), act as in MatMulFused"),
     .in = { { "x", "float" }, { "w", "as x" }, { "bias", "optional as x" }, { "rest", "optional as x" } },
     .out = { { "y", "as x" } },
     .attrs = { CONV_ATTRS, EPILOGUE_SCHEMA },
@@ -434,7 +434,7 @@ static const op_case fused_conv_cases[] = {
 const op_def op_FusedConv = {
     .name = "FusedConv",
     .domain = "com.microsoft",
-    .doc = "Conv, plus a tensor of the result's shape, with an activation behind it",
+    .doc = DOC("Conv, plus a tensor of the result's shape, with an activation behind it"),
     .in = { { "x", "float" }, { "w", "as x" }, { "bias", "optional as x" }, { "rest", "optional as x" } },
     .out = { { "y", "as x" } },
     .attrs = { CONV_ATTRS, TEXT("activation", ""), FLOATS("activation_params") },
@@ -501,7 +501,7 @@ static const op_case nhwc_conv_cases[] = {
 const op_def op_NhwcFusedConv = {
     .name = "NhwcFusedConv",
     .domain = "com.microsoft",
-    .doc = "FusedConv of a tensor with its channels last",
+    .doc = DOC("FusedConv of a tensor with its channels last"),
     .in = { { "x", "float" }, { "w", "as x" }, { "bias", "optional as x" }, { "rest", "optional as x" } },
     .out = { { "y", "as x" } },
     .attrs = { CONV_ATTRS, TEXT("activation", ""), FLOATS("activation_params") },
@@ -551,7 +551,7 @@ static const op_case conv_integer_cases[] = {
 
 const op_def op_ConvInteger = {
     .name = "ConvInteger",
-    .doc = "Conv of x - x_zero with w - w_zero, 8-bit factors and 32-bit sums",
+    .doc = DOC("Conv of x - x_zero with w - w_zero, 8-bit factors and 32-bit sums"),
     .in = { { "x", "i8|u8" }, { "w", "i8|u8" }, { "x_zero", "optional i8|u8" }, { "w_zero", "optional i8|u8" } },
     .out = { { "y", "i32" } },
     .attrs = { CONV_ATTRS },

@@ -170,7 +170,7 @@ static const op_case conv_transpose_cases[] = {
 
 const op_def op_ConvTranspose = {
     .name = "ConvTranspose",
-    .doc = "The transpose of Conv: each input pixel adds its multiple of the filter to the output, step apart",
+    .doc = DOC("The transpose of Conv: each input pixel adds its multiple of the filter to the output, step apart"),
     .in = { { "x", "float" }, { "w", "as x" }, { "bias", "optional as x" } },
     .out = { { "y", "as x" } },
     .attrs = { TEXT("auto_pad", "NOTSET"), INTS("dilations"), INT("group", 1), INTS("kernel_shape"), INTS("output_padding"),
@@ -253,7 +253,7 @@ static const op_case col2im_cases[] = {
 
 const op_def op_Col2Im = {
     .name = "Col2Im",
-    .doc = "Columns of blocks put back into an image, summed where they overlap",
+    .doc = DOC("Columns of blocks put back into an image, summed where they overlap"),
     .in = { { "x", "float" }, { "image_shape", "i64" }, { "block_shape", "i64" } },
     .out = { { "y", "as x" } },
     .attrs = { INTS("dilations"), INTS("pads"), INTS("strides") },

@@ -54,7 +54,7 @@ static const op_case to_depth_cases[] = {
 };
 #define BLOCKS(name_, doc_, cases_)                                                                                         \
     const op_def op_##name_ = { .name = #name_,                                                                             \
-                                .doc = doc_,                                                                                \
+                                .doc = DOC(doc_),                                                                           \
                                 .in = { { "input", "number|bool" } },                                                       \
                                 .out = { { "output", "as input" } },                                                        \
                                 .attrs = { NEEDED("blocksize", ATTR_INT), TEXT("mode", "DCR") },                            \

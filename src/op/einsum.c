@@ -279,7 +279,7 @@ static const op_case einsum_cases[] = {
 
 const op_def op_Einsum = {
     .name = "Einsum",
-    .doc = "Products of the operands, summed over what the equation's result does not name",
+    .doc = DOC("Products of the operands, summed over what the equation's result does not name"),
     .in = { { "inputs", "many float|i32|i64|u32|u64" } },
     .out = { { "y", "as inputs" } },
     .attrs = { NEEDED("equation", ATTR_TEXT) },

@@ -156,7 +156,7 @@ static const op_case many_number_cases[] = {
 /* clang-format off */
 #define ROW(name_, ins, out_type, row_result, expr_, ints_, params_, cases_, doc_, ...)                                       \
     static const ew_row row_##name_ = { .expr = expr_, .ints = ints_, .result = row_result, .params = LIST params_ };              \
-    const op_def op_##name_ = { .name = #name_, .doc = doc_, .in = ins, .out = { { "y", out_type } }, .infer = infer_row,       \
+    const op_def op_##name_ = { .name = #name_, .doc = DOC(doc_), .in = ins, .out = { { "y", out_type } }, .infer = infer_row,       \
                               .host_elems = true, .variants = ew_variants, .row = &row_##name_, .cases = CASES(cases_), __VA_ARGS__ };
 #define LIST(...)           { __VA_ARGS__ }
 #define IN1(types)          { { "x", types } }
@@ -263,7 +263,7 @@ ROWN(Min, "number", "min(a, b)", many_number_cases, "the smallest of the operand
 static const ew_row row_Cast = { .expr = "a" };
 const op_def op_Cast = {
     .name = "Cast",
-    .doc = "x in another type: integers wrap, floats go to integers toward 0 and saturate, to bool is x != 0",
+    .doc = DOC("x in another type: integers wrap, floats go to integers toward 0 and saturate, to bool is x != 0"),
     .in = { { "x", "any" } },
     .out = { { "y", "any" } },
     .attrs = { NEEDED("to", ATTR_INT), INT("saturate", 1), TEXT("round_mode", "up") },
@@ -286,7 +286,7 @@ static const op_case chain_cases[] = {
 const op_def op_Elementwise = {
     .name = "Elementwise",
     .domain = "quern",
-    .doc = "a chain of elementwise ops as one kernel; `chain` lists its steps (op/elementwise.h)",
+    .doc = DOC("a chain of elementwise ops as one kernel; `chain` lists its steps (op/elementwise.h)"),
     .in = { { "x", "many any" } },
     .out = { { "y", "any" } },
     .attrs = { NEEDED("chain", ATTR_TEXT) },

@@ -43,7 +43,7 @@ static const op_case many_cases[] = {
 };
 const op_def op_Sum = {
     .name = "Sum",
-    .doc = "the sum of the operands",
+    .doc = DOC("the sum of the operands"),
     .in = { { "x", "many float" } },
     .out = { { "sum", "as x" } },
     .min_in = 1,
@@ -53,7 +53,7 @@ const op_def op_Sum = {
 };
 const op_def op_Mean = {
     .name = "Mean",
-    .doc = "the mean of the operands",
+    .doc = DOC("the mean of the operands"),
     .in = { { "x", "many float" } },
     .out = { { "mean", "as x" } },
     .min_in = 1,
@@ -83,7 +83,7 @@ static const op_case cast_like_cases[] = { { "f32[3,4] f16[1]", "", 1e-3, "to ha
                                            { 0 } };
 const op_def op_CastLike = {
     .name = "CastLike",
-    .doc = "the first operand in the type of the second",
+    .doc = DOC("the first operand in the type of the second"),
     .in = { { "input", "any" }, { "target_type", "any" } },
     .out = { { "output", "as target_type" } },
     .attrs = { INT("saturate", 1), TEXT("round_mode", "up") },
@@ -108,7 +108,7 @@ static const op_case gelu_cases[] = {
 };
 const op_def op_Gelu = {
     .name = "Gelu",
-    .doc = "x times the normal distribution's P(z <= x), or its tanh approximation",
+    .doc = DOC("x times the normal distribution's P(z <= x), or its tanh approximation"),
     .in = { { "x", "float" } },
     .out = { { "y", "as x" } },
     .attrs = { TEXT("approximate", "none") },
@@ -123,7 +123,7 @@ static const op_case one_float_cases[] = { { "f32[3,100]", "", 1e-6, "the common
 const op_def op_MsGelu = {
     .name = "Gelu",
     .domain = "com.microsoft",
-    .doc = "ai.onnx's Gelu without approximation",
+    .doc = DOC("ai.onnx's Gelu without approximation"),
     .in = { { "x", "float" } },
     .out = { { "y", "as x" } },
     .infer = infer_like_first_input,
@@ -144,7 +144,7 @@ static const op_case fast_gelu_cases[] = { { "f32[3,100] f32[100]", "", 1e-6, "w
 const op_def op_FastGelu = {
     .name = "FastGelu",
     .domain = "com.microsoft",
-    .doc = "Gelu's tanh approximation of x + bias",
+    .doc = DOC("Gelu's tanh approximation of x + bias"),
     .in = { { "x", "float" }, { "bias", "optional as x" } },
     .out = { { "y", "as x" } },
     .infer = infer_like_first_input,
@@ -163,7 +163,7 @@ static const op_case bias_gelu_cases[] = { { "f32[3,100] f32[100]", "", 1e-6, "t
 const op_def op_BiasGelu = {
     .name = "BiasGelu",
     .domain = "com.microsoft",
-    .doc = "Gelu of x + bias",
+    .doc = DOC("Gelu of x + bias"),
     .in = { { "x", "float" }, { "bias", "as x" } },
     .out = { { "y", "as x" } },
     .infer = infer_like_first_input,
@@ -181,7 +181,7 @@ static qn_status expand_quick_gelu(build *b, const node *n)
 const op_def op_QuickGelu = {
     .name = "QuickGelu",
     .domain = "com.microsoft",
-    .doc = "x Sigmoid(alpha x)",
+    .doc = DOC("x Sigmoid(alpha x)"),
     .in = { { "x", "float" } },
     .out = { { "y", "as x" } },
     .attrs = { FLOAT("alpha", 1.702) },
@@ -201,7 +201,7 @@ static qn_status expand_swiglu(build *b, const node *n)
 static const op_case swiglu_cases[] = { { "f32[3,100] f32[3,100]", "alpha=1.5", 1e-6, "the common case" }, { 0 } };
 const op_def op_SwiGLU = {
     .name = "SwiGLU",
-    .doc = "Swish(A) B",
+    .doc = DOC("Swish(A) B"),
     .in = { { "A", "float" }, { "B", "as A" } },
     .out = { { "Y", "as A" } },
     .attrs = { FLOAT("alpha", 1) },

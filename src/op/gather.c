@@ -105,7 +105,7 @@ static const op_case gather_cases[] = {
 /* clang-format on */
 const op_def op_Gather = {
     .name = "Gather",
-    .doc = "the entries of `data` along `axis` that `indices` name",
+    .doc = DOC("the entries of `data` along `axis` that `indices` name"),
     .in = { { "data", "any" }, { "indices", "i32|i64" } },
     .out = { { "output", "as data" } },
     .attrs = { INT("axis", 0) },
@@ -151,7 +151,7 @@ static const op_case gather_elements_cases[] = {
 };
 const op_def op_GatherElements = {
     .name = "GatherElements",
-    .doc = "y has the shape of `indices`; each says where along `axis` its element comes from",
+    .doc = DOC("y has the shape of `indices`; each says where along `axis` its element comes from"),
     .in = { { "data", "any" }, { "indices", "i32|i64" } },
     .out = { { "output", "as data" } },
     .attrs = { INT("axis", 0) },
@@ -214,7 +214,7 @@ static const op_case gather_nd_cases[] = {
 };
 const op_def op_GatherND = {
     .name = "GatherND",
-    .doc = "the entries of `data` at places that tuples name",
+    .doc = DOC("the entries of `data` at places that tuples name"),
     .in = { { "data", "any" }, { "indices", "i64" } },
     .out = { { "output", "as data" } },
     .attrs = { INT("batch_dims", 0) },
@@ -288,7 +288,7 @@ static const op_case one_hot_cases[] = {
 };
 const op_def op_OneHot = {
     .name = "OneHot",
-    .doc = "values[1] where the coordinate along a new axis is the index, values[0] elsewhere",
+    .doc = DOC("values[1] where the coordinate along a new axis is the index, values[0] elsewhere"),
     .in = { { "indices", "number" }, { "depth", "number" }, { "values", "any" } },
     .out = { { "output", "as values" } },
     .attrs = { INT("axis", -1) },

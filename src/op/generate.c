@@ -69,7 +69,7 @@ static const op_case fill_cases[] = {
 };
 const op_def op_ConstantOfShape = {
     .name = "ConstantOfShape",
-    .doc = "a tensor of the given shape, every element `value`",
+    .doc = DOC("a tensor of the given shape, every element `value`"),
     .in = { { "shape", "i64" } },
     .out = { { "filled", "any" } },
     .attrs = { { "value", ATTR_TENSOR, false, 0, 0, NULL } },
@@ -161,7 +161,7 @@ static const op_case range_cases[] = {
 };
 const op_def op_Range = {
     .name = "Range",
-    .doc = "start, start + delta, ... below limit (above it when delta < 0)",
+    .doc = DOC("start, start + delta, ... below limit (above it when delta < 0)"),
     .in = { { "start", "number" }, { "limit", "as start" }, { "delta", "as start" } },
     .out = { { "output", "as start" } },
     .host_elems = true,
@@ -200,7 +200,7 @@ static const op_case eye_cases[] = {
 };
 const op_def op_EyeLike = {
     .name = "EyeLike",
-    .doc = "a matrix of x's shape with ones on diagonal k, zeros elsewhere",
+    .doc = DOC("a matrix of x's shape with ones on diagonal k, zeros elsewhere"),
     .in = { { "x", "number|bool" } },
     .out = { { "y", "any" } },
     .attrs = { INT("dtype", 0), INT("k", 0) },

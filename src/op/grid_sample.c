@@ -80,8 +80,9 @@ static const op_case grid_sample_cases[] = {
 };
 const op_def op_GridSample = {
     .name = "GridSample",
-    .doc = "x at the places of the grid, where -1 .. 1 are its ends: nearest, linear or cubic; outside zeros, the border or "
-           "a reflection",
+    .doc = DOC(
+        "x at the places of the grid, where -1 .. 1 are its ends: nearest, linear or cubic; outside zeros, the border or "
+        "a reflection"),
     .in = { { "X", "float" }, { "grid", "float" } },
     .out = { { "Y", "as X" } },
     .attrs = { INT("align_corners", 0), TEXT("mode", "linear"), TEXT("padding_mode", "zeros") },
@@ -130,7 +131,7 @@ static const op_case affine_grid_cases[] = {
 };
 const op_def op_AffineGrid = {
     .name = "AffineGrid",
-    .doc = "the places that matrices theta map the elements of a tensor of that size to: a grid for GridSample",
+    .doc = DOC("the places that matrices theta map the elements of a tensor of that size to: a grid for GridSample"),
     .in = { { "theta", "float" }, { "size", "i64" } },
     .out = { { "grid", "as theta" } },
     .attrs = { INT("align_corners", 0) },

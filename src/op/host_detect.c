@@ -117,7 +117,7 @@ static const op_case nms_cases[] = {
 };
 const op_def op_NonMaxSuppression = {
     .name = "NonMaxSuppression",
-    .doc = "the best boxes of each class that do not overlap a better one: rows of image, class, box",
+    .doc = DOC("the best boxes of each class that do not overlap a better one: rows of image, class, box"),
     .in = { { "boxes", "f32|f64" },
             { "scores", "f32|f64" },
             { "max_output_boxes_per_class", "optional i64" },
@@ -199,7 +199,7 @@ static const op_case mel_cases[] = {
 };
 const op_def op_MelWeightMatrix = {
     .name = "MelWeightMatrix",
-    .doc = "the triangular filters that turn a spectrum into mel bands",
+    .doc = DOC("the triangular filters that turn a spectrum into mel bands"),
     .in = { { "num_mel_bins", "i32|i64" },
             { "dft_length", "i32|i64" },
             { "sample_rate", "i32|i64" },
@@ -277,7 +277,7 @@ static const op_case det_cases[] = {
 };
 const op_def op_Det = {
     .name = "Det",
-    .doc = "the determinants of square matrices",
+    .doc = DOC("the determinants of square matrices"),
     .in = { { "X", "float" } },
     .out = { { "Y", "as X" } },
     .infer = infer_det,

@@ -50,7 +50,7 @@ static const op_case non_zero_cases[] = {
 };
 const op_def op_NonZero = {
     .name = "NonZero",
-    .doc = "the coordinates of the elements that are not 0, one column each, in order",
+    .doc = DOC("the coordinates of the elements that are not 0, one column each, in order"),
     .in = { { "X", "number|bool" } },
     .out = { { "Y", "i64" } },
     .infer = infer_non_zero,
@@ -105,7 +105,7 @@ static const op_case compress_cases[] = {
 };
 const op_def op_Compress = {
     .name = "Compress",
-    .doc = "the entries along `axis` (of the flattened input without it) for which the condition holds",
+    .doc = DOC("the entries along `axis` (of the flattened input without it) for which the condition holds"),
     .in = { { "input", "number|bool" }, { "condition", "bool" } },
     .out = { { "output", "as input" } },
     .attrs = { { "axis", ATTR_INT, false, 0, 0, NULL } },
@@ -284,8 +284,9 @@ static const op_case unique_cases[] = {
 };
 const op_def op_Unique = {
     .name = "Unique",
-    .doc = "the different entries along `axis` (elements without it), where each first stands, which one each is, how many "
-           "there are",
+    .doc =
+        DOC("the different entries along `axis` (elements without it), where each first stands, which one each is, how many "
+            "there are"),
     .in = { { "X", "number|bool" } },
     .out = { { "Y", "as X" }, { "indices", "i64" }, { "inverse_indices", "i64" }, { "counts", "i64" } },
     .attrs = { { "axis", ATTR_INT, false, 0, 0, NULL }, INT("sorted", 1) },

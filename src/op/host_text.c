@@ -77,7 +77,7 @@ static qn_status host_normalizer(host_call *h)
 
 const op_def op_StringNormalizer = {
     .name = "StringNormalizer",
-    .doc = "the texts that are no stopwords, in upper or lower case; one empty text where none is left",
+    .doc = DOC("the texts that are no stopwords, in upper or lower case; one empty text where none is left"),
     .in = { { "X", "string" } },
     .out = { { "Y", "string" } },
     .attrs = { TEXT("case_change_action", "NONE"),
@@ -165,7 +165,7 @@ static qn_status host_split(host_call *h)
 
 const op_def op_StringSplit = {
     .name = "StringSplit",
-    .doc = "each text cut at the delimiter (at blanks without one), and how many parts it has",
+    .doc = DOC("each text cut at the delimiter (at blanks without one), and how many parts it has"),
     .in = { { "X", "string" } },
     .out = { { "Y", "string" }, { "Z", "i64" } },
     .attrs = { { "delimiter", ATTR_TEXT, false, 0, 0, NULL }, { "maxsplit", ATTR_INT, false, 0, 0, NULL } },
@@ -267,7 +267,7 @@ static const op_case tfidf_cases[] = {
 };
 const op_def op_TfIdfVectorizer = {
     .name = "TfIdfVectorizer",
-    .doc = "how often each n-gram of the pool stands in each row, items up to max_skip_count apart, weighted",
+    .doc = DOC("how often each n-gram of the pool stands in each row, items up to max_skip_count apart, weighted"),
     .in = { { "X", "string|i32|i64" } },
     .out = { { "Y", "f32" } },
     .attrs = { NEEDED("max_gram_length", ATTR_INT),
@@ -281,5 +281,5 @@ const op_def op_TfIdfVectorizer = {
                FLOATS("weights") },
     .infer = infer_tfidf,
     .host = host_tfidf,
-    .cases = tfidf_cases,
+    .cases = CASES(tfidf_cases),
 };

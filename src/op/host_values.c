@@ -61,7 +61,7 @@ static qn_status host_equal_text(host_call *h)
 const op_def op_EqualText = {
     .name = "EqualText",
     .domain = "quern",
-    .doc = "Equal of strings",
+    .doc = DOC("Equal of strings"),
     .in = { { "a", "string" }, { "b", "string" } },
     .out = { { "y", "bool" } },
     .infer = infer_equal_text,
@@ -99,7 +99,7 @@ static qn_status host_concat_text(host_call *h)
 
 const op_def op_StringConcat = {
     .name = "StringConcat",
-    .doc = "the texts of both operands joined, element by element",
+    .doc = DOC("the texts of both operands joined, element by element"),
     .in = { { "X", "string" }, { "Y", "string" } },
     .out = { { "Z", "string" } },
     .infer = infer_concat_text,
@@ -155,7 +155,7 @@ static const op_case range_float_cases[] = { { "f32[] f32[]=5..6 f32[]=0.5..1", 
 const op_def op_RangeFloat = {
     .name = "RangeFloat",
     .domain = "quern",
-    .doc = "Range of floats that are known only when the model runs",
+    .doc = DOC("Range of floats that are known only when the model runs"),
     .in = { { "start", "float" }, { "limit", "as start" }, { "delta", "as start" } },
     .out = { { "output", "as start" } },
     .infer = infer_range_float,

@@ -62,7 +62,7 @@ static const op_case causal_conv_cases[] = {
 };
 const op_def op_CausalConvWithState = {
     .name = "CausalConvWithState",
-    .doc = "each channel convolved with its own taps over past and present elements; the last ones are the next state",
+    .doc = DOC("each channel convolved with its own taps over past and present elements; the last ones are the next state"),
     .in = { { "input", "float" },
             { "weight", "as input" },
             { "bias", "optional as input" },
@@ -199,7 +199,7 @@ static const op_case states_cases[] = {
 const op_def op_LinearStates = {
     .name = "LinearStates",
     .domain = "quern",
-    .doc = "the states of LinearAttention after each step; gates are decays, then betas (kernels/linear_states.c)",
+    .doc = DOC("the states of LinearAttention after each step; gates are decays, then betas (kernels/linear_states.c)"),
     .in = { { "key", "f32|f64" }, { "value", "as key" }, { "past_state", "as key" }, { "gates", "optional as key" } },
     .out = { { "states", "as key" } },
     .attrs = { INT("decays", 0), INT("betas", 0) },
@@ -273,8 +273,9 @@ static const op_case linear_cases[] = {
 };
 const op_def op_LinearAttention = {
     .name = "LinearAttention",
-    .doc = "attention with a state: S = exp(decay) S + key (beta (value - exp(decay) S key)), output = scale query S, step "
-           "by step",
+    .doc =
+        DOC("attention with a state: S = exp(decay) S + key (beta (value - exp(decay) S key)), output = scale query S, step "
+            "by step"),
     .in = { { "query", "float" },
             { "key", "as query" },
             { "value", "as query" },
@@ -360,7 +361,7 @@ static const op_case flex_cases[] = {
 const op_def op_FlexAttention = {
     .name = "FlexAttention",
     .domain = "ai.onnx.preview",
-    .doc = "attention whose scores and probabilities pass through graphs of the node's own",
+    .doc = DOC("attention whose scores and probabilities pass through graphs of the node's own"),
     .in = { { "Q", "float" }, { "K", "as Q" }, { "V", "as Q" }, { "captured", "many optional any" } },
     .min_in = 3,
     .out = { { "Y", "as Q" } },

@@ -89,7 +89,7 @@ static const op_case nll_cases[] = {
 };
 const op_def op_NegativeLogLikelihoodLoss = {
     .name = "NegativeLogLikelihoodLoss",
-    .doc = "-input[n][target], weighted by class, summed or averaged",
+    .doc = DOC("-input[n][target], weighted by class, summed or averaged"),
     .in = { { "input", "float" }, { "target", "i32|i64" }, { "weight", "optional as input" } },
     .out = { { "loss", "as input" } },
     .attrs = { IGNORE, TEXT("reduction", "mean") },
@@ -105,7 +105,7 @@ static const op_case cross_entropy_cases[] = {
 };
 const op_def op_SoftmaxCrossEntropyLoss = {
     .name = "SoftmaxCrossEntropyLoss",
-    .doc = "NegativeLogLikelihoodLoss of LogSoftmax",
+    .doc = DOC("NegativeLogLikelihoodLoss of LogSoftmax"),
     .in = { { "scores", "float" }, { "labels", "i32|i64" }, { "weights", "optional as scores" } },
     .out = { { "output", "as scores" }, { "log_prob", "as scores" } },
     .attrs = { IGNORE, TEXT("reduction", "mean") },

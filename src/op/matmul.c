@@ -61,8 +61,9 @@ static const op_case matmul_cases[] = {
 
 const op_def op_MatMul = {
     .name = "MatMul",
-    .doc = "y = a b, the product of the last two dimensions, the others as a batch that broadcasts; a vector is a row or a "
-           "column",
+    .doc =
+        DOC("y = a b, the product of the last two dimensions, the others as a batch that broadcasts; a vector is a row or a "
+            "column"),
     .in = { { "a", "float|i32|i64|u32|u64" }, { "b", "as a" } },
     .out = { { "y", "as a" } },
     .infer = matmul_infer,
@@ -100,8 +101,8 @@ static const op_case matmul_fused_cases[] = {
 const op_def op_MatMulFused = {
     .name = "MatMulFused",
     .domain = "quern",
-    .doc = "y = act(alpha * a b + bias + rest); transA and transB swap the last two dimensions of a and b first. "
-           "act: none relu leaky(p) clip(p,q) sigmoid silu tanh gelu gelu_tanh hardsigmoid(p,q) hardswish",
+    .doc = DOC("y = act(alpha * a b + bias + rest); transA and transB swap the last two dimensions of a and b first. "
+               "act: none relu leaky(p) clip(p,q) sigmoid silu tanh gelu gelu_tanh hardsigmoid(p,q) hardswish"),
     .in = { { "a", "float" }, { "b", "as a" }, { "bias", "optional as a" }, { "rest", "optional as a" } },
     .out = { { "y", "as a" } },
     .attrs = { INT("transA", 0), INT("transB", 0), FLOAT("alpha", 1), EPILOGUE_SCHEMA },
@@ -205,7 +206,7 @@ static const op_case gemm_cases[] = {
 
 const op_def op_Gemm = {
     .name = "Gemm",
-    .doc = "y = alpha * a b + beta * c, with a and b transposed first where transA and transB say so",
+    .doc = DOC("y = alpha * a b + beta * c, with a and b transposed first where transA and transB say so"),
     .in = { { "a", "float|i32|i64|u32|u64" }, { "b", "as a" }, { "c", "optional as a" } },
     .out = { { "y", "as a" } },
     .attrs = { FLOAT("alpha", 1), FLOAT("beta", 1), INT("transA", 0), INT("transB", 0) },
@@ -234,7 +235,7 @@ static const op_case fused_gemm_cases[] = {
 const op_def op_FusedGemm = {
     .name = "FusedGemm",
     .domain = "com.microsoft",
-    .doc = "Gemm with an activation behind it",
+    .doc = DOC("Gemm with an activation behind it"),
     .in = { { "a", "float" }, { "b", "as a" }, { "c", "optional as a" } },
     .out = { { "y", "as a" } },
     .attrs = { FLOAT("alpha", 1), FLOAT("beta", 1), INT("transA", 0), INT("transB", 0), TEXT("activation", ""),
@@ -262,7 +263,7 @@ static const op_case fused_matmul_cases[] = {
 const op_def op_FusedMatMul = {
     .name = "FusedMatMul",
     .domain = "com.microsoft",
-    .doc = "MatMul with transposed factors and a scale",
+    .doc = DOC("MatMul with transposed factors and a scale"),
     .in = { { "a", "float" }, { "b", "as a" } },
     .out = { { "y", "as a" } },
     .attrs = { FLOAT("alpha", 1), INT("transA", 0), INT("transB", 0), INT("transBatchA", 0), INT("transBatchB", 0) },
@@ -309,7 +310,7 @@ static const op_case matmul_integer_cases[] = {
 
 const op_def op_MatMulInteger = {
     .name = "MatMulInteger",
-    .doc = "y = (a - a_zero) (b - b_zero) with 8-bit factors and 32-bit sums",
+    .doc = DOC("y = (a - a_zero) (b - b_zero) with 8-bit factors and 32-bit sums"),
     .in = { { "a", "i8|u8" }, { "b", "i8|u8" }, { "a_zero", "optional i8|u8" }, { "b_zero", "optional i8|u8" } },
     .out = { { "y", "i32" } },
     .infer = matmul_integer_infer,

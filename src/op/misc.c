@@ -52,7 +52,7 @@ static const op_case dropout_cases[] = {
 };
 const op_def op_Dropout = {
     .name = "Dropout",
-    .doc = "x itself; in training mode with random elements zeroed",
+    .doc = DOC("x itself; in training mode with random elements zeroed"),
     .in = { { "data", "float" }, { "ratio", "optional float" }, { "training_mode", "optional bool" } },
     .out = { { "output", "as data" }, { "mask", "bool" } },
     .attrs = { { "seed", ATTR_INT, false, 0, 0, NULL } },
@@ -77,7 +77,7 @@ static qn_status infer_bit_cast(infer *c)
 static const op_case bit_cast_cases[] = { { "f64[9]", "to=7", 0, "to i64" }, { "u8[9]=0..255", "to=3", 0, "to i8" }, { 0 } };
 const op_def op_BitCast = {
     .name = "BitCast",
-    .doc = "the bits of x as another type of the same size",
+    .doc = DOC("the bits of x as another type of the same size"),
     .in = { { "input", "number|bool" } },
     .out = { { "output", "number|bool" } },
     .attrs = { NEEDED("to", ATTR_INT) },
@@ -133,7 +133,7 @@ static const op_case window_cases[] = { { "i64[]={10}", "", 1e-5, "periodic" },
                                         { 0 } };
 #define WINDOW(name_, doc_)                                                                                                 \
     const op_def op_##name_ = { .name = #name_,                                                                             \
-                                .doc = doc_,                                                                                \
+                                .doc = DOC(doc_),                                                                           \
                                 .in = { { "size", "i32|i64" } },                                                            \
                                 .out = { { "output", "number" } },                                                          \
                                 .attrs = { INT("output_datatype", 1), INT("periodic", 1) },                                 \

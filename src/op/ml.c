@@ -5,9 +5,14 @@
 #include "op/op_util.h"
 
 #define ML(op, text, in_, out_, infer_, cases_, ...)                                                                        \
-    const op_def op_##op = {                                                                                                \
-        .name = #op, .domain = "ai.onnx.ml", DOC(text), .in = in_, .out = out_, .infer = infer_, CASES(cases_), __VA_ARGS__ \
-    };
+    const op_def op_##op = { .name = #op,                                                                                   \
+                             .domain = "ai.onnx.ml",                                                                        \
+                             .doc = DOC(text),                                                                              \
+                             .in = in_,                                                                                     \
+                             .out = out_,                                                                                   \
+                             .infer = infer_,                                                                               \
+                             .cases = CASES(cases_),                                                                        \
+                             __VA_ARGS__ };
 #define LIST(...) { __VA_ARGS__ }
 
 static val floats_of(build *b, const node *n, const char *name)

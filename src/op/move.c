@@ -176,7 +176,7 @@ static const op_case transpose_cases[] = {
 /* clang-format on */
 const op_def op_Transpose = {
     .name = "Transpose",
-    .doc = "the dimensions in the order of `perm`; reversed when there is none",
+    .doc = DOC("the dimensions in the order of `perm`; reversed when there is none"),
     .in = { { "data", "any" } },
     .out = { { "transposed", "as data" } },
     .attrs = { INTS("perm") },
@@ -321,7 +321,7 @@ static const op_case slice_cases[] = {
 /* clang-format on */
 const op_def op_Slice = {
     .name = "Slice",
-    .doc = "x[start : end : step] along each of `axes`",
+    .doc = DOC("x[start : end : step] along each of `axes`"),
     .in = { { "data", "any" },
             { "starts", "i32|i64" },
             { "ends", "as starts" },
@@ -393,7 +393,7 @@ static const op_case split_cases[] = {
 };
 const op_def op_Split = {
     .name = "Split",
-    .doc = "x cut into parts along `axis`",
+    .doc = DOC("x cut into parts along `axis`"),
     .in = { { "input", "any" }, { "split", "optional i64" } },
     .out = { { "outputs", "many as input" } },
     .attrs = { INT("axis", 0), INT("num_outputs", 0) },
@@ -451,7 +451,7 @@ static const op_case expand_cases[] = {
 };
 const op_def op_Expand = {
     .name = "Expand",
-    .doc = "x broadcast with a shape",
+    .doc = DOC("x broadcast with a shape"),
     .in = { { "input", "any" }, { "shape", "i64" } },
     .out = { { "output", "as input" } },
     .host_elems = true,
@@ -515,7 +515,7 @@ static const op_case tile_cases[] = {
 };
 const op_def op_Tile = {
     .name = "Tile",
-    .doc = "x repeated along each dimension",
+    .doc = DOC("x repeated along each dimension"),
     .in = { { "input", "any" }, { "repeats", "i64" } },
     .out = { { "output", "as input" } },
     .host_elems = true,

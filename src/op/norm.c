@@ -127,7 +127,7 @@ static const op_case rms_cases[] = {
 /* clang-format on */
 const op_def op_LayerNormalization = {
     .name = "LayerNormalization",
-    .doc = "(x - mean) / sqrt(variance + epsilon) * scale + bias, over `axis` and all after it",
+    .doc = DOC("(x - mean) / sqrt(variance + epsilon) * scale + bias, over `axis` and all after it"),
     .in = { { "X", "float" }, { "Scale", "as X" }, { "B", "optional as X" } },
     .out = { { "Y", "as X" }, { "Mean", "float" }, { "InvStdDev", "float" } },
     .attrs = { INT("axis", -1), FLOAT("epsilon", 1e-5), INT("stash_type", 1) },
@@ -138,7 +138,7 @@ const op_def op_LayerNormalization = {
 };
 const op_def op_RMSNormalization = {
     .name = "RMSNormalization",
-    .doc = "x / sqrt(mean of x^2 + epsilon) * scale, over `axis` and all after it",
+    .doc = DOC("x / sqrt(mean of x^2 + epsilon) * scale, over `axis` and all after it"),
     .in = { { "X", "float" }, { "scale", "as X" } },
     .out = { { "Y", "as X" } },
     .attrs = { INT("axis", -1), FLOAT("epsilon", 1e-5), INT("stash_type", 1) },
@@ -238,7 +238,7 @@ static const op_case group_cases[] = {
 /* clang-format on */
 const op_def op_InstanceNormalization = {
     .name = "InstanceNormalization",
-    .doc = "each channel of each image brought to mean 0 and variance 1, then scaled and shifted",
+    .doc = DOC("each channel of each image brought to mean 0 and variance 1, then scaled and shifted"),
     .in = { { "input", "float" }, { "scale", "as input" }, { "B", "as input" } },
     .out = { { "output", "as input" } },
     .attrs = { FLOAT("epsilon", 1e-5) },
@@ -249,7 +249,8 @@ const op_def op_InstanceNormalization = {
 };
 const op_def op_GroupNormalization = {
     .name = "GroupNormalization",
-    .doc = "each of `num_groups` groups of channels brought to mean 0 and variance 1, then scaled and shifted by channel",
+    .doc =
+        DOC("each of `num_groups` groups of channels brought to mean 0 and variance 1, then scaled and shifted by channel"),
     .in = { { "X", "float" }, { "scale", "as X" }, { "bias", "as X" } },
     .out = { { "Y", "as X" } },
     .attrs = { FLOAT("epsilon", 1e-5), NEEDED("num_groups", ATTR_INT), INT("stash_type", 1) },

@@ -27,7 +27,7 @@ static qn_status expand_simplified(build *b, const node *n)
 static const op_case simplified_cases[] = { { "f32[2,3,40] f32[40]", "", 1e-5, "the common case" }, { 0 } };
 const op_def op_SimplifiedLayerNormalization = {
     .name = "SimplifiedLayerNormalization",
-    .doc = "RMSNormalization under the name that onnxruntime gives it",
+    .doc = DOC("RMSNormalization under the name that onnxruntime gives it"),
     .in = { { "X", "float" }, { "scale", "as X" } },
     .out = { { "Y", "as X" }, { "inv_std_var", "float" } },
     .attrs = { INT("axis", -1), FLOAT("epsilon", 1e-5), INT("stash_type", 1) },
@@ -74,7 +74,7 @@ static const op_case skip_cases[] = {
 const op_def op_SkipLayerNormalization = {
     .name = "SkipLayerNormalization",
     .domain = "com.microsoft",
-    .doc = "LayerNormalization of input + skip + bias, over the last axis",
+    .doc = DOC("LayerNormalization of input + skip + bias, over the last axis"),
     .in = { { "input", "float" },
             { "skip", "as input" },
             { "gamma", "as input" },
@@ -94,7 +94,7 @@ static const op_case skip_simplified_cases[] = { { "f32[2,3,40] f32[2,3,40] f32[
 const op_def op_SkipSimplifiedLayerNormalization = {
     .name = "SkipSimplifiedLayerNormalization",
     .domain = "com.microsoft",
-    .doc = "RMSNormalization of input + skip + bias, over the last axis",
+    .doc = DOC("RMSNormalization of input + skip + bias, over the last axis"),
     .in = { { "input", "float" }, { "skip", "as input" }, { "gamma", "as input" }, { "bias", "optional as input" } },
     .out = { { "output", "as input" },
              { "mean", "float" },
@@ -160,7 +160,7 @@ static const op_case embed_cases[] = {
 const op_def op_EmbedLayerNormalization = {
     .name = "EmbedLayerNormalization",
     .domain = "com.microsoft",
-    .doc = "LayerNormalization of the sum of word, position and segment embeddings",
+    .doc = DOC("LayerNormalization of the sum of word, position and segment embeddings"),
     .in = { { "input_ids", "i32" },
             { "segment_ids", "optional i32" },
             { "word_embedding", "float" },

@@ -69,8 +69,9 @@ static const op_case batch_cases[] = {
 /* clang-format on */
 const op_def op_BatchNormalization = {
     .name = "BatchNormalization",
-    .doc = "x shifted by a mean and divided by a deviation for each channel, then scaled and shifted; training_mode=1 takes "
-           "them from x",
+    .doc = DOC(
+        "x shifted by a mean and divided by a deviation for each channel, then scaled and shifted; training_mode=1 takes "
+        "them from x"),
     .in = { { "X", "float" }, { "scale", "float" }, { "B", "float" }, { "input_mean", "float" }, { "input_var", "float" } },
     .out = { { "Y", "as X" }, { "running_mean", "as input_mean" }, { "running_var", "as input_var" } },
     .attrs = { FLOAT("epsilon", 1e-5), FLOAT("momentum", 0.9), INT("training_mode", 0) },
@@ -107,7 +108,7 @@ static const op_case lp_cases[] = { { "f32[3,40]", "", 1e-6, "Euclid" },
                                     { 0 } };
 const op_def op_LpNormalization = {
     .name = "LpNormalization",
-    .doc = "x divided by its p-norm along `axis`; a row of zeros stays",
+    .doc = DOC("x divided by its p-norm along `axis`; a row of zeros stays"),
     .in = { { "input", "float" } },
     .out = { { "output", "as input" } },
     .attrs = { INT("axis", -1), INT("p", 2) },
@@ -142,7 +143,7 @@ static const op_case mvn_cases[] = { { "f32[3,3,4,5]", "", 1e-5, "the common cas
                                      { 0 } };
 const op_def op_MeanVarianceNormalization = {
     .name = "MeanVarianceNormalization",
-    .doc = "(x - mean) / deviation over `axes` ([0,2,3] when absent)",
+    .doc = DOC("(x - mean) / deviation over `axes` ([0,2,3] when absent)"),
     .in = { { "X", "float" } },
     .out = { { "Y", "as X" } },
     .attrs = { INTS("axes") },
@@ -188,7 +189,7 @@ static const op_case lrn_cases[] = {
 };
 const op_def op_LRN = {
     .name = "LRN",
-    .doc = "x / (bias + alpha / size * sum of squares over `size` neighbouring channels) ^ beta",
+    .doc = DOC("x / (bias + alpha / size * sum of squares over `size` neighbouring channels) ^ beta"),
     .in = { { "X", "float" } },
     .out = { { "Y", "as X" } },
     .attrs = { FLOAT("alpha", 9.999999747378752e-05), FLOAT("beta", 0.75), FLOAT("bias", 1), NEEDED("size", ATTR_INT) },

@@ -114,11 +114,13 @@ void *host_out(host_call *h, u32 i, qn_dtype d, u32 rank, const i64 *dims); /* r
 qn_status host_fail(const host_call *h, qn_status code, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* ---- test cases: one list, used for values on each device, variants, and support */
-/* A build that never tests itself leaves them out. */
+/* A build that never tests itself leaves them out, and what an op means in words. */
 #ifdef QUERN_NO_CASES
 #define CASES(list) (0 ? (list) : NULL)
+#define DOC(text)   NULL
 #else
 #define CASES(list) (list)
+#define DOC(text)   (text)
 #endif
 typedef struct op_case {
     const char *in;    /* "f32[2,8] f32[8]=1e4 i64[2]={0,1} _": type, dims, then '=' a scale, a list, or

@@ -102,14 +102,14 @@ static qn_status expand_optimizer(build *b, const node *n)
 #define OPTIMIZER(op, text, cases_, ...)                                                                                    \
     const op_def op_##op = { .name = #op,                                                                                   \
                              .domain = "ai.onnx.preview.training",                                                          \
-                             .doc = text,                                                                                   \
+                             .doc = DOC(text),                                                                              \
                              .min_in = 5,                                                                                   \
                              .in = { { "R", "f32|f64" }, { "T", "i64" }, { "tensors", "many f32|f64" } },                   \
                              .out = { { "outputs", "many f32|f64" } },                                                      \
                              .attrs = { __VA_ARGS__ },                                                                      \
                              .infer = infer_optimizer,                                                                      \
                              .expand = expand_optimizer,                                                                    \
-                             .cases = cases_ };
+                             .cases = CASES(cases_) };
 static const op_case two_cases[] = { { "f32[]={0.1} i64[]={3} f32[2,3] f32[4] f32[2,3] f32[4] f32[2,3]=0..1 f32[4]=0..1",
                                        "norm_coefficient=0.01, n_out=4", 1e-5, "two tensors" },
                                      { 0 } };

@@ -130,7 +130,7 @@ static const op_case pad_cases[] = {
 /* clang-format on */
 const op_def op_Pad = {
     .name = "Pad",
-    .doc = "x with elements put in front of and behind it along each axis",
+    .doc = DOC("x with elements put in front of and behind it along each axis"),
     .in = { { "data", "any" }, { "pads", "i64" }, { "constant_value", "optional as data" }, { "axes", "optional i32|i64" } },
     .out = { { "output", "as data" } },
     .attrs = { TEXT("mode", "constant") },
@@ -191,7 +191,7 @@ static const op_case center_cases[] = {
 };
 const op_def op_CenterCropPad = {
     .name = "CenterCropPad",
-    .doc = "x cut or padded with zeros to a shape, its centre kept",
+    .doc = DOC("x cut or padded with zeros to a shape, its centre kept"),
     .in = { { "input_data", "any" }, { "shape", "i32|i64" } },
     .out = { { "output_data", "as input_data" } },
     .attrs = { INTS("axes") },

@@ -148,8 +148,8 @@ static const op_case max_cases[] = {
 
 const op_def op_MaxPool = {
     .name = "MaxPool",
-    .doc = "The largest element of each window, and where it was: an index over the whole of x, by columns where "
-           "storage_order is 1",
+    .doc = DOC("The largest element of each window, and where it was: an index over the whole of x, by columns where "
+               "storage_order is 1"),
     .in = { { "x", "float|i8|u8" } },
     .out = { { "y", "as x" }, { "indices", "optional i64" } },
     .attrs = { POOL_ATTRS, INT("storage_order", 0) },
@@ -177,7 +177,7 @@ static const op_case mean_cases[] = {
 
 const op_def op_AveragePool = {
     .name = "AveragePool",
-    .doc = "The mean of each window, with padding counted as zeros where count_include_pad is 1",
+    .doc = DOC("The mean of each window, with padding counted as zeros where count_include_pad is 1"),
     .in = { { "x", "float" } },
     .out = { { "y", "as x" } },
     .attrs = { POOL_ATTRS, INT("count_include_pad", 0) },
@@ -197,7 +197,7 @@ static const op_case norm_cases[] = {
 
 const op_def op_LpPool = {
     .name = "LpPool",
-    .doc = "The p-norm of each window",
+    .doc = DOC("The p-norm of each window"),
     .in = { { "x", "float" } },
     .out = { { "y", "as x" } },
     .attrs = { POOL_ATTRS, INT("p", 2) },

@@ -57,7 +57,7 @@ static const op_case global_cases[] = {
 
 const op_def op_GlobalAveragePool = {
     .name = "GlobalAveragePool",
-    .doc = "The mean of each plane",
+    .doc = DOC("The mean of each plane"),
     .in = { { "x", "float" } },
     .out = { { "y", "as x" } },
     .infer = global_infer,
@@ -67,7 +67,7 @@ const op_def op_GlobalAveragePool = {
 
 const op_def op_GlobalMaxPool = {
     .name = "GlobalMaxPool",
-    .doc = "The largest element of each plane",
+    .doc = DOC("The largest element of each plane"),
     .in = { { "x", "float" } },
     .out = { { "y", "as x" } },
     .infer = global_infer,
@@ -84,7 +84,7 @@ static const op_case global_norm_cases[] = {
 
 const op_def op_GlobalLpPool = {
     .name = "GlobalLpPool",
-    .doc = "The p-norm of each plane",
+    .doc = DOC("The p-norm of each plane"),
     .in = { { "x", "float" } },
     .out = { { "y", "as x" } },
     .attrs = { INT("p", 2) },

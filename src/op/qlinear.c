@@ -70,7 +70,7 @@ static const op_case qlinear_matmul_cases[] = {
 };
 const op_def op_QLinearMatMul = {
     .name = "QLinearMatMul",
-    .doc = "a matrix product of quantized factors, quantized",
+    .doc = DOC("a matrix product of quantized factors, quantized"),
     .in = { { "a", "i8|u8|narrow" },
             { "a_scale", "float" },
             { "a_zero_point", "as a" },
@@ -131,7 +131,7 @@ static const op_case qlinear_conv_cases[] = {
 };
 const op_def op_QLinearConv = {
     .name = "QLinearConv",
-    .doc = "Conv of quantized tensors, quantized",
+    .doc = DOC("Conv of quantized tensors, quantized"),
     .in = { { "x", "i8|u8" },
             { "x_scale", "f32|f64" },
             { "x_zero_point", "as x" },
@@ -206,7 +206,7 @@ static const op_case one_cases[] = {
 #define BETWEEN(op, text, ins, infer_, cases_, ...)                                                                         \
     const op_def op_##op = { .name = #op,                                                                                   \
                              .domain = "com.microsoft",                                                                     \
-                             .doc = text,                                                                                   \
+                             .doc = DOC(text),                                                                              \
                              .in = ins,                                                                                     \
                              .out = { { "y", "as a" } },                                                                    \
                              .min_in = sizeof(cases_) == sizeof(two_cases) ? 7 : 4,                                         \
@@ -269,7 +269,7 @@ static const op_case integer_to_float_cases[] = {
 const op_def op_MatMulIntegerToFloat = {
     .name = "MatMulIntegerToFloat",
     .domain = "com.microsoft",
-    .doc = "MatMulInteger times both scales, plus a bias",
+    .doc = DOC("MatMulInteger times both scales, plus a bias"),
     .in = { { "a", "i8|u8" },
             { "b", "i8|u8" },
             { "a_scale", "float" },
@@ -291,7 +291,7 @@ static const op_case dynamic_matmul_cases[] = {
 const op_def op_DynamicQuantizeMatMul = {
     .name = "DynamicQuantizeMatMul",
     .domain = "com.microsoft",
-    .doc = "MatMul of a, quantized by its own range, with quantized b, plus a bias",
+    .doc = DOC("MatMul of a, quantized by its own range, with quantized b, plus a bias"),
     .in = { { "a", "f32|f64" },
             { "b", "i8|u8" },
             { "b_scale", "as a" },

@@ -147,8 +147,9 @@ static const op_case dequantize_cases[] = {
     const op_def op_##id = {                                                                                                \
         .name = "QuantizeLinear",                                                                                           \
         .domain = domain_,                                                                                                  \
-        .doc = "x / scale to the nearest integer (halves to even), plus the zero point, held in the type; or as float8, "   \
-               "float4",                                                                                                    \
+        .doc =                                                                                                              \
+            DOC("x / scale to the nearest integer (halves to even), plus the zero point, held in the type; or as float8, "  \
+                "float4"),                                                                                                  \
         .in = { { "x", "float|i32" },                                                                                       \
                 { "y_scale", "float|i32|f8e8m0" },                                                                          \
                 { "y_zero_point", "optional i8|u8|i16|u16|narrow" } },                                                      \
@@ -162,7 +163,7 @@ static const op_case dequantize_cases[] = {
     const op_def op_##id = {                                                                                                \
         .name = "DequantizeLinear",                                                                                         \
         .domain = domain_,                                                                                                  \
-        .doc = "(x - zero point) * scale",                                                                                  \
+        .doc = DOC("(x - zero point) * scale"),                                                                             \
         .in = { { "x", "i8|u8|i16|u16|i32|narrow" }, { "x_scale", "float|f8e8m0" }, { "x_zero_point", "optional as x" } },  \
         .out = { { "y", "float" } },                                                                                        \
         .attrs = { QUANT_ATTRS },                                                                                           \
@@ -212,7 +213,7 @@ static const op_case dynamic_cases[] = {
 };
 const op_def op_DynamicQuantizeLinear = {
     .name = "DynamicQuantizeLinear",
-    .doc = "x as u8, with the scale and zero point that its own range asks for",
+    .doc = DOC("x as u8, with the scale and zero point that its own range asks for"),
     .in = { { "x", "f32|f64" } },
     .out = { { "y", "u8" }, { "y_scale", "as x" }, { "y_zero_point", "u8" } },
     .infer = infer_dynamic,

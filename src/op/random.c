@@ -53,7 +53,7 @@ static const op_case like_cases[] = { { "f32[3,100]", "seed=2.0", 0, "the common
 
 const op_def op_RandomNormal = {
     .name = "RandomNormal",
-    .doc = "numbers drawn from a normal distribution",
+    .doc = DOC("numbers drawn from a normal distribution"),
     .out = { { "output", "float" } },
     .attrs = { INT("dtype", 1), FLOAT("mean", 0), FLOAT("scale", 1), NO_SEED, NEEDED("shape", ATTR_INTS) },
     .random = true,
@@ -63,7 +63,7 @@ const op_def op_RandomNormal = {
 };
 const op_def op_RandomUniform = {
     .name = "RandomUniform",
-    .doc = "numbers drawn evenly from [low, high)",
+    .doc = DOC("numbers drawn evenly from [low, high)"),
     .out = { { "output", "float" } },
     .attrs = { INT("dtype", 1), FLOAT("low", 0), FLOAT("high", 1), NO_SEED, NEEDED("shape", ATTR_INTS) },
     .random = true,
@@ -73,7 +73,7 @@ const op_def op_RandomUniform = {
 };
 const op_def op_RandomNormalLike = {
     .name = "RandomNormalLike",
-    .doc = "numbers drawn from a normal distribution, in the shape of x",
+    .doc = DOC("numbers drawn from a normal distribution, in the shape of x"),
     .in = { { "input", "number|bool" } },
     .out = { { "output", "float" } },
     .attrs = { INT("dtype", 0), FLOAT("mean", 0), FLOAT("scale", 1), NO_SEED },
@@ -84,7 +84,7 @@ const op_def op_RandomNormalLike = {
 };
 const op_def op_RandomUniformLike = {
     .name = "RandomUniformLike",
-    .doc = "numbers drawn evenly from [low, high), in the shape of x",
+    .doc = DOC("numbers drawn evenly from [low, high), in the shape of x"),
     .in = { { "input", "number|bool" } },
     .out = { { "output", "float" } },
     .attrs = { INT("dtype", 0), FLOAT("low", 0), FLOAT("high", 1), NO_SEED },
@@ -136,7 +136,7 @@ static const op_case bernoulli_cases[] = { { "f32[3,100]=0..1", "", 0, "the comm
                                            { 0 } };
 const op_def op_Bernoulli = {
     .name = "Bernoulli",
-    .doc = "1 with the probability that x says, else 0",
+    .doc = DOC("1 with the probability that x says, else 0"),
     .in = { { "input", "float" } },
     .out = { { "output", "number|bool" } },
     .attrs = { INT("dtype", 0), NO_SEED },
@@ -179,7 +179,7 @@ static const op_case multinomial_cases[] = { { "f32[3,10]", "sample_size=4", 0, 
                                              { 0 } };
 const op_def op_Multinomial = {
     .name = "Multinomial",
-    .doc = "classes drawn by their weights, given as logarithms",
+    .doc = DOC("classes drawn by their weights, given as logarithms"),
     .in = { { "input", "float" } },
     .out = { { "output", "i32|i64" } },
     .attrs = { INT("dtype", 6), INT("sample_size", 1), NO_SEED },

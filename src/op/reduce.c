@@ -382,7 +382,7 @@ static const op_case order_cases[] = {
 /* clang-format on */
 #define REDUCE(name_, types, cases_, doc_)                                                                                  \
     const op_def op_##name_ = { .name = #name_,                                                                             \
-                                .doc = doc_,                                                                                \
+                                .doc = DOC(doc_),                                                                           \
                                 .in = { { "data", types }, { "axes", "optional i64" } },                                    \
                                 .out = { { "reduced", "as data" } },                                                        \
                                 .attrs = { INTS("axes"), INT("keepdims", 1), INT("noop_with_empty_axes", 0) },              \
@@ -415,7 +415,7 @@ static const op_case log_sum_exp_cases[] = {
 };
 const op_def op_ReduceLogSumExp = {
     .name = "ReduceLogSumExp",
-    .doc = "the logarithm of the sum of e^x over `axes`",
+    .doc = DOC("the logarithm of the sum of e^x over `axes`"),
     .in = { { "data", "float" }, { "axes", "optional i64" } },
     .out = { { "reduced", "as data" } },
     .attrs = { INTS("axes"), INT("keepdims", 1), INT("noop_with_empty_axes", 0) },
@@ -464,7 +464,7 @@ static const op_case arg_cases[] = {
 };
 #define ARG(name_, doc_)                                                                                                    \
     const op_def op_##name_ = { .name = #name_,                                                                             \
-                                .doc = doc_,                                                                                \
+                                .doc = DOC(doc_),                                                                           \
                                 .in = { { "data", "number" } },                                                             \
                                 .out = { { "reduced", "i64" } },                                                            \
                                 .attrs = { INT("axis", 0), INT("keepdims", 1), INT("select_last_index", 0) },               \

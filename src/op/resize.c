@@ -405,8 +405,8 @@ static const op_case resize_cases[] = {
 
 const op_def op_Resize = {
     .name = "Resize",
-    .doc = "Dimensions resized to `sizes` or by `scales`, by the nearest, linear or cubic rule of mode, placed by "
-           "coordinate_transformation_mode",
+    .doc = DOC("Dimensions resized to `sizes` or by `scales`, by the nearest, linear or cubic rule of mode, placed by "
+               "coordinate_transformation_mode"),
     .in = { { "x", "number|bool" }, { "roi", "optional float" }, { "scales", "optional f32" }, { "sizes", "optional i64" } },
     .out = { { "y", "as x" } },
     .attrs = { INT("antialias", 0), INTS("axes"), TEXT("coordinate_transformation_mode", "half_pixel"),

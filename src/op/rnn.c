@@ -256,8 +256,8 @@ static const op_case lstm_cases[] = {
 
 const op_def op_LSTM = {
     .name = "LSTM",
-    .doc =
-        "A layer of long short-term memory over all steps, one or both ways; gates in the order input, output, forget, cell",
+    .doc = DOC("A layer of long short-term memory over all steps, one or both ways; gates in the order input, output, "
+               "forget, cell"),
     .in = { RNN_IN, { "initial_c", "optional as x" }, { "peepholes", "optional as x" } },
     .out = { { "y", "optional as x" }, { "y_h", "optional as x" }, { "y_c", "optional as x" } },
     .attrs = { RNN_ATTRS, INT("input_forget", 0) },
@@ -280,7 +280,8 @@ static const op_case gru_cases[] = {
 
 const op_def op_GRU = {
     .name = "GRU",
-    .doc = "A layer of gated recurrent units over all steps, one or both ways; gates in the order update, reset, hidden",
+    .doc =
+        DOC("A layer of gated recurrent units over all steps, one or both ways; gates in the order update, reset, hidden"),
     .in = { RNN_IN },
     .out = { { "y", "optional as x" }, { "y_h", "optional as x" } },
     .attrs = { RNN_ATTRS, INT("linear_before_reset", 0) },
@@ -301,7 +302,7 @@ static const op_case rnn_cases[] = {
 
 const op_def op_RNN = {
     .name = "RNN",
-    .doc = "A plain recurrent layer over all steps, one or both ways: h = f(x w + h r + bias)",
+    .doc = DOC("A plain recurrent layer over all steps, one or both ways: h = f(x w + h r + bias)"),
     .in = { RNN_IN },
     .out = { { "y", "optional as x" }, { "y_h", "optional as x" } },
     .attrs = { RNN_ATTRS },

@@ -77,7 +77,7 @@ static const op_case roi_align_cases[] = {
 };
 const op_def op_RoiAlign = {
     .name = "RoiAlign",
-    .doc = "each region of x as one small plane, its bins the mean (or largest) of points between elements",
+    .doc = DOC("each region of x as one small plane, its bins the mean (or largest) of points between elements"),
     .in = { { "X", "float" }, { "rois", "as X" }, { "batch_indices", "i64" } },
     .out = { { "Y", "as X" } },
     .attrs = { TEXT("coordinate_transformation_mode", "half_pixel"), TEXT("mode", "avg"), INT("output_height", 1),
@@ -112,7 +112,7 @@ static const op_case max_roi_cases[] = {
 };
 const op_def op_MaxRoiPool = {
     .name = "MaxRoiPool",
-    .doc = "each region of x as one small plane, its bins the largest elements",
+    .doc = DOC("each region of x as one small plane, its bins the largest elements"),
     .in = { { "X", "float" }, { "rois", "as X" } },
     .out = { { "Y", "as X" } },
     .attrs = { NEEDED("pooled_shape", ATTR_INTS), FLOAT("spatial_scale", 1) },
@@ -185,7 +185,7 @@ static const op_case columns_cases[] = { { "f32[2,4,6,5] f32[2,36,4,3] f32[2,18,
 const op_def op_DeformColumns = {
     .name = "DeformColumns",
     .domain = "quern",
-    .doc = "the elements that a convolution sees at each place, read at places moved by offset, times mask",
+    .doc = DOC("the elements that a convolution sees at each place, read at places moved by offset, times mask"),
     .in = { { "X", "float" }, { "offset", "as X" }, { "mask", "optional as X" } },
     .out = { { "columns", "as X" } },
     .attrs = { NEEDED("kernel_shape", ATTR_INTS), INTS("strides"), INTS("dilations"), INTS("pads"), INT("offset_group", 1) },
@@ -242,7 +242,7 @@ static const op_case deform_cases[] = {
 };
 const op_def op_DeformConv = {
     .name = "DeformConv",
-    .doc = "Conv whose every element is read at a place moved by its own offset, and weighted by a mask",
+    .doc = DOC("Conv whose every element is read at a place moved by its own offset, and weighted by a mask"),
     .in = { { "X", "float" }, { "W", "as X" }, { "offset", "as X" }, { "B", "optional as X" }, { "mask", "optional as X" } },
     .out = { { "Y", "as X" } },
     .attrs = { INTS("strides"), INTS("dilations"), INTS("pads"), INTS("kernel_shape"), INT("group", 1),

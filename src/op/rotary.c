@@ -82,7 +82,7 @@ static const op_case rotary_cases[] = {
 
 const op_def op_RotaryEmbedding = {
     .name = "RotaryEmbedding",
-    .doc = "Pairs of numbers of each head, neighbours or from its two halves, turned by the angle of their position",
+    .doc = DOC("Pairs of numbers of each head, neighbours or from its two halves, turned by the angle of their position"),
     .in = { { "x", "float" }, { "cos_cache", "as x" }, { "sin_cache", "as x" }, { "position_ids", "optional i64" } },
     .out = { { "y", "as x" } },
     .attrs = { INT("interleaved", 0), INT("num_heads", 0), INT("rotary_embedding_dim", 0) },

@@ -152,9 +152,9 @@ static const op_case scaled_attention_cases[] = {
 const op_def op_ScaledAttention = {
     .name = "ScaledAttention",
     .domain = "quern",
-    .doc = "y = softmax(cap(scale * q k^T) + bias) v for each head, x[batch][heads][length][size]; heads of k and v may "
-           "serve several of q. "
-           "causal=1: row i sees keys up to i; 2: the last row sees all. cap(s) = softcap * tanh(s / softcap)",
+    .doc = DOC("y = softmax(cap(scale * q k^T) + bias) v for each head, x[batch][heads][length][size]; heads of k and v may "
+               "serve several of q. "
+               "causal=1: row i sees keys up to i; 2: the last row sees all. cap(s) = softcap * tanh(s / softcap)"),
     .in = { { "q", "float" }, { "k", "as q" }, { "v", "as q" }, { "bias", "optional as q" } },
     .out = { { "y", "as q" } },
     .attrs = { FLOAT("scale", 1), FLOAT("softcap", 0), INT("causal", 0) },

@@ -80,7 +80,7 @@ static const op_case scan_cases[] = {
 };
 #define SCAN(name_, doc_)                                                                                                   \
     const op_def op_##name_ = { .name = #name_,                                                                             \
-                                .doc = doc_,                                                                                \
+                                .doc = DOC(doc_),                                                                           \
                                 .in = { { "x", "float|i32|i64|u32|u64" }, { "axis", "i32|i64" } },                          \
                                 .out = { { "y", "as x" } },                                                                 \
                                 .attrs = { INT("exclusive", 0), INT("reverse", 0) },                                        \

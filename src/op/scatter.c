@@ -180,7 +180,7 @@ static const op_case scatter_elements_cases[] = {
 /* clang-format on */
 const op_def op_ScatterElements = {
     .name = "ScatterElements",
-    .doc = "data, with each update put at the place along `axis` that its index names",
+    .doc = DOC("data, with each update put at the place along `axis` that its index names"),
     .in = { { "data", "any" }, { "indices", "i32|i64" }, { "updates", "as data" } },
     .out = { { "output", "as data" } },
     .attrs = { INT("axis", 0), TEXT("reduction", "none") },
@@ -316,7 +316,7 @@ static const op_case scatter_nd_cases[] = {
 /* clang-format on */
 const op_def op_ScatterND = {
     .name = "ScatterND",
-    .doc = "data, with each update put at the place that its tuple names",
+    .doc = DOC("data, with each update put at the place that its tuple names"),
     .in = { { "data", "any" }, { "indices", "i64" }, { "updates", "as data" } },
     .out = { { "output", "as data" } },
     .attrs = { TEXT("reduction", "none") },

@@ -101,7 +101,7 @@ static const op_case reshape_cases[] = {
 };
 const op_def op_Reshape = {
     .name = "Reshape",
-    .doc = "the same elements in another shape; 0 keeps a size, -1 is what is left",
+    .doc = DOC("the same elements in another shape; 0 keeps a size, -1 is what is left"),
     .in = { { "data", "any" }, { "shape", "i64" } },
     .out = { { "reshaped", "as data" } },
     .attrs = { INT("allowzero", 0) },
@@ -133,7 +133,7 @@ static const op_case flatten_cases[] = {
 };
 const op_def op_Flatten = {
     .name = "Flatten",
-    .doc = "a matrix: the dimensions before `axis` and those from it on",
+    .doc = DOC("a matrix: the dimensions before `axis` and those from it on"),
     .in = { { "x", "any" } },
     .out = { { "y", "as x" } },
     .attrs = { INT("axis", 1) },
@@ -167,7 +167,7 @@ static const op_case squeeze_cases[] = {
 };
 const op_def op_Squeeze = {
     .name = "Squeeze",
-    .doc = "without the dimensions `axes`, which are 1; without every 1 when there are no axes",
+    .doc = DOC("without the dimensions `axes`, which are 1; without every 1 when there are no axes"),
     .in = { { "data", "any" }, { "axes", "optional i64" } },
     .out = { { "squeezed", "as data" } },
     .attrs = { INTS("axes") },
@@ -205,7 +205,7 @@ static const op_case unsqueeze_cases[] = {
 };
 const op_def op_Unsqueeze = {
     .name = "Unsqueeze",
-    .doc = "with dimensions of 1 put in at `axes`",
+    .doc = DOC("with dimensions of 1 put in at `axes`"),
     .in = { { "data", "any" }, { "axes", "optional i64" } },
     .out = { { "expanded", "as data" } },
     .attrs = { INTS("axes") },
@@ -220,7 +220,7 @@ static qn_status infer_identity(infer *c) { return elems_infer_alias(c, infer_in
 static const op_case identity_cases[] = { { "f32[3,4]", "", 0, "the common case" }, { "i64[0]", "", 0, "empty" }, { 0 } };
 const op_def op_Identity = {
     .name = "Identity",
-    .doc = "x itself",
+    .doc = DOC("x itself"),
     .in = { { "x", "any" } },
     .out = { { "y", "as x" } },
     .alias = true,
@@ -256,7 +256,7 @@ static const op_case shape_cases[] = {
 };
 const op_def op_Shape = {
     .name = "Shape",
-    .doc = "the sizes of x, from dimension `start` up to `end`",
+    .doc = DOC("the sizes of x, from dimension `start` up to `end`"),
     .in = { { "data", "any" } },
     .out = { { "shape", "i64" } },
     .attrs = { INT("start", 0), INT("end", 0) },
@@ -277,7 +277,7 @@ static qn_status infer_size(infer *c)
 static const op_case size_cases[] = { { "f32[2,3,4]", "", 0, "the common case" }, { "f32[0,4]", "", 0, "empty" }, { 0 } };
 const op_def op_Size = {
     .name = "Size",
-    .doc = "how many elements x has",
+    .doc = DOC("how many elements x has"),
     .in = { { "data", "any" } },
     .out = { { "size", "i64" } },
     .host_elems = true,

@@ -120,7 +120,7 @@ static const op_case softmax_cases[] = {
 /* clang-format on */
 #define SOFTMAX(name_, doc_, expand_, variants_)                                                                            \
     const op_def op_##name_ = { .name = #name_,                                                                             \
-                                .doc = doc_,                                                                                \
+                                .doc = DOC(doc_),                                                                           \
                                 .in = { { "input", "float" } },                                                             \
                                 .out = { { "output", "as input" } },                                                        \
                                 .attrs = { INT("axis", -1) },                                                               \

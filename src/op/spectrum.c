@@ -152,7 +152,7 @@ static const op_case dft_cases[] = {
 };
 const op_def op_DFT = {
     .name = "DFT",
-    .doc = "the discrete Fourier transform along `axis`, or its inverse; onesided: the half that real numbers need",
+    .doc = DOC("the discrete Fourier transform along `axis`, or its inverse; onesided: the half that real numbers need"),
     .in = { { "input", "float" }, { "dft_length", "optional i32|i64" }, { "axis", "optional i64" } },
     .out = { { "output", "as input" } },
     .attrs = { INT("inverse", 0), INT("onesided", 0) },
@@ -239,7 +239,7 @@ static const op_case stft_cases[] = {
 };
 const op_def op_STFT = {
     .name = "STFT",
-    .doc = "the DFT of frames of the signal, each times the window",
+    .doc = DOC("the DFT of frames of the signal, each times the window"),
     .in = { { "signal", "float" },
             { "frame_step", "i32|i64" },
             { "window", "optional as signal" },

@@ -61,7 +61,7 @@ static const op_case tensor_scatter_cases[] = {
 };
 const op_def op_TensorScatter = {
     .name = "TensorScatter",
-    .doc = "past_cache with update written along `axis` from write_indices[sample] on",
+    .doc = DOC("past_cache with update written along `axis` from write_indices[sample] on"),
     .in = { { "past_cache", "number|bool" }, { "update", "as past_cache" }, { "write_indices", "optional i64" } },
     .out = { { "present_cache", "as past_cache" } },
     .attrs = { INT("axis", -2), TEXT("mode", "linear") },

@@ -126,7 +126,8 @@ static const op_case topk_cases[] = {
 };
 const op_def op_TopK = {
     .name = "TopK",
-    .doc = "the K largest (or smallest) along `axis`, first ones first, and their places; NaN is larger than any number",
+    .doc =
+        DOC("the K largest (or smallest) along `axis`, first ones first, and their places; NaN is larger than any number"),
     .in = { { "X", "number" }, { "K", "i64" } },
     .out = { { "Values", "as X" }, { "Indices", "i64" } },
     .attrs = { INT("axis", -1), INT("largest", 1), INT("sorted", 1) },

@@ -71,7 +71,7 @@ static const op_case unpool_cases[] = {
 
 const op_def op_MaxUnpool = {
     .name = "MaxUnpool",
-    .doc = "The inverse of MaxPool: each element goes to the index that MaxPool gave for it, all others are 0",
+    .doc = DOC("The inverse of MaxPool: each element goes to the index that MaxPool gave for it, all others are 0"),
     .in = { { "x", "float" }, { "indices", "i64" }, { "output_shape", "optional i64" } },
     .out = { { "y", "as x" } },
     .attrs = { NEEDED("kernel_shape", ATTR_INTS), INTS("pads"), INTS("strides") },

@@ -212,6 +212,29 @@ static void mathematics(test *t, qn_device *d)
     }
 }
 
+/* What a compiler may cancel where it takes every float for a number. */
+static void nothing_vanishes(test *t, qn_device *d)
+{
+    static const char text[] =
+        "#include \"quern_kernel.h\"\n"
+        "MAP(f32) f(u32 i, IN(f32) x) { f32 v = x[i / 4], y = v - v; if (i % 4 == 1) y = v * 0.0f; if (i % 4 == 2) y = "
+        "v / v; if (i % 4 == 3) y = 0.0f * v; return y; }\n";
+    const f32 x[4] = { INFINITY, -INFINITY, NAN, 3 };
+    f32 y[16] = { 0 };
+    qn_kernel *k = NULL;
+    CHECK_OK(t, qn_kernel_from_source(d, &(qn_kernel_desc){ .source = text }, &k));
+    qn_buffer *in = buffer_of(t, d, x, sizeof x), *out = buffer_of(t, d, NULL, sizeof y);
+    if (k && in && out) {
+        CHECK_OK(t, qn_kernel_launch(k, 16, (qn_arg[]){ { .buffer = in }, { .buffer = out } }, 2));
+        if (read_all(t, d, out, y))
+            for (u32 i = 0; i < 16; i++)
+                CHECK(t, i < 12 ? isnan(y[i]) : y[i] == (i == 14 ? 1.0f : 0.0f), "element %u is %g", i, (f64)y[i]);
+    }
+    qn_kernel_free(k);
+    qn_buffer_free(in);
+    qn_buffer_free(out);
+}
+
 /* ------------------------------------------------------------------ loops that the driver may end early */
 enum { LONG_LINE = 100000 };
 
@@ -284,6 +307,7 @@ void test_webgl(test *t)
     ends(t, d);
     far_elements(t, d);
     mathematics(t, d);
+    nothing_vanishes(t, d);
     long_loops(t, d);
     long_ops(t, d);
     qn_device_close(d);

@@ -2,6 +2,7 @@
  *
  * A 64-bit integer is a uvec2 (low, high), its operators are functions (glsl_helpers.c). A buffer is a function of its name: x[i] is printed
  * x(i). f64 is refused. */
+#include "kc/front.h"
 #include "kc/glsl.h"
 
 /* clang-format off */
@@ -213,10 +214,37 @@ static bool is_bitwise(u8 op)
     return op == K_AND || op == K_OR || op == K_XOR || op == K_EQ || op == K_NE || op == K_BITNOT;
 }
 
+static bool is_zero(const kc_expr *e)
+{
+    if (e->op == K_SPLAT) e = e->a[0];
+    return e->op == K_CONST && e->value.f == 0;
+}
+
+/* x - x, x / x and x * 0 of floats: NaN for an infinity or a NaN, but a driver's compiler may say 0 or 1. */
+static bool may_vanish(const kc_expr *e)
+{
+    if (!kc_is_float((kc_scalar)e->a[0]->type.scalar)) return false;
+    if (e->op == K_MUL) return is_zero(e->a[0]) || is_zero(e->a[1]);
+    return (e->op == K_SUB || e->op == K_DIV) && fold_same(e->a[0], e->a[1]);
+}
+
+/* One operand goes through a word that only the launcher knows to be 0. */
+static void put_hidden(printer *p, const kc_expr *e)
+{
+    u32 which = e->op == K_MUL && is_zero(e->a[0]) ? 0 : 1;
+    for (u32 i = 0; i < 2; i++) {
+        str_add(p->out, i ? print_text(p, " %s ", print_symbol((kc_op)e->op)) : "(");
+        if (i == which) glsl_put_helper(p, "qc_hidden", e->a[i]->type, &e->a[i], 1);
+        else print_expr(p, e->a[i], PRINT_UNARY);
+    }
+    str_add(p->out, ")");
+}
+
 static bool glsl_is_call(const kc_expr *e)
 {
     if (e->op >= K_BINARY_COUNT && e->op != K_NEG) return false;
     kc_type t = e->a[0]->type;
+    if (e->op < K_BINARY_COUNT && may_vanish(e)) return true;
     if (glsl_is_wide(t)) return !is_bitwise(e->op);
     if (!kc_is_integer((kc_scalar)t.scalar)) return false;
     if (e->op == K_SHL || e->op == K_SHR) return !small_shift(e->a[1]);
@@ -244,6 +272,8 @@ static void glsl_operator_call(printer *p, const kc_expr *e)
     kc_type t = e->a[0]->type;
     if (glsl_is_wide(t)) {
         put_wide_operator(p, e);
+    } else if (e->op < K_BINARY_COUNT && may_vanish(e)) {
+        put_hidden(p, e);
     } else if (e->op == K_SHL || e->op == K_SHR) {
         str_add(p->out, "(");
         print_expr(p, e->a[0], PRINT_UNARY);

@@ -162,6 +162,7 @@ const helper glsl_helpers[] = {
       "    return qc_copysign(floatBitsToUint(x) >> 31 != 0u ? 3.14159265 - t : t, y);\n}" },
 
     /* ---- narrow types */
+    { "qc_hidden", NULL, "float qc_hidden(float x)\n{\n    return uintBitsToFloat(floatBitsToUint(x) ^ qk_u[0].w);\n}" },
     { "qc_from_f16", NULL,
       "float qc_from_f16(uint h)\n{\n    uint e = (h >> 10) & 31u, m = h & 1023u, sign = (h & 0x8000u) << 16;\n"
       "    if (e == 0u) return uintBitsToFloat(floatBitsToUint(float(m) * 5.9604644775390625e-08) | sign);\n    return uintBitsToFloat(sign | (e == 31u ? 255u : e + 112u) << 23 | m << 13);\n}" },

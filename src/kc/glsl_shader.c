@@ -5,7 +5,7 @@
  * of the output, so every element that has bytes in it, and no store is shared. Floats travel as bits: NaN, -0 and denormals arrive.
  *
  * What a launcher sets: uniform uvec4 qk_u[], as a row of words: [0] the count, [1] the texel of the target at which the output starts, [2] the
- * target's width, [3] 0; then for each buffer two words, the texel at which its view starts and its width; then the scalars' words.
+ * target's width, [3] 0 (qc_hidden); then for each buffer two words, the texel at which its view starts and its width; then the scalars' words.
  * Samplers qk_0, qk_1, ... are the buffers in order. The viewport is the texels to be made. */
 #include "kc/glsl.h"
 

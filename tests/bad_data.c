@@ -38,6 +38,8 @@ static const bad_case cases[] = {
       "ScatterElements 'ScatterElements_1': index 5, element 1 of 'i', is outside its axis of 5" },
     { "ScatterND", "in x: f32[3,4]\nin i: i64[1,2]\nin u: f32[1]\ny = ScatterND(x, i, u)\nout y\n", "f32[3,4] i64[1,2]={-4,0} f32[1]", QN_E_DATA,
       "ScatterND 'ScatterND_1': index -4, element 0 of 'i', is outside its axis of 3" },
+    { "RoiAlign", "in x: f32[2,1,4,4]\nin r: f32[2,4]\nin i: i64[2]\ny = RoiAlign(x, r, i, sampling_ratio=1)\nout y\n",
+      "f32[2,1,4,4] f32[2,4] i64[2]={1,2}", QN_E_DATA, "RoiAlign 'RoiAlign_1': element 1 of 'i' is 2, it must be from 0 to 1" },
     { "TensorScatter", "in x: f32[1,5,2]\nin u: f32[1,2,2]\nin i: i64[1]\ny = TensorScatter(x, u, i)\nout y\n", "f32[1,5,2] f32[1,2,2] i64[1]={4}",
       QN_E_DATA, "TensorScatter 'TensorScatter_1': element 0 of 'i' is 4, it must be from 0 to 3" },
     { "ReverseSequence", "in x: f32[4,2]\nin i: i64[2]\ny = ReverseSequence(x, i)\nout y\n", "f32[4,2] i64[2]={4,5}", QN_E_DATA,

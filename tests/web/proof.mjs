@@ -52,13 +52,15 @@ const seconds = (device, most) => (isFull ? 0 : device.slow ? most : 0);
 
 const leaks = ({ slow }) => (isFull ? { runs: 1000, rounds: 100 } : slow ? { runs: 60, rounds: 6 } : { runs: 200, rounds: 20 });
 
-/* page: the file in pages/ whose run(options) does it; each has { seed, seconds, lanes } and what `options` adds. */
+const absent = (folder, why) => (existsSync(folder) ? undefined : why);
+
+/* absent: why it cannot be run here. page: the file in pages/ whose run(options) does it; each has { seed, seconds, lanes } and what `options` adds. */
 const PARTS = [
   { name: 'op cases', page: 'op_cases.mjs', options: (d) => ({ seconds: seconds(d, 50) }) },
-  { name: 'small networks', page: 'onnx_tests.mjs', options: (d) => ({ seconds: seconds(d, 20), tests: quickly(d, onnxTests(networks, '/networks/')) }) },
-  { name: 'ONNX node tests', page: 'onnx_tests.mjs', options: (d) => ({ seconds: isFull ? 0 : 15, tests: onnxTests(node, '/node/') }) },
-  { name: 'shared models', page: 'models.mjs', options: (d) => ({ seconds: seconds(d, 25), cases: quickly(d, modelCases(d)) }) },
-  { name: 'leaks', page: 'leaks.mjs', options: (d) => ({ model: '/networks/loop_body/model.onnx', ...leaks(d) }) },
+  { name: 'small networks', page: 'onnx_tests.mjs', absent: absent(networks, 'tests/make_test_models.py makes them'), options: (d) => ({ seconds: seconds(d, 20), tests: quickly(d, onnxTests(networks, '/networks/')) }) },
+  { name: 'ONNX node tests', page: 'onnx_tests.mjs', absent: absent(node, 'there was no generator for them (QUERN_PEERS)'), options: (d) => ({ seconds: isFull ? 0 : 15, tests: onnxTests(node, '/node/') }) },
+  { name: 'shared models', page: 'models.mjs', absent: models ? undefined : 'there are no shared models (QUERN_MODELS)', options: (d) => ({ seconds: seconds(d, 25), cases: quickly(d, modelCases(d)) }) },
+  { name: 'leaks', page: 'leaks.mjs', absent: absent(networks, 'tests/make_test_models.py makes its network'), options: (d) => ({ model: '/networks/loop_body/model.onnx', ...leaks(d) }) },
 ];
 
 /* One part on one device, in a page of its own; a page that dies or hangs is one failure. */
@@ -95,7 +97,8 @@ async function runColumn(column, parts, servers, total) {
   for (const device of column)
     for (const part of parts) {
       const from = Date.now();
-      const counts = report(part, device, await runOn(browser, servers, part, device), (Date.now() - from) / 1000);
+      const result = part.absent ? { passed: 0, failed: 0, skipped: { [part.absent]: 1 }, failures: [] } : await runOn(browser, servers, part, device);
+      const counts = report(part, device, result, (Date.now() - from) / 1000);
       for (const key of Object.keys(total)) total[key] += counts[key];
     }
   await browser.close();

@@ -66,8 +66,8 @@ static void check_turns(test *t, const kc_module *m, const kc_kernel *k, const k
     for (u32 i = 0; i < COUNT(words); i++) words[i] = 3;
     if (k->form != KC_MAP) return;
     CHECK_OK(t, kc_turns(m, k, &(kc_launch_facts){ .words = words, .count = 3 }, &turns));
-    CHECK(t, turns < 10000, "%s, %s, %s: no bound is found for its loops\n%s", p->file, k->name, p->defines,
-          p->text ? p->text : "");
+    CHECK(t, turns < 10000, "%s, %s, %s: %llu turns: no bound is found for its loops\n%s", p->file, k->name, p->defines,
+          (unsigned long long)turns, p->text ? p->text : "");
 }
 
 static void translate_all(test *t, const programs *all, u32 n_own, counts *of_target)

@@ -1,4 +1,4 @@
-/* The turns that kc promises as the most, of small kernels where they are known. (programs.c: the library's own all have a bound.) */
+/* The turns that kc promises as the most, of small kernels where they are known: 2 more each time a loop is gone through. (programs.c: the library's own all have a bound.) */
 #include "kc/kc.h"
 #include "test.h"
 
@@ -7,24 +7,24 @@
 typedef struct turns_case { const char *why, *text; u32 words[3]; u64 count, most; } turns_case;
 static const turns_case cases[] = {
     { "no loop",                      MAP1("y = x[i];"), { 0 }, 9, 0 },
-    { "up to a parameter",            MAP1("for (u32 j = 0; j < n; j++) y += x[j];"), { 100 }, 9, 100 },
-    { "never",                        MAP1("for (u32 j = n; j < m; j++) y += x[j];"), { 100, 7 }, 9, 0 },
-    { "the end is in it",             MAP1("for (u32 j = 1; j <= n; j++) y += x[j];"), { 100 }, 9, 100 },
-    { "a wider step",                 MAP1("for (u32 j = 0; j < n; j += 3) y += x[j];"), { 100 }, 9, 34 },
-    { "down",                         MAP1("for (i32 j = s; j >= 0; j--) y += x[j];"), { 0, 0, 99 }, 9, 100 },
-    { "by halves",                    MAP1("for (u32 j = n; j > 0; j /= 2) y += x[j];"), { 100 }, 9, 64 },
-    { "loops in loops",               MAP1("for (u32 j = 0; j < n; j++) for (u32 k = 0; k < m; k++) y += x[k];"), { 10, 20 }, 9, 210 },
-    { "one after the other",          MAP1("for (u32 j = 0; j < n; j++) y += x[j]; for (u32 k = 0; k < m; k++) y += x[k];"), { 10, 20 }, 9, 30 },
-    { "as far as the element",        MAP1("for (u32 j = 0; j <= i; j++) y += x[j];"), { 0 }, 50, 50 },
-    { "as far as a part of it",       MAP1("u32 here = i / m % n; for (u32 j = 0; j < here + 1; j++) y += x[j];"), { 10, 4 }, 1000, 10 },
-    { "pieces of a line",             MAP1("for (u32 a = 0; a < n; a += 64) { u32 end = min(a + 64, n); for (u32 j = a; j < end; j++) y += x[j]; }"), { 640 }, 9, 650 },
-    { "pieces without a name",        MAP1("for (u32 a = 0; a < n; a += 64) for (u32 j = a; j < min(a + 64, n); j++) y += x[j];"), { 640 }, 9, 650 },
-    { "the element's piece",          MAP1("u32 a = i * 64, end = min(a + 64, n); for (u32 j = a; j < end; j++) y += x[j];"), { 100000 }, 1563, 64 },
-    { "its share of m",               MAP1("u32 w = i % 32, a = w * m, end = min(w * m + m, n); for (u32 j = a; j < end; j++) y += x[j];"), { 100000, 7 }, 9, 7 },
-    { "a piece that moves",           MAP1("u32 a = 5; u32 end = a + 64; for (a = 0; a < n; a++) for (u32 j = a; j < end; j++) y += x[j];"), { 10 }, 9, 10 + 10 * 69 },
+    { "up to a parameter",            MAP1("for (u32 j = 0; j < n; j++) y += x[j];"), { 100 }, 9, 102 },
+    { "never",                        MAP1("for (u32 j = n; j < m; j++) y += x[j];"), { 100, 7 }, 9, 2 },
+    { "the end is in it",             MAP1("for (u32 j = 1; j <= n; j++) y += x[j];"), { 100 }, 9, 102 },
+    { "a wider step",                 MAP1("for (u32 j = 0; j < n; j += 3) y += x[j];"), { 100 }, 9, 36 },
+    { "down",                         MAP1("for (i32 j = s; j >= 0; j--) y += x[j];"), { 0, 0, 99 }, 9, 102 },
+    { "by halves",                    MAP1("for (u32 j = n; j > 0; j /= 2) y += x[j];"), { 100 }, 9, 66 },
+    { "loops in loops",               MAP1("for (u32 j = 0; j < n; j++) for (u32 k = 0; k < m; k++) y += x[k];"), { 10, 20 }, 9, 232 },
+    { "one after the other",          MAP1("for (u32 j = 0; j < n; j++) y += x[j]; for (u32 k = 0; k < m; k++) y += x[k];"), { 10, 20 }, 9, 34 },
+    { "as far as the element",        MAP1("for (u32 j = 0; j <= i; j++) y += x[j];"), { 0 }, 50, 52 },
+    { "as far as a part of it",       MAP1("u32 here = i / m % n; for (u32 j = 0; j < here + 1; j++) y += x[j];"), { 10, 4 }, 1000, 12 },
+    { "pieces of a line",             MAP1("for (u32 a = 0; a < n; a += 64) { u32 end = min(a + 64, n); for (u32 j = a; j < end; j++) y += x[j]; }"), { 640 }, 9, 672 },
+    { "pieces without a name",        MAP1("for (u32 a = 0; a < n; a += 64) for (u32 j = a; j < min(a + 64, n); j++) y += x[j];"), { 640 }, 9, 672 },
+    { "the element's piece",          MAP1("u32 a = i * 64, end = min(a + 64, n); for (u32 j = a; j < end; j++) y += x[j];"), { 100000 }, 1563, 66 },
+    { "its share of m",               MAP1("u32 w = i % 32, a = w * m, end = min(w * m + m, n); for (u32 j = a; j < end; j++) y += x[j];"), { 100000, 7 }, 9, 9 },
+    { "a piece that moves",           MAP1("u32 a = 5; u32 end = a + 64; for (a = 0; a < n; a++) for (u32 j = a; j < end; j++) y += x[j];"), { 10 }, 9, 2 + 10 + 10 * 71 },
     { "the launch decides an if",     MAP1("if (m == 1) for (u32 j = 0; j < n; j++) y += x[j]; else y = 1;"), { 100, 2 }, 9, 0 },
-    { "the element decides it",       MAP1("if (i % 2 == 0) for (u32 j = 0; j < n; j++) y += x[j]; else for (u32 j = 0; j < m; j++) y -= x[j];"), { 10, 20 }, 9, 30 },
-    { "an end changed before",        MAP1("u32 end = n; if (i == 3) end = m; for (u32 j = 0; j < end && j < 1000u; j++) y += x[j];"), { 10, 20 }, 9, 1000 },
+    { "the element decides it",       MAP1("if (i % 2 == 0) for (u32 j = 0; j < n; j++) y += x[j]; else for (u32 j = 0; j < m; j++) y -= x[j];"), { 10, 20 }, 9, 34 },
+    { "an end changed before",        MAP1("u32 end = n; if (i == 3) end = m; for (u32 j = 0; j < end && j < 1000u; j++) y += x[j];"), { 10, 20 }, 9, 1002 },
     { "while one counts",             MAP1("u32 j = 0; while (j < n) { y += x[j]; j++; }"), { 10 }, 9, KC_TURNS_UNKNOWN },
     { "as the data says",             MAP1("for (u32 j = 0; j < (u32)p[i]; j++) y += x[j];"), { 10 }, 9, KC_TURNS_UNKNOWN },
     { "for ever",                     MAP1("for (u32 j = 0; j < n; j += 0u * m) y += x[j];"), { 10 }, 9, KC_TURNS_UNKNOWN },
@@ -32,7 +32,7 @@ static const turns_case cases[] = {
     { "the counter is set inside",    MAP1("for (u32 j = 0; j < n; j++) { if (x[j] > 0) j = 0; }"), { 10 }, 9, KC_TURNS_UNKNOWN },
     { "a product that wraps",         MAP1("for (u32 j = 0; j < n * n; j++) y += x[j];"), { 65536 }, 9, KC_TURNS_UNKNOWN },
     { "a division of pairs of words", MAP1("y = (f32)((i64)i / (i64)s);"), { 0, 0, 3 }, 9, 64 },
-    { "a remainder of floats",        MAP1("for (u32 j = 0; j < n; j++) y += fmod(x[j], 3.0f);"), { 10 }, 9, 10 + 2800 },
+    { "a remainder of floats",        MAP1("for (u32 j = 0; j < n; j++) y += fmod(x[j], 3.0f);"), { 10 }, 9, 2 + 10 + 2800 },
 };
 /* clang-format on */
 

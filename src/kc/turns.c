@@ -113,6 +113,10 @@ static value_range inside(const ranges *r, const kc_stmt *loop, const walk *w)
 
 static u64 turns_of_list(ranges *r, const kc_stmt *s);
 
+/* What a driver counts beyond the turns each time that a loop is gone through: measured on convolutions, where 10 a channel of 1 x 1 and 22 or 23
+ * a channel of 3 x 3 are counted (4 and 14 turns), two is enough. */
+enum { TURNS_TO_END = 2 };
+
 static u64 turns_of_loop(ranges *r, const kc_stmt *s)
 {
     walk w;
@@ -127,7 +131,7 @@ static u64 turns_of_loop(ranges *r, const kc_stmt *s)
     each = plus(each, turns_of_list(r, s->step));
     range_forget_assigned(r, s->body);
     range_forget_assigned(r, s->step);
-    return plus(before, times(n, each));
+    return plus(before, plus(times(n, each), TURNS_TO_END));
 }
 
 static u64 turns_of_if(ranges *r, const kc_stmt *s)

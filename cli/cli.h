@@ -124,6 +124,8 @@ void classes_json(const char *key, const qn_class *top, uint32_t n);
 
 /* ---- profile.c */
 void profile_print(const qn_session *s);
+void notes_print(const qn_session *s); /* what was done otherwise than usual */
+void notes_json(const qn_session *s);
 void profile_json(const char *key, const qn_session *s);
 bool profile_trace(const qn_session *s, const char *path);
 

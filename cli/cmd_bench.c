@@ -42,7 +42,7 @@ static void print_warm(const timing *t)
     if (t->stats.flops) table_row(&rows, "speed", text_print("%.1f GFLOP/s", gflops(t)));
     table_row(&rows, "launches",
               text_print("%llu, and %llu steps on the host", (unsigned long long)t->stats.launches,
-                         (unsigned long long)t->stats.host_steps));
+                         (unsigned long long)(t->stats.host_steps + t->stats.host_launches)));
     rows.align = "ll";
     table_print(&rows, "  ");
 }
@@ -101,6 +101,7 @@ static void print_all(const args *a, const qn_session *session, const qn_device_
         print_memory(t);
     }
     if (args_flag(a, "--passes")) print_passes(session);
+    notes_print(session);
 }
 
 static void put_all(const args *a, const qn_session *session, const qn_device_info *info, const timing *t)
@@ -129,6 +130,7 @@ static void put_all(const args *a, const qn_session *session, const qn_device_in
     if (s->flops) json_put_number("gflops", gflops(t));
     json_put_count("launches", s->launches);
     json_put_count("host_steps", s->host_steps);
+    json_put_count("host_launches", s->host_launches);
     json_end('}');
     json_begin("memory", '{');
     json_put_count("process_peak_bytes", t->peak_bytes);
@@ -138,6 +140,7 @@ static void put_all(const args *a, const qn_session *session, const qn_device_in
     json_put_count("lower_bound_bytes", s->largest_live_bytes);
     json_end('}');
     put_passes(session);
+    notes_json(session);
     json_end('}');
 }
 

@@ -77,6 +77,39 @@ static void find_tests(const char *folder, int depth, paths *out)
     if (d) closedir(d);
 }
 
+/* ---- what is counted */
+typedef struct reason {
+    char why[WHY_BYTES];
+    uint32_t times;
+} reason;
+
+typedef struct report {
+    uint32_t count[3], shape_only;
+    reason *skipped, *on_host; /* on_host: by operator and reason */
+    uint32_t n_skipped, n_on_host;
+} report;
+
+static void count_in(reason *list, uint32_t *n, const char *why)
+{
+    uint32_t i = 0;
+    while (i < *n && strcmp(list[i].why, why) != 0) i++;
+    if (i == MOST_REASONS) i--; /* the last row holds all the rest */
+    if (i == *n) snprintf(list[(*n)++].why, WHY_BYTES, "%s", why);
+    list[i].times++;
+}
+
+/* Each operator of the model that the host runs, once. */
+static void count_on_host(report *r, const qn_session *s)
+{
+    const qn_host_node *nodes;
+    uint32_t n = qn_host_nodes(s, &nodes);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t first = 0;
+        while (strcmp(nodes[first].op, nodes[i].op) != 0 || strcmp(nodes[first].why, nodes[i].why) != 0) first++;
+        if (first == i) count_in(r->on_host, &r->n_on_host, text_print("%s: %s", nodes[i].op, nodes[i].why));
+    }
+}
+
 /* ---- one test */
 typedef enum outcome { PASSED, FAILED, SKIPPED } outcome;
 
@@ -214,7 +247,7 @@ static void run_set(const char *set, qn_session *s, verdict *v)
         if (owned[i].data) qn_tensor_free(&owned[i]);
 }
 
-static verdict run_test(const args *a, qn_device *d, const char *folder)
+static verdict run_test(const args *a, qn_device *d, const char *folder, report *r)
 {
     verdict v = { .shape_only = is_random(base_name(folder)) };
     char model[4096], set[4096];
@@ -226,6 +259,7 @@ static verdict run_test(const args *a, qn_device *d, const char *folder)
         refuse_model(&v, status, model);
         return v;
     }
+    count_on_host(r, s);
     uint32_t sets = 0;
     for (struct stat st; v.outcome == PASSED && sets < 1000; sets++) {
         snprintf(set, sizeof set, "%s/test_data_set_%u", folder, sets);
@@ -238,26 +272,6 @@ static verdict run_test(const args *a, qn_device *d, const char *folder)
 }
 
 /* ---- the report */
-typedef struct reason {
-    char why[WHY_BYTES];
-    uint32_t times;
-} reason;
-
-typedef struct report {
-    uint32_t count[3], shape_only;
-    reason *skipped;
-    uint32_t n_skipped;
-} report;
-
-static void count_reason(report *r, const char *why)
-{
-    uint32_t i = 0;
-    while (i < r->n_skipped && strcmp(r->skipped[i].why, why) != 0) i++;
-    if (i == MOST_REASONS) i--; /* the last row holds all the rest */
-    if (i == r->n_skipped) snprintf(r->skipped[r->n_skipped++].why, WHY_BYTES, "%s", why);
-    r->skipped[i].times++;
-}
-
 static int by_times(const void *a, const void *b)
 {
     const reason *x = a, *y = b;
@@ -281,28 +295,41 @@ static void show_test(const args *a, const char *folder, const verdict *v)
     }
 }
 
+static void put_reasons(const char *key, const reason *list, uint32_t n)
+{
+    json_begin(key, '[');
+    for (uint32_t i = 0; i < n; i++) {
+        json_begin(NULL, '{');
+        json_put_text("why", list[i].why);
+        json_put_count("tests", list[i].times);
+        json_end('}');
+    }
+    json_end(']');
+}
+
+static void print_reasons(const char *title, const reason *list, uint32_t n)
+{
+    table t = { .align = "rl" };
+    for (uint32_t i = 0; i < n; i++) table_row(&t, text_print("%u", list[i].times), list[i].why);
+    if (n) printf("%s\n", title);
+    table_print(&t, "  ");
+}
+
 static void show_report(const args *a, const report *r)
 {
     qsort(r->skipped, r->n_skipped, sizeof *r->skipped, by_times);
+    qsort(r->on_host, r->n_on_host, sizeof *r->on_host, by_times);
     if (a->json) {
-        json_begin("skipped_because", '[');
-        for (uint32_t i = 0; i < r->n_skipped; i++) {
-            json_begin(NULL, '{');
-            json_put_text("why", r->skipped[i].why);
-            json_put_count("tests", r->skipped[i].times);
-            json_end('}');
-        }
-        json_end(']');
+        put_reasons("skipped_because", r->skipped, r->n_skipped);
+        put_reasons("on_the_host", r->on_host, r->n_on_host);
         json_put_count("passed", r->count[PASSED]);
         json_put_count("failed", r->count[FAILED]);
         json_put_count("skipped", r->count[SKIPPED]);
         json_put_count("judged_by_shape_only", r->shape_only);
         return;
     }
-    table t = { .align = "rl" };
-    for (uint32_t i = 0; i < r->n_skipped; i++) table_row(&t, text_print("%u", r->skipped[i].times), r->skipped[i].why);
-    if (r->n_skipped) printf("skipped because\n");
-    table_print(&t, "  ");
+    print_reasons("skipped because", r->skipped, r->n_skipped);
+    print_reasons("ran on the host", r->on_host, r->n_on_host);
     if (r->shape_only) printf("%u of the passed were judged by shape and type only (random answers)\n", r->shape_only);
     printf("%u passed, %u failed, %u skipped\n", r->count[PASSED], r->count[FAILED], r->count[SKIPPED]);
 }
@@ -317,11 +344,11 @@ static void run_all(const args *a, qn_device *d, const paths *tests, report *r)
         if (only && !strstr(name, only)) continue;
         if (number++ % one_in != seed % one_in) continue;
         progress_show(name, (double)i / (double)tests->n);
-        verdict v = run_test(a, d, tests->at[i]);
+        verdict v = run_test(a, d, tests->at[i], r);
         if (v.outcome == SKIPPED && args_flag(a, "--strict-skips")) v.outcome = FAILED;
         r->count[v.outcome]++;
         r->shape_only += v.outcome == PASSED && v.shape_only;
-        if (v.outcome == SKIPPED) count_reason(r, v.why);
+        if (v.outcome == SKIPPED) count_in(r->skipped, &r->n_skipped, v.why);
         show_test(a, tests->at[i], &v);
     }
     progress_clear();
@@ -344,9 +371,9 @@ static int find_all(const args *a, paths *out)
 int conformance_run(const args *a)
 {
     paths tests = { 0 };
-    report r = { .skipped = calloc(MOST_REASONS, sizeof(reason)) };
+    report r = { .skipped = calloc(MOST_REASONS, sizeof(reason)), .on_host = calloc(MOST_REASONS, sizeof(reason)) };
     qn_device *d = NULL;
-    int code = r.skipped ? find_all(a, &tests) : EXIT_RUN;
+    int code = r.skipped && r.on_host ? find_all(a, &tests) : EXIT_RUN;
     if (!code) code = open_device(a, &d);
     if (!code) {
         if (a->json) {
@@ -363,5 +390,6 @@ int conformance_run(const args *a)
     qn_device_close(d);
     paths_free(&tests);
     free(r.skipped);
+    free(r.on_host);
     return code;
 }

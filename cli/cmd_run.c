@@ -193,6 +193,7 @@ static void show(const args *a, qn_session *s, const qn_device *d, const inputs 
     show_inputs(a, in);
     show_outputs(a, s);
     if (args_flag(a, "--profile")) show_profile(a, s);
+    else if (!a->json) notes_print(s);
     if (a->json) json_end('}');
 }
 

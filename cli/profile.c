@@ -86,7 +86,19 @@ void profile_print(const qn_session *s)
 {
     print_sums(s, false, 25);
     print_sums(s, true, 25);
+    notes_print(s);
+}
+
+void notes_print(const qn_session *s)
+{
     for (uint32_t i = 0; qn_session_note(s, i); i++) printf("%s  %s\n", i ? "" : "\nnotes\n", qn_session_note(s, i));
+}
+
+void notes_json(const qn_session *s)
+{
+    json_begin("notes", '[');
+    for (uint32_t i = 0; qn_session_note(s, i); i++) json_put_text(NULL, qn_session_note(s, i));
+    json_end(']');
 }
 
 static void json_sums(const char *key, const qn_session *s, bool kernels)
@@ -113,9 +125,7 @@ void profile_json(const char *key, const qn_session *s)
     json_begin(key, '{');
     json_sums("nodes", s, false);
     json_sums("kernels", s, true);
-    json_begin("notes", '[');
-    for (uint32_t i = 0; qn_session_note(s, i); i++) json_put_text(NULL, qn_session_note(s, i));
-    json_end(']');
+    notes_json(s);
     json_end('}');
 }
 

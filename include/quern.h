@@ -307,6 +307,7 @@ typedef struct qn_stats {
     uint64_t weights_bytes, planned_peak_bytes;       /* of the last layout: what is allocated for intermediates */
     uint64_t intermediates_bytes, largest_live_bytes; /* their sum, and the lower bound */
     uint64_t launches, host_steps;                    /* in one run */
+    uint64_t host_launches;                           /* those of nodes that the host runs for the device (qn_host_nodes) */
     uint64_t flops;                                   /* multiply-adds x 2 of one run, where known */
     double read_ms, check_ms, passes_ms, plan_ms, prepare_ms;
     double verify_ms; /* trying kernels out: once for an adapter and driver */
@@ -340,7 +341,12 @@ typedef struct qn_pass_row {
     uint32_t nodes_before, nodes_after;
 } qn_pass_row;
 QN_API uint32_t qn_passes(const qn_session *s, const qn_pass_row **out);
-/* What was done otherwise than usual: nodes whose first kernel is not used on this device. A sentence, or NULL past the end. */
+/* Nodes that the host computes because the device has not one of their types, or takes none of their kernels: in order of the plan. */
+typedef struct qn_host_node {
+    const char *node, *op, *why;
+} qn_host_node;
+QN_API uint32_t qn_host_nodes(const qn_session *s, const qn_host_node **out);
+/* What was done otherwise than usual: nodes whose first kernel is not used on this device, nodes that the host runs. A sentence, or NULL past the end. */
 QN_API const char *qn_session_note(const qn_session *s, uint32_t i);
 
 /* ------------------------------------------------------------------ images (src/media) */

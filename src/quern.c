@@ -62,7 +62,8 @@ static qn_status make_plan(qn_session *s, u64 *clock)
     s->avoided = NULL;
     s->stats.plan_ms = s->stats.verify_ms = 0;
     for (bool again = true; again;) {
-        QN_TRY(plan_make_without(s->g, d->backend, &d->info.caps, s->plan_mem, s->desc.only_variants, s->avoided, &s->p));
+        const plan_desc desc = { .device = d, .only_variants = s->desc.only_variants, .avoided = s->avoided };
+        QN_TRY(plan_make(s->g, &desc, s->plan_mem, &s->p));
         s->stats.plan_ms += ms_since(clock);
         QN_TRY(trial_of_plan(d, s->p, s->plan_mem, &s->avoided, &again));
         s->stats.verify_ms += ms_since(clock);
@@ -83,6 +84,7 @@ static qn_status check_plan_prepare(qn_session *s)
     QN_TRY(make_plan(s, &clock)); /* graph -> plan     src/plan */
     QN_TRY(progress(s, "preparing the device", 0.6));
     QN_TRY(exec_make(s->p, d, s->plan_mem, s->desc.profile, &s->x)); /* plan -> device    src/exec */
+    QN_TRY(session_describe_host_nodes(s));
     s->stats.prepare_ms = ms_since(&clock);
     s->stats.plans++;
     s->planned = true;
@@ -93,7 +95,8 @@ static void drop_plan(qn_session *s)
 {
     exec_close(s->x);
     format_files_close(s->files);
-    s->x = NULL, s->p = NULL, s->g = NULL, s->avoided = NULL, s->files = NULL, s->n_ops = 0, s->planned = false;
+    s->x = NULL, s->p = NULL, s->g = NULL, s->avoided = NULL, s->files = NULL, s->n_ops = s->n_host_nodes = 0,
+    s->planned = false;
     arena_free(s->plan_mem), arena_free(s->graph_mem);
     s->plan_mem = s->graph_mem = NULL;
 }

@@ -1,8 +1,6 @@
 /* Cases of ops, one try of one at a time. A failure names op, case, device and variant. */
 #include "op_case.h"
 
-const char op_no_such_type[] = "the case holds a type that the device has not";
-
 /* ---- which */
 
 static u32 cases_of(const op_def *d)
@@ -85,7 +83,6 @@ static op_outcome ended(test *t, op_try *x, qn_status s)
     graph_session_close(&x->s);
     if (x->row && x->g.kernels && !has_word(x->g.kernels, x->row))
         return OP_NO_SUCH_ROW; /* does not fit this case or device */
-    if (s == QN_E_UNSUPPORTED && x->g.lacks) return OP_NO_SUCH_TYPE;
     if (CHECK(t, s == QN_OK, "%s (%s) on %s%s%s: %s\n%s", x->of.d->name, x->of.c->why, x->device->name,
               x->row ? ", variant " : "", x->row ? x->row : "", qn_last_error(), x->r->text))
         compare(t, x);

@@ -17,12 +17,7 @@ u32 op_case_turn(u32 seed, u32 k);
 /* The graph of the case, and what the same graph in double answers on `cpu` (nothing for a random op). false after a failed check. */
 bool op_case_prepare(test *t, op_ref of, qn_device *cpu, arena *mem, op_run *r);
 
-typedef enum op_outcome {
-    OP_RUNS,
-    OP_RAN,
-    OP_NO_SUCH_ROW,
-    OP_NO_SUCH_TYPE
-} op_outcome; /* RAN: well or not, as t's checks say */
+typedef enum op_outcome { OP_RUNS, OP_RAN, OP_NO_SUCH_ROW } op_outcome; /* RAN: well or not, as t's checks say */
 
 typedef struct op_try {
     op_ref of; /* given, with those below */
@@ -36,5 +31,4 @@ typedef struct op_try {
 op_outcome op_try_start(test *t, op_try *x);
 op_outcome op_try_poll(test *t, op_try *x); /* while OP_RUNS */
 
-extern const char op_no_such_type[]; /* why a try was OP_NO_SUCH_TYPE */
 #endif

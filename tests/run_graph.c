@@ -247,17 +247,6 @@ static qn_status keep_outputs(graph_run *r, const exec *x, u32 n)
     return QN_OK;
 }
 
-static const char *lacking(const graph *g, const qn_caps *caps)
-{
-    const char *lacks = NULL;
-    for (val v = 1; v <= g->n_values; v++) {
-        qn_dtype d = value_at(g, v)->type.dtype;
-        if (d == QN_F64 && !caps->f64) return "f64";
-        if ((d == QN_I64 || d == QN_U64) && !caps->i64) lacks = "i64";
-    }
-    return lacks;
-}
-
 static qn_status open_in(graph_run *r, const char *text, graph_session *s)
 {
     s->g = graph_make(s->work, NULL);
@@ -271,8 +260,7 @@ static qn_status open_in(graph_run *r, const char *text, graph_session *s)
     const qn_caps *caps = &r->device->info.caps;
     pass_env env = { .caps = caps, .evaluate = fail_evaluate, .runs = plan_can_run };
     QN_TRY(pass_run_all(s->g, &env, r->optimize, NULL));
-    r->lacks = lacking(s->g, caps);
-    QN_TRY(plan_make(s->g, r->device->backend, caps, s->work, r->only_variants, &s->p));
+    QN_TRY(plan_make(s->g, &(plan_desc){ .device = r->device, .only_variants = r->only_variants }, s->work, &s->p));
     QN_TRY(note_kernels(r, s->p));
     return exec_make(s->p, r->device, s->work, false, &s->x);
 }

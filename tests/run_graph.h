@@ -14,7 +14,6 @@ typedef struct graph_run {
     qn_tensor out[16];
     qn_stats stats;
     const char *kernels; /* the variants that ran, joined by ' ' */
-    const char *lacks;   /* a type that the graph holds and the device has not; NULL: none */
 } graph_run;
 
 /* in: by input order of the graph (widened here when r->widen). */

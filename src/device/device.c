@@ -92,8 +92,16 @@ bool device_next(device_walk *w, const qn_device_desc *desc, qn_device **out)
 void qn_device_close(qn_device *d)
 {
     if (!d) return;
+    qn_device_close(d->host);
     verify_free(d);
     d->backend->close(d);
+}
+
+qn_status device_host(qn_device *d, qn_device **out)
+{
+    if (!d->host) QN_TRY(device_open("cpu", NULL, &d->host));
+    *out = d->host;
+    return QN_OK;
 }
 
 const qn_device_info *qn_device_get_info(const qn_device *d) { return d ? &d->info : NULL; }

@@ -63,6 +63,7 @@ struct qn_device {                                           /* the head of ever
     qn_device_info info;                                     /* caps inside */
     bool trusted;                                            /* by the caller: kernels are not tried out */
     struct verdicts *verdicts;                               /* of kernels, once asked for (verdicts.c) */
+    struct qn_device *host;                                  /* stands in for it, once asked for (device_host) */
     bool checks;                                             /* interprets: users' kernels come as they are, and are refused when they go astray */
 };
 /* clang-format on */
@@ -81,6 +82,9 @@ qn_status device_check_turns(const qn_caps *caps, const kc_module *m, const kc_k
 
 /* device.c: qn_device_open without "auto". */
 qn_status device_open(const char *spec, const qn_device_desc *desc, qn_device **out);
+/* The device that does on the host what d cannot: kernels compiled into the library, buffers in host memory, launches that are done when they
+ * return. Opened when it is first asked for, closed with d. */
+qn_status device_host(qn_device *d, qn_device **out);
 /* Every device, one after the other, from {0}; false: no more. A kind that has none, or whose next one fails, is an entry too: *out NULL and
  * why in status and qn_last_error. The devices are the caller's. */
 typedef struct device_walk {

@@ -22,19 +22,27 @@ static qn_status fill_words(exec *x, const frame *f, const struct launch *k, qn_
     return QN_OK;
 }
 
-static qn_status fill_launch(exec *x, frame *f, const struct launch *k, qn_launch *out)
+static qn_status count_of(const exec *x, const struct launch *k, u64 *out)
 {
     i64 count;
     QN_TRY(exec_size(x, k->count, &count));
     if (count < 0 || count > (i64)UINT32_MAX)
         return fail(QN_E_SHAPE, "a launch of %lld elements is too large", (long long)count);
-    out->count = (u64)count;
-    if (!count) return QN_OK;
+    *out = (u64)count;
+    return QN_OK;
+}
+
+static qn_status fill_launch(exec *x, frame *f, const step *s, qn_launch *out)
+{
+    const struct launch *k = s->launch;
+    QN_TRY(count_of(x, k, &out->count));
+    if (!out->count) return QN_OK;
     out->prog = f->programs[k->program];
     out->n_bufs = k->n_bufs;
     for (u32 i = 0; i < k->n_bufs; i++) {
-        QN_TRY(store_view(x, f, k->bufs[i], &out->bufs[i]));
-        if (k->written[i]) f->slots[plan_root(f->p, k->bufs[i])].host = NULL;
+        QN_TRY(s->on_host ? store_here(x, f, k->bufs[i], k->written[i], &out->bufs[i])
+                          : store_view(x, f, k->bufs[i], &out->bufs[i]));
+        if (k->written[i] && !s->on_host) f->slots[plan_root(f->p, k->bufs[i])].host = NULL;
     }
     if (k->fault_row) out->bufs[out->n_bufs++] = faults_row(x, k->fault_row);
     return fill_words(x, f, k, out);
@@ -66,7 +74,7 @@ static qn_status add_row(exec *x, const frame *f, const step *s, const qn_launch
     x->rows[x->n_rows++] = (qn_profile_row){ .node = n->name ? n->name : "",
                                              .op = op_of(n)->name,
                                              .kernel = s->variant ? s->variant : "",
-                                             .where = x->b->prog_how(x->device, l->prog),
+                                             .where = s->on_host ? "on the host" : x->b->prog_how(x->device, l->prog),
                                              .start_ns = clock_ns() - x->profile_from,
                                              .bytes = bytes,
                                              .flops = (u64)flops };
@@ -76,7 +84,7 @@ static qn_status add_row(exec *x, const frame *f, const step *s, const qn_launch
 static qn_status launch_alone(exec *x, frame *f, const step *s)
 {
     qn_launch l = { 0 };
-    QN_TRY(fill_launch(x, f, s->launch, &l));
+    QN_TRY(fill_launch(x, f, s, &l));
     if (!l.count) return QN_OK;
     x->stats.launches++;
     QN_TRY(add_row(x, f, s, &l));
@@ -102,11 +110,38 @@ static qn_status profiled(exec *x, frame *f, const step *s, bool *pending)
     return x->b->flush(x->device, &x->waiting);
 }
 
+/* What a launch on the host reads must be there. */
+static qn_status gather_inputs(exec *x, frame *f, const struct launch *k, bool *pending)
+{
+    val in[DEVICE_MAX_BUFFERS];
+    u32 n = 0;
+    for (u32 i = 0; i < k->n_bufs; i++)
+        if (!k->written[i]) in[n++] = k->bufs[i];
+    return store_gather(x, f, in, n, false, pending);
+}
+
+static qn_status launch_on_host(exec *x, frame *f, const step *s, bool *pending)
+{
+    qn_launch l = { 0 };
+    QN_TRY(count_of(x, s->launch, &l.count));
+    if (!l.count) return QN_OK;
+    QN_TRY(gather_inputs(x, f, s->launch, pending));
+    if (*pending) return QN_OK;
+    QN_TRY(fill_launch(x, f, s, &l));
+    x->stats.host_launches++;
+    if (x->profile) QN_TRY(add_row(x, f, s, &l));
+    u64 from = clock_ns();
+    QN_TRY(x->host->backend->launch(x->host, &l)); /* done when it returns */
+    if (x->profile) x->rows[x->n_rows - 1].ns = clock_ns() - from;
+    return QN_OK;
+}
+
 static qn_status run_launch(exec *x, frame *f, const step *s, bool *pending)
 {
     qn_launch l = { 0 };
+    if (s->on_host) return launch_on_host(x, f, s, pending);
     if (x->profile) return profiled(x, f, s, pending);
-    QN_TRY(fill_launch(x, f, s->launch, &l));
+    QN_TRY(fill_launch(x, f, s, &l));
     if (!l.count) return QN_OK;
     x->stats.launches++;
     return x->b->launch(x->device, &l);
@@ -249,6 +284,7 @@ static qn_status run_step(exec *x, frame *f, const step *s, bool *pending)
     case STEP_READ: return run_read(x, f, s, pending);
     case STEP_BRANCH: return control_branch(x, f, s, pending);
     case STEP_LOOP: return control_loop(x, f, s, pending);
+    case STEP_PLACES: return faults_check(x, f, s, pending);
     case STEP_CHECK: return QN_OK; /* done above, as for every step */
     case STEP_REPEAT: return run_repeat(x, f, s);
     case STEP_REPEAT_END: run_repeat_end(f, s); return QN_OK;
@@ -290,7 +326,7 @@ static qn_status hand_over(exec *x, u32 i, const slot *s, const qn_tensor *t)
     const value *meta = value_at(x->main->p->g, x->main->p->g->outputs[i]);
     QN_TRY(user_kernel_view(x->to[i], x->device, meta->name, bytes, &to));
     if (!bytes) return QN_OK;
-    if (s->view.buf) return x->b->copy(x->device, to.buf, to.at, s->view.buf, s->view.at, bytes);
+    if (s->view.buf && !s->stale) return x->b->copy(x->device, to.buf, to.at, s->view.buf, s->view.at, bytes);
     if (!s->host) return fail(QN_E_BUG, "output '%s' is nowhere", meta->name);
     return x->b->write(x->device, to.buf, to.at, (qn_bytes){ s->host, (size_t)bytes });
 }

@@ -27,11 +27,16 @@ static void clear(frame *f)
         if (!plan_is_constant(f->p, v)) f->slots[v] = (slot){ 0 };
 }
 
+/* Bytes that only the host has go where the body's launches want them, once for all turns and in the outer's own buffer. */
 static qn_status lend(exec *x, frame *outer, val v, frame *body, val w)
 {
     slot *to = &body->slots[plan_root(body->p, w)];
     const slot *from = &outer->slots[plan_root(outer->p, v)];
-    to->view = from->view, to->host = from->host;
+    const plan_value *use = &body->p->values[plan_root(body->p, w)];
+    buf_view ignored;
+    if (use->on_device && from->host) QN_TRY(store_view(x, outer, v, &ignored));
+    if (use->on_host && from->host) QN_TRY(store_here(x, outer, v, false, &ignored));
+    *to = (slot){ .view = from->view, .here = from->here, .host = from->host, .stale = from->stale };
     i64 dims[QN_MAX_RANK];
     QN_TRY(exec_dims(x, &value_at(outer->p->g, v)->type, dims));
     return exec_bind_type(x, &value_at(body->p->g, w)->type, dims, value_at(body->p->g, w)->name);
@@ -39,10 +44,7 @@ static qn_status lend(exec *x, frame *outer, val v, frame *body, val w)
 
 static void release(exec *x, frame *body)
 {
-    for (u32 v = 1; v <= body->p->n_values; v++) {
-        if (body->slots[v].late) x->pool[body->slots[v].late - 1].used = false;
-        body->slots[v].late = 0;
-    }
+    for (u32 v = 1; v <= body->p->n_values; v++) store_let_go(x, &body->slots[v]);
 }
 
 /* The outer goes on behind the If or Loop that its counter still stands on. */

@@ -56,7 +56,7 @@ static qn_status evaluate(qn_device *d, const graph *g, nid id, arena *work, are
     QN_TRY(single_node_graph(g, n, work, &one));
     pass_env env = { .caps = &d->info.caps, .runs = plan_can_run };
     QN_TRY(pass_run_all(one, &env, false, NULL));
-    QN_TRY(plan_make(one, d->backend, &d->info.caps, work, NULL, &p));
+    QN_TRY(plan_make(one, &(plan_desc){ .device = d }, work, &p));
     QN_TRY(exec_make(p, d, work, false, &x));
     qn_status s = run_to_end(x);
     if (s == QN_OK) s = copy_outputs(x, n->n_out, mem, out);

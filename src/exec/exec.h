@@ -6,11 +6,13 @@
 
 #include "plan/plan.h"
 
-typedef struct slot { /* where the bytes of a plan value are now */
-    buf_view view;    /* buf 0: not on the device */
-    const void *host; /* NULL: not on the host */
-    u64 allotted;     /* bytes in the layout */
-    u32 late;         /* 1 + index of its buffer in the late pool; 0: none */
+typedef struct slot {    /* where the bytes of a plan value are now */
+    buf_view view;       /* buf 0: not on the device */
+    buf_view here;       /* in a buffer of the device that stands in on the host; buf 0: not there. `host` is its address */
+    const void *host;    /* NULL: not on the host */
+    u64 allotted;        /* bytes in the layout */
+    u32 late, late_here; /* 1 + index of its buffer in the pool of late ones, of the device and of the host; 0: none */
+    bool stale;          /* made on the host, and `view` has not got the bytes yet */
 } slot;
 
 typedef struct frame {
@@ -36,15 +38,27 @@ typedef struct loading { /* a weight that is not here yet (load.c) */
     const outside *from;
     qn_dtype dtype;
     u64 bytes, elems; /* bytes: in the file */
-    qn_buf buf;       /* where it goes, or */
-    u8 *host;
+    qn_buf buf;       /* where it goes: on the device, */
+    u8 *host;         /* here, or both */
 } loading;
+
+typedef struct late_pool {
+    qn_device *device;
+    late_buffer *items;
+    u32 n, cap;
+} late_pool;
+
+typedef struct owned_buffer {
+    qn_device *device;
+    qn_buf buf;
+} owned_buffer;
 
 typedef struct exec {
     qn_device *device;
     const qn_backend *b;
-    arena *mem;  /* of the plan */
-    arena *call; /* of this run: host tensors */
+    qn_device *host; /* stands in for it; NULL: the plan has no need of that */
+    arena *mem;      /* of the plan */
+    arena *call;     /* of this run: host tensors */
     frame *main, *now, *made;
     i64 *bound, *capacity;
     u32 n_bound; /* by sym variable; INT64_MIN: not bound, no capacity yet */
@@ -57,9 +71,8 @@ typedef struct exec {
     bool faulty;      /* words of a failed run are still there */
     layout_result layout;
     bool laid_out;
-    late_buffer *pool;
-    u32 n_pool, cap_pool;
-    qn_buf *owned;
+    late_pool late, late_here;
+    owned_buffer *owned;
     u32 n_owned, cap_owned; /* weights */
     loading *loads;
     u32 n_loads, cap_loads, load_at; /* those before load_at are there */
@@ -112,8 +125,10 @@ qn_status exec_bind_type(exec *x, const type *t, const i64 *dims, const char *wh
 void exec_bind_elems(exec *x, const value *v, const qn_tensor *t); /* an elems_read value: variables = elements */
 
 /* store.c: where values are */
-qn_status store_view(exec *x, frame *f, val v, buf_view *out);     /* on the device; late ones get room now */
-qn_status store_need_host(exec *x, frame *f, val v, bool *queued); /* queued: a read is under way */
+qn_status store_view(exec *x, frame *f, val v, buf_view *out);               /* on the device; late ones get room now */
+qn_status store_here(exec *x, frame *f, val v, bool written, buf_view *out); /* the same on the host, for a launch there */
+void store_let_go(exec *x, slot *s);                                         /* its late buffers serve others */
+qn_status store_need_host(exec *x, frame *f, val v, bool *queued);           /* queued: a read is under way */
 /* Queue what of the n values (0: none) is missing on the host. *pending: the run must pause until the device has answered x->waiting.
  * ask: let the device answer even when nothing is missing. The step that asked is entered again then, and finds its bytes. */
 qn_status store_gather(exec *x, frame *f, const val *values, u32 n, bool ask, bool *pending);
@@ -128,9 +143,10 @@ qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w, bool again)
 /* faults.c: places that are outside (plan/places.c) */
 qn_status faults_make(exec *x);
 buf_view faults_row(const exec *x, u32 row);
-qn_status faults_at_start(exec *x, const qn_named *in, size_t n_in); /* sizes are bound */
-qn_status faults_ask(exec *x);                                       /* queue the read that goes with a flush */
-qn_status faults_answer(exec *x);                                    /* that flush is done: QN_E_DATA names what was found */
+qn_status faults_at_start(exec *x, const qn_named *in, size_t n_in);     /* sizes are bound */
+qn_status faults_check(exec *x, frame *f, const step *s, bool *pending); /* STEP_PLACES */
+qn_status faults_ask(exec *x);                                           /* queue the read that goes with a flush */
+qn_status faults_answer(exec *x); /* that flush is done: QN_E_DATA names what was found */
 qn_status faults_clear(exec *x);
 
 /* advance.c */

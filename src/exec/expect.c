@@ -25,6 +25,6 @@ void exec_expect(exec *x)
     attempt_begin();
     for (const frame *f = x->made; f; f = f->next_made)
         for (u32 i = 0; i < f->p->n_steps; i++)
-            if (f->p->steps[i].kind == STEP_LAUNCH) expect(x, f, f->p->steps[i].launch);
+            if (f->p->steps[i].kind == STEP_LAUNCH && !f->p->steps[i].on_host) expect(x, f, f->p->steps[i].launch);
     attempt_end(false);
 }

@@ -45,6 +45,18 @@ qn_status faults_at_start(exec *x, const qn_named *in, size_t n_in)
 
 /* ---- while it goes on */
 
+qn_status faults_check(exec *x, frame *f, const step *s, bool *pending)
+{
+    const plan_places *p = &x->main->p->places->items[s->places];
+    i64 sizes[QN_MAX_RANK];
+    qn_tensor t;
+    QN_TRY(store_gather(x, f, &s->value, 1, false, pending));
+    if (*pending) return QN_OK;
+    QN_TRY(store_tensor(x, f, s->value, &t));
+    QN_TRY(sizes_of(x, p, sizes));
+    return plan_places_check(p, &t, sizes);
+}
+
 qn_status faults_ask(exec *x)
 {
     if (!rows(x) || x->device->info.caps.host_memory) return QN_OK;

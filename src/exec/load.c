@@ -71,8 +71,8 @@ qn_status load_give(exec *x, const void *data, u64 n)
     u64 at = x->load_done * expansion(l), bytes = MIN(n * expansion(l), l->elems * qn_dtype_bytes(l->dtype) - at);
     QN_TRY(prepared(x, l, (qn_bytes){ data, (size_t)n }, at, bytes, &data));
     if (l->host) memcpy(l->host + at, data, (size_t)bytes);
-    else QN_TRY(x->b->write(x->device, l->buf, at, (qn_bytes){ data, (size_t)bytes }));
-    x->load_queued += l->host ? 0 : bytes;
+    if (l->buf) QN_TRY(x->b->write(x->device, l->buf, at, (qn_bytes){ data, (size_t)bytes }));
+    x->load_queued += l->buf ? bytes : 0;
     x->load_done += n, x->loaded += n;
     if (x->load_done == l->bytes) x->load_at++, x->load_done = 0;
     if (x->load_queued < QUEUED) return QN_OK;

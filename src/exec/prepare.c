@@ -12,26 +12,34 @@ frame *exec_frame(exec *x, const plan *p)
 
 /* ---- weights */
 
-static qn_status own(exec *x, qn_buf buf)
+static qn_status own(exec *x, qn_device *d, qn_buf buf)
 {
     if (!ARENA_PUSH_ROOM(x->mem, x->owned, x->n_owned, x->cap_owned, 1u << 24)) {
-        x->b->buf_free(x->device, buf);
+        d->backend->buf_free(d, buf);
         return fail_nomem(sizeof buf);
     }
-    x->owned[x->n_owned++] = buf;
-    x->stats.device_buffers++;
+    x->owned[x->n_owned++] = (owned_buffer){ d, buf };
+    x->stats.device_buffers += d == x->device;
     return QN_OK;
 }
 
-static qn_status make_weight(exec *x, const void *data, u64 bytes, qn_buf *out)
+static qn_status make_room(exec *x, qn_device *d, u64 bytes, buf_view *out)
 {
-    if (x->b->buf_lend && x->device->info.caps.host_memory) {
-        QN_TRY(x->b->buf_lend(x->device, data, bytes, out));
-        return own(x, *out);
+    *out = (buf_view){ 0, 0, bytes };
+    QN_TRY(d->backend->buf_make(d, MAX(bytes, 4), &out->buf));
+    return own(x, d, out->buf);
+}
+
+static qn_status make_weight(exec *x, qn_device *d, const void *data, u64 bytes, buf_view *out)
+{
+    const qn_backend *b = d->backend;
+    if (b->buf_lend && d->info.caps.host_memory) {
+        *out = (buf_view){ 0, 0, bytes };
+        QN_TRY(b->buf_lend(d, data, bytes, &out->buf));
+        return own(x, d, out->buf);
     }
-    QN_TRY(x->b->buf_make(x->device, MAX(bytes, 4), out));
-    QN_TRY(own(x, *out));
-    return bytes ? x->b->write(x->device, *out, 0, (qn_bytes){ data, (size_t)bytes }) : QN_OK;
+    QN_TRY(make_room(x, d, bytes, out));
+    return bytes ? b->write(d, out->buf, 0, (qn_bytes){ data, (size_t)bytes }) : QN_OK;
 }
 
 static const char *weight_name(const frame *f, val v)
@@ -43,29 +51,32 @@ static const char *weight_name(const frame *f, val v)
 static qn_status weight(exec *x, frame *f, val v, const qn_tensor *t)
 {
     u64 bytes = qn_tensor_bytes(t);
-    f->slots[v].host = t->data;
+    slot *s = &f->slots[v];
+    s->host = t->data;
+    if (f->p->values[v].on_host) QN_TRY(make_weight(x, x->host, t->data, bytes, &s->here));
     if (!f->p->values[v].on_device) return QN_OK;
     x->stats.weights_bytes += bytes;
-    qn_buf buf;
-    QN_TRY(fail_in(make_weight(x, t->data, bytes, &buf), "weight '%s': ", weight_name(f, v)));
-    f->slots[v].view = (buf_view){ buf, 0, bytes };
-    return QN_OK;
+    return fail_in(make_weight(x, x->device, t->data, bytes, &s->view), "weight '%s': ", weight_name(f, v));
 }
 
-/* One whose elements come later: room for them, on the device or, where only the host uses it, here. */
+/* One whose elements come later: room for them, on the device, here, or on both. */
 static qn_status weight_outside(exec *x, frame *f, val v, const qn_tensor *t)
 {
     u64 bytes = qn_tensor_bytes(t);
     loading l = { .from = outside_of(f->p->g, v), .dtype = t->dtype, .elems = qn_tensor_elems(t) };
     l.bytes = l.from->packed_bits ? (l.elems * l.from->packed_bits + 7) / 8 : bytes;
+    const plan_value *use = &f->p->values[v];
     slot *s = &f->slots[v];
-    if (f->p->values[v].on_device) {
+    if (use->on_device) {
         x->stats.weights_bytes += bytes;
-        QN_TRY(x->b->buf_make(x->device, MAX(bytes, 4), &l.buf));
-        QN_TRY(own(x, l.buf));
-        s->view = (buf_view){ l.buf, 0, bytes };
+        QN_TRY(make_room(x, x->device, bytes, &s->view));
+        l.buf = s->view.buf;
         if (x->device->info.caps.host_memory) s->host = x->b->buf_host(x->device, l.buf);
-    } else {
+    }
+    if (use->on_host) {
+        QN_TRY(make_room(x, x->host, bytes, &s->here));
+        s->host = l.host = x->host->backend->buf_host(x->host, s->here.buf);
+    } else if (!use->on_device) {
         l.host = arena_alloc(x->mem, bytes);
         if (!l.host) return fail_nomem(bytes);
         s->host = l.host;
@@ -102,7 +113,9 @@ static qn_status order_late(exec *x, frame *f)
     f->late_order = ARENA_ARRAY(x->mem, p->n_values + 1, u32);
     if (!f->late_order) return fail_nomem(p->n_values * sizeof(u32));
     for (u32 v = 1; v <= p->n_values; v++)
-        if (p->values[v].late && p->values[v].root == v && p->values[v].first != UINT32_MAX) f->late_order[f->n_late++] = v;
+        if ((p->values[v].late || p->values[v].on_host) && p->values[v].root == v && p->values[v].first != UINT32_MAX &&
+            !plan_is_constant(p, v))
+            f->late_order[f->n_late++] = v;
     sorting = p;
     qsort(f->late_order, f->n_late, sizeof *f->late_order, earlier_last);
     return QN_OK;
@@ -118,6 +131,18 @@ static qn_status frames_of_bodies(exec *x, const plan *p)
     return QN_OK;
 }
 
+static qn_status make_programs(exec *x, frame *f)
+{
+    const plan *p = f->p;
+    for (u32 i = 0; i < p->n_programs; i++) {
+        if (p->programs_on_host[i] && !x->host) QN_TRY(device_host(x->device, &x->host));
+        qn_device *d = p->programs_on_host[i] ? x->host : x->device;
+        QN_TRY(d->backend->prog_make(d, &p->programs[i], &f->programs[i]));
+    }
+    x->late_here.device = x->host;
+    return QN_OK;
+}
+
 static qn_status frame_make(exec *x, const plan *p)
 {
     frame *f = ARENA_NEW(x->mem, frame);
@@ -129,7 +154,7 @@ static qn_status frame_make(exec *x, const plan *p)
     f->next_made = x->made;
     x->made = f;
     if (!x->main) x->main = f;
-    for (u32 i = 0; i < p->n_programs; i++) QN_TRY(x->b->prog_make(x->device, &p->programs[i], &f->programs[i]));
+    QN_TRY(make_programs(x, f));
     QN_TRY(weights(x, f));
     QN_TRY(order_late(x, f));
     return frames_of_bodies(x, p);
@@ -169,12 +194,17 @@ qn_status exec_make(const plan *p, qn_device *d, arena *mem, bool profile, exec 
 {
     exec *x = ARENA_NEW(mem, exec);
     if (!x) return fail_nomem(sizeof *x);
-    *x = (exec){ .device = d, .b = d->backend, .mem = mem, .profile = profile };
+    *x = (exec){ .device = d, .b = d->backend, .mem = mem, .profile = profile, .late.device = d };
     x->stats.plans = 1;
     qn_status s = fill(x, p);
     if (s != QN_OK) exec_close(x);
     else *out = x;
     return s;
+}
+
+static void free_pool(const late_pool *p)
+{
+    for (u32 i = 0; i < p->n; i++) p->device->backend->buf_free(p->device, p->items[i].buf);
 }
 
 void exec_abandon(exec *x)
@@ -195,13 +225,16 @@ void exec_close(exec *x)
     if (!x) return;
     if (x->running) exec_abandon(x);
     for (frame *f = x->made; f; f = f->next_made)
-        for (u32 i = 0; i < f->p->n_programs; i++)
-            if (f->programs[i]) x->b->prog_free(x->device, f->programs[i]);
+        for (u32 i = 0; i < f->p->n_programs; i++) {
+            qn_device *d = f->p->programs_on_host[i] ? x->host : x->device;
+            if (f->programs[i]) d->backend->prog_free(d, f->programs[i]);
+        }
     if (x->faults) x->b->buf_free(x->device, x->faults);
     if (x->memory) x->b->buf_free(x->device, x->memory);
     exec_free_apart(x);
-    for (u32 i = 0; i < x->n_pool; i++) x->b->buf_free(x->device, x->pool[i].buf);
-    for (u32 i = 0; i < x->n_owned; i++) x->b->buf_free(x->device, x->owned[i]);
+    free_pool(&x->late);
+    free_pool(&x->late_here);
+    for (u32 i = 0; i < x->n_owned; i++) x->owned[i].device->backend->buf_free(x->owned[i].device, x->owned[i].buf);
     for (u32 i = 0; x->staging && i < x->main->p->g->n_outputs; i++) mem_free(x->staging[i]);
     mem_free(x->rows);
     arena_free(x->call);

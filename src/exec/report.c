@@ -109,6 +109,7 @@ void qn_get_stats(const qn_session *s, qn_stats *out)
     out->largest_live_bytes = x->layout.largest_live;
     out->launches = x->stats.launches;
     out->host_steps = x->stats.host_steps;
+    out->host_launches = x->stats.host_launches;
     out->flops = exec_flops(x, x->main->p);
 }
 
@@ -154,14 +155,68 @@ static const char *variant_of(const plan *p, const graph *g, nid id)
     return NULL;
 }
 
+/* ---- nodes on the host */
+
+qn_status session_describe_host_nodes(qn_session *s)
+{
+    const struct plan_placed_list *list = s->p->placed;
+    s->host_nodes = ARENA_ARRAY(s->plan_mem, list->n + 1, qn_host_node);
+    if (!s->host_nodes) return fail_nomem(list->n * sizeof *s->host_nodes);
+    for (u32 i = 0; i < list->n; i++) {
+        const node *n = node_at(list->items[i].g, list->items[i].node);
+        s->host_nodes[i] = (qn_host_node){ n->name ? n->name : "", op_of(n)->name, list->items[i].why };
+    }
+    s->n_host_nodes = list->n;
+    return QN_OK;
+}
+
+uint32_t qn_host_nodes(const qn_session *s, const qn_host_node **out)
+{
+    if (!s || !out) return 0;
+    *out = s->host_nodes;
+    return s->n_host_nodes;
+}
+
+static bool same_case(const qn_host_node *a, const qn_host_node *b)
+{
+    return text_same(a->op, b->op) && text_same(a->why, b->why);
+}
+
+/* The i-th op of those on the host for one reason, from its first node; *n: how many nodes there are. NULL past the end. */
+static const qn_host_node *host_case(const qn_session *s, u32 i, u32 *n)
+{
+    for (u32 k = 0; k < s->n_host_nodes; k++) {
+        u32 first = 0;
+        while (!same_case(&s->host_nodes[first], &s->host_nodes[k])) first++;
+        if (first != k || i-- > 0) continue;
+        *n = 0;
+        for (u32 m = k; m < s->n_host_nodes; m++) *n += same_case(&s->host_nodes[m], &s->host_nodes[k]);
+        return &s->host_nodes[k];
+    }
+    return NULL;
+}
+
+static const char *note_of_host(const qn_session *s, u32 i, char *note, size_t bytes)
+{
+    u32 n = 0;
+    const qn_host_node *h = host_case(s, i, &n);
+    if (!h) return NULL;
+    if (n == 1) snprintf(note, bytes, "%s '%s' runs on the host: %s", h->op, h->node, h->why);
+    else snprintf(note, bytes, "%s '%s' and %u more run on the host: %s", h->op, h->node, n - 1, h->why);
+    return note;
+}
+
+/* ---- */
+
 const char *qn_session_note(const qn_session *s, uint32_t i)
 {
-    const plan_avoided *a = s && s->p ? s->avoided : NULL;
-    while (a && i-- > 0) a = a->next;
-    if (!a) return NULL;
+    if (!s || !s->p) return NULL;
+    char *note = ((qn_session *)(uintptr_t)s)->note; /* lent until the next question */
+    const plan_avoided *a = s->avoided;
+    for (; a && i > 0; i--) a = a->next;
+    if (!a) return note_of_host(s, i, note, sizeof s->note);
     const node *n = node_at(a->g, a->node);
     const char *now = variant_of(s->p, a->g, a->node);
-    char *note = ((qn_session *)(uintptr_t)s)->note; /* lent until the next question */
     snprintf(note, sizeof s->note, "%s '%s' runs as %s: its kernel %s is wrong on %s", op_of(n)->name,
              n->name ? n->name : "", now ? now : "something else", a->variant, s->desc.device->info.spec);
     return note;

@@ -21,6 +21,8 @@ struct qn_session {
     plan *p;
     exec *x;
     plan_avoided *avoided; /* rows left out because they are wrong on this device */
+    qn_host_node *host_nodes;
+    u32 n_host_nodes;
     char note[512];
     qn_value_info *inputs, *outputs;
     u32 n_inputs, n_outputs;
@@ -38,7 +40,8 @@ struct qn_session {
 };
 
 /* report.c */
-qn_status session_describe(qn_session *s); /* inputs, outputs, weights, from the graph as read */
+qn_status session_describe(qn_session *s);            /* inputs, outputs, weights, from the graph as read */
+qn_status session_describe_host_nodes(qn_session *s); /* of the plan */
 /* specialise.c */
 bool session_can_specialise(const graph *g);
 qn_status session_fix_inputs(graph *g, const qn_named *in, size_t n_in, arena *mem);

@@ -267,18 +267,25 @@ static qn_status make_room(exec *x, qn_buf *old)
 
 /* ---- input bytes */
 
+static bool holds(qn_device *d, qn_buf buf, u64 bytes, const void *data)
+{
+    const u8 *base = d->backend->buf_host(d, buf), *at = data;
+    return base && at >= base && at < base + bytes;
+}
+
 static bool within(const exec *x, const void *data, qn_buf buf, u64 bytes)
 {
-    if (!buf || !x->device->info.caps.host_memory) return false;
-    const u8 *base = x->b->buf_host(x->device, buf), *at = data;
-    return base && at >= base && at < base + bytes;
+    return buf && x->device->info.caps.host_memory && holds(x->device, buf, bytes, data);
 }
 
 /* An input may be an output of the last run, lent from the memory that is about to be written: such bytes are set aside first. */
 static qn_status set_aside(exec *x, const qn_tensor *t, qn_buf old, u64 old_bytes, const void **out)
 {
     u64 bytes = qn_tensor_bytes(t);
-    if (!within(x, t->data, x->memory, x->memory_bytes) && !within(x, t->data, old, old_bytes)) return QN_OK;
+    bool lent = within(x, t->data, x->memory, x->memory_bytes) || within(x, t->data, old, old_bytes);
+    for (u32 i = 0; i < x->late_here.n && !lent; i++)
+        lent = holds(x->host, x->late_here.items[i].buf, x->late_here.items[i].bytes, t->data);
+    if (!lent) return QN_OK;
     void *copy = call_alloc(x, bytes);
     if (!copy) return QN_E_NOMEM;
     memcpy(copy, t->data, (size_t)bytes);
@@ -290,6 +297,12 @@ static qn_status put_input(exec *x, val v, const qn_tensor *t, const void *data)
 {
     slot *s = &x->main->slots[v];
     u64 bytes = qn_tensor_bytes(t);
+    if (x->main->p->values[v].on_host && bytes) {
+        buf_view here;
+        QN_TRY(store_here(x, x->main, v, false, &here));
+        memcpy(x->host->backend->buf_host(x->host, here.buf), data, (size_t)bytes);
+        if (!s->view.buf) return QN_OK;
+    }
     if (s->view.buf && bytes) return x->b->write(x->device, s->view.buf, s->view.at, (qn_bytes){ data, (size_t)bytes });
     void *copy = call_alloc(x, MAX(bytes, 1));
     if (!copy) return QN_E_NOMEM;
@@ -344,28 +357,26 @@ qn_status exec_bind_output(exec *x, u32 i, qn_buffer *b)
 
 /* ---- a run */
 
-/* Of a weight that was never on the host, what a run read back from the device for itself. */
-static void forget_copy(const exec *x, frame *f, val v)
+/* Weights stay, and so does the place of a value in the layout. Of a weight that was never on the host goes what a run read back from the
+ * device for itself. */
+static void forget_value(exec *x, frame *f, val v)
 {
-    bool was_outside = v <= f->p->g->n_values && outside_of(f->p->g, v);
-    if (was_outside && f->slots[v].view.buf && !x->device->info.caps.host_memory) f->slots[v].host = NULL;
+    slot *s = &f->slots[v];
+    bool constant = plan_is_constant(f->p, v), placed = constant || (f == x->main && !f->p->values[v].late);
+    bool read_back = v <= f->p->g->n_values && outside_of(f->p->g, v) && s->view.buf && !s->here.buf;
+    if (s->late || !placed) s->view = (buf_view){ 0 };
+    if (s->late_here || !constant) s->here = (buf_view){ 0 };
+    if (!constant || (read_back && !x->device->info.caps.host_memory)) s->host = NULL;
+    s->stale = false;
+    store_let_go(x, s);
 }
 
 static void forget(exec *x)
 {
     for (frame *f = x->made; f; f = f->next_made) {
-        for (u32 v = 1; v <= f->p->n_values; v++) {
-            if (plan_is_constant(f->p, v)) {
-                forget_copy(x, f, v);
-                continue;
-            }
-            f->slots[v].host = NULL;
-            if (f != x->main || f->p->values[v].late) f->slots[v].view = (buf_view){ 0 };
-            f->slots[v].late = 0;
-        }
+        for (u32 v = 1; v <= f->p->n_values; v++) forget_value(x, f, v);
         f->at = f->late_at = 0;
     }
-    for (u32 i = 0; i < x->n_pool; i++) x->pool[i].used = false;
     for (u32 i = 0; i < x->n_bound; i++) x->bound[i] = INT64_MIN;
     x->n_rows = 0;
 }
@@ -400,7 +411,7 @@ qn_status exec_start(exec *x, const qn_named *in, size_t n_in)
     x->running = true;
     x->result = QN_OK;
     x->now = x->main;
-    x->stats.launches = x->stats.host_steps = 0;
+    x->stats.launches = x->stats.host_steps = x->stats.host_launches = 0;
     x->profile_from = clock_ns();
     return QN_OK;
 }

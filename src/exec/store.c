@@ -23,43 +23,56 @@ static qn_status value_bytes(const exec *x, const frame *f, val v, u64 *out)
 
 /* ---- late buffers: kept between runs, taken by size */
 
-static u32 pool_find(const exec *x, u64 bytes)
+static u32 pool_find(const late_pool *p, u64 bytes)
 {
     u32 best = 0;
-    for (u32 i = 0; i < x->n_pool; i++) {
-        const late_buffer *b = &x->pool[i];
+    for (u32 i = 0; i < p->n; i++) {
+        const late_buffer *b = &p->items[i];
         if (b->used || b->bytes < bytes || b->bytes > MAX(bytes, 4096) * 4) continue;
-        if (!best || b->bytes < x->pool[best - 1].bytes) best = i + 1;
+        if (!best || b->bytes < p->items[best - 1].bytes) best = i + 1;
     }
     return best;
 }
 
-static qn_status pool_add(exec *x, u64 bytes, u32 *out)
+static qn_status pool_add(exec *x, late_pool *p, u64 bytes, u32 *out)
 {
     u64 room = 256;
     while (room < bytes) room *= 2;
     qn_buf buf;
-    QN_TRY(x->b->buf_make(x->device, room, &buf));
-    if (!ARENA_PUSH_ROOM(x->mem, x->pool, x->n_pool, x->cap_pool, 1u << 24)) {
-        x->b->buf_free(x->device, buf);
+    QN_TRY(p->device->backend->buf_make(p->device, room, &buf));
+    if (!ARENA_PUSH_ROOM(x->mem, p->items, p->n, p->cap, 1u << 24)) {
+        p->device->backend->buf_free(p->device, buf);
         return fail_nomem(sizeof(late_buffer));
     }
-    x->pool[x->n_pool++] = (late_buffer){ buf, room, false };
-    x->stats.device_buffers++;
-    *out = x->n_pool;
+    p->items[p->n++] = (late_buffer){ buf, room, false };
+    x->stats.device_buffers += p == &x->late;
+    *out = p->n;
+    return QN_OK;
+}
+
+static qn_status take(exec *x, frame *f, val root, late_pool *p, u32 *late, buf_view *out)
+{
+    u64 bytes;
+    QN_TRY(value_bytes(x, f, root, &bytes));
+    u32 i = pool_find(p, bytes);
+    if (!i) QN_TRY(pool_add(x, p, bytes, &i));
+    p->items[i - 1].used = true;
+    *late = i;
+    *out = (buf_view){ p->items[i - 1].buf, 0, bytes };
     return QN_OK;
 }
 
 static qn_status take_late(exec *x, frame *f, val root, slot *s)
 {
-    u64 bytes;
-    QN_TRY(value_bytes(x, f, root, &bytes));
-    u32 i = pool_find(x, bytes);
-    if (!i) QN_TRY(pool_add(x, bytes, &i));
-    x->pool[i - 1].used = true;
-    s->late = i;
-    s->view = (buf_view){ x->pool[i - 1].buf, 0, bytes };
-    return QN_OK;
+    s->stale = s->host != NULL;
+    return take(x, f, root, &x->late, &s->late, &s->view);
+}
+
+void store_let_go(exec *x, slot *s)
+{
+    if (s->late) x->late.items[s->late - 1].used = false;
+    if (s->late_here) x->late_here.items[s->late_here - 1].used = false;
+    s->late = s->late_here = 0;
 }
 
 void store_release_late(exec *x, frame *f, u32 at)
@@ -67,10 +80,12 @@ void store_release_late(exec *x, frame *f, u32 at)
     while (f->late_at < f->n_late) {
         val v = f->late_order[f->late_at];
         if (f->p->values[v].last > at) return;
+        slot *s = &f->slots[v];
         f->late_at++;
-        if (f->slots[v].late) x->pool[f->slots[v].late - 1].used = false;
-        f->slots[v].late = 0;
-        f->slots[v].view = (buf_view){ 0 };
+        if (s->late_here) s->host = NULL;
+        store_let_go(x, s);
+        s->here = (buf_view){ 0 };
+        if (f->p->values[v].late) s->view = (buf_view){ 0 };
     }
 }
 
@@ -85,11 +100,32 @@ qn_status store_view(exec *x, frame *f, val v, buf_view *out)
 {
     val root = plan_root(f->p, v);
     slot *s = &f->slots[root];
-    if (!s->view.buf) {
-        QN_TRY(take_late(x, f, root, s));
-        if (s->host) QN_TRY(upload(x, s, s->view.bytes));
-    }
+    if (!s->view.buf) QN_TRY(take_late(x, f, root, s));
+    if (s->stale) QN_TRY(upload(x, s, s->view.bytes));
+    s->stale = false;
     *out = s->view;
+    return QN_OK;
+}
+
+static void *address_here(const exec *x, const slot *s) { return x->host->backend->buf_host(x->host, s->here.buf); }
+
+/* Room for a value that launches on the host use. */
+static qn_status make_here(exec *x, frame *f, val root, slot *s)
+{
+    return s->here.buf ? QN_OK : take(x, f, root, &x->late_here, &s->late_here, &s->here);
+}
+
+qn_status store_here(exec *x, frame *f, val v, bool written, buf_view *out)
+{
+    val root = plan_root(f->p, v);
+    slot *s = &f->slots[root];
+    if (!s->here.buf) {
+        QN_TRY(make_here(x, f, root, s));
+        if (!written && s->host && s->here.bytes) memcpy(address_here(x, s), s->host, (size_t)s->here.bytes);
+        s->host = address_here(x, s);
+    }
+    s->stale |= written;
+    *out = s->here;
     return QN_OK;
 }
 
@@ -97,7 +133,7 @@ qn_status store_need_host(exec *x, frame *f, val v, bool *queued)
 {
     slot *s = slot_of(f, v);
     if (s->host) return QN_OK;
-    if (!s->view.buf) {
+    if (!s->view.buf || s->stale) {
         u64 bytes;
         QN_TRY(value_bytes(x, f, v, &bytes));
         if (bytes) return fail(QN_E_BUG, "a value is read before it is made");
@@ -109,7 +145,11 @@ qn_status store_need_host(exec *x, frame *f, val v, bool *queued)
         s->host = (const u8 *)x->b->buf_host(x->device, s->view.buf) + s->view.at;
         return QN_OK;
     }
-    void *to = call_alloc(x, s->view.bytes);
+    void *to;
+    if (f->p->values[plan_root(f->p, v)].on_host) {
+        QN_TRY(make_here(x, f, plan_root(f->p, v), s));
+        to = address_here(x, s);
+    } else to = call_alloc(x, s->view.bytes);
     if (!to) return QN_E_NOMEM;
     s->host = to;
     return x->b->read(x->device, s->view.buf, s->view.at, to, s->view.bytes);
@@ -151,40 +191,45 @@ qn_status store_put(exec *x, frame *f, val v, const qn_tensor *t)
     slot *s = &f->slots[root];
     s->host = t->data;
     if (!f->p->values[root].on_device || t->dtype == QN_STRING) return QN_OK;
-    if (!s->view.buf) {
-        buf_view view;
-        return store_view(x, f, v, &view);
-    }
-    s->view.bytes = qn_tensor_bytes(t);
-    return upload(x, s, s->view.bytes);
+    if (s->view.buf) s->view.bytes = qn_tensor_bytes(t);
+    s->stale = true;
+    buf_view view;
+    return store_view(x, f, v, &view);
 }
 
-/* A body's output becomes its outer's value: the buffer moves when the body alone owns it, else the bytes are copied. */
+/* d gets bytes of its own that are s's: on the device where launches there will want them and s has them there, else on the host. */
+static qn_status copy_lent(exec *x, frame *to, val root, slot *d, const slot *s)
+{
+    bool there = s->view.buf && !s->stale;
+    if (there && (to->p->values[root].on_device || !s->host)) {
+        QN_TRY(take_late(x, to, root, d));
+        u64 bytes = d->view.bytes;
+        return bytes ? x->b->copy(x->device, d->view.buf, d->view.at, s->view.buf, s->view.at, bytes) : QN_OK;
+    }
+    u64 bytes;
+    QN_TRY(value_bytes(x, to, root, &bytes));
+    void *copy = call_alloc(x, MAX(bytes, 1));
+    if (!copy) return QN_E_NOMEM;
+    if (bytes && s->host) memcpy(copy, s->host, (size_t)bytes);
+    d->host = copy;
+    return QN_OK;
+}
+
+/* A body's output becomes its outer's value: buffers that the body alone owns move, lent ones are copied. */
 qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w, bool again)
 {
-    val root = plan_root(from->p, w);
-    slot *s = &from->slots[root], *d = slot_of(to, v);
-    const type *have = &value_at(from->p->g, w)->type;
+    slot *s = &from->slots[plan_root(from->p, w)], *d = slot_of(to, v);
     i64 dims[QN_MAX_RANK];
-    QN_TRY(exec_dims(x, have, dims));
+    QN_TRY(exec_dims(x, &value_at(from->p->g, w)->type, dims));
     QN_TRY(exec_bind_type(x, &value_at(to->p->g, v)->type, dims, value_at(to->p->g, v)->name));
-    if (d->late) x->pool[d->late - 1].used = false;
-    d->late = 0;
-    d->host = s->host && !(x->device->info.caps.host_memory && s->view.buf) ? s->host : NULL;
-    if (s->late && !again) {
-        d->late = s->late, d->view = s->view, d->host = s->host;
-        *s = (slot){ 0 };
-        return QN_OK;
-    }
-    if (!to->p->values[plan_root(to->p, v)].on_device && d->host) return QN_OK;
-    bool layout = d->view.buf != 0;
-    buf_view view;
-    const void *keep = d->host;
-    d->host = NULL;
-    if (!layout) QN_TRY(store_view(x, to, v, &view));
-    else view = d->view;
-    d->host = keep;
-    if (s->view.buf)
-        return s->view.bytes ? x->b->copy(x->device, view.buf, view.at, s->view.buf, s->view.at, s->view.bytes) : QN_OK;
-    return d->host ? upload(x, d, view.bytes) : QN_OK;
+    store_let_go(x, d);
+    const bool moves = s->late && !again, moves_here = s->late_here && !again;
+    *d = (slot){ 0 };
+    if (moves) d->late = s->late, d->view = s->view, d->stale = s->stale;
+    if (moves_here) d->late_here = s->late_here, d->here = s->here;
+    bool lent = s->here.buf ? !moves_here : s->view.buf && !moves && x->device->info.caps.host_memory;
+    if (!lent) d->host = s->host;
+    if (!again) s->late = s->late_here = 0;
+    if (d->host || (d->view.buf && !d->stale)) return QN_OK;
+    return copy_lent(x, to, plan_root(to->p, v), d, s);
 }

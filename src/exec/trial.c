@@ -124,6 +124,7 @@ static qn_status try_plan(qn_device *d, const plan *p, arena *mem, plan_avoided 
     if (!at) return fail_nomem(sizeof *at);
     for (u32 i = 0; i < p->n_programs; i++) {
         verdict v;
+        if (p->programs_on_host[i]) continue;
         QN_TRY(try_program(d, p, i, at, &v));
         if (v != VERDICT_WRONG && v != VERDICT_REFUSED) continue;
         QN_TRY(avoid(p, i, mem, avoided));

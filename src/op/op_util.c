@@ -143,3 +143,18 @@ type type_with(const type *t, qn_dtype d)
 }
 
 qn_dtype dtype_computing(qn_dtype d) { return d == QN_F16 || d == QN_BF16 ? QN_F32 : d; }
+
+static bool has_dtype(const qn_caps *caps, qn_dtype d)
+{
+    if (d == QN_F64) return caps->f64;
+    return caps->i64 || (d != QN_I64 && d != QN_U64);
+}
+
+qn_dtype op_lacks_type(const graph *g, const qn_caps *caps, const node *n)
+{
+    for (u32 i = 0; i < n->n_in + n->n_out; i++) {
+        val v = i < n->n_in ? node_in(g, n, i) : n->out[i - n->n_in];
+        if (v && !has_dtype(caps, value_at(g, v)->type.dtype)) return value_at(g, v)->type.dtype;
+    }
+    return QN_NONE;
+}

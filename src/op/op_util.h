@@ -22,6 +22,9 @@ qn_status infer_ints_of(const infer *c, const char *name, u32 i, i64 *out, u32 m
 qn_status infer_axes(const infer *c, const char *name, u32 i, u32 rank, u32 *bits, bool *has);
 u32 node_axes(graph *g, const node *n, const char *name, u32 i, u32 rank, bool *has); /* after inference: cannot fail */
 
+/* A type of the node's tensors that the device has not; QN_NONE: it has them all. */
+qn_dtype op_lacks_type(const graph *g, const qn_caps *caps, const node *n);
+
 bool dtype_is_float(qn_dtype d);
 bool dtype_is_narrow(qn_dtype d);       /* held as the low bits of a byte: float8, float4, 4 and 2-bit integers */
 bool dtype_is_narrow_float(qn_dtype d); /* float8, float4 */

@@ -1,6 +1,7 @@
 /* Chains of elementwise ops become one Elementwise node, one kernel: a producer of the same shape that nobody else uses moves into its
  * consumer. What is computed once for many (a smaller shape, another user) stays outside. */
 #include "op/elementwise.h"
+#include "op/op_util.h"
 #include "pass/pass.h"
 
 enum { MAX_INPUTS = 8 }; /* leaves room in every device's binding limit */
@@ -35,11 +36,14 @@ static u32 uses_in(const graph *g, const node *n, val v)
     return uses;
 }
 
-/* Input v of n can move in: made by an elementwise node of n's shape, for n alone. */
-static bool can_move_in(const graph *g, const node *n, val v)
+/* Input v of n can move in: made by an elementwise node of n's shape, for n alone. What must run on the host, for a type that the device has
+ * not, stays apart from what need not. */
+static bool can_move_in(const graph *g, const qn_caps *caps, const node *n, val v)
 {
     if (!v || !value_at(g, v)->maker || value_at(g, v)->uses != uses_in(g, n, v)) return false;
-    return is_elementwise(g, node_at(g, value_at(g, v)->maker)) && same_shape(g, v, n->out[0]);
+    const node *maker = node_at(g, value_at(g, v)->maker);
+    if (op_lacks_type(g, caps, maker) != op_lacks_type(g, caps, n)) return false;
+    return is_elementwise(g, maker) && same_shape(g, v, n->out[0]);
 }
 
 /* The number of input v in the chain, added when new; MAX_INPUTS: full. */
@@ -115,7 +119,7 @@ static bool fuse(pass_job *j, nid id)
     bool changed = false;
     for (u32 i = 0; i < n->n_in && !changed && j->status == QN_OK; i++) {
         val inner = node_in(j->g, n, i);
-        if (!can_move_in(j->g, n, inner)) continue;
+        if (!can_move_in(j->g, j->env->caps, n, inner)) continue;
         if (!c) c = mem_alloc(sizeof *c), room = mem_alloc(EW_MAX_STEPS * sizeof *room);
         if (!c || !room) j->status = fail_nomem(sizeof *c);
         else changed = fuse_one(j, id, inner, room, c);

@@ -8,7 +8,7 @@ static launch broken = { .status = QN_E_NOMEM }; /* what launch_begin gives when
 
 const graph *lower_graph(const lowering *l) { return l->p->g; }
 graph *lower_graph_mut(lowering *l) { return l->p->g; }
-const qn_caps *lower_caps(const lowering *l) { return l->p->caps; }
+const qn_caps *lower_caps(const lowering *l) { return l->caps; }
 const type *lower_type(const lowering *l, val v) { return &value_at(l->p->g, v)->type; }
 val lower_in(const lowering *l, const node *n, u32 i) { return node_in(l->p->g, n, i); }
 
@@ -51,7 +51,7 @@ sym lower_product(lowering *l, val v, u32 from, u32 to)
 
 bool lower_turns_fit(const lowering *l, val v, sym turns)
 {
-    u64 most = l->p->caps->max_turns, together = 16 / MAX(qn_dtype_bytes(lower_type(l, v)->dtype), 1);
+    u64 most = l->caps->max_turns, together = 16 / MAX(qn_dtype_bytes(lower_type(l, v)->dtype), 1);
     i64 n;
     return !most || !sym_is_number(l->p->g, turns, &n) || (u64)n < most / together;
 }
@@ -146,7 +146,6 @@ static void add_buffer(launch *k, val v, bool written)
     plan *p = k->l->p;
     if (v <= p->g->n_values) v = live(p->g, v);
     if (!written) stop(k, plan_need(p, v, k->l->node));
-    p->values[plan_root(p, v)].on_device = true;
     k->bufs[k->n_bufs] = v;
     k->written[k->n_bufs++] = written;
 }
@@ -206,14 +205,14 @@ void launch_wide(launch *k, i64 v)
 
 void launch_const(launch *k, const char *name, i64 v)
 {
-    if (usable(k) && k->l->p->backend->bakes) launch_define_number(k, name, v);
+    if (usable(k) && k->l->bakes) launch_define_number(k, name, v);
     else launch_number(k, v);
 }
 
 void launch_const_size(launch *k, const char *name, sym s)
 {
     i64 v;
-    if (usable(k) && k->l->p->backend->bakes && sym_is_number(k->l->p->g, s, &v)) launch_define_number(k, name, v);
+    if (usable(k) && k->l->bakes && sym_is_number(k->l->p->g, s, &v)) launch_define_number(k, name, v);
     else launch_size(k, s);
 }
 
@@ -264,34 +263,13 @@ static qn_status zero(lowering *l, val v)
     return launch_map(k, words);
 }
 
-/* Does a device that ends loops early run it, as far as the sizes are known now? (The device looks again at each launch.) */
-static qn_status check_turns(const launch *k, arena *mem, const kc_program *program)
-{
-    const qn_caps *caps = k->l->p->caps;
-    kc_module *m;
-    u32 words[DEVICE_MAX_WORDS];
-    bool open[DEVICE_MAX_WORDS];
-    i64 count;
-    for (u32 i = 0; i < k->n_words; i++) words[i] = k->words[i].bits, open[i] = k->words[i].kind != WORD_LITERAL;
-    bool known = sym_is_number(k->l->p->g, k->count, &count);
-    QN_TRY(kc_compile(mem, program, &(kc_options){ .width = caps->width }, &m));
-    const kc_kernel *kernel = kc_kernel_find(m, program->entry);
-    if (!kernel) return fail(QN_E_BUG, "%s: no kernel '%s'", k->file, program->entry ? program->entry : "");
-    QN_TRY(device_check_turns(caps, m, kernel, &(kc_launch_facts){ words, open, known ? (u64)count : 0 }));
-    return QN_OK;
-}
-
 static qn_status add_program(launch *k, const kc_program *program)
 {
     lowering *l = k->l;
     const node *n = node_at(l->p->g, l->node);
-    if (l->p->caps->max_turns) {
-        arena *mem = arena_make();
-        qn_status s = mem ? check_turns(k, mem, program) : fail_nomem(sizeof *program);
-        arena_free(mem);
-        if (s != QN_OK) return fail_in(s, "%s '%s': ", op_of(n)->name, n->name ? n->name : "");
-    }
-    k->program = plan_program(l->p, program);
+    qn_status s = plan_within_limits(k, program);
+    if (s != QN_OK) return fail_in(s, "%s '%s': ", op_of(n)->name, n->name ? n->name : "");
+    k->program = plan_program(l->p, program, l->on_host);
     return k->program == UINT32_MAX ? fail_nomem(sizeof *program) : QN_OK;
 }
 
@@ -300,9 +278,6 @@ static qn_status finish(launch *k, sym count)
     if (!usable(k)) return k == &broken ? fail_nomem(sizeof(launch)) : k->status;
     lowering *l = k->l;
     if (!count) return fail(QN_E_BUG, "%s: the count of kernel '%s' is not known", k->file, k->entry ? k->entry : "");
-    if (computes_in_double(k) && !l->p->caps->f64)
-        return fail(QN_E_UNSUPPORTED, "%s '%s': this device has no f64; run it on another one",
-                    op_of(node_at(l->p->g, l->node))->name, node_at(l->p->g, l->node)->name);
     if (k->zero_first) QN_TRY(zero(l, k->zero_first));
     const char *defines = defines_text(k);
     if (!defines) return fail_nomem(64);
@@ -311,6 +286,7 @@ static qn_status finish(launch *k, sym count)
     step *s = plan_add_step(l->p, STEP_LAUNCH, l->node);
     if (!s) return fail_nomem(sizeof *s);
     s->launch = k;
+    s->on_host = l->on_host;
     s->variant = l->variant;
     return QN_OK;
 }

@@ -1,7 +1,8 @@
 /* Places: elements of an integer tensor that say where in another one to look or to put. A kernel holds or skips one that is outside, so
  * that it touches no foreign memory; here it is found, so that nobody takes the result for an answer:
  *     a constant's while planning, an input's when a run starts (plan_places_check), a computed one's by two small launches
- *     (kernels/places.c) whose words the executor reads with the next answer of the device. */
+ *     (kernels/places.c) whose words the executor reads with the next answer of the device, or, where the node runs on the host, by a
+ *     step before it. */
 #include "plan/plan.h"
 
 enum { PART = 64 }; /* entries to an element of places_scan */
@@ -95,6 +96,18 @@ static qn_status look_on_device(lowering *l, const place_bounds *what)
     return launch_map(k, sym_number(g, PLAN_FAULT_WORDS));
 }
 
+static qn_status look_on_host(lowering *l, const place_bounds *what)
+{
+    plan_places *p = add(l, what);
+    QN_TRY(plan_need(l->p, what->v, l->node));
+    step *s = plan_add_step(l->p, STEP_PLACES, 0); /* its sentence names the node itself */
+    if (!p || !s) return QN_E_NOMEM;
+    p->row = PLAN_BY_STEP;
+    s->value = what->v;
+    s->places = l->p->places->n - 1;
+    return QN_OK;
+}
+
 qn_status lower_places(lowering *l, place_bounds what)
 {
     plan *p = l->p;
@@ -108,7 +121,8 @@ qn_status lower_places(lowering *l, place_bounds what)
         if (s == QN_OK || !p->is_body) return s;
     } /* a body may never run: there the device finds it */
     bool here_at_start = is_constant(p->g, root) || is_input(p, root);
-    if (p->is_body || !here_at_start || !known_at_start(p, &what)) return look_on_device(l, &what);
+    if (p->is_body || !here_at_start || !known_at_start(p, &what))
+        return l->on_host ? look_on_host(l, &what) : look_on_device(l, &what);
     plan_places *at_start = add(l, &what);
     if (!at_start) return QN_E_NOMEM;
     at_start->what.v = root;

@@ -37,15 +37,17 @@ step *plan_add_step(plan *p, step_kind kind, nid at)
     return s;
 }
 
-u32 plan_program(plan *p, const kc_program *program)
+u32 plan_program(plan *p, const kc_program *program, bool on_host)
 {
     u64 key = kc_program_key(program);
     for (u32 i = 0; i < p->n_programs; i++)
-        if (p->program_keys[i] == key) return i;
-    u32 cap = p->cap_programs;
+        if (p->program_keys[i] == key && p->programs_on_host[i] == on_host) return i;
+    u32 cap = p->cap_programs, same = cap;
     if (!ARENA_PUSH_ROOM(p->mem, p->programs, p->n_programs, cap, MAX_PROGRAMS)) return UINT32_MAX;
+    if (!ARENA_PUSH_ROOM(p->mem, p->programs_on_host, p->n_programs, same, MAX_PROGRAMS)) return UINT32_MAX;
     if (!ARENA_PUSH_ROOM(p->mem, p->program_keys, p->n_programs, p->cap_programs, MAX_PROGRAMS)) return UINT32_MAX;
     p->program_keys[p->n_programs] = key;
+    p->programs_on_host[p->n_programs] = on_host;
     p->programs[p->n_programs] = *program;
     return p->n_programs++;
 }
@@ -96,32 +98,10 @@ static void store_outputs(plan *p, const node *n)
     for (u32 i = 0; i < n->n_out; i++) p->values[n->out[i]].stored = true;
 }
 
-static bool is_avoided(const plan *p, nid id)
-{
-    for (const plan_avoided *a = p->avoided; a; a = a->next)
-        if (a->g == p->g && a->node == id) return true;
-    return false;
-}
-
 static qn_status plan_variant(plan *p, nid id, const node *n)
 {
-    lowering l = { .p = p, .node = id, .repeat_at = UINT32_MAX };
-    const variant *v = plan_select(&l, n);
-    if (!v && is_avoided(p, id))
-        return fail(QN_E_UNSUPPORTED, "%s '%s': every kernel of this build that fits it is wrong on this device",
-                    op_of(n)->name, n->name ? n->name : "");
-    if (!v)
-        return fail(QN_E_UNSUPPORTED, "%s '%s': no kernel of this build fits it on this device", op_of(n)->name,
-                    n->name ? n->name : "");
     store_outputs(p, n);
-    l.variant = "places";
-    if (op_of(n)->places) QN_TRY(op_of(n)->places(&l, n));
-    l.variant = v->name;
-    QN_TRY(v->emit(&l, n));
-    if (l.repeat_at != UINT32_MAX) return fail(QN_E_BUG, "%s: a repeat without an end", v->name);
-    step *last = p->n_steps ? &p->steps[p->n_steps - 1] : NULL;
-    if (op_of(n)->flops && last && last->kind == STEP_LAUNCH && last->node == id) last->flops = op_of(n)->flops(&l, n);
-    return QN_OK;
+    return plan_place(p, id, n);
 }
 
 static qn_status plan_host(plan *p, nid id, const node *n)
@@ -142,10 +122,10 @@ static qn_status plan_body(plan *p, const node *n, const char *name, plan **out)
     plan *body = ARENA_NEW(p->mem, plan);
     if (!body) return fail_nomem(sizeof *body);
     *body = (plan){ .g = a->body,
-                    .backend = p->backend,
-                    .caps = p->caps,
+                    .device = p->device,
                     .mem = p->mem,
                     .places = p->places,
+                    .placed = p->placed,
                     .only_variants = p->only_variants,
                     .avoided = p->avoided,
                     .is_body = true };
@@ -209,6 +189,18 @@ static void touch_node(plan *p, nid id, u32 at)
     for (u32 i = 0; i < n->n_out; i++) touch(p, n->out[i], at);
 }
 
+static void find_sides(plan *p)
+{
+    for (u32 i = 0; i < p->n_steps; i++) {
+        const step *s = &p->steps[i];
+        for (u32 b = 0; s->kind == STEP_LAUNCH && b < s->launch->n_bufs; b++) {
+            plan_value *v = &p->values[plan_root(p, s->launch->bufs[b])];
+            v->on_host |= s->on_host;
+            v->on_device |= !s->on_host;
+        }
+    }
+}
+
 /* Inside a repeat a value lives for the whole of it: the next turn may read what this one wrote. */
 static void find_lives(plan *p)
 {
@@ -224,7 +216,7 @@ static void find_lives(plan *p)
                 if (repeat != UINT32_MAX)
                     touch(p, s->launch->bufs[b], repeat), touch(p, s->launch->bufs[b], p->steps[repeat].partner);
             }
-        if (s->kind == STEP_ELEMS || s->kind == STEP_READ) touch(p, s->value, i);
+        if (s->kind == STEP_ELEMS || s->kind == STEP_READ || s->kind == STEP_PLACES) touch(p, s->value, i);
         if (s->kind == STEP_HOST || s->kind == STEP_BRANCH || s->kind == STEP_LOOP) touch_node(p, s->node, i);
     }
     for (u32 i = 0; i < p->g->n_inputs; i++) touch(p, p->g->inputs[i], 0);
@@ -253,11 +245,18 @@ static qn_status find_bound(plan *p)
 }
 
 /* A size that needs another variable is late. */
+bool plan_is_late(const plan *p, val v)
+{
+    return p->is_body || !p->values[v].elems || sym_uses_unbound(p->g, p->values[v].elems, p->bound_at_start);
+}
+
 static void find_late(plan *p)
 {
-    for (u32 v = 1; v <= p->n_values; v++)
-        p->values[v].late =
-            p->is_body || !p->values[v].elems || sym_uses_unbound(p->g, p->values[v].elems, p->bound_at_start);
+    for (u32 v = 1; v <= p->n_values; v++) p->values[v].late = plan_is_late(p, v);
+    for (u32 i = 0; i < p->n_steps; i++) { /* what a body makes stays in the buffer that the body has it in */
+        const node *n = p->steps[i].body[0] ? node_at(p->g, p->steps[i].node) : NULL;
+        for (u32 k = 0; n && k < n->n_out; k++) p->values[n->out[k]].late = true;
+    }
 }
 
 static qn_status add_graph_values(plan *p)
@@ -292,27 +291,24 @@ static qn_status fill(plan *p)
     QN_TRY(read_body_inputs(p));
     FOR_NODES(p->g, n) QN_TRY(plan_node(p, n));
     for (u32 i = 0; i < p->g->n_outputs; i++) QN_TRY(plan_need(p, live(p->g, p->g->outputs[i]), 0));
+    find_sides(p);
     find_lives(p);
     find_late(p);
     return QN_OK;
 }
 
-qn_status plan_make_without(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants,
-                            const plan_avoided *avoided, plan **out)
+qn_status plan_make(graph *g, const plan_desc *desc, arena *mem, plan **out)
 {
     plan *p = ARENA_NEW(mem, plan);
     if (!p) return fail_nomem(sizeof *p);
-    *p = (plan){ .g = g, .backend = backend, .caps = caps, .mem = mem, .only_variants = only_variants, .avoided = avoided };
+    *p =
+        (plan){ .g = g, .device = desc->device, .mem = mem, .only_variants = desc->only_variants, .avoided = desc->avoided };
     p->places = ARENA_NEW(mem, struct plan_places_list);
-    if (!p->places) return fail_nomem(sizeof *p->places);
+    p->placed = ARENA_NEW(mem, struct plan_placed_list);
+    if (!p->places || !p->placed) return fail_nomem(sizeof *p->places);
     *p->places = (struct plan_places_list){ 0 };
+    *p->placed = (struct plan_placed_list){ 0 };
     QN_TRY(fill(p));
     *out = p;
     return QN_OK;
-}
-
-qn_status plan_make(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants,
-                    plan **out)
-{
-    return plan_make_without(g, backend, caps, mem, only_variants, NULL, out);
 }

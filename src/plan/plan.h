@@ -36,7 +36,7 @@ struct launch {
     qn_status status; /* sticky */
 };
 
-/* Rows that must not be taken: of one node each. */
+/* Rows that must not be taken on the device: of one node each. */
 typedef struct plan_avoided {
     const graph *g;
     nid node;
@@ -52,6 +52,7 @@ typedef enum step_kind {
     STEP_BRANCH, /* If: run one of two bodies */
     STEP_LOOP,   /* Loop: run a body again and again */
     STEP_CHECK,  /* only what the node needs: of views, which launch nothing */
+    STEP_PLACES, /* on the host: are the places of a value inside? */
     STEP_REPEAT,
     STEP_REPEAT_END /* `times` turns of the launches between */
 } step_kind;
@@ -62,7 +63,9 @@ typedef struct step {
     nid node; /* for messages and profiles; 0: none */
     const char *variant;
     struct launch *launch;
-    val value; /* ELEMS, READ */
+    bool on_host; /* LAUNCH: on the host, by the device that stands in there */
+    val value;    /* ELEMS, READ, PLACES */
+    u32 places;   /* PLACES: which */
     sym times;
     sym flops;     /* of a node, on its last launch; 0: not known */
     u32 partner;   /* REPEAT: the step of its END and back */
@@ -70,8 +73,9 @@ typedef struct step {
 } step;
 
 /* What lower_places found to look at when it runs. row 0: a constant or an input, looked at when a run starts; else the row of
- * PLAN_FAULT_WORDS words on the device that its launches fill. Bodies add to their model's list. */
+ * PLAN_FAULT_WORDS words on the device that its launches fill, or PLAN_BY_STEP: a step looks. Bodies add to their model's list. */
 enum { PLAN_FAULT_WORDS = 64, PLAN_FAULT_SHARES = 32 };
+#define PLAN_BY_STEP UINT32_MAX
 typedef struct plan_places {
     const graph *g;
     nid node;
@@ -83,6 +87,17 @@ struct plan_places_list {
     u32 n, cap, n_rows;
 };
 
+/* Nodes that the host computes although the device computes the others, in order; those of bodies too. */
+typedef struct plan_placed {
+    const graph *g;
+    nid node;
+    const char *why;
+} plan_placed;
+struct plan_placed_list {
+    plan_placed *items;
+    u32 n, cap;
+};
+
 typedef struct plan_value {
     val root; /* itself, or the value whose bytes it shares */
     qn_dtype dtype;
@@ -90,13 +105,13 @@ typedef struct plan_value {
     u32 first, last; /* steps between which a root holds memory */
     bool stored;     /* has memory of its own: not a constant, input elems only */
     bool late;       /* its size is known only in the middle of a run */
-    bool on_device;  /* a launch uses it */
+    bool on_device;  /* a launch there uses it */
+    bool on_host;    /* a launch on the host uses it */
 } plan_value;
 
 struct plan {
     graph *g;
-    const qn_backend *backend;
-    const qn_caps *caps;
+    qn_device *device;
     arena *mem;
     step *steps;
     u32 n_steps, cap_steps;
@@ -109,8 +124,10 @@ struct plan {
     u32 n_tables, cap_tables; /* constants made while lowering */
     kc_program *programs;
     u64 *program_keys;
+    bool *programs_on_host;
     u32 n_programs, cap_programs;
     struct plan_places_list *places;
+    struct plan_placed_list *placed;
     i64 *bound_at_start; /* by sym variable: INT64_MIN where the inputs do not decide it */
     const char *only_variants;
     const plan_avoided *avoided;
@@ -119,16 +136,25 @@ struct plan {
 
 struct lowering {
     plan *p;
+    const qn_caps *caps; /* of the side that is planned for: the device, or the host */
+    bool bakes, on_host;
     nid node;
     const char *variant;
+    u64 refused;   /* rows of the op that cannot do this node here: a bit each */
     u32 repeat_at; /* the open STEP_REPEAT, UINT32_MAX: none */
 };
 
-/* plan.c. only_variants: the row of that name is tried first (tests). avoided: NULL or a list. */
-qn_status plan_make_without(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants,
-                            const plan_avoided *avoided, plan **out);
-qn_status plan_make(graph *g, const qn_backend *backend, const qn_caps *caps, arena *mem, const char *only_variants,
-                    plan **out);
+/* plan.c */
+typedef struct plan_desc {
+    qn_device *device;         /* lent, for as long as the plan */
+    const char *only_variants; /* tests: the row of that name is tried first */
+    const plan_avoided *avoided;
+} plan_desc;
+qn_status plan_make(graph *g, const plan_desc *desc, arena *mem, plan **out);
+/* place.c: the node's launches, on the device or on the host. */
+qn_status plan_place(plan *p, nid id, const node *n);
+/* limits.c: QN_E_UNSUPPORTED when a launch that is complete asks more than its side can do. */
+qn_status plan_within_limits(const launch *k, const kc_program *program);
 /* select.c: the first variant that fits, or NULL. */
 const variant *plan_select(const lowering *l, const node *n);
 bool plan_can_run(graph *g, const qn_caps *caps, const node *n); /* some variant fits (for the expand pass) */
@@ -137,8 +163,10 @@ val plan_add_value(plan *p, qn_dtype d, sym elems);   /* scratch; 0: no memory *
 step *plan_add_step(plan *p, step_kind kind, nid at); /* NULL: no memory */
 /* Make sure that v has bytes at run time: a size tensor gets a step that writes its elements. */
 qn_status plan_need(plan *p, val v, nid at);
-u32 plan_program(plan *p, const kc_program *program); /* its index, once per key; UINT32_MAX: no memory */
-bool plan_is_constant(const plan *p, val v);          /* of the graph, or a table */
+u32 plan_program(plan *p, const kc_program *program,
+                 bool on_host);              /* its index, once per key and side; UINT32_MAX: no memory */
+bool plan_is_constant(const plan *p, val v); /* of the graph, or a table */
+bool plan_is_late(const plan *p, val v);     /* its size is known only in the middle of a run */
 
 /* places.c: are all elements of t inside? sizes: of each entry of a tuple. QN_E_DATA names the node, the element and the axis. */
 qn_status plan_places_check(const plan_places *p, const qn_tensor *t, const i64 *sizes);

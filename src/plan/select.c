@@ -17,9 +17,16 @@ static bool is_avoided(const lowering *l, const variant *v)
     return false;
 }
 
+static bool is_refused(const lowering *l, const node *n, const variant *v)
+{
+    size_t at = (size_t)(v - op_of(n)->variants);
+    return at < 64 && l->refused >> at & 1;
+}
+
 static bool runs(const lowering *l, const node *n, const variant *v)
 {
-    return !is_avoided(l, v) && has(l->p->caps, v->needs) && (!v->fits || v->fits(l, n));
+    if (is_refused(l, n, v) || (!l->on_host && is_avoided(l, v))) return false;
+    return has(l->caps, v->needs) && (!v->fits || v->fits(l, n));
 }
 
 /* GROUP kernels in groups of one are for CPUs and groups of many for GPUs, but each is right on both: a name that asks for a row gets it,
@@ -27,8 +34,8 @@ static bool runs(const lowering *l, const node *n, const variant *v)
 static bool runs_when_asked(const lowering *l, const node *n, const variant *v)
 {
     u32 must = v->needs & ~(u32)NEED_LANES;
-    if ((v->needs & NEED_LANES) && l->p->caps->max_group == 0) return false;
-    return has(l->p->caps, must) && (!v->fits || v->fits(l, n));
+    if ((v->needs & NEED_LANES) && l->caps->max_group == 0) return false;
+    return !is_refused(l, n, v) && has(l->caps, must) && (!v->fits || v->fits(l, n));
 }
 
 const variant *plan_select(const lowering *l, const node *n)
@@ -39,7 +46,7 @@ const variant *plan_select(const lowering *l, const node *n)
         for (const variant *v = d->variants; v->name; v++)
             if (text_same(v->name, l->p->only_variants) && runs_when_asked(l, n, v)) return v;
     /* A device that likes groups of one runs GROUP rows last: a MAP or a lane kernel suits it better. */
-    bool single = l->p->caps->best_group == 1;
+    bool single = l->caps->best_group == 1;
     for (const variant *v = d->variants; v->name; v++)
         if (runs(l, n, v) && !(single && (v->needs & NEED_GROUP))) return v;
     for (const variant *v = d->variants; v->name; v++)
@@ -49,8 +56,7 @@ const variant *plan_select(const lowering *l, const node *n)
 
 bool plan_can_run(graph *g, const qn_caps *caps, const node *n)
 {
-    static const qn_backend none = { .name = "none" };
-    plan p = { .g = g, .caps = caps, .backend = &none };
-    lowering l = { .p = &p };
+    plan p = { .g = g };
+    lowering l = { .p = &p, .caps = caps };
     return plan_select(&l, n) != NULL;
 }

@@ -50,6 +50,7 @@ static void put_stats(json *j, const qn_session *s)
     COUNTED(largest_live_bytes)
     COUNTED(launches)
     COUNTED(host_steps)
+    COUNTED(host_launches)
     COUNTED(flops)
 #undef COUNTED
     json_number(j, "read_ms", st.read_ms);
@@ -112,6 +113,24 @@ static void put_weights(json *j, const qn_session *s)
     json_close(j, '[');
 }
 
+static void put_host_nodes(json *j, const qn_session *s)
+{
+    const qn_host_node *rows = NULL;
+    u32 n = qn_host_nodes(s, &rows);
+    json_open(j, "host_nodes", '[');
+    for (u32 i = 0; i < n; i++) {
+        json_open(j, NULL, '{');
+        json_text(j, "node", rows[i].node);
+        json_text(j, "op", rows[i].op);
+        json_text(j, "why", rows[i].why);
+        json_close(j, '{');
+    }
+    json_close(j, '[');
+    json_open(j, "notes", '[');
+    for (u32 i = 0; qn_session_note(s, i); i++) json_text(j, NULL, qn_session_note(s, i));
+    json_close(j, '[');
+}
+
 const char *qw_session_report(void *session)
 {
     const qn_session *s = ((web_session *)session)->session;
@@ -120,6 +139,7 @@ const char *qw_session_report(void *session)
     put_ops(j, s);
     put_passes(j, s);
     put_weights(j, s);
+    put_host_nodes(j, s);
     return web_json_end('{');
 }
 

@@ -1,0 +1,134 @@
+/* Where a node runs: on the device, in the first row that takes it. Where the device has not a type of the node, or no row of it takes it there
+ * (a limit, or kernels that were found wrong), the host runs it by the same rows; the list of those goes into the session's report.
+ *
+ * A device whose buffers are host memory is the host: what it cannot do, nothing else here can. */
+#include <stdio.h>
+
+#include "op/op_util.h"
+#include "plan/plan.h"
+
+/* What a plan holds so far, to go back to when a row turns out not to take the node after it has said half of it. */
+typedef struct mark {
+    u32 n_steps, n_values, n_tables, n_programs, n_places, n_rows;
+} mark;
+
+static mark mark_of(const plan *p)
+{
+    return (mark){ p->n_steps, p->n_values, p->n_tables, p->n_programs, p->places->n, p->places->n_rows };
+}
+
+static void go_back_to(plan *p, mark m)
+{
+    for (u32 i = m.n_steps; i < p->n_steps; i++)
+        if (p->steps[i].kind == STEP_ELEMS) p->values[p->steps[i].value].stored = false; /* plan_need asks again */
+    p->n_steps = m.n_steps, p->n_values = m.n_values, p->n_tables = m.n_tables, p->n_programs = m.n_programs;
+    p->places->n = m.n_places, p->places->n_rows = m.n_rows;
+}
+
+/* ---- one side */
+
+static lowering device_side(plan *p, nid id)
+{
+    return (lowering){
+        .p = p, .caps = &p->device->info.caps, .bakes = p->device->backend->bakes, .node = id, .repeat_at = UINT32_MAX
+    };
+}
+
+static lowering host_side(plan *p, qn_device *host, nid id)
+{
+    return (lowering){
+        .p = p, .caps = &host->info.caps, .bakes = host->backend->bakes, .on_host = true, .node = id, .repeat_at = UINT32_MAX
+    };
+}
+
+static bool is_avoided(const plan *p, nid id)
+{
+    for (const plan_avoided *a = p->avoided; a; a = a->next)
+        if (a->g == p->g && a->node == id) return true;
+    return false;
+}
+
+static qn_status no_row(const lowering *l, const node *n)
+{
+    bool wrong = !l->on_host && is_avoided(l->p, l->node);
+    return fail(QN_E_UNSUPPORTED, "%s '%s': %s", op_of(n)->name, n->name ? n->name : "",
+                wrong ? "every kernel of this build that fits it is wrong on this device"
+                      : "no kernel of this build fits it on this device");
+}
+
+static qn_status emit(lowering *l, const node *n, const variant *v)
+{
+    plan *p = l->p;
+    l->variant = "places";
+    if (op_of(n)->places) QN_TRY(op_of(n)->places(l, n));
+    l->variant = v->name;
+    QN_TRY(v->emit(l, n));
+    if (l->repeat_at != UINT32_MAX) return fail(QN_E_BUG, "%s: a repeat without an end", v->name);
+    step *last = p->n_steps ? &p->steps[p->n_steps - 1] : NULL;
+    if (op_of(n)->flops && last && last->kind == STEP_LAUNCH && last->node == l->node) last->flops = op_of(n)->flops(l, n);
+    return QN_OK;
+}
+
+/* Row after row until one takes the node; what the first that refused said is told when none does. */
+static qn_status plan_on(lowering *l, const node *n)
+{
+    const mark before = mark_of(l->p);
+    const variant *rows = op_of(n)->variants;
+    char first[300] = "";
+    for (const variant *v = plan_select(l, n); v; v = v - rows < 64 ? plan_select(l, n) : NULL) {
+        qn_status s = emit(l, n, v);
+        if (s != QN_E_UNSUPPORTED) return s;
+        if (!first[0]) snprintf(first, sizeof first, "%s", qn_last_error());
+        go_back_to(l->p, before);
+        if (v - rows < 64) l->refused |= (u64)1 << (v - rows);
+        l->repeat_at = UINT32_MAX;
+    }
+    return first[0] ? fail(QN_E_UNSUPPORTED, "%s", first) : no_row(l, n);
+}
+
+/* ---- which side */
+
+static qn_status place_on_host(plan *p, nid id, const node *n, const char *why)
+{
+    qn_device *host;
+    struct plan_placed_list *list = p->placed;
+    QN_TRY(device_host(p->device, &host));
+    lowering l = host_side(p, host, id);
+    QN_TRY(plan_on(&l, n));
+    if (!ARENA_PUSH_ROOM(p->mem, list->items, list->n, list->cap, 1u << 24)) return fail_nomem(sizeof *list->items);
+    list->items[list->n++] = (plan_placed){ p->g, id, why };
+    return QN_OK;
+}
+
+/* The refusal without "Op 'name': " in front, which the report says itself. */
+static const char *reason(plan *p, const node *n, const char *refusal)
+{
+    char place[200];
+    int bytes = snprintf(place, sizeof place, "%s '%s': ", op_of(n)->name, n->name ? n->name : "");
+    if (bytes > 0 && (size_t)bytes < sizeof place && !strncmp(refusal, place, (size_t)bytes)) refusal += bytes;
+    const char *kept = arena_text(p->mem, refusal, strlen(refusal));
+    return kept ? kept : "";
+}
+
+static qn_status place(plan *p, nid id, const node *n)
+{
+    const qn_caps *caps = &p->device->info.caps;
+    lowering l = device_side(p, id);
+    qn_dtype lacking = op_lacks_type(p->g, caps, n);
+    qn_status s = lacking ? fail(QN_E_UNSUPPORTED, "%s '%s': this device has no %s", op_of(n)->name, n->name ? n->name : "",
+                                 qn_dtype_name(lacking))
+                          : plan_on(&l, n);
+    if (s != QN_E_UNSUPPORTED || caps->host_memory) return s;
+    const char *why = reason(p, n, qn_last_error());
+    s = place_on_host(p, id, n, why);
+    if (s != QN_E_UNSUPPORTED) return s;
+    return fail(s, "%s '%s': %s", op_of(n)->name, n->name ? n->name : "", why);
+}
+
+qn_status plan_place(plan *p, nid id, const node *n)
+{
+    attempt_begin(); /* what a row says that gives way to another is no failure */
+    qn_status s = place(p, id, n);
+    attempt_end(s != QN_OK);
+    return s;
+}

@@ -41,8 +41,7 @@ qn_status device_check_turns(const qn_caps *caps, const kc_module *m, const kc_k
     if (each == KC_TURNS_UNKNOWN || each < caps->max_turns / together - 1) return QN_OK;
     return fail(QN_E_UNSUPPORTED,
                 "the loops of kernel '%s' may take %llu turns for an element, and this device ends them after %u for the "
-                "%llu that fill "
-                "16 bytes; run it on another one",
+                "%llu that fill 16 bytes; other devices have no such end",
                 k->name, (unsigned long long)each, caps->max_turns, (unsigned long long)together);
 }
 

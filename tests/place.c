@@ -211,9 +211,9 @@ static void check_bad_data(test *t)
 {
     qn_device *d = far_device_open(t, false);
     arena *mem = arena_make();
-    static const i64 outside[2] = { 1, 7 };
+    static const i64 far_off[2] = { 1, 7 };
     static const f64 x[3] = { 1, 2, 3 };
-    qn_tensor in[] = { { QN_F64, 1, { 3 }, x }, { QN_I64, 1, { 2 }, outside } };
+    qn_tensor in[] = { { QN_F64, 1, { 3 }, x }, { QN_I64, 1, { 2 }, far_off } };
     graph_run got = { .device = d, .mem = mem };
     if (d) d->info.caps.f64 = false;
     qn_status s = d ? graph_run_text(&got, "in x: f64[3]; in i: i64[2]; j = Abs(i); y = Gather(x, j); out y", in, 2) : QN_OK;

@@ -69,7 +69,7 @@ static qn_status weight_outside(exec *x, frame *f, val v, const qn_tensor *t)
     slot *s = &f->slots[v];
     if (use->on_device) {
         x->stats.weights_bytes += bytes;
-        QN_TRY(make_room(x, x->device, bytes, &s->view));
+        QN_TRY(fail_in(make_room(x, x->device, bytes, &s->view), "weight '%s': ", weight_name(f, v)));
         l.buf = s->view.buf;
         if (x->device->info.caps.host_memory) s->host = x->b->buf_host(x->device, l.buf);
     }

@@ -15,8 +15,9 @@ const helper glsl_helpers[] = {
     { "qc_isinf", NULL, "bool qc_isinf(float x)\n{\n    return (floatBitsToUint(x) & 0x7fffffffu) == 0x7f800000u;\n}" },
     { "qc_signbit", NULL, "bool qc_signbit(float x)\n{\n    return floatBitsToUint(x) >> 31 != 0u;\n}" },
     { "qc_copysign", NULL, "float qc_copysign(float x, float s)\n{\n    return uintBitsToFloat((floatBitsToUint(x) & 0x7fffffffu) | (floatBitsToUint(s) & 0x80000000u));\n}" },
-    { "qc_min", "qc_isnan", "float qc_min(float a, float b)\n{\n    return a < b || qc_isnan(a) ? a : b;\n}" },
-    { "qc_max", "qc_isnan", "float qc_max(float a, float b)\n{\n    return a > b || qc_isnan(a) ? a : b;\n}" },
+    { "qc_min", "qc_isnan", /* b by its bits: a compiler may take the rest for its own min, which drops a NaN */
+      "float qc_min(float a, float b)\n{\n    return qc_isnan(b) ? b : a < b || qc_isnan(a) ? a : b;\n}" },
+    { "qc_max", "qc_isnan", "float qc_max(float a, float b)\n{\n    return qc_isnan(b) ? b : a > b || qc_isnan(a) ? a : b;\n}" },
     { "qc_part", NULL, "vec4 qc_part(vec4 v, uint n)\n{\n    return vec4(n > 0u ? v.x : 0.0, n > 1u ? v.y : 0.0, n > 2u ? v.z : 0.0, n > 3u ? v.w : 0.0);\n}" },
     { "qc_fabs", NULL, "float qc_fabs(float x)\n{\n    return uintBitsToFloat(floatBitsToUint(x) & 0x7fffffffu);\n}" },
     { "qc_rsqrt", NULL, "float qc_rsqrt(float x)\n{\n    return 1.0 / sqrt(x);\n}" },

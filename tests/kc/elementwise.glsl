@@ -34,11 +34,11 @@ bool qc_isnan(float x)
 }
 float qc_max(float a, float b)
 {
-    return a > b || qc_isnan(a) ? a : b;
+    return qc_isnan(b) ? b : a > b || qc_isnan(a) ? a : b;
 }
 float qc_min(float a, float b)
 {
-    return a < b || qc_isnan(a) ? a : b;
+    return qc_isnan(b) ? b : a < b || qc_isnan(a) ? a : b;
 }
 float qc_fabs(float x)
 {

@@ -119,7 +119,7 @@ bool qc_isnan(float x)
 }
 float qc_max(float a, float b)
 {
-    return a > b || qc_isnan(a) ? a : b;
+    return qc_isnan(b) ? b : a > b || qc_isnan(a) ? a : b;
 }
 float qc_copysign(float x, float s)
 {

@@ -31,7 +31,8 @@ function onnxTests(folder, mount) {
       const of = (head) => sorted(files, head).map((file) => `${set}/${file}`);
       return { inputs: of('input_'), outputs: of('output_') };
     });
-    return { name, base: `${mount}${name}/`, sets };
+    const files = readdirSync(path.join(folder, name), { withFileTypes: true }).filter((f) => f.isFile() && f.name !== 'model.onnx').map((f) => f.name);
+    return { name, base: `${mount}${name}/`, files, sets };
   });
 }
 

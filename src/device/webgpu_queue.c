@@ -157,6 +157,7 @@ static void fold(const webgpu_device *w, u32 groups, u32 *x, u32 *y)
 qn_status webgpu_refused(webgpu_device *w, u32 pipeline, const char *kernel)
 {
     char why[400] = "";
+    QN_TRY(webgpu_trouble(w)); /* on a lost device all are */
     w->api->pipeline_why(w->id, pipeline, why, sizeof why);
     return fail(QN_E_DEVICE, "kernel '%s': %s: the kernel was refused%s%s", kernel, w->head.info.name, *why ? ": " : "",
                 why);

@@ -4,6 +4,7 @@
  * the library hears of its own errors and never of the caller's, and needs no listener on a device that it does not own. */
 import type { Heap } from './heap.js';
 import { Numbers } from './numbers.js';
+import { atMost } from './wait.js';
 import { PassTimes } from './timing_webgpu.js';
 
 const BLOCK = 256, UNIFORM_BYTES = 512, WORD = 4, SPAN_WORDS = 3;
@@ -223,6 +224,7 @@ export class WebGPUHost {
       pipeline.gpu = await making;
       pipeline.state = READY;
     } catch (error) {
+      await lossIsTold(d);
       const info = await module.getCompilationInfo().catch(() => undefined);
       const first = info?.messages.find((m) => m.type === 'error');
       pipeline.why = first ? `${first.message} (line ${first.lineNum}: ${code.split('\n')[first.lineNum - 1]?.trim() ?? ''})` : String((error as Error).message ?? error);
@@ -306,7 +308,8 @@ export class WebGPUHost {
         b.map = MAP_READY;
         this.#news(d);
       },
-      () => {
+      async () => {
+        await lossIsTold(d);
         b.map = MAP_FAILED;
         this.#news(d);
       });
@@ -366,6 +369,11 @@ export class WebGPUHost {
       webgpu_wait: () => undefined,
     };
   }
+}
+
+/* What fails because the device is lost may do so a little before the loss is told. */
+function lossIsTold(d: Device): Promise<void> {
+  return atMost(d.gpu.lost.then(() => undefined), 100);
 }
 
 function browserName(): string {

@@ -310,10 +310,8 @@ static void check_limit(test *t, u64 most, bool fits)
     if (!d) return;
     d->info.caps.max_buffer_bytes = most;
     qn_status s = open_run_close(d, path);
-    if (fits) CHECK(t, s == QN_OK, "buffers of %llu bytes: %s", (unsigned long long)most, qn_last_error());
-    else
-        CHECK(t, s == QN_E_NOMEM && strstr(qn_last_error(), "weight '"), "a weight of more than %llu bytes: %s: %s",
-              (unsigned long long)most, qn_status_text(s), qn_last_error());
+    CHECK(t, s == QN_OK, "buffers of %llu bytes: %s", (unsigned long long)most,
+          qn_last_error()); /* the host has what is larger */
     CHECK(t, null_counts_of(d)->buffers_alive == 0, "buffers are left behind");
     CHECK(t, !fits || null_counts_of(d)->bytes_peak > most, "all together are more than one buffer holds");
     qn_device_close(d);

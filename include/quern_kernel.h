@@ -473,6 +473,34 @@ QK_INLINE i32 dot4_u8i8(u32 a, u32 b, i32 c)
     return (i32)sum;
 }
 
+/* ------------------------------------------------------------------ mma: PER_ITEMS of the whole group, as src/kc/interpret_mma.c lays them out */
+#ifndef QK_DOUBLE
+#define QK_MMA(name, product)                                                                                               \
+    QK_INLINE void qk_mma_##name(u32 items, u32 rows, u32 cols, f32 *sums, const u32 *left, const u32 *right)               \
+    {                                                                                                                       \
+        for (u32 n = 0; n < items / 32 * rows * cols * 128; n++) {                                                          \
+            u32 row = n / 8 % 16, col = n % 8, i = n / 128 / cols % rows, j = n / 128 % cols;                               \
+            u32 from = n / 128 / cols / rows * 32, at = (i * cols + j) * 4 + row / 8 * 2 + col % 2;                         \
+            f32 *to = sums + (from + row % 8 * 4 + col / 2) * rows * cols * 4 + at;                                         \
+            for (u32 k = 0; k < 8; k++) {                                                                                   \
+                u32 u = left[(from + row % 8 * 4 + k % 4) * rows * 4 + i * 4 + row / 8 + k / 4 * 2];                        \
+                u32 v = right[(from + col * 4 + k % 4) * cols * 2 + j * 2 + k / 4];                                         \
+                *to += product;                                                                                             \
+            }                                                                                                               \
+        }                                                                                                                   \
+    }
+#define QK_HALVES(from) from(u & 0xffff) * from(v & 0xffff) + from(u >> 16) * from(v >> 16)
+QK_MMA(f16, QK_HALVES(qk_from_f16_s))
+QK_MMA(bf16, QK_HALVES(qk_from_bf16_s))
+QK_MMA(tf32, as_f32(u & ~0x1fffu) * as_f32(v & ~0x1fffu))
+#define QK_MMA_CALL(name, sums, left, right)                                                                                \
+    qk_mma_##name(sizeof(sums) / sizeof((sums)[0]), sizeof((left)[0]) / 16, sizeof((right)[0]) / 8, (sums)[0], (left)[0],   \
+                  (right)[0])
+#define mma_f16(sums, left, right)  QK_MMA_CALL(f16, sums, left, right)
+#define mma_bf16(sums, left, right) QK_MMA_CALL(bf16, sums, left, right)
+#define mma_tf32(sums, left, right) QK_MMA_CALL(tf32, sums, left, right)
+#endif
+
 /* ------------------------------------------------------------------ TO: floats to integers saturate, NaN gives 0; the rest is C's */
 #define QK_SATURATE(T, F, low, high, least, most)                                                                           \
     QK_INLINE T qk_##T##_from_##F(F v)                                                                                      \

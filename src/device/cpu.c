@@ -63,6 +63,7 @@ static void put_info(cpu_device *c)
         .i8_buffers = true,
         .atomics = true,
         .dot4 = true,
+        .mma = true, /* as loops: compiled, or interpreted */
         .host_memory = true,
     };
 }

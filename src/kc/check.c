@@ -4,6 +4,8 @@
  * uniform control flow needs no analysis, only that nothing else is read there. With a group of one item everything is uniform. */
 #include "kc/front.h"
 
+enum { MMA_ITEMS = 32 };
+
 typedef struct checker {
     front *f;
     const kc_entry *e;
@@ -47,10 +49,23 @@ static void check_atomic(checker *c, const kc_expr *e)
                    kc_builtin_name((kc_builtin)e->call));
 }
 
+/* Its arguments are known to be PER_ITEMS (parse_expression.c). */
+static void check_mma(checker *c, const kc_expr *e)
+{
+    const char *name = kc_builtin_name((kc_builtin)e->call);
+    u32 group = c->e->kernel.group;
+    if (c->in_items) front_fail(c->f, e->pos, "%s is done by the whole group: outside ITEMS", name);
+    if (group % MMA_ITEMS) front_fail(c->f, e->pos, "%s takes groups of a multiple of 32 items; GROUP is %u", name, group);
+}
+
 static void check_expr(checker *c, const kc_expr *e)
 {
     if (c->f->status) return;
     u32 from = 0;
+    if (e->op == K_CALL && kc_builtin_is_mma((kc_builtin)e->call)) {
+        check_mma(c, e);
+        return;
+    }
     if (e->op == K_CALL && e->n_args && e->a[0]->op == K_ARRAY) {
         kc_builtin b = (kc_builtin)e->call;
         if (kc_builtin_is_atomic(b)) check_atomic(c, e);

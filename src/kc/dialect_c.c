@@ -81,6 +81,19 @@ static const helper c_helpers[] = {
     { "qc_maxw", NULL,
       INLINE "$E $F($T v)\n{\n    for (u32 half = $N / 2; half > 0; half /= 2)\n"
       "        for (u32 k = 0; k < half; k++) v[k] = v[k] > v[k + half] || v[k] != v[k] ? v[k] : v[k + half];\n    return v[0];\n}" },
+#define MMA(name, needs, product) { "qc_mma_" #name, needs, \
+      INLINE "void $F(u32 items, u32 rows, u32 cols, f32 *sums, const u32 *left, const u32 *right)\n{\n" \
+      "    for (u32 n = 0; n < items / 32 * rows * cols * 128; n++) {\n" \
+      "        u32 row = n / 8 % 16, col = n % 8, i = n / 128 / cols % rows, j = n / 128 % cols, from = n / 128 / cols / rows * 32;\n" \
+      "        f32 *to = sums + (from + row % 8 * 4 + col / 2) * rows * cols * 4 + (i * cols + j) * 4 + row / 8 * 2 + col % 2;\n" \
+      "        for (u32 k = 0; k < 8; k++) {\n" \
+      "            u32 u = left[(from + row % 8 * 4 + k % 4) * rows * 4 + i * 4 + row / 8 + k / 4 * 2];\n" \
+      "            u32 v = right[(from + col * 4 + k % 4) * cols * 2 + j * 2 + k / 4];\n" product \
+      "        }\n    }\n}" }
+#define HALVES(from) "            *to += " from "((u16)u) * " from "((u16)v) + " from "((u16)(u >> 16)) * " from "((u16)(v >> 16));\n"
+    MMA(f16, "qc_from_f16", HALVES("qc_from_f16")), MMA(bf16, "qc_from_bf16", HALVES("qc_from_bf16")),
+    MMA(tf32, NULL, "            f32 a, b;\n            u &= ~0x1fffu, v &= ~0x1fffu;\n            __builtin_memcpy(&a, &u, 4);\n"
+                    "            __builtin_memcpy(&b, &v, 4);\n            *to += a * b;\n"),
 #define FETCH(name) { "qc_atomic_" #name, NULL, INLINE "$T $F($T *y, u32 i, $T v)\n{\n    return __atomic_fetch_" #name "(y + i, v, __ATOMIC_RELAXED);\n}" }
 #define SWAP(name, value) { "qc_atomic_" #name, NULL, \
       INLINE "$T $F($T *y, u32 i, $T v)\n{\n    $T old, now;\n    __atomic_load(y + i, &old, __ATOMIC_RELAXED);\n    do now = " value ";\n" \
@@ -203,11 +216,23 @@ static void call_own(printer *p, const kc_expr *e, const char *base)
     }
 }
 
+/* PER_ITEMS are rows of a table here: all of it is handed over. */
+static void call_mma(printer *p, const kc_expr *e, const char *text)
+{
+    kc_tiles t = kc_tiles_of(e);
+    const char *name = print_helper(p, text, &(helper_use){ 0 });
+    str_print(p->out, "%s(%u, %u, %u", name, p->e->kernel.group, t.rows, t.cols);
+    for (u32 i = 0; i < e->n_args; i++) str_print(p->out, ", %s[0]", print_named(p, e->a[i]->var));
+    str_add(p->out, ")");
+}
+
 static bool c_call(printer *p, const kc_expr *e, const char *text)
 {
     kc_type t = e->a[0]->type;
     size_t n = strcspn(text, "#");
-    if (text[0] == '@') {
+    if (kc_builtin_is_mma((kc_builtin)e->call)) {
+        call_mma(p, e, text);
+    } else if (text[0] == '@') {
         call_own(p, e, text + 1);
     } else if (text[n] == '#') {
         call_libm(p, e, text, n);
@@ -360,6 +385,7 @@ const dialect dialect_c = {
     .unroll = "#pragma GCC unroll",
     .unroll_all = "#pragma GCC unroll 64",
     .items_are_loops = true,
+    .has_mma = true,
     .vector = c_vector,
     .splat = c_splat,
     .make = c_make,

@@ -108,6 +108,12 @@ static void walk_expr(effects *x, const kc_expr *e)
 {
     u32 from = 0;
     note_type(x, e->type);
+    if (e->op == K_CALL && kc_builtin_is_mma((kc_builtin)e->call)) {
+        x->e->kernel.uses_mma = true;
+        for (u32 i = 0; i < e->n_args; i++) e->a[i]->var->read = true;
+        e->a[0]->var->written = true;
+        return;
+    }
     if (e->op == K_CALL && e->n_args && e->a[0]->op == K_ARRAY) {
         bool atomic = kc_builtin_is_atomic((kc_builtin)e->call), writes = kc_builtin_writes((kc_builtin)e->call);
         x->e->kernel.uses_atomics |= atomic;

@@ -297,11 +297,35 @@ static bool atomic(machine *m, const kc_expr *e, value *out)
     return true;
 }
 
+/* What items read of each other here, all of them must have written. */
+static bool all_kept(machine *m, const kc_expr *array)
+{
+    const place *p = &m->places[array->var->slot];
+    char name[80];
+    for (u32 i = 0; i < m->e->kernel.group * p->elems; i++)
+        if (!p->set[i])
+            return wrong(m, array->pos, "reads %s of item %u, which has no value yet",
+                         indexed(array->var, i % p->elems, name, sizeof name), i / p->elems);
+    return true;
+}
+
+static bool mma(machine *m, const kc_expr *e)
+{
+    lane *cells[3];
+    for (u32 i = 0; i < COUNT(cells); i++) {
+        if (!all_kept(m, e->a[i])) return false;
+        cells[i] = m->places[e->a[i]->var->slot].cells;
+    }
+    m->steps += interpret_mma(e, m->e->kernel.group, cells[0], cells[1], cells[2]);
+    return step(m, e->pos);
+}
+
 static bool call(machine *m, const kc_expr *e, value *out)
 {
     kc_builtin b = (kc_builtin)e->call;
     u32 count;
     if (kc_builtin_is_atomic(b)) return atomic(m, e, out);
+    if (kc_builtin_is_mma(b)) return mma(m, e);
     switch (b) {
     case KC_B_load4: return load_vector(m, e, 4, out);
     case KC_B_loadw: return load_vector(m, e, m->m->width, out);

@@ -23,6 +23,9 @@ const char *value_cast(kc_op op, kc_scalar from, kc_scalar to, u32 lanes, const 
 /* Builtins that touch no memory; `s` is the type of the first argument, for select of the second. */
 const char *value_call(kc_builtin b, kc_scalar s, u32 lanes, const value *args, value *out);
 
+/* interpret_mma.c: an mma of `group` items over all that they keep, [group][words of an item]. How many products it made. */
+u32 interpret_mma(const kc_expr *e, u32 group, lane *sums, const lane *left, const lane *right);
+
 lane value_load(kc_scalar s, const void *from);
 void value_store(kc_scalar s, void *to, lane v);
 /* One value as K_CONST has it. */

@@ -59,7 +59,7 @@ typedef struct kc_kernel { /* what a launcher must know */
     u64 shared_bytes;
     u32 n_params;
     const kc_param *params; /* without the first (element or group) */
-    bool uses_f64, uses_i64, uses_f16, uses_atomics, uses_shared;
+    bool uses_f64, uses_i64, uses_f16, uses_atomics, uses_shared, uses_mma;
 } kc_kernel;
 
 /* A kernel to be had: a file of kernels/ (compiled in, found by name) or made text. The same program always has the same key. */

@@ -139,9 +139,28 @@ static const kc_expr *splatw(front *f, const token *callee)
     return count_is(f, callee, n, 1) ? type_splat(f, (kc_type){ (u8)f->float_type, KC_WIDE }, args[0]) : nothing(f);
 }
 
+/* mma_...(sums, left, right): PER_ITEMS by name, without [t], for it is the whole group's. */
+static const kc_expr *mma(front *f, const token *callee)
+{
+    const kc_expr *args[3];
+    if (f->in_items) front_fail(f, callee->pos, "%s is done by the whole group: outside ITEMS", callee->name->text);
+    for (u32 i = 0; i < COUNT(args) && !f->status; i++) {
+        parse_expect(f, i ? P_COMMA : P_LPAREN, i ? "between the arguments" : "after a builtin");
+        const token *t = parse_peek(f, 0);
+        kc_var *v = t->kind == T_NAME && t->name->symbol ? t->name->symbol->var : NULL;
+        f->at++;
+        if (!v || v->storage != KC_V_PER_ITEM || !v->dims)
+            front_fail(f, t->pos, "%s takes names of PER_ITEMS", callee->name->text);
+        else args[i] = type_array(f, v, NULL, t->pos);
+    }
+    parse_expect(f, P_RPAREN, "after the arguments");
+    return f->status ? nothing(f) : type_call(f, (kc_builtin)callee->name->builtin, args, COUNT(args), callee->pos);
+}
+
 static const kc_expr *builtin(front *f, const token *callee)
 {
     const kc_expr *args[MAX_CALL_ARGS];
+    if (kc_builtin_is_mma((kc_builtin)callee->name->builtin)) return mma(f, callee);
     u32 n = arguments(f, args, "after a builtin");
     for (u32 i = 0; i < n && !f->status; i++)
         if (is_whole_2d(args[i]))

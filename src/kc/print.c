@@ -22,6 +22,13 @@ kc_target kc_target_by_name(const char *name)
     return KC_NONE;
 }
 
+qn_status print_without_mma(const kc_module *m, const kc_kernel *k)
+{
+    if (!k->uses_mma) return QN_OK;
+    return kc_fail_at(m, QN_E_UNSUPPORTED, kc_entry_of(k)->pos, "'%s' uses mma, and this target has no matrix units",
+                      k->name);
+}
+
 qn_status kc_print(const kc_module *m, const kc_kernel *k, kc_target to, str *out)
 {
     if (to <= KC_NONE || to >= KC_TARGET_COUNT) return fail(QN_E_USAGE, "kc prints no such target: %d", (int)to);

@@ -29,6 +29,7 @@ typedef struct dialect {
     const char *unroll, *unroll_all;  /* "#pragma unroll"; before every loop the source wants so; NULL: nothing */
     bool no_const;                    /* `const` asks for a constant, so a local that only keeps its value has none */
     bool items_are_loops;             /* else "body, barrier" */
+    bool has_mma;
     const char *(*vector)(printer *p, kc_type t); /* its name */
     void (*splat)(printer *p, const kc_expr *e);
     void (*make)(printer *p, const kc_expr *e);
@@ -80,6 +81,8 @@ qn_status print_glsl(const kc_module *m, const kc_kernel *k, const dialect *d, s
 qn_status print_ptx(const kc_module *m, const kc_kernel *k, const dialect *d, str *out);
 
 qn_status print_bound(const kc_module *m, const kc_kernel *k, const dialect *d, const kc_layout *layout, str *out);
+
+qn_status print_without_mma(const kc_module *m, const kc_kernel *k); /* print.c: refuses a kernel that uses mma */
 
 /* print_expression.c */
 void print_expr(printer *p, const kc_expr *e, int least); /* parenthesised when it binds less tightly than `least` */

@@ -564,6 +564,7 @@ qn_status print_c_family(const kc_module *m, const kc_kernel *k, const dialect *
 qn_status print_bound(const kc_module *m, const kc_kernel *k, const dialect *d, const kc_layout *layout, str *out)
 {
     const kc_entry *e = kc_entry_of(k);
+    if (!d->has_mma) QN_TRY(print_without_mma(m, k));
     printer p = { .d = d, .m = m, .e = e, .layout = layout, .scratch = arena_make() };
     str text = { 0 };
     p.out = &text;

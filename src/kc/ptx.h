@@ -22,7 +22,8 @@ typedef struct ptx_place {
     const kc_expr *values[2]; /* what is assigned to it, as far as there is room */
     u32 n_values;
     bool visiting;
-    bool indexed; /* an array with an index that is not a constant: it must lie in memory */
+    bool read_since, written_since; /* by a phase, since the last barrier */
+    bool indexed;                   /* an array with an index that is not a constant: it must lie in memory */
 } ptx_place;
 
 typedef struct ptx_loop {
@@ -44,6 +45,7 @@ typedef struct ptx {
     const char *done;    /* label after the last statement */
     const char *guard;   /* loads and stores happen where this predicate holds; NULL: always */
     const kc_var *item;  /* of the phase being printed */
+    bool pending;        /* a phase has ended and its barrier is still to come */
     bool dirty;          /* group code has read what items write since the last barrier */
     ptx_loop loop;       /* innermost */
     u32 line;            /* last line named in a comment */

@@ -2,7 +2,7 @@
  * put in place. */
 #include "kc/ptx.h"
 
-enum { MAX_MATH_DEPTH = 4 };
+enum { MAX_MATH_DEPTH = 4, MMA_ARCH = 80 };
 
 typedef enum how {
     BY_MATH, /* float_math.h */
@@ -245,10 +245,44 @@ static ptx_value store_call(ptx *p, const kc_expr *e)
     return none;
 }
 
+/* ------------------------------------------------------------------ matrix units */
+static const char *const mma_types[KC_B_COUNT] = {
+    [KC_B_mma_f16] = "m16n8k16.row.col.f32.f16.f16.f32",
+    [KC_B_mma_bf16] = "m16n8k16.row.col.f32.bf16.bf16.f32",
+    [KC_B_mma_tf32] = "m16n8k8.row.col.f32.tf32.tf32.f32",
+};
+
+static const char *words_of(ptx *p, const char *const *r, u32 n)
+{
+    return n == 2 ? ptx_text(p, "{%s, %s}", r[0], r[1]) : ptx_text(p, "{%s, %s, %s, %s}", r[0], r[1], r[2], r[3]);
+}
+
+/* The language's tiles are the instruction's, lane by lane; every item of a warp is here, for code outside ITEMS is uniform. */
+static ptx_value mma(ptx *p, const kc_expr *e)
+{
+    const char *const *regs[3];
+    ptx_value none = { 0 };
+    kc_tiles t = kc_tiles_of(e);
+    for (u32 i = 0; i < 3; i++) {
+        const kc_var *v = e->a[i]->var;
+        regs[i] = ptx_place_of(p, v)->regs;
+        if (!regs[i]) ptx_refuse(p, e->a[i]->pos, "'%s' has an index that is no constant, and mma takes registers", v->name);
+        if (!regs[i]) return none;
+    }
+    p->needs = MAX(p->needs, MMA_ARCH);
+    for (u32 i = 0; i < t.rows * t.cols; i++) {
+        const char *sums = words_of(p, regs[0] + i * 4, 4), *left = words_of(p, regs[1] + i / t.cols * 4, 4);
+        ptx_line(p, "mma.sync.aligned.%s %s, %s, %s, %s", mma_types[e->call], sums, left,
+                 words_of(p, regs[2] + i % t.cols * 2, 2), sums);
+    }
+    return none;
+}
+
 ptx_value ptx_call(ptx *p, const kc_expr *e)
 {
     kc_builtin b = (kc_builtin)e->call;
     if (kc_builtin_is_atomic(b)) return atomic(p, e);
+    if (kc_builtin_is_mma(b)) return mma(p, e);
     switch (b) {
     case KC_B_select: return select_value(p, e);
     case KC_B_load4:

@@ -15,7 +15,7 @@ static void find_in_expr(ptx *p, const kc_expr *e)
         if (index && e->var->storage != KC_V_TABLE && !ptx_constant_index(e->a[i], &at))
             p->vars[e->var->slot].indexed = true;
     }
-    bool lends = e->op == K_CALL && e->n_args > 1 && e->a[0]->op == K_ARRAY;
+    bool lends = e->op == K_CALL && e->n_args > 1 && e->a[0]->op == K_ARRAY && !kc_builtin_is_mma((kc_builtin)e->call);
     if (lends && e->a[0]->var->storage != KC_V_TABLE && !ptx_constant_index(e->a[1], &at))
         p->vars[e->a[0]->var->slot].indexed = true;
 }
@@ -74,23 +74,84 @@ static bool has_items(const kc_stmt *s)
     return false;
 }
 
-static void settle(ptx *p)
+/* ------------------------------------------------------------------ what phases leave to a barrier */
+/* Memory that items share. */
+static bool is_common(const kc_var *v)
 {
-    if (p->dirty) ptx_line(p, "bar.sync 0");
-    p->dirty = false;
+    return v && (v->storage == KC_V_SHARED || (v->storage == KC_V_BUFFER && v->role != KC_IN));
+}
+
+static bool touch(ptx *p, const kc_var *v, bool reads, bool writes, bool note)
+{
+    ptx_place *place = is_common(v) ? &p->vars[v->slot] : NULL;
+    if (!place) return false;
+    bool meets = place->written_since || (writes && place->read_since);
+    if (note) place->read_since |= reads, place->written_since |= writes;
+    return meets;
+}
+
+static bool touches_in_expr(ptx *p, const kc_expr *e, bool note)
+{
+    bool meets = false;
+    if (e->op == K_CALL && e->n_args && e->a[0]->op == K_ARRAY) {
+        kc_builtin b = (kc_builtin)e->call;
+        meets = touch(p, e->a[0]->var, kc_builtin_is_atomic(b), kc_builtin_writes(b), note);
+    }
+    if (e->op == K_ELEM || e->op == K_ARRAY) meets |= touch(p, e->var, true, false, note);
+    for (u32 i = 0; i < e->n_args; i++) meets |= touches_in_expr(p, e->a[i], note);
+    return meets;
+}
+
+/* Does this phase touch what one since the last barrier wrote, or write what one read? note: it runs, remember what it touches. */
+static bool touches(ptx *p, const kc_stmt *s, bool note)
+{
+    bool meets = false;
+    for (; s; s = s->next) {
+        const kc_expr *root = s->target && s->target->op == K_LANE ? s->target->a[0] : s->target;
+        if (root && root->op == K_ELEM) meets |= touch(p, root->var, false, true, note);
+        for (u32 i = 0; root && i < root->n_args; i++) meets |= touches_in_expr(p, root->a[i], note);
+        if (s->value) meets |= touches_in_expr(p, s->value, note);
+        meets |=
+            touches(p, s->init, note) | touches(p, s->body, note) | touches(p, s->other, note) | touches(p, s->step, note);
+    }
+    return meets;
+}
+
+static void put_barrier(ptx *p)
+{
+    ptx_line(p, "bar.sync 0");
+    for (u32 i = 0; i < p->e->n_vars; i++) p->vars[i].read_since = p->vars[i].written_since = false;
+    p->pending = p->dirty = false;
+}
+
+/* A phase ends with a barrier; it may wait for a phase or statement of the group that could see the difference. */
+static void put_pending(ptx *p)
+{
+    if (p->pending) put_barrier(p);
+}
+
+static bool may_come_before_barrier(const kc_stmt *s)
+{
+    if (s->op == S_ITEMS) return true;
+    bool is_mma = s->op == S_EXPR && s->value->op == K_CALL && kc_builtin_is_mma((kc_builtin)s->value->call);
+    bool plain = s->op == S_DECL || (s->op == S_ASSIGN && s->target->op == K_VAR);
+    return is_mma || (plain && (!s->value || !reads_group(s->value)));
 }
 
 static void note_group_reads(ptx *p, const kc_stmt *s)
 {
-    if (p->item || s->op == S_ITEMS || p->e->kernel.form == KC_MAP) return;
-    if ((s->op == S_LOOP || s->op == S_IF) && (has_items(s->body) || has_items(s->other))) settle(p);
+    if (p->item || p->e->kernel.form == KC_MAP) return;
+    if (!may_come_before_barrier(s)) put_pending(p);
+    if (s->op == S_ITEMS) return;
+    if (p->dirty && (s->op == S_LOOP || s->op == S_IF) && (has_items(s->body) || has_items(s->other))) put_barrier(p);
     if (s->value && reads_group(s->value)) p->dirty = true;
     if (s->op == S_LOOP) p->dirty |= list_reads_group(s->body) || list_reads_group(s->step) || list_reads_group(s->init);
 }
 
-static void put_items(ptx *p, const kc_stmt *s, bool last)
+static void put_items(ptx *p, const kc_stmt *s)
 {
-    settle(p);
+    if (p->dirty || (p->pending && touches(p, s->body, false))) put_barrier(p);
+    touches(p, s->body, true);
     const char *t = ptx_reg(p, PTX_R);
     const char **regs = ARENA_ARRAY(p->scratch, 1, const char *);
     if (!regs) return;
@@ -100,8 +161,7 @@ static void put_items(ptx *p, const kc_stmt *s, bool last)
     p->item = s->var;
     ptx_body(p, s->body);
     p->item = NULL;
-    if (!last) ptx_line(p, "bar.sync 0");
-    p->dirty = false;
+    p->pending = true;
 }
 
 /* ------------------------------------------------------------------ declarations and assignments */
@@ -239,7 +299,7 @@ static void put(ptx *p, const kc_stmt *s)
     case S_EXPR: ptx_eval(p, s->value); break;
     case S_IF: put_if(p, s); break;
     case S_LOOP: put_loop(p, s); break;
-    case S_ITEMS: put_items(p, s, !s->next && p->depth == 0); break;
+    case S_ITEMS: put_items(p, s); break;
     case S_RETURN: put_return(p, s); break;
     case S_BREAK: ptx_line(p, "bra %s", p->loop.leave); break;
     case S_CONTINUE: ptx_line(p, "bra %s", p->loop.again); break;
@@ -255,5 +315,6 @@ void ptx_body(ptx *p, const kc_stmt *s)
     bool top = s == p->e->body;
     p->depth = top ? outermost : depth + 1;
     for (; s && p->status == QN_OK && !p->out->bad; s = s->next) put(p, s);
+    if (!top && !p->item) put_pending(p);
     p->depth = depth;
 }

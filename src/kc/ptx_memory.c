@@ -239,6 +239,17 @@ ptx_value ptx_load(ptx *p, const kc_expr *elem)
     return out;
 }
 
+/* A vector, which lies where a multiple of its size is. */
+static void store_whole(ptx *p, const kc_var *v, const char *address, u32 lanes, const ptx_value *value)
+{
+    kc_scalar s = (kc_scalar)v->type.scalar;
+    str list = { 0 };
+    for (u32 k = 0; k < lanes; k++) str_print(&list, "%s%s", k ? ", " : "", ptx_held(p, s, value->lane[k]));
+    ptx_line(p, "%sst.%s%s.%s %s, {%s}", guarded(p, p->guard), space_of(v, true), vector_word(lanes), memory_type(s),
+             address, list.text ? list.text : "");
+    str_free(&list);
+}
+
 void ptx_store(ptx *p, const kc_expr *elem, u32 lane, bool one_lane, const ptx_value *value)
 {
     const kc_var *v = elem->var;
@@ -249,7 +260,9 @@ void ptx_store(ptx *p, const kc_expr *elem, u32 lane, bool one_lane, const ptx_v
         return;
     }
     const char *address = element_address(p, elem);
-    for (u32 k = 0; k < lanes; k++) store_lane(p, v, beside(p, address, (lane + k) * bytes), value->lane[k], p->guard);
+    if (lanes == 2 || lanes == 4) store_whole(p, v, address, lanes, value);
+    else
+        for (u32 k = 0; k < lanes; k++) store_lane(p, v, beside(p, address, (lane + k) * bytes), value->lane[k], p->guard);
 }
 
 void ptx_store_result(ptx *p, const ptx_value *value)

@@ -49,10 +49,15 @@ const char *kc_builtin_name(kc_builtin b) { return b < KC_B_COUNT ? builtin_name
 
 bool kc_builtin_is_atomic(kc_builtin b) { return b >= KC_B_atomic_add && b <= KC_B_atomic_cas; }
 
+bool kc_builtin_is_mma(kc_builtin b) { return b >= KC_B_mma_f16 && b <= KC_B_mma_tf32; }
+
 bool kc_builtin_writes(kc_builtin b)
 {
-    return kc_builtin_is_atomic(b) || b == KC_B_store4 || b == KC_B_storew || b == KC_B_storew_part;
+    bool stores = b == KC_B_store4 || b == KC_B_storew || b == KC_B_storew_part;
+    return kc_builtin_is_atomic(b) || kc_builtin_is_mma(b) || stores;
 }
+
+kc_tiles kc_tiles_of(const kc_expr *mma) { return (kc_tiles){ mma->a[1]->var->n[0] / 4, mma->a[2]->var->n[0] / 2 }; }
 
 const kc_entry *kc_entry_of(const kc_kernel *k) { return (const kc_entry *)k; }
 

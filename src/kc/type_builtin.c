@@ -20,7 +20,8 @@ typedef enum signature {
     SIG_STOREW,
     SIG_LOADW_PART,
     SIG_STOREW_PART,
-    SIG_SUM
+    SIG_SUM,
+    SIG_MMA
 } signature;
 
 typedef struct builtin_info {
@@ -217,6 +218,29 @@ static const kc_expr *sig_storew(const call *c) { return memory(c, KC_WIDE, true
 static const kc_expr *sig_loadw_part(const call *c) { return memory(c, KC_WIDE, false, true); }
 static const kc_expr *sig_storew_part(const call *c) { return memory(c, KC_WIDE, true, true); }
 
+/* sums[4 * rows * cols] of f32, left[4 * rows] and right[2 * cols] of u32; the sizes say rows and cols. */
+static const kc_expr *sig_mma(const call *c)
+{
+    front *f = c->f;
+    const char *name = kc_builtin_name(c->b);
+    for (u32 i = 0; i < 3 && !f->status; i++) {
+        const kc_var *v = c->args[i]->var;
+        kc_type wanted = { i ? KC_U32 : KC_F32, 1 };
+        if (!kc_type_same(v->type, wanted))
+            front_fail(f, c->args[i]->pos, "argument %u of %s holds %s; '%s' holds %s", i + 1, name, kc_type_name(wanted),
+                       v->name, kc_type_name(v->type));
+    }
+    if (f->status) return c->args[0];
+    u32 sums = c->args[0]->var->n[0], left = c->args[1]->var->n[0], right = c->args[2]->var->n[0];
+    if (left % 4 || right % 2)
+        front_fail(f, c->pos, "%s takes 4 words a row of tiles on the left and 2 a column on the right; here are %u and %u",
+                   name, left, right);
+    else if (sums != left * right / 2)
+        front_fail(f, c->pos, "%u words on the left and %u on the right make %u sums; '%s' has %u", left, right,
+                   left * right / 2, c->args[0]->var->name, sums);
+    return made(c, (kc_type){ KC_VOID, 1 });
+}
+
 static const kc_expr *(*const signatures[])(const call *c) = {
     [SIG_F] = sig_float,
     [SIG_F_I32] = sig_float_i32,
@@ -237,6 +261,7 @@ static const kc_expr *(*const signatures[])(const call *c) = {
     [SIG_LOADW_PART] = sig_loadw_part,
     [SIG_STOREW_PART] = sig_storew_part,
     [SIG_SUM] = sig_sum,
+    [SIG_MMA] = sig_mma,
 };
 
 const kc_expr *type_call(front *f, kc_builtin b, const kc_expr **args, u32 n, kc_pos pos)

@@ -308,6 +308,7 @@ static qn_status generate(wasm *w)
 
 static qn_status with_kernel(const kc_module *m, const kc_kernel *k, bool shared, bool text, str *out)
 {
+    QN_TRY(print_without_mma(m, k));
     wasm w = { .m = m, .e = kc_entry_of(k), .shared = shared, .scratch = arena_make() };
     qn_status s = w.scratch ? generate(&w) : fail_nomem(64);
     if (s == QN_OK) s = text ? wasm_text(&w, out) : wasm_module(&w, out);

@@ -57,26 +57,44 @@ bool blocks_suit_items(const qn_caps *caps, qn_dtype d)
            (caps->workers >= MANY_WORKERS || caps->host_memory);
 }
 
-/* What a block costs beside its sums, by size: small ones load more for each product. */
-static const struct {
+/* What a block costs beside its sums, by size: small ones load more for each product. Blocks of `unit` x `unit` times the tile. */
+typedef struct tile_cost {
     item_tile tile;
     u32 cost_of_sum;
-} item_tiles[] = { { { 8, 8 }, 10 }, { { 4, 8 }, 13 }, { { 4, 4 }, 17 } };
+} tile_cost;
 
-item_tile blocks_for_items(const graph *g, const qn_caps *caps, sym m, sym n, sym count)
+static item_tile cheapest(const graph *g, const qn_caps *caps, sym m, sym n, sym count, u32 unit, const tile_cost *tiles,
+                          u32 n_tiles)
 {
     i64 ms, ns, times;
-    item_tile best = { 4, 4 };
+    item_tile best = tiles[n_tiles - 1].tile;
     if (!sym_is_number(g, m, &ms) || !sym_is_number(g, n, &ns) || ms < 1 || ns < 1 || ms > INT32_MAX || ns > INT32_MAX)
         return best;
     if (!sym_is_number(g, count, &times) || times < 1 || times > INT32_MAX) times = 1;
     u64 least = UINT64_MAX, workers = MAX(caps->workers, 1u);
-    for (u32 i = 0; i < COUNT(item_tiles); i++) {
-        item_tile tile = item_tiles[i].tile;
-        u64 rows = 16 * tile.per_m, cols = 16 * tile.per_n;
+    for (u32 i = 0; i < n_tiles; i++) {
+        u64 rows = unit * tiles[i].tile.per_m, cols = unit * tiles[i].tile.per_n;
         u64 groups = ((u64)ms + rows - 1) / rows * (((u64)ns + cols - 1) / cols) * (u64)times;
-        u64 time = (groups + workers - 1) / workers * rows * cols * item_tiles[i].cost_of_sum;
-        if (time < least) least = time, best = tile;
+        u64 time = (groups + workers - 1) / workers * rows * cols * tiles[i].cost_of_sum;
+        if (time < least) least = time, best = tiles[i].tile;
     }
     return best;
+}
+
+item_tile blocks_for_items(const graph *g, const qn_caps *caps, sym m, sym n, sym count)
+{
+    static const tile_cost tiles[] = { { { 8, 8 }, 10 }, { { 4, 8 }, 13 }, { { 4, 4 }, 17 } };
+    return cheapest(g, caps, m, n, count, 16, tiles, COUNT(tiles));
+}
+
+/* ------------------------------------------------------------------ by matrix units */
+bool blocks_suit_mma(const qn_caps *caps, qn_dtype d)
+{
+    return caps->mma && (d == QN_F16 || d == QN_BF16) && blocks_suit_items(caps, d);
+}
+
+item_tile blocks_for_mma(const graph *g, const qn_caps *caps, sym m, sym n, sym count)
+{
+    static const tile_cost tiles[] = { { { 4, 4 }, 10 }, { { 2, 4 }, 13 }, { { 4, 2 }, 13 }, { { 2, 2 }, 18 } };
+    return cheapest(g, caps, m, n, count, 32, tiles, COUNT(tiles));
 }

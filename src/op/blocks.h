@@ -21,4 +21,8 @@ typedef struct item_tile {
 bool blocks_suit_items(const qn_caps *caps, qn_dtype d);
 item_tile blocks_for_items(const graph *g, const qn_caps *caps, sym m, sym n, sym count);
 
+/* kernels/tile_mma.h: blocks of 32 * per_m x 32 * per_n. */
+bool blocks_suit_mma(const qn_caps *caps, qn_dtype d);
+item_tile blocks_for_mma(const graph *g, const qn_caps *caps, sym m, sym n, sym count);
+
 #endif

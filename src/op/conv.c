@@ -195,6 +195,20 @@ static void block_params(lowering *l, launch *k, const conv *p)
     for (u32 d = 0; d < 3; d++) launch_const(k, spread[d], p->win.dilation[d]);
 }
 
+/* Scalars of conv_block and of conv_mma, behind the buffers. */
+static void block_scalars(lowering *l, launch *k, const conv *p)
+{
+    launch_size(k, p->groups);
+    launch_size(k, p->in_channels);
+    for (u32 d = 0; d < 3; d++) launch_size(k, p->win.in[d]);
+    launch_size(k, p->out_channels);
+    for (u32 d = 0; d < 3; d++) launch_size(k, p->win.out[d]);
+    for (u32 d = 0; d < 3; d++) launch_size(k, p->win.pad[d]);
+    epilogue_params(k, &p->end);
+    block_params(l, k, p);
+    epilogue_consts(k, &p->end);
+}
+
 static qn_status emit_block(lowering *l, const node *n)
 {
     conv p;
@@ -207,16 +221,54 @@ static qn_status emit_block(lowering *l, const node *n)
     launch_define(k, "PER_N", tile.per_n == 8 ? "8" : "4");
     epilogue_buffers(k, &p.end, p.x);
     launch_out(k, p.y);
-    launch_size(k, p.groups);
-    launch_size(k, p.in_channels);
-    for (u32 d = 0; d < 3; d++) launch_size(k, p.win.in[d]);
-    launch_size(k, p.out_channels);
-    for (u32 d = 0; d < 3; d++) launch_size(k, p.win.out[d]);
-    for (u32 d = 0; d < 3; d++) launch_size(k, p.win.pad[d]);
-    epilogue_params(k, &p.end);
-    block_params(l, k, &p);
-    epilogue_consts(k, &p.end);
+    block_scalars(l, k, &p);
     return launch_groups(k, blocks_count(g, (blocks){ 16 * tile.per_m, 16 * tile.per_n }, p.out_channels, columns, parts));
+}
+
+/* ---- by matrix units (kernels/conv_mma.c) */
+
+enum { MMA_UNIT = 32, MMA_READ = 4 }; /* numbers read at a time of a factor whose rows are a multiple of that */
+
+static bool fits_mma(const lowering *l, const node *n)
+{
+    const type *w = lower_type(l, lower_in(l, n, 1));
+    return blocks_suit_mma(lower_caps(l), w->dtype) && fits_block(l, n);
+}
+
+static bool is_point(const graph *g, const window *w)
+{
+    for (u32 d = 0; d < 3; d++)
+        if (!sym_is(g, w->kernel[d], 1) || w->step[d] != 1 || !sym_is(g, w->pad[d], 0) || !sym_same(g, w->in[d], w->out[d]))
+            return false;
+    return true;
+}
+
+static const char *is_wide(const graph *g, sym row)
+{
+    i64 n;
+    return sym_is_number(g, row, &n) && n % MMA_READ == 0 ? "1" : "0";
+}
+
+static qn_status emit_mma(lowering *l, const node *n)
+{
+    conv p;
+    QN_TRY(conv_of(l, n, &p));
+    graph *g = lower_graph_mut(l);
+    sym columns = pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups), depth = p.in_channels;
+    for (u32 d = 0; d < 3; d++) depth = sym_mul(g, depth, p.win.kernel[d]);
+    bool point = is_point(g, &p.win);
+    item_tile tile = blocks_for_mma(g, lower_caps(l), p.out_channels, columns, parts);
+    launch *k = begin(l, &p, "conv_mma.c", "conv_mma");
+    launch_define(k, "ROW_TILES", tile.per_m == 4 ? "4" : "2");
+    launch_define(k, "COL_TILES", tile.per_n == 4 ? "4" : "2");
+    launch_define(k, "LEFT_WIDE", is_wide(g, depth));
+    launch_define(k, "RIGHT_WIDE", point ? is_wide(g, columns) : "0");
+    launch_define(k, "POINT", point ? "1" : "0");
+    epilogue_buffers(k, &p.end, p.x);
+    launch_out(k, p.y);
+    block_scalars(l, k, &p);
+    blocks cut = { MMA_UNIT * tile.per_m, MMA_UNIT * tile.per_n };
+    return launch_groups(k, blocks_count(g, cut, p.out_channels, columns, parts));
 }
 
 /* ---- one input channel a group, by bands of rows (kernels/conv_depthwise.c) */
@@ -300,6 +352,7 @@ static qn_status emit_depthwise(lowering *l, const node *n)
 static const variant conv_variants[] = {
     { "conv_depthwise", NEED_LANES, fits_depthwise, emit_depthwise },
     { "conv_tile", NEED_LANES, fits_tile, emit_tile },
+    { "conv_mma", NEED_GROUP | NEED_MMA, fits_mma, emit_mma },
     { "conv_block", NEED_GROUP, fits_block, emit_block },
     { "conv_group", NEED_GROUP, fits_group, emit_group },
     { "conv_map", 0, NULL, emit_map },
@@ -339,6 +392,10 @@ static const op_case conv_cases[] = {
     { "f32[1,1,5,5] f32[1,1,3,3]", "pads=[4,4,4,4]", 1e-6, "windows that see only padding" },
     { "f16[1,8,9,9] f16[8,8,3,3] f16[8]", "pads=[1,1,1,1]", 1e-3, "half precision" },
     { "f16[1,8,9,9] f16[8,1,3,3]", "group=8", 1e-3, "half precision, a filter for each channel" },
+    { "f16[2,20,8,9] f16[72,20,1,1] f16[72]", "", 1e-3, "half precision, 1 x 1, rows a multiple of 4" },
+    { "bf16[1,19,7,9] bf16[70,19,1,1]", "", 1e-2, "bfloat16, 1 x 1, nothing a multiple" },
+    { "f16[1,26,13,12] f16[34,13,3,2]", "group=2, dilations=[2,3], pads=[0,1,2,3], strides=[2,1]", 1e-3,
+      "half precision, groups, steps, dilations, lopsided padding" },
     { "f64[1,4,9,9] f64[6,4,3,3]", "", 1e-14, "double precision" },
     { "i32[1,2,5,5] i32[3,2,3,3]", "pads=[1,1,1,1]", 0, "integers: for ConvInteger" },
     { 0 },

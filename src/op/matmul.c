@@ -52,6 +52,8 @@ static const op_case matmul_cases[] = {
     { "f32[0,3] f32[3,4]", "", 0, "no rows" },
     { "f16[17,33] f16[33,20]", "", 1e-3, "half precision" },
     { "bf16[17,33] bf16[33,20]", "", 1e-2, "bfloat16" },
+    { "f16[150,100] f16[100,136]", "", 1e-3, "half precision, more than one tile each way, rows a multiple of 4" },
+    { "bf16[2,1,70,67] bf16[3,67,35]", "", 1e-2, "bfloat16, a batch that broadcasts both ways, nothing a multiple" },
     { "f64[17,33] f64[33,20]", "", 1e-14, "double precision" },
     { "i32[3,4] i32[4,5]", "", 0, "integers" },
     { "i64[2,3,4] i64[4,5]", "", 0, "wide integers" },
@@ -95,6 +97,10 @@ static const op_case matmul_fused_cases[] = {
     { "f32[10,20] f32[20,50]", "act=\"gelu_tanh\"", 1e-6, "the tanh form of gelu" },
     { "f32[10,20] f32[20,50] f32[50]", "act=\"sigmoid\"", 1e-6, "sigmoid" },
     { "f16[10,20] f16[20,50] f16[50]", "act=\"relu\"", 1e-3, "half precision" },
+    { "bf16[40,72] bf16[68,40] bf16[68]", "transA=1, transB=1, act=\"silu\", alpha=0.5", 1e-2, "bfloat16, both transposed" },
+    { "f16[2,65,39] f16[2,39,70] _ f16[2,65,70]", "act=\"clip\", p=-1, q=1.5", 1e-3, "half precision, a batch and a rest" },
+    { "f16[39,65] f16[70,39]", "transA=1, transB=1", 1e-3, "half precision, both transposed, nothing a multiple" },
+    { "f16[3,200] f16[300,200] f16[300]", "transB=1, act=\"gelu\"", 1e-3, "half precision, few rows" },
     { 0 },
 };
 

@@ -93,6 +93,7 @@ enum {                 /* what a variant needs of qn_caps */
        NEED_ATOMICS = 2,
        NEED_LANES = 4, /* wide lanes and groups of one: best_group is 1 */
        NEED_HOST_MEMORY = 8,
+       NEED_MMA = 16, /* the mma builtins */
 };
 typedef struct variant {
     const char *name; /* unique: "conv_tile", "reduce_map" */

@@ -258,6 +258,67 @@ static qn_status launch_by_blocks(lowering *l, const product *p)
     return launch_groups(k, blocks_count(g, (blocks){ 16 * tile.per_m, 16 * tile.per_n }, p->m, p->n, p->batch));
 }
 
+/* ------------------------------------------------------------------ few rows by 256 items (kernels/matmul_thin.c) */
+static bool thin_suits(const lowering *l, qn_dtype d) { return d != QN_F64 && blocks_suit_items(lower_caps(l), d); }
+
+/* Few columns a group, so that every worker has one, but as many as that allows: what a group reads of a row lies side by side. */
+static u32 thin_columns(const lowering *l, const product *p)
+{
+    enum { LEAST = 8, MOST = 32 };
+    i64 n, batch = 1;
+    if (p->trans_b || !sym_is_number(lower_graph(l), p->n, &n)) return LEAST;
+    sym_is_number(lower_graph(l), p->batch, &batch);
+    u32 cols = MOST;
+    while (cols > LEAST && n / cols * MAX(batch, 1) < 2 * (i64)lower_caps(l)->workers) cols /= 2;
+    return cols;
+}
+
+static qn_status launch_thin(lowering *l, const product *p)
+{
+    static const char *const numbers[] = { [1] = "1", [2] = "2", [4] = "4", [8] = "8", [16] = "16", [32] = "32" };
+    i64 m = ROWS_FEW;
+    u32 rows = 1, cols = thin_columns(l, p);
+    sym_is_number(lower_graph(l), p->m, &m);
+    while (rows < m) rows *= 2;
+    launch *k = begin(l, p, "matmul_thin.c", "matmul_thin");
+    launch_define(k, "ROWS", numbers[rows]);
+    launch_define(k, "COLS", numbers[cols]);
+    epilogue_buffers(k, &p->end, p->a);
+    launch_out(k, p->y);
+    sizes(k, p);
+    batch_params(k, p);
+    ending(k, p);
+    graph *g = lower_graph_mut(l);
+    return launch_groups(k, sym_mul(g, sym_ceil_div(g, p->n, sym_number(g, cols)), p->batch));
+}
+
+/* ------------------------------------------------------------------ by matrix units (kernels/matmul_mma.c) */
+enum { MMA_UNIT = 32, MMA_READ = 4 }; /* numbers read at a time of a factor whose rows are a multiple of that */
+
+static bool is_wide(const lowering *l, sym row)
+{
+    i64 n;
+    return sym_is_number(lower_graph(l), row, &n) && n % MMA_READ == 0;
+}
+
+static qn_status launch_by_mma(lowering *l, const product *p)
+{
+    graph *g = lower_graph_mut(l);
+    item_tile tile = blocks_for_mma(g, lower_caps(l), p->m, p->n, p->batch);
+    launch *k = begin(l, p, "matmul_mma.c", "matmul_mma");
+    launch_define(k, "ROW_TILES", tile.per_m == 4 ? "4" : "2");
+    launch_define(k, "COL_TILES", tile.per_n == 4 ? "4" : "2");
+    launch_define(k, "LEFT_WIDE", is_wide(l, p->trans_a ? p->m : p->k) ? "1" : "0");
+    launch_define(k, "RIGHT_WIDE", is_wide(l, p->trans_b ? p->k : p->n) ? "1" : "0");
+    epilogue_buffers(k, &p->end, p->a);
+    launch_out(k, p->y);
+    sizes(k, p);
+    batch_params(k, p);
+    ending(k, p);
+    blocks cut = { MMA_UNIT * tile.per_m, MMA_UNIT * tile.per_n };
+    return launch_groups(k, blocks_count(g, cut, p->m, p->n, p->batch));
+}
+
 /* A tile pays off from a few rows and columns on; group memory holds numbers of 32 bits. */
 static bool group_suits(const graph *g, qn_dtype d, sym m, sym n)
 {
@@ -272,10 +333,12 @@ qn_status product_emit(lowering *l, const product *p)
     i64 rows;
     const qn_caps *caps = lower_caps(l);
     bool lanes = caps->best_group == 1, groups = caps->max_group >= 64 && caps->group_memory_bytes >= 16384;
+    bool few = sym_is_number(lower_graph(l), p->m, &rows) && rows <= ROWS_FEW && !(p->trans_a && p->trans_b);
+    if (!lanes && few && thin_suits(l, p->dtype)) return launch_thin(l, p);
+    if (!lanes && blocks_suit_mma(caps, p->dtype)) return launch_by_mma(l, p);
     if (!lanes && groups && group_suits(lower_graph(l), p->dtype, p->m, p->n))
         return (blocks_suit_items(caps, p->dtype) ? launch_by_blocks : launch_by_groups)(l, p);
     if (!lanes || !blocks_fit(caps, p->dtype, BLOCKS_TILE_NUMBERS)) return launch_by_element(l, p);
-    bool few = sym_is_number(lower_graph(l), p->m, &rows) && rows <= ROWS_FEW && !(p->trans_a && p->trans_b);
     return (few ? launch_by_rows : launch_by_tiles)(l, p);
 }
 
@@ -292,6 +355,31 @@ static qn_status emit_row(lowering *l, const node *n)
     QN_TRY(product_of(l, n, &p));
     if (p.trans_a && p.trans_b) p.trans_a = false; /* a single row: its transpose is itself */
     return launch_by_rows(l, &p);
+}
+
+static bool fits_thin(const lowering *l, const node *n)
+{
+    return thin_suits(l, lower_type(l, lower_in(l, n, 0))->dtype) && few_rows(l, n);
+}
+
+static qn_status emit_thin(lowering *l, const node *n)
+{
+    product p;
+    QN_TRY(product_of(l, n, &p));
+    if (p.trans_a && p.trans_b) p.trans_a = false; /* a single row, as above */
+    return launch_thin(l, &p);
+}
+
+static bool fits_mma(const lowering *l, const node *n)
+{
+    return blocks_suit_mma(lower_caps(l), lower_type(l, lower_in(l, n, 0))->dtype);
+}
+
+static qn_status emit_mma(lowering *l, const node *n)
+{
+    product p;
+    QN_TRY(product_of(l, n, &p));
+    return launch_by_mma(l, &p);
 }
 
 static bool fits_tile(const lowering *l, const node *n)
@@ -336,6 +424,8 @@ static qn_status emit_block(lowering *l, const node *n)
 const variant product_variants[] = {
     { "matmul_row", NEED_LANES, few_rows, emit_row },
     { "matmul_tile", NEED_LANES, fits_tile, emit_tile },
+    { "matmul_thin", NEED_GROUP, fits_thin, emit_thin },
+    { "matmul_mma", NEED_GROUP | NEED_MMA, fits_mma, emit_mma },
     { "matmul_block", NEED_GROUP, fits_block, emit_block },
     { "matmul_group", NEED_GROUP, fits_group, emit_group },
     { "matmul_map", 0, NULL, emit_map },

@@ -7,6 +7,7 @@ static bool has(const qn_caps *caps, u32 needs)
     if ((needs & NEED_ATOMICS) && !caps->atomics) return false;
     if ((needs & NEED_LANES) && caps->best_group != 1) return false;
     if ((needs & NEED_HOST_MEMORY) && !caps->host_memory) return false;
+    if ((needs & NEED_MMA) && !caps->mma) return false;
     return true;
 }
 

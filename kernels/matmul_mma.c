@@ -1,0 +1,90 @@
+/* y = act(alpha * a b + bias + rest) of f16 or bf16 with f32 sums on matrix units, a block of y a group of 256 items; see tile_mma.h. Factors
+ * and batch as in matmul_tile.c. */
+#include "quern_kernel.h"
+#pragma host T=f16,bf16
+#define GROUP 256
+#include "tile_mma.h"
+#include "matmul_batch.h"
+#include "epilogue.h"
+
+static void bring_a(IN(LEFT_PART) a, u32 at, u32 across, u32 t, u32 m0, u32 m, u32 k0, u32 k, ARRAY(u32x2, to))
+{
+#if LEFT_WIDE
+#pragma unroll
+    for (u32 i = 0; i < KEPT; i++)
+        if (across != 0 || i < LEFT_PAIRS) to[i] = bring_wide(a, at, across, BLOCK_M, t, i, m0, m, k0, k);
+#else
+#pragma unroll
+    for (u32 i = 0; i < LEFT_PAIRS; i++) to[i] = bring_narrow(a, at, across, BLOCK_M, t, i, m0, m, k0, k);
+#endif
+}
+
+static void bring_b(IN(RIGHT_PART) b, u32 at, u32 across, u32 t, u32 n0, u32 n, u32 k0, u32 k, ARRAY(u32x2, to))
+{
+#if RIGHT_WIDE
+#pragma unroll
+    for (u32 i = 0; i < KEPT; i++)
+        if (across != 0 || i < RIGHT_PAIRS) to[i] = bring_wide(b, at, across, BLOCK_N, t, i, n0, n, k0, k);
+#else
+#pragma unroll
+    for (u32 i = 0; i < RIGHT_PAIRS; i++) to[i] = bring_narrow(b, at, across, BLOCK_N, t, i, n0, n, k0, k);
+#endif
+}
+
+/* Fill the half of group memory that is free, and bring what will fill the other. */
+#define FILL(left, right, k0)                                                                                                \
+    ITEMS(t) {                                                                                                               \
+        place_pairs(left, next_a[t], LEFT_PAIRS, LEFT_WIDE, trans_a, BLOCK_M, t);                                            \
+        place_pairs(right, next_b[t], RIGHT_PAIRS, RIGHT_WIDE, across_b, BLOCK_N, t);                                        \
+        bring_a(a, a_at, trans_a, t, m0, m, k0, k, next_a[t]);                                                               \
+        bring_b(b, b_at, across_b, t, n0, n, k0, k, next_b[t]);                                                              \
+    }
+
+KERNEL matmul_mma(u32 group, IN(LEFT_PART) a, IN(RIGHT_PART) b, IN(T) bias, IN(T) rest, OUT(T) y, u32 m, u32 n, u32 k, BATCH_PARAMS, f32 alpha,
+                  f32 p, f32 q, CONST(u32) trans_a, CONST(u32) trans_b, CONST(u32) has_bias, CONST(u32) has_rest, CONST(u32) act)
+{
+    SHARED(u32x2, left0, BLOCK_M * PAIRS);
+    SHARED(u32x2, right0, BLOCK_N * PAIRS);
+    SHARED(u32x2, left1, BLOCK_M * PAIRS);
+    SHARED(u32x2, right1, BLOCK_N * PAIRS);
+    PER_ITEMS(f32, sums, SUMS);
+    PER_ITEMS(u32, of_left, LEFT_WORDS);
+    PER_ITEMS(u32, of_right, RIGHT_WORDS);
+    PER_ITEMS(u32x2, next_a, KEPT);
+    PER_ITEMS(u32x2, next_b, KEPT);
+    u32 wide = (n + BLOCK_N - 1) / BLOCK_N;
+    u32 tall = (m + BLOCK_M - 1) / BLOCK_M;
+    u32 batch = group / wide / tall;
+    u32 n0 = group % wide * BLOCK_N;
+    u32 m0 = group / wide % tall * BLOCK_M;
+    u32 a_at = BATCH_A(batch);
+    u32 b_at = BATCH_B(batch);
+    u32 across_b = trans_b != 0 ? 0u : 1u;
+    ITEMS(t) {
+#pragma unroll
+        for (u32 i = 0; i < SUMS; i++) sums[t][i] = 0;
+        bring_a(a, a_at, trans_a, t, m0, m, 0, k, next_a[t]);
+        bring_b(b, b_at, across_b, t, n0, n, 0, k, next_b[t]);
+    }
+    FILL(left0, right0, STEP)
+    for (u32 k0 = 0; k0 < k; k0 += 2 * STEP) {
+        MMA_HALVES(left0, right0)
+        FILL(left1, right1, k0 + 2 * STEP)
+        MMA_HALVES(left1, right1)
+        FILL(left0, right0, k0 + 3 * STEP)
+    }
+    ITEMS(t) {
+#pragma unroll
+        for (u32 i = 0; i < SUMS; i++) {
+            u32 row = m0 + sum_row(t, i);
+            u32 col = n0 + sum_col(t, i);
+            if (row < m && col < n) {
+                u32 to = (batch * m + row) * n + col;
+                f32 v = alpha * sums[t][i];
+                if (has_bias != 0) v += load(bias, col);
+                if (has_rest != 0) v += load(rest, to);
+                store(y, to, finish(v, act, p, q));
+            }
+        }
+    }
+}

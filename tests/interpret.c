@@ -56,6 +56,9 @@ static const kernel_case answers[] = {
 
 typedef struct fault_case { const char *text; u64 count; const char *says; bool reversed; } fault_case;
 static const fault_case faults[] = {
+    { HEAD "#define GROUP 32\nKERNEL f(u32 g, IN(f32) x, OUT(f32) y) { PER_ITEMS(f32, s, 4); PER_ITEMS(u32, l, 4); PER_ITEMS(u32, r, 2);"
+      " ITEMS(t) { s[t][0] = 0; s[t][1] = 0; s[t][2] = 0; if (t != 5) s[t][3] = 0; } mma_f16(s, l, r); }", 1,
+      "reads s[3] of item 5, which has no value yet", false },
     { HEAD "MAP(f32) f(u32 i, IN(f32) x) { return x[i + 1]; }", 8, "element 7: index 8 is outside x[8]", false },
     { HEAD "MAP(f32) f(u32 i, IN(f32) x) { i32 k = (i32)i - 1; return x[k]; }", 8, "element 0: index -1 is outside x[8]", false },
     { HEAD "MAP(f32) f(u32 i, IN(f32) x) { f32 a[4]; for (u32 k = 0; k <= i; k++) a[k] = x[k]; return a[0]; }", 8, "element 4: index 4 is outside a[4]", false },

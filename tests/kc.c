@@ -93,7 +93,15 @@ static const good_case good[] = {                            /* printed as OpenC
 };
 
 typedef struct bad_case { const char *text, *says; } bad_case;
+#define MMA(sums, left, right, body) HEAD "#define GROUP 32\nKERNEL f(u32 g, OUT(f32) y) { PER_ITEMS(f32, s, " #sums "); PER_ITEMS(u32, l, " #left "); PER_ITEMS(u32, r, " #right "); " body " }"
 static const bad_case bad[] = {                              /* says: "line:col: words" */
+    { MMA(4, 4, 2, "ITEMS(t) mma_f16(s, l, r);"), "mma_f16 is done by the whole group: outside ITEMS" },
+    { MMA(4, 4, 2, "mma_f16(s, l, l);"), "4 words on the left and 4 on the right make 8 sums; 's' has 4" },
+    { MMA(4, 6, 2, "mma_f16(s, l, r);"), "mma_f16 takes 4 words a row of tiles on the left and 2 a column on the right; here are 6 and 2" },
+    { MMA(4, 4, 2, "mma_bf16(l, l, r);"), "argument 1 of mma_bf16 holds f32; 'l' holds u32" },
+    { MMA(4, 4, 2, "mma_tf32(s, l, y);"), "mma_tf32 takes names of PER_ITEMS" },
+    { HEAD "#define GROUP 48\nKERNEL f(u32 g) { PER_ITEMS(f32, s, 4); PER_ITEMS(u32, l, 4); PER_ITEMS(u32, r, 2); mma_f16(s, l, r); }",
+      "mma_f16 takes groups of a multiple of 32 items; GROUP is 48" },
     { HEAD "MAP(f32) f(u32 i, IN(f32) x) { return y[i]; }", "2:39: unknown name 'y'" },
     { HEAD "MAP(f32) f(u32 i, IN(f32) data) { return dta[i]; }", "2:42: unknown name 'dta'; did you mean 'data'?" },
     { HEAD "MAP(f32) f(u32 i, IN(f32) x) { return sqr(x[i]); }", "2:39: unknown function 'sqr'; did you mean 'sqrt'?" },
@@ -286,6 +294,7 @@ static const golden goldens[] = {
     { "tests/kc/values", "" },
     { "tests/kc/groups", "" },
     { "tests/kc/functions", "" },
+    { "tests/kc/mma", "" },
 };
 
 static char *read_source(const char *path)
@@ -328,9 +337,9 @@ static void test_goldens(test *t)
     static const struct {
         kc_target target;
         const char *ending;
-        bool maps_only; /* a file with a KERNEL in it is refused */
-    } endings[] = { { KC_OPENCL, "opencl", false }, { KC_C, "c.txt", false },   { KC_WASM, "wat", false },
-                    { KC_GLSL, "glsl", true },      { KC_WGSL, "wgsl", false }, { KC_PTX, "ptx", false } };
+        const char *without; /* a file with this word in it is refused, and the sentence has it */
+    } endings[] = { { KC_OPENCL, "opencl", " mma" }, { KC_C, "c.txt", NULL },     { KC_WASM, "wat", " mma" },
+                    { KC_GLSL, "glsl", "KERNEL" },   { KC_WGSL, "wgsl", " mma" }, { KC_PTX, "ptx", NULL } };
     for (u32 i = 0; i < COUNT(goldens); i++) {
         char path[400];
         const char *name = strrchr(goldens[i].name, '/') + 1;
@@ -341,11 +350,12 @@ static void test_goldens(test *t)
             str out = { 0 };
             snprintf(path, sizeof path, "%s.c", name);
             qn_status status = print_text(path, text, goldens[i].defines, endings[k].target, &out);
-            bool refused = endings[k].maps_only && strstr(text, "\nKERNEL ");
+            const char *without = endings[k].without;
+            bool refused = without && strstr(text, without);
             CHECK(t, status == (refused ? QN_E_UNSUPPORTED : QN_OK), "%s as %s: %s", path, endings[k].ending,
                   qn_last_error());
             if (refused) {
-                CHECK(t, strstr(qn_last_error(), "KERNEL") && strstr(qn_last_error(), "^"), "%s", qn_last_error());
+                CHECK(t, strstr(qn_last_error(), without) && strstr(qn_last_error(), "^"), "%s", qn_last_error());
                 str_free(&out);
                 continue;
             }

@@ -12,7 +12,7 @@ static f64 as_float(u32 bits)
 {
     f32 v;
     memcpy(&v, &bits, sizeof v);
-    return v;
+    return (f64)v;
 }
 
 static f64 product_of(kc_builtin b, u32 left, u32 right)
@@ -41,7 +41,7 @@ static void add(kc_builtin b, tile t)
                 sum += product_of(b, (u32)u->i, (u32)v->i);
             }
             lane *to = t.sums + (row % 8 * 4 + col / 2) * t.sums_kept + row / 8 * 2 + col % 2;
-            to->f = (f32)(to->f + sum);
+            to->f = (f64)(f32)(to->f + sum);
         }
 }
 

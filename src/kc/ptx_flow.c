@@ -111,8 +111,8 @@ static bool touches(ptx *p, const kc_stmt *s, bool note)
         if (root && root->op == K_ELEM) meets |= touch(p, root->var, false, true, note);
         for (u32 i = 0; root && i < root->n_args; i++) meets |= touches_in_expr(p, root->a[i], note);
         if (s->value) meets |= touches_in_expr(p, s->value, note);
-        meets |=
-            touches(p, s->init, note) | touches(p, s->body, note) | touches(p, s->other, note) | touches(p, s->step, note);
+        const kc_stmt *const inner[] = { s->init, s->body, s->other, s->step };
+        for (u32 i = 0; i < COUNT(inner); i++) meets |= touches(p, inner[i], note);
     }
     return meets;
 }

@@ -57,7 +57,7 @@ MAP(T) roi_align(u32 i, IN(T) x, IN(T) rois, IN(i64) which, u32 images, u32 chan
     return TO(T, sum);
 }
 
-static u32 edge(f32 at, f32 from, u32 n) { return (u32)TO(i32, clamp(at + from, 0.0f, (f32)n)); }
+static u32 edge(f32 at, f32 from, u32 n) { return min((u32)TO(i32, clamp(at + from, 0.0f, (f32)n)), n); }
 
 /* rois[R][5]: image x1 y1 x2 y2, whole elements, the last included -> y[R][C][oh][ow]; an empty bin is 0 */
 MAP(T) roi_max(u32 i, IN(T) x, IN(T) rois, u32 images, u32 channels, u32 ih, u32 iw, u32 oh, u32 ow, f32 scale)

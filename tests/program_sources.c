@@ -175,11 +175,14 @@ void programs_add_random(test *t, programs *p, u32 n)
         kfuzz_case made;
         choices c;
         str text = { 0 };
+        qn_define list[3];
+        char defines[64];
+        kfuzz_defines(&shape, list, defines);
         choices_random(&c, k, KFUZZ_MAX_CHOICES);
         qn_status status = kfuzz_case_make(p->mem, &shape, &c, k, &made);
         if (status == QN_OK) status = kfuzz_file(&shape, &made, 1, &text);
         CHECK(t, status == QN_OK, "random kernel %u: %s", k, qn_last_error());
-        kc_program program = { .file = "random.c", .text = text.text, .entry = "fuzz", .defines = "" };
+        kc_program program = { .file = "random.c", .text = text.text, .entry = "fuzz", .defines = defines };
         CHECK(t, programs_add(p, &program), "no memory");
         str_free(&text);
     }

@@ -30,6 +30,7 @@ static const turns_case cases[] = {
     { "for ever",                     MAP1("for (u32 j = 0; j < n; j += 0u * m) y += x[j];"), { 10 }, 9, KC_TURNS_UNKNOWN },
     { "past the end of u32",          MAP1("for (u32 j = 0; j < 4294967290u; j += n) y += x[j];"), { 10 }, 9, KC_TURNS_UNKNOWN },
     { "the counter is set inside",    MAP1("for (u32 j = 0; j < n; j++) { if (x[j] > 0) j = 0; }"), { 10 }, 9, KC_TURNS_UNKNOWN },
+    { "the step is changed inside",   MAP1("u32 by = 1000; for (u32 j = 0; j < n; j += by) { y += x[j]; by = 1; }"), { 100000 }, 9, KC_TURNS_UNKNOWN },
     { "a product that wraps",         MAP1("for (u32 j = 0; j < n * n; j++) y += x[j];"), { 65536 }, 9, KC_TURNS_UNKNOWN },
     { "a division of pairs of words", MAP1("y = (f32)((i64)i / (i64)s);"), { 0, 0, 3 }, 9, 64 },
     { "a remainder of floats",        MAP1("for (u32 j = 0; j < n; j++) y += fmod(x[j], 3.0f);"), { 10 }, 9, 2 + 10 + 2800 },

@@ -180,7 +180,10 @@ static qn_status place_together(exec *x, const layout_result *layout, qn_buf *ol
 {
     qn_buf memory = x->memory;
     if (layout->peak > x->memory_bytes) QN_TRY(x->b->buf_make(x->device, layout->peak, &memory));
-    if (memory != x->memory) *old = x->memory, x->stats.device_buffers++, x->memory_bytes = layout->peak;
+    if (memory != x->memory) {
+        if (x->memory) *old = x->memory;
+        x->stats.device_buffers++, x->memory_bytes = layout->peak;
+    }
     x->memory = memory, x->layout = *layout;
     return QN_OK;
 }
@@ -223,7 +226,8 @@ static qn_status place(exec *x, span *spans, u32 n, qn_buf *old)
     QN_TRY(layout_make(spans, n, &result));
     if (caps->host_memory || !caps->max_buffer_bytes || result.peak <= caps->max_buffer_bytes)
         return place_together(x, &result, old);
-    *old = x->memory, x->memory = 0, x->memory_bytes = 0;
+    if (x->memory) *old = x->memory;
+    x->memory = 0, x->memory_bytes = 0;
     return place_apart(x, spans, n);
 }
 
@@ -261,8 +265,12 @@ static qn_status make_room(exec *x, qn_buf *old)
     bool enough;
     QN_TRY(fits(x, &enough));
     if (enough) return QN_OK;
-    QN_TRY(lay_out(x, old));
-    return fits(x, &enough);
+    qn_status s = lay_out(x, old);
+    if (s != QN_OK) { /* what others asked for may be what does not fit: this run's own sizes then, so that one too large spoils no other */
+        for (u32 i = 0; i < x->n_bound; i++) x->capacity[i] = MAX(x->bound[i], 0);
+        s = lay_out(x, old);
+    }
+    return s == QN_OK ? fits(x, &enough) : s;
 }
 
 /* ---- input bytes */

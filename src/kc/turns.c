@@ -121,9 +121,9 @@ static u64 turns_of_loop(ranges *r, const kc_stmt *s)
 {
     walk w;
     u64 n = KC_TURNS_UNKNOWN, before = turns_of_list(r, s->init);
-    bool bounded = s->value && !s->test_last && walk_of(r, s, &w);
-    range_forget_assigned(r, s->body);
+    range_forget_assigned(r, s->body); /* first: the step may hold what the body changes */
     range_forget_assigned(r, s->step);
+    bool bounded = s->value && !s->test_last && walk_of(r, s, &w);
     if (bounded) n = turns_while(r, s->value, &w);
     if (bounded && n != KC_TURNS_UNKNOWN) range_set(r, w.var, inside(r, s, &w));
     u64 each = plus(1, turns_of_expr(r->m, s->value));

@@ -37,12 +37,12 @@ static u32 uses_in(const graph *g, const node *n, val v)
 }
 
 /* Input v of n can move in: made by an elementwise node of n's shape, for n alone. What must run on the host, for a type that the device has
- * not, stays apart from what need not. */
+ * not, stays as it is: in a chain the type would be out of sight. */
 static bool can_move_in(const graph *g, const qn_caps *caps, const node *n, val v)
 {
     if (!v || !value_at(g, v)->maker || value_at(g, v)->uses != uses_in(g, n, v)) return false;
     const node *maker = node_at(g, value_at(g, v)->maker);
-    if (op_lacks_type(g, caps, maker) != op_lacks_type(g, caps, n)) return false;
+    if (op_lacks_type(g, caps, maker) || op_lacks_type(g, caps, n)) return false;
     return is_elementwise(g, maker) && same_shape(g, v, n->out[0]);
 }
 

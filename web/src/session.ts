@@ -149,6 +149,8 @@ export class Session {
   async #run(inputs: Inputs, { signal, keep = [] }: RunOptions): Promise<Record<string, Tensor>> {
     signal?.throwIfAborted();
     const { engine } = this.device;
+    const missing = this.inputs.find((i) => !Object.hasOwn(inputs, i.name));
+    if (missing) throw new QuernError('name', `input '${missing.name}' is missing`);
     for (const [name, value] of Object.entries(inputs)) await this.#feed(name, value, signal);
     const kept = new Map<number, Tensor>();
     const times = this.profiling ? this.device.time() : undefined;

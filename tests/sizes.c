@@ -76,14 +76,32 @@ static void test_sizes_case(test *t, const test_device *d, const sizes_case *c, 
     arena_free(r.mem);
 }
 
+/* What one run or reservation asked for in vain is nothing to the next. */
+static void test_too_large_once(test *t, const test_device *d)
+{
+    qn_tensor in[1];
+    graph_run r = { .device = d->device, .mem = arena_make() };
+    graph_session s = { 0 };
+    CHECK_OK(t, graph_open_text(&r, "in x: f32[n]; y = Concat(x, x, axis=0); z = Exp(y); out z", &s));
+    if (s.x && CHECK(t, read_inputs(r.mem, "f32[4]", in) == 1, "no input")) {
+        CHECK_OK(t, exec_reserve(s.x, 0, (i64)1 << 60));
+        CHECK(t, graph_session_run(&r, &s, in, 1) == QN_OK, "%s: after a reservation of 2^60: %s", d->name, qn_last_error());
+        CHECK(t, has_shape(r.mem, &r.out[0], "f32[8]"), "%s: another shape", d->name);
+    }
+    graph_session_close(&s);
+    arena_free(r.mem);
+}
+
 void test_sizes(test *t);
 void test_sizes(test *t)
 {
     const test_device *devices;
     u32 n = open_test_devices(t, &devices);
-    for (u32 d = 0; d < n; d++)
+    for (u32 d = 0; d < n; d++) {
         for (size_t i = 0; i < COUNT(cases); i++) {
             test_sizes_case(t, &devices[d], &cases[i], false);
             test_sizes_case(t, &devices[d], &cases[i], true);
         }
+        test_too_large_once(t, &devices[d]);
+    }
 }

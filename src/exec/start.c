@@ -266,7 +266,8 @@ static qn_status make_room(exec *x, qn_buf *old)
     QN_TRY(fits(x, &enough));
     if (enough) return QN_OK;
     qn_status s = lay_out(x, old);
-    if (s != QN_OK) { /* what others asked for may be what does not fit: this run's own sizes then, so that one too large spoils no other */
+    if (s !=
+        QN_OK) { /* what others asked for may be what does not fit: this run's own sizes then, so that one too large spoils no other */
         for (u32 i = 0; i < x->n_bound; i++) x->capacity[i] = MAX(x->bound[i], 0);
         s = lay_out(x, old);
     }

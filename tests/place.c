@@ -180,7 +180,8 @@ static void check_big(test *t)
         const f64 *y = got.out[0].data;
         u32 wrong = 0;
         for (u32 i = 0; i < ROWS; i++)
-            wrong += !(y[i] - (f64)(i % COLS) * (1 + 1e-12) < 1e-14 * (f64)COLS && y[i] - (f64)(i % COLS) * (1 + 1e-12) > -1e-14 * (f64)COLS);
+            wrong += !(y[i] - (f64)(i % COLS) * (1 + 1e-12) < 1e-14 * (f64)COLS &&
+                       y[i] - (f64)(i % COLS) * (1 + 1e-12) > -1e-14 * (f64)COLS);
         CHECK(t, wrong == 0, "52 MB of f64: %u rows are wrong", wrong);
     }
     far_device_close(d);

@@ -20,6 +20,7 @@ typedef struct sizes_case {
 #define CONV      "in x: f32[1,a,8,8]; in w: f32[m,b,3,3]; in c: f32[q]; y = Conv(x, w, c); out y"
 #define NORM      "in x: f32[2,a]; in s: f32[b]; y = LayerNormalization(x, s); out y"
 #define WHERE     "in c: bool[n]; in x: f32[m]; in z: f32[q]; y = Where(c, x, z); out y"
+#define UNIQUE    "in x: f32[n]; y = Unique(x); out y"
 static const sizes_case cases[] = {
     { SQUEEZE, "f32[1,4]", "f32[4]" },          { SQUEEZE, "f32[2,4]", NULL },
     { ADD, "f32[4] f32[4]", "f32[4]" },         { ADD, "f32[1] f32[4]", "f32[4]" },           { ADD, "f32[4] f32[1]", "f32[4]" },
@@ -40,6 +41,7 @@ static const sizes_case cases[] = {
     { CONV, "f32[1,4,8,8] f32[5,4,3,3] f32[5]", "f32[1,5,6,6]" },       { CONV, "f32[1,4,8,8] f32[5,7,3,3] f32[5]", NULL },
     { CONV, "f32[1,4,8,8] f32[5,4,3,3] f32[3]", NULL },
     { NORM, "f32[2,5] f32[5]", "f32[2,5]" },    { NORM, "f32[2,5] f32[3]", NULL },
+    { UNIQUE, "f32[6]={3,1,1,nan,nan,2}", "f32[4]" },                   { UNIQUE, "f32[3]={2,nan,1}", "f32[3]" },
     { WHERE, "bool[4]=0..1 f32[1] f32[4]", "f32[4]" },                  { WHERE, "bool[4]=0..1 f32[2] f32[4]", NULL },
 };
 /* clang-format on */

@@ -141,12 +141,17 @@ typedef struct entries {
 
 /* clang-format off */
 #define COMPARE(T, a, b) { T x, y; memcpy(&x, a, sizeof x); memcpy(&y, b, sizeof y); return x < y ? -1 : x > y; }
+#define COMPARE_FLOATS(T, a, b) { T x, y; memcpy(&x, a, sizeof x); memcpy(&y, b, sizeof y); return order_of((f64)x, (f64)y); }
+
+/* NaN is one value, the largest: without an order of its own it would swallow its neighbours. */
+static int order_of(f64 x, f64 y) { return x < y ? -1 : x > y ? 1 : (x != x) - (y != y); }
+
 static int compare_one(qn_dtype d, const u8 *a, const u8 *b)
 {
     u16 p, q;
     switch (d) {
-    case QN_F32: COMPARE(f32, a, b)
-    case QN_F64: COMPARE(f64, a, b)
+    case QN_F32: COMPARE_FLOATS(f32, a, b)
+    case QN_F64: COMPARE_FLOATS(f64, a, b)
     case QN_I8:  COMPARE(i8, a, b)
     case QN_I16: COMPARE(i16, a, b)
     case QN_I32: COMPARE(i32, a, b)
@@ -156,8 +161,7 @@ static int compare_one(qn_dtype d, const u8 *a, const u8 *b)
     case QN_U64: COMPARE(u64, a, b)
     case QN_F16: case QN_BF16: {
         memcpy(&p, a, 2), memcpy(&q, b, 2);
-        f32 x = d == QN_F16 ? f16_to_f32(p) : bf16_to_f32(p), y = d == QN_F16 ? f16_to_f32(q) : bf16_to_f32(q);
-        return x < y ? -1 : x > y;
+        return d == QN_F16 ? order_of((f64)f16_to_f32(p), (f64)f16_to_f32(q)) : order_of((f64)bf16_to_f32(p), (f64)bf16_to_f32(q));
     }
     default:     COMPARE(u8, a, b)
     }

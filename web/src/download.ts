@@ -288,9 +288,10 @@ async function fetchAll(url: string, kept: Kept | undefined, options: DownloadOp
     try {
       const response = await ask(url, before, options);
       if (before && response.status !== 206) { // it cannot resume: from the start
-        refuseStatus(url, response);
         await response.body?.cancel();
         if (total && response.status === 416) break;
+        if (response.status >= 500 || response.status === 429) throw new Error(`the server answered ${response.status}`); // later: what is here stays
+        refuseStatus(url, response);
         return await fetchAll(url, undefined, options);
       }
       refuseStatus(url, response);

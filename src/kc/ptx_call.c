@@ -155,7 +155,10 @@ static const char *call_lane(ptx *p, const kc_expr *e, const char *const *x)
     case KC_B_trunc:
     case KC_B_fabs: return by_one(p, rows[b].text, s, ptx_held(p, s, x[0]));
     case KC_B_rsqrt: return reciprocal_root(p, s, ptx_held(p, s, x[0]));
-    case KC_B_copysign: return ptx_op2(p, c, ptx_text(p, "copysign.%s", type), ptx_held(p, s, x[1]), ptx_held(p, s, x[0]));
+    case KC_B_copysign: {
+        const char *sign = ptx_held(p, s, x[1]), *size = ptx_held(p, s, x[0]);
+        return ptx_op2(p, c, ptx_text(p, "copysign.%s", type), sign, size);
+    }
     case KC_B_mad:
     case KC_B_fma:
         to = ptx_reg(p, c);

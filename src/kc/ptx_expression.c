@@ -69,7 +69,8 @@ const char *ptx_pick(ptx *p, kc_scalar s, const char *c, const char *a, const ch
         return ptx_op2(p, PTX_P, "or.pred", yes, ptx_op2(p, PTX_P, "and.pred", not_c, b));
     }
     const char *to = ptx_reg(p, class);
-    ptx_line(p, "selp.%s %s, %s, %s, %s", ptx_bits(class), to, ptx_held(p, s, a), ptx_held(p, s, b), c);
+    const char *yes = ptx_held(p, s, a), *no = ptx_held(p, s, b);
+    ptx_line(p, "selp.%s %s, %s, %s, %s", ptx_bits(class), to, yes, no, c);
     return to;
 }
 
@@ -171,7 +172,10 @@ const char *ptx_binary(ptx *p, kc_op op, kc_scalar s, const char *a, const char 
     switch (op) {
     case K_MUL: return ptx_op2(p, c, ptx_text(p, kc_is_float(s) ? "mul.%s" : "mul.lo.%s", type), ptx_held(p, s, a), b);
     case K_DIV:
-        if (kc_is_float(s)) return ptx_op2(p, c, ptx_text(p, "div.rn.%s", type), ptx_held(p, s, a), ptx_held(p, s, b));
+        if (kc_is_float(s)) {
+            const char *over = ptx_held(p, s, a), *under = ptx_held(p, s, b);
+            return ptx_op2(p, c, ptx_text(p, "div.rn.%s", type), over, under);
+        }
         return divide(p, op, s, a, b, plain_divisor);
     case K_REM: return divide(p, op, s, a, b, plain_divisor);
     case K_ADD: return ptx_op2(p, c, ptx_text(p, "add.%s", type), ptx_held(p, s, a), b);
@@ -294,7 +298,8 @@ static const char *from_bool(ptx *p, kc_scalar to, const char *x)
 {
     ptx_class c = ptx_class_of(to);
     const char *reg = ptx_reg(p, c);
-    ptx_line(p, "selp.%s %s, %s, %s, %s", ptx_bits(c), reg, ptx_const(p, to, 1, 1), ptx_const(p, to, 0, 0), x);
+    const char *one = ptx_const(p, to, 1, 1), *zero = ptx_const(p, to, 0, 0);
+    ptx_line(p, "selp.%s %s, %s, %s, %s", ptx_bits(c), reg, one, zero, x);
     return reg;
 }
 

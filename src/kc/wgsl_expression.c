@@ -249,9 +249,11 @@ static void print_unary(printer *p, const kc_expr *e)
     }
 }
 
+/* One after the other: C leaves the order of arguments open, and the helpers that a text asks for stand in the order of asking. */
 static void print_cond(printer *p, const kc_expr *e)
 {
-    str_print(p->out, "select(%s, %s, %s)", wgsl_text(p, e->a[2], 0), wgsl_text(p, e->a[1], 0), wgsl_text(p, e->a[0], 0));
+    const char *test = wgsl_text(p, e->a[0], 0), *yes = wgsl_text(p, e->a[1], 0), *no = wgsl_text(p, e->a[2], 0);
+    str_print(p->out, "select(%s, %s, %s)", no, yes, test);
 }
 
 /* ------------------------------------------------------------------ conversions */
@@ -390,8 +392,7 @@ static void print_call(printer *p, const kc_expr *e)
         return;
     }
     if (e->call == KC_B_select) {
-        str_print(p->out, "select(%s, %s, %s)", wgsl_text(p, e->a[2], 0), wgsl_text(p, e->a[1], 0),
-                  wgsl_text(p, e->a[0], 0));
+        print_cond(p, e);
         return;
     }
     if (wgsl_is_64(t)) {

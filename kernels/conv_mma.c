@@ -11,31 +11,8 @@
 #define POINT 0
 #endif
 
-static void bring_w(IN(LEFT_PART) w, u32 at, u32 t, u32 m0, u32 m, u32 k0, u32 k, ARRAY(u32x2, to))
-{
-#pragma unroll
-    for (u32 i = 0; i < LEFT_PAIRS; i++) {
-#if LEFT_WIDE
-        to[i] = bring_wide(w, at, 0, BLOCK_M, t, i, m0, m, k0, k);
-#else
-        to[i] = bring_narrow(w, at, 0, BLOCK_M, t, i, m0, m, k0, k);
-#endif
-    }
-}
-
 #if POINT
-#define BRING_X(k0) bring_x(x, x_at, t, n0, n, k0, k, next_x[t]);
-
-static void bring_x(IN(RIGHT_PART) x, u32 at, u32 t, u32 n0, u32 n, u32 k0, u32 k, ARRAY(u32x2, to))
-{
-#if RIGHT_WIDE
-#pragma unroll
-    for (u32 i = 0; i < KEPT; i++) to[i] = bring_wide(x, at, 1, BLOCK_N, t, i, n0, n, k0, k);
-#else
-#pragma unroll
-    for (u32 i = 0; i < RIGHT_PAIRS; i++) to[i] = bring_narrow(x, at, 1, BLOCK_N, t, i, n0, n, k0, k);
-#endif
-}
+#define BRING_X(k0) bring_right(x, x_at, 1, t, n0, n, k0, k, next_x[t]);
 #else
 /* Each pair of an item: taps from .. from + 3 of its pixel, 0 where they are outside. */
 #define BRING_X(k0)                                                                                                          \
@@ -61,12 +38,11 @@ static u32 tap_of(IN(u16) x, u32 x_at, u32 at, u32 end, u32 iz, u32 iy, u32 ix, 
 }
 #endif
 
-/* Fill the half of group memory that is free, and bring what will fill the other. */
 #define FILL(left, right, k0)                                                                                                \
     ITEMS(t) {                                                                                                               \
         place_pairs(left, next_w[t], LEFT_PAIRS, LEFT_WIDE, 0, BLOCK_M, t);                                                  \
         place_pairs(right, next_x[t], RIGHT_PAIRS, RIGHT_WIDE, 1, BLOCK_N, t);                                               \
-        bring_w(w, w_at, t, m0, oc, k0, k, next_w[t]);                                                                       \
+        bring_left(w, w_at, 0, t, m0, oc, k0, k, next_w[t]);                                                                 \
         BRING_X(k0)                                                                                                          \
     }
 
@@ -97,16 +73,10 @@ KERNEL conv_mma(u32 group, IN(RIGHT_PART) x, IN(LEFT_PART) w, IN(T) bias, IN(T) 
     ITEMS(t) {
 #pragma unroll
         for (u32 i = 0; i < SUMS; i++) sums[t][i] = 0;
-        bring_w(w, w_at, t, m0, oc, 0, k, next_w[t]);
+        bring_left(w, w_at, 0, t, m0, oc, 0, k, next_w[t]);
         BRING_X(0)
     }
-    FILL(left0, right0, STEP)
-    for (u32 k0 = 0; k0 < k; k0 += 2 * STEP) {
-        MMA_HALVES(left0, right0)
-        FILL(left1, right1, k0 + 2 * STEP)
-        MMA_HALVES(left1, right1)
-        FILL(left0, right0, k0 + 3 * STEP)
-    }
+    MMA_SUMS
     ITEMS(t) {
 #pragma unroll
         for (u32 i = 0; i < SUMS; i++) {

@@ -7,37 +7,12 @@
 #include "matmul_batch.h"
 #include "epilogue.h"
 
-static void bring_a(IN(LEFT_PART) a, u32 at, u32 across, u32 t, u32 m0, u32 m, u32 k0, u32 k, ARRAY(u32x2, to))
-{
-#if LEFT_WIDE
-#pragma unroll
-    for (u32 i = 0; i < KEPT; i++)
-        if (across != 0 || i < LEFT_PAIRS) to[i] = bring_wide(a, at, across, BLOCK_M, t, i, m0, m, k0, k);
-#else
-#pragma unroll
-    for (u32 i = 0; i < LEFT_PAIRS; i++) to[i] = bring_narrow(a, at, across, BLOCK_M, t, i, m0, m, k0, k);
-#endif
-}
-
-static void bring_b(IN(RIGHT_PART) b, u32 at, u32 across, u32 t, u32 n0, u32 n, u32 k0, u32 k, ARRAY(u32x2, to))
-{
-#if RIGHT_WIDE
-#pragma unroll
-    for (u32 i = 0; i < KEPT; i++)
-        if (across != 0 || i < RIGHT_PAIRS) to[i] = bring_wide(b, at, across, BLOCK_N, t, i, n0, n, k0, k);
-#else
-#pragma unroll
-    for (u32 i = 0; i < RIGHT_PAIRS; i++) to[i] = bring_narrow(b, at, across, BLOCK_N, t, i, n0, n, k0, k);
-#endif
-}
-
-/* Fill the half of group memory that is free, and bring what will fill the other. */
 #define FILL(left, right, k0)                                                                                                \
     ITEMS(t) {                                                                                                               \
         place_pairs(left, next_a[t], LEFT_PAIRS, LEFT_WIDE, trans_a, BLOCK_M, t);                                            \
         place_pairs(right, next_b[t], RIGHT_PAIRS, RIGHT_WIDE, across_b, BLOCK_N, t);                                        \
-        bring_a(a, a_at, trans_a, t, m0, m, k0, k, next_a[t]);                                                               \
-        bring_b(b, b_at, across_b, t, n0, n, k0, k, next_b[t]);                                                              \
+        bring_left(a, a_at, trans_a, t, m0, m, k0, k, next_a[t]);                                                            \
+        bring_right(b, b_at, across_b, t, n0, n, k0, k, next_b[t]);                                                          \
     }
 
 KERNEL matmul_mma(u32 group, IN(LEFT_PART) a, IN(RIGHT_PART) b, IN(T) bias, IN(T) rest, OUT(T) y, u32 m, u32 n, u32 k, BATCH_PARAMS, f32 alpha,
@@ -63,16 +38,10 @@ KERNEL matmul_mma(u32 group, IN(LEFT_PART) a, IN(RIGHT_PART) b, IN(T) bias, IN(T
     ITEMS(t) {
 #pragma unroll
         for (u32 i = 0; i < SUMS; i++) sums[t][i] = 0;
-        bring_a(a, a_at, trans_a, t, m0, m, 0, k, next_a[t]);
-        bring_b(b, b_at, across_b, t, n0, n, 0, k, next_b[t]);
+        bring_left(a, a_at, trans_a, t, m0, m, 0, k, next_a[t]);
+        bring_right(b, b_at, across_b, t, n0, n, 0, k, next_b[t]);
     }
-    FILL(left0, right0, STEP)
-    for (u32 k0 = 0; k0 < k; k0 += 2 * STEP) {
-        MMA_HALVES(left0, right0)
-        FILL(left1, right1, k0 + 2 * STEP)
-        MMA_HALVES(left1, right1)
-        FILL(left0, right0, k0 + 3 * STEP)
-    }
+    MMA_SUMS
     ITEMS(t) {
 #pragma unroll
         for (u32 i = 0; i < SUMS; i++) {

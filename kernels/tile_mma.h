@@ -14,7 +14,7 @@
 #define COL_TILES 2
 #endif
 #ifndef LEFT_WIDE
-#define LEFT_WIDE 0                    /* the left factor is read 8 numbers at a time: its rows are a multiple of that */
+#define LEFT_WIDE 0                    /* the left factor is read 4 numbers at a time: its rows are a multiple of that */
 #endif
 #ifndef RIGHT_WIDE
 #define RIGHT_WIDE 0
@@ -66,7 +66,7 @@ static u32x2 bring_narrow(IN(u16) x, u32 at, u32 across, u32 block, u32 t, u32 i
     return MAKE2(u32, word_of(x, first, step, room), word_of(x, first + 2 * step, step, room > 2 ? room - 2 : 0u));
 }
 
-/* The same of rows that are a multiple of 8 numbers long. Where the factor lies across, item t takes 4 rows of 4 steps, and pair i is step i of
+/* The same of rows that are a multiple of 4 numbers long. Where the factor lies across, item t takes 4 rows of 4 steps, and pair i is step i of
  * them: they are turned when they are placed. */
 static u32x2 bring_wide(IN(u32x2) x, u32 at, u32 across, u32 block, u32 t, u32 i, u32 row0, u32 rows, u32 k0, u32 k)
 {
@@ -76,6 +76,31 @@ static u32x2 bring_wide(IN(u32x2) x, u32 at, u32 across, u32 block, u32 t, u32 i
     u32 first = at + (across != 0 ? from * rows + row : row * k + from);
     bool in = row < rows && from < k && (across == 0 || t / PAIRS * 4 < block);
     return in ? x[first / 4] : MAKE2(u32, 0, 0);
+}
+
+/* All pairs of item t: of the left factor's block, and of the right one's. */
+static void bring_left(IN(LEFT_PART) x, u32 at, u32 across, u32 t, u32 row0, u32 rows, u32 k0, u32 k, ARRAY(u32x2, to))
+{
+#if LEFT_WIDE
+#pragma unroll
+    for (u32 i = 0; i < KEPT; i++)
+        if (across != 0 || i < LEFT_PAIRS) to[i] = bring_wide(x, at, across, BLOCK_M, t, i, row0, rows, k0, k);
+#else
+#pragma unroll
+    for (u32 i = 0; i < LEFT_PAIRS; i++) to[i] = bring_narrow(x, at, across, BLOCK_M, t, i, row0, rows, k0, k);
+#endif
+}
+
+static void bring_right(IN(RIGHT_PART) x, u32 at, u32 across, u32 t, u32 row0, u32 rows, u32 k0, u32 k, ARRAY(u32x2, to))
+{
+#if RIGHT_WIDE
+#pragma unroll
+    for (u32 i = 0; i < KEPT; i++)
+        if (across != 0 || i < RIGHT_PAIRS) to[i] = bring_wide(x, at, across, BLOCK_N, t, i, row0, rows, k0, k);
+#else
+#pragma unroll
+    for (u32 i = 0; i < RIGHT_PAIRS; i++) to[i] = bring_narrow(x, at, across, BLOCK_N, t, i, row0, rows, k0, k);
+#endif
 }
 
 /* What item t has brought, to its place in group memory. */
@@ -144,5 +169,15 @@ static u32 sum_col(u32 t, u32 i) { return t / 64 * (8 * COL_TILES) + i / 4 % COL
         take_right(right, t, 1, of_right[t]);                                                                                \
     }                                                                                                                        \
     MMA(T)(sums, of_left, of_right);
+
+/* Phases: all sums, with the kernel's FILL(left, right, k0), which fills the half of group memory that is free and brings what will fill the other. */
+#define MMA_SUMS                                                                                                             \
+    FILL(left0, right0, STEP)                                                                                                \
+    for (u32 k0 = 0; k0 < k; k0 += 2 * STEP) {                                                                               \
+        MMA_HALVES(left0, right0)                                                                                            \
+        FILL(left1, right1, k0 + 2 * STEP)                                                                                   \
+        MMA_HALVES(left1, right1)                                                                                            \
+        FILL(left0, right0, k0 + 3 * STEP)                                                                                   \
+    }
 
 #endif

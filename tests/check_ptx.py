@@ -21,6 +21,7 @@ ALL_ARCHS = [70, 75, 80, 86, 89, 90, 100, 120]
 FEW_ARCHS = [70, 90]
 # Sets that plans ask for beside those that the host compiler builds.
 MORE_SETS = {
+    "linear_states.c": [["T=f32", "KEY=64"]],
     "matmul_mma.c": [["T=f16", "ROW_TILES=4", "COL_TILES=4", "LEFT_WIDE=1", "RIGHT_WIDE=1", "trans_a=0", "trans_b=0", "act=1", "has_bias=1", "has_rest=0"]],
     "conv_mma.c": [["T=f16", "ROW_TILES=4", "COL_TILES=4", "LEFT_WIDE=1", "POINT=0", "act=1", "has_bias=1", "has_rest=0"]
                    + [f"{n}=1" for n in ("kd", "sd", "sh", "sw", "ed", "eh", "ew")] + ["kh=3", "kw=3"]],
@@ -102,18 +103,21 @@ def main():
     if not tools.ptxas:
         print("skipped: no ptxas here (tools/setup.sh test installs it)\n0 passed, 0 failed, 1 skipped")
         return 0
-    failed, report = [], {}
+    failed, report, seen = [], {}, {}
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         jobs = [pool.submit(check, tools, c, ALL_ARCHS if tools.full or c[1] in EVERYWHERE else FEW_ARCHS)
                 for c in cases(tools.full, tools.only)]
         for job in jobs:
             title, line, error = job.result()
+            entry = title.split()[0]
+            seen[entry] = seen.get(entry, False) or line is not None or error is not None
             if line is None and error is None:
                 continue
             if line is None:
                 failed.append(f"{title}: {error}")
             else:
                 report[title] = line
+    failed += [f"{entry}: in none of the sets of defines (MORE_SETS)" for entry, there in seen.items() if not there]
     if tools.refresh:
         with open(REPORT, "w") as f:
             f.writelines(f"{title}: {line}\n" for title, line in sorted(report.items()))

@@ -59,6 +59,8 @@ static void translate(test *t, const kc_module *m, const kc_kernel *k, const kc_
 
 /* Every loop of a MAP of the library's has an end that kc sees, here with every size 3: a device that ends loops early can then tell what it
  * cannot run. */
+enum { MOST_TURNS = 1 << 25 }; /* RoiAlign that samples as the data say: at most 4096 x 4096 */
+
 static void check_turns(test *t, const kc_module *m, const kc_kernel *k, const kc_program *p)
 {
     u32 words[KC_MAX_WORDS];
@@ -66,7 +68,7 @@ static void check_turns(test *t, const kc_module *m, const kc_kernel *k, const k
     for (u32 i = 0; i < COUNT(words); i++) words[i] = 3;
     if (k->form != KC_MAP) return;
     CHECK_OK(t, kc_turns(m, k, &(kc_launch_facts){ .words = words, .count = 3 }, &turns));
-    CHECK(t, turns < UINT64_MAX, "%s, %s, %s: %llu turns: no bound is found for its loops\n%s", p->file, k->name, p->defines,
+    CHECK(t, turns < MOST_TURNS, "%s, %s, %s: %llu turns: no bound is found for its loops\n%s", p->file, k->name, p->defines,
           (unsigned long long)turns, p->text ? p->text : "");
 }
 

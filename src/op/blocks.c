@@ -93,8 +93,25 @@ bool blocks_suit_mma(const qn_caps *caps, qn_dtype d)
     return caps->mma && (d == QN_F16 || d == QN_BF16) && blocks_suit_items(caps, d);
 }
 
-item_tile blocks_for_mma(const graph *g, const qn_caps *caps, sym m, sym n, sym count)
+enum {
+    MMA_UNIT = 32,
+    MMA_READ = 4
+}; /* the side of a block of 1 x 1; numbers read at a time where a row is a multiple of that */
+
+static const char *is_wide(const graph *g, sym row)
+{
+    i64 n;
+    return row && sym_is_number(g, row, &n) && n % MMA_READ == 0 ? "1" : "0";
+}
+
+blocks blocks_by_mma(lowering *l, launch *k, sym m, sym n, sym count, sym left, sym right)
 {
     static const tile_cost tiles[] = { { { 4, 4 }, 10 }, { { 2, 4 }, 13 }, { { 4, 2 }, 13 }, { { 2, 2 }, 18 } };
-    return cheapest(g, caps, m, n, count, 32, tiles, COUNT(tiles));
+    const graph *g = lower_graph(l);
+    item_tile tile = cheapest(g, lower_caps(l), m, n, count, MMA_UNIT, tiles, COUNT(tiles));
+    launch_define(k, "ROW_TILES", tile.per_m == 4 ? "4" : "2");
+    launch_define(k, "COL_TILES", tile.per_n == 4 ? "4" : "2");
+    launch_define(k, "LEFT_WIDE", is_wide(g, left));
+    launch_define(k, "RIGHT_WIDE", is_wide(g, right));
+    return (blocks){ MMA_UNIT * tile.per_m, MMA_UNIT * tile.per_n };
 }

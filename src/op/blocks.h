@@ -21,8 +21,12 @@ typedef struct item_tile {
 bool blocks_suit_items(const qn_caps *caps, qn_dtype d);
 item_tile blocks_for_items(const graph *g, const qn_caps *caps, sym m, sym n, sym count);
 
-/* kernels/tile_mma.h: blocks of 32 * per_m x 32 * per_n. */
+enum { GROUP_SIDE = 64 }; /* kernels/tile_group.h: the side of a block */
+
+/* kernels/tile_mma.h */
 bool blocks_suit_mma(const qn_caps *caps, qn_dtype d);
-item_tile blocks_for_mma(const graph *g, const qn_caps *caps, sym m, sym n, sym count);
+/* The tile's defines for a launch of `count` products; left, right: how long a row of each factor is in memory, 0: not in order, so that
+ * its numbers are read one at a time. Gives the blocks. */
+blocks blocks_by_mma(lowering *l, launch *k, sym m, sym n, sym count, sym left, sym right);
 
 #endif

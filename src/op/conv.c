@@ -144,8 +144,6 @@ static qn_status emit_tile(lowering *l, const node *n)
     return launch_groups(k, blocks_count(g, cut, p.out_channels, columns, parts));
 }
 
-enum { GROUP_SIDE = 64 }; /* of kernels/tile_group.h */
-
 static bool fits_group(const lowering *l, const node *n)
 {
     const type *w = lower_type(l, lower_in(l, n, 1));
@@ -227,8 +225,6 @@ static qn_status emit_block(lowering *l, const node *n)
 
 /* ---- by matrix units (kernels/conv_mma.c) */
 
-enum { MMA_UNIT = 32, MMA_READ = 4 }; /* numbers read at a time of a factor whose rows are a multiple of that */
-
 static bool fits_mma(const lowering *l, const node *n)
 {
     const type *w = lower_type(l, lower_in(l, n, 1));
@@ -243,12 +239,6 @@ static bool is_point(const graph *g, const window *w)
     return true;
 }
 
-static const char *is_wide(const graph *g, sym row)
-{
-    i64 n;
-    return sym_is_number(g, row, &n) && n % MMA_READ == 0 ? "1" : "0";
-}
-
 static qn_status emit_mma(lowering *l, const node *n)
 {
     conv p;
@@ -257,17 +247,12 @@ static qn_status emit_mma(lowering *l, const node *n)
     sym columns = pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups), depth = p.in_channels;
     for (u32 d = 0; d < 3; d++) depth = sym_mul(g, depth, p.win.kernel[d]);
     bool point = is_point(g, &p.win);
-    item_tile tile = blocks_for_mma(g, lower_caps(l), p.out_channels, columns, parts);
     launch *k = begin(l, &p, "conv_mma.c", "conv_mma");
-    launch_define(k, "ROW_TILES", tile.per_m == 4 ? "4" : "2");
-    launch_define(k, "COL_TILES", tile.per_n == 4 ? "4" : "2");
-    launch_define(k, "LEFT_WIDE", is_wide(g, depth));
-    launch_define(k, "RIGHT_WIDE", point ? is_wide(g, columns) : "0");
+    blocks cut = blocks_by_mma(l, k, p.out_channels, columns, parts, depth, point ? columns : 0);
     launch_define(k, "POINT", point ? "1" : "0");
     epilogue_buffers(k, &p.end, p.x);
     launch_out(k, p.y);
     block_scalars(l, k, &p);
-    blocks cut = { MMA_UNIT * tile.per_m, MMA_UNIT * tile.per_n };
     return launch_groups(k, blocks_count(g, cut, p.out_channels, columns, parts));
 }
 

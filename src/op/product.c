@@ -224,8 +224,6 @@ static qn_status launch_by_tiles(lowering *l, const product *p)
     return launch_groups(k, blocks_count(g, cut, p->m, p->n, p->batch));
 }
 
-enum { GROUP_SIDE = 64 }; /* of kernels/tile_group.h */
-
 static qn_status launch_by_groups(lowering *l, const product *p)
 {
     graph *g = lower_graph_mut(l);
@@ -293,29 +291,16 @@ static qn_status launch_thin(lowering *l, const product *p)
 }
 
 /* ------------------------------------------------------------------ by matrix units (kernels/matmul_mma.c) */
-enum { MMA_UNIT = 32, MMA_READ = 4 }; /* numbers read at a time of a factor whose rows are a multiple of that */
-
-static bool is_wide(const lowering *l, sym row)
-{
-    i64 n;
-    return sym_is_number(lower_graph(l), row, &n) && n % MMA_READ == 0;
-}
-
 static qn_status launch_by_mma(lowering *l, const product *p)
 {
     graph *g = lower_graph_mut(l);
-    item_tile tile = blocks_for_mma(g, lower_caps(l), p->m, p->n, p->batch);
     launch *k = begin(l, p, "matmul_mma.c", "matmul_mma");
-    launch_define(k, "ROW_TILES", tile.per_m == 4 ? "4" : "2");
-    launch_define(k, "COL_TILES", tile.per_n == 4 ? "4" : "2");
-    launch_define(k, "LEFT_WIDE", is_wide(l, p->trans_a ? p->m : p->k) ? "1" : "0");
-    launch_define(k, "RIGHT_WIDE", is_wide(l, p->trans_b ? p->k : p->n) ? "1" : "0");
+    blocks cut = blocks_by_mma(l, k, p->m, p->n, p->batch, p->trans_a ? p->m : p->k, p->trans_b ? p->k : p->n);
     epilogue_buffers(k, &p->end, p->a);
     launch_out(k, p->y);
     sizes(k, p);
     batch_params(k, p);
     ending(k, p);
-    blocks cut = { MMA_UNIT * tile.per_m, MMA_UNIT * tile.per_n };
     return launch_groups(k, blocks_count(g, cut, p->m, p->n, p->batch));
 }
 

@@ -352,8 +352,24 @@ static void check_layout(test *t, u32 seed, bool apart)
           (unsigned long long)r.largest_live, (unsigned long long)r.peak, (unsigned long long)r.sum);
 }
 
+/* Sizes whose sum leaves 64 bits are refused in words: nothing wraps on the way. */
+static void check_vast_layout(test *t, u64 each, bool apart)
+{
+    span spans[5] = { 0 };
+    u64 bytes[5];
+    u32 n_buffers = 0;
+    layout_result r;
+    for (u32 i = 0; i < COUNT(spans); i++) spans[i] = (span){ .bytes = each, .last = 3 };
+    qn_status s =
+        apart ? layout_make_apart(spans, COUNT(spans), bytes, &n_buffers, &r) : layout_make(spans, COUNT(spans), &r);
+    CHECK(t, s == QN_E_NOMEM && strstr(qn_last_error(), "values of this run"), "%llu bytes five times: %s",
+          (unsigned long long)each, qn_status_text(s));
+}
+
 void test_exec(test *t)
 {
+    const u64 vast[] = { (u64)1 << 60, (u64)1 << 62, ((u64)1 << 63) - 1, (u64)1 << 63, ~(u64)0 };
+    for (u32 i = 0; i < COUNT(vast); i++) check_vast_layout(t, vast[i], false), check_vast_layout(t, vast[i], true);
     check_limit(t, 78000, true); /* its values take 80 KiB together, its largest weight 76 */
     check_limit(t, 70000, false);
     for (u32 seed = 1; seed <= 20; seed++) check_layout(t, seed, false), check_layout(t, seed, true);

@@ -37,6 +37,20 @@ static void insert_by_offset(span **placed, u32 n, span *s)
     placed[i] = s;
 }
 
+/* The sum of all spans. What it refuses no machine holds, and below that no sum or offset made here leaves i64. */
+static qn_status sum_of(const span *spans, u32 n, u64 *out)
+{
+    const u64 most = (u64)1 << 62;
+    *out = 0;
+    for (u32 i = 0; i < n; i++) {
+        if (spans[i].bytes > most - ALIGN || rounded(spans[i].bytes) > most - *out)
+            return fail(QN_E_NOMEM, "the values of this run take more than %llu bytes: smaller inputs would help",
+                        (unsigned long long)most);
+        *out += rounded(spans[i].bytes);
+    }
+    return QN_OK;
+}
+
 /* The largest sum of bytes alive at one step: a sweep over starts and ends. */
 static qn_status largest_live(const span *spans, u32 n, u64 *out)
 {
@@ -74,6 +88,7 @@ qn_status layout_make_apart(span *spans, u32 n, u64 *bytes, u32 *n_buffers, layo
     *out = (layout_result){ 0 };
     *n_buffers = 0;
     if (!n) return QN_OK;
+    QN_TRY(sum_of(spans, n, &out->sum));
     span **order = mem_alloc(n * sizeof *order);
     bool *taken = mem_alloc(n * sizeof *taken);
     if (!order || !taken) {
@@ -87,7 +102,6 @@ qn_status layout_make_apart(span *spans, u32 n, u64 *bytes, u32 *n_buffers, layo
         if (to == *n_buffers) bytes[(*n_buffers)++] = rounded(order[i]->bytes), out->peak += rounded(order[i]->bytes);
         order[i]->at = 0;
         order[i]->buffer = to;
-        out->sum += rounded(order[i]->bytes);
     }
     mem_free(order), mem_free(taken);
     return largest_live(spans, n, &out->largest_live);
@@ -99,6 +113,7 @@ qn_status layout_make(span *spans, u32 n, layout_result *out)
 {
     *out = (layout_result){ 0 };
     if (!n) return QN_OK;
+    QN_TRY(sum_of(spans, n, &out->sum));
     span **order = mem_alloc(n * sizeof *order), **placed = mem_alloc(n * sizeof *placed);
     if (!order || !placed) {
         mem_free(order), mem_free(placed);
@@ -111,7 +126,6 @@ qn_status layout_make(span *spans, u32 n, layout_result *out)
         order[i]->buffer = 0;
         insert_by_offset(placed, i, order[i]);
         out->peak = MAX(out->peak, order[i]->at + rounded(order[i]->bytes));
-        out->sum += rounded(order[i]->bytes);
     }
     mem_free(order), mem_free(placed);
     return largest_live(spans, n, &out->largest_live);

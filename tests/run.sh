@@ -126,6 +126,7 @@ for device in $devices; do
 done
 if [ -f "$peers/onnx_conformance_ort.py" ]; then
     [ -d "$work/onnx/node" ] || stage "ONNX node tests: generate them" $python "$peers/onnx_conformance_ort.py" --generate "$work/onnx"
+    stage "docs/operators.md is what the build, the schemas and the tests say" $python tools/operators.py "$work/onnx" --check
     for device in $devices; do
         if [ "$device" = cpu ] || [ "$mode" = full ]; then on_device "$device" "ONNX node tests" build/quern conformance "$work/onnx" --device "$device"
         else # a driver compiles a second for each kernel: a slice of the set

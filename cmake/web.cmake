@@ -11,23 +11,31 @@ add_link_options(-target wasm32-wasi ${FEATURES})
 
 # ---- kernels: one copy, SIMD128 with four lanes of f32w. No T=f64 set: such kernels run by kc, slower and as exact. Nor some large ones
 # that are for GPUs, where the cpu has rows of its own that come first, and some of rare ops: kc makes these where somebody asks for them.
-set(LEFT_TO_KC matmul_group matmul_block matmul_thin matmul_mma conv_group conv_block conv_mma grid_sample roi linear_states matmul_nbits narrow reduce_parts rnn_map)
+set(LEFT_TO_KC matmul_group matmul_block matmul_thin matmul_mma conv_group conv_block conv_mma grid_sample roi linear_states matmul_nbits narrow
+    norm_group random reduce_group reduce_parts rnn_map scatter_tuples softmax_group)
 set(NO_ROWS "#include \"device/host_kernels.h\"\n")
 foreach(name ${LEFT_TO_KC})
     list(REMOVE_ITEM HOST_SOURCES ${GEN}/host_${name}.c)
     string(APPEND NO_ROWS "extern const host_kernel_row host_rows_${name}_baseline[];\nconst host_kernel_row host_rows_${name}_baseline[1] = { { 0 } };\n")
 endforeach()
 file(CONFIGURE OUTPUT ${GEN}/left_to_kc.c CONTENT "${NO_ROWS}" @ONLY)
-add_library(kernels OBJECT ${HOST_SOURCES} ${GEN}/left_to_kc.c src/kc/block_loops.c)
+add_library(kernels OBJECT ${HOST_SOURCES} ${GEN}/left_to_kc.c)
 add_dependencies(kernels generated)
 target_include_directories(kernels PRIVATE include src kernels ${CMAKE_SOURCE_DIR})
 target_compile_definitions(kernels PRIVATE QK_ISA=baseline)
 target_compile_options(kernels PRIVATE -O2 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fwrapv -w)
 
+# ---- no block machine: WebAssembly that kc makes is there at once, for every MAP (src/device/cpu_program.c)
+file(CONFIGURE OUTPUT ${GEN}/no_block_machine.c CONTENT
+"#include \"kc/kc.h\"
+qn_status kc_block_make(arena *a, const kc_module *m, const kc_kernel *k, kc_block **out) { (void)a, (void)m, (void)k, *out = NULL; return QN_OK; }
+void kc_block_run(const kc_block *b, void *const *bufs, const u32 *words, u64 from, u64 to) { (void)b, (void)bufs, (void)words, (void)from, (void)to; }
+" @ONLY)
+
 # ---- the library: no files, no drivers to load, no codecs (a browser decodes pictures)
 file(GLOB SOURCES CONFIGURE_DEPENDS src/*.c src/base/*.c src/format/*.c src/graph/*.c src/op/*.c src/pass/*.c src/plan/*.c src/kc/*.c
      src/device/*.c src/exec/*.c src/train/*.c src/media/*.c src/pipeline/*.c src/web/*.c)
-set(NATIVE "base/(cache|file|platform_posix)|kc/block_loops|device/(cpu_compile|cuda|cuda_api|cuda_list|cuda_program|cuda_queue|opencl|opencl_api|opencl_program|opencl_queue|webgpu_native)")
+set(NATIVE "base/(cache|file|platform_posix)|kc/block(_emit|_eval|_loops|_make|)|device/(cpu_compile|cuda|cuda_api|cuda_list|cuda_program|cuda_queue|opencl|opencl_api|opencl_program|opencl_queue|webgpu_native)")
 list(FILTER SOURCES EXCLUDE REGEX "src/(${NATIVE})\\.c$")
 # The model of drawn glyphs is a file beside the module: a page fetches it when it wants it.
 file(CONFIGURE OUTPUT ${GEN}/no_glyphs.c CONTENT
@@ -35,7 +43,7 @@ file(CONFIGURE OUTPUT ${GEN}/no_glyphs.c CONTENT
 set(OPS ${SOURCES})
 list(FILTER OPS INCLUDE REGEX "src/op/")
 list(REMOVE_ITEM SOURCES ${OPS})
-add_library(library OBJECT ${SOURCES} ${GEN}/embedded.c ${GEN}/no_glyphs.c)
+add_library(library OBJECT ${SOURCES} ${GEN}/embedded.c ${GEN}/no_glyphs.c ${GEN}/no_block_machine.c)
 add_library(ops OBJECT ${OPS}) # without their test cases
 target_compile_definitions(ops PRIVATE QUERN_NO_CASES)
 add_executable(quern_wasm ${GEN}/host_table.c $<TARGET_OBJECTS:library> $<TARGET_OBJECTS:ops> $<TARGET_OBJECTS:kernels>)

@@ -6,6 +6,7 @@
  *     system compiler   a MAP that the block machine cannot do
  *     interpreter       always works; also where the device was asked to check or to reverse
  *
+ * In a browser WebAssembly takes the compiler's place, at once and for all of these; the block machine is not there.
  * QUERN_JIT=1 in the environment lets the compiler go before the block machine, for measuring. */
 #include "base/platform.h"
 #include "device/cpu_compile.h"

@@ -108,6 +108,12 @@ static const i64 three[] = { 3 }, zero[] = { 0 }, two_three[] = { 2, 3 };
     "y, o = Scan(x, z, k, num_scan_inputs=1, body={in s: f32[2]; in r: f32[2]; in k: f32[2]; n = Add(s, r); q = " of_turn   \
     "; out n, q}, captures=1" directions ")\n"
 #define SCAN_INPUTS { { QN_F32, 1, { 2 }, one_two }, { QN_F32, 2, { 3, 2 }, sparse } }, 2
+/* x and a constant go round in two states of a Loop, as the body says. */
+#define STATES_GRAPH(body)                                                                                                  \
+    "in m: i64[]\nin x: f32[2]\nconst k: f32[2] = {10, 20}\n"                                                               \
+    "y, z = Loop(m, _, x, k, x, body={in i: i64[]; in c: bool[]; in v: f32[2]; in w: f32[2]; in x: f32[2]; "                \
+    "o = Identity(c); " body "}, captures=1)\ns = Concat(y, z, axis=0)\nout s\n"
+#define STATES_INPUTS { { QN_I64, 0, { 0 }, three }, { QN_F32, 1, { 2 }, one_two } }, 2
 static const answer_case answers[] = {
     { "Scan, what is captured stays",
       SCAN_GRAPH("Mul(n, k)", "") "out o\n",
@@ -156,6 +162,34 @@ static const answer_case answers[] = {
       { 2 },
       1,
       { 1, 2 } },
+    { "Loop, a state that doubles",
+      "in m: i64[]\nin x: f32[1]\ny = Loop(m, _, x, body={in i: i64[]; in c: bool[]; in v: f32[n]; o = Identity(c); "
+      "h = Add(v, v); d = Concat(v, h, axis=0); out o, d})\nout y\n",
+      { { QN_I64, 0, { 0 }, three }, { QN_F32, 1, { 1 }, one_two } },
+      2,
+      { 8 },
+      1,
+      { 1, 2, 2, 4, 2, 4, 4, 8 } },
+    { "Loop, states that change places", STATES_GRAPH("out o, w, v"), STATES_INPUTS, { 4 }, 1, { 10, 20, 1, 2 } },
+    { "Loop, one result in two states",
+      STATES_GRAPH("n = Add(v, w); out o, n, n"),
+      STATES_INPUTS,
+      { 4 },
+      1,
+      { 44, 88, 44, 88 } },
+    { "Loop, a state that stays", STATES_GRAPH("n = Add(v, w); out o, n, w"), STATES_INPUTS, { 4 }, 1, { 31, 62, 10, 20 } },
+    { "Loop, a state that is captured",
+      STATES_GRAPH("n = Add(v, w); out o, n, x"),
+      STATES_INPUTS,
+      { 4 },
+      1,
+      { 13, 26, 1, 2 } },
+    { "Loop, one state behind the other",
+      STATES_GRAPH("n = Add(v, w); out o, n, v"),
+      STATES_INPUTS,
+      { 4 },
+      1,
+      { 23, 46, 12, 24 } },
     { "a shape that is an input",
       "in s: i64[2]\nin x: f32[6]\ny = Reshape(x, s)\nz = Neg(y)\nout z\n",
       { { QN_I64, 1, { 2 }, two_three }, { QN_F32, 1, { 6 }, sparse } },

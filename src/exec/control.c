@@ -187,16 +187,15 @@ static qn_status collect_scan(exec *x, struct loop *l, u32 k, const qn_tensor *t
     return QN_OK;
 }
 
-/* Bytes of a body's value that outlive the body's buffers. */
-static qn_status copied(exec *x, frame *body, val w, qn_tensor *out)
+/* The output of a body that is its state i, and whether a later state has the same bytes. */
+static val state_out(const frame *body, u32 i) { return live(body->p->g, body->p->g->outputs[1 + i]); }
+
+static bool is_shared(const plan *p, u32 i, u32 end)
 {
-    QN_TRY(store_tensor(x, body, w, out));
-    u64 bytes = qn_tensor_bytes(out);
-    void *copy = call_alloc(x, MAX(bytes, 1));
-    if (!copy) return QN_E_NOMEM;
-    if (bytes) memcpy(copy, out->data, (size_t)bytes);
-    out->data = copy;
-    return QN_OK;
+    const graph *g = p->g;
+    for (u32 k = i + 1; k < g->n_outputs && k < end; k++)
+        if (plan_root(p, live(g, g->outputs[k])) == plan_root(p, live(g, g->outputs[i]))) return true;
+    return false;
 }
 
 /* The state goes round: the body's outputs are its next inputs. All are taken out before any is put in. */
@@ -206,10 +205,9 @@ static qn_status carry_state(exec *x, frame *body, const struct loop *l)
     slot state[MAX_LOOP_VALUES];
     i64 dims[MAX_LOOP_VALUES][QN_MAX_RANK];
     for (u32 i = 0; i < l->n_state; i++) {
-        qn_tensor t;
-        QN_TRY(copied(x, body, live(g, g->outputs[1 + i]), &t));
-        state[i] = (slot){ .host = t.data };
-        memcpy(dims[i], t.dims, sizeof t.dims);
+        const plan_value *use = &body->p->values[plan_root(body->p, g->inputs[2 + i])];
+        QN_TRY(exec_dims(x, &value_at(g, state_out(body, i))->type, dims[i]));
+        QN_TRY(store_take(x, body, state_out(body, i), is_shared(body->p, 1 + i, 1 + l->n_state), use, &state[i]));
     }
     release(x, body);
     clear(body);
@@ -225,12 +223,8 @@ static qn_status leave_loop(exec *x, frame *body, struct loop *l)
 {
     frame *f = body->outer;
     const node *n = node_at(f->p->g, l->s->node);
-    const graph *g = body->p->g;
-    for (u32 i = 0; i < l->n_state && i < n->n_out; i++) {
-        qn_tensor t;
-        QN_TRY(copied(x, body, live(g, g->outputs[1 + i]), &t));
-        QN_TRY(store_put(x, f, n->out[i], &t));
-    }
+    for (u32 i = 0; i < l->n_state && i < n->n_out; i++)
+        QN_TRY(store_adopt(x, f, n->out[i], body, state_out(body, i), is_shared(body->p, 1 + i, 1 + l->n_state)));
     QN_TRY(put_scans(x, f, l));
     go_back(x, body, f);
     return QN_OK;
@@ -240,31 +234,22 @@ static qn_status end_of_turn(exec *x, frame *body, struct loop *l)
 {
     const graph *g = body->p->g;
     bool pending;
-    val outs[MAX_LOOP_VALUES];
-    for (u32 i = 0; i < g->n_outputs; i++) outs[i] = live(g, g->outputs[i]);
+    val asked[1 + COUNT(l->scan)] = { live(g, g->outputs[0]) }; /* the state stays where it is */
+    for (u32 k = 0; k < l->n_scan; k++) asked[1 + k] = live(g, g->outputs[1 + l->n_state + k]);
     bool ask = l->asked == l->turn && x->main->p->places->n_rows; /* the next turn writes over what this one found */
     l->asked = l->turn + 1;
-    QN_TRY(store_gather(x, body, outs, g->n_outputs, ask, &pending));
+    QN_TRY(store_gather(x, body, asked, 1 + l->n_scan, ask, &pending));
     if (pending) return QN_OK; /* entered again when the bytes are there */
     for (u32 k = 0; k < l->n_scan; k++) {
         qn_tensor t;
-        QN_TRY(store_tensor(x, body, outs[1 + l->n_state + k], &t));
+        QN_TRY(store_tensor(x, body, asked[1 + k], &t));
         QN_TRY(collect_scan(x, l, k, &t));
     }
     l->turn++;
-    bool on = *(const u8 *)store_host(x, body, outs[0]) != 0;
+    bool on = *(const u8 *)store_host(x, body, asked[0]) != 0;
     if (!on || l->turn >= l->turns) return leave_loop(x, body, l);
     QN_TRY(carry_state(x, body, l));
     return enter_turn(x, body->outer, l, body, false);
-}
-
-/* Does one of the next outputs of a body have the bytes of output i? */
-static bool is_shared(const plan *p, u32 i, u32 n_out)
-{
-    const graph *g = p->g;
-    for (u32 k = i + 1; k < g->n_outputs && k < n_out; k++)
-        if (plan_root(p, live(g, g->outputs[k])) == plan_root(p, live(g, g->outputs[i]))) return true;
-    return false;
 }
 
 static qn_status leave_branch(exec *x, frame *body)

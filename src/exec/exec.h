@@ -137,7 +137,9 @@ qn_status store_put(exec *x, frame *f, val v, const qn_tensor *t); /* a host ten
 void store_release_late(exec *x, frame *f, u32 at);
 qn_status store_tensor(exec *x, frame *f, val v, qn_tensor *out); /* with host data and dims */
 void *call_alloc(exec *x, u64 bytes);                             /* memory of this run; NULL: none */
-/* w's bytes become v's. again: they will be asked for once more. */
+/* The bytes of a body's output leave it. again: they will be asked for once more. use: of the value that gets them. */
+qn_status store_take(exec *x, frame *from, val w, bool again, const plan_value *use, slot *out);
+/* They become v's. */
 qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w, bool again);
 
 /* faults.c: places that are outside (plan/places.c) */

@@ -377,7 +377,12 @@ static void forget_value(exec *x, frame *f, val v)
     if (s->late_here || !constant) s->here = (buf_view){ 0 };
     if (!constant || (read_back && !x->device->info.caps.host_memory)) s->host = NULL;
     s->stale = false;
-    store_let_go(x, s);
+    s->late = s->late_here = 0;
+}
+
+static void free_late(late_pool *p)
+{
+    for (u32 i = 0; i < p->n; i++) p->items[i].used = false;
 }
 
 static void forget(exec *x)
@@ -386,6 +391,7 @@ static void forget(exec *x)
         for (u32 v = 1; v <= f->p->n_values; v++) forget_value(x, f, v);
         f->at = f->late_at = 0;
     }
+    free_late(&x->late), free_late(&x->late_here); /* also what a failed run had under way between two slots */
     for (u32 i = 0; i < x->n_bound; i++) x->bound[i] = INT64_MIN;
     x->n_rows = 0;
 }

@@ -50,10 +50,8 @@ static qn_status pool_add(exec *x, late_pool *p, u64 bytes, u32 *out)
     return QN_OK;
 }
 
-static qn_status take(exec *x, frame *f, val root, late_pool *p, u32 *late, buf_view *out)
+static qn_status take(exec *x, u64 bytes, late_pool *p, u32 *late, buf_view *out)
 {
-    u64 bytes;
-    QN_TRY(value_bytes(x, f, root, &bytes));
     u32 i = pool_find(p, bytes);
     if (!i) QN_TRY(pool_add(x, p, bytes, &i));
     p->items[i - 1].used = true;
@@ -64,8 +62,10 @@ static qn_status take(exec *x, frame *f, val root, late_pool *p, u32 *late, buf_
 
 static qn_status take_late(exec *x, frame *f, val root, slot *s)
 {
+    u64 bytes;
     s->stale = s->host != NULL;
-    return take(x, f, root, &x->late, &s->late, &s->view);
+    QN_TRY(value_bytes(x, f, root, &bytes));
+    return take(x, bytes, &x->late, &s->late, &s->view);
 }
 
 void store_let_go(exec *x, slot *s)
@@ -112,7 +112,10 @@ static void *address_here(const exec *x, const slot *s) { return x->host->backen
 /* Room for a value that launches on the host use. */
 static qn_status make_here(exec *x, frame *f, val root, slot *s)
 {
-    return s->here.buf ? QN_OK : take(x, f, root, &x->late_here, &s->late_here, &s->here);
+    u64 bytes;
+    if (s->here.buf) return QN_OK;
+    QN_TRY(value_bytes(x, f, root, &bytes));
+    return take(x, bytes, &x->late_here, &s->late_here, &s->here);
 }
 
 qn_status store_here(exec *x, frame *f, val v, bool written, buf_view *out)
@@ -197,39 +200,45 @@ qn_status store_put(exec *x, frame *f, val v, const qn_tensor *t)
     return store_view(x, f, v, &view);
 }
 
-/* d gets bytes of its own that are s's: on the device where launches there will want them and s has them there, else on the host. */
-static qn_status copy_lent(exec *x, frame *to, val root, slot *d, const slot *s)
+/* out gets bytes of its own that are s's: on the device where `use` wants them there and s has them there, else on the host. */
+static qn_status copy_lent(exec *x, const slot *s, u64 bytes, const plan_value *use, slot *out)
 {
     bool there = s->view.buf && !s->stale;
-    if (there && (to->p->values[root].on_device || !s->host)) {
-        QN_TRY(take_late(x, to, root, d));
-        u64 bytes = d->view.bytes;
-        return bytes ? x->b->copy(x->device, d->view.buf, d->view.at, s->view.buf, s->view.at, bytes) : QN_OK;
+    if (there && (use->on_device || !s->host)) {
+        QN_TRY(take(x, bytes, &x->late, &out->late, &out->view));
+        return bytes ? x->b->copy(x->device, out->view.buf, out->view.at, s->view.buf, s->view.at, bytes) : QN_OK;
     }
-    u64 bytes;
-    QN_TRY(value_bytes(x, to, root, &bytes));
     void *copy = call_alloc(x, MAX(bytes, 1));
     if (!copy) return QN_E_NOMEM;
     if (bytes && s->host) memcpy(copy, s->host, (size_t)bytes);
-    d->host = copy;
+    out->host = copy;
     return QN_OK;
 }
 
-/* A body's output becomes its outer's value: buffers that the body alone owns move, lent ones are copied. */
+/* Buffers that the body alone owns move, lent ones are copied. */
+qn_status store_take(exec *x, frame *from, val w, bool again, const plan_value *use, slot *out)
+{
+    slot *s = slot_of(from, w);
+    u64 bytes;
+    QN_TRY(value_bytes(x, from, w, &bytes));
+    const bool moves = s->late && !again, moves_here = s->late_here && !again;
+    *out = (slot){ 0 };
+    if (moves) out->late = s->late, out->view = s->view, out->stale = s->stale;
+    if (moves_here) out->late_here = s->late_here, out->here = s->here;
+    bool lent = s->here.buf ? !moves_here : s->view.buf && !moves && x->device->info.caps.host_memory;
+    if (!lent) out->host = s->host;
+    if (!again) s->late = s->late_here = 0;
+    if (out->host || (out->view.buf && !out->stale)) return QN_OK;
+    return copy_lent(x, s, bytes, use, out);
+}
+
 qn_status store_adopt(exec *x, frame *to, val v, frame *from, val w, bool again)
 {
-    slot *s = &from->slots[plan_root(from->p, w)], *d = slot_of(to, v);
+    slot taken, *d = slot_of(to, v);
     i64 dims[QN_MAX_RANK];
     QN_TRY(exec_dims(x, &value_at(from->p->g, w)->type, dims));
-    QN_TRY(exec_bind_type(x, &value_at(to->p->g, v)->type, dims, value_at(to->p->g, v)->name));
+    QN_TRY(store_take(x, from, w, again, &to->p->values[plan_root(to->p, v)], &taken));
     store_let_go(x, d);
-    const bool moves = s->late && !again, moves_here = s->late_here && !again;
-    *d = (slot){ 0 };
-    if (moves) d->late = s->late, d->view = s->view, d->stale = s->stale;
-    if (moves_here) d->late_here = s->late_here, d->here = s->here;
-    bool lent = s->here.buf ? !moves_here : s->view.buf && !moves && x->device->info.caps.host_memory;
-    if (!lent) d->host = s->host;
-    if (!again) s->late = s->late_here = 0;
-    if (d->host || (d->view.buf && !d->stale)) return QN_OK;
-    return copy_lent(x, to, plan_root(to->p, v), d, s);
+    *d = taken;
+    return exec_bind_type(x, &value_at(to->p->g, v)->type, dims, value_at(to->p->g, v)->name);
 }

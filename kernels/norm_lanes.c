@@ -20,44 +20,46 @@ static f32 row_sum(IN(T) x, u32 from, u32 n)
     return sumw(a + b) + rest;
 }
 
-static f32 row_squares(IN(T) x, u32 from, u32 n, f32 mean)
-{
-    f32w a = splatw(0), b = a;
-    f32 rest = 0;
-    u32 c = 0;
-    for (; c + 2 * WIDTH <= n; c += 2 * WIDTH) {
-        f32w u = loadw(x, from + c) - mean, v = loadw(x, from + c + WIDTH) - mean;
-        a = mad(u, u, a);
-        b = mad(v, v, b);
-    }
-    for (; c < n; c++) {
-        f32 v = load(x, from + c) - mean;
-        rest += v * v;
-    }
-    return sumw(a + b) + rest;
-}
+/* The mean m, what is left of it in x - m because m was rounded, and 1 / deviation. */
+#define STATISTICS(centred, n)                                                                                              \
+    f32 m = centred != 0 ? row_sum(x, from, n) / (f32)n : 0.0f, sum = 0, left = 0;                                          \
+    f32w sums = splatw(0), lefts = sums, sums2 = sums, lefts2 = sums;                                                       \
+    u32 s = 0;                                                                                                              \
+    for (; s + 2 * WIDTH <= n; s += 2 * WIDTH) {                                                                            \
+        f32w u = loadw(x, from + s) - m, v = loadw(x, from + s + WIDTH) - m;                                                \
+        lefts += u;                                                                                                         \
+        lefts2 += v;                                                                                                        \
+        sums = mad(u, u, sums);                                                                                             \
+        sums2 = mad(v, v, sums2);                                                                                           \
+    }                                                                                                                       \
+    for (; s < n; s++) {                                                                                                    \
+        f32 v = load(x, from + s) - m;                                                                                      \
+        left += v;                                                                                                          \
+        sum += v * v;                                                                                                       \
+    }                                                                                                                       \
+    f32 rest = centred != 0 ? (sumw(lefts + lefts2) + left) / (f32)n : 0.0f;                                                \
+    f32 by = 1 / sqrt(max((sumw(sums + sums2) + sum) / (f32)n - rest * rest, 0.0f) + epsilon);
 
 KERNEL norm_rows(u32 group, IN(T) x, IN(T) scale, IN(T) bias, OUT(T) y, OUT(f32) mean, OUT(f32) inverse, CONST(u32) centred,
                  CONST(u32) has_scale, CONST(u32) has_bias, f32 epsilon, u32 cols)
 {
     u32 from = group * cols;
     ITEMS(t) {
-        f32 m = centred != 0 ? row_sum(x, from, cols) / (f32)cols : 0;
-        f32 by = 1 / sqrt(row_squares(x, from, cols, m) / (f32)cols + epsilon);
+        STATISTICS(centred, cols)
         u32 c = 0;
         for (; c + WIDTH <= cols; c += WIDTH) {
-            f32w v = (loadw(x, from + c) - m) * by;
+            f32w v = (loadw(x, from + c) - m - rest) * by;
             if (has_scale != 0) v = v * loadw(scale, c);
             if (has_bias != 0) v = v + loadw(bias, c);
             storew(y, from + c, v);
         }
         for (; c < cols; c++) {
-            f32 v = (load(x, from + c) - m) * by;
+            f32 v = (load(x, from + c) - m - rest) * by;
             if (has_scale != 0) v = v * load(scale, c);
             if (has_bias != 0) v = v + load(bias, c);
             store(y, from + c, v);
         }
-        mean[group] = m;
+        mean[group] = m + rest;
         inverse[group] = by;
     }
 }
@@ -66,13 +68,12 @@ KERNEL norm_channels(u32 group, IN(T) x, IN(T) scale, IN(T) bias, OUT(T) y, f32 
 {
     u32 n = chans * inner, from = group * n, set = group % sets * chans;
     ITEMS(t) {
-        f32 m = row_sum(x, from, n) / (f32)n;
-        f32 by = 1 / sqrt(row_squares(x, from, n, m) / (f32)n + epsilon);
+        STATISTICS(1, n)
         for (u32 k = 0; k < chans; k++) {
             f32 mul = load(scale, set + k) * by, add = load(bias, set + k);
             u32 at = from + k * inner, c = 0;
-            for (; c + WIDTH <= inner; c += WIDTH) storew(y, at + c, (loadw(x, at + c) - m) * mul + add);
-            for (; c < inner; c++) store(y, at + c, (load(x, at + c) - m) * mul + add);
+            for (; c + WIDTH <= inner; c += WIDTH) storew(y, at + c, (loadw(x, at + c) - m - rest) * mul + add);
+            for (; c < inner; c++) store(y, at + c, (load(x, at + c) - m - rest) * mul + add);
         }
     }
 }

@@ -49,14 +49,15 @@ static qn_status expand_batch(build *b, const node *n)
     }
     const type t = *build_type(b, build_in(b, 0));
     val x = build_cast(b, build_in(b, 0), dtype_computing(t.dtype));
-    u32 bits = ((1u << t.rank) - 1) & ~2u;
-    val m = build_reduce(b, OP_ReduceMean, x, bits), d = build_op2(b, OP_Sub, x, m);
-    val v = build_reduce(b, OP_ReduceMean, build_op2(b, OP_Mul, d, d), bits);
-    const type *channels = build_type(b, mean);
-    sym dim = channels->dims[0];
-    m = build_reshape(b, m, &dim, 1), v = build_reshape(b, v, &dim, 1);
-    val y = apply_batch(b, m, v, epsilon);
-    return build_done(b, (const val[]){ y, running(b, mean, m, momentum), running(b, var, v, momentum) }, 3);
+    normalized r = norm_centred(b, x, ((1u << t.rank) - 1) & ~2u, epsilon);
+    val scale = build_cast(b, build_in(b, 1), build_type(b, x)->dtype),
+        bias = build_cast(b, build_in(b, 2), build_type(b, x)->dtype);
+    if (t.rank > 1) scale = norm_per_channel(b, scale, t.rank), bias = norm_per_channel(b, bias, t.rank);
+    val y = build_op2(b, OP_Add, build_op2(b, OP_Mul, r.y, scale), bias);
+    sym dim = build_type(b, mean)->dims[0];
+    val m = build_reshape(b, r.mean, &dim, 1), v = build_reshape(b, r.variance, &dim, 1);
+    return build_done(
+        b, (const val[]){ build_cast(b, y, t.dtype), running(b, mean, m, momentum), running(b, var, v, momentum) }, 3);
 }
 
 /* clang-format off */
@@ -64,6 +65,7 @@ static const op_case batch_cases[] = {
     { "f32[2,3,4,5] f32[3] f32[3] f32[3] f32[3]=0.5..2", "",                1e-5, "the common case"     },
     { "f32[2,3] f32[3] f32[3] f32[3] f32[3]=0.5..2",     "epsilon=0.01",    1e-5, "no space"            },
     { "f32[2,3,4,5] f32[3] f32[3] f32[3] f32[3]=0.5..2", "training_mode=1", 1e-5, "of this batch"       },
+    { "f32[2,3,40]=9995..10005 f32[3] f32[3] f32[3] f32[3]=0.5..2", "training_mode=1", 1e-6, "of this batch, large mean" },
     { "f16[2,3,4] f16[3] f16[3] f16[3] f16[3]=0.5..2",   "",                3e-3, "half"                }, { 0 }
 };
 /* clang-format on */
@@ -132,7 +134,7 @@ static qn_status expand_mvn(build *b, const node *n)
     bool has;
     u32 bits = node_axes(b->g, n, "axes", 1, t.rank, &has);
     if (!has) bits = 0xd & ((1u << t.rank) - 1); /* axes 0, 2, 3 */
-    val d = build_op2(b, OP_Sub, x, build_reduce(b, OP_ReduceMean, x, bits));
+    val mean, d = norm_without_mean(b, x, bits, &mean);
     val deviation = build_op1(b, OP_Sqrt, build_reduce(b, OP_ReduceMean, build_op2(b, OP_Mul, d, d), bits));
     val y = build_op2(b, OP_Div, d, build_op2(b, OP_Add, deviation, build_scalar(b, t.dtype, 1e-9)));
     return build_done(b, &y, 1);
@@ -140,6 +142,7 @@ static qn_status expand_mvn(build *b, const node *n)
 
 static const op_case mvn_cases[] = { { "f32[3,3,4,5]", "", 1e-5, "the common case" },
                                      { "f32[3,9]", "axes=[1]", 1e-5, "rows" },
+                                     { "f32[3,90]=9995..10005", "axes=[1]", 1e-6, "large mean" },
                                      { 0 } };
 const op_def op_MeanVarianceNormalization = {
     .name = "MeanVarianceNormalization",

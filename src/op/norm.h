@@ -8,7 +8,7 @@ typedef struct normalized {
     val y, centred, mean, variance, inverse;
 } normalized;
 
-val norm_inverse(build *b, val mean_square, f64 epsilon); /* 1 / sqrt(mean_square + epsilon) */
+val norm_inverse(build *b, val mean_square, f64 epsilon);    /* 1 / sqrt(mean_square + epsilon) */
 val norm_without_mean(build *b, val x, u32 bits, val *mean); /* x - mean over the dimensions in bits */
 /* (x - mean) * inverse over the dimensions in bits. */
 normalized norm_centred(build *b, val x, u32 bits, f64 epsilon);

@@ -6,6 +6,7 @@
 #include "device/cuda_api.h"
 #include "device/slots.h"
 #include "device/webgl_memory.h"
+#include "device/webgpu_api.h"
 #include "device_ways.h"
 
 /* What drivers never free is not our leak; ours are counted (mem_blocks_alive, driver_objects). */
@@ -17,7 +18,10 @@ const char *__lsan_default_suppressions(void)
 const char *__lsan_default_options(void);
 const char *__lsan_default_options(void) { return "print_suppressions=0"; }
 
-i64 driver_objects(void) { return cuda_objects_alive() + opencl_objects_alive() + webgl_objects_alive(); }
+i64 driver_objects(void)
+{
+    return cuda_objects_alive() + opencl_objects_alive() + webgl_objects_alive() + webgpu_objects_alive();
+}
 
 /* One way to open a device. */
 typedef struct device_way {

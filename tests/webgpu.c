@@ -11,6 +11,9 @@ static struct hook {
     const webgpu_api *real;
     const char *victim; /* kernels whose text holds this word do not compile; NULL: all do */
     u32 late;           /* states asked for before a pipeline is there */
+    u32 trouble;        /* told once, whatever the device says */
+    bool unreadable;    /* what is mapped cannot be read */
+    bool cramped;       /* no buffer is made, and trouble tells why */
     u32 made, asked[4096];
 } hook;
 
@@ -33,6 +36,25 @@ static u32 hooked_state(u32 device, u32 pipeline)
     return hook.real->pipeline_state(device, pipeline);
 }
 
+static u32 hooked_trouble(u32 device)
+{
+    u32 real = hook.real->trouble(device), told = real == WEBGPU_FINE ? hook.trouble : real;
+    hook.trouble = WEBGPU_FINE;
+    return told;
+}
+
+static u32 hooked_unmap_read(u32 device, u32 buffer, u32 at, void *out, u32 bytes)
+{
+    bool lies = out && hook.unreadable;
+    return hook.real->unmap_read(device, buffer, at, lies ? NULL : out, bytes) && !lies;
+}
+
+static u32 hooked_buffer_make(u32 device, u32 kind, u32 blocks)
+{
+    if (hook.cramped) hook.trouble = WEBGPU_NO_MEMORY; /* as a browser does, whose answer comes with a number */
+    return hook.real->buffer_make(device, kind, blocks);
+}
+
 static qn_device *open_hooked(test *t, const char *victim, u32 late)
 {
     static webgpu_api table;
@@ -46,6 +68,9 @@ static qn_device *open_hooked(test *t, const char *victim, u32 late)
     table = *w->api;
     table.pipeline_make = hooked_make;
     table.pipeline_state = hooked_state;
+    table.trouble = hooked_trouble;
+    table.unmap_read = hooked_unmap_read;
+    table.buffer_make = hooked_buffer_make;
     w->api = &table;
     return d;
 }
@@ -184,6 +209,101 @@ static void late_and_refused(test *t)
     qn_device_close(d);
 }
 
+static void check_poll(test *t, qn_device *d, qn_ticket ticket, qn_status want, const char *what)
+{
+    qn_status status;
+    polls_until(d, ticket, &status);
+    CHECK(t, status == want, "%s: %s, not %s: %s", what, qn_status_text(status), qn_status_text(want), qn_last_error());
+}
+
+/* No memory, while some work is done, some held and some not flushed yet: each flush of it tells so once, and the device goes on. */
+static void no_memory(test *t, u32 late)
+{
+    pair p = { 0 };
+    qn_ticket done, held, behind, loose, after;
+    f32 other[N] = { 0 }, third[N] = { 0 };
+    qn_device *d = open_hooked(t, NULL, 0);
+    if (!d) return;
+    pair_make(t, d, &p);
+    check_twice(t, d, &p);
+    hook.late = late;
+    CHECK_OK(t, launch(p.good, p.x, p.y));
+    CHECK_OK(t, qn_buffer_read(p.y, 0, p.out, sizeof p.out, &done));
+    CHECK_OK(t, launch(p.bad, p.x, p.z)); /* the first that waits for its pipeline */
+    CHECK_OK(t, qn_buffer_read(p.z, 0, other, sizeof other, &held));
+    CHECK_OK(t, launch(p.good, p.z, p.y));
+    CHECK_OK(t, qn_buffer_read(p.y, 0, third, sizeof third, &behind));
+    CHECK_OK(t, launch(p.good, p.x, p.z)); /* nobody has flushed this */
+    hook.trouble = WEBGPU_NO_MEMORY;
+    check_poll(t, d, done, QN_E_NOMEM, "the flush that is polled");
+    check_poll(t, d, held, QN_E_NOMEM, "the held one");
+    check_poll(t, d, held, QN_OK, "the held one, told before");
+    check_poll(t, d, behind, QN_E_NOMEM, "the one behind it");
+    CHECK_OK(t, qn_buffer_read(p.z, 0, other, sizeof other, &loose));
+    check_poll(t, d, loose, QN_E_NOMEM, "work that was not flushed");
+    CHECK_OK(t, launch(p.bad, p.x, p.z));
+    CHECK_OK(t, qn_buffer_read(p.z, 0, other, sizeof other, &after));
+    check_poll(t, d, after, QN_OK, "what comes after");
+    CHECK(t, other[7] == 8, "7 + 1 is %g", (f64)other[7]);
+    check_twice(t, d, &p);
+    pair_free(&p);
+    qn_device_close(d);
+}
+
+/* A flush that nobody waits for any more leaves nothing behind when it fails. */
+static void forgotten(test *t)
+{
+    pair p = { 0 };
+    qn_ticket ticket, last;
+    qn_device *d = open_hooked(t, NULL, 50);
+    if (!d) return;
+    pair_make(t, d, &p);
+    CHECK_OK(t, launch(p.good, p.x, p.y));
+    CHECK_OK(t, qn_buffer_read(p.y, 0, p.out, sizeof p.out, &ticket));
+    d->backend->forget(d, ticket);
+    CHECK_OK(t, qn_buffer_read(p.x, 0, p.out, sizeof p.out, &last));
+    hook.trouble = WEBGPU_NO_MEMORY;
+    check_poll(t, d, last, QN_E_NOMEM, "the one that is waited for");
+    CHECK(t, ((webgpu_device *)d)->n_tickets == 0, "%u tickets are left", ((webgpu_device *)d)->n_tickets);
+    pair_free(&p);
+    qn_device_close(d);
+}
+
+/* Trouble that comes with a new buffer: the buffer does not stay behind. */
+static void cramped(test *t)
+{
+    qn_device *d = open_hooked(t, NULL, 0);
+    qn_buf b = 0;
+    if (!d) return;
+    hook.cramped = true;
+    i64 alive = webgpu_objects_alive();
+    CHECK(t, d->backend->buf_make(d, 4096, &b) == QN_E_NOMEM && !b, "a buffer where there is no room: %s", qn_last_error());
+    CHECK(t, webgpu_objects_alive() == alive, "a buffer is left");
+    hook.cramped = false;
+    CHECK_OK(t, d->backend->buf_make(d, 4096, &b));
+    d->backend->buf_free(d, b);
+    CHECK(t, webgpu_objects_alive() == alive, "a freed buffer is left");
+    qn_device_close(d);
+}
+
+/* Bytes that cannot be had are no result. */
+static void unreadable(test *t)
+{
+    pair p = { 0 };
+    qn_ticket ticket;
+    qn_device *d = open_hooked(t, NULL, 0);
+    if (!d) return;
+    pair_make(t, d, &p);
+    CHECK_OK(t, launch(p.good, p.x, p.y));
+    CHECK_OK(t, qn_buffer_read(p.y, 0, p.out, sizeof p.out, &ticket));
+    hook.unreadable = true;
+    check_poll(t, d, ticket, QN_E_DEVICE, "what cannot be read");
+    hook.unreadable = false;
+    check_twice(t, d, &p);
+    pair_free(&p);
+    qn_device_close(d);
+}
+
 static void closed_while_late(test *t)
 {
     pair p = { 0 };
@@ -283,6 +403,11 @@ void test_webgpu(test *t)
     refused(t);
     late(t);
     late_and_refused(t);
+    no_memory(t, 0);
+    no_memory(t, 50);
+    forgotten(t);
+    cramped(t);
+    unreadable(t);
     closed_while_late(t);
     expected(t);
     with_fresh_cache(t, tried);

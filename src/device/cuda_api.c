@@ -1,51 +1,40 @@
 /* Loading CUDA's driver, and naming its errors. */
-#include <dlfcn.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
 #include "device/cuda_api.h"
+#include "device/driver_library.h"
 
 static cuda_api loaded;
-static bool load_ok;
-static char load_reason[256];
-static pthread_once_t load_once = PTHREAD_ONCE_INIT;
 static _Atomic i64 objects_alive;
 
-/* POSIX promises that a data pointer can hold a function's; C does not, so it is copied. */
-static bool find_function(void *library, const char *name, void *function, size_t bytes)
+static bool start(char *why, u32 room)
 {
-    void *at = dlsym(library, name);
-    memcpy(function, &at, bytes);
-    if (!at)
-        snprintf(load_reason, sizeof load_reason, "libcuda.so.1 lacks %s: a driver for CUDA 11.4 or later is needed", name);
-    return at != NULL;
+    const char *name = NULL;
+    i32 code = loaded.cuInit(0);
+    if (code == CU_SUCCESS) return true;
+    loaded.cuGetErrorName(code, &name);
+    snprintf(why, room, "CUDA does not start: %s", name ? name : "unknown error");
+    return false;
 }
 
-static void load(void)
-{
-    void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        const char *reason = dlerror();
-        snprintf(load_reason, sizeof load_reason, "CUDA's driver is not installed (%s)", reason ? reason : "libcuda.so.1");
-        return;
-    }
-#define CUDA_FUNCTION(name, args)                                                                                           \
-    if (!find_function(library, #name, &loaded.name, sizeof loaded.name)) return;
-    CUDA_FUNCTIONS(CUDA_FUNCTION)
+static const char *const files[] = { "libcuda.so.1", NULL };
+#define CUDA_FUNCTION(name, args) DRIVER_FUNCTION("", loaded, name),
+static const driver_function functions[] = { CUDA_FUNCTIONS(CUDA_FUNCTION) };
 #undef CUDA_FUNCTION
-    i32 code = loaded.cuInit(0);
-    const char *name = NULL;
-    if (code != CU_SUCCESS) loaded.cuGetErrorName(code, &name);
-    if (code != CU_SUCCESS)
-        snprintf(load_reason, sizeof load_reason, "CUDA does not start: %s", name ? name : "unknown error");
-    load_ok = code == CU_SUCCESS;
-}
+static const driver_part parts[] = { { files, functions, COUNT(functions) } };
+static driver_library driver = {
+    .absent = "CUDA's driver is not installed",
+    .too_old = "a driver for CUDA 11.4 or later is needed",
+    .parts = parts,
+    .n_parts = COUNT(parts),
+    .start = start,
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+};
 
 qn_status cuda_load(const cuda_api **out)
 {
-    pthread_once(&load_once, load);
-    if (!load_ok) return fail(QN_E_NO_DEVICE, "%s", load_reason);
+    QN_TRY(driver_library_load(&driver));
     *out = &loaded;
     return QN_OK;
 }
@@ -68,7 +57,7 @@ qn_status cuda_check(i32 code, const char *call)
     for (size_t i = 0; i < COUNT(codes); i++)
         if (codes[i].code == code) status = codes[i].status;
     const char *name = NULL;
-    if (load_ok) loaded.cuGetErrorName(code, &name);
+    if (loaded.cuGetErrorName) loaded.cuGetErrorName(code, &name);
     if (!name) return fail(status, "CUDA: %s: error %d", call, code);
     return fail(status, "CUDA: %s: %s", call, name);
 }

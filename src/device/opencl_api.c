@@ -1,47 +1,30 @@
 /* Loading OpenCL, finding its devices, and naming its errors. */
-#include <dlfcn.h>
-#include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 
+#include "device/driver_library.h"
 #include "device/opencl_api.h"
 
 enum { MAX_PLATFORMS = 16, MAX_DEVICES = 64 };
 
 static opencl_api loaded;
-static bool load_ok;
-static char load_reason[256];
-static pthread_once_t load_once = PTHREAD_ONCE_INIT;
 static _Atomic i64 objects_alive;
 
-/* POSIX promises that a data pointer can hold a function's; C does not, so it is copied. */
-static bool find_function(void *library, const char *name, void *function, size_t bytes)
-{
-    void *at = dlsym(library, name);
-    memcpy(function, &at, bytes);
-    if (!at) snprintf(load_reason, sizeof load_reason, "libOpenCL.so.1 lacks %s: OpenCL 1.2 is needed", name);
-    return at != NULL;
-}
-
-static void load(void)
-{
-    void *library = dlopen("libOpenCL.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        const char *reason = dlerror();
-        snprintf(load_reason, sizeof load_reason, "OpenCL is not installed (%s)", reason ? reason : "libOpenCL.so.1");
-        return;
-    }
-#define OPENCL_FUNCTION(result, name, args)                                                                                 \
-    if (!find_function(library, #name, &loaded.name, sizeof loaded.name)) return;
-    OPENCL_FUNCTIONS(OPENCL_FUNCTION)
+static const char *const files[] = { "libOpenCL.so.1", NULL };
+#define OPENCL_FUNCTION(result, name, args) DRIVER_FUNCTION("", loaded, name),
+static const driver_function functions[] = { OPENCL_FUNCTIONS(OPENCL_FUNCTION) };
 #undef OPENCL_FUNCTION
-    load_ok = true;
-}
+static const driver_part parts[] = { { files, functions, COUNT(functions) } };
+static driver_library driver = {
+    .absent = "OpenCL is not installed",
+    .too_old = "OpenCL 1.2 is needed",
+    .parts = parts,
+    .n_parts = COUNT(parts),
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+};
 
 qn_status opencl_load(const opencl_api **out)
 {
-    pthread_once(&load_once, load);
-    if (!load_ok) return fail(QN_E_NO_DEVICE, "%s", load_reason);
+    QN_TRY(driver_library_load(&driver));
     *out = &loaded;
     return QN_OK;
 }

@@ -6,10 +6,10 @@
 #include "device/webgl_api.h"
 
 #ifndef __wasm__
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 
+#include "device/driver_library.h"
 #include "device/slots.h"
 
 typedef struct egl_display_ *egl_display;
@@ -87,9 +87,6 @@ static egl_device devices[MAX_CONTEXTS];
 static u32 n_contexts;
 static THREAD_LOCAL native_context *entered; /* by this thread */
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
-static bool load_ok;
-static char load_reason[256];
-static pthread_once_t load_once = PTHREAD_ONCE_INIT;
 
 /* ---- contexts */
 
@@ -284,14 +281,13 @@ static u32 native_sync_done(u32 sync) { return native_sync_wait(sync, 0); }
 
 /* ---- loading */
 
-/* POSIX promises that a data pointer can hold a function's; C does not, so it is copied. */
-static bool find_function(void *library, const char *file, const char *name, void *function, size_t bytes)
-{
-    void *at = dlsym(library, name);
-    memcpy(function, &at, bytes);
-    if (!at) snprintf(load_reason, sizeof load_reason, "%s lacks %s: OpenGL ES 3.0 is needed", file, name);
-    return at != NULL;
-}
+static const char *const egl_files[] = { "libEGL.so.1", NULL }, *const gles_files[] = { "libGLESv2.so.2", NULL };
+#define EGL_ROW(result, name, args) DRIVER_FUNCTION("", egl, name),
+#define GL_ROW(result, name, args)  DRIVER_FUNCTION("gl", table, name),
+static const driver_function egl_functions[] = { EGL_FUNCTIONS(EGL_ROW) };
+static const driver_function gles_functions[] = { GLES_FUNCTIONS(EGL_ROW) WEBGL_FUNCTIONS(GL_ROW) };
+#undef EGL_ROW
+#undef GL_ROW
 
 static void find_extension(const char *name, void *function, size_t bytes)
 {
@@ -299,38 +295,14 @@ static void find_extension(const char *name, void *function, size_t bytes)
     memcpy(function, &at, bytes);
 }
 
-static void *open_library(const char *file)
+static void fill_table(void)
 {
-    void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-    const char *reason = library ? NULL : dlerror();
-    if (!library) snprintf(load_reason, sizeof load_reason, "OpenGL ES is not installed (%s)", reason ? reason : file);
-    return library;
-}
-
-static bool load_functions(void)
-{
-    void *from_egl = open_library("libEGL.so.1"), *from_gl = from_egl ? open_library("libGLESv2.so.2") : NULL;
-    if (!from_gl) return false;
-#define X(result, name, args)                                                                                               \
-    if (!find_function(from_egl, "libEGL.so.1", #name, &egl.name, sizeof egl.name)) return false;
-    EGL_FUNCTIONS(X)
-#undef X
-#define X(result, name, args)                                                                                               \
-    if (!find_function(from_gl, "libGLESv2.so.2", #name, &egl.name, sizeof egl.name)) return false;
-    GLES_FUNCTIONS(X)
-#undef X
-#define X(result, name, args)                                                                                               \
-    if (!find_function(from_gl, "libGLESv2.so.2", "gl" #name, &table.name, sizeof table.name)) return false;
-    WEBGL_FUNCTIONS(X)
-#undef X
 #define X(result, name, args) table.name = native_##name;
     WEBGL_OWN_FUNCTIONS(X)
 #undef X
     find_extension("eglGetPlatformDisplayEXT", &egl.get_display, sizeof egl.get_display);
     find_extension("eglQueryDevicesEXT", &egl.query_devices, sizeof egl.query_devices);
     find_extension("glGetGraphicsResetStatusKHR", &egl.reset_status, sizeof egl.reset_status);
-    if (!egl.get_display) snprintf(load_reason, sizeof load_reason, "libEGL.so.1 lacks EGL_EXT_platform_base");
-    return egl.get_display != NULL;
 }
 
 /* Each of EGL's devices that gives a context; where it tells none, the platform without surfaces. */
@@ -347,23 +319,37 @@ static void find_contexts(void)
         if (native_take(n_contexts - 1) == WEBGL_READY) native_release(n_contexts - 1);
         else n_contexts--;
     }
-    if (n_contexts == 0)
-        snprintf(load_reason, sizeof load_reason,
-                 "EGL is installed but gives no context of OpenGL ES 3.0 without a window: install a driver, for example "
-                 "the package libgl1-mesa-dri");
 }
 
-static void load(void)
+static bool start(char *why, u32 room)
 {
-    if (!load_functions()) return;
+    fill_table();
+    if (!egl.get_display) {
+        snprintf(why, room, "libEGL.so.1 lacks EGL_EXT_platform_base");
+        return false;
+    }
     find_contexts();
-    load_ok = n_contexts > 0;
+    if (n_contexts == 0)
+        snprintf(why, room,
+                 "EGL is installed but gives no context of OpenGL ES 3.0 without a window: install a driver, for example "
+                 "the package libgl1-mesa-dri");
+    return n_contexts > 0;
 }
+
+static const driver_part parts[] = { { egl_files, egl_functions, COUNT(egl_functions) },
+                                     { gles_files, gles_functions, COUNT(gles_functions) } };
+static driver_library driver = {
+    .absent = "OpenGL ES is not installed",
+    .too_old = "OpenGL ES 3.0 is needed",
+    .parts = parts,
+    .n_parts = COUNT(parts),
+    .start = start,
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+};
 
 qn_status webgl_load(const webgl_api **out)
 {
-    pthread_once(&load_once, load);
-    if (!load_ok) return fail(QN_E_NO_DEVICE, "%s", load_reason);
+    QN_TRY(driver_library_load(&driver));
     *out = &table;
     return QN_OK;
 }

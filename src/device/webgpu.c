@@ -63,9 +63,9 @@ static void gpu_prog_free(qn_device *d, qn_prog p) { webgpu_program_free(of(d), 
 static void free_objects(webgpu_device *w)
 {
     u32 id;
-    webgpu_held_drop(w);
     if (w->recorded) webgpu_submit(w);
     webgpu_reads_drop(w, 0);
+    webgpu_held_drop(w);
     webgpu_forget_buffer(w, 0);
     while (slots_any(&w->bufs, &id)) gpu_buf_free(&w->head, id);
     while (slots_any(&w->progs, &id)) gpu_prog_free(&w->head, id);
@@ -120,9 +120,10 @@ static qn_status gpu_buf_make(qn_device *d, u64 bytes, qn_buf *out)
         return fail(QN_E_NOMEM, "%llu bytes are more than the %llu that %s can bind of one buffer",
                     (unsigned long long)bytes, (unsigned long long)most, d->info.name);
     u32 id = w->api->buffer_make(w->id, WEBGPU_STORAGE, (u32)MIN(bytes / WEBGPU_BLOCK + 1, most / WEBGPU_BLOCK));
-    QN_TRY(webgpu_trouble(w));
-    if (!id) return fail(QN_E_NOMEM, "%s has no room for %llu bytes", d->info.name, (unsigned long long)bytes);
-    qn_status status = add_buf(w, id, bytes, false, out);
+    qn_status status = webgpu_trouble(w);
+    if (status == QN_OK && !id)
+        return fail(QN_E_NOMEM, "%s has no room for %llu bytes", d->info.name, (unsigned long long)bytes);
+    if (status == QN_OK) status = add_buf(w, id, bytes, false, out);
     if (status != QN_OK) w->api->buffer_free(w->id, id);
     return status;
 }

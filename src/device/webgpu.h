@@ -26,6 +26,7 @@ typedef struct webgpu_ticket {
     qn_ticket id;
     u32 submit; /* 0: not submitted, for it waits for pipelines */
     qn_status status;
+    bool forgotten; /* nobody asks for it */
     char *sentence; /* of a failure */
 } webgpu_ticket;
 
@@ -88,10 +89,12 @@ typedef struct webgpu_device {
     u32 last;          /* submit */
     webgpu_work *held; /* waits for the pipeline of its first one */
     u32 n_held, cap_held;
+    u32 n_going; /* of them are done, or being done */
+    bool loose;  /* work since the last flush */
     qn_ticket last_ticket;
     webgpu_ticket *tickets;
     u32 n_tickets, cap_tickets;
-    qn_status broken; /* what the next flush has to tell of the work before it, with why in broken_why */
+    qn_status broken; /* what the next flush has to tell of the loose work, with why in broken_why */
     char broken_why[512];
     webgpu_read *reads;
     u32 n_reads, cap_reads;
@@ -112,10 +115,10 @@ void webgpu_held_forget_reads(webgpu_device *w, qn_ticket t); /* 0: all */
 
 /* ---- webgpu_ticket.c: who is told what went wrong */
 qn_status webgpu_trouble(webgpu_device *w); /* QN_OK, or what the api has to tell: then nothing is under way any more */
-void webgpu_broken(webgpu_device *w, qn_status status); /* the last sentence, for the next flush to tell */
+void webgpu_broken(webgpu_device *w, qn_ticket t, qn_status status); /* work of that flush, with the last sentence */
 qn_status webgpu_fail_all(webgpu_device *w, qn_status status, const char *what);
 qn_status webgpu_flush(webgpu_device *w, qn_ticket *out);
-qn_status webgpu_flushed(webgpu_device *w, qn_ticket t); /* all before it is recorded: submits it */
+void webgpu_flushed(webgpu_device *w, qn_ticket t); /* all before it is recorded: submits it */
 qn_status webgpu_poll(webgpu_device *w, qn_ticket t, bool *done);
 void webgpu_forget(webgpu_device *w, qn_ticket t);
 void webgpu_tickets_free(webgpu_device *w);

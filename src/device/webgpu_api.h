@@ -26,8 +26,8 @@
  * Errors
  *     No call fails loudly. A maker that fails gives 0, or gives a number and lets trouble() tell later; all other functions do nothing with objects that
  *     are 0 or invalid. All that belongs to a pipeline stays with it (pipeline_state, pipeline_why): a refused one stops nothing else. Whatever else goes
- *     wrong is caught by error scopes or as an uncaptured error, and trouble() tells the first that came and was not told yet. After a loss trouble()
- *     always gives WEBGPU_LOST, makers give 0, pipeline_state() REFUSED, done() the last submit, map_state() WEBGPU_MAP_FAILED.
+ *     wrong is caught by error scopes or as an uncaptured error, and trouble() tells the first that came. With it all is told that was called before:
+ *     what else comes of those calls comes of nothing new. After a loss trouble() always gives WEBGPU_LOST, makers give 0, pipeline_state() REFUSED, done() the last submit, map_state() WEBGPU_MAP_FAILED.
  *
  * As imports of Wasm (webgpu_browser.c)
  *     Module "quern", "webgpu_" and the name: "webgpu_dispatch". Every argument and result is one i32, an unsigned number (use >>> 0) or an address in
@@ -100,11 +100,13 @@ typedef struct webgpu_span {
  *   dispatch        groups x * y * 1, with the dynamic offset uniform_at (in bytes, a multiple of UNIFORM_ALIGN)
  *   write           queue.writeBuffer: `words` words to the word `at`; `from` may go when this returns
  *   copy            between two different buffers, by copyBufferToBuffer; all in words
+ *   drop            what is recorded will not be done; whatever went wrong with it is told by nobody
  *   submit          ends and submits what is recorded, if anything is, and gives the number of this submit: 1, 2, ... of this device
  *   done            the number of the last submit whose work is done (queue.onSubmittedWorkDone)
  *   map             a READBACK buffer's first `words` words, once the copies into it are submitted (mapAsync); one at a time for a buffer
  *   map_state       of the last map of this buffer
- *   unmap_read      when READY: the first `bytes` bytes from the byte `at` to `out` (out NULL: nothing), and unmap. When pending or failed: unmap
+ *   unmap_read      when READY: the first `bytes` bytes from the byte `at` to `out` (out NULL: nothing), and unmap. When pending or failed: unmap.
+ *                   1: the bytes are there; 0: they are not, also when READY, on a device that is about to be lost
  *   trouble         WEBGPU_FINE, or what is wrong
  *   tick            natively: lets callbacks come. In a browser they come between tasks: does nothing
  *   wait            natively: waits until submit number `submit` may be done, or `us` microseconds. In a browser: does nothing */
@@ -125,11 +127,12 @@ typedef struct webgpu_span {
     X(void, dispatch,      (u32 device, u32 pipeline, u32 bindings, u32 uniform_at, u32 x, u32 y))                                          \
     X(void, write,         (u32 device, u32 buffer, u32 at, const void *from, u32 words))                                                   \
     X(void, copy,          (u32 device, u32 to, u32 to_at, u32 from, u32 from_at, u32 words))                                               \
+    X(void, drop,          (u32 device))                                                                                                    \
     X(u32,  submit,        (u32 device))                                                                                                    \
     X(u32,  done,          (u32 device))                                                                                                    \
     X(void, map,           (u32 device, u32 buffer, u32 words))                                                                             \
     X(u32,  map_state,     (u32 device, u32 buffer))                                                                                        \
-    X(void, unmap_read,    (u32 device, u32 buffer, u32 at, void *out, u32 bytes))                                                          \
+    X(u32,  unmap_read,    (u32 device, u32 buffer, u32 at, void *out, u32 bytes))                                                          \
     X(u32,  trouble,       (u32 device))                                                                                                    \
     X(void, tick,          (u32 device))                                                                                                    \
     X(void, wait,          (u32 device, u32 submit, u32 us))
@@ -143,5 +146,6 @@ typedef struct webgpu_api {
 
 /* The table of this build, loaded once for the process. QN_E_NO_DEVICE with the reason. */
 qn_status webgpu_load(const webgpu_api **out);
+i64 webgpu_objects_alive(void); /* natively: buffers, pipelines and bindings made and not freed, of all devices */
 
 #endif

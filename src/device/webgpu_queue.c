@@ -70,12 +70,13 @@ bool webgpu_reads_take(webgpu_device *w)
     for (u32 i = 0; i < w->n_reads; i++) {
         const webgpu_read r = w->reads[i];
         u32 state = r.submit ? w->api->map_state(w->id, r.staging) : WEBGPU_MAP_PENDING;
-        if (state != WEBGPU_MAP_READY) {
-            failed |= state == WEBGPU_MAP_FAILED;
+        bool ready = state == WEBGPU_MAP_READY;
+        if (!ready || (!w->api->unmap_read(w->id, r.staging, r.skip, r.to, (u32)r.bytes) && r.to)) {
+            failed |=
+                state == WEBGPU_MAP_FAILED; /* one whose bytes did not come says so, or that the device is lost, next time */
             w->reads[kept++] = r;
             continue;
         }
-        w->api->unmap_read(w->id, r.staging, r.skip, r.to, (u32)r.bytes);
         w->api->buffer_free(w->id, r.staging);
     }
     w->n_reads = kept;

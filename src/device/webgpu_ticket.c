@@ -33,19 +33,40 @@ void webgpu_tickets_free(webgpu_device *w)
 }
 
 /* The copies go on; only what would be handed out is not. */
-void webgpu_forget(webgpu_device *w, qn_ticket t)
+static void forget_reads(webgpu_device *w, qn_ticket id)
 {
-    webgpu_held_forget_reads(w, t);
+    webgpu_held_forget_reads(w, id);
     for (u32 i = 0; i < w->n_reads; i++)
-        if (w->reads[i].ticket == t) w->reads[i].to = NULL;
+        if (w->reads[i].ticket == id) w->reads[i].to = NULL;
+}
+
+void webgpu_forget(webgpu_device *w, qn_ticket id)
+{
+    webgpu_ticket *t = find(w, id);
+    forget_reads(w, id);
+    if (t) t->forgotten = true;
+    if (t && t->status != QN_OK) forget(w, t);
 }
 
 /* ---- failures */
-void webgpu_broken(webgpu_device *w, qn_status status)
+/* The flush of it tells, if it has not told of something else before. */
+void webgpu_broken(webgpu_device *w, qn_ticket id, qn_status status)
 {
-    if (w->broken != QN_OK) return;
+    webgpu_ticket *t = find(w, id);
+    if (t) set_failed(t, status, qn_last_error());
+    if (t || id <= w->last_ticket || w->broken != QN_OK) return;
     w->broken = status;
     snprintf(w->broken_why, sizeof w->broken_why, "%s", qn_last_error());
+}
+
+/* Nothing of what is under way is done any more: a buffer of it may not be there, and would be found missing again and again. */
+static void drop_all(webgpu_device *w)
+{
+    if (w->recorded) w->api->drop(w->id);
+    w->recorded = false;
+    w->used = 0;
+    webgpu_reads_drop(w, 0);
+    webgpu_held_drop(w);
 }
 
 qn_status webgpu_fail_all(webgpu_device *w, qn_status status, const char *what)
@@ -53,11 +74,14 @@ qn_status webgpu_fail_all(webgpu_device *w, qn_status status, const char *what)
     char said[400] = "", sentence[512];
     w->api->text(w->id, WEBGPU_TEXT_TROUBLE, said, sizeof said);
     snprintf(sentence, sizeof sentence, "%s: %s%s%s", w->head.info.name, what, *said ? ": " : "", said);
-    for (u32 i = 0; i < w->n_tickets; i++) set_failed(&w->tickets[i], status, sentence);
-    webgpu_reads_drop(w, 0);
-    webgpu_held_forget_reads(w, 0);
+    drop_all(w);
     fail(status, "%s", sentence);
-    if (w->recorded) webgpu_broken(w, status);
+    for (u32 i = w->n_tickets; i-- > 0;) {
+        webgpu_ticket *t = &w->tickets[i];
+        if (t->forgotten) forget(w, t);
+        else set_failed(t, status, sentence);
+    }
+    if (w->loose) webgpu_broken(w, w->last_ticket + 1, status);
     if (status != QN_E_LOST) return status;
     w->lost = true;
     memcpy(w->sentence, sentence, sizeof sentence);
@@ -76,29 +100,44 @@ qn_status webgpu_trouble(webgpu_device *w)
 }
 
 /* ---- flushing */
-qn_status webgpu_flushed(webgpu_device *w, qn_ticket id)
+void webgpu_flushed(webgpu_device *w, qn_ticket id)
 {
     webgpu_ticket *t = find(w, id);
     webgpu_submit(w);
-    if (!t) return fail(QN_E_BUG, "a flush without a ticket");
-    t->submit = w->last;
-    if (w->broken == QN_OK) return QN_OK;
-    set_failed(t, w->broken, w->broken_why);
-    webgpu_reads_drop(w, id);
+    if (t) t->submit = w->last;
+    if (!t || t->status != QN_OK) webgpu_reads_drop(w, id); /* it has failed, and may have told so */
+}
+
+/* What went wrong with the work before it is its failure. */
+static void add_ticket(webgpu_device *w, qn_ticket id)
+{
+    webgpu_ticket *t = &w->tickets[w->n_tickets++];
+    *t = (webgpu_ticket){ .id = id };
+    if (w->broken != QN_OK) set_failed(t, w->broken, w->broken_why);
     w->broken = QN_OK;
-    return QN_OK;
+    w->loose = false;
+}
+
+/* It is told now, and its reads write nothing. */
+static void give_up(webgpu_device *w, qn_ticket id)
+{
+    webgpu_ticket *t = find(w, id);
+    forget_reads(w, id);
+    if (t) forget(w, t);
 }
 
 qn_status webgpu_flush(webgpu_device *w, qn_ticket *out)
 {
     const webgpu_work work = { .kind = WEBGPU_FLUSH, .ticket = w->last_ticket + 1 };
-    QN_TRY(webgpu_array_room(&w->tickets, w->n_tickets, &w->cap_tickets, sizeof *w->tickets));
-    w->tickets[w->n_tickets++] = (webgpu_ticket){ .id = work.ticket };
-    qn_status status = webgpu_do(w, &work);
+    qn_status status = webgpu_array_room(&w->tickets, w->n_tickets, &w->cap_tickets, sizeof *w->tickets);
+    if (status == QN_OK) {
+        add_ticket(w, work.ticket);
+        status = webgpu_do(w, &work);
+    }
     w->last_ticket++;
     if (status == QN_OK) status = webgpu_trouble(w);
     if (status == QN_OK) *out = work.ticket;
-    else forget(w, find(w, work.ticket));
+    else give_up(w, work.ticket);
     return status;
 }
 

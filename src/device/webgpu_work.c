@@ -44,7 +44,7 @@ static qn_status perform(webgpu_device *w, const webgpu_work *work)
     case WEBGPU_WRITE: write_words(w, work); return QN_OK;
     case WEBGPU_FREE_BUFFER: free_buffer(w, work->of.object); return QN_OK;
     case WEBGPU_FREE_PIPELINE: free_pipeline(w, work->of.object); return QN_OK;
-    case WEBGPU_FLUSH: return webgpu_flushed(w, work->ticket);
+    case WEBGPU_FLUSH: webgpu_flushed(w, work->ticket); return QN_OK;
     }
     return fail(QN_E_BUG, "work of kind %d", work->kind);
 }
@@ -53,6 +53,7 @@ static qn_status perform(webgpu_device *w, const webgpu_work *work)
 static qn_status hold(webgpu_device *w, const webgpu_work *work)
 {
     webgpu_work kept = *work;
+    kept.ticket = w->last_ticket + 1;
     QN_TRY(webgpu_array_room(&w->held, w->n_held, &w->cap_held, sizeof *w->held));
     if (work->kind == WEBGPU_WRITE) {
         const size_t bytes = (size_t)work->of.write.words * 4;
@@ -79,30 +80,32 @@ static void forget_first(webgpu_device *w, u32 n)
     w->cap_held = 0;
 }
 
-/* What fails here has no caller: the flush that it belongs to tells it. */
+/* What fails here has no caller: the flush that it belongs to tells it. Trouble on the way drops all that is held. */
 void webgpu_go_on(webgpu_device *w)
 {
-    u32 n = 0;
     if (!w->n_held || waits(w, &w->held[0])) return;
     attempt_begin();
-    while (n < w->n_held && !waits(w, &w->held[n])) {
-        qn_status status = perform(w, &w->held[n]);
-        if (status != QN_OK) webgpu_broken(w, status);
-        release(&w->held[n++]);
+    while (w->n_going < w->n_held && !waits(w, &w->held[w->n_going])) {
+        webgpu_work work = w->held[w->n_going++];
+        qn_status status = perform(w, &work);
+        if (status != QN_OK) webgpu_broken(w, work.ticket, status);
+        release(&work);
     }
     attempt_end(false);
-    forget_first(w, n);
+    forget_first(w, w->n_going);
+    w->n_going = 0;
 }
 
-/* The device closes, or memory has run out: nothing of it is done any more. */
+/* The device closes, or all that is under way has failed: nothing of it is done any more, and what it was to free is freed. */
 void webgpu_held_drop(webgpu_device *w)
 {
-    for (u32 i = 0; i < w->n_held; i++) {
+    for (u32 i = w->n_going; i < w->n_held; i++) {
         webgpu_work *work = &w->held[i];
         if (work->kind == WEBGPU_FREE_BUFFER || work->kind == WEBGPU_FREE_PIPELINE) perform(w, work);
         release(work);
     }
-    if (w->n_held) forget_first(w, w->n_held);
+    w->n_held = w->n_going;
+    if (!w->n_going) forget_first(w, 0);
 }
 
 void webgpu_held_forget_reads(webgpu_device *w, qn_ticket t)
@@ -135,6 +138,8 @@ static bool may_pass(const webgpu_device *w, const webgpu_work *work)
 qn_status webgpu_do(webgpu_device *w, const webgpu_work *work)
 {
     webgpu_go_on(w);
+    w->loose |=
+        work->kind == WEBGPU_RUN || work->kind == WEBGPU_COPY || work->kind == WEBGPU_WRITE || work->kind == WEBGPU_READ;
     if (w->n_held ? may_pass(w, work) : !waits(w, work)) return perform(w, work);
     return hold(w, work);
 }
@@ -146,7 +151,6 @@ void webgpu_free(webgpu_device *w, webgpu_work_kind kind, u32 object)
     qn_status status = webgpu_do(w, &work);
     if (status != QN_OK) { /* no memory to hold it */
         webgpu_fail_all(w, status, "there is no memory left");
-        webgpu_held_drop(w);
         perform(w, &work);
     }
     attempt_end(false);

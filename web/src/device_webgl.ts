@@ -115,11 +115,12 @@ interface Context {
   locations: Map<WebGLProgram, WebGLUniformLocation[]>;
   program: WebGLProgram | undefined; // in use
   why: string; // what the browser said when it was lost
+  lost: AbortController; // ends our listening on a canvas that may be the page's
 }
 
 function contextOf(gl: GL, lent: boolean): Context {
   return {
-    gl, lent, taken: 0, prepared: false, saved: undefined, program: undefined, why: '',
+    gl, lent, taken: 0, prepared: false, saved: undefined, program: undefined, why: '', lost: new AbortController(),
     textures: new Numbers(), framebuffers: new Numbers(), buffers: new Numbers(), arrays: new Numbers(),
     shaders: new Numbers(), programs: new Numbers(), syncs: new Numbers(), locations: new Map(),
   };
@@ -137,12 +138,13 @@ export class WebGLHost {
     if (id < 0) id = this.#contexts.length;
     const c = contextOf(gl, lent);
     this.#contexts[id] = c;
-    gl.canvas.addEventListener('webglcontextlost', (e) => { c.why = (e as WebGLContextEvent).statusMessage; }, { once: true });
+    gl.canvas.addEventListener('webglcontextlost', (e) => { c.why = (e as WebGLContextEvent).statusMessage; }, { once: true, signal: c.lost.signal });
     return id;
   }
 
   /** Takes a context away that no device was opened on. */
   forget(id: number): void {
+    this.#contexts[id]?.lost.abort();
     this.#contexts[id] = undefined;
   }
 
@@ -178,7 +180,7 @@ export class WebGLHost {
     const c = this.#contexts[id];
     if (!c || --c.taken > 0) return;
     this.settle();
-    this.#contexts[id] = undefined;
+    this.forget(id);
     if (!c.lent) c.gl.getExtension('WEBGL_lose_context')?.loseContext(); // gives its memory back now, not at some collection
   }
 

@@ -48,6 +48,7 @@ interface Device {
   done: number;
   lost: Trouble | undefined;
   troubles: Trouble[];
+  epoch: number; // how often trouble was told
   told: string;
   waiting: (() => void)[]; // resolved at the next news
   times?: PassTimes | undefined; // while a session is profiled
@@ -76,7 +77,7 @@ export class WebGPUHost {
     let id = this.#devices.findIndex((d) => !d);
     if (id < 0) id = this.#devices.length;
     const d: Device = {
-      gpu, lent, encoder: undefined, pass: undefined, submits: 0, done: 0, lost: undefined, troubles: [], told: '', waiting: [], closed: false,
+      gpu, lent, encoder: undefined, pass: undefined, submits: 0, done: 0, lost: undefined, troubles: [], epoch: 0, told: '', waiting: [], closed: false,
     };
     this.#devices[id] = d;
     void gpu.lost.then((info) => {
@@ -133,22 +134,24 @@ export class WebGPUHost {
     for (const resolve of waiting) resolve();
   }
 
-  #report(d: Device, kind: number, text: string): void {
-    if (d.closed) return;
+  /* What comes of a call from before the last trouble was told is told with it. */
+  #report(d: Device, kind: number, text: string, epoch: number): void {
+    if (d.closed || epoch !== d.epoch) return;
     d.troubles.push({ kind, text });
     this.#news(d);
   }
 
   /* Calls `make` with both kinds of error caught. */
   #scoped<T>(d: Device, kind: number, make: () => T): T {
+    const { epoch } = d;
     d.gpu.pushErrorScope('out-of-memory');
     d.gpu.pushErrorScope('validation');
     const made = make();
     d.gpu.popErrorScope().then((error) => {
-      if (error) this.#report(d, kind, error.message);
+      if (error) this.#report(d, kind, error.message, epoch);
     }, () => undefined); // a lost device: told by `lost`
     d.gpu.popErrorScope().then((error) => {
-      if (error) this.#report(d, NO_MEMORY, error.message || 'the device has no memory left');
+      if (error) this.#report(d, NO_MEMORY, error.message || 'the device has no memory left', epoch);
     }, () => undefined);
     return made;
   }
@@ -189,8 +192,7 @@ export class WebGPUHost {
     try {
       const gpu = this.#scoped(d, NO_MEMORY, () => d.gpu.createBuffer({ size: blocks * BLOCK, usage }));
       return this.#buffers.add({ gpu, lent: false, map: MAP_PENDING, mapped: 0 });
-    } catch (error) { // a RangeError where the browser itself has no room
-      this.#report(d, NO_MEMORY, String(error));
+    } catch { // a RangeError where the browser itself has no room
       return 0;
     }
   }
@@ -303,31 +305,46 @@ export class WebGPUHost {
     b.map = d.lost ? MAP_FAILED : MAP_PENDING;
     b.mapped = words * WORD;
     if (d.lost) return;
-    b.gpu.mapAsync(GPUMapMode.READ, 0, b.mapped).then(
+    d.gpu.pushErrorScope('validation'); // of a buffer that there was no room for: told by the map itself
+    const mapping = b.gpu.mapAsync(GPUMapMode.READ, 0, b.mapped);
+    d.gpu.popErrorScope().catch(() => undefined);
+    mapping.then(
       () => {
         b.map = MAP_READY;
         this.#news(d);
       },
-      async () => {
-        await lossIsTold(d);
-        b.map = MAP_FAILED;
-        this.#news(d);
-      });
+      () => this.#mapFailed(d, b));
   }
 
-  #unmapRead(id: number, at: number, out: number, bytes: number): void {
-    const b = this.#buffers.get(id);
-    if (!b) return;
-    if (b.map === MAP_READY && out && bytes) {
-      this.heap.u8.set(new Uint8Array(b.gpu.getMappedRange(0, b.mapped), at, bytes), out);
-    }
-    b.gpu.unmap();
+  async #mapFailed(d: Device, b: Buffer): Promise<void> {
     b.map = MAP_PENDING;
+    await lossIsTold(d);
+    b.map = MAP_FAILED;
+    this.#news(d);
+  }
+
+  #unmapRead(d: Device, id: number, at: number, out: number, bytes: number): number {
+    const b = this.#buffers.get(id);
+    if (!b) return 0;
+    const wanted = b.map === MAP_READY && out !== 0;
+    const data = wanted ? mappedRange(b) : undefined;
+    if (data) this.heap.u8.set(new Uint8Array(data, at, bytes), out);
+    b.gpu.unmap();
+    b.map = MAP_FAILED; // until it is mapped again
+    if (wanted && !data) void this.#mapFailed(d, b);
+    return Number(data !== undefined);
+  }
+
+  #drop(d: Device): void {
+    d.encoder = d.pass = undefined;
+    d.timed = false;
   }
 
   #trouble(d: Device): number {
-    const t = d.lost ?? d.troubles.shift();
+    const t = d.lost ?? d.troubles.find((one) => one.kind === NO_MEMORY) ?? d.troubles[0];
     if (!t) return FINE;
+    d.troubles = [];
+    d.epoch++;
     d.told = t.text;
     return t.kind;
   }
@@ -358,16 +375,26 @@ export class WebGPUHost {
         this.#write(device(id), buffer >>> 0, at >>> 0, from >>> 0, words >>> 0),
       webgpu_copy: (id: number, to: number, toAt: number, from: number, fromAt: number, words: number) =>
         this.#copy(device(id), to >>> 0, toAt >>> 0, from >>> 0, fromAt >>> 0, words >>> 0),
+      webgpu_drop: (id: number) => this.#drop(device(id)),
       webgpu_submit: (id: number) => this.#submit(device(id)),
       webgpu_done: (id: number) => (device(id).lost ? device(id).submits : device(id).done),
       webgpu_map: (id: number, buffer: number, words: number) => this.#map(device(id), buffer >>> 0, words >>> 0),
       webgpu_map_state: (id: number, buffer: number) => (device(id).lost ? MAP_FAILED : this.#buffers.get(buffer >>> 0)?.map ?? MAP_FAILED),
-      webgpu_unmap_read: (_id: number, buffer: number, at: number, out: number, bytes: number) =>
-        this.#unmapRead(buffer >>> 0, at >>> 0, out >>> 0, bytes >>> 0),
+      webgpu_unmap_read: (id: number, buffer: number, at: number, out: number, bytes: number) =>
+        this.#unmapRead(device(id), buffer >>> 0, at >>> 0, out >>> 0, bytes >>> 0),
       webgpu_trouble: (id: number) => this.#trouble(device(id)),
       webgpu_tick: () => undefined,
       webgpu_wait: () => undefined,
     };
+  }
+}
+
+/* undefined: it was unmapped behind our back, as the loss of a device does a little before it is told. */
+function mappedRange(b: Buffer): ArrayBuffer | undefined {
+  try {
+    return b.gpu.getMappedRange(0, b.mapped);
+  } catch {
+    return undefined;
   }
 }
 

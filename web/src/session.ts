@@ -91,6 +91,7 @@ export class Session {
     device.alive();
     const at = engine.put(bytes); // the session takes it, also when it fails
     const handle = engine.withProgress(told(file, options), (tag) => engine.x.qw_session_open(device.handle, at, bytes.length, flagsOf(options), tag));
+    if (handle && signal?.aborted) engine.x.qw_session_close(handle);
     signal?.throwIfAborted();
     if (!handle && engine.failure().code === 'io') return Session.#inPieces({ file, beside, options }); // external data, which is not in the file
     return new Session(device, engine.need(handle), options.profile);

@@ -36,9 +36,8 @@ export class PassTimes {
     if (!buffer) return;
     this.#passes.push(buffer.mapAsync(GPUMapMode.READ).then(() => {
       const [from, to] = new BigUint64Array(buffer.getMappedRange());
-      buffer.destroy();
       return Number(to! - from!);
-    }, () => NaN));
+    }).catch(() => NaN).finally(() => buffer.destroy()));
   }
 
   /** Nanoseconds of each pass so far, in order. */

@@ -3,7 +3,10 @@
  *     DIR/.../NAME/model.onnx, NAME/test_data_set_K/{input,output}_J.pb
  *
  * A test whose model this build refuses as unsupported is skipped, with the reason; every other trouble is a failure. Floats agree
- * within rtol and atol (below), everything else exactly; shapes and types always. Tests of random ops are judged by shape and type. */
+ * within rtol and atol (below), everything else exactly; shapes and types always. Tests of random ops are judged by shape and type.
+ *
+ * NAME/tolerance.txt ("rtol atol") widens both for one test; NAME/refused.txt makes it one that must end in an error whose sentence holds
+ * that text. */
 #include <ctype.h>
 #include <dirent.h>
 #include <stdlib.h>
@@ -116,6 +119,7 @@ typedef enum outcome { PASSED, FAILED, SKIPPED } outcome;
 typedef struct verdict {
     outcome outcome;
     bool shape_only;
+    tolerance widest;
     char why[WHY_BYTES];
     double worst; /* the largest absolute error of a float output */
 } verdict;
@@ -206,7 +210,7 @@ static bool judge_output(const char *set, qn_session *s, uint32_t i, verdict *v)
     if (status != QN_OK) return decide_by_status(v, status, name), false;
     status = qn_output_at(s, i, &got);
     double worst = 0;
-    bool ok = status == QN_OK && compare_tensors(got, &want, v->shape_only, &worst, why, sizeof why);
+    bool ok = status == QN_OK && compare_tensors(got, &want, v->shape_only, v->widest, &worst, why, sizeof why);
     if (status != QN_OK) decide_by_status(v, status, qn_output_info(s, i)->name);
     else if (!ok) decide(v, FAILED, text_print("output '%.80s': %s", qn_output_info(s, i)->name, why));
     if (worst > v->worst) v->worst = worst;
@@ -247,9 +251,36 @@ static void run_set(const char *set, qn_session *s, verdict *v)
         if (owned[i].data) qn_tensor_free(&owned[i]);
 }
 
-static verdict run_test(const args *a, qn_device *d, const char *folder, report *r)
+/* The first line of a note beside the model; false: there is none. */
+static bool read_note(const char *folder, const char *name, char *out, int bytes)
 {
+    char path[4200];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "r");
+    bool read = f && fgets(out, bytes, f);
+    if (f) fclose(f);
+    if (read) out[strcspn(out, "\n")] = 0;
+    return read;
+}
+
+/* Was it refused, in the words that were wanted? */
+static void judge_refusal(verdict *v, const char *words)
+{
+    if (v->outcome == PASSED) decide(v, FAILED, text_print("it should be refused (%s)", words));
+    else if (!*words || !strstr(v->why, words))
+        decide(v, FAILED, text_print("refused, but without '%s': %.300s", words, v->why));
+    else v->outcome = PASSED;
+}
+
+static verdict run_plain(const args *a, qn_device *d, const char *folder, report *r)
+{
+    char note[200];
     verdict v = { .shape_only = is_random(base_name(folder)) };
+    if (read_note(folder, "tolerance.txt", note, sizeof note) &&
+        sscanf(note, "%lf %lf", &v.widest.rtol, &v.widest.atol) != 2) {
+        decide(&v, FAILED, "tolerance.txt holds no two numbers");
+        return v;
+    }
     char model[4096], set[4096];
     snprintf(model, sizeof model, "%s/model.onnx", folder);
     qn_session *s;
@@ -268,6 +299,14 @@ static verdict run_test(const args *a, qn_device *d, const char *folder, report 
     }
     if (sets == 0) decide(&v, FAILED, "no test_data_set_0");
     qn_session_close(s);
+    return v;
+}
+
+static verdict run_test(const args *a, qn_device *d, const char *folder, report *r)
+{
+    char words[200];
+    verdict v = run_plain(a, d, folder, r);
+    if (read_note(folder, "refused.txt", words, sizeof words)) judge_refusal(&v, words);
     return v;
 }
 

@@ -45,10 +45,6 @@ double compare_number(const qn_tensor *t, uint64_t i)
     }
 }
 
-typedef struct tolerance {
-    double rtol, atol;
-} tolerance;
-
 static const tolerance tolerances[QN_DTYPE_COUNT] = {
     [QN_F32] = { 1e-3, 1e-5 },
     [QN_F64] = { 1e-3, 1e-5 },
@@ -85,12 +81,13 @@ static void note(difference *d, uint64_t i, double got, double want)
     if (isnan(error) || error >= d->worst) d->worst = isnan(error) ? d->worst : error, d->got = got, d->want = want;
 }
 
-static difference differences(const qn_tensor *got, const qn_tensor *want, double *worst)
+static difference differences(const qn_tensor *got, const qn_tensor *want, tolerance widest, double *worst)
 {
     difference d = { 0 };
     uint64_t n = qn_tensor_elems(want);
     size_t bytes = qn_dtype_bytes(want->dtype);
     tolerance t = tolerances[want->dtype];
+    t = (tolerance){ fmax(t.rtol, widest.rtol), fmax(t.atol, widest.atol) };
     for (uint64_t i = 0; i < n; i++) {
         double g = compare_number(got, i), w = compare_number(want, i);
         bool same;
@@ -114,8 +111,8 @@ static uint64_t string_differences(const qn_tensor *got, const qn_tensor *want)
     return count;
 }
 
-bool compare_tensors(const qn_tensor *got, const qn_tensor *want, bool shape_only, double *worst, char *why,
-                     size_t why_bytes)
+bool compare_tensors(const qn_tensor *got, const qn_tensor *want, bool shape_only, tolerance widest, double *worst,
+                     char *why, size_t why_bytes)
 {
     if (got->dtype != want->dtype || !same_shape(got, want)) {
         snprintf(why, why_bytes, "got %s, not %s", text_tensor(got), text_tensor(want));
@@ -128,7 +125,7 @@ bool compare_tensors(const qn_tensor *got, const qn_tensor *want, bool shape_onl
         if (count) snprintf(why, why_bytes, "%llu of %llu strings differ", (unsigned long long)count, n);
         return count == 0;
     }
-    difference d = differences(got, want, worst);
+    difference d = differences(got, want, widest, worst);
     if (d.count)
         snprintf(why, why_bytes, "%llu of %llu differ, first at %llu; largest error %.4g (got %.8g, want %.8g)",
                  (unsigned long long)d.count, n, (unsigned long long)d.first_at, d.worst, d.got, d.want);

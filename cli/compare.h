@@ -6,8 +6,12 @@
 
 /* Element i of a numeric tensor as a double (64-bit integers beyond 2^53 are rounded). */
 double compare_number(const qn_tensor *t, uint64_t i);
-/* *worst: the largest absolute error of finite floats. why: one sentence when they differ. */
-bool compare_tensors(const qn_tensor *got, const qn_tensor *want, bool shape_only, double *worst, char *why,
-                     size_t why_bytes);
+typedef struct tolerance {
+    double rtol, atol;
+} tolerance;
+
+/* widest: at least this far an answer may be from what is wanted, where not the type allows more. *worst: the largest absolute error of finite floats. why: one sentence when they differ. */
+bool compare_tensors(const qn_tensor *got, const qn_tensor *want, bool shape_only, tolerance widest, double *worst,
+                     char *why, size_t why_bytes);
 
 #endif

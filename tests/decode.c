@@ -1,4 +1,4 @@
-/* A decoder that grows its past by one token a turn, through the public API: 64 turns on one plan, with the memory of the first.
+/* Decoders that grow their past by one token a turn, through the public API: 64 turns on one plan, with the memory of the first.
  * And the embedded model on 2,000 digits that its training never saw. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,16 +8,28 @@
 
 enum { TURNS = 64, DIGITS = 2000, LEAST_RIGHT = 1800 };
 
-/* ---- the decoder of tests/make_test_models.py */
+/* ---- the decoders of tests/make_test_models.py. A dimension "total_length" is the past and the new token; a scalar of that name says so. */
+
+static bool is_total(const char *name) { return strcmp(name, "total_length") == 0; }
 
 static bool dims_of(const qn_value_info *v, i64 past, i64 *dims)
 {
     bool open = false;
     for (u32 d = 0; d < v->rank; d++) {
-        dims[d] = v->dims[d] < 0 ? past : v->dims[d];
+        dims[d] = v->dims[d] >= 0 ? v->dims[d] : past + is_total(v->dim_names[d]);
         open |= v->dims[d] < 0;
     }
     return open;
+}
+
+/* Token 0, a past of zeros in the first turn, a mask of ones. */
+static void *values_of(arena *mem, const qn_value_info *v, const qn_tensor *t, bool grows, i64 past)
+{
+    void *data = arena_zalloc(mem, qn_tensor_bytes(t) + 8);
+    if (data && v->dtype == QN_I64 && grows)
+        for (u64 i = 0; i < qn_tensor_elems(t); i++) ((i64 *)data)[i] = 1;
+    if (data && v->dtype == QN_I32 && is_total(v->name)) *(i32 *)data = (i32)past + 1;
+    return data;
 }
 
 static qn_status turn(qn_session *s, arena *mem, i64 past, const void *cache, qn_stats *stats)
@@ -28,7 +40,8 @@ static qn_status turn(qn_session *s, arena *mem, i64 past, const void *cache, qn
         const qn_value_info *v = qn_input_info(s, i);
         in[i] = (qn_named){ v->name, { .dtype = v->dtype, .rank = v->rank } };
         bool grows = dims_of(v, past, in[i].tensor.dims);
-        in[i].tensor.data = grows && cache ? cache : arena_zalloc(mem, qn_tensor_bytes(&in[i].tensor) + 8);
+        bool is_cache = grows && v->dtype == QN_F32;
+        in[i].tensor.data = is_cache && cache ? cache : values_of(mem, v, &in[i].tensor, grows, past);
         if (!in[i].tensor.data) return fail_nomem(8);
     }
     qn_ticket ticket;
@@ -52,7 +65,7 @@ static u32 cache_rank(const qn_session *s, const char **dim)
     i64 dims[QN_MAX_RANK];
     for (u32 i = 0; i < qn_input_count(s); i++) {
         const qn_value_info *v = qn_input_info(s, i);
-        if (!dims_of(v, 1, dims)) continue;
+        if (v->dtype != QN_F32 || !dims_of(v, 1, dims)) continue;
         for (u32 d = 0; d < v->rank; d++)
             if (v->dims[d] < 0) *dim = v->dim_names[d];
         return v->rank;
@@ -60,7 +73,12 @@ static u32 cache_rank(const qn_session *s, const char **dim)
     return 0;
 }
 
-static void decode_on(test *t, const test_device *d, const char *path)
+typedef struct decoder {
+    const char *name;
+    u64 layouts; /* more than the first turn's: what is told as a number is not reserved for, its memory grows by doubling */
+} decoder;
+
+static void decode_on(test *t, const test_device *d, const char *path, u64 layouts)
 {
     qn_session *s = NULL;
     arena *mem = arena_make();
@@ -70,6 +88,11 @@ static void decode_on(test *t, const test_device *d, const char *path)
               qn_last_error())) {
         u32 rank = cache_rank(s, &dim);
         CHECK(t, dim && qn_reserve(s, dim, TURNS + 2) == QN_OK, "%s: no past to reserve: %s", d->name, qn_last_error());
+        for (u32 i = 0; i < qn_input_count(s); i++) {
+            const qn_value_info *v = qn_input_info(s, i);
+            const char *last = v->rank ? v->dim_names[v->rank - 1] : NULL;
+            if (last && is_total(last)) CHECK_OK(t, qn_reserve(s, last, TURNS + 3));
+        }
         const void *cache = NULL;
         for (i64 past = 1; past <= TURNS; past++) {
             if (!CHECK(t, turn(s, mem, past, cache, past == 1 ? &first : &now) == QN_OK, "%s, turn %lld: %s", d->name,
@@ -79,8 +102,10 @@ static void decode_on(test *t, const test_device *d, const char *path)
             if (!CHECK(t, present != NULL, "%s: no output is the cache", d->name)) break;
             cache = present->data;
         }
-        CHECK(t, now.plans == first.plans && now.layouts == first.layouts && now.device_buffers == first.device_buffers,
-              "%s: 64 turns made %llu plans, %llu layouts, %llu buffers", d->name,
+        CHECK(t,
+              now.plans == first.plans && now.layouts <= first.layouts + layouts &&
+                  now.device_buffers <= first.device_buffers + layouts,
+              "%s, %s: 64 turns made %llu plans, %llu layouts, %llu buffers", path, d->name,
               (unsigned long long)(now.plans - first.plans), (unsigned long long)(now.layouts - first.layouts),
               (unsigned long long)(now.device_buffers - first.device_buffers));
     }
@@ -132,10 +157,15 @@ void test_decode(test *t)
     const char *networks = getenv("QUERN_NETWORKS");
     const test_device *devices;
     u32 n = open_test_devices(t, &devices);
+    static const decoder decoders[] = {
+        { "gpt2_decode_tiny", 0 }, { "mha_decode_tiny", 0 }, { "gqa_decode_tiny", 0 }, { "gqa_decode_told", 2 }
+    };
     char path[512];
-    snprintf(path, sizeof path, "%s/gpt2_decode_tiny/model.onnx", networks ? networks : ".");
-    if (!networks) SKIP(t, "the decoder: QUERN_NETWORKS does not name the folder that make_test_models.py wrote");
-    for (u32 i = 0; networks && i < n; i++) decode_on(t, &devices[i], path);
+    if (!networks) SKIP(t, "the decoders: QUERN_NETWORKS does not name the folder that make_test_models.py wrote");
+    for (u32 i = 0; networks && i < n * COUNT(decoders); i++) {
+        snprintf(path, sizeof path, "%s/%s/model.onnx", networks, decoders[i / n].name);
+        decode_on(t, &devices[i % n], path, decoders[i / n].layouts);
+    }
     if (test_models()) test_digits(t);
     else SKIP(t, "digits: no shared models (QUERN_MODELS)");
 }

@@ -468,6 +468,57 @@ def local_functions():
     return g
 
 
+def decode_block(g, op, h, kv, d, total):
+    """One token behind a past, through an attention operator of com.microsoft that keeps the cache itself."""
+    c = h * d
+    ids = g.input("input_ids", I64, [1, 1])
+    pasts = [g.input(n, F32, [1, kv, "past_length", d]) for n in ("past_key", "past_value")]
+    x = g.op("Gather", g.weight(50, c, fan=1), ids)
+    q, k, v = linear(g, x, c, c), linear(g, x, c, kv * d), linear(g, x, c, kv * d)
+    if op == "MultiHeadAttention":
+        y, *present = g.op(op, q, k, v, "", "", "", *pasts, n=3, domain="com.microsoft", num_heads=h)
+    else:
+        table = np.outer(np.arange(128), 0.8 ** np.arange(d // 2))
+        last = g.op("Reshape", g.op("Sub", total, g.const(1, np.int32)), g.const([1]))
+        y, *present = g.op(op, q, k, v, *pasts, last, total, g.const(np.cos(table), np.float32), g.const(np.sin(table), np.float32), n=3,
+                           domain="com.microsoft", num_heads=h, kv_num_heads=kv, do_rotary=1)
+    g.output("logits", linear(g, g.op("Add", x, y), c, 50), F32, [1, 1, 50])
+    for n, p in zip(("present_key", "present_value"), present):
+        g.output(n, p, F32, [1, kv, "total_length", d])
+    return lambda p: {"input_ids": np.array([[p % 50]]), "past_key": g.normal(1, kv, p, d), "past_value": g.normal(1, kv, p, d)}
+
+
+@net
+def mha_decode_tiny():
+    g = Net("mha_decode_tiny")
+    feed = decode_block(g, "MultiHeadAttention", 2, 2, 16, None)
+    for p in (1, 4, 9):
+        g.feed(**feed(p))
+    return g
+
+
+@net
+def gqa_decode_tiny():
+    """As exported: how many tokens there are comes from the shape of the attention mask."""
+    g = Net("gqa_decode_tiny")
+    seen = g.input("attention_mask", I64, [1, "total_length"])
+    total = g.op("Cast", g.op("Gather", g.op("Shape", seen), g.const(1)), to=I32)
+    feed = decode_block(g, "GroupQueryAttention", 4, 2, 16, total)
+    for p in (1, 4, 9):
+        g.feed(attention_mask=np.ones((1, p + 1), np.int64), **feed(p))
+    return g
+
+
+@net
+def gqa_decode_told():
+    """Told as a number how many tokens there are."""
+    g = Net("gqa_decode_told")
+    feed = decode_block(g, "GroupQueryAttention", 4, 2, 16, g.input("total_length", I32, []))
+    for p in (1, 4, 9):
+        g.feed(total_length=np.array(p + 1, np.int32), **feed(p))
+    return g
+
+
 @net
 def quantized_contrib():
     """com.microsoft's operators on quantized tensors and packed weights, one beside the other. Weights stay below 64: without VNNI

@@ -19,11 +19,25 @@ val attend_mask_bias(build *b, val mask, qn_dtype d)
     return build_node(b, OP_Where, (val[]){ mask, build_scalar(b, d, 0), lowest(b, d) }, 3, NULL, 0);
 }
 
+val attend_size(build *b, sym s) { return build_reshape(b, build_syms(b, &s, 1), NULL, 0); }
+
+val attend_places(build *b, sym keys)
+{
+    val in[] = { build_scalar(b, QN_I64, 0), attend_size(b, keys), build_scalar(b, QN_I64, 1) };
+    return build_node(b, OP_Range, in, 3, NULL, 0);
+}
+
+val attend_before(build *b, val limit, sym keys) { return build_op2(b, OP_Less, attend_places(b, keys), limit); }
+
+val attend_with_past(build *b, val x, val past)
+{
+    return past ? node_with(b, OP_Concat, past, x, attr_of_int("axis", 2)) : x;
+}
+
 static val positions(build *b, sym count, bool down)
 {
     sym one = sym_number(b->g, 1);
-    val limit = build_reshape(b, build_syms(b, &count, 1), NULL, 0);
-    val row = build_node(b, OP_Range, (val[]){ build_scalar(b, QN_I64, 0), limit, build_scalar(b, QN_I64, 1) }, 3, NULL, 0);
+    val row = attend_places(b, count);
     return down ? build_reshape(b, row, (sym[]){ count, one }, 2) : build_reshape(b, row, (sym[]){ one, count }, 2);
 }
 
@@ -89,6 +103,43 @@ static val blind_rows_zero(build *b, val shares, val bias, qn_dtype d)
     return build_node(b, OP_Where, (val[]){ blind, build_scalar(b, d, 0), shares }, 3, NULL, 0);
 }
 
+/* softmax of the scores and one more for each head, which has no column of its own: x[batch][heads][rows][keys]. */
+static val softmax_with_sink(build *b, val x, val sink, qn_dtype d)
+{
+    const i64 last = -1;
+    attr keep = attr_of_int("keepdims", 1);
+    val axis = build_ints(b, &last, 1), most = build_node(b, OP_ReduceMax, (val[]){ x, axis }, 2, &keep, 1);
+    most = build_op2(b, OP_Max, most, sink);
+    val shares = build_op1(b, OP_Exp, build_op2(b, OP_Sub, x, most));
+    val sum = build_node(b, OP_ReduceSum, (val[]){ shares, axis }, 2, &keep, 1);
+    sum = build_op2(b, OP_Add, sum, build_op1(b, OP_Exp, build_op2(b, OP_Sub, sink, most)));
+    return build_cast(b, build_op2(b, OP_Div, shares, sum), d);
+}
+
+/* [heads] so that it stands before rows and keys of scores of that rank. */
+static val sink_of(build *b, val sink, const type *scores)
+{
+    graph *g = b->g;
+    if (b->status || build_type(b, sink)->rank == 0) return sink;
+    sym one = sym_number(g, 1), dims[5] = { one, scores->dims[1], one, one, one };
+    if (scores->rank == 5) dims[2] = scores->dims[2];
+    return build_reshape(b, sink, dims, scores->rank);
+}
+
+f64 attend_scale(build *b, sym size)
+{
+    i64 known = 1;
+    if (!sym_is_number(b->g, size, &known))
+        build_fail(b, QN_E_UNSUPPORTED, "without a scale, the size of a head must be known before the model runs");
+    return 1 / sqrt((f64)MAX(known, 1));
+}
+
+val attend_fused(build *b, const attend *a, i64 causal)
+{
+    attr attrs[] = { attr_of_float("scale", a->scale), attr_of_float("softcap", a->softcap), attr_of_int("causal", causal) };
+    return build_node(b, OP_ScaledAttention, (val[]){ a->q, a->k, a->v, a->bias }, 4, attrs, 3);
+}
+
 val attend_steps(build *b, const attend *a, int stage, val *scores)
 {
     if (b->status) return 0;
@@ -108,8 +159,10 @@ val attend_steps(build *b, const attend *a, int stage, val *scores)
         s[ATTEND_CAPPED] = build_op2(b, OP_Mul, build_op1(b, OP_Tanh, build_op2(b, OP_Div, s[ATTEND_RAW], cap)), cap);
     }
     s[ATTEND_BIASED] = build_op2(b, OP_Add, s[ATTEND_CAPPED], bias);
-    s[ATTEND_SOFTMAX] = node_with(b, OP_Softmax, s[ATTEND_BIASED], 0, attr_of_int("axis", -1));
-    if (bias) s[ATTEND_SOFTMAX] = blind_rows_zero(b, s[ATTEND_SOFTMAX], bias, d);
+    if (a->sink)
+        s[ATTEND_SOFTMAX] = softmax_with_sink(b, s[ATTEND_BIASED], sink_of(b, a->sink, build_type(b, s[ATTEND_BIASED])), d);
+    else s[ATTEND_SOFTMAX] = node_with(b, OP_Softmax, s[ATTEND_BIASED], 0, attr_of_int("axis", -1));
+    if (bias && !a->sink) s[ATTEND_SOFTMAX] = blind_rows_zero(b, s[ATTEND_SOFTMAX], bias, d);
     val y = build_op2(b, OP_MatMul, s[ATTEND_SOFTMAX], v);
     sym dims[4] = { q_type.dims[0], q_type.dims[1], q_type.dims[2], k_type.dims[2] };
     if (scores) *scores = shared ? build_reshape(b, s[stage], dims, 4) : s[stage];

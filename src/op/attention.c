@@ -56,13 +56,6 @@ static qn_status attention_infer(infer *c)
     return infer_out(c, OUT_SCORES, &scores);
 }
 
-static val with_past(build *b, val x, val past)
-{
-    if (!past) return x;
-    attr axis = attr_of_int("axis", 2);
-    return build_node(b, OP_Concat, (val[]){ past, x }, 2, &axis, 1);
-}
-
 /* A mask that ends before the keys do hides the rest. */
 static val padded(build *b, val bias, sym keys, qn_dtype d)
 {
@@ -81,25 +74,18 @@ static val padded(build *b, val bias, sym keys, qn_dtype d)
 /* Keys from lengths[batch] on are padding. */
 static val length_bias(build *b, val lengths, sym keys, qn_dtype d)
 {
-    graph *g = b->g;
-    sym one = sym_number(g, 1), dims[4] = { build_type(b, lengths)->dims[0], one, one, one };
-    val limit = build_reshape(b, build_syms(b, &keys, 1), NULL, 0);
-    val at = build_node(b, OP_Range, (val[]){ build_scalar(b, QN_I64, 0), limit, build_scalar(b, QN_I64, 1) }, 3, NULL, 0);
-    return attend_mask_bias(b, build_op2(b, OP_Less, at, build_reshape(b, build_cast(b, lengths, QN_I64), dims, 4)), d);
+    sym one = sym_number(b->g, 1), dims[4] = { build_type(b, lengths)->dims[0], one, one, one };
+    return attend_mask_bias(b, attend_before(b, build_reshape(b, build_cast(b, lengths, QN_I64), dims, 4), keys), d);
 }
 
 /* Where row 0 stands among the keys: behind the past, or so that the last row is the last key that is no padding. */
 static val offset_of(build *b, val past, val lengths, sym rows)
 {
     graph *g = b->g;
-    if (past) {
-        sym behind = build_type(b, past)->dims[2];
-        return build_reshape(b, build_syms(b, &behind, 1), NULL, 0);
-    }
+    if (past) return attend_size(b, build_type(b, past)->dims[2]);
     if (!lengths) return 0;
     sym one = sym_number(g, 1), dims[4] = { build_type(b, lengths)->dims[0], one, one, one };
-    val count = build_reshape(b, build_syms(b, &rows, 1), NULL, 0);
-    return build_op2(b, OP_Sub, build_reshape(b, build_cast(b, lengths, QN_I64), dims, 4), count);
+    return build_op2(b, OP_Sub, build_reshape(b, build_cast(b, lengths, QN_I64), dims, 4), attend_size(b, rows));
 }
 
 /* All that hides keys, but for plain causal sight, which the kernel does itself: *causal is its attribute. */
@@ -122,12 +108,6 @@ static val bias_of(build *b, sym rows, sym keys, sym fresh, bool in_steps, qn_dt
     return lengths ? build_op2(b, OP_Add, length_bias(b, lengths, keys, d), bias) : bias;
 }
 
-static val fused(build *b, const attend *a, i64 causal)
-{
-    attr attrs[] = { attr_of_float("scale", a->scale), attr_of_float("softcap", a->softcap), attr_of_int("causal", causal) };
-    return build_node(b, OP_ScaledAttention, (val[]){ a->q, a->k, a->v, a->bias }, 4, attrs, 3);
-}
-
 static qn_status attention_expand(build *b, const node *n)
 {
     val q = build_in(b, IN_Q), k = build_in(b, IN_K), v = build_in(b, IN_V);
@@ -141,18 +121,16 @@ static qn_status attention_expand(build *b, const node *n)
     }
     if (b->status) return b->status;
     sym fresh = build_type(b, k)->dims[2];
-    k = with_past(b, k, build_in(b, IN_PAST_K));
-    v = with_past(b, v, build_in(b, IN_PAST_V));
+    k = attend_with_past(b, k, build_in(b, IN_PAST_K));
+    v = attend_with_past(b, v, build_in(b, IN_PAST_V));
     if (b->status) return b->status;
     const type *qt = build_type(b, q);
-    i64 size = 1, causal;
-    if (!attr_find(n, "scale") && !sym_is_number(b->g, qt->dims[3], &size))
-        return build_fail(b, QN_E_UNSUPPORTED, "without a scale, the size of a head must be known before the model runs");
+    i64 causal;
     bool in_steps = n->n_out > OUT_SCORES && n->out[OUT_SCORES] && value_at(b->g, n->out[OUT_SCORES])->uses;
     attend a = { .q = q,
                  .k = k,
                  .v = v,
-                 .scale = attr_float(n, "scale", 1 / sqrt((f64)MAX(size, 1))),
+                 .scale = attr_find(n, "scale") ? attr_float(n, "scale", 1) : attend_scale(b, qt->dims[3]),
                  .softcap = attr_float(n, "softcap", 0) };
     sym rows = qt->dims[2], keys = build_type(b, k)->dims[2];
     a.bias = bias_of(b, rows, keys, fresh, in_steps, d, &causal);
@@ -160,7 +138,7 @@ static qn_status attention_expand(build *b, const node *n)
     i64 stage = attr_int(n, "qk_matmul_output_mode", 0);
     if (stage < ATTEND_RAW || stage > ATTEND_SOFTMAX)
         return build_fail(b, QN_E_UNSUPPORTED, "qk_matmul_output_mode must be 0 to 3");
-    val y = in_steps ? attend_steps(b, &a, (int)stage, &scores) : fused(b, &a, causal);
+    val y = in_steps ? attend_steps(b, &a, (int)stage, &scores) : attend_fused(b, &a, causal);
     if (flat) y = attend_join_heads(b, y);
     return build_done(b, (val[]){ y, k, v, scores }, MIN(n->n_out, 4u));
 }

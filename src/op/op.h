@@ -134,7 +134,7 @@ typedef struct op_case {
 struct op_def {
     const char *name, *domain; /* domain NULL is ai.onnx; "quern" for our own */
     const char *doc;
-    op_slot in[16], out[16];
+    op_slot in[22], out[16];
     op_attr attrs[24];
     u32 min_in;                                                  /* 0: counted from the slots that are not optional */
     bool alias;                                                  /* output 0 is input 0's bytes with another shape */

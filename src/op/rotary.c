@@ -90,3 +90,65 @@ const op_def op_RotaryEmbedding = {
     .expand = rotary_expand,
     .cases = CASES(rotary_cases),
 };
+
+/* ------------------------------------------------------------------ com.microsoft's */
+enum { MS_X, MS_POSITIONS, MS_COS, MS_SIN };
+
+/* Heads of x[batch][length][heads * size]: as many as num_heads says, or as heads of twice a table's width fit. */
+static i64 ms_heads(graph *g, const node *n, const type *x, const type *table)
+{
+    i64 heads = attr_int(n, "num_heads", 0), hidden, half;
+    if (heads > 0 || x->rank != 3) return heads;
+    if (!sym_is_number(g, x->dims[2], &hidden) || !sym_is_number(g, table->dims[1], &half) || half < 1) return 0;
+    return hidden % (2 * half) ? 0 : hidden / (2 * half);
+}
+
+static qn_status ms_rotary_infer(infer *c)
+{
+    const type *x = infer_in(c, MS_X), *at = infer_in(c, MS_POSITIONS), *cos = infer_in(c, MS_COS),
+               *sin = infer_in(c, MS_SIN);
+    if (x->rank != 3 && x->rank != 4) return infer_fail(c, QN_E_SHAPE, "the input must have three or four dimensions");
+    if (cos->rank != 2 || sin->rank != 2 || at->rank < 1 || at->rank > 2)
+        return infer_fail(c, QN_E_SHAPE, "the tables must be matrices, the positions one number or a row for each sample");
+    if (x->rank == 3 && ms_heads(c->g, c->n, x, cos) < 1)
+        return infer_fail(c, QN_E_SHAPE, "the last dimension holds no whole heads: num_heads or the tables are wrong");
+    if (at->rank == 1 && infer_differ(c->g, at->dims[0], sym_number(c->g, 1)))
+        return infer_fail(c, QN_E_SHAPE, "positions of one dimension must be one number");
+    return infer_like_first_input(c);
+}
+
+/* One number says where each sample starts. */
+static qn_status ms_rotary_expand(build *b, const node *n)
+{
+    graph *g = b->g;
+    val x = build_in(b, MS_X), at = build_in(b, MS_POSITIONS);
+    const type *t = build_type(b, x);
+    sym one = sym_number(g, 1), pair[2] = { one, one };
+    if (build_type(b, at)->rank == 1)
+        at = build_op2(b, OP_Add, build_reshape(b, at, pair, 2), attend_places(b, t->dims[t->rank - 2]));
+    attr turn[] = { attr_of_int("interleaved", attr_int(n, "interleaved", 0)),
+                    attr_of_int("rotary_embedding_dim", attr_int(n, "rotary_embedding_dim", 0)),
+                    attr_of_int("num_heads", ms_heads(g, n, build_type(b, x), build_type(b, build_in(b, MS_COS)))) };
+    val y = build_node(b, OP_RotaryEmbedding, (val[]){ x, build_in(b, MS_COS), build_in(b, MS_SIN), at }, 4, turn, 3);
+    return build_done(b, &y, 1);
+}
+
+static const op_case ms_rotary_cases[] = {
+    { "f32[2,3,24] i64[2,3]={0,1,2,3,4,5} f32[10,4] f32[10,4]", "", 1e-6, "heads as wide as the tables say" },
+    { "f32[2,3,24] i64[1]={4} f32[10,2] f32[10,2]", "num_heads=3, rotary_embedding_dim=4, interleaved=1", 1e-6,
+      "from one position on, part of each head" },
+    { 0 },
+};
+
+const op_def op_MsRotaryEmbedding = {
+    .name = "RotaryEmbedding",
+    .domain = "com.microsoft",
+    .doc = DOC("ai.onnx's RotaryEmbedding with its positions in front; tables hold half of what is turned of each head"),
+    .in = { { "input", "float" }, { "position_ids", "i64" }, { "cos_cache", "as input" }, { "sin_cache", "as input" } },
+    .out = { { "output", "as input" } },
+    .attrs = { INT("interleaved", 0), INT("is_packed_batching", 0), INT("num_heads", 0), INT("rotary_embedding_dim", 0),
+               FLOAT("scale", 1) },
+    .infer = ms_rotary_infer,
+    .expand = ms_rotary_expand,
+    .cases = CASES(ms_rotary_cases),
+};

@@ -1,0 +1,288 @@
+/* GroupQueryAttention of com.microsoft: what language models export with their caches. Each sample has tokens of its own in the cache, and new
+ * ones are written behind them; positions, causal sight and windows count from there.
+ *
+ *     total    the scalar total_sequence_length, read where only a run knows it: how many keys of the cache are looked at
+ *     present  max(past length, total) keys: a past that grows, or a buffer that keeps its size */
+#include "op/attend.h"
+
+#include <math.h>
+
+#include "op/elems.h"
+#include "op/op_util.h"
+
+enum {
+    IN_Q,
+    IN_K,
+    IN_V,
+    IN_PAST_K,
+    IN_PAST_V,
+    IN_LENGTHS,
+    IN_TOTAL,
+    IN_COS,
+    IN_SIN,
+    IN_POSITIONS,
+    IN_BIAS,
+    IN_SINK,
+    IN_K_SCALE,
+    IN_V_SCALE,
+    IN_Q_NORM,
+    IN_K_NORM,
+    IN_COUNTS
+};
+enum { OUT_Y, OUT_K, OUT_V, OUT_SCORES };
+
+typedef struct shape {
+    sym batch, rows, past, total, present;
+    i64 heads, groups;
+    sym size;
+} shape;
+
+/* ------------------------------------------------------------------ shapes and what is refused */
+static qn_status check_attrs(const infer *c)
+{
+    static const struct {
+        const char *name;
+        i64 least, most;
+    } ranges[] = { { "num_heads", 1, INT32_MAX },
+                   { "kv_num_heads", 1, INT32_MAX },
+                   { "causal", 0, 1 },
+                   { "qk_output", 0, 2 },
+                   { "sliding_window_cache", 0, 0 } };
+    for (u32 i = 0; i < COUNT(ranges); i++) {
+        i64 v = infer_int(c, ranges[i].name);
+        if (v < ranges[i].least || v > ranges[i].most)
+            return infer_fail(c, QN_E_UNSUPPORTED, "%s is %lld", ranges[i].name, (long long)v);
+    }
+    if (infer_int(c, "num_heads") % infer_int(c, "kv_num_heads"))
+        return infer_fail(c, QN_E_SHAPE, "num_heads is no multiple of kv_num_heads");
+    if (infer_int(c, "local_window_size") > 0 && !infer_int(c, "causal"))
+        return infer_fail(c, QN_E_SHAPE, "local_window_size needs causal");
+    if (infer_int(c, "kv_cache_bit_width") || infer_has(c, IN_K_SCALE) || infer_has(c, IN_V_SCALE))
+        return infer_fail(c, QN_E_UNSUPPORTED, "a quantized cache is not in this build");
+    return QN_OK;
+}
+
+static qn_status check_inputs(const infer *c)
+{
+    static const u8 ranks[][2] = { { IN_Q, 3 },      { IN_K, 3 },    { IN_V, 3 },      { IN_PAST_K, 4 },
+                                   { IN_PAST_V, 4 }, { IN_COS, 2 },  { IN_SIN, 2 },    { IN_POSITIONS, 2 },
+                                   { IN_BIAS, 4 },   { IN_SINK, 1 }, { IN_Q_NORM, 1 }, { IN_K_NORM, 1 } };
+    static const u8 pairs[][2] = { { IN_K, IN_V }, { IN_PAST_K, IN_PAST_V }, { IN_COS, IN_SIN }, { IN_Q_NORM, IN_K_NORM } };
+    for (u32 i = 0; i < COUNT(ranks); i++)
+        if (infer_has(c, ranks[i][0]) && infer_in(c, ranks[i][0])->rank != ranks[i][1])
+            return infer_fail(c, QN_E_SHAPE, "%s must have %u dimensions", op_of(c->n)->in[ranks[i][0]].name, ranks[i][1]);
+    for (u32 i = 0; i < COUNT(pairs); i++)
+        if (infer_has(c, pairs[i][0]) != infer_has(c, pairs[i][1]))
+            return infer_fail(c, QN_E_SHAPE, "%s and %s go together", op_of(c->n)->in[pairs[i][0]].name,
+                              op_of(c->n)->in[pairs[i][1]].name);
+    if (infer_int(c, "do_rotary") && !infer_has(c, IN_COS))
+        return infer_fail(c, QN_E_SHAPE, "do_rotary needs cos_cache and sin_cache");
+    if (infer_has(c, IN_COUNTS) && !infer_has(c, IN_PAST_K)) return infer_fail(c, QN_E_SHAPE, "query_seqlens needs a past");
+    return QN_OK;
+}
+
+static void shape_of(graph *g, const node *n, const type *q, const type *past, bool packed, sym total, shape *s)
+{
+    *s = (shape){ .batch = q->dims[0], .rows = q->dims[1], .total = total };
+    s->heads = attr_int(n, "num_heads", 1), s->groups = attr_int(n, "kv_num_heads", 1);
+    s->size = sym_div(g, q->dims[2], sym_number(g, packed ? s->heads + 2 * s->groups : s->heads));
+    s->past = past ? past->dims[2] : sym_zero(g);
+    s->present = past ? sym_max(g, s->past, total) : total;
+}
+
+static qn_status group_query_infer(infer *c)
+{
+    const sym *total;
+    shape s;
+    graph *g = c->g;
+    QN_TRY(check_attrs(c));
+    QN_TRY(check_inputs(c));
+    const type *q = infer_in(c, IN_Q), *k = infer_in(c, IN_K), *past = infer_in(c, IN_PAST_K);
+    if (elems_wanted(c, IN_TOTAL, &total) != 1) return infer_fail(c, QN_E_SHAPE, "total_sequence_length must be one number");
+    shape_of(g, c->n, q, past, !k, *total, &s);
+    sym groups = sym_number(g, s.groups), heads = sym_number(g, s.heads);
+    if (infer_differ(g, k ? k->dims[2] : sym_mul(g, s.size, sym_number(g, s.heads + 2 * s.groups)),
+                     k ? sym_mul(g, groups, s.size) : q->dims[2]))
+        return infer_fail(c, QN_E_SHAPE, "the last dimensions of query and key do not fit the numbers of heads");
+    if (past && (infer_differ(g, past->dims[0], s.batch) || infer_differ(g, past->dims[1], groups) ||
+                 infer_differ(g, past->dims[3], s.size)))
+        return infer_fail(c, QN_E_SHAPE, "the past does not fit the query");
+    type y = *q, present = { .dtype = q->dtype, .rank = 4, .known = true, .dims = { s.batch, groups, s.present, s.size } };
+    type scores = { .dtype = q->dtype, .rank = 4, .known = true, .dims = { s.batch, heads, s.rows, s.total } },
+         both = scores;
+    if (infer_has(c, IN_BIAS)) QN_TRY(infer_broadcast(c, &scores, infer_in(c, IN_BIAS), &both));
+    y.dims[2] = sym_mul(g, heads, s.size);
+    QN_TRY(infer_out(c, OUT_Y, &y));
+    QN_TRY(infer_out(c, OUT_K, &present));
+    QN_TRY(infer_out(c, OUT_V, &present));
+    return infer_out(c, OUT_SCORES, &scores);
+}
+
+/* ------------------------------------------------------------------ steps */
+static val cut(build *b, val x, i64 axis, sym from, sym to)
+{
+    val in[] = { x, build_syms(b, &from, 1), build_syms(b, &to, 1), build_ints(b, &axis, 1) };
+    return build_node(b, OP_Slice, in, 4, NULL, 0);
+}
+
+/* Tokens of each sample that are in the cache before this run: i64[batch]. Without counts no more are new than there are. */
+static val before(build *b, const shape *s)
+{
+    val ends = build_op2(b, OP_Add, build_cast(b, build_in(b, IN_LENGTHS), QN_I64), build_scalar(b, QN_I64, 1));
+    val counts = build_in(b, IN_COUNTS);
+    if (counts) return build_op2(b, OP_Sub, ends, build_cast(b, counts, QN_I64));
+    return build_op2(b, OP_Max, build_op2(b, OP_Sub, ends, attend_size(b, s->rows)), build_scalar(b, QN_I64, 0));
+}
+
+/* Where each new token stands, [batch][rows]. In a first prompt, position_ids say only where it starts. */
+static val positions(build *b, val old, const shape *s)
+{
+    graph *g = b->g;
+    val given = build_in(b, IN_POSITIONS), along = attend_places(b, s->rows);
+    sym first = sym_compare(g, '=', s->total, s->rows), column[2] = { s->batch, sym_one(g) }, zero = sym_zero(g),
+        one = sym_one(g);
+    if (!given) return build_op2(b, OP_Add, build_reshape(b, old, column, 2), along);
+    val start = build_op2(b, OP_Add, cut(b, cut(b, given, 0, zero, one), 1, zero, one), along);
+    val prompt = build_cast(b, attend_size(b, first), QN_BOOL);
+    return build_node(b, OP_Where, (val[]){ prompt, start, given }, 3, NULL, 0);
+}
+
+/* Heads [from, to) of x[batch][rows][heads * size], apart; normalized where there is a weight; turned where there are positions. */
+static val heads_apart(build *b, val x, const shape *s, i64 from, i64 to, val weight, const char *epsilon, val at)
+{
+    graph *g = b->g;
+    if (b->status) return 0;
+    sym start = sym_mul(g, sym_number(g, from), s->size), end = sym_mul(g, sym_number(g, to), s->size);
+    if (!sym_same(g, sym_sub(g, end, start), build_type(b, x)->dims[2])) x = cut(b, x, 2, start, end);
+    x = attend_split_heads(b, x, to - from);
+    if (weight) {
+        attr norm[] = { attr_of_int("axis", -1),
+                        attr_of_float("epsilon", attr_float(b->n, epsilon, attr_float(b->n, "qk_norm_epsilon", 1e-6))) };
+        x = build_node(b, OP_RMSNormalization, (val[]){ x, weight }, 2, norm, 2);
+    }
+    if (!at || b->status) return x;
+    i64 half, size;
+    bool part = sym_is_number(g, build_type(b, build_in(b, IN_COS))->dims[1], &half) && sym_is_number(g, s->size, &size) &&
+                2 * half < size;
+    attr turn[] = { attr_of_int("interleaved", attr_int(b->n, "rotary_interleaved", 0)),
+                    attr_of_int("rotary_embedding_dim", part ? 2 * half : 0) };
+    return build_node(b, OP_RotaryEmbedding, (val[]){ x, build_in(b, IN_COS), build_in(b, IN_SIN), at }, 4, turn, 2);
+}
+
+/* The cache with x written behind each sample's tokens. */
+static val present_of(build *b, val past, val x, val old, const shape *s)
+{
+    graph *g = b->g;
+    sym pads[8], lack = sym_sub(g, s->present, past ? s->past : s->rows);
+    for (u32 i = 0; i < 8; i++) pads[i] = i == 6 ? lack : sym_zero(g);
+    val base = past ? past : x;
+    if (!sym_is(g, lack, 0)) base = build_node(b, OP_Pad, (val[]){ base, build_syms(b, pads, 8) }, 2, NULL, 0);
+    if (!past) return base;
+    attr axis = attr_of_int("axis", 2);
+    return build_node(b, OP_TensorScatter, (val[]){ base, x, old }, 3, &axis, 1);
+}
+
+/* What hides keys: those ahead, those a window's width behind, or, where all see all, those behind a sample's last. */
+static val hidden(build *b, val old, const shape *s, qn_dtype d)
+{
+    graph *g = b->g;
+    i64 window = attr_int(b->n, "local_window_size", -1);
+    sym one = sym_one(g), each[4] = { s->batch, one, one, one };
+    if (!attr_int(b->n, "causal", 1)) {
+        val ends = build_op2(b, OP_Add, build_cast(b, build_in(b, IN_LENGTHS), QN_I64), build_scalar(b, QN_I64, 1));
+        return attend_mask_bias(b, attend_before(b, build_reshape(b, ends, each, 4), s->total), d);
+    }
+    attend_sight sight = { s->rows, s->total, build_reshape(b, old, each, 4), window > 0 ? window - 1 : -1, 0 };
+    return attend_sight_bias(b, &sight, d);
+}
+
+/* Scores as the operator gives them before the softmax: 0 where a key is hidden. */
+static val zero_where_hidden(build *b, val scores, val bias, qn_dtype d)
+{
+    val gone = build_op2(b, OP_Equal, bias, build_scalar(b, d, -(f64)INFINITY));
+    return build_node(b, OP_Where, (val[]){ gone, build_scalar(b, d, 0), scores }, 3, NULL, 0);
+}
+
+static val looked_at(build *b, val present, const shape *s)
+{
+    return sym_same(b->g, s->present, s->total) ? present : cut(b, present, 2, sym_zero(b->g), s->total);
+}
+
+static qn_status group_query_expand(build *b, const node *n)
+{
+    const sym *total;
+    graph *g = b->g;
+    shape s;
+    val q = build_in(b, IN_Q), k = build_in(b, IN_K), v = build_in(b, IN_V), past = build_in(b, IN_PAST_K), scores = 0;
+    if (value_elems(g, build_in(b, IN_TOTAL), &total) != 1) return build_fail(b, QN_E_BUG, "its total is not known");
+    shape_of(g, n, build_type(b, q), past ? build_type(b, past) : NULL, !k, *total, &s);
+    qn_dtype d = build_type(b, q)->dtype;
+    i64 all = s.heads + s.groups;
+    val old = before(b, &s), at = attr_int(n, "do_rotary", 0) ? positions(b, old, &s) : 0;
+    val k_new =
+        heads_apart(b, k ? k : q, &s, k ? 0 : s.heads, k ? s.groups : all, build_in(b, IN_K_NORM), "k_norm_epsilon", at);
+    val v_new = heads_apart(b, v ? v : q, &s, v ? 0 : all, v ? s.groups : all + s.groups, 0, NULL, 0);
+    val present[2] = { present_of(b, past, k_new, old, &s), present_of(b, build_in(b, IN_PAST_V), v_new, old, &s) };
+    attend a = { .q = heads_apart(b, q, &s, 0, s.heads, build_in(b, IN_Q_NORM), "q_norm_epsilon", at),
+                 .k = looked_at(b, present[0], &s),
+                 .v = looked_at(b, present[1], &s),
+                 .softcap = attr_float(n, "softcap", 0),
+                 .sink = build_in(b, IN_SINK) };
+    a.scale = attr_float(n, "scale", 0) != 0 ? attr_float(n, "scale", 0) : attend_scale(b, s.size);
+    a.bias = build_op2(b, OP_Add, hidden(b, old, &s, d), build_in(b, IN_BIAS));
+    if (!a.sink && attr_int(n, "smooth_softmax", 0) > 0) a.sink = build_scalar(b, d, 0);
+    i64 stage = attr_int(n, "qk_output", 0);
+    bool in_steps = n->n_out > OUT_SCORES && n->out[OUT_SCORES] && value_at(g, n->out[OUT_SCORES])->uses;
+    if (in_steps && !stage) return build_fail(b, QN_E_SHAPE, "output_qk is wanted, but qk_output is 0");
+    val y = in_steps || a.sink ? attend_steps(b, &a, stage == 2 ? ATTEND_SOFTMAX : ATTEND_BIASED, in_steps ? &scores : NULL)
+                               : attend_fused(b, &a, 0);
+    if (in_steps && stage == 1) scores = zero_where_hidden(b, scores, a.bias, d);
+    return build_done(b, (val[]){ attend_join_heads(b, y), present[0], present[1], scores }, 4);
+}
+
+static const op_case group_query_cases[] = {
+    { "f32[2,3,32] f32[2,3,16] f32[2,3,16] _ _ i32[2]={2,1} i32[]={3}", "num_heads=4, kv_num_heads=2, n_out=3", 1e-6,
+      "a prompt" },
+    { "f32[2,1,64] _ _ f32[2,2,4,8] f32[2,2,4,8] i32[2]={4,2} i32[]={5} f32[9,4] f32[9,4]",
+      "num_heads=4, kv_num_heads=2, do_rotary=1, local_window_size=3, n_out=3", 1e-6,
+      "one token more, all packed, turned, a window" },
+    { "f32[1,2,32] f32[1,2,16] f32[1,2,16] f32[1,2,6,8] f32[1,2,6,8] i32[1]={4} i32[]={5} _ _ _ f32[1,4,2,5] f32[4] _ _ "
+      "f32[8] f32[8]",
+      "num_heads=4, kv_num_heads=2, softcap=2.0, qk_output=1, n_out=4", 1e-6, "a buffer, norms, a bias, a sink, scores" },
+    { 0 },
+};
+
+const op_def op_GroupQueryAttention = {
+    .name = "GroupQueryAttention",
+    .domain = "com.microsoft",
+    .doc = DOC("causal attention whose heads share keys, over a cache in which each sample has a length of its own"),
+    .in = { { "query", "float" },
+            { "key", "optional as query" },
+            { "value", "optional as query" },
+            { "past_key", "optional as query" },
+            { "past_value", "optional as query" },
+            { "seqlens_k", "i32" },
+            { "total_sequence_length", "i32" },
+            { "cos_cache", "optional as query" },
+            { "sin_cache", "optional as query" },
+            { "position_ids", "optional i64" },
+            { "attention_bias", "optional as query" },
+            { "head_sink", "optional as query" },
+            { "k_scale", "optional f32" },
+            { "v_scale", "optional f32" },
+            { "q_norm_weight", "optional as query" },
+            { "k_norm_weight", "optional as query" },
+            { "query_seqlens", "optional i32" } },
+    .out = { { "output", "as query" },
+             { "present_key", "as query" },
+             { "present_value", "as query" },
+             { "output_qk", "as query" } },
+    .attrs = { INT("causal", 1), INT("do_rotary", 0), FLOAT("k_norm_epsilon", 1e-6), INT("kv_cache_bit_width", 0),
+               NEEDED("kv_num_heads", ATTR_INT), INT("local_window_size", -1), NEEDED("num_heads", ATTR_INT),
+               FLOAT("q_norm_epsilon", 1e-6), FLOAT("qk_norm_epsilon", 1e-6), INT("qk_output", 0),
+               INT("rotary_interleaved", 0), FLOAT("scale", 0), INT("sliding_window_cache", 0), INT("smooth_softmax", -1),
+               FLOAT("softcap", 0), TEXT("k_quant_type", "NONE"), TEXT("v_quant_type", "NONE") },
+    .infer = group_query_infer,
+    .expand = group_query_expand,
+    .cases = CASES(group_query_cases),
+};

@@ -4,6 +4,7 @@
 #pragma host T=f32 PER_M=4 PER_N=4
 #define GROUP 256
 #include "tile_block.h"
+#include "conv_shape.h"
 #include "epilogue.h"
 
 #define STEP (GROUP / BLOCK_N)          /* between the taps that an item brings */
@@ -17,16 +18,7 @@ KERNEL conv_block(u32 group, IN(T) x, IN(T) w, IN(T) bias, IN(T) rest, OUT(T) y,
     PER_ITEMS(f32, sums, PER_M * PER_N);
     PER_ITEMS(f32, next_w, PER_M);
     PER_ITEMS(f32, next_x, PER_N);
-    u32 n = od * oh * ow;
-    u32 taps = kd * kh * kw;
-    u32 k = ic * taps;
-    u32 wide = (n + BLOCK_N - 1) / BLOCK_N;
-    u32 tall = (oc + BLOCK_M - 1) / BLOCK_M;
-    u32 part = group / wide / tall;
-    u32 n0 = group % wide * BLOCK_N;
-    u32 m0 = group / wide % tall * BLOCK_M;
-    u32 w_at = part % groups * oc * k;
-    u32 x_at = part * ic * id * ih * iw;
+    CONV_BLOCK(BLOCK_M, BLOCK_N)
     ITEMS(t) {
 #pragma unroll
         for (u32 i = 0; i < PER_M * PER_N; i++) sums[t][i] = 0;

@@ -13,16 +13,7 @@ KERNEL conv_group(u32 group, IN(T) x, IN(T) w, IN(T) bias, IN(T) rest, OUT(T) y,
     SHARED(f32, left, DEPTH * LEFT_PITCH);
     SHARED(f32, right, DEPTH * SIDE);
     PER_ITEMS(f32, sums, 64);
-    u32 n = od * oh * ow;
-    u32 taps = kd * kh * kw;
-    u32 k = ic * taps;
-    u32 wide = (n + SIDE - 1) / SIDE;
-    u32 tall = (oc + SIDE - 1) / SIDE;
-    u32 part = group / wide / tall;
-    u32 n0 = group % wide * SIDE;
-    u32 m0 = group / wide % tall * SIDE;
-    u32 w_at = (part % groups * oc + m0) * k;
-    u32 x_at = part * ic * id * ih * iw;
+    CONV_BLOCK(SIDE, SIDE)
     ITEMS(t) {
 #pragma unroll
         for (u32 i = 0; i < 64; i++) sums[t][i] = 0;
@@ -32,7 +23,7 @@ KERNEL conv_group(u32 group, IN(T) x, IN(T) w, IN(T) bias, IN(T) rest, OUT(T) y,
             for (u32 i = 0; i < PER; i++) {
                 u32 j = (t + i * 64) % DEPTH;
                 u32 r = (t + i * 64) / DEPTH;
-                left[j * LEFT_PITCH + r] = m0 + r < oc && k0 + j < k ? load(w, w_at + r * k + k0 + j) : 0;
+                left[j * LEFT_PITCH + r] = m0 + r < oc && k0 + j < k ? load(w, w_at + (m0 + r) * k + k0 + j) : 0;
             }
             u32 pixel = n0 + t;                               /* SIDE is the number of items: each keeps to one pixel */
             u32 z0 = pixel / ow / oh * sd - pd;

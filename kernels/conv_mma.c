@@ -5,6 +5,7 @@
 #pragma host T=f16,bf16
 #define GROUP 256
 #include "tile_mma.h"
+#include "conv_shape.h"
 #include "epilogue.h"
 
 #ifndef POINT
@@ -12,23 +13,23 @@
 #endif
 
 #if POINT
-#define BRING_X(k0) bring_right(x, x_at, 1, t, n0, n, k0, k, next_x[t]);
+#define BRING_X(k0) bring_right(x, x_at, 1, t, n0, n, k0, k, next_right[t]);
 #else
 /* Each pair of an item: taps from .. from + 3 of its pixel, 0 where they are outside. */
-#define BRING_X(k0)                                                                                                          \
-    {                                                                                                                        \
-        u32 pixel = n0 + t % BLOCK_N;                                                                                        \
-        u32 z0 = pixel / ow / oh * sd - pd;                                                                                  \
-        u32 y0 = pixel / ow % oh * sh - ph;                                                                                  \
-        u32 x0 = pixel % ow * sw - pw;                                                                                       \
-        u32 end = pixel < n ? k : 0u;                                                                                        \
-        for (u32 i = 0; i < RIGHT_PAIRS; i++) {                                                                              \
-            u32 from = k0 + (t / BLOCK_N + i * (GROUP / BLOCK_N)) * 4;                                                       \
-            next_x[t][i] = MAKE2(u32, TAP(from) | TAP(from + 1) << 16, TAP(from + 2) | TAP(from + 3) << 16);                 \
-        }                                                                                                                    \
+#define BRING_X(k0)                                                                                                         \
+    {                                                                                                                       \
+        u32 pixel = n0 + t % BLOCK_N;                                                                                       \
+        u32 z0 = pixel / ow / oh * sd - pd;                                                                                 \
+        u32 y0 = pixel / ow % oh * sh - ph;                                                                                 \
+        u32 x0 = pixel % ow * sw - pw;                                                                                      \
+        u32 end = pixel < n ? k : 0u;                                                                                       \
+        for (u32 i = 0; i < RIGHT_PAIRS; i++) {                                                                             \
+            u32 from = k0 + (t / BLOCK_N + i * (GROUP / BLOCK_N)) * 4;                                                      \
+            next_right[t][i] = MAKE2(u32, TAP(from) | TAP(from + 1) << 16, TAP(from + 2) | TAP(from + 3) << 16);            \
+        }                                                                                                                   \
     }
-#define TAP(at)                                                                                                              \
-    tap_of(x, x_at, at, end, (at) % taps / kw / kh * ed + z0, (at) % taps / kw % kh * eh + y0, (at) % taps % kw * ew + x0,   \
+#define TAP(at)                                                                                                             \
+    tap_of(x, x_at, at, end, (at) % taps / kw / kh * ed + z0, (at) % taps / kw % kh * eh + y0, (at) % taps % kw * ew + x0,  \
            (at) / taps, id, ih, iw)
 
 static u32 tap_of(IN(u16) x, u32 x_at, u32 at, u32 end, u32 iz, u32 iy, u32 ix, u32 channel, u32 id, u32 ih, u32 iw)
@@ -38,12 +39,12 @@ static u32 tap_of(IN(u16) x, u32 x_at, u32 at, u32 end, u32 iz, u32 iy, u32 ix, 
 }
 #endif
 
-#define FILL(left, right, k0)                                                                                                \
-    ITEMS(t) {                                                                                                               \
-        place_pairs(left, next_w[t], LEFT_PAIRS, LEFT_WIDE, 0, BLOCK_M, t);                                                  \
-        place_pairs(right, next_x[t], RIGHT_PAIRS, RIGHT_WIDE, 1, BLOCK_N, t);                                               \
-        bring_left(w, w_at, 0, t, m0, oc, k0, k, next_w[t]);                                                                 \
-        BRING_X(k0)                                                                                                          \
+#define FILL(left, right, k0)                                                                                               \
+    ITEMS(t) {                                                                                                              \
+        place_pairs(left, next_left[t], LEFT_PAIRS, LEFT_WIDE, 0, BLOCK_M, t);                                              \
+        place_pairs(right, next_right[t], RIGHT_PAIRS, RIGHT_WIDE, 1, BLOCK_N, t);                                          \
+        bring_left(w, w_at, 0, t, m0, oc, k0, k, next_left[t]);                                                             \
+        BRING_X(k0)                                                                                                         \
     }
 
 KERNEL conv_mma(u32 group, IN(RIGHT_PART) x, IN(LEFT_PART) w, IN(T) bias, IN(T) rest, OUT(T) y, u32 groups, u32 ic, u32 id, u32 ih, u32 iw, u32 oc,
@@ -51,29 +52,12 @@ KERNEL conv_mma(u32 group, IN(RIGHT_PART) x, IN(LEFT_PART) w, IN(T) bias, IN(T) 
                 CONST(u32) sh, CONST(u32) sw, CONST(u32) ed, CONST(u32) eh, CONST(u32) ew, CONST(u32) has_bias, CONST(u32) has_rest,
                 CONST(u32) act)
 {
-    SHARED(u32x2, left0, BLOCK_M * PAIRS);
-    SHARED(u32x2, right0, BLOCK_N * PAIRS);
-    SHARED(u32x2, left1, BLOCK_M * PAIRS);
-    SHARED(u32x2, right1, BLOCK_N * PAIRS);
-    PER_ITEMS(f32, sums, SUMS);
-    PER_ITEMS(u32, of_left, LEFT_WORDS);
-    PER_ITEMS(u32, of_right, RIGHT_WORDS);
-    PER_ITEMS(u32x2, next_w, KEPT);
-    PER_ITEMS(u32x2, next_x, KEPT);
-    u32 n = od * oh * ow;
-    u32 taps = kd * kh * kw;
-    u32 k = ic * taps;
-    u32 wide = (n + BLOCK_N - 1) / BLOCK_N;
-    u32 tall = (oc + BLOCK_M - 1) / BLOCK_M;
-    u32 part = group / wide / tall;
-    u32 n0 = group % wide * BLOCK_N;
-    u32 m0 = group / wide % tall * BLOCK_M;
-    u32 w_at = part % groups * oc * k;
-    u32 x_at = part * ic * id * ih * iw;
+    MMA_MEMORY
+    CONV_BLOCK(BLOCK_M, BLOCK_N)
     ITEMS(t) {
 #pragma unroll
         for (u32 i = 0; i < SUMS; i++) sums[t][i] = 0;
-        bring_left(w, w_at, 0, t, m0, oc, 0, k, next_w[t]);
+        bring_left(w, w_at, 0, t, m0, oc, 0, k, next_left[t]);
         BRING_X(0)
     }
     MMA_SUMS

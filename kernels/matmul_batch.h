@@ -14,4 +14,14 @@ static u32 batch_start(u32 g, u32 d1, u32 d2, u32 d3, u32 s0, u32 s1, u32 s2, u3
     return g % d3 * s3 + inner % d2 * s2 + outer % d1 * s1 + outer / d1 * s0;
 }
 
+/* A block of ROWS x COLS of the product a group: which batch item it is, its first row and column, where its factors start. */
+#define MATMUL_BLOCK(ROWS, COLS)                                                                                            \
+    u32 wide = (n + COLS - 1) / COLS;                                                                                       \
+    u32 tall = (m + ROWS - 1) / ROWS;                                                                                       \
+    u32 batch = group / wide / tall;                                                                                        \
+    u32 n0 = group % wide * COLS;                                                                                           \
+    u32 m0 = group / wide % tall * ROWS;                                                                                    \
+    u32 a_at = BATCH_A(batch);                                                                                              \
+    u32 b_at = BATCH_B(batch);
+
 #endif

@@ -14,13 +14,7 @@ KERNEL matmul_block(u32 group, IN(T) a, IN(T) b, IN(T) bias, IN(T) rest, OUT(T) 
     PER_ITEMS(f32, sums, PER_M * PER_N);
     PER_ITEMS(f32, next_a, PER_M);
     PER_ITEMS(f32, next_b, PER_N);
-    u32 wide = (n + BLOCK_N - 1) / BLOCK_N;
-    u32 tall = (m + BLOCK_M - 1) / BLOCK_M;
-    u32 batch = group / wide / tall;
-    u32 n0 = group % wide * BLOCK_N;
-    u32 m0 = group / wide % tall * BLOCK_M;
-    u32 a_at = BATCH_A(batch);
-    u32 b_at = BATCH_B(batch);
+    MATMUL_BLOCK(BLOCK_M, BLOCK_N)
     u32 across_b = trans_b != 0 ? 0u : 1u;
     ITEMS(t) {
 #pragma unroll

@@ -12,13 +12,7 @@ KERNEL matmul_group(u32 group, IN(T) a, IN(T) b, IN(T) bias, IN(T) rest, OUT(T) 
     SHARED(f32, left, DEPTH * LEFT_PITCH);
     SHARED(f32, right, DEPTH * SIDE);
     PER_ITEMS(f32, sums, 64);
-    u32 wide = (n + SIDE - 1) / SIDE;
-    u32 tall = (m + SIDE - 1) / SIDE;
-    u32 batch = group / wide / tall;
-    u32 n0 = group % wide * SIDE;
-    u32 m0 = group / wide % tall * SIDE;
-    u32 a_at = BATCH_A(batch);
-    u32 b_at = BATCH_B(batch);
+    MATMUL_BLOCK(SIDE, SIDE)
     ITEMS(t) {
 #pragma unroll
         for (u32 i = 0; i < 64; i++) sums[t][i] = 0;

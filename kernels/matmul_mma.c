@@ -7,39 +7,25 @@
 #include "matmul_batch.h"
 #include "epilogue.h"
 
-#define FILL(left, right, k0)                                                                                                \
-    ITEMS(t) {                                                                                                               \
-        place_pairs(left, next_a[t], LEFT_PAIRS, LEFT_WIDE, trans_a, BLOCK_M, t);                                            \
-        place_pairs(right, next_b[t], RIGHT_PAIRS, RIGHT_WIDE, across_b, BLOCK_N, t);                                        \
-        bring_left(a, a_at, trans_a, t, m0, m, k0, k, next_a[t]);                                                            \
-        bring_right(b, b_at, across_b, t, n0, n, k0, k, next_b[t]);                                                          \
+#define FILL(left, right, k0)                                                                                               \
+    ITEMS(t) {                                                                                                              \
+        place_pairs(left, next_left[t], LEFT_PAIRS, LEFT_WIDE, trans_a, BLOCK_M, t);                                        \
+        place_pairs(right, next_right[t], RIGHT_PAIRS, RIGHT_WIDE, across_b, BLOCK_N, t);                                   \
+        bring_left(a, a_at, trans_a, t, m0, m, k0, k, next_left[t]);                                                        \
+        bring_right(b, b_at, across_b, t, n0, n, k0, k, next_right[t]);                                                     \
     }
 
 KERNEL matmul_mma(u32 group, IN(LEFT_PART) a, IN(RIGHT_PART) b, IN(T) bias, IN(T) rest, OUT(T) y, u32 m, u32 n, u32 k, BATCH_PARAMS, f32 alpha,
                   f32 p, f32 q, CONST(u32) trans_a, CONST(u32) trans_b, CONST(u32) has_bias, CONST(u32) has_rest, CONST(u32) act)
 {
-    SHARED(u32x2, left0, BLOCK_M * PAIRS);
-    SHARED(u32x2, right0, BLOCK_N * PAIRS);
-    SHARED(u32x2, left1, BLOCK_M * PAIRS);
-    SHARED(u32x2, right1, BLOCK_N * PAIRS);
-    PER_ITEMS(f32, sums, SUMS);
-    PER_ITEMS(u32, of_left, LEFT_WORDS);
-    PER_ITEMS(u32, of_right, RIGHT_WORDS);
-    PER_ITEMS(u32x2, next_a, KEPT);
-    PER_ITEMS(u32x2, next_b, KEPT);
-    u32 wide = (n + BLOCK_N - 1) / BLOCK_N;
-    u32 tall = (m + BLOCK_M - 1) / BLOCK_M;
-    u32 batch = group / wide / tall;
-    u32 n0 = group % wide * BLOCK_N;
-    u32 m0 = group / wide % tall * BLOCK_M;
-    u32 a_at = BATCH_A(batch);
-    u32 b_at = BATCH_B(batch);
+    MMA_MEMORY
+    MATMUL_BLOCK(BLOCK_M, BLOCK_N)
     u32 across_b = trans_b != 0 ? 0u : 1u;
     ITEMS(t) {
 #pragma unroll
         for (u32 i = 0; i < SUMS; i++) sums[t][i] = 0;
-        bring_left(a, a_at, trans_a, t, m0, m, 0, k, next_a[t]);
-        bring_right(b, b_at, across_b, t, n0, n, 0, k, next_b[t]);
+        bring_left(a, a_at, trans_a, t, m0, m, 0, k, next_left[t]);
+        bring_right(b, b_at, across_b, t, n0, n, 0, k, next_right[t]);
     }
     MMA_SUMS
     ITEMS(t) {

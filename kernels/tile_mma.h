@@ -40,6 +40,17 @@
 #define LEFT_WORDS (4 * ROW_TILES)     /* of an item, for one mma */
 #define RIGHT_WORDS (2 * COL_TILES)
 #define SUMS (4 * ROW_TILES * COL_TILES)
+/* What such a kernel keeps: two halves of both factors in group memory; for each item its sums, what mma takes, and what it reads ahead. */
+#define MMA_MEMORY                                                                                                          \
+    SHARED(u32x2, left0, BLOCK_M * PAIRS);                                                                                  \
+    SHARED(u32x2, right0, BLOCK_N * PAIRS);                                                                                 \
+    SHARED(u32x2, left1, BLOCK_M * PAIRS);                                                                                  \
+    SHARED(u32x2, right1, BLOCK_N * PAIRS);                                                                                 \
+    PER_ITEMS(f32, sums, SUMS);                                                                                             \
+    PER_ITEMS(u32, of_left, LEFT_WORDS);                                                                                    \
+    PER_ITEMS(u32, of_right, RIGHT_WORDS);                                                                                  \
+    PER_ITEMS(u32x2, next_left, KEPT);                                                                                      \
+    PER_ITEMS(u32x2, next_right, KEPT);
 #define MMA_OF(t) mma_##t
 #define MMA(t) MMA_OF(t)
 

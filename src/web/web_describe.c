@@ -61,85 +61,98 @@ static void put_stats(json *j, const qn_session *s)
     json_close(j, '{');
 }
 
-static void put_ops(json *j, const qn_session *s)
+/* ---- lists of rows: each an object in an array */
+
+typedef void put_row(json *j, const void *row);
+
+static void put_rows(json *j, const void *rows, u32 n, size_t bytes, put_row *put)
 {
-    const qn_op_count *ops = NULL;
-    u32 n = qn_op_counts(s, &ops);
-    json_open(j, "ops", '[');
     for (u32 i = 0; i < n; i++) {
         json_open(j, NULL, '{');
-        json_text(j, "domain", ops[i].domain);
-        json_text(j, "op", ops[i].op);
-        json_integer(j, "count", ops[i].count);
-        json_integer(j, "version", ops[i].version);
-        json_bool(j, "supported", ops[i].supported);
-        json_text(j, "why", ops[i].why);
+        put(j, (const char *)rows + i * bytes);
         json_close(j, '{');
     }
+}
+
+static void put_list(json *j, const char *name, const void *rows, u32 n, size_t bytes, put_row *put)
+{
+    json_open(j, name, '[');
+    put_rows(j, rows, n, bytes, put);
     json_close(j, '[');
 }
 
-static void put_passes(json *j, const qn_session *s)
+static void put_op(json *j, const void *row)
 {
-    const qn_pass_row *rows = NULL;
-    u32 n = qn_passes(s, &rows);
-    json_open(j, "passes", '[');
-    for (u32 i = 0; i < n; i++) {
-        json_open(j, NULL, '{');
-        json_text(j, "pass", rows[i].pass);
-        json_number(j, "ms", rows[i].ms);
-        json_integer(j, "nodes_before", rows[i].nodes_before);
-        json_integer(j, "nodes_after", rows[i].nodes_after);
-        json_close(j, '{');
-    }
-    json_close(j, '[');
+    const qn_op_count *op = row;
+    json_text(j, "domain", op->domain);
+    json_text(j, "op", op->op);
+    json_integer(j, "count", op->count);
+    json_integer(j, "version", op->version);
+    json_bool(j, "supported", op->supported);
+    json_text(j, "why", op->why);
 }
 
-static void put_weights(json *j, const qn_session *s)
+static void put_pass(json *j, const void *row)
 {
-    const qn_weight_info *rows = NULL;
-    u32 n = qn_weights(s, &rows);
-    json_open(j, "weights", '[');
-    for (u32 i = 0; i < n; i++) {
-        json_open(j, NULL, '{');
-        json_text(j, "name", rows[i].name);
-        json_text(j, "dtype", qn_dtype_name(rows[i].dtype));
-        json_open(j, "dims", '[');
-        for (u32 d = 0; d < rows[i].rank; d++) json_integer(j, NULL, rows[i].dims[d]);
-        json_close(j, '[');
-        json_integer(j, "bytes", (i64)rows[i].bytes);
-        json_close(j, '{');
-    }
-    json_close(j, '[');
+    const qn_pass_row *pass = row;
+    json_text(j, "pass", pass->pass);
+    json_number(j, "ms", pass->ms);
+    json_integer(j, "nodes_before", pass->nodes_before);
+    json_integer(j, "nodes_after", pass->nodes_after);
 }
 
-static void put_host_nodes(json *j, const qn_session *s)
+static void put_weight(json *j, const void *row)
 {
-    const qn_host_node *rows = NULL;
-    u32 n = qn_host_nodes(s, &rows);
-    json_open(j, "host_nodes", '[');
-    for (u32 i = 0; i < n; i++) {
-        json_open(j, NULL, '{');
-        json_text(j, "node", rows[i].node);
-        json_text(j, "op", rows[i].op);
-        json_text(j, "why", rows[i].why);
-        json_close(j, '{');
-    }
+    const qn_weight_info *weight = row;
+    json_text(j, "name", weight->name);
+    json_text(j, "dtype", qn_dtype_name(weight->dtype));
+    json_open(j, "dims", '[');
+    for (u32 d = 0; d < weight->rank; d++) json_integer(j, NULL, weight->dims[d]);
     json_close(j, '[');
-    json_open(j, "notes", '[');
-    for (u32 i = 0; qn_session_note(s, i); i++) json_text(j, NULL, qn_session_note(s, i));
-    json_close(j, '[');
+    json_integer(j, "bytes", (i64)weight->bytes);
+}
+
+static void put_host_node(json *j, const void *row)
+{
+    const qn_host_node *node = row;
+    json_text(j, "node", node->node);
+    json_text(j, "op", node->op);
+    json_text(j, "why", node->why);
+}
+
+static void put_profile_row(json *j, const void *row)
+{
+    const qn_profile_row *step = row;
+    json_text(j, "node", step->node);
+    json_text(j, "op", step->op);
+    json_text(j, "kernel", step->kernel);
+    json_text(j, "where", step->where);
+    json_integer(j, "start_ns", (i64)step->start_ns);
+    json_integer(j, "ns", (i64)step->ns);
+    json_integer(j, "bytes", (i64)step->bytes);
+    json_integer(j, "flops", (i64)step->flops);
 }
 
 const char *qw_session_report(void *session)
 {
     const qn_session *s = ((web_session *)session)->session;
+    const qn_op_count *ops = NULL;
+    const qn_pass_row *passes = NULL;
+    const qn_weight_info *weights = NULL;
+    const qn_host_node *nodes = NULL;
     json *j = web_json('{');
     put_stats(j, s);
-    put_ops(j, s);
-    put_passes(j, s);
-    put_weights(j, s);
-    put_host_nodes(j, s);
+    u32 n = qn_op_counts(s, &ops);
+    put_list(j, "ops", ops, n, sizeof *ops, put_op);
+    n = qn_passes(s, &passes);
+    put_list(j, "passes", passes, n, sizeof *passes, put_pass);
+    n = qn_weights(s, &weights);
+    put_list(j, "weights", weights, n, sizeof *weights, put_weight);
+    n = qn_host_nodes(s, &nodes);
+    put_list(j, "host_nodes", nodes, n, sizeof *nodes, put_host_node);
+    json_open(j, "notes", '[');
+    for (u32 i = 0; qn_session_note(s, i); i++) json_text(j, NULL, qn_session_note(s, i));
+    json_close(j, '[');
     return web_json_end('{');
 }
 
@@ -147,19 +160,7 @@ const char *qw_session_profile(void *session)
 {
     const qn_profile_row *rows = NULL;
     u32 n = qn_profile(((web_session *)session)->session, &rows);
-    json *j = web_json('[');
-    for (u32 i = 0; i < n; i++) {
-        json_open(j, NULL, '{');
-        json_text(j, "node", rows[i].node);
-        json_text(j, "op", rows[i].op);
-        json_text(j, "kernel", rows[i].kernel);
-        json_text(j, "where", rows[i].where);
-        json_integer(j, "start_ns", (i64)rows[i].start_ns);
-        json_integer(j, "ns", (i64)rows[i].ns);
-        json_integer(j, "bytes", (i64)rows[i].bytes);
-        json_integer(j, "flops", (i64)rows[i].flops);
-        json_close(j, '{');
-    }
+    put_rows(web_json('['), rows, n, sizeof *rows, put_profile_row);
     return web_json_end('[');
 }
 

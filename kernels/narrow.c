@@ -54,7 +54,8 @@ static u32 power_of(u32 bits, u32 keep, u32 above, u32 below) /* no name of a CO
     bool more = above != 0u ? rest > 0u : below != 0u ? false : rest >= 0x400000u;
     if (exponent == 0u) more = above != 0u ? rest > 0x400000u : below != 0u ? false : rest >= 0x600000u;
     if (more) code = code + 1u;
-    if (size > 0x7f800000u || (bits != size && size != 0u)) return ALL;
+    if (size > 0x7f800000u) return ALL;
+    if (bits != size || size < 0x400000u) code = keep != 0u ? 0u : ALL; /* below the least power, or negative */
     if (code > 254u) code = keep != 0u ? 254u : 255u;
     return code;
 }

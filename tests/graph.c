@@ -138,7 +138,7 @@ static void test_size_order(test *t)
     CHECK(t, f && f1 && f2 && f != f1 && f2 != a, "fresh variables differ");
     CHECK(t, sym_variable_index(g, f) != UINT32_MAX && sym_variable_index(g, a1) == UINT32_MAX, "index");
     i64 at[8], v;
-    for (u32 i = 0; i < 8; i++) at[i] = INT64_MIN;
+    for (u32 i = 0; i < 8; i++) at[i] = SYM_UNBOUND;
     CHECK(t, sym_variable_count(g) <= 8 && !sym_eval(g, a1, at, &v) && sym_uses_unbound(g, a1, at), "unbound");
     at[sym_variable_index(g, a)] = INT64_MAX;
     CHECK(t, !sym_eval(g, a1, at, &v) && !sym_uses_unbound(g, a1, at), "overflow when evaluated");

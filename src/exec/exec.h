@@ -61,7 +61,7 @@ typedef struct exec {
     arena *call;     /* of this run: host tensors */
     frame *main, *now, *made;
     i64 *bound, *capacity;
-    u32 n_bound; /* by sym variable; INT64_MIN: not bound, no capacity yet */
+    u32 n_bound; /* by sym variable; SYM_UNBOUND: not bound, no capacity yet */
     qn_buf memory;
     u64 memory_bytes; /* all values that are not late */
     qn_buf *apart;    /* or a buffer for each, where the device wants that */

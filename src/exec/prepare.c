@@ -177,7 +177,7 @@ static qn_status make_bindings(exec *x)
     x->bound = ARENA_ARRAY(x->mem, x->n_bound + 1, i64);
     x->capacity = ARENA_ARRAY(x->mem, x->n_bound + 1, i64);
     if (!x->bound || !x->capacity) return fail_nomem(x->n_bound * sizeof(i64));
-    for (u32 i = 0; i < x->n_bound; i++) x->bound[i] = x->capacity[i] = INT64_MIN;
+    for (u32 i = 0; i < x->n_bound; i++) x->bound[i] = x->capacity[i] = SYM_UNBOUND;
     return QN_OK;
 }
 

@@ -37,7 +37,7 @@ qn_status exec_bind_type(exec *x, const type *t, const i64 *dims, const char *wh
 {
     for (u32 i = 0; i < t->rank; i++) {
         u32 variable = sym_variable_index(x->main->p->g, t->dims[i]);
-        if (variable != UINT32_MAX && x->bound[variable] == INT64_MIN) x->bound[variable] = dims[i];
+        if (variable != UINT32_MAX && x->bound[variable] == SYM_UNBOUND) x->bound[variable] = dims[i];
         i64 want;
         QN_TRY(exec_size(x, t->dims[i], &want));
         if (want == dims[i]) continue;
@@ -136,7 +136,8 @@ static bool grow_capacity(exec *x)
 {
     bool grew = false;
     for (u32 i = 0; i < x->n_bound; i++) {
-        if (x->bound[i] == INT64_MIN || x->bound[i] <= x->capacity[i]) continue;
+        bool had = x->capacity[i] != SYM_UNBOUND;
+        if (x->bound[i] == SYM_UNBOUND || (had && x->bound[i] <= x->capacity[i])) continue;
         i64 room = x->bound[i];
         if (x->laid_out)
             for (room = 64; room < x->bound[i] && room < INT64_MAX / 2;) room *= 2;
@@ -392,7 +393,7 @@ static void forget(exec *x)
         f->at = f->late_at = 0;
     }
     free_late(&x->late), free_late(&x->late_here); /* also what a failed run had under way between two slots */
-    for (u32 i = 0; i < x->n_bound; i++) x->bound[i] = INT64_MIN;
+    for (u32 i = 0; i < x->n_bound; i++) x->bound[i] = SYM_UNBOUND;
     x->n_rows = 0;
 }
 

@@ -376,7 +376,7 @@ static bool eval_factor(const graph *g, const factor *f, const i64 *at, i64 *out
     i64 a, b;
     if (f->op == FACTOR_VARIABLE) {
         *out = at[f->variable];
-        return *out != INT64_MIN;
+        return *out != SYM_UNBOUND;
     }
     if (!sym_eval(g, f->arg[0], at, &a)) return false;
     if (f->op == FACTOR_SELECT) return sym_eval(g, f->arg[a ? 1 : 2], at, out);
@@ -414,7 +414,7 @@ bool sym_eval(const graph *g, sym s, const i64 *at, i64 *out)
 
 static bool factor_uses_unbound(const graph *g, const factor *f, const i64 *at)
 {
-    if (f->op == FACTOR_VARIABLE) return at[f->variable] == INT64_MIN;
+    if (f->op == FACTOR_VARIABLE) return at[f->variable] == SYM_UNBOUND;
     for (u32 i = 0; i < COUNT(f->arg); i++)
         if (f->arg[i] && sym_uses_unbound(g, f->arg[i], at)) return true;
     return false;

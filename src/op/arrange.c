@@ -17,10 +17,9 @@ static qn_status emit_trilu(lowering *l, const node *n)
     graph *g = lower_graph_mut(l);
     val x = lower_in(l, n, 0);
     const sym *diagonal;
-    i64 far;
     bool known = lower_in(l, n, 1) && value_elems(g, lower_in(l, n, 1), &diagonal) == 1;
     sym at = known ? diagonal[0] : sym_zero(g);
-    if (sym_is_number(g, at, &far)) at = sym_number(g, MAX(-(1 << 30), MIN(far, 1 << 30)));
+    at = sym_max(g, sym_number(g, -(1 << 30)), sym_min(g, at, sym_number(g, 1 << 30)));
     launch *k = launch_begin(l, "arrange.c", "trilu_map");
     launch_define(k, "T", width_word(lower_type(l, x)->dtype));
     launch_in(k, x);
@@ -37,6 +36,8 @@ static const op_case trilu_cases[] = {
     { "f32[2,4,5]", "", 0, "upper" },
     { "i64[4,5] i64[]={-1}", "upper=0", 0, "lower, below the diagonal" },
     { "u8[4,3] i64[]={9}", "", 0, "nothing left" },
+    { "u8[4,3] i64[]={4611686018427387904}", "upper=0", 0, "k far away: all of it" },
+    { "u8[4,3] i64[]={-9223372036854775808}", "upper=0", 0, "k far away: nothing" },
     { 0 },
 };
 const op_def op_Trilu = {

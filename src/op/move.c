@@ -219,6 +219,17 @@ static void slice_axis(graph *g, slice *s, u32 d, sym size, sym from, sym to, i6
                              : sym_ceil_div(g, sym_sub(g, a, b), sym_number(g, -step)));
 }
 
+/* A step that is longer than any dimension takes the first element alone. */
+#define FAR ((i64)1 << 32)
+
+/* From one element to the next in memory: of no matter where there is no next, and then it may not fit in 32 bits. */
+static sym hop(graph *g, const slice *s, u32 d, sym size, sym stride)
+{
+    if (s->step[d] >= -0xffff && s->step[d] <= 0xffff) return sym_mul(g, stride, sym_number(g, s->step[d]));
+    sym reach = sym_compare(g, '<', sym_number(g, MAX(s->step[d], -s->step[d])), size);
+    return sym_mul(g, sym_mul(g, reach, stride), sym_number(g, s->step[d]));
+}
+
 /* What a Slice node says; false when an operand's elements are not known. */
 static bool slice_of(graph *g, const node *n, const type *x, slice *s)
 {
@@ -234,8 +245,8 @@ static bool slice_of(graph *g, const node *n, const type *x, slice *s)
     for (i64 k = 0; k < count; k++) {
         i64 axis = in[3] ? axes[k] : k, step = in[4] ? steps[k] : 1;
         if (axis < 0) axis += x->rank;
-        if (axis < 0 || axis >= x->rank || step == 0 || step == INT64_MIN) return false;
-        slice_axis(g, s, (u32)axis, x->dims[axis], starts[k], ends[k], step);
+        if (axis < 0 || axis >= x->rank || step == 0) return false;
+        slice_axis(g, s, (u32)axis, x->dims[axis], starts[k], ends[k], MAX(-FAR, MIN(step, FAR)));
     }
     return true;
 }
@@ -304,7 +315,7 @@ static void slice_copy(lowering *l, const node *n, u32 o, copy *c)
     c->rank = x->rank;
     for (u32 d = 0; d < x->rank; d++) {
         c->size[d] = s.count[d];
-        c->xs[d] = sym_mul(g, strides[d], sym_number(g, s.step[d]));
+        c->xs[d] = hop(g, &s, d, x->dims[d], strides[d]);
         c->x_at = sym_add(g, c->x_at, sym_mul(g, strides[d], s.start[d]));
     }
 }
@@ -316,6 +327,9 @@ static const op_case slice_cases[] = {
     { "i64[9] i64[1]={8} i64[1]={-9223372036854775807} i64[1]={0} i64[1]={-2}", "", 0, "backwards"        },
     { "f16[4,9] i64[2]={1,7} i64[2]={4,1} i64[2]={0,1} i64[2]={2,-3}",      "", 0, "steps both ways"      },
     { "u8[4,9] i64[2]={1,0} i64[2]={1000,2}",                               "", 0, "no axes, too far"     },
+    { "f32[2,8] i64[1]={0} i64[1]={9223372036854775807} i64[1]={0} i64[1]={9223372036854775807}", "", 0, "the longest step" },
+    { "f32[2,8] i64[1]={9223372036854775807} i64[1]={-9223372036854775808} i64[1]={1} i64[1]={-9223372036854775808}", "", 0, "and back" },
+    { "f32[2,8] i64[1]={-9223372036854775808} i64[1]={4294967296} i64[1]={1} i64[1]={2147483648}", "", 0, "from before all"   },
     { "f32[4] i64[1]={3} i64[1]={1}",                                       "", 0, "empty"                }, { 0 }
 };
 /* clang-format on */

@@ -58,16 +58,21 @@ static void limits(qn_dtype d, f64 *low, f64 *high)
     *low = of[d].low, *high = of[d].high;
 }
 
-/* round(x) + zero, held in the type. x: f32 or f64. */
+/* round(x) + zero, held in the type. x: f32 or f64. A cast makes 0 of NaN: counted from `low` that is the least one, as it is elsewhere. */
 val quant_round(build *b, val x, val zero, qn_dtype to)
 {
     f64 low, high;
     qn_dtype real = build_type(b, x)->dtype;
     limits(to, &low, &high);
-    x = build_op1(b, OP_Round, x);
-    if (zero) x = build_op2(b, OP_Add, x, build_cast(b, zero, real));
-    x = build_node(b, OP_Clip, (const val[]){ x, build_scalar(b, real, low), build_scalar(b, real, high) }, 3, NULL, 0);
-    return build_cast(b, build_cast(b, x, QN_I32), to);
+    f64 from = to == QN_I32 ? 0 : low;
+    val add = zero ? build_cast(b, zero, real) : 0;
+    if (from < 0) add = build_op2(b, OP_Add, build_scalar(b, real, -from), add);
+    x = build_op2(b, OP_Add, build_op1(b, OP_Round, x), add);
+    x = build_node(b, OP_Clip, (const val[]){ x, build_scalar(b, real, low - from), build_scalar(b, real, high - from) }, 3,
+                   NULL, 0);
+    x = build_cast(b, x, QN_I32);
+    if (from < 0) x = build_op2(b, OP_Add, x, build_scalar(b, QN_I32, from));
+    return build_cast(b, x, to);
 }
 
 val quant_of_real(build *b, val x, val scale, val zero, quant_axis along, qn_dtype to, bool saturate)
@@ -83,9 +88,45 @@ val quant_of_real(build *b, val x, val scale, val zero, quant_axis along, qn_dty
 }
 
 /* ------------------------------------------------------------------ QuantizeLinear, DequantizeLinear */
+static bool is_one(const graph *g, const type *t) { return t->rank == 0 || (t->rank == 1 && sym_is(g, t->dims[0], 1)); }
+
+static qn_status check_blocks(infer *c, const type *x, const type *s, u32 axis, i64 block)
+{
+    graph *g = c->g;
+    if (s->rank != x->rank)
+        return infer_fail(c, QN_E_SHAPE, "scales for blocks have rank %u, the input %u", s->rank, x->rank);
+    for (u32 d = 0; d < x->rank; d++) {
+        sym want = d == axis ? sym_ceil_div(g, x->dims[d], sym_number(g, block)) : x->dims[d];
+        if (infer_differ(g, s->dims[d], want))
+            return infer_fail(c, QN_E_SHAPE, "the scales do not fit blocks of %lld in dimension %u", (long long)block, d);
+    }
+    return QN_OK;
+}
+
+/* A scale for all, for each entry of the axis, or for each block of it; as many zero points. */
+static qn_status check_steps(infer *c)
+{
+    const type *x = infer_in(c, 0), *s = infer_in(c, 1);
+    i64 block = infer_int(c, "block_size");
+    bool one = is_one(c->g, s);
+    u32 axis;
+    if (block < 0) return infer_fail(c, QN_E_SHAPE, "block_size=%lld is negative", (long long)block);
+    if (block > 0 && one) return infer_fail(c, QN_E_SHAPE, "block_size=%lld, but there is one scale", (long long)block);
+    if (!one) QN_TRY(infer_axis(c, infer_int(c, "axis"), x->rank, &axis));
+    if (block > 0) QN_TRY(check_blocks(c, x, s, axis, block));
+    else if (!one && (s->rank != 1 || infer_differ(c->g, s->dims[0], x->dims[axis])))
+        return infer_fail(c, QN_E_SHAPE, "there must be one scale, or one for each entry of axis %u", axis);
+    if (!infer_has(c, 2)) return QN_OK;
+    const type *z = infer_in(c, 2);
+    bool fits = one ? is_one(c->g, z) : z->rank == s->rank;
+    for (u32 d = 0; d < s->rank && fits && !one; d++) fits = !infer_differ(c->g, z->dims[d], s->dims[d]);
+    return fits ? QN_OK : infer_fail(c, QN_E_SHAPE, "there must be as many zero points as scales");
+}
+
 static qn_status infer_quantize(infer *c)
 {
     type out = *infer_in(c, 0);
+    QN_TRY(check_steps(c));
     qn_dtype otherwise = infer_has(c, 2) ? infer_in(c, 2)->dtype : QN_U8;
     QN_TRY(infer_any_dtype(c, "output_dtype", otherwise, &out.dtype));
     if (infer_has(c, 2) && infer_in(c, 2)->dtype != out.dtype)
@@ -97,6 +138,7 @@ static qn_status infer_quantize(infer *c)
 static qn_status infer_dequantize(infer *c)
 {
     type out = *infer_in(c, 0);
+    QN_TRY(check_steps(c));
     QN_TRY(infer_dtype(c, "output_dtype", infer_in(c, 1)->dtype, &out.dtype));
     if (!dtype_is_float(out.dtype)) return infer_fail(c, QN_E_DTYPE, "the result would be %s", qn_dtype_name(out.dtype));
     return infer_out(c, 0, &out);
@@ -133,6 +175,9 @@ static const op_case quantize_cases[] = {
     { "f16[3,40]=-9..9 f16[]={0.5}", "output_dtype=22", 0, "half, to i4" },
     { "f32[30]=-999..999 f32[]={2}", "output_dtype=17, axis=0", 0, "to e4m3fn" },
     { "f32[8]={0,-0.0,0.4,-0.5,1.5,2.5,inf,nan} f32[1]={1}", "axis=0", 0, "halves to even; what is no number" },
+    { "f32[6]={nan,inf,-inf,-0.0,1e30,-1e30} f32[]={0.5} i8[]={3}", "", 0, "NaN is the least one" },
+    { "f32[6]={nan,inf,-inf,-0.0,1e30,-1e30} f32[]={0.5}", "output_dtype=22", 0, "NaN as i4" },
+    { "f32[0,3] f32[3] u8[3]", "", 0, "nothing" },
     { 0 },
 };
 static const op_case dequantize_cases[] = {
@@ -186,7 +231,7 @@ static qn_status infer_dynamic(infer *c)
     return infer_out(c, 2, &zero);
 }
 
-/* The scale that spreads [min(x, 0), max(x, 0)] over 0 .. 255, and the zero point where 0 is whole. */
+/* The scale that spreads [min(x, 0), max(x, 0)] over 0 .. 255 (1 where that is nothing, as onnxruntime has it), and the zero point where 0 is whole. */
 void quant_range(build *b, val x, val *scale, val *zero)
 {
     attr keep = attr_of_int("keepdims", 0);
@@ -194,7 +239,9 @@ void quant_range(build *b, val x, val *scale, val *zero)
     val none = build_scalar(b, d, 0);
     val low = build_op2(b, OP_Min, build_node(b, OP_ReduceMin, &x, 1, &keep, 1), none);
     val high = build_op2(b, OP_Max, build_node(b, OP_ReduceMax, &x, 1, &keep, 1), none);
-    *scale = build_op2(b, OP_Div, build_op2(b, OP_Sub, high, low), build_scalar(b, d, 255));
+    val step = build_op2(b, OP_Div, build_op2(b, OP_Sub, high, low), build_scalar(b, d, 255));
+    *scale = build_node(b, OP_Where, (const val[]){ build_op2(b, OP_Equal, step, none), build_scalar(b, d, 1), step }, 3,
+                        NULL, 0);
     *zero = quant_round(b, build_op2(b, OP_Div, build_op2(b, OP_Sub, none, low), *scale), 0, QN_U8);
 }
 
@@ -209,6 +256,8 @@ static qn_status expand_dynamic(build *b, const node *n)
 static const op_case dynamic_cases[] = {
     { "f32[3,40]=-3..3", "n_out=3", 1e-6, "the common case" },
     { "f32[30]=2..9", "n_out=3", 1e-6, "all above 0" },
+    { "f32[3]={0,-0.0,0}", "n_out=3", 0, "all 0" },
+    { "f32[0]", "n_out=3", 0, "nothing" },
     { 0 },
 };
 const op_def op_DynamicQuantizeLinear = {

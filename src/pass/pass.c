@@ -75,7 +75,7 @@ static qn_status find_bound(pass_job *j)
     j->n_bound = sym_variable_count(g);
     j->bound = mem_alloc((j->n_bound + 1) * sizeof *j->bound);
     if (!j->bound) return fail_nomem(j->n_bound * sizeof *j->bound);
-    for (u32 i = 0; i < j->n_bound; i++) j->bound[i] = INT64_MIN;
+    for (u32 i = 0; i < j->n_bound; i++) j->bound[i] = SYM_UNBOUND;
     for (u32 i = 0; i < g->n_inputs; i++) {
         const value *v = value_at(g, g->inputs[i]);
         for (u32 d = 0; d < v->type.rank; d++) bind(j, v->type.dims[d]);

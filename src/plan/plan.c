@@ -235,7 +235,7 @@ static qn_status find_bound(plan *p)
     u32 n = sym_variable_count(p->g);
     p->bound_at_start = arena_array(p->mem, n + 1, sizeof *p->bound_at_start);
     if (!p->bound_at_start) return fail_nomem(n * sizeof *p->bound_at_start);
-    for (u32 i = 0; i < n; i++) p->bound_at_start[i] = INT64_MIN;
+    for (u32 i = 0; i < n; i++) p->bound_at_start[i] = SYM_UNBOUND;
     for (u32 i = 0; i < p->g->n_inputs; i++) {
         const value *v = value_at(p->g, p->g->inputs[i]);
         for (u32 d = 0; d < v->type.rank; d++) bind(p, v->type.dims[d]);

@@ -85,7 +85,8 @@ static qn_status infer_encode(infer *c)
 }
 
 #define ODD "{0,-0.0,1,-1.06,0.0017,0.00098,-0.0022,17.5,21,447,449,465,-1e9,57344,61440,2e-5,0.25,3.5,inf,-inf,nan}"
-#define LEAST "{0,-0.0,1,-1.06,0.0017,0.00098,-0.0022,17.5,21,447,449,465,-1e9,57344,1e38,1.8e38,3.4e38,0.25,3.5,inf,-inf,nan,1.2e-38}"
+#define LEAST                                                                                                               \
+    "{0,-0.0,1,-1.06,0.0017,0.00098,-0.0022,17.5,21,447,449,465,-1e9,57344,1e38,1.8e38,3.4e38,3.5,inf,-inf,nan,1.2e-38,2}"
 static const variant decode_variants[] = { { "narrow_decode", 0, NULL, emit_decode }, { 0 } };
 static const variant encode_variants[] = { { "narrow_encode", 0, NULL, emit_encode }, { 0 } };
 static const op_case decode_cases[] = {

@@ -191,7 +191,7 @@ bool sym_differ(const graph *g, sym a, sym b);
 u32 sym_variable_count(const graph *g); /* variables are numbered from 0 */
 const char *sym_variable_name(const graph *g, u32 i);
 u32 sym_variable_index(const graph *g, sym s); /* UINT32_MAX: not a plain variable */
-#define SYM_UNBOUND (INT64_MIN + 0x5eed) /* no number that a model would use */
+#define SYM_UNBOUND (INT64_MIN + 0x5eed)       /* no number that a model would use */
 /* Evaluate with variables bound to at[i], SYM_UNBOUND where unbound: false when an unbound one is needed, a division by zero or overflow. */
 bool sym_eval(const graph *g, sym s, const i64 *at, i64 *out);
 bool sym_uses_unbound(const graph *g, sym s, const i64 *at);

@@ -1,8 +1,8 @@
-/* A matrix product whose right factor stays packed: 4 or 8 bits an element, a scale and a zero point for each block of its columns.
+/* A matrix product whose right factor stays packed: 2, 4 or 8 bits an element, a scale and a zero point for each block of its columns.
  * a[m][k], b[n][blocks][block * bits / 8], the first element in the low bits, scales[n][blocks] -> y[m][n]
  * zeros: 0 none, the middle of the range; 1 packed as b is, a row of n beginning at a byte; 2 numbers, [n][blocks] */
 #include "quern_kernel.h"
-#pragma host T=f32,f16,bf16 Z=u8 bits=4,8
+#pragma host T=f32,f16,bf16 Z=u8 bits=2,4,8
 #pragma host T=f32,f16,bf16 Z=T bits=4
 
 #define PER_BYTE (8u / bits)

@@ -33,13 +33,15 @@ class Fixed:
 
 
 class Case:
-    def __init__(self, op, inputs, outs=1, ref=None, domain=MS, opset=20, free=(), half=True, tolerance=None, typed=False, rows=None, **attributes):
+    def __init__(self, op, inputs, outs=1, ref=None, domain=MS, opset=20, free=(), half=True, tolerance=None, typed=False, rows=None, attr_opset=None, **attributes):
         """outs: how many, or a list of names with '' for those not wanted. free: for each input the names of its dimensions, or None.
         ref: computes the outputs from the inputs (arrays, None where absent) and the attributes. half: whether f16 and bf16 too.
         rows: how many rows of the first output count; what is behind them is not specified."""
         self.op, self.inputs, self.ref, self.domain, self.opset = op, inputs, ref, domain, opset
         self.outs = [f"y{i}" for i in range(outs)] if isinstance(outs, int) else outs
         self.free, self.half, self.tolerance, self.typed, self.rows, self.attributes = free, half, tolerance, typed, rows, attributes
+        if attr_opset:  # an attribute of that name
+            self.attributes["opset"] = attr_opset
 
     def arrays(self):
         return [i.array if isinstance(i, Fixed) else i for i in self.inputs]
@@ -233,6 +235,114 @@ def gqa_cases():
         free=[("b", "s", 64), ("b", "s", 32), ("b", "s", 32), ("b", g, "p", 16), ("b", g, "p", 16), ("b",), (), None, None])
 
 
+# ---------------------------------------------------------------- quantized tensors
+def f32(v):
+    return np.array(v, F32)
+
+
+def quant(dtype, scale, zero, *shape):
+    low, high = (0, 256) if dtype == U8 else (-128, 128)
+    return [ints(low, high, *shape, dtype=dtype), f32(scale), None if zero is None else np.array(zero, dtype)]
+
+
+def quantized_mean(x, x_scale, x_zero, y_scale, y_zero, axes, keepdims):
+    """onnxruntime's CPU has no kernel for QLinearReduceMean."""
+    mean = ((x.astype(F32) - x_zero) * x_scale).mean(tuple(axes), keepdims=bool(keepdims), dtype=F32)
+    limits = np.iinfo(x.dtype)
+    return [np.clip(np.rint(mean / y_scale) + y_zero, limits.min, limits.max).astype(x.dtype)]
+
+
+def qlinear_cases():
+    more = dict(half=False)
+    step = dict(half=False, tolerance="0 1")  # its Softmax adds up exponentials out of a table of rounded ones
+
+    def zeros_told(op, t):
+        """An absent zero point is 0: onnxruntime ends the process, or knows no type, where one is left out."""
+        places = {"QLinearAdd": (2, 5, 7), "QLinearLeakyRelu": (2, 4)}[op]
+        def ref(*x, **attributes):
+            full = list(x) + [None] * (places[-1] + 1 - len(x))
+            return Case(op, [np.array(0, t) if k in places else i for k, i in enumerate(full)], **attributes).answers()
+        return ref
+
+    for t, z in ((U8, 117), (I8, -9)):
+        k = "u8" if t == U8 else "i8"
+        y = lambda scale, zero=z: [f32(scale), None if zero is None else np.array(zero, t)]
+        case(f"qlinear_add_{k}", "QLinearAdd", quant(t, 0.031, z, 2, 3, 5) + quant(t, 0.0173, z + 5, 3, 1) + y(0.0412), **more)
+        case(f"qlinear_add_none_{k}", "QLinearAdd", quant(t, 0.031, None, 7) + quant(t, 0.0173, None, 7) + y(0.05, None)[:1], ref=zeros_told("QLinearAdd", t), **more)
+        case(f"qlinear_mul_{k}", "QLinearMul", quant(t, 0.031, z, 2, 3, 5) + quant(t, 0.0173, z + 5, 5) + y(0.0412), **more)
+        case(f"qlinear_mul_scalar_{k}", "QLinearMul", quant(t, 0.031, z) + quant(t, 0.0173, z + 5, 5) + y(0.0412), **more)
+        case(f"qlinear_sigmoid_{k}", "QLinearSigmoid", quant(t, 0.043, z, 3, 21) + y(0.0039, 0 if t == U8 else -128), **more)
+        case(f"qlinear_leaky_{k}", "QLinearLeakyRelu", quant(t, 0.043, z, 3, 21) + y(0.0391), alpha=0.13, **more)
+        case(f"qlinear_leaky_default_{k}", "QLinearLeakyRelu", quant(t, 0.043, None, 3, 21) + y(0.0391, None)[:1], ref=zeros_told("QLinearLeakyRelu", t), **more)
+        case(f"qlinear_softmax_{k}", "QLinearSoftmax", quant(t, 0.043, z, 3, 4, 5) + y(0.0039, 0 if t == U8 else -128), opset=13, attr_opset=13, **step)
+        case(f"qlinear_softmax_axis_{k}", "QLinearSoftmax", quant(t, 0.043, z, 3, 4, 5) + y(0.0039, 0 if t == U8 else -128), axis=1, attr_opset=13, **step)
+        case(f"qlinear_softmax_flat_{k}", "QLinearSoftmax", quant(t, 0.043, z, 3, 4, 5) + y(0.0039, 0 if t == U8 else -128), axis=1, attr_opset=12, **step)
+        case(f"qlinear_global_{k}", "QLinearGlobalAveragePool", quant(t, 0.043, z, 2, 3, 4, 5) + y(0.0117), **more)
+        case(f"qlinear_global_last_{k}", "QLinearGlobalAveragePool", quant(t, 0.043, z, 2, 4, 5, 3) + y(0.0117), channels_last=1, **more)
+        case(f"qlinear_pool_{k}", "QLinearAveragePool", quant(t, 0.043, z, 1, 3, 8, 7) + y(0.0237), kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 1], **more)
+        case(f"qlinear_pool_counted_{k}", "QLinearAveragePool", quant(t, 0.043, z, 1, 3, 8, 7) + y(0.0237), kernel_shape=[3, 3], pads=[1, 1, 1, 1],
+             count_include_pad=1, **more)
+        case(f"qlinear_pool_ceil_{k}", "QLinearAveragePool", quant(t, 0.043, z, 1, 3, 8, 7) + y(0.0237), kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, **more)
+        case(f"qlinear_pool_last_{k}", "QLinearAveragePool", quant(t, 0.043, z, 1, 8, 7, 3) + y(0.0237), kernel_shape=[3, 2], channels_last=1,
+             auto_pad="SAME_UPPER", **more)
+        case(f"qlinear_where_{k}", "QLinearWhere", [ints(0, 2, 3, 1, dtype=np.bool_)] + quant(t, 0.043, z, 3, 5) + quant(t, 0.031, z - 4, 5) + y(0.0372), **more)
+        case(f"qlinear_concat_{k}", "QLinearConcat", y(0.0372) + quant(t, 0.043, z, 3, 2) + quant(t, 0.031, z - 4, 3, 1) + quant(t, 0.0372, z, 3, 4), axis=1, **more)
+        case(f"qlinear_mean_{k}", "QLinearReduceMean", quant(t, 0.043, z, 3, 4, 5) + y(0.0117), axes=[-1, 0], keepdims=0, ref=quantized_mean, **more)
+        case(f"qlinear_mean_kept_{k}", "QLinearReduceMean", quant(t, 0.043, z, 3, 4, 5) + y(0.0117), axes=[1], keepdims=1, ref=quantized_mean, **more)
+    conv = lambda *x: quant(U8, 0.05, 120, *x) + [Fixed(ints(-60, 60, 4, 3, 3, 3, dtype=I8)), Fixed(near(0.02, 0.01, 4)), Fixed(np.zeros(4, I8)), f32(0.07), np.array(110, U8)]
+    case("qlinear_conv_last", "QLinearConv", conv(1, 7, 6, 3) + [Fixed(ints(-900, 900, 4))], channels_last=1, pads=[1, 1, 1, 1], strides=[2, 1], **more)
+    case("qlinear_conv_front", "QLinearConv", conv(1, 3, 7, 6), dilations=[2, 1], kernel_shape=[3, 3], **more)
+    x, w = normal(3, 16), ints(-60, 60, 16, 5, dtype=I8)
+    case("dynamic_matmul", "DynamicQuantizeMatMul", [x, w, f32(0.02)], **more)
+    case("dynamic_matmul_all", "DynamicQuantizeMatMul", [normal(2, 3, 16), w, near(0.02, 0.01, 5), ints(-9, 9, 5, dtype=I8), normal(5)], **more)
+    case("integer_to_float", "MatMulIntegerToFloat", [ints(0, 256, 3, 16, dtype=U8), w, f32(0.03), near(0.02, 0.01, 5), np.array(120, U8),
+         ints(-9, 9, 5, dtype=I8), normal(5)], **more)
+
+
+# ---------------------------------------------------------------- packed weights
+def packed_cases():
+    def nbits(name, k, n, bits, block, zeros=None, bias=False, m=(3,), **more):
+        blocks = -(-k // block)
+        a, b = normal(*m, k), ints(0, 256, n, blocks, block * bits // 8, dtype=U8)
+        z = {None: None, "packed": lambda: ints(0, 256, n, -(-blocks * bits // 8), dtype=U8), "float": lambda: near(2 ** (bits - 1), 1.5, n, blocks)}[zeros]
+        ins = [a, Fixed(b), Fixed(near(0.05, 0.03, n, blocks).astype(F16).astype(F32)), z and Fixed(z()), None, Fixed(normal(n)) if bias else None]
+        while ins[-1] is None:
+            ins.pop()
+        case("nbits_" + name, "MatMulNBits", ins, K=k, N=n, bits=bits, block_size=block, **more)
+
+    nbits("4", 64, 6, 4, 32)
+    nbits("4_zeros", 64, 6, 4, 16, "packed")
+    nbits("4_zeros_short", 72, 6, 4, 16, "packed", True, (2, 3))
+    nbits("4_float_zeros", 64, 6, 4, 16, "float")
+    nbits("4_large_block", 256, 6, 4, 128, "packed")
+    nbits("8", 64, 6, 8, 32)
+    nbits("8_zeros", 80, 6, 8, 32, "packed", True)
+    nbits("2", 64, 6, 2, 16)
+    nbits("2_zeros", 96, 5, 2, 16, "packed", True)
+    nbits("accuracy", 64, 6, 4, 32, accuracy_level=1)
+    case("nbits_omitted", "MatMulNBits", [normal(3, 32), np.zeros((0, 1, 16), U8), np.zeros((0, 1), F32), None, None, normal(5)], K=32, N=5, bits=4, block_size=32)
+
+    def rows(name, data, scales, zeros=None, at=np.array([2, 0, -1], I64), **more):
+        case("gather_blocks_" + name, "GatherBlockQuantized", [Fixed(data), at, Fixed(scales), None if zeros is None else Fixed(zeros)], **more)
+
+    scales = lambda *shape: near(0.05, 0.03, *shape).astype(F16).astype(F32)
+    u4 = lambda *shape: ints(0, 16, *shape).astype(ml_dtypes.uint4)
+    i4 = lambda *shape: ints(-8, 8, *shape).astype(ml_dtypes.int4)
+    rows("4_bytes", ints(0, 256, 5, 24, dtype=U8), scales(5, 3), block_size=16)
+    rows("4_bytes_zeros", ints(0, 256, 5, 24, dtype=U8), scales(5, 3), ints(0, 256, 5, 2, dtype=U8), block_size=16)
+    rows("8_bytes", ints(0, 256, 5, 48, dtype=U8), scales(5, 3), ints(0, 256, 5, 3, dtype=U8), block_size=16, bits=8)
+    rows("2_bytes", ints(0, 256, 5, 16, dtype=U8), scales(5, 4), ints(0, 256, 5, 1, dtype=U8), block_size=16, bits=2)
+    rows("u4", u4(5, 32), scales(5, 2), u4(5, 2), block_size=16)
+    rows("i4", i4(5, 40), scales(5, 3), block_size=16, at=np.array([[1, 4], [0, 0]], I32))
+    rows("i4_other_axes", i4(3, 20, 4), scales(3, 2, 4), i4(3, 2, 4), block_size=16, quantize_axis=1, gather_axis=2, at=np.array([3, -4], I64))
+    rows("i4_along_blocks", i4(40, 3), scales(3, 3), i4(3, 3), block_size=16, quantize_axis=0, gather_axis=0, at=np.array([39, 0, 17], I64))
+    rows("outside", i4(5, 32), scales(5, 2), block_size=16, at=np.array([1, 5, -6], I64))
+    f8 = ints(0, 120, 4, 32, dtype=U8).view(ml_dtypes.float8_e4m3fn)
+    floats = lambda data, at, scales, zeros, **a: [(data.astype(F32) * np.repeat(scales, data.shape[1] // scales.shape[1], 1))[at]]
+    rows("float8", f8, scales(4, 2), block_size=16, ref=floats)  # as the schema says; onnxruntime's CPU has no kernel for it
+    rows("float8_one_scale", f8, scales(1, 1), block_size=0, ref=floats)
+
+
 # ---------------------------------------------------------------- writing
 def write_tensor(path, name, array):
     with open(path, "wb") as f:
@@ -273,7 +383,7 @@ def write_case(folder, name, c):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    for make in (rotary_cases, mha_cases, attention_cases, gqa_cases):
+    for make in (rotary_cases, mha_cases, attention_cases, gqa_cases, qlinear_cases, packed_cases):
         make()
     count = 0
     for name, c in CASES.items():

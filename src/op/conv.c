@@ -1,5 +1,6 @@
 /* Convolutions: Conv, our ConvFused (rest and activation in the same kernel), and what reduces to them.
  * Every variant takes weights as ONNX stores them, [out channels][in channels / group][kernel...]. */
+#include "op/channels.h"
 #include "op/blocks.h"
 #include "op/epilogue.h"
 #include "op/op_util.h"
@@ -485,21 +486,6 @@ const op_def op_FusedConv = {
     .cases = CASES(fused_conv_cases),
 };
 
-/* x[N][spatial...][C] of a channels-last tensor as the type of [N][C][spatial...], or back. */
-static type channels_moved(const type *t, bool to_front)
-{
-    type y = *t;
-    u32 last = t->rank - 1u;
-    if (to_front) {
-        y.dims[1] = t->dims[last];
-        for (u32 d = 1; d < last; d++) y.dims[d + 1] = t->dims[d];
-    } else {
-        y.dims[last] = t->dims[1];
-        for (u32 d = 1; d < last; d++) y.dims[d] = t->dims[d + 1];
-    }
-    return y;
-}
-
 static qn_status nhwc_infer(infer *c)
 {
     if (infer_in(c, 0)->rank < 3) return infer_fail(c, QN_E_SHAPE, "the input must have 1, 2 or 3 spatial dimensions");
@@ -513,31 +499,24 @@ static qn_status nhwc_infer(infer *c)
     return infer_out(c, 0, &y);
 }
 
-static val move_channels(build *b, val x, bool to_front)
-{
-    if (!x || b->status) return 0;
-    u32 rank = build_type(b, x)->rank;
-    i64 perm[QN_MAX_RANK];
-    for (u32 d = 0; d < rank; d++) perm[d] = d;
-    for (u32 d = 1; d < rank; d++) perm[d] = to_front ? (d == 1 ? rank - 1 : d - 1) : (d == rank - 1 ? 1 : d + 1);
-    attr a = attr_of_ints(b->g, "perm", perm, rank);
-    return build_node(b, OP_Transpose, &x, 1, &a, 1);
-}
-
 static qn_status nhwc_conv_expand(build *b, const node *n)
 {
     attr attrs[ATTRS_MAX];
     u32 count = copy_attrs(n, attrs);
     QN_TRY(activation_attrs(b, attrs, &count));
-    val in[] = { move_channels(b, build_in(b, 0), true), build_in(b, 1), build_in(b, 2),
-                 move_channels(b, build_in(b, 3), true) };
-    val y = move_channels(b, build_node(b, OP_ConvFused, in, 4, attrs, count), false);
+    val in[] = { channels_move(b, build_in(b, 0), true), build_in(b, 1), build_in(b, 2),
+                 channels_move(b, build_in(b, 3), true) };
+    val y = channels_move(b, build_node(b, OP_ConvFused, in, 4, attrs, count), false);
     return build_done(b, &y, 1);
 }
 
 static const op_case nhwc_conv_cases[] = {
     { "f32[1,9,8,3] f32[5,3,3,3] f32[5]", "pads=[1,1,1,1], activation=\"Relu\"", 1e-6, "channels last" },
     { 0 },
+};
+
+static const op_case nhwc_conv_plain_cases[] = {
+    { "f32[1,9,8,4] f32[6,2,3,3] f32[6]", "group=2, strides=[2,1]", 1e-6, "groups" }, { 0 }
 };
 
 const op_def op_NhwcFusedConv = {
@@ -550,6 +529,18 @@ const op_def op_NhwcFusedConv = {
     .infer = nhwc_infer,
     .expand = nhwc_conv_expand,
     .cases = CASES(nhwc_conv_cases),
+};
+
+const op_def op_NhwcConv = {
+    .name = "NhwcConv",
+    .domain = "com.microsoft",
+    .doc = DOC("Conv of a tensor with its channels last"),
+    .in = { { "x", "float" }, { "w", "as x" }, { "bias", "optional as x" } },
+    .out = { { "y", "as x" } },
+    .attrs = { CONV_ATTRS },
+    .infer = nhwc_infer,
+    .expand = nhwc_conv_expand,
+    .cases = CASES(nhwc_conv_plain_cases),
 };
 
 static qn_status conv_integer_infer(infer *c)

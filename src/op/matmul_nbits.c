@@ -1,16 +1,27 @@
-/* MatMulNBits of com.microsoft: a product with weights of 4 or 8 bits, which stay packed on the device. */
+/* MatMulNBits of com.microsoft: a product with weights of 2, 4 or 8 bits, which stay packed on the device. */
 #include "op/op_util.h"
 #include "plan/lower.h"
+
+static qn_status infer_product(infer *c, const type *a, i64 n)
+{
+    type y = *a;
+    y.dims[y.rank - 1] = sym_number(c->g, n);
+    return infer_out(c, 0, &y);
+}
 
 static qn_status infer_matmul_nbits(infer *c)
 {
     const type *a = infer_in(c, 0), *w = infer_in(c, 1);
     i64 k = infer_int(c, "K"), n = infer_int(c, "N"), bits = infer_int(c, "bits"), block = infer_int(c, "block_size");
-    if ((bits != 4 && bits != 8) || block < 16 || (block & (block - 1)) || block > 1 << 16 || k < 1 || n < 1)
+    if ((bits != 2 && bits != 4 && bits != 8) || block < 16 || (block & (block - 1)) || block > 1 << 16 || k < 1 || n < 1)
         return infer_fail(c, QN_E_UNSUPPORTED, "%lld bits in blocks of %lld", (long long)bits, (long long)block);
+    if (infer_int(c, "weight_prepacked"))
+        return infer_fail(c, QN_E_UNSUPPORTED, "weights in another device's order (weight_prepacked)");
     i64 blocks = (k + block - 1) / block;
+    bool omitted = sym_is(c->g, type_elems(c->g, w), 0);
     if (a->rank < 1 || infer_differ(c->g, a->dims[a->rank - 1], sym_number(c->g, k)))
         return infer_fail(c, QN_E_SHAPE, "the left factor has not K = %lld columns", (long long)k);
+    if (omitted) return infer_product(c, a, n);
     if (infer_differ(c->g, type_elems(c->g, w), sym_number(c->g, n * blocks * block * bits / 8)) ||
         infer_differ(c->g, type_elems(c->g, infer_in(c, 2)), sym_number(c->g, n * blocks)))
         return infer_fail(c, QN_E_SHAPE, "the weights or their scales do not fit N, K and block_size");
@@ -21,12 +32,21 @@ static qn_status infer_matmul_nbits(infer *c)
             return infer_fail(c, QN_E_SHAPE, "the zero points do not fit the weights");
     }
     if (infer_has(c, 4)) return infer_fail(c, QN_E_UNSUPPORTED, "an order of columns (g_idx)");
-    type y = *a;
-    y.dims[y.rank - 1] = sym_number(c->g, n);
-    return infer_out(c, 0, &y);
+    return infer_product(c, a, n);
 }
 
-static bool has_no_bias(const lowering *l, const node *n) { return n->n_in < 6 || !lower_in(l, n, 5); }
+/* Weights of no elements stand for a product that is left out: 0. */
+static bool is_omitted(const graph *g, const type *w)
+{
+    for (u32 d = 0; d < w->rank; d++)
+        if (sym_is(g, w->dims[d], 0)) return true;
+    return false;
+}
+
+static bool is_plain(const lowering *l, const node *n)
+{
+    return (n->n_in < 6 || !lower_in(l, n, 5)) && !is_omitted(lower_graph(l), lower_type(l, lower_in(l, n, 1)));
+}
 
 static qn_status emit_matmul_nbits(lowering *l, const node *n)
 {
@@ -53,18 +73,23 @@ static qn_status emit_matmul_nbits(lowering *l, const node *n)
 static qn_status expand_matmul_nbits(build *b, const node *n)
 {
     val in[5], y;
+    const type t = *build_type(b, n->out[0]);
     for (u32 i = 0; i < 5; i++) in[i] = build_in(b, i);
-    y = build_node(b, OP_MatMulNBits, in, 5, n->attrs, n->n_attrs);
+    if (is_omitted(b->g, build_type(b, in[1])))
+        y = build_node(b, OP_Expand, (const val[]){ build_scalar(b, t.dtype, 0), build_syms(b, t.dims, t.rank) }, 2, NULL,
+                       0);
+    else y = build_node(b, OP_MatMulNBits, in, 5, n->attrs, n->n_attrs);
     y = build_op2(b, OP_Add, y, build_in(b, 5));
     return build_done(b, &y, 1);
 }
 
-static const variant matmul_nbits_variants[] = { { "matmul_nbits_map", 0, has_no_bias, emit_matmul_nbits }, { 0 } };
+static const variant matmul_nbits_variants[] = { { "matmul_nbits_map", 0, is_plain, emit_matmul_nbits }, { 0 } };
 static const op_case matmul_nbits_cases[] = {
     { "f32[3,40] u8[7,3,8]=0..255 f32[21]=0.1..1", "K=40, N=7, block_size=16", 1e-5, "4 bits, a short last block" },
     { "f32[2,2,32] u8[6,2,8]=0..255 f32[12]=0.1..1 u8[6]=0..255 _ f32[6]", "K=32, N=6, block_size=16", 1e-5,
       "packed zero points, a bias" },
     { "f32[2,32] u8[6,1,32]=0..255 f32[6]=0.1..1 u8[6]=0..255", "K=32, N=6, block_size=32, bits=8", 1e-5, "8 bits" },
+    { "f32[2,40] u8[5,3,4]=0..255 f32[15]=0.1..1 u8[5]=0..255", "K=40, N=5, block_size=16, bits=2", 1e-5, "2 bits" },
     { "f16[2,32] u8[6,2,8]=0..255 f16[12]=0.1..1 f16[12]=0..15", "K=32, N=6, block_size=16", 1e-2,
       "half, zero points as numbers" },
     { 0 },
@@ -72,7 +97,7 @@ static const op_case matmul_nbits_cases[] = {
 const op_def op_MatMulNBits = {
     .name = "MatMulNBits",
     .domain = "com.microsoft",
-    .doc = DOC("A times weights of 4 or 8 bits, which have a scale and a zero point for each block of columns"),
+    .doc = DOC("A times weights of 2, 4 or 8 bits, which have a scale and a zero point for each block of columns"),
     .in = { { "A", "float" },
             { "B", "u8" },
             { "scales", "as A" },

@@ -54,7 +54,7 @@ static qn_status expand_skip(build *b, const node *n)
     bool layer = n->op == OP_SkipLayerNormalization;
     val bias = build_in(b, layer ? 4 : 3), sum = build_op2(b, OP_Add, build_in(b, 0), build_in(b, 1));
     sum = build_op2(b, OP_Add, sum, bias);
-    attr attrs[] = { attr_of_int("axis", -1), attr_of_float("epsilon", attr_float(n, "epsilon", layer ? 1e-12 : 1e-5)) };
+    attr attrs[] = { attr_of_int("axis", -1), attr_of_float("epsilon", attr_float(n, "epsilon", 1e-12)) };
     if (!layer) {
         val y = build_node(b, OP_RMSNormalization, (const val[]){ sum, build_in(b, 2) }, 2, attrs, 2);
         return build_done(b, (const val[]){ y, 0, 0, sum }, 4);
@@ -100,7 +100,7 @@ const op_def op_SkipSimplifiedLayerNormalization = {
              { "mean", "float" },
              { "inv_std_var", "float" },
              { "input_skip_bias_sum", "as input" } },
-    .attrs = { FLOAT("epsilon", 1e-5) },
+    .attrs = { FLOAT("epsilon", 1e-12) },
     .infer = infer_skip,
     .expand = expand_skip,
     .cases = CASES(skip_simplified_cases),

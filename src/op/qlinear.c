@@ -165,10 +165,24 @@ static qn_status infer_two(infer *c)
     return infer_out(c, 0, &y);
 }
 
-static val real_in(build *b, u32 i)
+val quant_operand(build *b, u32 i)
 {
     return quant_to_real(b, build_in(b, i), build_in(b, i + 1), build_in(b, i + 2), all,
                          quant_real(build_type(b, build_in(b, i + 1))->dtype));
+}
+
+/* Before opset 13 Softmax was over all dimensions from its axis on. */
+static val flattened(build *b, val x, i64 axis, type *whole)
+{
+    graph *g = b->g;
+    if (b->status) return 0;
+    *whole = *build_type(b, x);
+    u32 at = (u32)(axis < 0 ? axis + whole->rank : axis);
+    if (at + 1 >= whole->rank) return whole->known = false, x;
+    sym dims[QN_MAX_RANK];
+    for (u32 d = 0; d < whole->rank; d++) dims[d] = d < at ? whole->dims[d] : sym_one(g);
+    dims[at] = sym_span(g, whole, at, whole->rank);
+    return build_reshape(b, x, dims, whole->rank);
 }
 
 static qn_status expand_between(build *b, const node *n)
@@ -184,12 +198,16 @@ static qn_status expand_between(build *b, const node *n)
     u32 k = 0;
     while (ops[k].op != n->op) k++;
     u32 end = ops[k].two ? 6 : 3;
-    val x[2] = { real_in(b, 0), ops[k].two ? real_in(b, 3) : 0 };
+    val x[2] = { quant_operand(b, 0), ops[k].two ? quant_operand(b, 3) : 0 };
     attr same[2];
     u32 n_same = 0;
+    type whole = { 0 };
     for (u32 i = 0; i < n->n_attrs && n_same < COUNT(same); i++)
         if (text_same(n->attrs[i].name, "alpha") || text_same(n->attrs[i].name, "axis")) same[n_same++] = n->attrs[i];
+    if (n->op == OP_QLinearSoftmax && attr_int(n, "opset", 13) < 13)
+        x[0] = flattened(b, x[0], attr_int(n, "axis", -1), &whole);
     val y = build_node(b, (op_id)ops[k].plain, x, ops[k].two ? 2 : 1, same, n_same);
+    if (whole.known) y = build_reshape(b, y, whole.dims, whole.rank);
     y = quant_of_real(b, y, build_in(b, end), build_in(b, end + 1), all, build_type(b, build_in(b, 0))->dtype, true);
     return build_done(b, &y, 1);
 }

@@ -17,5 +17,7 @@ val quant_of_real(build *b, val x, val scale, val zero, quant_axis along, qn_dty
 val quant_round(build *b, val x, val zero, qn_dtype to);
 /* The scale that spreads [min(x, 0), max(x, 0)] over 0 .. 255, and the zero point where 0 is whole. */
 void quant_range(build *b, val x, val *scale, val *zero);
+/* Input i of the node with the scale and zero point behind it, as numbers: one scale for all. */
+val quant_operand(build *b, u32 i);
 qn_dtype quant_real(qn_dtype d); /* what is computed in where scales are of type d */
 #endif

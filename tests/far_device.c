@@ -23,9 +23,23 @@ static qn_status far_write(qn_device *d, qn_buf to, u64 at, qn_bytes from)
     return far.real->write(d, to, at, from);
 }
 
+/* As where a launch binds each buffer once, and not more than so many. */
+static u32 bindings_of(const qn_launch *l)
+{
+    u32 n = 0;
+    for (u32 i = 0; i < l->n_bufs; i++) {
+        bool again = false;
+        for (u32 j = 0; j < i; j++) again |= l->bufs[j].buf == l->bufs[i].buf;
+        n += !again;
+    }
+    return n;
+}
+
 static qn_status far_launch(qn_device *d, const qn_launch *l)
 {
+    const u32 most = d->info.caps.max_buffers, n = bindings_of(l);
     far.counts.launches++;
+    if (most && n > most) return fail(QN_E_UNSUPPORTED, "a launch meets %u buffers; this device binds %u", n, most);
     return far.real->launch(d, l);
 }
 
@@ -74,12 +88,21 @@ static qn_status far_poll(qn_device *d, qn_ticket t, bool *done)
     return QN_OK;
 }
 
+static qn_status far_buf_make(qn_device *d, u64 bytes, qn_buf *out)
+{
+    const u64 most = d->info.caps.max_buffer_bytes;
+    if (most >= DEVICE_VIEW_ALIGN && bytes > most)
+        return fail(QN_E_NOMEM, "%llu bytes are too many", (unsigned long long)bytes);
+    return far.real->buf_make(d, bytes, out);
+}
+
 qn_device *far_device_open(test *t, bool cannot_wait)
 {
     qn_device *d = NULL;
     CHECK_OK(t, qn_device_open("cpu", &(qn_device_desc){ .threads = 1 }, &d));
     if (!d) return NULL;
     far = (struct far){ .real = d->backend, .table = *d->backend };
+    far.table.buf_make = far_buf_make;
     far.table.write = far_write;
     far.table.launch = far_launch;
     far.table.read = far_read;

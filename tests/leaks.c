@@ -1,9 +1,10 @@
 /* Memory stays flat: many runs of one session, and many rounds of opening and closing one, on each device found. Counted are the bytes that
  * live behind the library's allocator, and, through a table of functions that counts on its way to the device's own, buffers and programs on
- * the device. The whole is 1,000 runs and 100 rounds; without QUERN_FULL=1 a device gets three seconds for it. */
+ * the device, and what drivers made and have not deleted: textures, events, pipelines, bindings. The whole is 1,000 runs and 100 rounds; without QUERN_FULL=1 a device gets three seconds for it. */
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "device_ways.h"
 #include "leaks.h"
 #include "run_graph.h"
 
@@ -107,17 +108,19 @@ static void count_objects(qn_device *d, qn_backend *counting)
 
 typedef struct alive {
     long long bytes;
-    i64 buffers, programs;
+    i64 buffers, programs, objects;
 } alive;
 
-static alive alive_now(void) { return (alive){ atomic_load(&live_bytes), buffers, programs }; }
+static alive alive_now(void) { return (alive){ atomic_load(&live_bytes), buffers, programs, driver_objects() }; }
 
 static void check_flat(test *t, const char *device, const char *what, u32 times, alive was)
 {
     alive now = alive_now();
-    CHECK(t, now.bytes == was.bytes && now.buffers == was.buffers && now.programs == was.programs,
-          "%s, %u %s: %lld bytes, %lld buffers and %lld programs more than before", device, times, what,
-          now.bytes - was.bytes, (long long)(now.buffers - was.buffers), (long long)(now.programs - was.programs));
+    bool same = now.bytes == was.bytes && now.buffers == was.buffers && now.programs == was.programs;
+    CHECK(t, same && now.objects == was.objects,
+          "%s, %u %s: %lld bytes, %lld buffers, %lld programs and %lld objects of the driver more than before", device,
+          times, what, now.bytes - was.bytes, (long long)(now.buffers - was.buffers),
+          (long long)(now.programs - was.programs), (long long)(now.objects - was.objects));
 }
 
 static qn_status open_session(qn_device *d, qn_session **out)

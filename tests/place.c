@@ -208,6 +208,49 @@ static void check_limits(test *t)
     arena_free(mem);
 }
 
+/* A launch binds two buffers. MatMul has three values: in one buffer together, or each in its own. */
+static void check_bindings(test *t)
+{
+#define BODY(name, yes, no)                                                                                                 \
+    " = If(p, " name ", then_branch={in x: f32[16,16]; r = " yes "(x); out r}, else_branch={in x: f32[16,16]; r = " no      \
+    "(x); out r}, captures=1)\n"
+    static const struct {
+        const char *why, *graph, *in;
+        u32 buffers, bytes;
+        u64 on_host;
+    } rows[] = {
+        { "three values in one buffer", "in x: f32[16,16]; in y: f32[16,16]; z = MatMul(x, y); out z",
+          "f32[16,16] f32[16,16]", 2, 1 << 20, 0 },
+        { "three values that do not fit in one", "in x: f32[16,16]; in y: f32[16,16]; z = MatMul(x, y); out z",
+          "f32[16,16] f32[16,16]", 2, 2048, 1 },
+        { "apart, and bound none the less", "in x: f32[16,16]; in y: f32[16,16]; z = MatMul(x, y); out z",
+          "f32[16,16] f32[16,16]", 3, 2048, 0 },
+        { "a buffer that is not a power of two", "in x: f32[n]; m = NonZero(x); y = Cast(m, to=1); z = Neg(y); out z",
+          "f32[150]", 8, 1280, 0 },
+        { "results of bodies, each in a buffer of its own",
+          "in p: bool[]; in x: f32[16,16]; in y: f32[16,16]\na" BODY("x", "Neg", "Exp") "b" BODY(
+              "y", "Exp", "Neg") "z = MatMul(a, b); out z",
+          "bool[]=1..1 f32[16,16] f32[16,16]", 2, 1 << 20, 1 },
+    };
+#undef BODY
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        qn_device *d = far_device_open(t, false);
+        arena *mem = arena_make();
+        qn_tensor in[8];
+        graph_run got = { .device = d, .mem = mem }, want = { .device = test_cpu(), .mem = mem };
+        u32 n = read_inputs(mem, rows[i].in, in);
+        if (d) d->info.caps.max_buffers = rows[i].buffers, d->info.caps.max_buffer_bytes = rows[i].bytes;
+        CHECK_OK(t, graph_run_text(&want, rows[i].graph, in, n));
+        if (d && CHECK(t, graph_run_text(&got, rows[i].graph, in, n) == QN_OK, "%s: %s", rows[i].why, qn_last_error())) {
+            check_same(t, rows[i].why, &got, &want);
+            CHECK(t, got.stats.host_launches == rows[i].on_host, "%s: %llu launches on the host", rows[i].why,
+                  (unsigned long long)got.stats.host_launches);
+        }
+        far_device_close(d);
+        arena_free(mem);
+    }
+}
+
 static void check_bad_data(test *t)
 {
     qn_device *d = far_device_open(t, false);
@@ -251,6 +294,7 @@ void test_place(test *t)
     check_sizes(t);
     check_big(t);
     check_limits(t);
+    check_bindings(t);
     check_bad_data(t);
     check_null(t);
     CHECK(t, mem_blocks_alive() == alive, "nothing is left behind");

@@ -14,6 +14,8 @@ static struct hook {
     u32 trouble;        /* told once, whatever the device says */
     bool unreadable;    /* what is mapped cannot be read */
     bool cramped;       /* no buffer is made, and trouble tells why */
+    bool hollow;        /* buffers are none, which only the next tick tells: so it is in a browser */
+    u32 coming;
     u32 made, asked[4096];
 } hook;
 
@@ -38,9 +40,17 @@ static u32 hooked_state(u32 device, u32 pipeline)
 
 static u32 hooked_trouble(u32 device)
 {
-    u32 real = hook.real->trouble(device), told = real == WEBGPU_FINE ? hook.trouble : real;
+    u32 real = hook.real->trouble(device), told = hook.trouble ? hook.trouble : real;
+    if (hook.coming && !hook.trouble) return WEBGPU_FINE; /* what comes of it is not told before it */
     hook.trouble = WEBGPU_FINE;
     return told;
+}
+
+static void hooked_tick(u32 device)
+{
+    hook.real->tick(device);
+    if (hook.coming) hook.trouble = hook.coming;
+    hook.coming = WEBGPU_FINE;
 }
 
 static u32 hooked_unmap_read(u32 device, u32 buffer, u32 at, void *out, u32 bytes)
@@ -52,6 +62,7 @@ static u32 hooked_unmap_read(u32 device, u32 buffer, u32 at, void *out, u32 byte
 static u32 hooked_buffer_make(u32 device, u32 kind, u32 blocks)
 {
     if (hook.cramped) hook.trouble = WEBGPU_NO_MEMORY; /* as a browser does, whose answer comes with a number */
+    if (hook.hollow && kind == WEBGPU_STORAGE) hook.coming = WEBGPU_NO_MEMORY, blocks = 1;
     return hook.real->buffer_make(device, kind, blocks);
 }
 
@@ -69,6 +80,7 @@ static qn_device *open_hooked(test *t, const char *victim, u32 late)
     table.pipeline_make = hooked_make;
     table.pipeline_state = hooked_state;
     table.trouble = hooked_trouble;
+    table.tick = hooked_tick;
     table.unmap_read = hooked_unmap_read;
     table.buffer_make = hooked_buffer_make;
     w->api = &table;
@@ -359,6 +371,33 @@ static void expected(test *t)
     qn_device_close(d);
 }
 
+/* A run that there is no memory for, told when it is long queued, gives back what it took: the next one finds buffers that are there. */
+static void no_memory_for_a_run(test *t)
+{
+    static const f32 pixels[PIXELS];
+    qn_named in = { "image", { QN_F32, 4, { 1, 1, 32, 32 }, pixels } };
+    qn_session *s = NULL;
+    qn_ticket ticket;
+    qn_device *d = open_hooked(t, NULL, 0);
+    if (!d) return;
+    d->trusted = true;
+    CHECK_OK(t, qn_session_open(&(qn_session_desc){ .device = d, .path = model }, &s));
+    for (u32 turn = 0; s && turn < 2; turn++) {
+        const i64 alive = webgpu_objects_alive();
+        hook.hollow = true;
+        qn_status status = qn_run(s, &in, 1, &ticket);
+        if (status == QN_OK) status = qn_wait(s, ticket);
+        CHECK(t, status == QN_E_NOMEM, "a run without memory: %s: %s", qn_status_text(status), qn_last_error());
+        CHECK(t, webgpu_objects_alive() <= alive, "%lld objects are left", (long long)(webgpu_objects_alive() - alive));
+        hook.hollow = false;
+        run(t, s);
+        qn_session_close(s);
+        CHECK_OK(t, qn_session_open(&(qn_session_desc){ .device = d, .path = model }, &s));
+    }
+    qn_session_close(s);
+    qn_device_close(d);
+}
+
 /* A trial finds what the implementation refuses, also where the interpreter cannot judge, and the device goes on. */
 static void tried(test *t)
 {
@@ -410,6 +449,7 @@ void test_webgpu(test *t)
     unreadable(t);
     closed_while_late(t);
     expected(t);
+    no_memory_for_a_run(t);
     with_fresh_cache(t, tried);
     CHECK(t, mem_blocks_alive() == alive, "nothing is left behind");
 }

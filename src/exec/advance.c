@@ -395,6 +395,7 @@ static qn_status stopped(exec *x, qn_status s)
     x->timing = TIMING_NONE;
     x->result = s;
     snprintf(x->error, sizeof x->error, "%s", s == QN_OK ? "" : qn_last_error());
+    if (s == QN_E_NOMEM) exec_give_back(x);
     return s;
 }
 

@@ -116,12 +116,6 @@ static qn_status bind_input(exec *x, u32 index, const qn_named *in)
 
 /* ---- layout */
 
-static bool in_layout(const plan *p, val v)
-{
-    const plan_value *pv = &p->values[v];
-    return pv->root == v && pv->stored && !pv->late && pv->on_device && pv->first != UINT32_MAX && pv->dtype != QN_STRING;
-}
-
 static qn_status bytes_at(const exec *x, const plan_value *v, const i64 *at, u64 *out)
 {
     i64 elems;
@@ -152,7 +146,7 @@ static qn_status fits(exec *x, bool *out)
     const plan *p = x->main->p;
     *out = x->laid_out;
     for (u32 v = 1; v <= p->n_values && *out; v++) {
-        if (!in_layout(p, v)) continue;
+        if (!plan_in_layout(p, v)) continue;
         u64 bytes = 0;
         QN_TRY(bytes_at(x, &p->values[v], x->bound, &bytes));
         if (bytes > x->main->slots[v].allotted) *out = false;
@@ -165,7 +159,7 @@ static qn_status fill_spans(exec *x, span *spans, u32 *n)
 {
     const plan *p = x->main->p;
     for (u32 v = 1; v <= p->n_values; v++) {
-        if (!in_layout(p, v)) continue;
+        if (!plan_in_layout(p, v)) continue;
         u64 now = 0, room = 0;
         QN_TRY(bytes_at(x, &p->values[v], x->bound, &now));
         i64 ignored;
@@ -222,11 +216,12 @@ static qn_status place_apart(exec *x, span *spans, u32 n)
 static qn_status place(exec *x, span *spans, u32 n, qn_buf *old)
 {
     const qn_caps *caps = &x->device->info.caps;
-    if (caps->buffers_apart || x->apart) return place_apart(x, spans, n);
+    if (caps->buffers_apart || x->apart || x->main->p->apart) return place_apart(x, spans, n);
     layout_result result = { 0 };
     QN_TRY(layout_make(spans, n, &result));
     if (caps->host_memory || !caps->max_buffer_bytes || result.peak <= caps->max_buffer_bytes)
         return place_together(x, &result, old);
+    QN_TRY(plan_within_limits_apart(x->main->p));
     if (x->memory) *old = x->memory;
     x->memory = 0, x->memory_bytes = 0;
     return place_apart(x, spans, n);
@@ -236,7 +231,7 @@ static void put_views(exec *x, const span *spans)
 {
     const plan *p = x->main->p;
     for (u32 v = 1; v <= p->n_values; v++) {
-        if (!in_layout(p, v)) continue;
+        if (!plan_in_layout(p, v)) continue;
         x->main->slots[v].view = (buf_view){ x->apart ? x->apart[spans->buffer] : x->memory, spans->at, 0 };
         x->main->slots[v].allotted = spans++->bytes;
     }
@@ -352,7 +347,7 @@ qn_status exec_bind_input(exec *x, u32 i, qn_buffer *b)
 {
     const graph *g = x->main->p->g;
     const value *meta = value_at(g, g->inputs[i]);
-    bool on_device = in_layout(x->main->p, g->inputs[i]) && !meta->elems_read;
+    bool on_device = plan_in_layout(x->main->p, g->inputs[i]) && !meta->elems_read;
     if (b && !on_device)
         return fail(QN_E_UNSUPPORTED, "input '%s' is needed on the host, so it cannot come from a buffer", meta->name);
     x->from[i] = b;
@@ -397,6 +392,18 @@ static void forget(exec *x)
     x->n_rows = 0;
 }
 
+/* A device may tell of a buffer that there was no room for it when work with it is long queued. So none is kept that a run took which failed. */
+void exec_give_back(exec *x)
+{
+    forget(x);
+    for (u32 i = 0; i < x->late.n; i++) x->b->buf_free(x->device, x->late.items[i].buf);
+    if (x->memory) x->b->buf_free(x->device, x->memory);
+    exec_free_apart(x);
+    x->late.n = 0;
+    x->memory = 0, x->memory_bytes = 0;
+    x->laid_out = false;
+}
+
 static qn_status begin(exec *x, const qn_named *in, size_t n_in, qn_buf *old)
 {
     const graph *g = x->main->p->g;
@@ -422,6 +429,7 @@ qn_status exec_start(exec *x, const qn_named *in, size_t n_in)
     qn_status s = begin(x, in, n_in, &old);
     if (old) x->b->buf_free(x->device, old);
     arena_free(last_call);
+    if (s == QN_E_NOMEM) exec_abandon(x), exec_give_back(x);
     if (s != QN_OK) return s;
     x->run++;
     x->running = true;

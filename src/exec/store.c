@@ -36,8 +36,10 @@ static u32 pool_find(const late_pool *p, u64 bytes)
 
 static qn_status pool_add(exec *x, late_pool *p, u64 bytes, u32 *out)
 {
+    const u64 most = p->device->info.caps.max_buffer_bytes;
     u64 room = 256;
     while (room < bytes) room *= 2;
+    if (most && bytes <= most) room = MIN(room, most);
     qn_buf buf;
     QN_TRY(p->device->backend->buf_make(p->device, room, &buf));
     if (!ARENA_PUSH_ROOM(x->mem, p->items, p->n, p->cap, 1u << 24)) {

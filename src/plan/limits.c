@@ -2,28 +2,39 @@
  * buffer, turns of a MAP's loops. What does not goes to the op's next row, or to the host (place.c). */
 #include "plan/plan.h"
 
-/* How many bindings it takes: values of the layout share one buffer, weights have one each, and so has each value where the device wants that. */
-static u32 bindings_of(const launch *k)
+/* How many bindings it takes: values of the layout share one buffer, unless they are apart; weights have one each, and so has what comes late. */
+static u32 bindings_of(const plan *p, const launch *k, bool apart)
 {
-    const plan *p = k->l->p;
     u32 n = 0;
     bool shared = false;
     for (u32 i = 0; i < k->n_bufs; i++) {
         val root = plan_root(p, k->bufs[i]);
         bool again = false;
         for (u32 j = 0; j < i && !again; j++) again = plan_root(p, k->bufs[j]) == root;
-        bool own = k->l->caps->buffers_apart || plan_is_constant(p, root) || plan_is_late(p, root);
+        bool own = apart || plan_is_constant(p, root) || plan_is_late(p, root);
         n += own && !again;
         shared |= !own;
     }
     return n + shared + (k->fault_row != 0);
 }
 
-static qn_status check_bindings(const launch *k)
+static qn_status check_bindings(const plan *p, const launch *k, const qn_caps *caps, bool apart)
 {
-    const u32 most = k->l->caps->max_buffers, n = bindings_of(k);
+    const u32 most = caps->max_buffers, n = bindings_of(p, k, apart || caps->buffers_apart);
     if (!most || n <= most) return QN_OK;
     return fail(QN_E_UNSUPPORTED, "kernel '%s' takes %u buffers, a launch there %u", k->entry ? k->entry : k->file, n, most);
+}
+
+qn_status plan_within_limits_apart(const plan *p)
+{
+    for (u32 i = 0; i < p->n_steps; i++) {
+        const step *s = &p->steps[i];
+        if (s->kind != STEP_LAUNCH || s->on_host) continue;
+        const node *n = node_at(p->g, s->node);
+        QN_TRY(fail_in(check_bindings(p, s->launch, &p->device->info.caps, true),
+                       "%s '%s': its values do not fit in one buffer, and ", op_of(n)->name, n->name ? n->name : ""));
+    }
+    return QN_OK;
 }
 
 static qn_status check_bytes(const launch *k)
@@ -60,7 +71,7 @@ static qn_status check_turns(const launch *k, arena *mem, const kc_program *prog
 
 qn_status plan_within_limits(const launch *k, const kc_program *program)
 {
-    QN_TRY(check_bindings(k));
+    QN_TRY(check_bindings(k->l->p, k, k->l->caps, k->l->p->apart && !k->l->on_host));
     QN_TRY(check_bytes(k));
     if (!k->l->caps->max_turns) return QN_OK;
     arena *mem = arena_make();

@@ -145,6 +145,7 @@ static qn_status plan_control(plan *p, nid id, const node *n)
     step *s = plan_add_step(p, d->control == CONTROL_BRANCH ? STEP_BRANCH : STEP_LOOP, id);
     if (!s) return QN_E_NOMEM;
     s->body[0] = body[0], s->body[1] = body[1];
+    for (u32 k = 0; k < n->n_out; k++) p->values[n->out[k]].late = true; /* it stays in the buffer that the body has it in */
     return QN_OK;
 }
 
@@ -247,16 +248,13 @@ static qn_status find_bound(plan *p)
 /* A size that needs another variable is late. */
 bool plan_is_late(const plan *p, val v)
 {
-    return p->is_body || !p->values[v].elems || sym_uses_unbound(p->g, p->values[v].elems, p->bound_at_start);
+    return p->is_body || p->values[v].late || !p->values[v].elems ||
+           sym_uses_unbound(p->g, p->values[v].elems, p->bound_at_start);
 }
 
 static void find_late(plan *p)
 {
     for (u32 v = 1; v <= p->n_values; v++) p->values[v].late = plan_is_late(p, v);
-    for (u32 i = 0; i < p->n_steps; i++) { /* what a body makes stays in the buffer that the body has it in */
-        const node *n = p->steps[i].body[0] ? node_at(p->g, p->steps[i].node) : NULL;
-        for (u32 k = 0; n && k < n->n_out; k++) p->values[n->out[k]].late = true;
-    }
 }
 
 static qn_status add_graph_values(plan *p)
@@ -297,12 +295,43 @@ static qn_status fill(plan *p)
     return QN_OK;
 }
 
-qn_status plan_make(graph *g, const plan_desc *desc, arena *mem, plan **out)
+bool plan_in_layout(const plan *p, val v)
+{
+    const plan_value *pv = &p->values[v];
+    return pv->root == v && pv->stored && !pv->late && pv->on_device && pv->first != UINT32_MAX && pv->dtype != QN_STRING;
+}
+
+/* As far as the sizes are known now: do the values fit in one buffer together? */
+static qn_status fits_together(const plan *p, bool *out)
+{
+    const qn_caps *caps = &p->device->info.caps;
+    layout_result result = { 0 };
+    u32 n = 0;
+    *out = true;
+    if (caps->host_memory || caps->buffers_apart || !caps->max_buffer_bytes) return QN_OK;
+    span *spans = mem_alloc((p->n_values + 1) * sizeof *spans);
+    if (!spans) return fail_nomem(p->n_values * sizeof *spans);
+    for (u32 v = 1; v <= p->n_values; v++) {
+        const plan_value *pv = &p->values[v];
+        i64 elems;
+        u64 bytes;
+        bool known = plan_in_layout(p, v) && sym_is_number(p->g, pv->elems, &elems) && elems > 0;
+        if (known && mul_u64((u64)elems, qn_dtype_bytes(pv->dtype), &bytes))
+            spans[n++] = (span){ .bytes = bytes, .first = pv->first, .last = pv->last };
+    }
+    qn_status s = layout_make(spans, n, &result);
+    *out = result.peak <= caps->max_buffer_bytes;
+    mem_free(spans);
+    return s;
+}
+
+static qn_status make(graph *g, const plan_desc *desc, arena *mem, bool apart, plan **out)
 {
     plan *p = ARENA_NEW(mem, plan);
     if (!p) return fail_nomem(sizeof *p);
     *p =
         (plan){ .g = g, .device = desc->device, .mem = mem, .only_variants = desc->only_variants, .avoided = desc->avoided };
+    p->apart = apart;
     p->places = ARENA_NEW(mem, struct plan_places_list);
     p->placed = ARENA_NEW(mem, struct plan_placed_list);
     if (!p->places || !p->placed) return fail_nomem(sizeof *p->places);
@@ -311,4 +340,17 @@ qn_status plan_make(graph *g, const plan_desc *desc, arena *mem, plan **out)
     QN_TRY(fill(p));
     *out = p;
     return QN_OK;
+}
+
+/* Values that do not fit in one buffer are apart, and then a launch binds more of them: it is planned anew for that. */
+qn_status plan_make(graph *g, const plan_desc *desc, arena *mem, plan **out)
+{
+    bool together;
+    QN_TRY(make(g, desc, mem, false, out));
+    QN_TRY(fits_together(*out, &together));
+    if (together) return QN_OK;
+    attempt_begin();
+    bool bound = plan_within_limits_apart(*out) == QN_OK;
+    attempt_end(false);
+    return bound ? QN_OK : make(g, desc, mem, true, out);
 }

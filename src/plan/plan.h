@@ -132,6 +132,7 @@ struct plan {
     const char *only_variants;
     const plan_avoided *avoided;
     bool is_body; /* of an If or Loop: every size is late */
+    bool apart;   /* each value in a buffer of its own, for together they are more than a buffer holds */
 };
 
 struct lowering {
@@ -155,6 +156,8 @@ qn_status plan_make(graph *g, const plan_desc *desc, arena *mem, plan **out);
 qn_status plan_place(plan *p, nid id, const node *n);
 /* limits.c: QN_E_UNSUPPORTED when a launch that is complete asks more than its side can do. */
 qn_status plan_within_limits(const launch *k, const kc_program *program);
+/* QN_E_UNSUPPORTED when some launch cannot bind its values, each from a buffer of its own. */
+qn_status plan_within_limits_apart(const plan *p);
 /* select.c: the first variant that fits, or NULL. */
 const variant *plan_select(const lowering *l, const node *n);
 bool plan_can_run(graph *g, const qn_caps *caps, const node *n); /* some variant fits (for the expand pass) */
@@ -167,6 +170,7 @@ u32 plan_program(plan *p, const kc_program *program,
                  bool on_host);              /* its index, once per key and side; UINT32_MAX: no memory */
 bool plan_is_constant(const plan *p, val v); /* of the graph, or a table */
 bool plan_is_late(const plan *p, val v);     /* its size is known only in the middle of a run */
+bool plan_in_layout(const plan *p, val v);   /* it has a place on the device from the start of a run on */
 
 /* places.c: are all elements of t inside? sizes: of each entry of a tuple. QN_E_DATA names the node, the element and the axis. */
 qn_status plan_places_check(const plan_places *p, const qn_tensor *t, const i64 *sizes);

@@ -36,7 +36,7 @@ static f32 placed(f32 at, u32 n, u32 corners, u32 outside)
     f32 high = (f32)n - 1.0f - low;
     f32 to = at;
     if (isnan(at)) to = -2.0f;
-    if (outside == BORDER) to = clamp(to, 0.0f, (f32)n - 1.0f);
+    if (outside == BORDER && (to < low || to > high)) to = clamp(to, 0.0f, (f32)n - 1.0f);
     if (outside == REFLECTION && (to < low || to > high)) to = reflected(to, low, high);
     return clamp(to, -1e9f, 1e9f);
 }

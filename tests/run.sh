@@ -139,6 +139,14 @@ if [ -f "$peers/onnx_conformance_ort.py" ]; then
 else
     skip "ONNX node tests" "no generator (QUERN_PEERS)"
 fi
+if [ "$mode" = full ]; then
+    stage "50,000 random graphs against onnxruntime" $python tests/graph_fuzz --count 50000 --seed "$QUERN_TEST_SEED" --save "$work/graphs"
+    for device in $devices; do
+        on_device "$device" "random graphs" $python tests/graph_fuzz --count 2000 --seconds 900 --seed "$QUERN_TEST_SEED" --devices "$device" --save "$work/graphs"
+    done
+else
+    stage "random graphs against onnxruntime, for 40 s" $python tests/graph_fuzz --count 5000 --seconds 40 --seed "$QUERN_TEST_SEED" --save "$work/graphs"
+fi
 for preset in web web-threads; do
     stage "the module for browsers, $preset, warnings as errors" sh -c "cmake --preset $preset -DCMAKE_C_FLAGS=-Werror && cmake --build build/$preset -j $cores --target quern_wasm quern_wasm_tests"
 done

@@ -193,9 +193,11 @@ static qn_status run_read(exec *x, frame *f, const step *s, bool *pending)
 static void put_integer(u8 *at, size_t bytes, i64 v)
 {
     i32 narrow = (i32)v;
+    i16 half = (i16)v;
     u8 byte = (u8)v;
     if (bytes == 8) memcpy(at, &v, 8);
     else if (bytes == 4) memcpy(at, &narrow, 4);
+    else if (bytes == 2) memcpy(at, &half, 2);
     else *at = byte;
 }
 

@@ -25,7 +25,7 @@ i64 attr_int(const node *n, const char *name, i64 otherwise)
 f64 attr_float(const node *n, const char *name, f64 otherwise)
 {
     const attr *a = find_kind(n, name, ATTR_FLOAT);
-    return a ? a->f : otherwise;
+    return a ? a->f : (f64)(f32)otherwise; /* a default is what a file could have said, and files say f32 */
 }
 
 const char *attr_text(const graph *g, const node *n, const char *name, const char *otherwise)

@@ -57,6 +57,7 @@ static const op_case matmul_cases[] = {
     { "f64[17,33] f64[33,20]", "", 1e-14, "double precision" },
     { "i32[3,4] i32[4,5]", "", 0, "integers" },
     { "i64[2,3,4] i64[4,5]", "", 0, "wide integers" },
+    { "f32[2,3,5,7] f32[1,1,7,4]", "", 1e-6, "one matrix behind sizes of 1: the batch becomes rows, and they are not few" },
     { "u32[4] u32[4,5]", "", 0, "unsigned integers" },
     { 0 },
 };

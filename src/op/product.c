@@ -164,6 +164,14 @@ static qn_status launch_by_element(lowering *l, const product *p)
     return launch_map(k, elems(lower_graph_mut(l), p));
 }
 
+/* Nothing but sizes of 1 in front of b's rows and columns: the batch of a becomes rows (batch_to_rows). */
+static bool b_is_one_matrix(const graph *g, const type *b)
+{
+    for (u32 d = 0; d + 2 < b->rank; d++)
+        if (!sym_is(g, b->dims[d], 1)) return false;
+    return true;
+}
+
 static bool few_rows(const lowering *l, const node *n)
 {
     const type *a = lower_type(l, lower_in(l, n, 0)), *b = lower_type(l, lower_in(l, n, 1));
@@ -175,7 +183,7 @@ static bool few_rows(const lowering *l, const node *n)
     else sym_is_number(g, b->dims[b->rank - (trans_b ? 2 : 1)], &columns);
     if (columns == 1 && !lower_in(l, n, 2)) return true; /* becomes a single row */
     if (a->rank > 1 && !sym_is_number(g, a->dims[a->rank - (trans_a ? 1 : 2)], &rows)) return false;
-    for (u32 d = 0; b->rank <= 2 && !trans_a && d + 2 < a->rank; d++) { /* the batch becomes rows */
+    for (u32 d = 0; b_is_one_matrix(g, b) && !trans_a && d + 2 < a->rank; d++) {
         i64 size;
         if (!sym_is_number(g, a->dims[d], &size) || size > ROWS_FEW) return false;
         rows *= size;

@@ -342,17 +342,20 @@ static qn_status expand_reduce(build *b, const node *n)
 }
 
 /* ------------------------------------------------------------------ LogSumExp */
-/* log(sum(exp(x - top))) + top, where top is the maximum, or 0 when that is infinite. */
+/* log(sum(exp(x - top))) + top, where top is the maximum, or 0 when that is infinite. Integers: in f32, and what is behind the point is cut off. */
 static qn_status expand_log_sum_exp(build *b, const node *n)
 {
     val x = build_in(b, 0);
-    const type t = *build_type(b, x), ty = *build_type(b, n->out[0]);
+    const type ty = *build_type(b, n->out[0]);
+    if (!dtype_is_float(ty.dtype)) x = build_cast(b, x, QN_F32);
+    const type t = *build_type(b, x);
     u32 bits = axes_of_node(b->g, n, t.rank);
     val top = build_reduce(b, OP_ReduceMax, x, bits);
     top =
         build_node(b, OP_Where, (const val[]){ build_op1(b, OP_IsInf, top), build_scalar(b, t.dtype, 0), top }, 3, NULL, 0);
     val sum = build_reduce(b, OP_ReduceSum, build_op1(b, OP_Exp, build_op2(b, OP_Sub, x, top)), bits);
     val y = build_op2(b, OP_Add, build_op1(b, OP_Log, sum), top);
+    if (ty.dtype != t.dtype) y = build_cast(b, y, ty.dtype);
     if (ty.rank != t.rank) y = build_reshape(b, y, ty.dims, ty.rank);
     return build_done(b, &y, 1);
 }
@@ -411,12 +414,13 @@ static const op_case log_sum_exp_cases[] = {
     { "f32[3,4,5] i64[1]={1}", "", 1e-6, "in the middle" },
     { "f32[3,100]=500..600 i64[1]={1}", "keepdims=0", 1e-6, "would overflow" },
     { "f32[2,0] i64[1]={1}", "", 0, "empty: minus infinity" },
+    { "i64[3,4]=-5..20 i64[1]={1}", "", 0, "integers" },
     { 0 },
 };
 const op_def op_ReduceLogSumExp = {
     .name = "ReduceLogSumExp",
     .doc = DOC("the logarithm of the sum of e^x over `axes`"),
-    .in = { { "data", "float" }, { "axes", "optional i64" } },
+    .in = { { "data", "number" }, { "axes", "optional i64" } },
     .out = { { "reduced", "as data" } },
     .attrs = { INTS("axes"), INT("keepdims", 1), INT("noop_with_empty_axes", 0) },
     .infer = infer_reduce,

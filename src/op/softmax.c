@@ -98,6 +98,7 @@ static qn_status expand_hardmax(build *b, const node *n)
         return build_done(b, &one, 1);
     }
     u32 axis = axis_of(n, "axis", -1, t.rank);
+    if (sym_is(b->g, t.dims[axis], 0)) return build_done(b, &x, 1);
     attr where = attr_of_int("axis", axis);
     val top = build_node(b, OP_ArgMax, &x, 1, &where, 1);
     val limit = build_reshape(b, build_syms(b, &t.dims[axis], 1), NULL, 0);

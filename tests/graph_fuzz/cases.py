@@ -1,0 +1,16 @@
+"""Differences that random graphs found, as small as the tool made them: ONNX's own text, and what goes in. Each run begins with them.
+
+(what was wrong, the graph, the elements of its inputs; an input that is not named is 0, 1, 2...)"""
+
+CASES = [
+    ("a product whose batch becomes rows took the kernel for few of them", """<ir_version: 10, opset_import: ["" : 17]>
+g (double[3,3,1] a, double[1,1,2] b) => (double[] y) { y = MatMul (a, b) }""", {}),
+    ("16-bit integers that the host knows got one of their bytes", """<ir_version: 10, opset_import: ["" : 20]>
+g () => (int16[] y) <int16[1] a = {1000}, int16[1] b = {700}> { y = Mod (a, b) }""", {}),
+    ("an epsilon by default was another number than the same in a file", """<ir_version: 10, opset_import: ["" : 17]>
+g (double[1] scale, double[1,1,2] x) => (double[] y) { y = LayerNormalization (x, scale) }""", {"scale": [1]}),
+    ("border padding moved places that lie on the outer half of a border element", """<ir_version: 10, opset_import: ["" : 23]>
+g (float[1,1,1,2] x) => (float[] y) <float[1,1,1,2] grid = {1, 1}> { y = GridSample <mode = "cubic", padding_mode = "border"> (x, grid) }""", {}),
+    ("Hardmax of an empty dimension was refused", """<ir_version: 10, opset_import: ["" : 17]>
+g (float[1,0] x) => (float[] y) { y = Hardmax (x) }""", {}),
+]

@@ -9,7 +9,7 @@
 #define LINEAR  1
 #define CUBIC   2
 #define ZEROS      0
-#define BORDER     1
+#define BORDER     1 /* neither of the two */
 #define REFLECTION 2
 
 /* -1 .. 1 over the centres (aligned) or the outer edges of the first and last element. */
@@ -30,13 +30,13 @@ static f32 reflected(f32 at, f32 low, f32 high)
     return even ? high - rest : low + rest;
 }
 
+/* With border padding a place stays where it is: its taps find the border (as PyTorch and onnxruntime have it). */
 static f32 placed(f32 at, u32 n, u32 corners, u32 outside)
 {
     f32 low = corners != 0 ? 0.0f : -0.5f;
     f32 high = (f32)n - 1.0f - low;
     f32 to = at;
     if (isnan(at)) to = -2.0f;
-    if (outside == BORDER && (to < low || to > high)) to = clamp(to, 0.0f, (f32)n - 1.0f);
     if (outside == REFLECTION && (to < low || to > high)) to = reflected(to, low, high);
     return clamp(to, -1e9f, 1e9f);
 }

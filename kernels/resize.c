@@ -32,7 +32,7 @@ static COORD place(u32 o, u32 length, u32 out, COORD given, COORD crop_from, COO
     COORD last = (COORD)length - 1;
     COORD at = ((COORD)o + half) / scale - half;
     if (mode == HALF_PIXEL_SYMMETRIC) at += (COORD)length * half * (1 - (COORD)out / exact);
-    if (mode == PYTORCH_HALF_PIXEL && exact == 1) at = -half;
+    if (mode == PYTORCH_HALF_PIXEL && exact == 1) at = 0;
     if (mode == ASYMMETRIC) at = (COORD)o / scale;
     if (mode == HALF_PIXEL_FOR_NEAREST) at = ((COORD)o + half) / scale;
     if (mode == ALIGN_CORNERS) at = exact == 1 ? 0 : (COORD)o * last / (exact - 1);

@@ -76,13 +76,24 @@ static qn_status check_names(const exec *x, const qn_named *in, size_t n_in)
 static i64 integer_at(const qn_tensor *t, u64 i)
 {
     const u8 *at = (const u8 *)t->data + i * qn_dtype_bytes(t->dtype);
-    i64 wide;
-    i32 narrow;
-    switch (qn_dtype_bytes(t->dtype)) {
-    case 8: memcpy(&wide, at, 8); return wide;
-    case 4: memcpy(&narrow, at, 4); return narrow;
-    case 1: return t->dtype == QN_I8 ? (i8)*at : *at;
-    default: return 0;
+    union {
+        i64 i64;
+        i32 i32;
+        u32 u32;
+        i16 i16;
+        u16 u16;
+        i8 i8;
+    } x = { 0 };
+    memcpy(&x, at, MIN(qn_dtype_bytes(t->dtype), sizeof x));
+    switch (t->dtype) {
+    case QN_I32: return x.i32;
+    case QN_U32: return x.u32;
+    case QN_I16: return x.i16;
+    case QN_U16: return x.u16;
+    case QN_I8: return x.i8;
+    case QN_U8:
+    case QN_BOOL: return *at;
+    default: return x.i64;
     }
 }
 

@@ -57,6 +57,14 @@ static void set_batch(graph *g, product *p, const batch_walk *w, u32 count)
     }
 }
 
+/* Nothing but sizes of 1 in front of b's rows and columns: the batch of a becomes rows (batch_to_rows). */
+static bool b_is_one_matrix(const graph *g, const type *b)
+{
+    for (u32 d = 0; d + 2 < b->rank; d++)
+        if (!sym_is(g, b->dims[d], 1)) return false;
+    return true;
+}
+
 /* [batch][m][k] times one [k][n] is [batch * m][k] times [k][n]. */
 static void batch_to_rows(graph *g, product *p, const batch_walk *w, u32 count)
 {
@@ -106,7 +114,7 @@ qn_status product_of(lowering *l, const node *n, product *out)
     if (count > PRODUCT_DIMS)
         return lower_fail(l, n, QN_E_UNSUPPORTED, "more than %d batch dimensions that broadcast in turns", PRODUCT_DIMS);
     set_batch(g, &p, walk, count);
-    batch_to_rows(g, &p, walk, count);
+    if (b_is_one_matrix(g, b)) batch_to_rows(g, &p, walk, count); /* few_rows() counts on just this */
     column_to_row(g, &p);
     *out = p;
     return QN_OK;
@@ -162,14 +170,6 @@ static qn_status launch_by_element(lowering *l, const product *p)
     if (whole) launch_const(k, "trans_b", p->trans_b);
     else ending(k, p);
     return launch_map(k, elems(lower_graph_mut(l), p));
-}
-
-/* Nothing but sizes of 1 in front of b's rows and columns: the batch of a becomes rows (batch_to_rows). */
-static bool b_is_one_matrix(const graph *g, const type *b)
-{
-    for (u32 d = 0; d + 2 < b->rank; d++)
-        if (!sym_is(g, b->dims[d], 1)) return false;
-    return true;
 }
 
 static bool few_rows(const lowering *l, const node *n)

@@ -9,6 +9,7 @@ tell, or the library refuses an operator or type by name)."""
 import argparse
 import collections
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -128,8 +129,8 @@ def reason(graph, args, refusals=None):
 
 
 def kind(why):
-    """What tells one failure from another while a graph shrinks."""
-    return why.split(":")[0] + ("status" if "status" in why else "shape" if ": shape" in why else "signal" if "signal" in why else "")
+    """What tells one failure from another while a graph shrinks: a sentence without its names and numbers, or that numbers differ."""
+    return re.sub("'[^']*'|[0-9]+", "", why.split(": ", 1)[-1]) if "status" in why or "signal" in why else "a difference"
 
 
 def report(graph, number, why, args, crash=False):
@@ -138,7 +139,7 @@ def report(graph, number, why, args, crash=False):
         return False
     def fails(g):
         new = isolated(lambda: reason(g, args)) if crash else reason(g, args)
-        return new if new and ("signal" in new) == ("signal" in why) and ("status" in new) == ("status" in why) and not known.excuse(g, new) else None
+        return new if new and kind(new) == kind(why) and not known.excuse(g, new) else None
     if args.shrink:
         graph, why = shrink.shrink(graph, fails, args.shrink)
     print(f"FAILED graph {number} of seed {args.seed}: {why}\n{graph.text()}", flush=True)
@@ -194,6 +195,8 @@ def parent(args):
                     at = int(line.split()[1])
                 elif line.startswith("so far "):
                     mine = np.array([int(x) for x in line.split()[3:]])
+                    if at % 1000 == 999:
+                        print(f"{at + 1}: {line[7:].strip()}", flush=True)
                 else:
                     print(line, end="", flush=True)
         counts += mine

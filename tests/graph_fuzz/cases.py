@@ -11,6 +11,15 @@ g () => (int16[] y) <int16[1] a = {1000}, int16[1] b = {700}> { y = Mod (a, b) }
 g (double[1] scale, double[1,1,2] x) => (double[] y) { y = LayerNormalization (x, scale) }""", {"scale": [1]}),
     ("border padding moved places that lie on the outer half of a border element", """<ir_version: 10, opset_import: ["" : 23]>
 g (float[1,1,1,2] x) => (float[] y) <float[1,1,1,2] grid = {1, 1}> { y = GridSample <mode = "cubic", padding_mode = "border"> (x, grid) }""", {}),
+    ("... and far outside", """<ir_version: 10, opset_import: ["" : 23]>
+g (float[1,1,1,2] x) => (float[] y) <float[1,1,1,2] grid = {1.05, 1.2}> { y = GridSample <mode = "cubic", padding_mode = "border"> (x, grid) }""", {}),
+    ("a product without terms whose batch became rows of another matrix", """<ir_version: 10, opset_import: ["" : 23]>
+g (float[3,0,3] b) => (float[] y) <float[3,1,1,0] a = {}> { y = MatMul (a, b) }""", {}),
+    ("16-bit inputs that decide sizes were read as 0", """<ir_version: 10, opset_import: ["" : 20]>
+g (int16 from, int16 step) => (int16[] y) <int16 to = {9}> { y = Range (from, to, step) }""", {"from": [4], "step": [3]}),
+    ("one pixel, as PyTorch: its place is 0", """<ir_version: 10, opset_import: ["" : 13]>
+g (float[2,1,1,2] x) => (float[] y) <int64[4] sizes = {2, 1, 2, 1}> {
+  y = Resize <coordinate_transformation_mode = "pytorch_half_pixel", mode = "cubic"> (x, "", "", sizes) }""", {}),
     ("Hardmax of an empty dimension was refused", """<ir_version: 10, opset_import: ["" : 17]>
 g (float[1,0] x) => (float[] y) { y = Hardmax (x) }""", {}),
 ]

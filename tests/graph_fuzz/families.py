@@ -50,7 +50,7 @@ def unary_shaped(g):
 
 @family(1)
 def gelu(g):
-    g.node("Gelu", [g.value(g.types("Gelu"))], approximate=g.pick([None, "none", "tanh"]))
+    g.node("Gelu", [g.value([t for t in g.types("Gelu") if t != np.float64])], approximate=g.pick([None, "none", "tanh"]))
 
 
 @family(1)
@@ -230,6 +230,7 @@ def slices(g):
             lo, hi = hi, lo - d - 1 if g.chance(0.5) else lo
         starts.append(lo), ends.append(g.pick([hi, hi, 2**62]) if step > 0 else hi), steps.append(step)
     ins = [a, g.const(starts), g.const(ends)]
+    g.values.remove(ins[2])  # nothing to compute with
     if g.chance(0.85):
         ins.append(g.const([i - (x.ndim if g.chance(0.3) else 0) for i in axes]))
         if any(s != 1 for s in steps) or g.chance(0.3):
@@ -573,6 +574,7 @@ def window(g, n, sizes):
         attrs["auto_pad"] = g.pick(["SAME_UPPER", "SAME_LOWER", "VALID"])
         if attrs["auto_pad"] != "VALID":
             attrs.pop("dilations", None)
+            attrs["strides"] = [min(s, w) for s, w in zip(attrs.get("strides", k), k)]  # the peer pads by less than nothing
     return attrs
 
 
@@ -639,7 +641,9 @@ def resize(g):
     if mode == "nearest":
         attrs["nearest_mode"] = g.pick(["round_prefer_floor", "floor", "ceil", "round_prefer_ceil"])
     scale = lambda: g.pick([1, 2, 0.5, 3, 1.5])
-    if g.chance(0.6):
+    if mode == "nearest" and g.chance(0.4):  # places that no rounding moves to the other side
+        return g.node("Resize", [a, "", "", g.const([*x.shape[:2], *[d * g.pick([1, 2, 4]) for d in x.shape[2:]]])], **attrs)
+    if mode == "nearest" or g.chance(0.6):
         return g.node("Resize", [a, "", g.const([1, 1, scale(), scale()], np.float32)], **attrs)
     g.node("Resize", [a, "", "", g.const([*x.shape[:2], g.int(1, 9), g.int(1, 9)])], **attrs)
 

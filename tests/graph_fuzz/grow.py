@@ -37,6 +37,8 @@ def fit(a):
     if is_float(a) and a.size:
         x = np.abs(a.astype(np.float64))
         return bool(np.all(np.isfinite(x))) and float(x.max()) <= largest(a.dtype)
+    if a.dtype.itemsize == 8 and a.size:
+        return float(np.abs(a.astype(np.float64)).max()) < 2.0**40  # room for squares and sums that nobody means to wrap
     return True
 
 

@@ -12,7 +12,7 @@ from onnx import helper
 from graph import ONNX, is_float, names_read, tensor_of
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
-MOST_SESSIONS = 6000
+MOST_SESSIONS = 1500
 
 
 class Unknown(Exception):

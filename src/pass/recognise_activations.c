@@ -54,7 +54,12 @@ static bool product_of(const graph *g, val v, product *p)
     return splits(g, n) ? multiply_node(g, n, DEPTH, p) : multiply(g, v, 0, p);
 }
 
-static bool near(f64 a, f64 b) { return fabs(a - b) <= 2e-3 * fabs(b); } /* constants rounded to f16 at worst */
+/* The number a is b, as v's type writes it: each of the few constants behind it was rounded once. */
+static bool near(const graph *g, val v, f64 a, f64 b)
+{
+    static const f64 roundings[QN_DTYPE_COUNT] = { [QN_F16] = 2e-3, [QN_BF16] = 1.6e-2, [QN_F32] = 5e-7, [QN_F64] = 1e-15 };
+    return fabs(a - b) <= roundings[match_type(g, v)->dtype] * fabs(b);
+}
 
 /* ---- parts */
 
@@ -79,13 +84,13 @@ static bool is_multiple(const graph *g, val v, val x, f64 number)
 {
     product p;
     if (v == x) return number == 1;
-    return product_of(g, v, &p) && p.n == 1 && p.factor[0] == x && near(p.number, number);
+    return product_of(g, v, &p) && p.n == 1 && p.factor[0] == x && near(g, v, p.number, number);
 }
 
 static bool is_cube(const graph *g, val v, val x, f64 number)
 {
     product p;
-    if (!product_of(g, v, &p) || !near(p.number, number)) return false;
+    if (!product_of(g, v, &p) || !near(g, v, p.number, number)) return false;
     if (p.n == 1) {
         const node *n = match_maker(g, p.factor[0]);
         return n && n->op == OP_Pow && node_in(g, n, 0) == x && match_is(g, node_in(g, n, 1), 3);
@@ -114,11 +119,11 @@ static bool is_bent(const graph *g, val v, val x)
 static bool is_tanh_operand(const graph *g, val u, val x)
 {
     product p, square;
-    if (!product_of(g, u, &p) || !near(p.number, ROOT_2_BY_PI)) return false;
+    if (!product_of(g, u, &p) || !near(g, u, p.number, ROOT_2_BY_PI)) return false;
     if (p.n == 1) return is_bent(g, p.factor[0], x);
     for (u32 i = 0; i < 2 && p.n == 2; i++) {
         val y = p.factor[1 - i] == x ? one_plus(g, p.factor[i]) : 0;
-        if (!y || !product_of(g, y, &square) || !near(square.number, CUBIC)) continue;
+        if (!y || !product_of(g, y, &square) || !near(g, y, square.number, CUBIC)) continue;
         if (square.n == 2 && square.factor[0] == x && square.factor[1] == x) return true;
         const node *n = square.n == 1 ? match_maker(g, square.factor[0]) : NULL;
         if (n && n->op == OP_Pow && node_in(g, n, 0) == x && match_is(g, node_in(g, n, 1), 2)) return true;
@@ -144,6 +149,8 @@ static val swish(build *b, val x, val f, f64 number)
     if (!u) return 0;
     if (u == x) return build_op1(b, OP_Swish, x);
     if (!product_of(b->g, u, &p) || p.n != 1 || p.factor[0] != x) return 0;
+    if (match_type(b->g, x)->dtype == QN_F64 && p.number != (f64)(f32)p.number)
+        return 0; /* attributes reach kernels as f32 */
     attr alpha = attr_of_float("alpha", p.number);
     return build_node(b, OP_Swish, &x, 1, &alpha, 1);
 }
@@ -156,9 +163,10 @@ static val hard_swish(build *b, val x, val f, f64 number)
     f64 c;
     if (!n) return 0;
     if (n->op == OP_HardSigmoid && number == 1 && node_in(g, n, 0) == x &&
-        fabs(attr_float(n, "alpha", 0.2) - 1.0 / 6) < 1e-6 && attr_float(n, "beta", 0.5) == 0.5)
+        near(g, x, attr_float(n, "alpha", 0.2), 1.0 / 6) && attr_float(n, "beta", 0.5) == 0.5)
         return build_op1(b, OP_HardSwish, x);
-    if (n->op != OP_Clip || !near(number, 1.0 / 6) || !match_is(g, node_in(g, n, 1), 0) || !match_is(g, node_in(g, n, 2), 6))
+    if (n->op != OP_Clip || !near(g, x, number, 1.0 / 6) || !match_is(g, node_in(g, n, 1), 0) ||
+        !match_is(g, node_in(g, n, 2), 6))
         return 0;
     const node *sum = match_maker(g, node_in(g, n, 0));
     bool fits = sum && sum->op == OP_Add && match_beside_constant(g, sum, &c, &at) == x && c == 3;
@@ -224,6 +232,15 @@ const pass_def pass_recognise_activations = {
             "\n---\n"
             "const c: f32[] = {1.5}; in x: f32[2]; a = Mul(x, c); b = Sigmoid(a); y = Mul(x, b); out y -> in x: f32[2]; y = "
             "Swish(x, alpha=1.5); out y"
+            "\n---\n"
+            "const c: f64[] = {1.702}; in x: f64[2]; a = Mul(x, c); b = Sigmoid(a); y = Mul(x, b); out y -> const c: f64[] "
+            "= {1.702}; "
+            "in x: f64[2]; a = Mul(x, c); b = Sigmoid(a); y = Mul(x, b); out y"
+            "\n---\n"
+            "const r: f32[] = {1.413}; const o: f32[] = {1}; const h: f32[] = {0.5}; in x: f32[2];"
+            "a = Div(x, r); b = Erf(a); c = Add(b, o); d = Mul(x, c); y = Mul(d, h); out y"
+            " -> const r: f32[] = {1.413}; const o: f32[] = {1}; const h: f32[] = {0.5}; in x: f32[2];"
+            "    a = Div(x, r); b = Erf(a); c = Add(b, o); d = Mul(x, c); y = Mul(d, h); out y"
             "\n---\n"
             "in x: f32[2]; in z: f32[2]; a = Sigmoid(x); y = Mul(a, z); out y -> in x: f32[2]; in z: f32[2]; a = "
             "Sigmoid(x); y = Mul(a, z); out y"

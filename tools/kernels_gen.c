@@ -95,6 +95,30 @@ static void put_embedded_file(text *t, const char *name, const char *body)
     gen_add(t, "\" },\n");
 }
 
+/* Behind the comment that starts at s; its line breaks stay. */
+static const char *past_comment(const char *s, text *t)
+{
+    const char *end = strstr(s + 2, "*/");
+    if (!end) gen_die("a comment does not end: %.40s", s);
+    for (; s < end; s++)
+        if (*s == '\n') gen_add_n(t, s, 1);
+    return end + 2;
+}
+
+/* A kernel file as the library carries it: on the same lines, without comments and without spaces around lines. */
+static const char *bare(const char *body)
+{
+    text t = { 0 };
+    for (const char *s = body; *s;) {
+        bool line_starts = !t.n || t.at[t.n - 1] == '\n', line_ends = *s == '\n' || !strncmp(s, "\\\n", 2);
+        while (line_ends && t.n && t.at[t.n - 1] == ' ') t.n--;
+        if (!strncmp(s, "/*", 2)) s = past_comment(s, &t);
+        else if (*s == ' ' && line_starts) s++;
+        else gen_add_n(&t, s++, 1);
+    }
+    return t.at;
+}
+
 /* The float builtins, as kc puts them into the C it prints. */
 static char *math_text(void)
 {
@@ -111,7 +135,7 @@ static void put_embedded(const char *folder)
     gen_add(&t, "/* Made by kernels_gen: the text of kernels/. */\n#include <stddef.h>\n#include <string.h>\n#include "
                 "\"kc/kc.h\"\n\n");
     gen_add(&t, "static const struct { const char *name, *text; } files[] = {\n");
-    for (int i = 0; i < gen_n_sources; i++) put_embedded_file(&t, gen_sources[i].name, gen_sources[i].body);
+    for (int i = 0; i < gen_n_sources; i++) put_embedded_file(&t, gen_sources[i].name, bare(gen_sources[i].body));
     put_embedded_file(&t, "quern_kernel_math.h", math_text());
     gen_add(&t, "    { NULL, NULL }\n};\n\nconst char *kc_embedded(const char *file)\n{\n"
                 "    for (u32 i = 0; files[i].name; i++)\n        if (!strcmp(files[i].name, file)) return files[i].text;\n"

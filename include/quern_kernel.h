@@ -748,4 +748,31 @@ QK_FETCH(u32, xor) QK_FETCH(i32, xor)
         __atomic_compare_exchange_n(&(y)[i], &qk_e_, (v), 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);                           \
         qk_e_;                                                                                                              \
     })
+
+/* ------------------------------------------------------------------ subgroups: n items in a row of a PER_ITEM, in the order of src/kc/inline_subgroup.c */
+#define QK_EACH_ITEM for (u32 qk_t = 0; qk_t < (GROUP); qk_t++)
+#define QK_SUBGROUP(x, n, meet)                                                                                             \
+    do {                                                                                                                    \
+        for (u32 qk_half = (n) / 2; qk_half > 0; qk_half /= 2) QK_EACH_ITEM                                                 \
+        if (qk_t % (n) < qk_half) (x)[qk_t] = meet((x)[qk_t], (x)[qk_t + qk_half]);                                         \
+        QK_EACH_ITEM(x)[qk_t] = (x)[qk_t / (n) * (n)];                                                                      \
+    } while (0)
+#define QK_PLUS(a, b)      ((a) + (b))
+#define subgroup_add(x, n) QK_SUBGROUP(x, n, QK_PLUS)
+#define subgroup_min(x, n) QK_SUBGROUP(x, n, min)
+#define subgroup_max(x, n) QK_SUBGROUP(x, n, max)
+#define subgroup_broadcast(x, i, n)                                                                                         \
+    do {                                                                                                                    \
+        QK_EACH_ITEM if (qk_t % (n) != (i))(x)[qk_t] = (x)[qk_t / (n) * (n) + (i)];                                         \
+    } while (0)
+#define subgroup_shuffle_xor(x, d)                                                                                          \
+    do {                                                                                                                    \
+        QK_EACH_ITEM if (qk_t < (qk_t ^ (d)))                                                                               \
+        {                                                                                                                   \
+            __auto_type qk_kept = (x)[qk_t];                                                                                \
+            (x)[qk_t] = (x)[qk_t ^ (d)];                                                                                    \
+            (x)[qk_t ^ (d)] = qk_kept;                                                                                      \
+        }                                                                                                                   \
+    } while (0)
+
 #endif

@@ -93,8 +93,18 @@ static const good_case good[] = {                            /* printed as OpenC
 };
 
 typedef struct bad_case { const char *text, *says; } bad_case;
+#define SUB(call) G4 "KERNEL f(u32 g, OUT(f32) y) { PER_ITEM(f32, v); PER_ITEM(f16, h); PER_ITEMS(f32, w, 2); " call " }"
 #define MMA(sums, left, right, body) HEAD "#define GROUP 32\nKERNEL f(u32 g, OUT(f32) y) { PER_ITEMS(f32, s, " #sums "); PER_ITEMS(u32, l, " #left "); PER_ITEMS(u32, r, " #right "); " body " }"
 static const bad_case bad[] = {                              /* says: "line:col: words" */
+    { SUB("ITEMS(t) subgroup_add(v, 4);"), "subgroup_add is done by the whole group: outside ITEMS" },
+    { SUB("subgroup_add(v, 3);"), "subgroup_add is among 3 items in a row: that is a power of two by which GROUP, 4, can be divided" },
+    { SUB("subgroup_max(v, 8);"), "subgroup_max is among 8 items in a row" },
+    { SUB("subgroup_shuffle_xor(v, 4);"), "subgroup_shuffle_xor is among 8 items in a row" },
+    { SUB("subgroup_broadcast(v, 2, 2);"), "a subgroup of 2 items has no item 2" },
+    { SUB("subgroup_add(h, 4);"), "subgroup_add works on values of i32, u32, i64, u64 and f32; 'h' holds f16" },
+    { SUB("subgroup_add(w, 4);"), "subgroup_add takes the name of a PER_ITEM first" },
+    { SUB("subgroup_add(v);"), "subgroup_add takes 2 arguments, here is 1" },
+    { SUB("subgroup_add(v, g);"), "argument 2 of subgroup_add must be a constant" },
     { MMA(4, 4, 2, "ITEMS(t) mma_f16(s, l, r);"), "mma_f16 is done by the whole group: outside ITEMS" },
     { MMA(4, 4, 2, "mma_f16(s, l, l);"), "4 words on the left and 4 on the right make 8 sums; 's' has 4" },
     { MMA(4, 6, 2, "mma_f16(s, l, r);"), "mma_f16 takes 4 words a row of tiles on the left and 2 a column on the right; here are 6 and 2" },
@@ -295,6 +305,7 @@ static const golden goldens[] = {
     { "tests/kc/groups", "" },
     { "tests/kc/functions", "" },
     { "tests/kc/mma", "" },
+    { "tests/kc/subgroups", "" },
 };
 
 static char *read_source(const char *path)
@@ -368,6 +379,29 @@ static void test_goldens(test *t)
     }
 }
 
+/* What WGSL becomes where the device has its features. */
+static void test_features(test *t)
+{
+    static const golden with[] = { { "subgroups", "" }, { "groups", "" }, { "elementwise", "T=f16" } };
+    for (u32 i = 0; i < COUNT(with); i++) {
+        const kc_layout all = { .f16 = true, .subgroups = true };
+        char path[400];
+        snprintf(path, sizeof path, "%s/tests/kc/%s.c", QUERN_SOURCE_DIR, with[i].name);
+        char *text = read_source(path);
+        arena *a = arena_make();
+        kc_module *m = NULL;
+        str out = { 0 };
+        kc_program p = { .file = "features.c", .text = text ? text : "", .defines = with[i].defines };
+        CHECK_OK(t, kc_compile(a, &p, NULL, &m));
+        for (u32 k = 0; m && k < kc_kernel_count(m); k++) CHECK_OK(t, kc_print_wgsl(m, kc_kernel_at(m, k), &all, &out));
+        snprintf(path, sizeof path, "%s/tests/kc/%s.features.wgsl", QUERN_SOURCE_DIR, with[i].name);
+        if (out.text) compare_golden(t, path, out.text);
+        str_free(&out);
+        arena_free(a);
+        mem_free(text);
+    }
+}
+
 /* ------------------------------------------------------------------ the rest */
 static const char sample[] = G4 "static f32 g(f32 a) { if (a > 0) return a; return exp(a); }\n"
                                 "KERNEL f(u32 n, IN(f32) x, OUT(f32) y) { SHARED(f32, s, 4); ITEMS(t) s[t] = g(x[t]); "
@@ -435,4 +469,5 @@ void test_kc(test *t)
     test_lookups(t);
     test_no_memory(t);
     test_goldens(t);
+    test_features(t);
 }

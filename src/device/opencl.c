@@ -58,6 +58,14 @@ static u32 best_group(const opencl_device *o, u64 max_group, u64 group_memory)
     return processor && group_memory >= BLOCK_BYTES ? 1 : (u32)MIN(max_group, 64);
 }
 
+/* OpenCL C 3.0, which has subgroups as an extension; 1.2 has none. */
+static bool speaks_3(const opencl_device *o)
+{
+    char version[128] = "";
+    info_text(o, CL_DEVICE_VERSION, version, sizeof version);
+    return text_starts(version, "OpenCL 3");
+}
+
 static void put_caps(opencl_device *o)
 {
     char extensions[8192];
@@ -73,6 +81,7 @@ static void put_caps(opencl_device *o)
         .best_group = best_group(o, group, memory),
         .width = 4,
         .workers = (u32)info_number(o, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof(u32)),
+        .subgroup = has_word(extensions, "cl_khr_subgroups") && speaks_3(o), /* of which size is not told */
         .f16 = has_word(extensions, "cl_khr_fp16"),
         .f64 = has_word(extensions, "cl_khr_fp64"),
         .i64 = true,
@@ -95,7 +104,8 @@ static void put_info(opencl_device *o)
     snprintf(info->driver, sizeof info->driver, "%.60s %.60s", platform, version);
     put_caps(o);
     bool exact = info_number(o, CL_DEVICE_SINGLE_FP_CONFIG, sizeof(u64)) & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT;
-    snprintf(o->builder.options, sizeof o->builder.options, "-cl-std=CL1.2%s",
+    snprintf(o->builder.options, sizeof o->builder.options, "-cl-std=%s%s",
+             o->head.info.caps.subgroup ? "CL3.0 -DQK_SUBGROUPS" : "CL1.2",
              exact ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
     const char *const parts[] = { platform, platform_version, info->name, version, o->builder.options, qn_version() };
     for (size_t i = 0; i < COUNT(parts); i++)

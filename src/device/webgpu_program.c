@@ -33,6 +33,11 @@ static qn_status check_needs(const webgpu_device *w, const kc_kernel *k)
     return QN_OK;
 }
 
+static kc_layout features_of(const webgpu_device *w)
+{
+    return (kc_layout){ .f16 = w->head.info.caps.f16, .subgroups = w->head.info.caps.subgroup != 0 };
+}
+
 static qn_status make(webgpu_device *w, const kc_program *program, webgpu_program *p)
 {
     const kc_options options = { .width = w->head.info.caps.width };
@@ -46,8 +51,9 @@ static qn_status make(webgpu_device *w, const kc_program *program, webgpu_progra
                     program->entry ? program->entry : "");
     QN_TRY(check_needs(w, p->kernel));
     QN_TRY(device_shape_of(p->kernel, &p->shape));
+    const kc_layout plain = features_of(w);
     qn_status status =
-        kc_print_wgsl(module, p->kernel, NULL, &text); /* refusals are told now; pipelines wait for their buffers */
+        kc_print_wgsl(module, p->kernel, &plain, &text); /* refusals are told now; pipelines wait for their buffers */
     str_free(&text);
     return status;
 }
@@ -168,7 +174,7 @@ static u32 groups_of(const webgpu_program *p, const qn_launch *l)
 
 qn_status webgpu_program_launch(webgpu_device *w, webgpu_program *p, const qn_launch *l)
 {
-    kc_layout layout = { 0 };
+    kc_layout layout = features_of(w);
     webgpu_work work = { .kind = WEBGPU_RUN };
     QN_TRY(pattern_of(w, p, l, &layout));
     QN_TRY(spans_of(w, p, l, &layout, work.of.run.spans));
@@ -184,7 +190,7 @@ qn_status webgpu_program_launch(webgpu_device *w, webgpu_program *p, const qn_la
 
 qn_status webgpu_program_expect(webgpu_device *w, webgpu_program *p, const qn_launch *l)
 {
-    kc_layout layout = { 0 };
+    kc_layout layout = features_of(w);
     u32 pipeline;
     QN_TRY(pattern_of(w, p, l, &layout));
     return pipeline_for(w, p, &layout, &pipeline);

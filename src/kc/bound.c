@@ -311,6 +311,7 @@ static const kc_expr *bound_expr(bounds *b, const kc_expr *e)
     if (e->n_args == 0 || b->f->status) return e;
     if (e->op == K_ELEM) return bound_elem(b, e);
     if (e->op == K_CALL && kc_builtin_is_mma((kc_builtin)e->call)) return e;
+    if (e->op == K_CALL && kc_builtin_is_subgroup((kc_builtin)e->call)) return e;
     if (e->op == K_CALL && e->a[0]->op == K_ARRAY) return bound_access(b, e);
     const kc_expr *a[KC_MAX_ARGS] = { 0 };
     bool changed = false;

@@ -17,7 +17,16 @@ static const char *const glsl_reserved[] = {
     "radians", "degrees", "inversesqrt", "sign", "fract", "mod", "modf", "mix", "step", "smoothstep", "length", "distance", "dot", "cross",
     "normalize", "faceforward", "reflect", "refract", "matrixCompMult", "outerProduct", "transpose", "determinant", "inverse", "lessThan",
     "lessThanEqual", "greaterThan", "greaterThanEqual", "equal", "notEqual", "any", "all", "not", "texture", "textureSize", "texelFetch", "roundEven",
-    "dFdx", "dFdy", "fwidth", "floatBitsToInt", "floatBitsToUint", "intBitsToFloat", "uintBitsToFloat", "precise", "image2D", "buffer", "shared", NULL
+    "dFdx", "dFdy", "fwidth", "floatBitsToInt", "floatBitsToUint", "intBitsToFloat", "uintBitsToFloat", "precise", "image2D", "buffer", "shared",
+    "mat2x2", "mat2x3", "mat2x4", "mat3x2", "mat3x3", "mat3x4", "mat4x2", "mat4x3", "mat4x4", "hvec2", "hvec3", "hvec4", "dvec2", "dvec3", "dvec4",
+    "fvec2", "fvec3", "fvec4", "sampler2DShadow", "samplerCubeShadow", "sampler2DArray", "sampler2DArrayShadow", "isampler2D", "isampler3D",
+    "isamplerCube", "isampler2DArray", "usampler2D", "usampler3D", "usamplerCube", "usampler2DArray", "sampler3DRect", "sampler1D", "sampler1DShadow",
+    "sampler1DArray", "sampler1DArrayShadow", "isampler1D", "isampler1DArray", "usampler1D", "usampler1DArray", "sampler2DRect", "sampler2DRectShadow",
+    "isampler2DRect", "usampler2DRect", "samplerBuffer", "isamplerBuffer", "usamplerBuffer", "sampler2DMS", "isampler2DMS", "usampler2DMS",
+    "sampler2DMSArray", "isampler2DMSArray", "usampler2DMSArray", "image1D", "image3D", "imageCube", "iimage1D", "iimage2D", "iimage3D", "iimageCube",
+    "uimage1D", "uimage2D", "uimage3D", "uimageCube", "image1DArray", "image2DArray", "iimage1DArray", "iimage2DArray", "uimage1DArray", "uimage2DArray",
+    "imageBuffer", "iimageBuffer", "uimageBuffer",
+    "gl_*", "webgl_*", NULL
 };
 /* clang-format on */
 

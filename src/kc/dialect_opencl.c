@@ -79,6 +79,16 @@ static const helper opencl_helpers[] = {
     { "qc_atomic_add.float", NULL,
       "float $F(volatile $Afloat *y, uint i, float v)\n{\n    volatile $Auint *bits = (volatile $Auint *)(y + i);\n    uint old = *bits, seen;\n"
       "    while ((seen = atomic_cmpxchg(bits, old, as_uint(as_float(old) + v))) != old) old = seen;\n    return as_float(old);\n}" },
+/* Each subgroup of the hardware's folds its own by one instruction, then every item those of all. */
+#define SUBGROUP(name, needs, fold, step) { "qc_subgroup_" name, needs, \
+      "#ifdef QK_SUBGROUPS\n$T $F($T v, __local $T *cells)\n{\n" fold "    if (get_sub_group_local_id() == 0) cells[get_sub_group_id()] = v;\n    barrier(CLK_LOCAL_MEM_FENCE);\n    v = cells[0];\n" \
+      "    for (uint k = 1; k < get_num_sub_groups(); k++) v = " step ";\n    barrier(CLK_LOCAL_MEM_FENCE);\n    return v;\n}\n#endif" }
+#define SUBGROUP_NAN(name) SUBGROUP(name ".nan", "qc_" name, \
+      "    bool nan = sub_group_any(isnan(v)) != 0;\n    v = sub_group_reduce_" name "(v);\n    v = nan ? ($T)NAN : v;\n", "qc_" name "_$K(v, cells[k])")
+    SUBGROUP("add", NULL, "    v = sub_group_reduce_add(v);\n", "v + cells[k]"),
+    SUBGROUP("min", NULL, "    v = sub_group_reduce_min(v);\n", "min(v, cells[k])"),
+    SUBGROUP("max", NULL, "    v = sub_group_reduce_max(v);\n", "max(v, cells[k])"),
+    SUBGROUP_NAN("min"), SUBGROUP_NAN("max"),
     { NULL, NULL, NULL },
 };
 
@@ -92,7 +102,10 @@ static const char *const opencl_reserved[] = {
     VECTORS("char"), VECTORS("uchar"), VECTORS("short"), VECTORS("ushort"), VECTORS("int"), VECTORS("uint"), VECTORS("long"),
     VECTORS("ulong"), VECTORS("float"), VECTORS("double"), VECTORS("half"), VECTORS("bool"),
     "barrier", "get_local_id", "get_global_id", "get_group_id", "vload_half", "vstore_half_rte", "rint", "M_PI", "INFINITY", "NAN", "MAXFLOAT",
-    "HUGE_VALF", "NULL", "CLK_LOCAL_MEM_FENCE", "CLK_GLOBAL_MEM_FENCE", "main", NULL
+    "HUGE_VALF", "HUGE_VAL", "NULL", "CLK_*", "CL_*", "M_*", "FP_*",
+    "FLT_*", "DBL_*", "HALF_*", "CHAR_*", "SCHAR_*", "UCHAR_*", "SHRT_*", "USHRT_*", "INT_*", "UINT_*", "LONG_*", "ULONG_*", "convert_*", "sub_group_*",
+    "as_float", "as_char4", "as_uchar4", "as_uint4", "atomic_cmpxchg", "get_num_sub_groups", "get_sub_group_id", "get_sub_group_local_id", "cl_mem_fence_flags",
+    "kernel_exec", "main", NULL
 };
 /* clang-format on */
 
@@ -257,6 +270,24 @@ static bool opencl_call(printer *p, const kc_expr *e, const char *text)
     return true;
 }
 
+/* A fold of the whole group, whatever subgroups the hardware has, where the launcher says that it has some (QK_SUBGROUPS); else phases. */
+static bool opencl_subgroup(printer *p, const kc_stmt *s)
+{
+    const kc_expr *e = s->value;
+    const char *text = p->d->builtins[e->call];
+    kc_type t = e->a[0]->type;
+    if (!text || (u32)e->a[1]->value.i != p->e->kernel.group) return false;
+    bool nan = kc_is_float((kc_scalar)t.scalar) && e->call != KC_B_subgroup_add;
+    const char *name = print_helper(p, nan ? print_text(p, "%s.nan", text) : text, &(helper_use){ .value = t });
+    const char *value = print_named(p, e->a[0]->var);
+    str_add(p->out, "#ifdef QK_SUBGROUPS\n");
+    print_line(p, "%s = %s(%s, %s);", value, name, value, print_named(p, s->body->var));
+    str_add(p->out, "#else\n");
+    print_phases(p, s->body);
+    str_add(p->out, "#endif\n");
+    return true;
+}
+
 /* ------------------------------------------------------------------ the program */
 static const char *pointed_type(printer *p, kc_type t) { return t.scalar == KC_F16 ? "half" : print_memory_type(p, t); }
 
@@ -349,6 +380,8 @@ static void opencl_unit(printer *p, str *out)
     else opencl_group(p);
     p->out = out;
     str_print(out, "/* %s, printed by Quern for OpenCL C 1.2 */\n", e->kernel.name);
+    if (e->kernel.uses_subgroups)
+        str_add(out, "#ifdef QK_SUBGROUPS\n#pragma OPENCL EXTENSION cl_khr_subgroups : enable\n#endif\n");
     if (e->kernel.uses_f64) str_add(out, "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n");
     if (p->helpers.text) str_add_n(out, p->helpers.text, p->helpers.n);
     if (kernel.text) str_add_n(out, kernel.text, kernel.n);
@@ -376,6 +409,7 @@ const dialect dialect_opencl = {
     .raw_half = opencl_raw_half,
     .space = opencl_space,
     .call = opencl_call,
+    .subgroup = opencl_subgroup,
     .is_call = opencl_is_call,
     .operator_call = opencl_operator_call,
     .unit = opencl_unit,

@@ -238,7 +238,7 @@ static const char *const wgsl_reserved[] = {
     "yield",
     /* types and functions that the text uses */
     "bool", "f16", "f32", "i32", "u32", "vec2", "vec3", "vec4", "array", "atomic", "ptr", "bitcast", "select", "abs", "round", "trunc", "floor", "ceil", "sqrt", "clamp", "min", "max",
-    "fma", "extractBits", "insertBits", "countOneBits", "countLeadingZeros", "countTrailingZeros", "workgroupBarrier", "storageBarrier", "workgroupUniformLoad",
+    "fma", "extractBits", "insertBits", "countOneBits", "countLeadingZeros", "countTrailingZeros", "subgroupAdd", "subgroupMin", "subgroupMax", "workgroupBarrier", "storageBarrier", "workgroupUniformLoad",
     "atomicLoad", "atomicStore", "atomicAdd", "atomicMin", "atomicMax", "atomicAnd", "atomicOr", "atomicXor", "atomicExchange", "atomicCompareExchangeWeak",
     "all", "any", "function", "private", "workgroup", "uniform", "storage", "read", "write", "read_write", "qk", "Params", NULL
 };

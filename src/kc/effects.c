@@ -114,6 +114,11 @@ static void walk_expr(effects *x, const kc_expr *e)
         e->a[0]->var->written = true;
         return;
     }
+    if (e->op == K_CALL && kc_builtin_is_subgroup((kc_builtin)e->call)) {
+        x->e->kernel.uses_subgroups = true;
+        e->a[0]->var->read = e->a[0]->var->written = true;
+        return;
+    }
     if (e->op == K_CALL && e->n_args && e->a[0]->op == K_ARRAY) {
         bool atomic = kc_builtin_is_atomic((kc_builtin)e->call), writes = kc_builtin_writes((kc_builtin)e->call);
         x->e->kernel.uses_atomics |= atomic;

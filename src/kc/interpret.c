@@ -503,7 +503,9 @@ static flow run_one(machine *m, const kc_stmt *s)
     switch ((kc_stmt_op)s->op) {
     case S_DECL: return declare(m, s) ? GO_ON : FAILED;
     case S_ASSIGN: return eval(m, s->value, &v) && assign(m, s->target, &v, s->pos) ? GO_ON : FAILED;
-    case S_EXPR: return eval(m, s->value, &v) ? GO_ON : FAILED;
+    case S_EXPR:
+        if (s->body) return run(m, s->body);
+        return eval(m, s->value, &v) ? GO_ON : FAILED;
     case S_IF: return !holds(m, s->value, &yes) ? FAILED : run(m, yes ? s->body : s->other);
     case S_LOOP: return run_loop(m, s);
     case S_ITEMS: return run_items(m, s);

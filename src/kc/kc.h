@@ -59,7 +59,7 @@ typedef struct kc_kernel { /* what a launcher must know */
     u64 shared_bytes;
     u32 n_params;
     const kc_param *params; /* without the first (element or group) */
-    bool uses_f64, uses_i64, uses_f16, uses_atomics, uses_shared, uses_mma;
+    bool uses_f64, uses_i64, uses_f16, uses_atomics, uses_shared, uses_mma, uses_subgroups;
 } kc_kernel;
 
 /* A kernel to be had: a file of kernels/ (compiled in, found by name) or made text. The same program always has the same key. */
@@ -100,11 +100,12 @@ qn_status kc_wasm_binary(const kc_module *m, const kc_kernel *k, bool shared, st
  * makes the elements of one word of the output (4 of i8, 2 of f16). A KERNEL's group is GROUP items. */
 enum { KC_WGSL_MAP_GROUP = 64 };
 typedef struct kc_layout {
-    u32 n_bindings;
-    u8 binding[13]; /* of each buffer parameter, a MAP's output last */
+    u32 n_bindings;      /* 0: each buffer its own */
+    u8 binding[13];      /* of each buffer parameter, a MAP's output last */
+    bool f16, subgroups; /* the device has these features of WGSL */
 } kc_layout;
 qn_status kc_print_wgsl(const kc_module *m, const kc_kernel *k, const kc_layout *layout,
-                        str *out); /* NULL: each buffer its own */
+                        str *out); /* NULL: each buffer its own, no features */
 
 /* Run elements or groups [from, to) with every check on. bufs: one per buffer parameter, a MAP's output last. */
 typedef struct kc_memory {

@@ -181,6 +181,15 @@ static void expand_macro(reader *r, token *t)
     push_source(r, body.items, body.n, m);
 }
 
+/* `f32 NAME` declares something, and NAME is what the program's defines give a number: the next line would ask where the name is. */
+static bool is_declared_number(const token_list *out, const token *t)
+{
+    const macro *m = t->name->macro;
+    if (!t->name->given || out->n == 0 || m->n_body == 0 || m->body[0].kind == T_NAME) return false;
+    const token *before = &out->items[out->n - 1];
+    return before->kind == T_NAME && before->name->word == WORD_TYPE;
+}
+
 /* One token goes out, or is replaced by what its macro says. KERNEL takes the GROUP of this moment along. */
 void macro_expand_token(reader *r, token *t)
 {
@@ -188,6 +197,12 @@ void macro_expand_token(reader *r, token *t)
     macro *m = t->kind == T_NAME && !t->painted ? t->name->macro : NULL;
     if (m && m->active) t->painted = true;
     bool call = m && !m->active && !is_baked_parameter(r->out, t->name);
+    if (call && is_declared_number(r->out, t))
+        front_fail(
+            r->f, t->pos,
+            "a define of this program gives '%s' a value; what is declared here needs another name, or is a CONST parameter "
+            "of the kernel",
+            t->name->text);
     if (call && m->is_function) call = macro_is_punct(look(r), P_LPAREN);
     if (call) expand_macro(r, t);
     else macro_list_add(r->f, r->out, t);

@@ -157,10 +157,29 @@ static const kc_expr *mma(front *f, const token *callee)
     return f->status ? nothing(f) : type_call(f, (kc_builtin)callee->name->builtin, args, COUNT(args), callee->pos);
 }
 
+/* subgroup_...(name, constants): a PER_ITEM by name, without [t], for it is the whole group's. */
+static const kc_expr *subgroup(front *f, const token *callee)
+{
+    const kc_expr *args[KC_MAX_ARGS];
+    u32 n = 0;
+    if (f->in_items) front_fail(f, callee->pos, "%s is done by the whole group: outside ITEMS", callee->name->text);
+    parse_expect(f, P_LPAREN, "after a builtin");
+    const token *t = parse_peek(f, 0);
+    kc_var *v = t->kind == T_NAME && t->name->symbol ? t->name->symbol->var : NULL;
+    f->at++;
+    if (!v || v->storage != KC_V_PER_ITEM || v->dims)
+        front_fail(f, t->pos, "%s takes the name of a PER_ITEM first", callee->name->text);
+    else args[n++] = type_array(f, v, NULL, t->pos);
+    while (n < KC_MAX_ARGS && !f->status && parse_take(f, P_COMMA)) args[n++] = fold_all(f, parse_expression(f));
+    parse_expect(f, P_RPAREN, "after the arguments");
+    return f->status ? nothing(f) : type_call(f, (kc_builtin)callee->name->builtin, args, n, callee->pos);
+}
+
 static const kc_expr *builtin(front *f, const token *callee)
 {
     const kc_expr *args[MAX_CALL_ARGS];
     if (kc_builtin_is_mma((kc_builtin)callee->name->builtin)) return mma(f, callee);
+    if (kc_builtin_is_subgroup((kc_builtin)callee->name->builtin)) return subgroup(f, callee);
     u32 n = arguments(f, args, "after a builtin");
     for (u32 i = 0; i < n && !f->status; i++)
         if (is_whole_2d(args[i]))

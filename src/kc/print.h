@@ -47,7 +47,8 @@ typedef struct dialect {
     void (*cast)(printer *p, const kc_expr *e);    /* a K_CAST or K_TO */
     bool (*is_call)(const kc_expr *e);             /* this operator is no operator there: printed by `operator_call`, */
     void (*operator_call)(printer *p, const kc_expr *e); /* and no `a op= b` */
-    bool (*array)(printer *p, const kc_stmt *s);         /* the declaration of an array, with its newline; false: as C's */
+    bool (*subgroup)(printer *p, const kc_stmt *s); /* a subgroup_... as a statement; false: in phases, by print_phases */
+    bool (*array)(printer *p, const kc_stmt *s);    /* the declaration of an array, with its newline; false: as C's */
 } dialect;
 
 struct printer {
@@ -97,6 +98,7 @@ const char *print_symbol(kc_op op);                                  /* of a bin
 const helper *print_find_helper(const printer *p, const char *name);    /* NULL: the dialect has none */
 void print_line(printer *p, const char *format, ...) PRINTF_LIKE(2, 3); /* indented, with its newline */
 void print_body(printer *p, const kc_stmt *s);                          /* a list, one deeper */
+void print_phases(printer *p, const kc_stmt *body);                     /* a list in braces */
 const char *print_type(printer *p, kc_type t);
 const char *print_memory_type(printer *p, kc_type t); /* of an element of an array */
 const char *print_name(printer *p, kc_var *v);        /* declare: a name that nothing visible has */

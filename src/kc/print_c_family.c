@@ -59,19 +59,47 @@ static void set_count(printer *p, u64 key, u32 n)
     if (!map_put(&p->counts, key, n)) p->bad = true;
 }
 
+/* A word of a list; one that ends with * stands for all that start so. */
+static bool is_word(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+    return word[n - 1] == '*' ? strncmp(text, word, n - 1) == 0 : strcmp(text, word) == 0;
+}
+
 static bool is_reserved(const printer *p, const char *text)
 {
     for (const char *const *word = p->d->reserved; *word; word++)
-        if (strcmp(*word, text) == 0) return true;
+        if (is_word(text, *word)) return true;
     for (u32 i = 0; i < KC_B_COUNT; i++)
         if (text_same(kc_builtin_name((kc_builtin)i), text) || text_same(p->d->builtins[i], text)) return true;
-    return text_starts(text, "qk_") || text_starts(text, "qc_") || text_starts(text, "__");
+    return text_starts(text, "qk_") || text_starts(text, "qc_");
 }
 
-static const char *print_base(printer *p, const kc_var *v)
+/* Two underscores in a row belong to every target's compiler, and one at the start to some. */
+static const char *without_underscores(printer *p, const char *text)
 {
-    return is_reserved(p, v->name) ? print_text(p, "%s_", v->name) : v->name;
+    if (text[0] != '_' && !strstr(text, "__")) return text;
+    str made = { 0 };
+    str_add(&made, text[0] == '_' ? "u" : "");
+    for (const char *at = text; *at; at++)
+        if (at[0] != '_' || at[1] != '_') str_add_n(&made, at, 1);
+    const char *copy = print_text(p, "%s", made.text ? made.text : "");
+    str_free(&made);
+    return copy;
 }
+
+/* A name that the target leaves free: what it reserves gets a `_`, or, where that is all that starts so, a letter in front. */
+static const char *free_name(printer *p, const char *name)
+{
+    const char *text = without_underscores(p, name);
+    if (!is_reserved(p, text)) return text;
+    const char *longer = print_text(p, text[strlen(text) - 1] == '_' ? "%s0" : "%s_", text);
+    return is_reserved(p, longer) && !text_starts(longer, "q") ? print_text(p, "u%s", text) : longer;
+}
+
+static const char *print_base(printer *p, const kc_var *v) { return free_name(p, v->name); }
+
+static bool ends_low(const char *name) { return name[strlen(name) - 1] == '_'; }
 
 const char *print_name(printer *p, kc_var *v)
 {
@@ -80,7 +108,7 @@ const char *print_name(printer *p, kc_var *v)
     while (count_of(p, key_of(made, 0)) && !p->bad) {
         u32 suffix = MAX(count_of(p, suffix_key), 1) + 1;
         set_count(p, suffix_key, suffix);
-        made = print_text(p, "%s_%u", base, suffix);
+        made = print_text(p, ends_low(base) ? "%s%u" : "%s_%u", base, suffix);
     }
     if (!ARENA_PUSH_ROOM(p->scratch, p->visible, p->n_visible, p->cap_visible, 1u << 24)) p->bad = true;
     if (p->bad) return "";
@@ -99,11 +127,12 @@ const char *print_named(const printer *p, const kc_var *v)
 /* What stands outside the kernel keeps its name; locals give way. */
 static void name_globals(printer *p)
 {
-    p->function = print_text(p, "%s_", p->e->kernel.name);
+    const char *name = free_name(p, p->e->kernel.name);
+    p->function = print_text(p, ends_low(name) ? "%s0" : "%s_", name);
     set_count(p, key_of(p->function, 0), 1);
     for (u32 i = 0; i < p->m->n_tables && !p->bad; i++) {
         const char *base = print_base(p, p->m->tables[i]);
-        while (count_of(p, key_of(base, 0)) && !p->bad) base = print_text(p, "%s_", base);
+        while (count_of(p, key_of(base, 0)) && !p->bad) base = print_text(p, ends_low(base) ? "%s0" : "%s_", base);
         set_count(p, key_of(base, 0), 1);
         p->tables[i] = base;
     }
@@ -116,7 +145,7 @@ void print_forget(printer *p, u32 to)
         u32 slot = p->visible[--p->n_visible];
         const char *made = p->names[slot], *base = print_base(p, p->e->vars[slot]);
         size_t n = strlen(base);
-        u32 suffix = strlen(made) > n ? (u32)strtoul(made + n + 1, NULL, 10) : 1;
+        u32 suffix = strlen(made) > n ? (u32)strtoul(made + n + !ends_low(base), NULL, 10) : 1;
         set_count(p, key_of(made, 0), 0);
         set_count(p, key_of(base, 1), suffix - 1);
         p->names[slot] = NULL;
@@ -342,7 +371,8 @@ static void print_braced(printer *p, const kc_stmt *s)
 
 static bool stays_one_line(const kc_stmt *s)
 {
-    return s && !s->next && (s->op == S_ASSIGN || s->op == S_EXPR || (s->op >= S_RETURN && s->op <= S_CONTINUE));
+    return s && !s->next &&
+           (s->op == S_ASSIGN || (s->op == S_EXPR && !s->body) || (s->op >= S_RETURN && s->op <= S_CONTINUE));
 }
 
 /* The statement under an if or loop: on the same line when it is one simple one. */
@@ -513,6 +543,19 @@ static void print_declared(printer *p, const kc_stmt *s)
     str_add(p->out, ";\n");
 }
 
+void print_phases(printer *p, const kc_stmt *body)
+{
+    print_line(p, "{");
+    print_body(p, body);
+    print_line(p, "}");
+}
+
+/* subgroup_...: in the dialect's own words, or in phases. */
+static void print_subgroup(printer *p, const kc_stmt *s)
+{
+    if (!p->d->subgroup || !p->d->subgroup(p, s)) print_phases(p, s->body);
+}
+
 static void print_stmt(printer *p, const kc_stmt *s)
 {
     if ((s->op == S_LOOP || s->op == S_IF) && (has_items(s->body) || has_items(s->other))) settle(p);
@@ -521,6 +564,10 @@ static void print_stmt(printer *p, const kc_stmt *s)
     case S_DECL: print_declared(p, s); break;
     case S_ASSIGN:
     case S_EXPR:
+        if (s->body) {
+            print_subgroup(p, s);
+            break;
+        }
         start_line(p);
         print_simple(p, s, true);
         str_add(p->out, ";\n");
@@ -536,12 +583,7 @@ static void print_stmt(printer *p, const kc_stmt *s)
         break;
     case S_BREAK: print_line(p, "break;"); break;
     case S_CONTINUE: print_line(p, "continue;"); break;
-    case S_BLOCK:
-        start_line(p);
-        str_add(p->out, "{\n");
-        print_body(p, s->body);
-        print_line(p, "}");
-        break;
+    case S_BLOCK: print_phases(p, s->body); break;
     default: break;
     }
 }

@@ -210,6 +210,14 @@ static void print_items(printer *p, const kc_stmt *s)
     print_forget(p, scope);
 }
 
+static void print_subgroup(printer *p, const kc_stmt *s)
+{
+    if (wgsl_subgroup(p, s)) return;
+    start_line(p);
+    print_braced(p, s->body);
+    str_add(p->out, "\n");
+}
+
 static void print_stmt(printer *p, const kc_stmt *s)
 {
     switch (s->op) {
@@ -221,6 +229,10 @@ static void print_stmt(printer *p, const kc_stmt *s)
         break;
     case S_ASSIGN:
     case S_EXPR:
+        if (s->body) {
+            print_subgroup(p, s);
+            break;
+        }
         start_line(p);
         print_simple(p, s);
         str_add(p->out, ";\n");
@@ -362,6 +374,7 @@ void wgsl_unit(printer *p, str *out)
     else print_group(p);
     p->out = out;
     str_print(out, "// %s, printed by Quern for WGSL\n", e->kernel.name);
+    if (w.uses_subgroups) str_add(out, "enable subgroups;\n");
     if (kernel.text) str_add_n(out, kernel.text, head);
     if (p->helpers.text) {
         str_add(out, "\n");

@@ -78,7 +78,9 @@ ptx_place *ptx_place_of(ptx *p, const kc_var *v);
 
 /* ptx_flow.c */
 void ptx_body(ptx *p, const kc_stmt *s);
-void ptx_find_indexed(ptx *p); /* which arrays need memory; before ptx_body */
+void ptx_barrier(ptx *p);                    /* between what touched `v` since the last one and what follows */
+void ptx_note_read(ptx *p, const kc_var *v); /* group memory, outside of phases, by every item */
+void ptx_find_indexed(ptx *p);               /* which arrays need memory; before ptx_body */
 
 /* ptx_expression.c */
 ptx_value ptx_eval(ptx *p, const kc_expr *e);
@@ -106,5 +108,10 @@ bool ptx_constant_index(const kc_expr *e, u32 *out);
 /* ptx_call.c */
 ptx_value ptx_call(ptx *p, const kc_expr *e);
 u32 ptx_call_cost(const kc_expr *e);
+/* min: a where it is less or NaN, else b; max likewise. */
+const char *ptx_extreme(ptx *p, bool is_min, kc_scalar s, const char *a, const char *b);
+
+/* ptx_subgroup.c */
+bool ptx_subgroup(ptx *p, const kc_stmt *s); /* a subgroup_... by instructions; false: as its phases */
 
 #endif

@@ -77,8 +77,7 @@ static const char *call_math(ptx *p, const kc_expr *e, kc_scalar s, const char *
 }
 
 /* ------------------------------------------------------------------ one lane of a builtin of values */
-/* min: a where it is less or NaN, else b; max likewise. */
-static const char *extreme(ptx *p, bool is_min, kc_scalar s, const char *a, const char *b)
+const char *ptx_extreme(ptx *p, bool is_min, kc_scalar s, const char *a, const char *b)
 {
     ptx_class c = ptx_class_of(s);
     const char *type = ptx_type(s);
@@ -169,8 +168,8 @@ static const char *call_lane(ptx *p, const kc_expr *e, const char *const *x)
     case KC_B_isinf:
     case KC_B_signbit: return classify(p, b, s, x[0]);
     case KC_B_min:
-    case KC_B_max: return extreme(p, b == KC_B_min, s, x[0], x[1]);
-    case KC_B_clamp: return extreme(p, true, s, extreme(p, false, s, x[0], x[1]), x[2]);
+    case KC_B_max: return ptx_extreme(p, b == KC_B_min, s, x[0], x[1]);
+    case KC_B_clamp: return ptx_extreme(p, true, s, ptx_extreme(p, false, s, x[0], x[1]), x[2]);
     case KC_B_abs: return absolute(p, s, x[0]);
     case KC_B_popcount:
     case KC_B_clz:
@@ -214,7 +213,7 @@ static ptx_value fold_lanes(ptx *p, const kc_expr *e)
     for (u32 half = kc_lanes(p->m, e->a[0]->type) / 2; half > 0; half /= 2)
         for (u32 k = 0; k < half; k++)
             v.lane[k] = e->call == KC_B_sumw ? ptx_binary(p, K_ADD, s, v.lane[k], v.lane[k + half], false)
-                                             : extreme(p, false, s, v.lane[k], v.lane[k + half]);
+                                             : ptx_extreme(p, false, s, v.lane[k], v.lane[k + half]);
     return v;
 }
 

@@ -117,22 +117,29 @@ static bool touches(ptx *p, const kc_stmt *s, bool note)
     return meets;
 }
 
-static void put_barrier(ptx *p)
+void ptx_barrier(ptx *p)
 {
     ptx_line(p, "bar.sync 0");
     for (u32 i = 0; i < p->e->n_vars; i++) p->vars[i].read_since = p->vars[i].written_since = false;
     p->pending = p->dirty = false;
 }
 
+void ptx_note_read(ptx *p, const kc_var *v)
+{
+    p->vars[v->slot].read_since = true;
+    p->pending = true;
+}
+
 /* A phase ends with a barrier; it may wait for a phase or statement of the group that could see the difference. */
 static void put_pending(ptx *p)
 {
-    if (p->pending) put_barrier(p);
+    if (p->pending) ptx_barrier(p);
 }
 
 static bool may_come_before_barrier(const kc_stmt *s)
 {
     if (s->op == S_ITEMS) return true;
+    if (s->op == S_EXPR && s->body) return true; /* subgroup_...: a barrier where it needs one */
     bool is_mma = s->op == S_EXPR && s->value->op == K_CALL && kc_builtin_is_mma((kc_builtin)s->value->call);
     bool plain = s->op == S_DECL || (s->op == S_ASSIGN && s->target->op == K_VAR);
     return is_mma || (plain && (!s->value || !reads_group(s->value)));
@@ -143,14 +150,14 @@ static void note_group_reads(ptx *p, const kc_stmt *s)
     if (p->item || p->e->kernel.form == KC_MAP) return;
     if (!may_come_before_barrier(s)) put_pending(p);
     if (s->op == S_ITEMS) return;
-    if (p->dirty && (s->op == S_LOOP || s->op == S_IF) && (has_items(s->body) || has_items(s->other))) put_barrier(p);
+    if (p->dirty && (s->op == S_LOOP || s->op == S_IF) && (has_items(s->body) || has_items(s->other))) ptx_barrier(p);
     if (s->value && reads_group(s->value)) p->dirty = true;
     if (s->op == S_LOOP) p->dirty |= list_reads_group(s->body) || list_reads_group(s->step) || list_reads_group(s->init);
 }
 
 static void put_items(ptx *p, const kc_stmt *s)
 {
-    if (p->dirty || (p->pending && touches(p, s->body, false))) put_barrier(p);
+    if (p->dirty || (p->pending && touches(p, s->body, false))) ptx_barrier(p);
     touches(p, s->body, true);
     const char *t = ptx_reg(p, PTX_R);
     const char **regs = ARENA_ARRAY(p->scratch, 1, const char *);
@@ -296,7 +303,10 @@ static void put(ptx *p, const kc_stmt *s)
     switch (s->op) {
     case S_DECL: put_decl(p, s); break;
     case S_ASSIGN: put_assign(p, s); break;
-    case S_EXPR: ptx_eval(p, s->value); break;
+    case S_EXPR:
+        if (!s->body) ptx_eval(p, s->value);
+        else if (!ptx_subgroup(p, s)) ptx_body(p, s->body);
+        break;
     case S_IF: put_if(p, s); break;
     case S_LOOP: put_loop(p, s); break;
     case S_ITEMS: put_items(p, s); break;

@@ -51,10 +51,12 @@ bool kc_builtin_is_atomic(kc_builtin b) { return b >= KC_B_atomic_add && b <= KC
 
 bool kc_builtin_is_mma(kc_builtin b) { return b >= KC_B_mma_f16 && b <= KC_B_mma_tf32; }
 
+bool kc_builtin_is_subgroup(kc_builtin b) { return b >= KC_B_subgroup_add && b <= KC_B_subgroup_shuffle_xor; }
+
 bool kc_builtin_writes(kc_builtin b)
 {
     bool stores = b == KC_B_store4 || b == KC_B_storew || b == KC_B_storew_part;
-    return kc_builtin_is_atomic(b) || kc_builtin_is_mma(b) || stores;
+    return kc_builtin_is_atomic(b) || kc_builtin_is_mma(b) || kc_builtin_is_subgroup(b) || stores;
 }
 
 kc_tiles kc_tiles_of(const kc_expr *mma) { return (kc_tiles){ mma->a[1]->var->n[0] / 4, mma->a[2]->var->n[0] / 2 }; }

@@ -3,6 +3,7 @@
  * After kc_compile the tree is small and says everything:
  * - Every conversion is a node (K_CAST, K_TO, K_SPLAT); both operands of a binary op have the same type (shift counts are u32).
  * - mma_... stands outside ITEMS, and its three K_ARRAYs are PER_ITEMS of every item.
+ * - subgroup_... stands outside ITEMS: an S_EXPR whose value names a PER_ITEM and constants, and whose body says the same in phases (subgroup.c).
  * - Comparisons, !, && and || give bool; conditions are bool. Arithmetic is on i32 i64 u32 u64 f32 f64 and their vectors only.
  * - clamp is min(max()); functions are inlined, macros gone, CONST values baked, `a += b` is `a = a + b`, `load(x, i)` is a K_ELEM in casts, `store` an S_ASSIGN,
  *   `x++` an assignment; for, while and do are one S_LOOP; `shl(a, n)` is a << (n & 31). Only statements write, beside atomics,
@@ -111,7 +112,8 @@ typedef enum kc_builtin {
 const char *kc_builtin_name(kc_builtin b); /* as in the language */
 bool kc_builtin_is_atomic(kc_builtin b);
 bool kc_builtin_is_mma(kc_builtin b);
-bool kc_builtin_writes(kc_builtin b); /* atomics, store4, storew, storew_part, mma: a[0] is the K_ARRAY */
+bool kc_builtin_is_subgroup(kc_builtin b);
+bool kc_builtin_writes(kc_builtin b); /* atomics, store4, storew, storew_part, mma, subgroup_...: a[0] is the K_ARRAY */
 /* An mma: the size of its matrices, sums[16 * rows][8 * cols] += left[16 * rows][] * right[][8 * cols]. */
 typedef struct kc_tiles {
     u32 rows, cols;
@@ -138,8 +140,8 @@ struct kc_expr {
 typedef enum kc_stmt_op {
     S_DECL,   /* var, value or NULL (uninitialised); zeroed: an array set to 0. SHARED and PER_ITEM never have a value */
     S_ASSIGN, /* target = value; target: K_VAR, K_ELEM, or K_LANE of these */
-    S_EXPR,   /* value for its effect: an atomic, store4, storew, storew_part, mma */
-    S_IF,     /* value ? body : other */
+    S_EXPR, /* value for its effect: an atomic, store4, storew, storew_part, mma; subgroup_..., and its body does the same */
+    S_IF,   /* value ? body : other */
     S_LOOP, /* init; while (value) { body; step }. value NULL: for ever. test_last: do { body } while (value). continue: to step */
     S_ITEMS,  /* a phase: body for each var = 0 .. group-1, then a barrier */
     S_RETURN, /* value: the result of a MAP; NULL: this group is done */

@@ -21,7 +21,8 @@ typedef enum signature {
     SIG_LOADW_PART,
     SIG_STOREW_PART,
     SIG_SUM,
-    SIG_MMA
+    SIG_MMA,
+    SIG_SUBGROUP
 } signature;
 
 typedef struct builtin_info {
@@ -241,6 +242,26 @@ static const kc_expr *sig_mma(const call *c)
     return made(c, (kc_type){ KC_VOID, 1 });
 }
 
+/* Numbers that the language computes with; what they are is checked against the group in subgroup.c. */
+static const kc_expr *sig_subgroup(const call *c)
+{
+    front *f = c->f;
+    const kc_var *v = c->args[0]->var;
+    kc_type computing = type_computing(f, v->type);
+    const kc_expr *args[KC_MAX_ARGS] = { c->args[0] };
+    if (!kc_type_same(computing, v->type) || v->type.lanes != 1 || v->type.scalar == KC_BOOL)
+        front_fail(f, c->args[0]->pos, "%s works on values of i32, u32, i64, u64 and f32; '%s' holds %s",
+                   kc_builtin_name(c->b), v->name, kc_type_name(v->type));
+    for (u32 i = 1; i < c->n && !f->status; i++) {
+        i64 n;
+        if (!fold_is_int(c->args[i], &n) || n < 0 || n > UINT32_MAX)
+            front_fail(f, c->args[i]->pos, "argument %u of %s must be a constant that is no less than 0", i + 1,
+                       kc_builtin_name(c->b));
+        args[i] = f->status ? c->args[i] : type_int(f, KC_U32, n, c->args[i]->pos);
+    }
+    return f->status ? args[0] : type_make_call(f, c->b, (kc_type){ KC_VOID, 1 }, args, c->n, c->pos);
+}
+
 static const kc_expr *(*const signatures[])(const call *c) = {
     [SIG_F] = sig_float,
     [SIG_F_I32] = sig_float_i32,
@@ -262,6 +283,7 @@ static const kc_expr *(*const signatures[])(const call *c) = {
     [SIG_STOREW_PART] = sig_storew_part,
     [SIG_SUM] = sig_sum,
     [SIG_MMA] = sig_mma,
+    [SIG_SUBGROUP] = sig_subgroup,
 };
 
 const kc_expr *type_call(front *f, kc_builtin b, const kc_expr **args, u32 n, kc_pos pos)

@@ -110,7 +110,10 @@ static void put_stmt(wasm *w, const kc_stmt *s)
     switch (s->op) {
     case S_DECL: put_decl(w, s); break;
     case S_ASSIGN: wasm_assign(w, s->target, s->value); break;
-    case S_EXPR: wasm_effect(w, s->value); break;
+    case S_EXPR:
+        if (s->body) put_list(w, s->body);
+        else wasm_effect(w, s->value);
+        break;
     case S_IF: put_if(w, s); break;
     case S_LOOP: put_loop(w, s); break;
     case S_ITEMS: put_items(w, s); break;

@@ -21,8 +21,9 @@ typedef struct wgsl {
     wgsl_memory bufs[KC_MAX_BUFFERS + 1];
     const bool *atomics; /* by slot: takes atomics */
     bool uses_item;      /* qk_item is read */
-    bool storage;        /* phases exchange through buffers */
-    bool hides;          /* constants are printed as what the compiler does not know */
+    bool uses_subgroups;
+    bool storage; /* phases exchange through buffers */
+    bool hides;   /* constants are printed as what the compiler does not know */
 } wgsl;
 
 /* wgsl_memory.c */
@@ -44,6 +45,9 @@ const char *wgsl_helper(printer *p, const char *name, kc_type t); /* its full na
 void wgsl_emit(printer *p, const char *name, const char *text);   /* a function made for this kernel; once */
 bool wgsl_is_64(kc_type t);
 bool wgsl_is_call(const kc_expr *e); /* an operator that is printed as a function */
+
+/* wgsl_subgroup.c */
+bool wgsl_subgroup(printer *p, const kc_stmt *s); /* a subgroup_... by the hardware's; false: as its phases */
 
 /* print_wgsl.c */
 void wgsl_unit(printer *p, str *out);

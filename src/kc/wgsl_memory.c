@@ -62,7 +62,7 @@ static bool is_narrow(kc_type t) { return kc_scalar_bytes((kc_scalar)t.scalar) <
 
 static void add(wgsl *w, wgsl_memory m, const kc_layout *layout)
 {
-    m.binding = layout ? layout->binding[w->n_bufs] : (u8)w->n_bufs;
+    m.binding = layout && layout->n_bindings ? layout->binding[w->n_bufs] : (u8)w->n_bufs;
     w->bufs[w->n_bufs++] = m;
 }
 
@@ -82,7 +82,7 @@ void wgsl_memory_make(printer *p, wgsl *w, bool *atomics)
             p->layout);
     }
     if (!group) add(w, (wgsl_memory){ .label = "qk_out", .type = e->kernel.result, .written = true }, p->layout);
-    w->n_bindings = p->layout ? p->layout->n_bindings : w->n_bufs;
+    w->n_bindings = p->layout && p->layout->n_bindings ? p->layout->n_bindings : w->n_bufs;
     for (u32 b = 0; b < w->n_bindings; b++) join(p, w, b);
     for (u32 i = 0; i < w->n_bufs; i++) {
         wgsl_memory *m = &w->bufs[i];

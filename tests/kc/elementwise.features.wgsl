@@ -1,0 +1,90 @@
+// elementwise, printed by Quern for WGSL
+struct Params {
+    by: f32,
+    act: u32,
+    cols: u32,
+    qk_count: u32,
+}
+@group(0) @binding(3) var<uniform> qk: Params;
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> scale: array<u32>;
+@group(0) @binding(2) var<storage, read_write> qk_out: array<u32>;
+
+fn qk_load_x(i: u32) -> u32 {
+    return extractBits(x[(i >> 1u)], (i & 1u) * 16u, 16u);
+}
+fn qc_from_f16(h: u32) -> f32 {
+    let rest = (h & 0x7fffu) << 13u;
+    let bits = select(bitcast<u32>(bitcast<f32>(rest + 0x38000000u)), rest | 0x7f800000u, rest >= 0x0f800000u);
+    let tiny = bitcast<u32>(f32(h & 0x3ffu) * 5.9604644775390625e-8);
+    return bitcast<f32>(select(bits, tiny, rest < 0x00800000u) | ((h & 0x8000u) << 16u));
+}
+fn qk_load_scale(i: u32) -> u32 {
+    return extractBits(scale[(i >> 1u)], (i & 1u) * 16u, 16u);
+}
+fn qc_max_f32(a: f32, b: f32) -> f32 {
+    let most = select(b, a, a > b);
+    return select(select(most, b, (bitcast<i32>(b) & i32(0x7fffffff)) > i32(0x7f800000)), a, (bitcast<i32>(a) & i32(0x7fffffff)) > i32(0x7f800000));
+}
+fn qc_min_f32(a: f32, b: f32) -> f32 {
+    let least = select(b, a, a < b);
+    return select(select(least, b, (bitcast<i32>(b) & i32(0x7fffffff)) > i32(0x7f800000)), a, (bitcast<i32>(a) & i32(0x7fffffff)) > i32(0x7f800000));
+}
+fn qc_scale_f32(v: f32, n: i32) -> f32 {
+    let half = n >> u32(1u);
+    return v * bitcast<f32>((half + i32(127)) << u32(23u)) * bitcast<f32>((n - half + i32(127)) << u32(23u));
+}
+fn qc_exp_f32(x: f32) -> f32 {
+    let low = select(x, f32(-105.0), x < f32(-105.0));
+    let v = select(low, f32(89.0), low > f32(89.0));
+    let n = round(v * 1.44269504);
+    let r = (v - n * 0.693359375) + n * 2.12194440e-4;
+    let q = 0.499999911 + r * (0.166664973 + r * (0.0416686684 + r * (0.00837149657 + r * 0.00138088339)));
+    return select(qc_scale_f32((r * r * q + r) + 1.0, i32(n)), x, (bitcast<i32>(x) & i32(0x7fffffff)) > i32(0x7f800000));
+}
+fn qc_sigmoid_f32(x: f32) -> f32 {
+    let e = qc_exp_f32(-abs(x));
+    return select(select(f32(1.0), e, x < f32(0.0)) / (1.0 + e), x, (bitcast<i32>(x) & i32(0x7fffffff)) > i32(0x7f800000));
+}
+fn qc_isnan_f32(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+fn qc_to_f16(v: f32) -> u32 {
+    let bits = bitcast<u32>(v);
+    let a = bits & 0x7fffffffu;
+    var h = (a - 0x38000000u + 0xfffu + ((a >> 13u) & 1u)) >> 13u;
+    if (a < 0x38800000u) {
+        h = u32(round(bitcast<f32>(a) * 16777216.0));
+    }
+    if (a >= 0x47800000u) {
+        h = 0x7c00u;
+    }
+    if (a > 0x7f800000u) {
+        h = 0x7e00u | ((a >> 13u) & 0x3ffu);
+    }
+    return h | ((bits >> 16u) & 0x8000u);
+}
+
+fn elementwise_(i: u32) -> u32 {
+    var v: f32 = qc_from_f16(qk_load_x(i)) * qc_from_f16(qk_load_scale(i % qk.cols)) + qk.by;
+    if (qk.act == 1u) {
+        v = qc_max_f32(v, 0.0);
+    } else if (qk.act == 2u) {
+        v *= qc_min_f32(qc_max_f32(v / 6.0 + 0.5, 0.0), 1.0);
+    } else {
+        v = qc_sigmoid_f32(v);
+    }
+    return qc_to_f16(select(v, 0.0, qc_isnan_f32(v)));
+}
+
+@compute @workgroup_size(64)
+fn qk_run(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = (id.x + id.y * groups.x * 64u) * 2u;
+    if (i < qk.qk_count) {
+        var word = qk_out[(i / 2u)];
+        for (var k = 0u; k < 2u && i + k < qk.qk_count; k++) {
+            word = insertBits(word, elementwise_(i + k), k * 16u, 16u);
+        }
+        qk_out[(i / 2u)] = word;
+    }
+}

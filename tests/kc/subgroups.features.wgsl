@@ -1,0 +1,148 @@
+// subgroups, printed by Quern for WGSL
+enable subgroups;
+struct Params {
+    qk_count: u32,
+}
+@group(0) @binding(4) var<uniform> qk: Params;
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> k: array<i32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> z: array<i32>;
+var<workgroup> cells: array<f32, 64>;
+var<workgroup> cells_2: array<i32, 64>;
+
+fn qk_subgroupAdd_f32(v: f32) -> f32 {
+    let lanes = subgroupAdd(1u);
+    let part = subgroupAdd(v);
+    if (qk_item % lanes == 0u) {
+        cells[qk_item / lanes] = part;
+    }
+    workgroupBarrier();
+    var all = cells[0];
+    for (var k = lanes; k < 64u; k += lanes) {
+        all = all + cells[k / lanes];
+    }
+    workgroupBarrier();
+    return all;
+}
+fn qk_order(v: f32, nan: u32) -> u32 {
+    let bits = bitcast<u32>(v);
+    let order = select(bits ^ 0x80000000u, ~bits, (bits >> 31u) != 0u);
+    return select(order, nan, (bits & 0x7fffffffu) > 0x7f800000u);
+}
+fn qk_ordered(order: u32) -> f32 {
+    return bitcast<f32>(select(~order, order ^ 0x80000000u, (order >> 31u) != 0u));
+}
+fn qc_max_f32(a: f32, b: f32) -> f32 {
+    let most = select(b, a, a > b);
+    return select(select(most, b, (bitcast<i32>(b) & i32(0x7fffffff)) > i32(0x7f800000)), a, (bitcast<i32>(a) & i32(0x7fffffff)) > i32(0x7f800000));
+}
+fn qk_subgroupMax_f32(v: f32) -> f32 {
+    let lanes = subgroupAdd(1u);
+    let part = qk_ordered(subgroupMax(qk_order(v, 4294967295u)));
+    if (qk_item % lanes == 0u) {
+        cells[qk_item / lanes] = part;
+    }
+    workgroupBarrier();
+    var all = cells[0];
+    for (var k = lanes; k < 64u; k += lanes) {
+        all = qc_max_f32(all, cells[k / lanes]);
+    }
+    workgroupBarrier();
+    return all;
+}
+fn qk_subgroupMin_i32(v: i32) -> i32 {
+    let lanes = subgroupAdd(1u);
+    let part = subgroupMin(v);
+    if (qk_item % lanes == 0u) {
+        cells_2[qk_item / lanes] = part;
+    }
+    workgroupBarrier();
+    var all = cells_2[0];
+    for (var k = lanes; k < 64u; k += lanes) {
+        all = min(all, cells_2[k / lanes]);
+    }
+    workgroupBarrier();
+    return all;
+}
+
+var<private> qk_item: u32;
+
+@compute @workgroup_size(64)
+fn qk_run(@builtin(workgroup_id) qk_id: vec3<u32>, @builtin(num_workgroups) qk_groups: vec3<u32>, @builtin(local_invocation_index) qk_index: u32) {
+    let group = qk_id.x + qk_id.y * qk_groups.x;
+    if (group >= qk.qk_count) {
+        return;
+    }
+    qk_item = qk_index;
+    var sum: f32;
+    var top: f32;
+    var low: i32;
+    {
+        let t = qk_item;
+        sum = x[group * 64u + t];
+        top = sum;
+        low = k[group * 64u + t];
+    }
+    workgroupBarrier();
+    sum = qk_subgroupAdd_f32(sum);
+    top = qk_subgroupMax_f32(top);
+    low = qk_subgroupMin_i32(low);
+    {
+        let t = qk_item;
+        y[group * 64u + t] = (x[group * 64u + t] - top) / sum;
+        z[group * 64u + t] = low;
+    }
+    workgroupBarrier();
+    {
+        {
+            let t = qk_item;
+            cells_2[t] = low;
+        }
+        workgroupBarrier();
+        for (var half: u32 = 8u; half > 0u; half /= 2u) {
+            {
+                let t = qk_item;
+                if ((t & 15u) < half) {
+                    cells_2[t] += cells_2[t + half];
+                }
+            }
+            workgroupBarrier();
+        }
+        {
+            let t = qk_item;
+            low = cells_2[t & 4294967280u];
+        }
+        workgroupBarrier();
+    }
+    {
+        {
+            let t = qk_item;
+            cells[t] = top;
+        }
+        workgroupBarrier();
+        {
+            let t = qk_item;
+            top = cells[(t & 4294967288u) + 3u];
+        }
+        workgroupBarrier();
+    }
+    {
+        {
+            let t = qk_item;
+            cells[t] = sum;
+        }
+        workgroupBarrier();
+        {
+            let t = qk_item;
+            sum = cells[t ^ 5u];
+        }
+        workgroupBarrier();
+    }
+    {
+        let t = qk_item;
+        if (low > 0) {
+            y[group * 64u + t] = top + sum;
+        }
+    }
+}

@@ -1,0 +1,157 @@
+// subgroups, printed by Quern for WGSL
+struct Params {
+    qk_count: u32,
+}
+@group(0) @binding(4) var<uniform> qk: Params;
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> k: array<i32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> z: array<i32>;
+var<workgroup> cells: array<f32, 64>;
+var<workgroup> cells_2: array<i32, 64>;
+
+fn qc_max_f32(a: f32, b: f32) -> f32 {
+    let most = select(b, a, a > b);
+    return select(select(most, b, (bitcast<i32>(b) & i32(0x7fffffff)) > i32(0x7f800000)), a, (bitcast<i32>(a) & i32(0x7fffffff)) > i32(0x7f800000));
+}
+
+var<private> qk_item: u32;
+
+@compute @workgroup_size(64)
+fn qk_run(@builtin(workgroup_id) qk_id: vec3<u32>, @builtin(num_workgroups) qk_groups: vec3<u32>, @builtin(local_invocation_index) qk_index: u32) {
+    let group = qk_id.x + qk_id.y * qk_groups.x;
+    if (group >= qk.qk_count) {
+        return;
+    }
+    qk_item = qk_index;
+    var sum: f32;
+    var top: f32;
+    var low: i32;
+    {
+        let t = qk_item;
+        sum = x[group * 64u + t];
+        top = sum;
+        low = k[group * 64u + t];
+    }
+    workgroupBarrier();
+    {
+        {
+            let t = qk_item;
+            cells[t] = sum;
+        }
+        workgroupBarrier();
+        for (var half: u32 = 32u; half > 0u; half /= 2u) {
+            {
+                let t = qk_item;
+                if (t < half) {
+                    cells[t] += cells[t + half];
+                }
+            }
+            workgroupBarrier();
+        }
+        {
+            let t = qk_item;
+            sum = cells[0];
+        }
+        workgroupBarrier();
+    }
+    {
+        {
+            let t = qk_item;
+            cells[t] = top;
+        }
+        workgroupBarrier();
+        for (var half: u32 = 32u; half > 0u; half /= 2u) {
+            {
+                let t = qk_item;
+                if (t < half) {
+                    cells[t] = qc_max_f32(cells[t], cells[t + half]);
+                }
+            }
+            workgroupBarrier();
+        }
+        {
+            let t = qk_item;
+            top = cells[0];
+        }
+        workgroupBarrier();
+    }
+    {
+        {
+            let t = qk_item;
+            cells_2[t] = low;
+        }
+        workgroupBarrier();
+        for (var half: u32 = 32u; half > 0u; half /= 2u) {
+            {
+                let t = qk_item;
+                if (t < half) {
+                    cells_2[t] = min(cells_2[t], cells_2[t + half]);
+                }
+            }
+            workgroupBarrier();
+        }
+        {
+            let t = qk_item;
+            low = cells_2[0];
+        }
+        workgroupBarrier();
+    }
+    {
+        let t = qk_item;
+        y[group * 64u + t] = (x[group * 64u + t] - top) / sum;
+        z[group * 64u + t] = low;
+    }
+    workgroupBarrier();
+    {
+        {
+            let t = qk_item;
+            cells_2[t] = low;
+        }
+        workgroupBarrier();
+        for (var half: u32 = 8u; half > 0u; half /= 2u) {
+            {
+                let t = qk_item;
+                if ((t & 15u) < half) {
+                    cells_2[t] += cells_2[t + half];
+                }
+            }
+            workgroupBarrier();
+        }
+        {
+            let t = qk_item;
+            low = cells_2[t & 4294967280u];
+        }
+        workgroupBarrier();
+    }
+    {
+        {
+            let t = qk_item;
+            cells[t] = top;
+        }
+        workgroupBarrier();
+        {
+            let t = qk_item;
+            top = cells[(t & 4294967288u) + 3u];
+        }
+        workgroupBarrier();
+    }
+    {
+        {
+            let t = qk_item;
+            cells[t] = sum;
+        }
+        workgroupBarrier();
+        {
+            let t = qk_item;
+            sum = cells[t ^ 5u];
+        }
+        workgroupBarrier();
+    }
+    {
+        let t = qk_item;
+        if (low > 0) {
+            y[group * 64u + t] = top + sum;
+        }
+    }
+}

@@ -1,16 +1,30 @@
 /* Chains of elementwise ops become one Elementwise node, one kernel: a producer of the same shape that nobody else uses moves into its
- * consumer. What is computed once for many (a smaller shape, another user) stays outside. */
+ * consumer. What is computed once for many (a smaller shape, another user) stays outside.
+ *
+ * The nodes are gone through from the last to the first. Each that is still there is the end of a chain: it takes in makers as long as steps and
+ * inputs allow, and the chain is written once. So a node is read once, whatever the length of its chain. */
+#include <string.h>
+
 #include "op/elementwise.h"
 #include "op/op_util.h"
 #include "pass/pass.h"
 
 enum { MAX_INPUTS = 8 }; /* leaves room in every device's binding limit */
 
-typedef struct chain {
-    ew_step steps[EW_MAX_STEPS];
-    u32 n_steps;
+/* The nodes that become one, the end first, and what they read from outside. */
+typedef struct group {
+    nid node[EW_MAX_STEPS];
+    u32 last[EW_MAX_STEPS]; /* of each node: the number of its last step + 1, once it is written */
+    u32 n, n_steps;
     val in[MAX_INPUTS];
+    u32 uses[MAX_INPUTS]; /* of each input by the group */
     u32 n_in;
+} group;
+
+typedef struct chain {
+    group set;
+    ew_step steps[EW_MAX_STEPS], room[EW_MAX_STEPS];
+    u32 n_steps;
 } chain;
 
 static bool is_elementwise(const graph *g, const node *n)
@@ -29,31 +43,102 @@ static bool same_shape(const graph *g, val a, val b)
     return true;
 }
 
-static u32 uses_in(const graph *g, const node *n, val v)
+/* At most so many steps. */
+static u32 steps_in(const graph *g, const node *n)
 {
-    u32 uses = 0;
-    for (u32 i = 0; i < n->n_in; i++) uses += node_in(g, n, i) == v;
-    return uses;
+    u32 steps = 1;
+    if (n->op != OP_Elementwise) return steps;
+    for (const char *at = attr_text(g, n, "chain", ""); *at; at++) steps += *at == '\n' || *at == ';';
+    return steps;
 }
 
-/* Input v of n can move in: made by an elementwise node of n's shape, for n alone. What must run on the host, for a type that the device has
- * not, stays as it is: in a chain the type would be out of sight. */
-static bool can_move_in(const graph *g, const qn_caps *caps, const node *n, val v)
+/* Count n's inputs in; false: there are too many. */
+static bool add_inputs(const graph *g, const node *n, group *s)
 {
-    if (!v || !value_at(g, v)->maker || value_at(g, v)->uses != uses_in(g, n, v)) return false;
-    const node *maker = node_at(g, value_at(g, v)->maker);
-    if (op_lacks_type(g, caps, maker) || op_lacks_type(g, caps, n)) return false;
-    return is_elementwise(g, maker) && same_shape(g, v, n->out[0]);
+    for (u32 i = 0; i < n->n_in; i++) {
+        val v = node_in(g, n, i);
+        u32 k = 0;
+        while (k < s->n_in && s->in[k] != v) k++;
+        if (!v) continue;
+        if (k == MAX_INPUTS) return false;
+        if (k == s->n_in) s->in[s->n_in] = v, s->uses[s->n_in++] = 0;
+        s->uses[k]++;
+    }
+    return true;
 }
 
-/* The number of input v in the chain, added when new; MAX_INPUTS: full. */
-static u32 input_number(chain *c, val v)
+static bool add_node(const graph *g, nid id, group *s)
 {
-    for (u32 i = 0; i < c->n_in; i++)
-        if (c->in[i] == v) return i;
-    if (c->n_in < MAX_INPUTS) c->in[c->n_in++] = v;
-    else return MAX_INPUTS;
-    return c->n_in - 1;
+    const node *n = node_at(g, id);
+    u32 steps = steps_in(g, n);
+    if (s->n == EW_MAX_STEPS || s->n_steps + steps > EW_MAX_STEPS || !add_inputs(g, n, s)) return false;
+    s->node[s->n++] = id;
+    s->n_steps += steps;
+    return true;
+}
+
+/* Input k can move in: made by an elementwise node of the end's shape, for the group alone. What must run on the host, for a type that the device
+ * has not, stays as it is: in a chain the type would be out of sight. */
+static bool can_move_in(const graph *g, const qn_caps *caps, const group *s, u32 k)
+{
+    const value *v = value_at(g, s->in[k]);
+    if (!v->maker || v->uses != s->uses[k]) return false;
+    const node *maker = node_at(g, v->maker);
+    return is_elementwise(g, maker) && !op_lacks_type(g, caps, maker) &&
+           same_shape(g, s->in[k], node_at(g, s->node[0])->out[0]);
+}
+
+static bool move_in(const graph *g, group *s, u32 k)
+{
+    group more = *s;
+    nid maker = value_at(g, s->in[k])->maker;
+    more.n_in--;
+    memmove(&more.in[k], &more.in[k + 1], (more.n_in - k) * sizeof *more.in);
+    memmove(&more.uses[k], &more.uses[k + 1], (more.n_in - k) * sizeof *more.uses);
+    if (!add_node(g, maker, &more)) return false;
+    *s = more;
+    return true;
+}
+
+/* All that fits behind the end `id`; false: it stays alone. */
+static bool gather(const pass_job *j, nid id, group *s)
+{
+    const graph *g = j->g;
+    const qn_caps *caps = j->env->caps;
+    s->n = s->n_steps = s->n_in = 0;
+    if (!is_elementwise(g, node_at(g, id)) || op_lacks_type(g, caps, node_at(g, id)) || !add_node(g, id, s)) return false;
+    for (u32 k = 0; k < s->n_in;) {
+        if (can_move_in(g, caps, s, k) && move_in(g, s, k)) k = 0;
+        else k++;
+    }
+    return s->n > 1;
+}
+
+/* ---- writing */
+
+static u32 place_of(const group *s, nid id)
+{
+    u32 k = 0;
+    while (k < s->n && s->node[k] != id) k++;
+    return k;
+}
+
+static u32 input_number(const group *s, val v)
+{
+    u32 k = 0;
+    while (k < s->n_in && s->in[k] != v) k++;
+    return k;
+}
+
+/* What argument `arg` of a node whose steps begin at `base` is called in the whole chain. */
+static ew_arg renumbered(const graph *g, const node *n, const group *s, ew_arg arg, u32 base)
+{
+    if (arg.kind == EW_STEP) return (ew_arg){ EW_STEP, (u16)(arg.at + base) };
+    if (arg.kind != EW_INPUT) return arg;
+    val v = node_in(g, n, arg.at);
+    u32 k = place_of(s, value_at(g, v)->maker);
+    if (k < s->n) return (ew_arg){ EW_STEP, (u16)(s->last[k] - 1) };
+    return (ew_arg){ EW_INPUT, (u16)input_number(s, v) };
 }
 
 static qn_status steps_of(const graph *g, const node *n, ew_step *steps, u32 *count)
@@ -63,24 +148,26 @@ static qn_status steps_of(const graph *g, const node *n, ew_step *steps, u32 *co
     return ew_chain_parse(attr_text(g, n, "chain", ""), n->n_in, steps, count);
 }
 
-/* Append n's steps; its inputs that are `inner` mean the chain's last step so far. False: it does not fit. */
-static bool append(const graph *g, const node *n, val inner, ew_step *room, chain *c, qn_status *status)
+/* Append node k's steps, behind those of the makers that it reads. */
+static qn_status append(const graph *g, chain *c, u32 k)
 {
-    u32 count, base = c->n_steps;
-    *status = steps_of(g, n, room, &count);
-    if (*status != QN_OK || base + count > EW_MAX_STEPS) return false;
-    for (u32 s = 0; s < count; s++) {
-        for (u32 a = 0; a < room[s].n_args; a++) {
-            ew_arg *arg = &room[s].args[a];
-            if (arg->kind == EW_STEP) arg->at = (u16)(arg->at + base);
-            if (arg->kind != EW_INPUT) continue;
-            val v = node_in(g, n, arg->at);
-            if (v == inner) *arg = (ew_arg){ EW_STEP, (u16)(base - 1) };
-            else if ((arg->at = (u16)input_number(c, v)) == MAX_INPUTS) return false;
-        }
-        c->steps[c->n_steps++] = room[s];
+    group *s = &c->set;
+    const node *n = node_at(g, s->node[k]);
+    u32 count;
+    for (u32 i = 0; i < n->n_in; i++) {
+        val v = node_in(g, n, i);
+        u32 maker = v ? place_of(s, value_at(g, v)->maker) : s->n;
+        if (maker < s->n && !s->last[maker]) QN_TRY(append(g, c, maker));
     }
-    return true;
+    QN_TRY(steps_of(g, n, c->room, &count));
+    u32 base = c->n_steps;
+    for (u32 i = 0; i < count; i++) {
+        ew_step *step = &c->steps[c->n_steps++];
+        *step = c->room[i];
+        for (u32 a = 0; a < step->n_args; a++) step->args[a] = renumbered(g, n, s, step->args[a], base);
+    }
+    s->last[k] = c->n_steps;
+    return QN_OK;
 }
 
 static bool replace(pass_job *j, nid id, const chain *c)
@@ -97,42 +184,40 @@ static bool replace(pass_job *j, nid id, const chain *c)
         return false;
     }
     build b = pass_build(j, id);
-    val y = build_node(&b, OP_Elementwise, c->in, c->n_in, (attr[]){ attr_of_text("chain", copy) }, 1);
+    val y = build_node(&b, OP_Elementwise, c->set.in, c->set.n_in, (attr[]){ attr_of_text("chain", copy) }, 1);
     return pass_replace(j, &b, id, &y, 1);
 }
 
-/* The steps of inner's maker, then those of n, in room and chain; false when they do not fit. */
-static bool fuse_one(pass_job *j, nid id, val inner, ew_step *room, chain *c)
+static qn_status fuse_at(pass_job *j, nid id, chain *c)
 {
-    const graph *g = j->g;
-    c->n_steps = c->n_in = 0;
-    if (!append(g, node_at(g, value_at(g, inner)->maker), 0, room, c, &j->status)) return false;
-    return append(g, node_at(g, id), inner, room, c, &j->status) && replace(j, id, c);
+    if (!gather(j, id, &c->set)) return QN_OK;
+    memset(c->set.last, 0, sizeof c->set.last);
+    c->n_steps = 0;
+    QN_TRY(append(j->g, c, 0));
+    val old = node_at(j->g, id)->out[0];
+    if (replace(j, id, c)) pass_replaced(j, old);
+    for (u32 k = 1; k < c->set.n && j->status == QN_OK; k++) graph_kill(j->g, c->set.node[k]);
+    return j->status;
 }
 
-static bool fuse(pass_job *j, nid id)
+static qn_status fuse(pass_job *j)
 {
-    const node *n = node_at(j->g, id);
-    if (!is_elementwise(j->g, n)) return false;
-    chain *c = NULL;
-    ew_step *room = NULL;
-    bool changed = false;
-    for (u32 i = 0; i < n->n_in && !changed && j->status == QN_OK; i++) {
-        val inner = node_in(j->g, n, i);
-        if (!can_move_in(j->g, j->env->caps, n, inner)) continue;
-        if (!c) c = mem_alloc(sizeof *c), room = mem_alloc(EW_MAX_STEPS * sizeof *room);
-        if (!c || !room) j->status = fail_nomem(sizeof *c);
-        else changed = fuse_one(j, id, inner, room, c);
+    chain *c = mem_alloc(sizeof *c);
+    if (!c) return fail_nomem(sizeof *c);
+    qn_status s = QN_OK;
+    nid before;
+    for (nid id = j->g->last; id && s == QN_OK; id = before) {
+        before = node_at(j->g, id)->prev; /* the chain itself is put in front of its end, and is not looked at again */
+        if (!node_at(j->g, id)->dead) s = fuse_at(j, id, c);
     }
-    mem_free(c), mem_free(room);
-    return changed;
+    mem_free(c);
+    return s;
 }
 
 const pass_def pass_fuse_elementwise = {
     .name = "fuse_elementwise",
     .doc = "chains of elementwise ops become one kernel",
-    .at = OP_NONE,
-    .rewrite = fuse,
+    .run = fuse,
     .test = "in x: f32[2,3]; in b: f32[3]; t = Add(x, b); y = Relu(t); out y"
             " -> in x: f32[2,3]; in b: f32[3]; y = quern.Elementwise(x, b, chain=\"f32 Add 0 1\\nf32 Relu t0\\n\"); out y"
             "\n---\n"

@@ -204,7 +204,9 @@ static bool real_elem(graph *g, val v, u32 k, u32 depth, ratio *out)
 {
     const sym *elems;
     if (!v || depth == 0) return false;
-    if (is_constant(g, v) && dtype_is_float(value_at(g, v)->type.dtype)) return constant_element(g, v, k, out);
+    qn_dtype d = value_at(g, v)->type.dtype;
+    if (d != QN_F32 && d != QN_F64) return false; /* a narrower type, bool or integers in between would change the number */
+    if (is_constant(g, v)) return constant_element(g, v, k, out);
     if (!value_at(g, v)->maker) return false;
     const node *n = node_at(g, value_at(g, v)->maker);
     val x = node_in(g, n, 0);
@@ -251,7 +253,9 @@ qn_status elems_infer_cast(infer *c, const type *t)
         ratio r;
         if (known) elems[k] = cast_element(c->g, in[k], t->dtype);
         else if (t->dtype == QN_BOOL || !real_elem(c->g, node_in(c->g, c->n, 0), k, 12, &r)) elems[k] = 0;
-        else elems[k] = r.den == 1 ? r.num : elems_truncated_div(c->g, r.num, sym_number(c->g, r.den));
+        else
+            elems[k] =
+                cast_element(c->g, r.den == 1 ? r.num : elems_truncated_div(c->g, r.num, sym_number(c->g, r.den)), t->dtype);
         if (!elems[k]) return infer_out(c, 0, t);
     }
     return infer_out_elems(c, 0, t, elems, n);

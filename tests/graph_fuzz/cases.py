@@ -20,6 +20,12 @@ g (int16 from, int16 step) => (int16[] y) <int16 to = {9}> { y = Range (from, to
     ("one pixel, as PyTorch: its place is 0", """<ir_version: 10, opset_import: ["" : 13]>
 g (float[2,1,1,2] x) => (float[] y) <int64[4] sizes = {2, 1, 2, 1}> {
   y = Resize <coordinate_transformation_mode = "pytorch_half_pixel", mode = "cubic"> (x, "", "", sizes) }""", {}),
+    ("a number that went through bool was still itself", """<ir_version: 10, opset_import: ["" : 20]>
+g () => (int32[] y) <float[3] x = {0, 1, 2}> { b = Cast <to = 9> (x)  y = Cast <to = 6> (b) }""", {}),
+    ("... and one that 8 bits do not hold", """<ir_version: 10, opset_import: ["" : 20]>
+g () => (int64[] y) <float[3] x = {0, 2.5, 127.5}> { b = Cast <to = 3> (x)  y = Cast <to = 7> (b) }""", {}),
+    ("sigmoid(1.702 x) of f64 took 1.702 of f32", """<ir_version: 10, opset_import: ["" : 18]>
+g (double[2] x) => (double[] y) <double k = {1.702}> { a = Mul (k, x)  b = Sigmoid (a)  y = Mul (b, x) }""", {}),
     ("Hardmax of an empty dimension was refused", """<ir_version: 10, opset_import: ["" : 17]>
 g (float[1,0] x) => (float[] y) { y = Hardmax (x) }""", {}),
 ]

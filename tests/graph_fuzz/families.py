@@ -566,7 +566,7 @@ def window(g, n, sizes):
     if g.chance(0.5):
         attrs["strides"] = [g.int(1, 3) for _ in k]
     if g.chance(0.3):
-        attrs["dilations"] = [g.int(1, 2) for _ in k]
+        attrs["dilations"] = [g.int(1, 2) if 2 * w - 1 <= s else 1 for w, s in zip(k, sizes)]
     how = g.int(0, 3)
     if how == 0:
         attrs["pads"] = [g.int(0, k[i % n] - 1) for i in range(2 * n)]

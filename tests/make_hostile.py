@@ -1,12 +1,14 @@
 """Writes ONNX files that lie, for tests/onnx.c: python3 make_hostile.py FOLDER
 
-Names begin with what must happen: refuse_* has to be refused with a sentence; any_* may be refused or not, but nothing may break.
+Names begin with what must happen: refuse_* has to be refused with a sentence; any_* may be refused or not, but nothing may break;
+invalid_* (invalid_models.py) has to be refused when it is opened, planned or run.
 The files are made byte by byte (onnx_writer.py), so that they can be wrong in any way."""
 import os
 import random
 import struct
 import sys
 
+from invalid_models import invalid
 from onnx_writer import *
 
 # ---- the cases
@@ -169,7 +171,6 @@ def names():
     refuse("unknown_input", model(graph([node("Relu", ["z"], ["y"])])))
     refuse("unknown_output", model(graph(two, outs=[info("z")])))
     refuse("node_without_op", model(graph([msg(1, "x") + msg(2, "y")])))
-    any_("no_outputs", model(graph(two, outs=[])))
     any_("no_nodes", model(graph([], outs=[info("x")])))
     any_("long_name", model(graph([node("Relu", ["x"], ["y"], name="n" * 100000)])))
 
@@ -462,6 +463,8 @@ def main():
     any_("base", base())
     for part in (truncated, lying_lengths, not_models, versions, names, order, shapes, types, data, outside, attributes, bodies, functions, ops, flipped):
         part()
+    for name, content in invalid():
+        write("invalid", name, content)
     print(f"{count} files in {out_folder}")
 
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "format/format.h"
+#include "run_graph.h"
 #include "test.h"
 
 enum { PATH_BYTES = 1024 };
@@ -94,6 +95,37 @@ static void test_hostile_file(test *t, const char *path, bool must_be_refused, u
     CHECK(t, clock_ns() - from < 20 * (u64)1000000000, "%s takes too long", path);
 }
 
+/* ---- files that say what no model may say: refused when they are opened, or by a run of zeros at the latest */
+
+enum { ZERO_BYTES = 1 << 16, MOST_INPUTS = 16 };
+
+static qn_status run_zeros(qn_session *s)
+{
+    static const u8 zeros[ZERO_BYTES];
+    qn_named in[MOST_INPUTS];
+    qn_ticket ticket = 0;
+    u32 n = 0;
+    const qn_value_info *v;
+    for (; n < MOST_INPUTS && (v = qn_input_info(s, n)) != NULL; n++) {
+        in[n] = (qn_named){ v->name, { .dtype = v->dtype, .rank = v->rank, .data = zeros } };
+        for (u32 d = 0; d < v->rank; d++) in[n].tensor.dims[d] = v->dims[d];
+    }
+    QN_TRY(qn_run(s, in, n, &ticket));
+    return qn_wait(s, ticket);
+}
+
+static void test_invalid_file(test *t, const char *path, u32 *refused)
+{
+    qn_session *s = NULL;
+    forget_error();
+    qn_status status = qn_session_open(&(qn_session_desc){ .device = test_cpu(), .path = path }, &s);
+    if (status == QN_OK) status = run_zeros(s);
+    CHECK(t, status != QN_OK && status != QN_E_BUG && qn_last_error()[0], "%s: %s", path,
+          status == QN_OK ? "is not refused" : qn_last_error());
+    *refused += status != QN_OK;
+    qn_session_close(s);
+}
+
 /* ---- folders */
 
 typedef struct walk {
@@ -110,6 +142,7 @@ static void visit_case(walk *w, const char *path, const char *name)
 static void visit_hostile(walk *w, const char *path, const char *name)
 {
     test_hostile_file(w->t, path, text_starts(name, "refuse_"), &w->refused);
+    if (text_starts(name, "invalid_")) test_invalid_file(w->t, path, &w->refused);
 }
 
 static void walk_folder(walk *w, const char *folder, void (*visit)(walk *w, const char *path, const char *name))

@@ -264,6 +264,8 @@ qn_status onnx_graph_read(scope *s, qn_bytes message)
     QN_TRY(read_initializers(s, &m));
     for (u32 i = 0; i < m.inputs.n; i++) QN_TRY(read_input(s, m.inputs.items[i]));
     for (u32 i = 0; i < m.nodes.n && !s->file->source->tolerant; i++) QN_TRY(onnx_node_read(s, m.nodes.items[i]));
+    if (!m.outputs.n && !s->file->source->tolerant)
+        return fail(QN_E_FORMAT, "%s has no outputs", s->body ? "a body" : "the graph");
     for (u32 i = 0; i < m.outputs.n; i++) QN_TRY(read_output(s, m.outputs.items[i]));
     return QN_OK;
 }

@@ -107,6 +107,8 @@ static qn_status shape_of(const infer *c, loop_shape *out)
     if (out->body->n_outputs < 1 + out->n_state)
         return infer_fail(c, QN_E_FORMAT, "its body gives %u values for a state of %u", out->body->n_outputs, out->n_state);
     out->n_scan = out->body->n_outputs - 1 - out->n_state;
+    if (c->n->n_out > out->n_state + out->n_scan)
+        return infer_fail(c, QN_E_FORMAT, "it has %u outputs, its body gives %u", c->n->n_out, out->n_state + out->n_scan);
     return QN_OK;
 }
 
@@ -149,12 +151,23 @@ static qn_status infer_scans(infer *c, const loop_shape *l)
     return QN_OK;
 }
 
+/* What the file says of an input that each turn makes must be so. */
+static qn_status give_scalar(const infer *c, graph *body, u32 input, qn_dtype d)
+{
+    type *t = &value_at(body, body->inputs[input])->type;
+    if (t->known && t->dtype && t->dtype != d)
+        return infer_fail(c, QN_E_DTYPE, "input %u of its body is %s, not %s", input, qn_dtype_name(t->dtype),
+                          qn_dtype_name(d));
+    *t = (type){ .dtype = d, .known = true };
+    return QN_OK;
+}
+
 static qn_status infer_Loop(infer *c)
 {
     loop_shape l;
     QN_TRY(shape_of(c, &l));
-    value_at(l.body, l.body->inputs[0])->type = (type){ .dtype = QN_I64, .known = true };
-    value_at(l.body, l.body->inputs[1])->type = (type){ .dtype = QN_BOOL, .known = true };
+    QN_TRY(give_scalar(c, l.body, 0, QN_I64));
+    QN_TRY(give_scalar(c, l.body, 1, QN_BOOL));
     for (u32 i = 2; i < l.n_in; i++) {
         if (!infer_has(c, i)) return infer_fail(c, QN_E_FORMAT, "input %u is missing", i);
         give_type(c, l.body, i, node_in(c->g, c->n, i), i >= 2 + l.n_state);
@@ -162,6 +175,8 @@ static qn_status infer_Loop(infer *c)
     bool settled = false;
     for (u32 k = 0; k < MOST_TRIES && !settled; k++) QN_TRY(settle(c, &l, &settled));
     if (!settled) return infer_fail(c, QN_E_UNSUPPORTED, "the sizes of its state do not settle");
+    if (body_out(l.body, 0)->dtype != QN_BOOL)
+        return infer_fail(c, QN_E_DTYPE, "its body's condition is %s, not bool", qn_dtype_name(body_out(l.body, 0)->dtype));
     QN_TRY(infer_states(c, &l));
     return infer_scans(c, &l);
 }
@@ -195,6 +210,7 @@ static const char *scan_of(const node *n, scan_shape *s)
     if (!a || a->kind != ATTR_GRAPH || scans < 1 || states < 0) return "it has no body, no scan inputs, or too few inputs";
     *s = (scan_shape){ a->body, (u32)states, (u32)scans, (u32)captured, a->body->n_outputs };
     if (s->body->n_inputs != n->n_in) return "its body takes another number of values than are given";
+    if (n->n_out > s->n_out) return "it has more outputs than its body gives";
     return s->n_out < s->n_state ? "its body gives fewer values than its state has" : NULL;
 }
 

@@ -22,6 +22,9 @@ static qn_status infer_row(infer *c)
 {
     const type *first = infer_in(c, 0);
     type out = *first;
+    if (c->n->op == OP_BitShift && !text_same(attr_text(c->g, c->n, "direction", ""), "LEFT") &&
+        !text_same(attr_text(c->g, c->n, "direction", ""), "RIGHT"))
+        return infer_fail(c, QN_E_FORMAT, "direction is neither LEFT nor RIGHT");
     for (u32 i = 1; i < c->n->n_in; i++) {
         const type *t = infer_in(c, i);
         if (!t) continue;

@@ -246,6 +246,10 @@ static qn_status infer_one_hot(infer *c)
     type out = { .dtype = infer_in(c, 2)->dtype, .rank = (u8)(idx.rank + 1), .known = true };
     for (u32 d = 0, from = 0; d < out.rank; d++) out.dims[d] = d == axis ? depth_of(c->g, c->n) : idx.dims[from++];
     if (!out.dims[axis]) return infer_fail(c, QN_E_UNSUPPORTED, "depth must be known before the model runs");
+    if (sym_is(c->g, out.dims[axis], 0)) return infer_fail(c, QN_E_SHAPE, "depth is 0");
+    const type *values = infer_in(c, 2);
+    if (values->rank != 1 || infer_differ(c->g, values->dims[0], sym_number(c->g, 2)))
+        return infer_fail(c, QN_E_SHAPE, "values must be two numbers");
     return infer_out(c, 0, &out);
 }
 

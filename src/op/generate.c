@@ -33,6 +33,9 @@ static qn_status infer_constant_of_shape(infer *c)
     i64 rank = elems_wanted(c, 0, &dims);
     if (rank < 0) return infer_fail(c, QN_E_UNSUPPORTED, "the rank of the result is not known before the model runs");
     if (rank > QN_MAX_RANK) return infer_fail(c, QN_E_SHAPE, "rank %lld, at most %d", (long long)rank, QN_MAX_RANK);
+    const attr *filler = attr_find(c->n, "value");
+    if (filler && filler->kind == ATTR_TENSOR && qn_tensor_elems(filler->tensor) != 1)
+        return infer_fail(c, QN_E_SHAPE, "value must be one element");
     type out = { .dtype = fill_value(c->n, bytes), .rank = (u8)rank, .known = true };
     if (out.dtype == QN_STRING) return infer_fail(c, QN_E_UNSUPPORTED, "a value of type string");
     for (u32 d = 0; d < rank; d++) {

@@ -12,6 +12,8 @@ static qn_status infer_dropout(infer *c)
     i64 training;
     if (infer_has(c, 2) && infer_ints(c, 2, &training, 1) != 1)
         return infer_fail(c, QN_E_UNSUPPORTED, "training_mode must be a constant");
+    if (infer_has(c, 1) && sym_differ(c->g, type_elems(c->g, infer_in(c, 1)), sym_one(c->g)))
+        return infer_fail(c, QN_E_SHAPE, "ratio must be one number");
     QN_TRY(infer_out(c, 0, &x));
     return infer_out(c, 1, &mask);
 }

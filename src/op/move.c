@@ -367,6 +367,8 @@ static qn_status infer_split(infer *c)
     const sym *parts;
     u32 axis;
     QN_TRY(infer_axis(c, infer_int(c, "axis"), x.rank, &axis));
+    if (infer_has(c, 1) && attr_find(c->n, "num_outputs"))
+        return infer_fail(c, QN_E_FORMAT, "both split and num_outputs are given");
     i64 wanted = infer_has(c, 1) ? elems_wanted(c, 1, &parts) : attr_int(c->n, "num_outputs", c->n->n_out);
     if (wanted != c->n->n_out)
         return infer_fail(c, QN_E_SHAPE, "%lld parts are asked for, %u outputs are there", (long long)wanted, c->n->n_out);

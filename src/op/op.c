@@ -125,6 +125,10 @@ qn_status infer_out(infer *c, u32 i, const type *t)
     if (t->rank > QN_MAX_RANK)
         return infer_fail(c, QN_E_SHAPE, "output %u would have %u dimensions, at most %d are possible", i, t->rank,
                           QN_MAX_RANK);
+    const type *said = &value_at(c->g, c->n->out[i])->type;
+    if (!value_at(c->g, c->n->out[i])->inferred && said->known && said->dtype && said->dtype != t->dtype)
+        return infer_fail(c, QN_E_DTYPE, "output %u is %s, the file says %s", i, qn_dtype_name(t->dtype),
+                          qn_dtype_name(said->dtype));
     type kept = *t;
     for (u32 d = 0; d < t->rank; d++) {
         QN_TRY(check_dim(c, i, d, t->dims[d]));

@@ -17,10 +17,12 @@ static bool pads_of(graph *g, const node *n, u32 rank, pads *p)
     for (u32 d = 0; d < rank; d++) p->before[d] = p->after[d] = sym_zero(g);
     val v = node_in(g, n, 1), which = node_in(g, n, 3);
     i64 count = v ? value_elems(g, v, &list) : -1, n_axes = which ? known_ints(g, which, axes, QN_MAX_RANK) : rank;
+    u32 seen = 0;
     if (count < 0 || n_axes < 0 || count != 2 * n_axes) return false;
     for (i64 k = 0; k < n_axes; k++) {
         i64 d = which ? axes[k] + (axes[k] < 0 ? rank : 0) : k;
-        if (d < 0 || d >= rank) return false;
+        if (d < 0 || d >= rank || seen >> d & 1) return false;
+        seen |= 1u << d;
         p->before[d] = list[k], p->after[d] = list[n_axes + k];
     }
     return true;
@@ -42,6 +44,19 @@ static void need_something(graph *g, sym had, sym now)
     infer_need(g, sym_max(g, some, none), "a dimension of # has nothing to pad it with", had, 0);
 }
 
+/* Nothing is reflected twice. */
+static qn_status check_reflection(infer *c, const pads *p, u32 d)
+{
+    graph *g = c->g;
+    i64 fits;
+    sym far = sym_max(g, p->before[d], p->after[d]), had = infer_in(c, 0)->dims[d];
+    sym holds = sym_max(g, sym_compare(g, '<', far, had), sym_compare(g, '<', far, sym_one(g)));
+    if (sym_is_number(g, holds, &fits) && !fits)
+        return infer_fail(c, QN_E_SHAPE, "dimension %u is too short for what is reflected", d);
+    infer_need(g, holds, "pads of # reflect a dimension of #", far, had);
+    return QN_OK;
+}
+
 static qn_status infer_pad(infer *c)
 {
     type out = *infer_in(c, 0);
@@ -49,12 +64,15 @@ static qn_status infer_pad(infer *c)
     pads p;
     elems_wanted(c, 1, &ignored);
     if (!pads_of(c->g, c->n, out.rank, &p))
-        return infer_fail(c, QN_E_SHAPE, "pads must have two entries for each axis; axes must be known");
+        return infer_fail(c, QN_E_SHAPE, "pads must have two entries for each axis; axes must be known, each once");
+    if (infer_has(c, 2) && sym_differ(c->g, type_elems(c->g, infer_in(c, 2)), sym_one(c->g)))
+        return infer_fail(c, QN_E_SHAPE, "constant_value must be one element");
     if (mode_of(c->g, c->n) > 3)
         return infer_fail(c, QN_E_UNSUPPORTED, "mode '%s' is not one of constant, reflect, edge, wrap",
                           attr_text(c->g, c->n, "mode", ""));
     for (u32 d = 0; d < out.rank; d++) {
         i64 had, now;
+        if (mode_of(c->g, c->n) == 1) QN_TRY(check_reflection(c, &p, d));
         bool empty = sym_is_number(c->g, out.dims[d], &had) && had == 0;
         out.dims[d] = sym_add(c->g, out.dims[d], sym_add(c->g, p.before[d], p.after[d]));
         if (mode_of(c->g, c->n)) need_something(c->g, infer_in(c, 0)->dims[d], out.dims[d]);

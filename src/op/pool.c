@@ -3,9 +3,21 @@
 #include "op/op_util.h"
 #include "op/window.h"
 
+/* A window that lies in the padding alone sees nothing. */
+static const char *check_window(const infer *c)
+{
+    const i64 *kernel, *pads;
+    u32 rank = attr_ints(c->n, "kernel_shape", &kernel), n = attr_ints(c->n, "pads", &pads);
+    for (u32 i = 0; i < n; i++)
+        if (pads[i] >= kernel[i % rank]) return "pads are not smaller than the kernel";
+    i64 order = attr_int(c->n, "storage_order", 0);
+    return order == 0 || order == 1 ? NULL : "storage_order is neither 0 nor 1";
+}
+
 static qn_status window_of(infer *c, window *out)
 {
     const char *wrong = window_make(c->g, c->n, infer_in(c, 0), NULL, out);
+    if (!wrong) wrong = check_window(c);
     return wrong ? infer_fail(c, QN_E_SHAPE, "%s", wrong) : QN_OK;
 }
 

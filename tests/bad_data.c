@@ -96,8 +96,10 @@ static const bad_case cases[] = {
     { "Reshape, constant, no whole rest", "in x: f32[n]\nconst s: i64[2] = {-1, 4}\ny = Reshape(x, s)\nz = Neg(y)\nout z\n", "f32[8]; f32[6]", QN_E_SHAPE, "Reshape 'Reshape_1'" },
     { "Split, parts", "in x: f32[6]\nin p: i64[2]\na, b = Split(x, p)\nout a, b\n", "f32[6] i64[2]={2,3}", QN_E_SHAPE, "Split 'Split_1'" },
     { "Split, a negative part", "in x: f32[6]\nin p: i64[2]\na, b = Split(x, p)\nout a, b\n", "f32[6] i64[2]={-1,7}", QN_E_SHAPE, "Split 'Split_1'" },
+    { "Pad, reflected too far", "in x: f32[n]\nconst p: i64[2] = {0, 3}\ny = Pad(x, p, mode=\"reflect\")\nout y\n", "f32[3]", QN_E_SHAPE,
+      "Pad 'Pad_1': pads of 3 reflect a dimension of 3" },
     { "Range, step 0", "in d: i64[]\nconst a: i64[] = {0}\nconst e: i64[] = {6}\ny = Range(a, e, d)\nz = Neg(y)\nout z\n", "i64[]={0}", QN_E_SHAPE, "Range 'Range_1'" },
-    { "Range, float, step 0", "in d: f32[]\nconst a: f32[] = {0}\nconst e: f32[] = {6}\ny = Range(a, e, d)\nz = Neg(y)\nout z\n", "f32[]={0}", QN_E_DATA, "Range" },
+    { "Range, float, step 0", "in d: f32[]\nconst a: f32[] = {0}\nconst e: f32[] = {6}\ny = Range(a, e, d)\nz = Neg(y)\nout z\n", "f32[]={0}", QN_E_DATA, "RangeFloat 'Range_1': from 0 to 6" },
     { "Range, float, endless", "const d: f32[] = {1e-30}\nconst a: f32[] = {0}\nin z: f32[]\nconst e: f32[] = {6}\ny = Range(a, e, d)\nw = Add(y, z)\nout w\n", "f32[]={0}", QN_E_SHAPE, "is no finite list" },
     { "OneHot, negative depth", "in i: i64[2]\nin d: i64[]\nconst v: f32[2] = {0, 1}\ny = OneHot(i, d, v)\nout y\n", "i64[2]={0,1} i64[]={-1}", QN_E_SHAPE, "OneHot 'OneHot_1'" },
     { "OneHot, outside", "in i: i64[2]\nin d: i64[]\nconst v: f32[2] = {0, 1}\ny = OneHot(i, d, v)\nout y\n", "i64[2]={0,9} i64[]={3}", QN_OK, "" },
@@ -141,7 +143,9 @@ static void check(test *t, const test_device *d, const bad_case *c, bool optimiz
     graph_run r = { .device = d->device, .optimize = optimize, .mem = arena_make() };
     qn_status status = run_all(&r, c);
     const char *said = status == QN_OK ? "" : qn_last_error();
-    CHECK(t, status == c->want && strstr(said, c->says), "%s on %s%s: %s: %s", c->what, d->name,
+    const char *name = strchr(said, '\''), *again = name ? strstr(name + 1, "': ") : NULL;
+    bool twice = again && !strncmp(said, again + 3, (size_t)(again + 3 - said)); /* "Op 'name': Op 'name': ..." */
+    CHECK(t, status == c->want && strstr(said, c->says) && !twice, "%s on %s%s: %s: %s", c->what, d->name,
           optimize ? ", optimized" : "", qn_status_text(status), said);
     arena_free(r.mem);
 }

@@ -74,7 +74,7 @@ qn_status fail_in(qn_status code, const char *format, ...)
     va_start(args, format);
     make_text(head, format, args);
     va_end(args);
-    sentence_put(head, last_sentence());
+    if (!text_starts(last_sentence(), head)) sentence_put(head, last_sentence()); /* where it happened may have said so */
     return code;
 }
 

@@ -136,6 +136,16 @@ static qn_status bytes_at(const exec *x, const plan_value *v, const i64 *at, u64
                : fail(QN_E_SHAPE, "a tensor of %lld elements is too large", (long long)elems);
 }
 
+/* Names a failure after the node whose result v is. */
+static qn_status of_value(const exec *x, val v, qn_status code)
+{
+    const graph *g = x->main->p->g;
+    const value *made = code != QN_OK && v <= g->n_values ? value_at(g, v) : NULL;
+    if (!made || !made->maker) return made && made->name ? fail_in(code, "'%s': ", made->name) : code;
+    const node *n = node_at(g, made->maker);
+    return fail_in(code, "%s '%s': ", op_of(n)->name, n->name ? n->name : "");
+}
+
 /* The first layout fits the sizes at hand; a size that grows later grows to a power of two, so that a loop settles. */
 static bool grow_capacity(exec *x)
 {
@@ -159,7 +169,7 @@ static qn_status fits(exec *x, bool *out)
     for (u32 v = 1; v <= p->n_values && *out; v++) {
         if (!plan_in_layout(p, v)) continue;
         u64 bytes = 0;
-        QN_TRY(bytes_at(x, &p->values[v], x->bound, &bytes));
+        QN_TRY(of_value(x, v, bytes_at(x, &p->values[v], x->bound, &bytes)));
         if (bytes > x->main->slots[v].allotted) *out = false;
         x->main->slots[v].view.bytes = bytes;
     }
@@ -172,10 +182,10 @@ static qn_status fill_spans(exec *x, span *spans, u32 *n)
     for (u32 v = 1; v <= p->n_values; v++) {
         if (!plan_in_layout(p, v)) continue;
         u64 now = 0, room = 0;
-        QN_TRY(bytes_at(x, &p->values[v], x->bound, &now));
+        QN_TRY(of_value(x, v, bytes_at(x, &p->values[v], x->bound, &now)));
         i64 ignored;
         if (sym_eval(p->g, p->values[v].elems, x->capacity, &ignored) && ignored >= 0)
-            QN_TRY(bytes_at(x, &p->values[v], x->capacity, &room));
+            QN_TRY(of_value(x, v, bytes_at(x, &p->values[v], x->capacity, &room)));
         spans[(*n)++] = (span){ .bytes = MAX(MAX(now, room), 4), .first = p->values[v].first, .last = p->values[v].last };
     }
     return QN_OK;

@@ -239,7 +239,7 @@ nid build_node_outs(build *b, op_id op, const val *in, u32 n_in, u32 n_out, cons
     val out[16] = { 0 };
     assert(n_out <= COUNT(out));
     if (b->status != QN_OK) return 0;
-    nid n = graph_node(b->g, b->before, (u16)op, NULL, in, n_in, out, n_out, attrs, n_attrs);
+    nid n = graph_node(b->g, b->before, (u16)op, b->n ? b->n->name : NULL, in, n_in, out, n_out, attrs, n_attrs);
     b->status = n ? graph_infer_node(b->g, n) : QN_E_NOMEM;
     if (b->status != QN_OK) fail_in(b->status, "while expanding '%s': ", b->n->name);
     return b->status == QN_OK ? n : 0;

@@ -17,9 +17,10 @@ static f32 zero_of(IN(Z) zero, u32 row, u32 blocks, u32 at, u32 kind)
     return kind == 2 ? (f32)load(zero, row * blocks + at) : (f32)(1u << (bits - 1u));
 }
 
-MAP(T) matmul_nbits(u32 i, IN(T) a, IN(u8) b, IN(T) scale, IN(Z) zero, u32 n, u32 k, u32 blocks, CONST(u32) block, CONST(u32) zeros)
+/* Row `from` of a with row `row` of b. */
+static f32 dot_packed(IN(T) a, IN(u8) b, IN(T) scale, IN(Z) zero, u32 from, u32 row, u32 k, u32 blocks, u32 block, u32 zeros)
 {
-    u32 row = i % n, from = i / n * k, bytes = block / PER_BYTE;
+    u32 bytes = block / PER_BYTE;
     f32 sum = 0;
     for (u32 c = 0; c < blocks; c++) {
         u32 first = c * block, last = min(first + block, k), at = (row * blocks + c) * bytes;
@@ -30,5 +31,17 @@ MAP(T) matmul_nbits(u32 i, IN(T) a, IN(u8) b, IN(T) scale, IN(Z) zero, u32 n, u3
         }
         sum += part * load(scale, row * blocks + c);
     }
-    return TO(T, sum);
+    return sum;
+}
+
+MAP(T) matmul_nbits(u32 i, IN(T) a, IN(u8) b, IN(T) scale, IN(Z) zero, u32 n, u32 k, u32 blocks, CONST(u32) block, CONST(u32) zeros)
+{
+    return TO(T, dot_packed(a, b, scale, zero, i / n * k, i % n, k, blocks, block, zeros));
+}
+
+/* The same with a factor of its own for each row of y: b[experts][n][..], which[rows] of them, row r of y from row r / share of a. */
+MAP(T) expert_nbits(u32 i, IN(T) a, IN(u8) b, IN(T) scale, IN(Z) zero, IN(i64) which, u32 n, u32 k, u32 blocks, u32 share, CONST(u32) block, CONST(u32) zeros)
+{
+    u32 row = i / n;
+    return TO(T, dot_packed(a, b, scale, zero, row / share * k, (u32)which[row] * n + i % n, k, blocks, block, zeros));
 }

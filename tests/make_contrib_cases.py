@@ -21,7 +21,7 @@ from onnx import helper, numpy_helper
 F32, F16, BF16 = np.float32, np.float16, ml_dtypes.bfloat16
 I8, U8, I32, I64 = np.int8, np.uint8, np.int32, np.int64
 MS = "com.microsoft"
-HALF = {"f16": (F16, "0.01 0.004"), "bf16": (BF16, "0.05 0.03")}
+HALF = {"f16": (F16, 0.01, 0.003), "bf16": (BF16, 0.05, 0.02)}  # how far from what is wanted, and that times the largest number wanted
 CASES = {}
 
 
@@ -33,13 +33,15 @@ class Fixed:
 
 
 class Case:
-    def __init__(self, op, inputs, outs=1, ref=None, domain=MS, opset=20, free=(), half=True, tolerance=None, typed=False, rows=None, attr_opset=None, **attributes):
+    def __init__(self, op, inputs, outs=1, ref=None, domain=MS, opset=20, free=(), half=True, tolerance=None, typed=False, rows=None, attr_opset=None, refused=None, **attributes):
         """outs: how many, or a list of names with '' for those not wanted. free: for each input the names of its dimensions, or None.
         ref: computes the outputs from the inputs (arrays, None where absent) and the attributes. half: whether f16 and bf16 too.
-        rows: how many rows of the first output count; what is behind them is not specified."""
+        rows: how many rows of the first output count; what is behind them is not specified. refused: words of the sentence with which a model
+        or its run must end, written to refused.txt; no answer is asked for."""
         self.op, self.inputs, self.ref, self.domain, self.opset = op, inputs, ref, domain, opset
         self.outs = [f"y{i}" for i in range(outs)] if isinstance(outs, int) else outs
         self.free, self.half, self.tolerance, self.typed, self.rows, self.attributes = free, half, tolerance, typed, rows, attributes
+        self.refused = refused
         if attr_opset:  # an attribute of that name
             self.attributes["opset"] = attr_opset
 
@@ -267,10 +269,10 @@ def qlinear_cases():
     for t, z in ((U8, 117), (I8, -9)):
         k = "u8" if t == U8 else "i8"
         y = lambda scale, zero=z: [f32(scale), None if zero is None else np.array(zero, t)]
-        case(f"qlinear_add_{k}", "QLinearAdd", quant(t, 0.031, z, 2, 3, 5) + quant(t, 0.0173, z + 5, 3, 1) + y(0.0412), **more)
+        case(f"qlinear_add_{k}", "QLinearAdd", quant(t, 0.031, z, 2, 3, 5) + quant(t, 0.0173, z + 5, 3, 1) + y(0.041273), **more)
         case(f"qlinear_add_none_{k}", "QLinearAdd", quant(t, 0.031, None, 7) + quant(t, 0.0173, None, 7) + y(0.05, None)[:1], ref=zeros_told("QLinearAdd", t), **more)
-        case(f"qlinear_mul_{k}", "QLinearMul", quant(t, 0.031, z, 2, 3, 5) + quant(t, 0.0173, z + 5, 5) + y(0.0412), **more)
-        case(f"qlinear_mul_scalar_{k}", "QLinearMul", quant(t, 0.031, z) + quant(t, 0.0173, z + 5, 5) + y(0.0412), **more)
+        case(f"qlinear_mul_{k}", "QLinearMul", quant(t, 0.031, z, 2, 3, 5) + quant(t, 0.0173, z + 5, 5) + y(0.041273), **more)
+        case(f"qlinear_mul_scalar_{k}", "QLinearMul", quant(t, 0.031, z) + quant(t, 0.0173, z + 5, 5) + y(0.041273), **more)
         case(f"qlinear_sigmoid_{k}", "QLinearSigmoid", quant(t, 0.043, z, 3, 21) + y(0.0039, 0 if t == U8 else -128), **more)
         case(f"qlinear_leaky_{k}", "QLinearLeakyRelu", quant(t, 0.043, z, 3, 21) + y(0.0391), alpha=0.13, **more)
         case(f"qlinear_leaky_default_{k}", "QLinearLeakyRelu", quant(t, 0.043, None, 3, 21) + y(0.0391, None)[:1], ref=zeros_told("QLinearLeakyRelu", t), **more)
@@ -343,6 +345,231 @@ def packed_cases():
     rows("float8_one_scale", f8, scales(1, 1), block_size=0, ref=floats)
 
 
+# ---------------------------------------------------------------- mixtures of experts
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def unpack(w, bits):
+    return np.stack([w >> bits * i & (1 << bits) - 1 for i in range(8 // bits)], -1).reshape(*w.shape[:-1], -1).astype(F32)
+
+
+def activation(name, h, up, alpha, beta, limit, late):
+    """up: what is gated, or None."""
+    swish = lambda x: x / (1 + np.exp(-alpha * x))
+    gelu = lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    if name == "swiglu":
+        return (np.minimum(swish(h), limit) if late else swish(np.minimum(h, limit))) * (np.clip(up, -limit, limit) + beta)
+    return {"relu": lambda: np.maximum(h, 0), "relu2": lambda: np.maximum(h, 0) ** 2, "geglu": lambda: gelu(h) * up, "silu": lambda: swish(h), "identity": lambda: h}[name]()
+
+
+def mixture(x, router, layers, shares, k=1, activation_type="relu", swiglu_fusion=0, activation_alpha=1.0, activation_beta=0.0, swiglu_limit=np.inf,
+            swiglu_limit_after_activation=0, **_):
+    """For what onnxruntime's CPU refuses: gates that are not interleaved or in a layer of their own, relu2, geglu, a late limit."""
+    rows, y = x.reshape(-1, x.shape[-1]), np.zeros((router.shape[0], x.shape[-1]), F32)
+    for t, row in enumerate(rows):
+        for e in np.argsort(-router[t], kind="stable")[:k]:
+            through = lambda i, v: layers[i][0][e] @ v + (0 if layers[i][1] is None else layers[i][1][e])
+            h, up = through(0, row), None
+            if len(layers) > 2:
+                up = through(2, row)
+            elif swiglu_fusion:
+                h, up = (h[0::2], h[1::2]) if swiglu_fusion == 1 else np.split(h, 2)
+            h = activation(activation_type, h, up, activation_alpha, activation_beta, swiglu_limit, swiglu_limit_after_activation)
+            y[t] += shares[t, e] * through(1, h)
+    return [y.reshape(x.shape).astype(F32)]
+
+
+def moe_cases():
+    e, c, i = 4, 16, 24
+    def layers(wide=i, biased=True, third=False):
+        w = lambda *s: normal(*s, scale=0.3)
+        out = [w(e, wide, c), w(e, wide) if biased else None, w(e, c, i), w(e, c) if biased else None]
+        return out + [w(e, i, c), w(e, i)] if third else out
+
+    def plain(x, router, w1, b1, w2, b2, w3=None, b3=None, **a):
+        return mixture(x, router, [(w1, b1), (w2, b2)] + ([(w3, b3)] if w3 is not None else []), softmax(router), **a)
+
+    def likes(tokens):
+        """No two experts alike, in no type: which comes first would not be said."""
+        return RNG.permuted(np.tile(np.arange(e) * 0.75 - 1, (tokens, 1)), axis=1).astype(F32)
+
+    x, r = normal(2, 3, c), likes(6)
+    for name in ("relu", "gelu", "silu", "identity"):
+        case("moe_" + name, "MoE", [x, r, *layers()], k=2, activation_type=name)
+    case("moe_default", "MoE", [normal(5, c), likes(5), *layers(biased=False)])
+    case("moe_shares", "MoE", [x, r, *layers()], k=3, normalize_routing_weights=1)
+    case("moe_swiglu", "MoE", [x, r, *layers(2 * i)], k=2, activation_type="swiglu", swiglu_fusion=1, swiglu_limit=0.7, activation_alpha=1.7, activation_beta=1.0)
+    case("moe_swiglu_halves", "MoE", [x, r, *layers(2 * i)], k=2, activation_type="swiglu", swiglu_fusion=2, activation_beta=0.5, ref=plain)
+    case("moe_swiglu_apart", "MoE", [x, r, *layers(third=True)], k=2, activation_type="swiglu", ref=plain)
+    case("moe_swiglu_late", "MoE", [x, r, *layers(2 * i)], k=2, activation_type="swiglu", swiglu_fusion=1, swiglu_limit=0.7, swiglu_limit_after_activation=1, ref=plain)
+    case("moe_geglu", "MoE", [x, r, *layers(2 * i)], k=2, activation_type="geglu", swiglu_fusion=1, ref=plain)
+    case("moe_relu2", "MoE", [x, r, *layers()], k=2, activation_type="relu2", ref=plain)
+    case("moe_free", "MoE", [x, r, *[Fixed(w) for w in layers()]], k=2, free=[("b", "s", c), ("tokens", e)])
+
+    def packed(name, bits, block, more=(), zeros=False, biased=True, act="silu", fusion=0, x=(2, 3), third=False, ref=None, bits2=None, **a):
+        c = i = 32
+        wide = 2 * i if fusion else i
+        w = lambda n, k, bits: Fixed(ints(0, 256, e, n, k * bits // 8, dtype=U8))
+        s = lambda n, k: Fixed(near(0.05, 0.03, *((e, n, k // block) if block else (e, n))).astype(F16).astype(F32) / 2 ** (bits - 2))
+        z = lambda n, k, bits: Fixed(ints(0, 256, *((e, n, -(-(k // block) * bits // 8)) if block else (e, n * bits // 8)), dtype=U8)) if zeros else None
+        b = lambda n: normal(e, n) if biased else None
+        ins = [normal(*x, c), likes(int(np.prod(x))), w(wide, c, bits), s(wide, c), b(wide), w(c, i, bits2 or bits), s(c, i), b(c)]
+        ins += [w(i, c, bits), s(i, c), b(i)] if third else [None] * 3
+        ins += [z(wide, c, bits), z(c, i, bits2 or bits), None, *more]
+        while ins[-1] is None:
+            ins.pop()
+        if bits2:
+            a["fc2_expert_weight_bits"] = bits2
+        if block:
+            a["block_size"] = block
+        case("qmoe_" + name, "QMoE", ins, k=2, expert_weight_bits=bits, activation_type=act, swiglu_fusion=fusion, weights_prepacked=0, ref=ref, **a)
+
+    def whole(x, router, w1, s1, b1, w2, s2, b2, w3=None, s3=None, b3=None, z1=None, z2=None, *_, expert_weight_bits, block_size, fc2_expert_weight_bits=None, **a):
+        """Blocks whose numbers are computed as such: onnxruntime's CPU has no such kernel for 8 bits, and none for layers of different bits."""
+        def full(w, s, z, bits):
+            z = 2 ** (bits - 1) if z is None else np.repeat(unpack(z, bits)[..., : s.shape[-1]], block_size, -1)
+            return (unpack(w, bits) - z) * np.repeat(s, block_size, -1)
+
+        best, shares, bits = np.argsort(-router, -1, kind="stable")[:, :2], np.zeros_like(router), expert_weight_bits
+        np.put_along_axis(shares, best, softmax(np.take_along_axis(router, best, 1)), 1)
+        more = [(full(w3, s3, None, bits), b3)] if w3 is not None else []
+        return mixture(x, router, [(full(w1, s1, z1, bits), b1), (full(w2, s2, z2, fc2_expert_weight_bits or bits), b2)] + more, shares, **a)
+
+    packed("4_rows", 4, 0)
+    packed("8_rows", 8, 0, biased=False)
+    packed("2_rows", 2, 0, x=(5,))
+    packed("4_rows_zeros", 4, 0, zeros=True)
+    packed("4_blocks", 4, 16, act="relu")
+    packed("4_blocks_zeros", 4, 16, zeros=True, act="gelu")
+    packed("8_blocks_zeros", 8, 16, zeros=True, act="identity", ref=whole)
+    packed("2_blocks_zeros", 2, 16, zeros=True)
+    packed("swiglu", 4, 32, act="swiglu", fusion=1, activation_alpha=1.7, activation_beta=1.0, swiglu_limit=7.0)
+    packed("shares", 4, 32, normalize_routing_weights=1)
+    packed("router_weights", 4, 16, [np.abs(normal(6, e))])
+    packed("router_weights_shares", 4, 16, [np.abs(normal(6, e))], normalize_routing_weights=1)
+    packed("other_bits", 4, 16, bits2=8, ref=whole)
+    packed("swiglu_halves", 4, 16, act="swiglu", fusion=2, ref=whole)
+    packed("swiglu_apart", 4, 16, act="swiglu", third=True, ref=whole)
+
+
+# ---------------------------------------------------------------- norms and embeddings
+def norm_cases():
+    d = 24
+    x, skip, gamma, beta, bias = normal(2, 3, d), normal(2, 3, d), near(1, 0.3, d), near(0, 0.3, d), near(0, 0.3, d)
+    for op, weights in (("SkipLayerNormalization", [gamma, beta]), ("SkipSimplifiedLayerNormalization", [gamma])):
+        k = "skip" if op == "SkipLayerNormalization" else "skip_simplified"
+        case(k, op, [x, skip, *weights])
+        case(k + "_bias", op, [x, skip, *weights, bias], epsilon=1e-3)
+        case(k + "_sum", op, [x, skip, *weights, bias], ["y", "", "", "sum"])
+        case(k + "_row", op, [x, normal(1, 3, d), *weights])
+        case(k + "_matrix", op, [x, normal(3, d), *weights])
+        case(k + "_tiny", op, [x * F32(1e-3), skip * F32(1e-3), *weights], half=False)
+    case("skip_no_beta", "SkipLayerNormalization", [x, skip, gamma])
+    case("skip_simplified_tokens", "SkipSimplifiedLayerNormalization", [normal(5, d), normal(5, d), gamma])
+    case("simplified", "SimplifiedLayerNormalization", [x, gamma], domain="", typed=True)
+    case("simplified_axis", "SimplifiedLayerNormalization", [x, near(1, 0.3, 3, d)], domain="", axis=1, epsilon=1e-2, stash_type=1, typed=True)
+    case("simplified_inverse", "SimplifiedLayerNormalization", [x, gamma], 2, domain="", typed=True, half=False)
+    ids, kinds = ints(0, 30, 2, 5), ints(0, 2, 2, 5)
+    words, at, kind = normal(30, d), normal(9, d), normal(2, d)
+    case("embed", "EmbedLayerNormalization", [ids, kinds, words, at, kind, gamma, beta], 2)
+    case("embed_mask", "EmbedLayerNormalization", [ids, kinds, words, at, kind, gamma, beta, np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], I32)], 2, epsilon=1e-3)
+    case("embed_no_segments", "EmbedLayerNormalization", [ids, None, words, at, None, gamma, beta], 2, mask_index_type=1)
+    case("embed_positions", "EmbedLayerNormalization", [ids, kinds, words, at, kind, gamma, beta, None, ints(0, 9, 2, 5)], 2)
+    case("embed_positions_shared", "EmbedLayerNormalization", [ids, kinds, words, at, kind, gamma, beta, None, ints(0, 9, 1, 5)], 2)
+    case("embed_sum", "EmbedLayerNormalization", [ids, kinds, words, at, kind, gamma, beta], 3)
+
+
+# ---------------------------------------------------------------- activations and fused products
+def fused_cases():
+    x, b = normal(3, 40, scale=2), normal(40)
+    case("gelu", "Gelu", [x])
+    case("bias_gelu", "BiasGelu", [x, b])
+    case("fast_gelu", "FastGelu", [x])
+    case("fast_gelu_bias", "FastGelu", [x, b])
+    case("quick_gelu", "QuickGelu", [x])
+    case("quick_gelu_alpha", "QuickGelu", [x], alpha=0.7)
+    case("fused_matmul", "FusedMatMul", [normal(2, 3, 8), normal(8, 5)], alpha=0.3)
+    case("fused_matmul_trans", "FusedMatMul", [normal(2, 8, 3), normal(2, 5, 8)], transA=1, transB=1)
+    case("fused_matmul_batch_a", "FusedMatMul", [normal(3, 2, 8), normal(2, 8, 5)], transBatchA=1)
+    case("fused_matmul_batch_both", "FusedMatMul", [normal(8, 2, 3), normal(5, 2, 8)], transA=1, transBatchA=1, transB=1, transBatchB=1, alpha=2.0)
+    for name, act, a in (("relu", "Relu", {}), ("leaky", "LeakyRelu", dict(activation_alpha=0.2)), ("sigmoid", "Sigmoid", {}), ("tanh", "Tanh", {})):
+        case("fused_gemm_" + name, "FusedGemm", [normal(3, 8), normal(8, 5), normal(5)], activation=act, alpha=0.5, beta=2.0, **a)
+    case("fused_gemm_trans", "FusedGemm", [normal(8, 3), normal(5, 8)], activation="Relu", transA=1, transB=1)
+    x, w, b = normal(1, 4, 7, 6), normal(6, 2, 3, 3, scale=0.3), normal(6)
+    for name, act, params in (("relu", "Relu", []), ("leaky", "LeakyRelu", [0.2]), ("clip", "Clip", [-0.5, 0.75]), ("hard", "HardSigmoid", [0.3, 0.4]),
+                              ("tanh", "Tanh", []), ("sigmoid", "Sigmoid", [])):
+        case("fused_conv_" + name, "FusedConv", [x, w, b], activation=act, **(dict(activation_params=params) if params else {}), group=2, strides=[2, 1], pads=[1, 1, 1, 1])
+    case("fused_conv_sum", "FusedConv", [x, w, b, normal(1, 6, 7, 6)], activation="Relu", group=2, kernel_shape=[3, 3], auto_pad="SAME_UPPER")
+    case("fused_conv_dilated", "FusedConv", [x, w], group=2, dilations=[2, 1])
+    front, last = lambda v: v.transpose(0, 3, 1, 2), lambda v: v.transpose(0, 2, 3, 1)
+    nhwc = last(x).copy()
+    # onnxruntime's CPU has no NhwcConv: it is asked for the same convolution with the channels in front
+    plain = lambda x, w, b=None, **a: [last(Case("Conv", [front(x), w, b][: 2 + (b is not None)], domain="", typed=True, **a).answers()[0])]
+    case("nhwc_conv", "NhwcConv", [nhwc, w, b], ref=plain, group=2, pads=[1, 0, 1, 0])
+    case("nhwc_conv_strides", "NhwcConv", [nhwc, w], ref=plain, group=2, strides=[2, 1], dilations=[1, 2], kernel_shape=[3, 3], auto_pad="VALID")
+    fused = lambda x, w, b=None, z=None, **a: [last(Case("FusedConv", [front(x), w, b, front(z)] if z is not None else [front(x), w, b], **a).answers()[0])]
+    case("nhwc_fused_conv", "NhwcFusedConv", [nhwc, w, b, last(normal(1, 6, 5, 4)).copy()], ref=fused, group=2, activation="Relu")
+
+
+# ---------------------------------------------------------------- what must be refused, and in which words
+def refused_cases():
+    def refused(name, words, op, inputs, outs=1, **attributes):
+        case("refused_" + name, op, inputs, outs, half=False, refused=words, **attributes)
+
+    q, k = normal(2, 3, 8), normal(2, 5, 8)
+    past = normal(2, 2, 4, 4)
+    one = np.array([3, 3], I32)
+    refused("mha_heads", "no multiple of num_heads", "MultiHeadAttention", [q, k, k], num_heads=3)
+    refused("mha_no_heads", "num_heads", "MultiHeadAttention", [q, k, k], num_heads=0)
+    refused("mha_no_value", "no known form", "MultiHeadAttention", [q, k], num_heads=2)
+    refused("mha_one_past", "must both be there", "MultiHeadAttention", [q, k, k, None, None, None, past], num_heads=2)
+    refused("mha_mask", "mask's shape", "MultiHeadAttention", [q, k, k, None, ints(0, 2, 2, 4)], num_heads=2)
+    refused("mha_mask_lengths", "mask's shape", "MultiHeadAttention", [q, k, k, None, ints(0, 2, 5)], num_heads=2)
+    refused("mha_bias", "do not broadcast", "MultiHeadAttention", [q, k, k, None, None, normal(2, 2, 3, 4)], num_heads=2)
+    refused("mha_buffer", "buffer shared", "MultiHeadAttention", [q, k, k, None, None, None, past, past, np.array([1], I32)], num_heads=2)
+    x, w = normal(2, 3, 6), normal(6, 24)
+    refused("attention_rotary", "do_rotary", "Attention", [x, w], num_heads=2, do_rotary=1)
+    refused("attention_buffer", "buffer shared", "Attention", [x, w], num_heads=2, past_present_share_buffer=1)
+    refused("attention_sizes", "not q, k and v", "Attention", [x, w], num_heads=2, qkv_hidden_sizes=[8, 8, 4])
+    refused("attention_unequal", "as wide as one another", "Attention", [x, w], num_heads=2, qkv_hidden_sizes=[8, 12, 4])
+    q, k, past, count = normal(2, 1, 64), normal(2, 1, 32), np.zeros((2, 2, 2, 16), F32), np.array(3, I32)
+    gqa = lambda *more: [q, k, k, past, past, one - 1, count, *more]
+    heads = dict(num_heads=4, kv_num_heads=2)
+    refused("gqa_heads", "no multiple of kv_num_heads", "GroupQueryAttention", gqa(), num_heads=4, kv_num_heads=3)
+    refused("gqa_window", "needs causal", "GroupQueryAttention", gqa(), causal=0, local_window_size=2, **heads)
+    refused("gqa_rotary", "do_rotary needs", "GroupQueryAttention", gqa(), do_rotary=1, **heads)
+    refused("gqa_window_cache", "sliding_window_cache is 1", "GroupQueryAttention", gqa(), sliding_window_cache=1, local_window_size=2, **heads)
+    refused("gqa_quantized", "quantized cache", "GroupQueryAttention", gqa(*[None] * 5, f32([1.0]), f32([1.0])), **heads)
+    refused("gqa_past", "does not fit the query", "GroupQueryAttention", [q, k, k, past[:1], past[:1], one - 1, count], **heads)
+    refused("gqa_scores", "qk_output is 0", "GroupQueryAttention", gqa(), 4, **heads)
+    refused("gqa_length", "of the lengths is 7", "GroupQueryAttention", [q, k, k, past, past, np.array([7, 2], I32), count], **heads)
+    table = normal(9, 4)
+    refused("rotary_heads", "no whole heads", "RotaryEmbedding", [normal(2, 3, 20), np.array([0], I64), table, table])
+    refused("rotary_positions", "must be one number", "RotaryEmbedding", [normal(2, 3, 24), np.array([0, 1], I64), table, table])
+    refused("nbits_3", "3 bits", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 6, dtype=U8), normal(4, 2)], K=32, N=4, bits=3, block_size=16)
+    refused("nbits_order", "g_idx", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 8, dtype=U8), normal(4, 2), None, ints(0, 2, 32)], K=32, N=4, block_size=16)
+    refused("nbits_prepacked", "weight_prepacked", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 8, dtype=U8), normal(4, 2)], K=32, N=4, block_size=16, weight_prepacked=1)
+    rows = lambda *scales: [ints(0, 256, 5, 16, dtype=U8), np.array([1], I64), normal(*scales)]
+    refused("gather_blocks_bits", "3 bits", "GatherBlockQuantized", rows(5, 2), block_size=16, bits=3)
+    refused("gather_blocks_block", "no power of two", "GatherBlockQuantized", rows(5, 2), block_size=24)
+    refused("gather_blocks_axis", "along axis 0", "GatherBlockQuantized", rows(5, 2), block_size=16, gather_axis=1, quantize_axis=0)
+    refused("gather_blocks_scales", "scales does not fit", "GatherBlockQuantized", rows(5, 3), block_size=16)
+    refused("concat", "a scale and a zero point", "QLinearConcat", [f32(1), np.array(0, U8), *quant(U8, 1, 0, 2), ints(0, 9, 2, dtype=U8)], axis=0)
+    refused("pool", "spatial dimensions", "QLinearAveragePool", [*quant(U8, 1, 0, 2, 3), f32(1)], kernel_shape=[2])
+    moe = lambda: [normal(5, 8), normal(5, 4), normal(4, 6, 8), None, normal(4, 8, 6)]
+    refused("moe_activation", "activation_type 'mish'", "MoE", moe(), activation_type="mish")
+    refused("moe_sparse", "use_sparse_mixer", "MoE", moe(), use_sparse_mixer=1)
+    refused("moe_no_third", "a third layer", "MoE", moe(), activation_type="swiglu")
+    refused("moe_tokens", "a row for each token", "MoE", [normal(6, 8), *moe()[1:]])
+    refused("moe_width", "layer 2", "MoE", [*moe()[:4], normal(4, 8, 7)])
+    packed = lambda bits: [normal(5, 32), normal(5, 4), ints(0, 256, 4, 32, 4 * bits, dtype=U8), normal(4, 32), None, ints(0, 256, 4, 32, 4 * bits, dtype=U8), normal(4, 32)]
+    refused("qmoe_bits", "weights of 3 bits", "QMoE", packed(3), expert_weight_bits=3)
+    refused("qmoe_kind", "quant_type 'fp4'", "QMoE", packed(4), quant_type="fp4")
+    refused("skip_mean", "computes no mean", "SkipSimplifiedLayerNormalization", [normal(2, 3, 8), normal(2, 3, 8), normal(8)], 2)
+
+
 # ---------------------------------------------------------------- writing
 def write_tensor(path, name, array):
     with open(path, "wb") as f:
@@ -368,22 +595,28 @@ def write(folder, name, c, answers, tolerance):
 
 
 def write_case(folder, name, c):
+    if c.refused:
+        write(folder, name, c, [np.zeros(1, F32) for o in c.outs if o], None)
+        with open(os.path.join(folder, name, "refused.txt"), "w") as f:
+            f.write(c.refused + "\n")
+        return 1
     answers = c.answers()
     assert all(np.isfinite(a.astype(F32)).all() for a in answers), f"{name}: not finite"
     write(folder, name, c, answers, c.tolerance)
     if not c.half:
         return 1
-    for kind, (dtype, tolerance) in HALF.items():
+    for kind, (dtype, relative, absolute) in HALF.items():
         narrow = c.cast(F32, dtype)
         answers = [a.astype(dtype) if a.dtype == F32 else a for a in narrow.cast(dtype, F32).answers()]
-        write(folder, f"{name}_{kind}", narrow, answers, tolerance)
+        largest = max(np.abs(a.astype(F32)).max(initial=1e-3) for a in answers)
+        write(folder, f"{name}_{kind}", narrow, answers, f"{relative} {absolute * largest:.3g}")
     return 1 + len(HALF)
 
 
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    for make in (rotary_cases, mha_cases, attention_cases, gqa_cases, qlinear_cases, packed_cases):
+    for make in (rotary_cases, mha_cases, attention_cases, gqa_cases, qlinear_cases, packed_cases, moe_cases, norm_cases, fused_cases, refused_cases):
         make()
     count = 0
     for name, c in CASES.items():

@@ -70,32 +70,6 @@ static qn_status infer_gather_blocks(infer *c)
     return infer_out(c, 0, &y);
 }
 
-/* Elements of `bits` each, the first lowest in its byte, along the last dimension; `keep` of them (0: all). */
-static val unpacked(build *b, val x, const table *p, sym keep)
-{
-    graph *g = b->g;
-    i64 per = per_byte(p);
-    if (b->status || !x || per == 1) return x;
-    type t = *build_type(b, x);
-    u8 shifts[4];
-    for (u32 i = 0; i < 4; i++) shifts[i] = (u8)(i * (u64)p->bits);
-    val by = graph_constant_copy(g, NULL, &(qn_tensor){ QN_U8, 1, { per }, shifts });
-    if (!by) return b->status = QN_E_NOMEM, 0;
-    attr right = attr_of_text("direction", "RIGHT");
-    sym count = sym_mul(g, t.dims[t.rank - 1], sym_number(g, per));
-    if (!keep) keep = count;
-    t.dims[t.rank] = sym_one(g);
-    x = build_node(b, OP_BitShift, (const val[]){ build_reshape(b, x, t.dims, t.rank + 1u), by }, 2, &right, 1);
-    x = build_op2(b, OP_BitwiseAnd, x, build_scalar(b, QN_U8, (f64)((1 << p->bits) - 1)));
-    t.dims[t.rank - 1] = count;
-    x = build_reshape(b, x, t.dims, t.rank);
-    if (sym_same(g, count, keep)) return x;
-    const i64 axis = -1, from = 0;
-    return build_node(b, OP_Slice,
-                      (const val[]){ x, build_ints(b, &from, 1), build_syms(b, &keep, 1), build_ints(b, &axis, 1) }, 4, NULL,
-                      0);
-}
-
 /* Indices from 0 on, those outside the axis held at its edge; *inside: which were not. */
 static val places(build *b, val idx, sym size, val *inside)
 {
@@ -151,8 +125,8 @@ static qn_status expand_gather_blocks(build *b, const node *n)
     u32 more = build_type(b, at)->rank;
     val q = picked(b, build_in(b, IN_DATA), at, &p, false), s = picked(b, build_in(b, IN_SCALES), at_block, &p, shared);
     val z = picked(b, build_in(b, IN_ZEROS), at_block, &p, shared);
-    q = unpacked(b, q, &p, 0);
-    z = unpacked(b, z, &p, scales.dims[scales.rank - 1]);
+    if (p.bytes) q = quant_unpack(b, q, p.bits, 0);
+    if (p.bytes) z = quant_unpack(b, z, p.bits, scales.dims[scales.rank - 1]);
     if (!z && p.bytes) z = build_scalar(b, QN_U8, (f64)(1 << (p.bits - 1)));
     quant_axis each = { .axis = p.along > p.gather ? p.along + more - 1 : p.along, .block = along ? 0 : p.block };
     val y = quant_to_real(b, q, s, z, each, scales.dtype);

@@ -2,9 +2,18 @@
 #include "op/op_util.h"
 #include "op/product.h"
 
+/* FusedMatMul's transBatch: the first dimension goes behind those of the batch: [m][batch...][k] is [batch...][m][k]. */
+static type batch_first(const type *t, bool moved)
+{
+    type y = *t;
+    for (u32 d = 0; moved && d + 2 < t->rank; d++) y.dims[d] = t->dims[d + 1], y.dims[d + 1] = t->dims[0];
+    return y;
+}
+
 static qn_status infer_product(infer *c, type *out)
 {
-    const type *a = infer_in(c, 0), *b = infer_in(c, 1);
+    const type left = batch_first(infer_in(c, 0), attr_int(c->n, "transBatchA", 0) != 0),
+               right = batch_first(infer_in(c, 1), attr_int(c->n, "transBatchB", 0) != 0), *a = &left, *b = &right;
     if (!a->rank || !b->rank) return infer_fail(c, QN_E_SHAPE, "a factor has no dimensions");
     bool trans_a = attr_int(c->n, "transA", 0) && a->rank > 1, trans_b = attr_int(c->n, "transB", 0) && b->rank > 1;
     sym a_depth = a->dims[a->rank - (trans_a ? 2 : 1)];
@@ -252,18 +261,29 @@ const op_def op_FusedGemm = {
     .cases = CASES(fused_gemm_cases),
 };
 
+static val move_batch_first(build *b, val x, bool moved)
+{
+    i64 perm[QN_MAX_RANK];
+    u32 rank = build_type(b, x)->rank;
+    if (!moved || rank < 3 || b->status) return x;
+    for (u32 d = 0; d < rank; d++) perm[d] = d + 1 == rank ? d : d + 2 == rank ? 0 : d + 1;
+    attr a = attr_of_ints(b->g, "perm", perm, rank);
+    return build_node(b, OP_Transpose, &x, 1, &a, 1);
+}
+
 static qn_status fused_matmul_expand(build *b, const node *n)
 {
-    if (attr_int(n, "transBatchA", 0) || attr_int(n, "transBatchB", 0))
-        return build_fail(b, QN_E_UNSUPPORTED, "transBatchA and transBatchB are not in");
-    val y = fused(b, (val[]){ build_in(b, 0), build_in(b, 1), 0, 0 }, attr_int(n, "transA", 0) != 0,
-                  attr_int(n, "transB", 0) != 0, attr_float(n, "alpha", 1), ACT_NONE, 0, 0);
+    const val x = move_batch_first(b, build_in(b, 0), attr_int(n, "transBatchA", 0) != 0);
+    const val w = move_batch_first(b, build_in(b, 1), attr_int(n, "transBatchB", 0) != 0);
+    val y = fused(b, (val[]){ x, w, 0, 0 }, attr_int(n, "transA", 0) != 0, attr_int(n, "transB", 0) != 0,
+                  attr_float(n, "alpha", 1), ACT_NONE, 0, 0);
     return build_done(b, &y, 1);
 }
 
 static const op_case fused_matmul_cases[] = {
     { "f32[2,5,7] f32[2,9,7]", "transB=1, alpha=0.125", 1e-6, "scores of attention" },
     { "f32[7,5] f32[7,9]", "transA=1", 1e-6, "the left factor transposed" },
+    { "f32[3,2,8] f32[8,2,5]", "transBatchA=1, transBatchB=1", 1e-6, "the batch behind the rows" },
     { 0 },
 };
 

@@ -14,14 +14,32 @@ static qn_status infer_simplified(infer *c)
     return infer_out(c, 1, &row);
 }
 
+/* 1 / sqrt(mean(x^2) + epsilon) over the dimensions from axis on, in the computing type. */
+static val inverse_root(build *b, val x, u32 axis, f64 epsilon)
+{
+    if (b->status) return 0;
+    u32 rank = build_type(b, x)->rank;
+    i64 axes[QN_MAX_RANK];
+    for (u32 d = axis; d < rank; d++) axes[d - axis] = d;
+    attr keep = attr_of_int("keepdims", 1);
+    x = build_cast(b, x, dtype_computing(build_type(b, x)->dtype));
+    const val in[] = { build_op2(b, OP_Mul, x, x), build_ints(b, axes, rank - axis) };
+    return norm_inverse(b, build_node(b, OP_ReduceMean, in, 2, &keep, 1), epsilon);
+}
+
+static bool is_wanted(const build *b, u32 i)
+{
+    return i < b->n->n_out && b->n->out[i] && value_at(b->g, b->n->out[i])->uses;
+}
+
 static qn_status expand_simplified(build *b, const node *n)
 {
-    attr attrs[] = { attr_of_int("axis", attr_int(n, "axis", -1)),
-                     attr_of_float("epsilon", attr_float(n, "epsilon", 1e-5)) };
-    if (n->n_out > 1 && value_at(b->g, n->out[1])->uses)
-        return build_fail(b, QN_E_UNSUPPORTED, "its output inv_std_var is not in this build");
-    val y = build_node(b, OP_RMSNormalization, (const val[]){ build_in(b, 0), build_in(b, 1) }, 2, attrs, 2);
-    return build_done(b, &y, 1);
+    f64 epsilon = attr_float(n, "epsilon", 1e-5);
+    attr attrs[] = { attr_of_int("axis", attr_int(n, "axis", -1)), attr_of_float("epsilon", epsilon) };
+    val x = build_in(b, 0), y = build_node(b, OP_RMSNormalization, (const val[]){ x, build_in(b, 1) }, 2, attrs, 2),
+        inverse = 0;
+    if (is_wanted(b, 1)) inverse = inverse_root(b, x, axis_of(n, "axis", -1, build_type(b, x)->rank), epsilon);
+    return build_done(b, (const val[]){ y, inverse }, 2);
 }
 
 static const op_case simplified_cases[] = { { "f32[2,3,40] f32[40]", "", 1e-5, "the common case" }, { 0 } };
@@ -56,8 +74,10 @@ static qn_status expand_skip(build *b, const node *n)
     sum = build_op2(b, OP_Add, sum, bias);
     attr attrs[] = { attr_of_int("axis", -1), attr_of_float("epsilon", attr_float(n, "epsilon", 1e-12)) };
     if (!layer) {
-        val y = build_node(b, OP_RMSNormalization, (const val[]){ sum, build_in(b, 2) }, 2, attrs, 2);
-        return build_done(b, (const val[]){ y, 0, 0, sum }, 4);
+        val y = build_node(b, OP_RMSNormalization, (const val[]){ sum, build_in(b, 2) }, 2, attrs, 2), inverse = 0;
+        if (is_wanted(b, 1)) return build_fail(b, QN_E_UNSUPPORTED, "it computes no mean");
+        if (is_wanted(b, 2)) inverse = inverse_root(b, sum, build_type(b, sum)->rank - 1u, attr_float(n, "epsilon", 1e-12));
+        return build_done(b, (const val[]){ y, 0, inverse, sum }, 4);
     }
     nid norm =
         build_node_outs(b, OP_LayerNormalization, (const val[]){ sum, build_in(b, 2), build_in(b, 3) }, 3, 3, attrs, 2);

@@ -87,6 +87,33 @@ val quant_of_real(build *b, val x, val scale, val zero, quant_axis along, qn_dty
     return build_node(b, OP_Cast, &x, 1, how, 2);
 }
 
+val quant_unpack(build *b, val x, i64 bits, sym keep)
+{
+    graph *g = b->g;
+    i64 per = 8 / bits;
+    if (b->status || !x || per == 1) return x;
+    type t = *build_type(b, x);
+    u8 shifts[4];
+    if (t.rank == QN_MAX_RANK) {
+        build_fail(b, QN_E_UNSUPPORTED, "packed elements of a tensor with %d dimensions", QN_MAX_RANK);
+        return 0;
+    }
+    for (u32 i = 0; i < 4; i++) shifts[i] = (u8)(i * (u64)bits);
+    val by = graph_constant_copy(g, NULL, &(qn_tensor){ QN_U8, 1, { per }, shifts });
+    if (!by) return b->status = QN_E_NOMEM, 0;
+    attr right = attr_of_text("direction", "RIGHT");
+    sym count = sym_mul(g, t.dims[t.rank - 1], sym_number(g, per));
+    t.dims[t.rank] = sym_one(g);
+    x = build_node(b, OP_BitShift, (const val[]){ build_reshape(b, x, t.dims, t.rank + 1u), by }, 2, &right, 1);
+    x = build_op2(b, OP_BitwiseAnd, x, build_scalar(b, QN_U8, (f64)((1 << bits) - 1)));
+    t.dims[t.rank - 1] = count;
+    x = build_reshape(b, x, t.dims, t.rank);
+    if (!keep || sym_same(g, count, keep)) return x;
+    const i64 axis = -1, from = 0;
+    const val in[] = { x, build_ints(b, &from, 1), build_syms(b, &keep, 1), build_ints(b, &axis, 1) };
+    return build_node(b, OP_Slice, in, 4, NULL, 0);
+}
+
 /* ------------------------------------------------------------------ QuantizeLinear, DequantizeLinear */
 static bool is_one(const graph *g, const type *t) { return t->rank == 0 || (t->rank == 1 && sym_is(g, t->dims[0], 1)); }
 

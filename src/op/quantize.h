@@ -19,5 +19,7 @@ val quant_round(build *b, val x, val zero, qn_dtype to);
 void quant_range(build *b, val x, val *scale, val *zero);
 /* Input i of the node with the scale and zero point behind it, as numbers: one scale for all. */
 val quant_operand(build *b, u32 i);
+/* u8 with elements of 2, 4 or 8 bits each, the first lowest in its byte, as one a byte along the last dimension: `keep` of them, 0: all. */
+val quant_unpack(build *b, val x, i64 bits, sym keep);
 qn_dtype quant_real(qn_dtype d); /* what is computed in where scales are of type d */
 #endif

@@ -308,7 +308,7 @@ static const op_case qmoe_cases[] = {
 
 #define MOE_ATTRS                                                                                                           \
     FLOAT("activation_alpha", 1), FLOAT("activation_beta", 0), TEXT("activation_type", "relu"), INT("k", 1),                \
-        INT("normalize_routing_weights", 0), INT("swiglu_fusion", 0), FLOAT("swiglu_limit", INFINITY),                      \
+        INT("normalize_routing_weights", 0), INT("swiglu_fusion", 0), FLOAT("swiglu_limit", (f64)INFINITY),                 \
         INT("swiglu_limit_after_activation", 0), INT("use_sparse_mixer", 0)
 const op_def op_MoE = {
     .name = "MoE",

@@ -7,7 +7,7 @@
 #include "run_graph.h"
 
 static const webgl_api *real;
-static bool lose, starve, busy;
+static bool lose, starve, busy, slow;
 
 static u32 faulty_lost(void) { return lose || real->lost(); }
 static u32 faulty_enter(u32 context) { return lose ? WEBGL_LOST : busy ? WEBGL_NO_CONTEXT : real->enter(context); }
@@ -17,6 +17,7 @@ static u32 faulty_why(u32 context, char *out, u32 room)
     snprintf(out, room, "%s", lose ? "for a test" : "in use elsewhere");
     return (u32)strlen(out);
 }
+static u32 faulty_done(u32 sync) { return slow ? (u32)WEBGL_PENDING : real->sync_done(sync); }
 static u32 faulty_error(void)
 {
     u32 code = real->GetError();
@@ -90,6 +91,45 @@ static void probes(test *t)
     qn_device_close(d);
 }
 
+static void check_poll(test *t, qn_device *d, qn_ticket ticket, qn_status want, const char *what)
+{
+    bool done = false;
+    qn_status status = QN_OK;
+    for (u32 i = 0; i < 1000 && status == QN_OK && !done; i++) {
+        status = d->backend->poll(d, ticket, &done);
+        if (status == QN_OK && !done) d->backend->wait_a_little(d, ticket);
+    }
+    CHECK(t, status == want, "%s: %s: %s", what, qn_status_text(status), qn_last_error());
+}
+
+/* No memory for what is queued: each flush of it tells so once, also the one to come, and nothing after them. */
+static void starved_together(test *t, qn_device *d)
+{
+    qn_buf b = 0;
+    qn_ticket first, second, next, after;
+    char back[5] = "";
+    CHECK_OK(t, d->backend->buf_make(d, 1000, &b));
+    slow = true;
+    CHECK_OK(t, d->backend->write(d, b, 0, (qn_bytes){ "hello", 5 }));
+    CHECK_OK(t, d->backend->flush(d, &first));
+    CHECK_OK(t, d->backend->write(d, b, 0, (qn_bytes){ "later", 5 }));
+    CHECK_OK(t, d->backend->flush(d, &second));
+    CHECK_OK(t, d->backend->write(d, b, 0, (qn_bytes){ "loose", 5 }));
+    slow = false;
+    starve = true;
+    check_poll(t, d, first, QN_E_NOMEM, "the flush that is polled");
+    starve = false;
+    check_poll(t, d, second, QN_E_NOMEM, "the one behind it");
+    CHECK_OK(t, d->backend->flush(d, &next));
+    check_poll(t, d, next, QN_E_NOMEM, "the one that comes next");
+    CHECK_OK(t, d->backend->write(d, b, 0, (qn_bytes){ "again", 5 }));
+    CHECK_OK(t, d->backend->read(d, b, 0, back, sizeof back));
+    CHECK_OK(t, d->backend->flush(d, &after));
+    check_poll(t, d, after, QN_OK, "what comes after");
+    CHECK(t, !memcmp(back, "again", 5), "read back as %.5s", back);
+    d->backend->buf_free(d, b);
+}
+
 static void faults(test *t)
 {
     webgl_api faulty;
@@ -99,6 +139,7 @@ static void faults(test *t)
     bool done;
     faulty = *real;
     faulty.lost = faulty_lost, faulty.enter = faulty_enter, faulty.why = faulty_why, faulty.GetError = faulty_error;
+    faulty.sync_done = faulty_done;
     CHECK_OK(t, webgl_open_with(&faulty, 0, &d));
     if (!d) return;
     CHECK_OK(t, d->backend->buf_make(d, 1000, &b));
@@ -127,8 +168,11 @@ static void faults(test *t)
     CHECK_OK(t, qn_device_self_test(d));
     starve = true;
     CHECK_OK(t, d->backend->flush(d, &ticket));
-    CHECK(t, d->backend->poll(d, ticket, &done) == QN_E_DEVICE, "queued work that had no memory: %s", qn_last_error());
+    CHECK(t, d->backend->poll(d, ticket, &done) == QN_E_NOMEM, "queued work that had no memory: %s", qn_last_error());
     starve = false;
+    CHECK(t, d->backend->poll(d, ticket, &done) == QN_OK && done, "told once: %s", qn_last_error());
+    CHECK_OK(t, qn_device_self_test(d));
+    starved_together(t, d);
     qn_device_close(d);
     CHECK(t, webgl_open_with(&faulty, 99, &d) == QN_E_NAME, "context 99: %s", qn_last_error());
 }

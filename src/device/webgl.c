@@ -193,6 +193,7 @@ static qn_status wgl_write(qn_device *d, qn_buf to, u64 at, qn_bytes from)
 {
     const webgl_buf *b = NULL;
     QN_TRY(span(d, "write", to, at, from.n, &b));
+    of(d)->queue.loose = true;
     return leave(of(d), webgl_write(&of(d)->g, b, at, from));
 }
 
@@ -202,6 +203,7 @@ static qn_status wgl_copy(qn_device *d, qn_buf to, u64 to_at, qn_buf from, u64 f
     if (!source) return fail(QN_E_BUG, "copy from: no such buffer");
     QN_TRY(device_check_span("copy from", from_at, bytes, source->bytes));
     QN_TRY(span(d, "copy to", to, to_at, bytes, &target));
+    of(d)->queue.loose = true;
     return leave(of(d), webgl_copy(&of(d)->g, target, to_at, source, from_at, bytes));
 }
 
@@ -209,6 +211,7 @@ static qn_status wgl_read(qn_device *d, qn_buf from, u64 at, void *to, u64 bytes
 {
     const webgl_buf *b = NULL;
     QN_TRY(span(d, "read", from, at, bytes, &b));
+    of(d)->queue.loose = true;
     return leave(of(d), webgl_queue_read(&of(d)->queue, &of(d)->g, b, at, to, bytes));
 }
 
@@ -290,6 +293,7 @@ static qn_status wgl_launch(qn_device *d, const qn_launch *l)
     const kc_launch_facts facts = { .words = l->words, .count = l->count };
     if (p->module) QN_TRY(device_check_turns(&d->info.caps, p->module, p->kernel, &facts));
     QN_TRY(enter(w));
+    w->queue.loose = true;
     return leave(w, draw_all(w, p, l));
 }
 

@@ -60,47 +60,62 @@ static void finish_reads(webgl_queue *q, webgl_gl *g, qn_ticket done, bool drop)
     q->n_reads = kept;
 }
 
-/* ---- tickets */
-
-static void drop_oldest(webgl_queue *q, webgl_gl *g, u32 n)
+static void forget_reads(webgl_queue *q, qn_ticket t)
 {
-    for (u32 i = 0; i < n; i++) {
-        webgl_delete(g, WEBGL_SYNC, q->tickets[i].sync);
-        q->done = q->tickets[i].id;
-    }
-    if (n == 0) return;
-    q->n_tickets -= n;
-    memmove(q->tickets, q->tickets + n, q->n_tickets * sizeof *q->tickets);
+    for (u32 i = 0; i < q->n_reads; i++)
+        if (q->reads[i].done_by == t) q->reads[i].to = NULL;
 }
 
-/* Nothing is under way any more, and what was lent to reads is the caller's again. */
-static qn_status give_up(webgl_queue *q, webgl_gl *g, qn_status status)
+/* ---- tickets: those that are not done, or failed and have not told yet */
+
+static void remove_ticket(webgl_queue *q, u32 at)
 {
-    drop_oldest(q, g, q->n_tickets);
-    finish_reads(q, g, 0, true);
-    return status;
+    q->n_tickets--;
+    memmove(&q->tickets[at], &q->tickets[at + 1], (q->n_tickets - at) * sizeof *q->tickets);
 }
 
-static qn_status stop(webgl_queue *q, webgl_gl *g, qn_status status)
+static void drop_ticket(webgl_queue *q, webgl_gl *g, u32 at)
 {
-    q->failed = status == QN_E_NOMEM ? QN_E_DEVICE : status; /* what was queued is not there */
+    webgl_delete(g, WEBGL_SYNC, q->tickets[at].sync);
+    remove_ticket(q, at);
+}
+
+static void fail_ticket(webgl_gl *g, webgl_ticket *t, qn_status status)
+{
+    webgl_delete(g, WEBGL_SYNC, t->sync);
+    t->sync = 0;
+    if (t->status == QN_OK) t->status = status;
+}
+
+/* All that is under way fails, and what was lent to reads is the caller's again. Only a loss is for good. */
+static qn_status fail_all(webgl_queue *q, webgl_gl *g, qn_status status)
+{
     snprintf(q->sentence, sizeof q->sentence, "%s", qn_last_error());
-    give_up(q, g, status);
-    return fail(q->failed, "%s", q->sentence);
+    for (u32 i = q->n_tickets; i-- > 0;) {
+        fail_ticket(g, &q->tickets[i], status);
+        if (q->tickets[i].forgotten) remove_ticket(q, i);
+    }
+    finish_reads(q, g, 0, true);
+    if (q->loose) q->broken = status;
+    q->lost |= status == QN_E_LOST;
+    return fail(status, "%s", q->sentence);
 }
 
 static qn_status collect(webgl_queue *q, webgl_gl *g)
 {
-    if (q->failed != QN_OK) return fail(q->failed, "%s", q->sentence);
-    if (g->gl->lost()) return stop(q, g, webgl_check(g, "queued work"));
-    u32 finished = 0, state = WEBGL_DONE;
-    while (finished < q->n_tickets && (state = g->gl->sync_done(q->tickets[finished].sync)) == WEBGL_DONE) finished++;
-    if (state == WEBGL_FAILED) return stop(q, g, fail(QN_E_DEVICE, "WebGL: the driver gave a fence up"));
-    if (finished == 0) return QN_OK;
+    if (q->lost) return fail(QN_E_LOST, "%s", q->sentence);
+    if (g->gl->lost()) return fail_all(q, g, webgl_check(g, "queued work"));
+    u32 first = 0, finished, state = WEBGL_DONE;
+    while (first < q->n_tickets && q->tickets[first].status != QN_OK) first++;
+    for (finished = first; finished < q->n_tickets; finished++)
+        if ((state = g->gl->sync_done(q->tickets[finished].sync)) != WEBGL_DONE) break;
+    if (state == WEBGL_FAILED) return fail_all(q, g, fail(QN_E_DEVICE, "WebGL: the driver gave a fence up"));
+    if (finished == first) return QN_OK;
     finish_reads(q, g, q->tickets[finished - 1].id, false);
-    drop_oldest(q, g, finished);
     qn_status status = webgl_check(g, "queued work");
-    return status == QN_OK ? QN_OK : stop(q, g, status);
+    if (status != QN_OK) return fail_all(q, g, status);
+    while (finished > first) drop_ticket(q, g, --finished);
+    return QN_OK;
 }
 
 static qn_status add_ticket(webgl_queue *q, webgl_gl *g, qn_ticket *out)
@@ -111,36 +126,59 @@ static qn_status add_ticket(webgl_queue *q, webgl_gl *g, qn_ticket *out)
     u32 sync = g->gl->sync_make();
     if (!sync) return g->gl->lost() ? webgl_check(g, "a fence") : fail(QN_E_NOMEM, "WebGL: out of memory for a fence");
     webgl_count(1);
-    q->tickets[q->n_tickets++] = (webgl_ticket){ ++q->last, sync };
+    q->tickets[q->n_tickets++] = (webgl_ticket){ .id = ++q->last, .sync = sync };
     *out = q->last;
     return QN_OK;
 }
 
+/* What it cannot promise it tells at once; what it knows to be broken is told by the ticket. */
 qn_status webgl_queue_flush(webgl_queue *q, webgl_gl *g, qn_ticket *out)
 {
-    QN_TRY(collect(q, g));
-    qn_status status = add_ticket(q, g, out);
-    return status == QN_OK ? QN_OK : give_up(q, g, status);
+    qn_status status = collect(q, g);
+    if (status == QN_OK) {
+        status = add_ticket(q, g, out);
+        if (status != QN_OK) fail_all(q, g, status);
+    }
+    if (status == QN_OK && q->broken != QN_OK) {
+        fail_ticket(g, &q->tickets[q->n_tickets - 1], q->broken);
+        forget_reads(q, q->last);
+    }
+    q->loose = false;
+    q->broken = QN_OK;
+    return status;
 }
 
 qn_status webgl_queue_poll(webgl_queue *q, webgl_gl *g, qn_ticket t, bool *done)
 {
     if (t > q->last) return fail(QN_E_USAGE, "poll: no such ticket");
-    if (t > q->done || q->failed != QN_OK) QN_TRY(collect(q, g));
-    *done = t <= q->done;
+    attempt_begin();
+    qn_status found = collect(q, g);
+    attempt_end(found == QN_E_LOST);
+    if (found == QN_E_LOST) return found;
+    for (u32 i = 0; i < q->n_tickets; i++) {
+        if (q->tickets[i].id != t) continue;
+        qn_status status = q->tickets[i].status;
+        if (status != QN_OK) drop_ticket(q, g, i);
+        return status == QN_OK ? QN_OK : fail(status, "%s", q->sentence);
+    }
+    *done = true;
     return QN_OK;
 }
 
 void webgl_queue_forget(webgl_queue *q, qn_ticket t)
 {
-    for (u32 i = 0; i < q->n_reads; i++)
-        if (q->reads[i].done_by == t) q->reads[i].to = NULL;
+    forget_reads(q, t);
+    for (u32 i = q->n_tickets; i-- > 0;) {
+        webgl_ticket *one = &q->tickets[i];
+        one->forgotten |= one->id == t;
+        if (one->forgotten && !one->sync) remove_ticket(q, i);
+    }
 }
 
 void webgl_queue_wait(const webgl_queue *q, const webgl_gl *g, qn_ticket t)
 {
     for (u32 i = 0; i < q->n_tickets; i++) {
-        if (q->tickets[i].id < t) continue;
+        if (q->tickets[i].id < t || !q->tickets[i].sync) continue;
         g->gl->sync_wait(q->tickets[i].sync, WAIT_US);
         return;
     }
@@ -148,7 +186,7 @@ void webgl_queue_wait(const webgl_queue *q, const webgl_gl *g, qn_ticket t)
 
 void webgl_queue_close(webgl_queue *q, webgl_gl *g)
 {
-    drop_oldest(q, g, q->n_tickets);
+    while (q->n_tickets) drop_ticket(q, g, q->n_tickets - 1);
     finish_reads(q, g, 0, true);
     mem_free(q->reads);
     mem_free(q->tickets);

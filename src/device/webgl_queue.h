@@ -13,16 +13,20 @@ typedef struct webgl_read {
 } webgl_read;
 typedef struct webgl_ticket {
     qn_ticket id;
-    u32 sync;
+    u32 sync; /* 0: it has failed */
+    qn_status status;
+    bool forgotten; /* nobody asks for it */
 } webgl_ticket;
 
 typedef struct webgl_queue {
     webgl_read *reads;
     webgl_ticket *tickets;
     u32 n_reads, cap_reads, n_tickets, cap_tickets;
-    qn_ticket last, done;
-    qn_status failed; /* sticky: the device is of no more use */
-    char sentence[256];
+    qn_ticket last;
+    bool loose;         /* the device has queued work since the last flush */
+    qn_status broken;   /* what the next flush has to tell of it */
+    bool lost;          /* for good */
+    char sentence[256]; /* of the last failure */
 } webgl_queue;
 
 /* All of these want the context entered. */

@@ -131,6 +131,7 @@ static qn_status wgl_buf_make(qn_device *d, u64 bytes, qn_buf *out)
     if (!b) return fail_nomem(sizeof *b);
     qn_status status = enter(w);
     if (status == QN_OK) {
+        webgl_queue_look(&w->queue, &w->g);
         status = webgl_buf_make(&w->g, bytes, b);
         if (status == QN_OK && !slots_add(&w->bufs, b, out)) {
             webgl_buf_free(&w->g, b);

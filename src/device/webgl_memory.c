@@ -4,7 +4,7 @@
 
 static _Atomic i64 objects_alive;
 
-enum { STAGED_BYTES = 1 << 20, MOVED_BYTES = 1 << 30 };
+enum { STAGED_BYTES = 1 << 20, MOVED_BYTES = 1 << 30, MOST_ERRORS = 8 };
 
 typedef struct rect {
     i32 x, y, w, h;
@@ -80,6 +80,9 @@ qn_status webgl_buf_make_of(webgl_gl *g, u32 width, u32 rows, webgl_buf *out)
     webgl_buf b = { .width = width, .rows = rows, .bytes = ((u64)rows << width) * WEBGL_TEXEL };
     texture_make(g, &b);
     qn_status status = webgl_check(g, "a texture");
+    if (status ==
+        QN_E_DEVICE) /* its size is one that the context promises; browsers have other numbers for memory that is not there */
+        status = fail(QN_E_NOMEM, "WebGL: no room for a texture of %llu bytes", (unsigned long long)b.bytes);
     if (status == QN_OK) {
         attach(g, GL_DRAW_FRAMEBUFFER, g->target, b.texture);
         g->gl->ClearBufferuiv(GL_COLOR, 0, zeros);
@@ -292,10 +295,21 @@ qn_status webgl_begin(const webgl_gl *g)
     return fail(QN_E_DEVICE, "WebGL: the context cannot be used: %s", why);
 }
 
+/* GL keeps a flag for each kind of error and gives them in no order of its own: what comes of missing memory is told beside it. */
+static u32 first_cause(const webgl_gl *g)
+{
+    u32 first = g->gl->GetError();
+    for (u32 code = first, i = 0; code != GL_NO_ERROR && i < MOST_ERRORS; i++) {
+        if (code == GL_OUT_OF_MEMORY || code == GL_CONTEXT_LOST) first = code;
+        code = g->gl->GetError();
+    }
+    return first;
+}
+
 qn_status webgl_check(const webgl_gl *g, const char *what)
 {
     if (g->gl->lost()) return webgl_fail_lost(g);
-    u32 code = g->gl->GetError();
+    u32 code = first_cause(g);
     if (code == GL_NO_ERROR) return QN_OK;
     if (code == GL_CONTEXT_LOST) return webgl_fail_lost(g);
     if (code == GL_OUT_OF_MEMORY) return fail(QN_E_NOMEM, "WebGL: out of memory for %s", what);

@@ -101,6 +101,14 @@ static qn_status fail_all(webgl_queue *q, webgl_gl *g, qn_status status)
     return fail(status, "%s", q->sentence);
 }
 
+void webgl_queue_look(webgl_queue *q, webgl_gl *g)
+{
+    attempt_begin();
+    qn_status status = q->lost ? QN_OK : webgl_check(g, "queued work");
+    if (status != QN_OK) fail_all(q, g, status);
+    attempt_end(false);
+}
+
 static qn_status collect(webgl_queue *q, webgl_gl *g)
 {
     if (q->lost) return fail(QN_E_LOST, "%s", q->sentence);

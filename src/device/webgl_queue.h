@@ -33,6 +33,9 @@ typedef struct webgl_queue {
 qn_status webgl_queue_read(webgl_queue *q, webgl_gl *g, const webgl_buf *from, u64 at, void *to, u64 bytes);
 qn_status webgl_queue_flush(webgl_queue *q, webgl_gl *g, qn_ticket *out);
 qn_status webgl_queue_poll(webgl_queue *q, webgl_gl *g, qn_ticket t, bool *done);
+void webgl_queue_look(
+    webgl_queue *q,
+    webgl_gl *g); /* what went wrong so far is of what is queued: before a call that looks for its own errors */
 void webgl_queue_forget(webgl_queue *q, qn_ticket t); /* this one does not */
 void webgl_queue_wait(const webgl_queue *q, const webgl_gl *g, qn_ticket t);
 void webgl_queue_close(webgl_queue *q, webgl_gl *g);

@@ -413,7 +413,8 @@ static void forget(exec *x)
     x->n_rows = 0;
 }
 
-/* A device may tell of a buffer that there was no room for it when work with it is long queued. So none is kept that a run took which failed. */
+/* A device may tell of a buffer that there was no room for it when work with it is long queued. So none is kept that a run took which
+ * failed, and no room for its sizes is asked for again. */
 void exec_give_back(exec *x)
 {
     forget(x);
@@ -423,6 +424,7 @@ void exec_give_back(exec *x)
     x->late.n = 0;
     x->memory = 0, x->memory_bytes = 0;
     x->laid_out = false;
+    for (u32 i = 0; i < x->n_bound; i++) x->capacity[i] = SYM_UNBOUND; /* the size that was too large */
 }
 
 static qn_status begin(exec *x, const qn_named *in, size_t n_in, qn_buf *old)

@@ -9,6 +9,7 @@ import { cases as downloads } from './downloads.mjs';
 import { cases as lives } from './lives.mjs';
 import { cases as pages } from './pages.mjs';
 import { cases as pieces } from './pieces.mjs';
+import { cases as shortage } from './shortage.mjs';
 import { cases as threads } from './threads.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
@@ -34,7 +35,7 @@ async function main(wanted) {
   const browser = await launch();
   const counts = { passed: 0, failed: 0, skipped: 0 };
 
-  for (const { name, run, needs } of [...pages, ...devices, ...downloads, ...pieces, ...lives, ...threads, ...bundles]) {
+  for (const { name, run, needs } of [...pages, ...devices, ...downloads, ...pieces, ...lives, ...shortage, ...threads, ...bundles]) {
     if (wanted.length && !wanted.some((w) => name.includes(w))) continue;
     const context = await browser.newContext({ serviceWorkers: name.includes('offline') ? 'allow' : 'block' });
     const complaints = [];

@@ -345,7 +345,7 @@ export class WebGPUHost {
     if (!t) return FINE;
     d.troubles = [];
     d.epoch++;
-    d.told = t.text;
+    d.told = t.text.split('\n', 1)[0]!;
     return t.kind;
   }
 

@@ -17,6 +17,10 @@ void glsl_put_index(printer *p, const kc_expr *e); /* as a uint */
 /* glsl_call.c */
 bool glsl_call(printer *p, const kc_expr *e, const char *text);
 
+/* glsl_helpers.c */
+u32 glsl_turns_of(
+    const kc_expr *e); /* of the loops in the function that takes the place of this operator or call, a lane, at most */
+
 /* glsl_shader.c */
 void glsl_unit(printer *p, str *out);
 

@@ -3,7 +3,7 @@
  * Nothing here leans on a driver's accuracy: exp, log, sin and their kin are our own polynomials (at most 3 ulp where not said otherwise), NaN is
  * told by its bits, and no sum is written that algebra could take away. What is used of the driver: + - * / sqrt of IEEE's usual accuracy,
  * exact integers, exact conversions. A 64-bit integer is a uvec2 (low word, high word), of either sign. */
-#include "kc/print.h"
+#include "kc/glsl.h"
 
 #define NAN_ "uintBitsToFloat(0x7fc00000u)"
 #define INF_ "uintBitsToFloat(0x7f800000u)"
@@ -270,3 +270,19 @@ const helper glsl_helpers[] = {
     { NULL, NULL, NULL },
 };
 /* clang-format on */
+
+/* How often the loops above turn in one call, at most; those of a few turns, always as many, are unrolled by drivers and cost none. fmod: from
+ * the largest exponent down to the smallest, and the bits of a denormal. */
+static const struct {
+    kc_builtin call;
+    u32 turns;
+} loops[] = { { KC_B_fmod, 280 }, { KC_B_lgamma, 4 } };
+enum { WIDE_DIVISION = 64 };
+
+u32 glsl_turns_of(const kc_expr *e)
+{
+    if (e->op == K_DIV || e->op == K_REM) return glsl_is_wide(e->type) ? WIDE_DIVISION : 0;
+    for (u32 i = 0; e->op == K_CALL && i < COUNT(loops); i++)
+        if (loops[i].call == (kc_builtin)e->call) return loops[i].turns;
+    return 0;
+}

@@ -4,7 +4,8 @@
  *     for (u32 j = a; j < b; j += c)      ceil((b - a) / c) turns, for the largest b - a
  * b - a comes from the ranges, or from the trees where b is  a + 64  or  min(a + 64, n): a line cut into pieces then counts once, not
  * squared. Both sides of an `if` count unless the launch decides it: hardware that runs elements in step goes through both. Loops that a
- * printer puts in for an operator (glsl_helpers.c) count too. A search that ends when the data says so has no bound: KC_TURNS_UNKNOWN. */
+ * printer puts in for an operator count too, as glsl_helpers.c says. A search that ends when the data says so has no bound: KC_TURNS_UNKNOWN. */
+#include "kc/glsl.h"
 #include "kc/value_range.h"
 
 static u64 plus(u64 a, u64 b) { return add_u64(a, b, &a) ? a : KC_TURNS_UNKNOWN; }
@@ -15,19 +16,13 @@ static u64 times(u64 a, u64 b)
     return mul_u64(a, b, &a) ? a : KC_TURNS_UNKNOWN;
 }
 
-/* ------------------------------------------------------------------ loops inside an operator, as glsl_helpers.c has them */
-enum { TURNS_DIVIDE = 64, TURNS_FMOD = 280, TURNS_LGAMMA = 4 };
-
+/* ------------------------------------------------------------------ loops inside an operator */
 static u64 turns_of_expr(const kc_module *m, const kc_expr *e)
 {
     u64 n = 0;
     if (!e) return 0;
     for (u32 i = 0; i < e->n_args; i++) n = plus(n, turns_of_expr(m, e->a[i]));
-    bool wide = e->type.scalar == KC_I64 || e->type.scalar == KC_U64;
-    if ((e->op == K_DIV || e->op == K_REM) && wide) n = plus(n, TURNS_DIVIDE);
-    if (e->op == K_CALL && e->call == KC_B_fmod) n = plus(n, times(TURNS_FMOD, kc_lanes(m, e->type)));
-    if (e->op == K_CALL && e->call == KC_B_lgamma) n = plus(n, times(TURNS_LGAMMA, kc_lanes(m, e->type)));
-    return n;
+    return plus(n, times(glsl_turns_of(e), kc_lanes(m, e->type)));
 }
 
 /* ------------------------------------------------------------------ how far it is from a start to an end */

@@ -3,39 +3,33 @@
 #pragma host T=f32,f16,bf16,f64
 #define GROUP 64
 
-#define SUM_PARTS(part)                                                                                                     \
-    for (u32 half = GROUP / 2; half > 0; half /= 2)                                                                         \
-        ITEMS(t) if (t < half) part[t] += part[t + half];
-
 /* The mean m, what is left of it in x - m because m was rounded, and 1 / deviation. */
 #define STATISTICS(shift, n)                                                                                                \
-    SHARED(f32, part, GROUP);                                                                                               \
-    SHARED(f32, rests, GROUP);                                                                                              \
     PER_ITEM(f32, m);                                                                                                       \
     PER_ITEM(f32, rest);                                                                                                    \
-    PER_ITEM(f32, by);                                                                                          \
+    PER_ITEM(f32, by);                                                                                                      \
     ITEMS(t) {                                                                                                              \
         f32 sum = 0;                                                                                                        \
         for (u32 c = t; c < n; c += GROUP) sum += load(x, from + c);                                                        \
-        rests[t] = sum;                                                                                                     \
+        m[t] = sum;                                                                                                         \
     }                                                                                                                       \
-    SUM_PARTS(rests)                                                                                                        \
-    ITEMS(t) m[t] = shift != 0 ? rests[0] / (f32)n : 0.0f;                                                                  \
+    subgroup_add(m, GROUP);                                                                                                 \
     ITEMS(t) {                                                                                                              \
         f32 sum = 0, left = 0;                                                                                              \
+        m[t] = shift != 0 ? m[t] / (f32)n : 0.0f;                                                                           \
         for (u32 c = t; c < n; c += GROUP) {                                                                                \
             f32 v = load(x, from + c) - m[t];                                                                               \
             left += v;                                                                                                      \
             sum += v * v;                                                                                                   \
         }                                                                                                                   \
-        rests[t] = left;                                                                                                    \
-        part[t] = sum;                                                                                                      \
+        rest[t] = left;                                                                                                     \
+        by[t] = sum;                                                                                                        \
     }                                                                                                                       \
-    SUM_PARTS(rests)                                                                                                        \
-    SUM_PARTS(part)                                                                                                         \
+    subgroup_add(rest, GROUP);                                                                                              \
+    subgroup_add(by, GROUP);                                                                                                \
     ITEMS(t) {                                                                                                              \
-        rest[t] = shift != 0 ? rests[0] / (f32)n : 0.0f;                                                                    \
-        by[t] = 1 / sqrt(max(part[0] / (f32)n - rest[t] * rest[t], 0.0f) + epsilon);                                        \
+        rest[t] = shift != 0 ? rest[t] / (f32)n : 0.0f;                                                                     \
+        by[t] = 1 / sqrt(max(by[t] / (f32)n - rest[t] * rest[t], 0.0f) + epsilon);                                          \
     }
 
 KERNEL norm_rows_group(u32 group, IN(T) x, IN(T) scale, IN(T) bias, OUT(T) y, OUT(f32) mean, OUT(f32) inverse, CONST(u32) centred,

@@ -5,27 +5,23 @@
 
 KERNEL softmax_group(u32 group, IN(T) x, OUT(T) y, CONST(u32) logs, u32 cols, u32 inner)
 {
-    SHARED(f32, part, GROUP);
     PER_ITEM(f32, top);
+    PER_ITEM(f32, all);
     u32 from = group / inner * cols * inner + group % inner;
     ITEMS(t) {
         f32 m = -INFINITY;
         for (u32 c = t; c < cols; c += GROUP) m = max(m, load(x, from + c * inner));
-        part[t] = m;
+        top[t] = m;
     }
-    for (u32 half = GROUP / 2; half > 0; half /= 2)
-        ITEMS(t) if (t < half) part[t] = max(part[t], part[t + half]);
-    ITEMS(t) top[t] = part[0];
+    subgroup_max(top, GROUP);
     ITEMS(t) {
         f32 sum = 0;
         for (u32 c = t; c < cols; c += GROUP) sum += exp(load(x, from + c * inner) - top[t]);
-        part[t] = sum;
+        all[t] = sum;
     }
-    for (u32 half = GROUP / 2; half > 0; half /= 2)
-        ITEMS(t) if (t < half) part[t] += part[t + half];
+    subgroup_add(all, GROUP);
     ITEMS(t) {
-        f32 all = part[0];
-        f32 by = 1 / all, shift = top[t] + log(all);
+        f32 by = 1 / all[t], shift = top[t] + log(all[t]);
         for (u32 c = t; c < cols; c += GROUP) {
             f32 v = load(x, from + c * inner);
             if (logs != 0) store(y, from + c * inner, v - shift);

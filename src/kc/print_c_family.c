@@ -501,6 +501,24 @@ static bool has_items(const kc_stmt *s)
     return false;
 }
 
+static bool shares(const kc_expr *e)
+{
+    bool buffer = e->var && e->var->storage == KC_V_BUFFER && e->var->role != KC_IN;
+    if (buffer || (e->var && e->var->storage == KC_V_SHARED)) return true;
+    for (u32 i = 0; i < e->n_args; i++)
+        if (shares(e->a[i])) return true;
+    return false;
+}
+
+bool print_shares(const kc_stmt *s)
+{
+    for (; s; s = s->next) {
+        if ((s->value && shares(s->value)) || (s->target && shares(s->target))) return true;
+        if (print_shares(s->init) || print_shares(s->body) || print_shares(s->other) || print_shares(s->step)) return true;
+    }
+    return false;
+}
+
 static void print_barrier(printer *p) { print_line(p, "barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);"); }
 
 /* Before something with phases in it: let every item finish reading group memory. */
@@ -526,7 +544,7 @@ static void print_items(printer *p, const kc_stmt *s)
     print_body(p, block ? s->body->body : s->body);
     print_line(p, "}");
     bool last = !s->next && p->indent == 1;
-    if (!loops && !last) print_barrier(p);
+    if (!loops && !last && print_shares(s->body)) print_barrier(p);
     p->item = NULL;
     p->dirty = false;
     print_forget(p, scope);

@@ -203,7 +203,7 @@ static void print_items(printer *p, const kc_stmt *s)
     bool block = s->body && !s->body->next && s->body->op == S_BLOCK;
     print_list(p, block ? s->body->body : s->body);
     print_line(p, "}");
-    bool last = !s->next && p->indent == 1;
+    bool last = (!s->next && p->indent == 1) || !print_shares(s->body);
     if (!last && p->wgsl->storage) print_line(p, "storageBarrier();");
     if (!last) print_line(p, "workgroupBarrier();");
     p->item = NULL;

@@ -241,6 +241,26 @@ static void test_bad(test *t)
     }
 }
 
+/* A launch gives n=3: what the file declares may not be called so, but for a CONST. */
+static void test_defines(test *t)
+{
+    static const bad_case cases[] = {
+        { HEAD "static f32 g(f32 n) { return n; }\nMAP(f32) f(u32 i) { return g(1); }",
+          "defines.c:2:18: a define of this program gives 'n' a value" },
+        { HEAD "MAP(f32) f(u32 i) { u32 n = i; return n; }", "defines.c:2:25: a define of this program gives 'n' a value" },
+        { HEAD "MAP(f32) f(u32 i, CONST(u32) n) { return (f32)n; }", NULL },
+    };
+    for (u32 i = 0; i < COUNT(cases); i++) {
+        str out = { 0 };
+        qn_status status = print_text("defines.c", cases[i].text, "n=3", KC_OPENCL, &out);
+        CHECK(t, status == (cases[i].says ? QN_E_KERNEL : QN_OK), "status %s for\n%s", qn_status_text(status),
+              cases[i].text);
+        if (cases[i].says)
+            CHECK(t, strstr(qn_last_error(), cases[i].says), "wanted '%s', got '%s'", cases[i].says, qn_last_error());
+        str_free(&out);
+    }
+}
+
 /* ------------------------------------------------------------------ hostile sizes: refused with a sentence, in bounded time */
 static void check_refused(test *t, const char *why, str *text)
 {
@@ -468,6 +488,7 @@ void test_kc(test *t)
     test_hostile(t);
     test_lookups(t);
     test_no_memory(t);
+    test_defines(t);
     test_goldens(t);
     test_features(t);
 }

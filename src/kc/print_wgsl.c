@@ -305,6 +305,14 @@ static void print_map_entry(printer *p)
         start_line(p);
         wgsl_memory_put(p, to, "i", print_text(p, "%s(i)", p->function));
         str_add(p->out, ";\n");
+    } else if (to->half) {
+        print_line(p, "for (var k = i; k < i + 2u && k < qk.qk_count; k++) {");
+        p->indent = 3;
+        start_line(p);
+        wgsl_memory_put(p, to, "k", print_text(p, "%s(k)", p->function));
+        str_add(p->out, ";\n");
+        p->indent = 2;
+        print_line(p, "}");
     } else {
         const char *value = print_text(p, "%s(i + k)", p->function);
         const char *place = print_text(p, "%s[%s(i / %uu)]", to->name, to->at, each);
@@ -374,6 +382,7 @@ void wgsl_unit(printer *p, str *out)
     else print_group(p);
     p->out = out;
     str_print(out, "// %s, printed by Quern for WGSL\n", e->kernel.name);
+    if (w.uses_f16) str_add(out, "enable f16;\n");
     if (w.uses_subgroups) str_add(out, "enable subgroups;\n");
     if (kernel.text) str_add_n(out, kernel.text, head);
     if (p->helpers.text) {

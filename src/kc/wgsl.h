@@ -12,6 +12,7 @@ typedef struct wgsl_memory {
     const char *at;       /* "" or "qk.qk_at_x + ": where it starts in the variable, in words */
     kc_type type;         /* of an element */
     kc_scalar elem;       /* of the variable's elements: the same, or KC_U32 */
+    bool half;            /* its elements are f16 in the text, too */
     bool atomic, written; /* the variable's elements are atomic; the variable may change under way */
     u8 binding;
 } wgsl_memory;
@@ -21,7 +22,7 @@ typedef struct wgsl {
     wgsl_memory bufs[KC_MAX_BUFFERS + 1];
     const bool *atomics; /* by slot: takes atomics */
     bool uses_item;      /* qk_item is read */
-    bool uses_subgroups;
+    bool uses_subgroups, uses_f16;
     bool storage; /* phases exchange through buffers */
     bool hides;   /* constants are printed as what the compiler does not know */
 } wgsl;
@@ -32,8 +33,10 @@ void wgsl_memory_bindings(printer *p);                     /* the variables */
 void wgsl_memory_shared(printer *p);
 void wgsl_memory_load(printer *p, const kc_expr *elem, bool low); /* low: of a 64-bit element the low word */
 void wgsl_memory_store(printer *p, const kc_expr *elem, const kc_expr *value);
-bool wgsl_memory_plain(const printer *p, const kc_expr *elem); /* an assignment operator can act on it */
-void wgsl_memory_call(printer *p, const kc_expr *e);           /* load4, atomic_add, ... */
+bool wgsl_memory_plain(const printer *p, const kc_expr *elem);  /* an assignment operator can act on it */
+void wgsl_memory_call(printer *p, const kc_expr *e);            /* load4, atomic_add, ... */
+bool wgsl_memory_native(const printer *p, const kc_expr *elem); /* an element of a buffer of f16, read and written as such */
+const char *wgsl_memory_float(printer *p, const kc_expr *elem); /* its value as an f32 */
 const char *wgsl_memory_value(printer *p, const wgsl_memory *m, const char *index);
 void wgsl_memory_put(printer *p, const wgsl_memory *m, const char *index, const char *value); /* a statement without ';' */
 

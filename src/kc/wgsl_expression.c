@@ -350,6 +350,10 @@ static void print_cast(printer *p, const kc_expr *e)
         str_free(&text);
         return;
     }
+    if (wgsl_memory_native(p, a)) {
+        str_add(p->out, converted(p, (kc_type){ KC_F32, 1 }, e->type, wgsl_memory_float(p, a)));
+        return;
+    }
     str_add(p->out, converted(p, a->type, e->type, wgsl_text(p, a, wgsl_is_64(a->type) ? PRINT_POSTFIX : 0)));
 }
 

@@ -33,7 +33,7 @@ static void join(const printer *p, wgsl *w, u32 binding)
 {
     wgsl_memory *first = NULL;
     u32 members = 0;
-    bool atomic = false, written = false, mixed = false;
+    bool atomic = false, written = false, mixed = false, halves = p->layout && p->layout->f16;
     kc_scalar elem = KC_U32;
     for (u32 i = 0; i < w->n_bufs; i++) {
         wgsl_memory *m = &w->bufs[i];
@@ -45,13 +45,19 @@ static void join(const printer *p, wgsl *w, u32 binding)
         members++;
         atomic |= m->atomic;
         written |= m->written;
+        halves &= m->type.scalar == KC_F16 && m->type.lanes == 1;
     }
     if (mixed || (atomic && elem == KC_F32)) elem = KC_U32;
-    (void)p;
+    if (halves && members) {
+        elem = KC_F16;
+        atomic = false; /* elements are apart: no store needs the bits beside it */
+        w->uses_f16 = true;
+    }
     for (u32 i = 0; i < w->n_bufs; i++) {
         wgsl_memory *m = &w->bufs[i];
         if (m->binding != binding) continue;
         m->elem = elem;
+        m->half = elem == KC_F16;
         m->atomic = atomic;
         m->written = written;
         m->at = members > 1 ? "+" : "";
@@ -88,13 +94,13 @@ void wgsl_memory_make(printer *p, wgsl *w, bool *atomics)
         wgsl_memory *m = &w->bufs[i];
         bool shared = *m->at;
         m->name = shared ? print_text(p, "qk_memory%u", (u32)m->binding) : m->label;
-        m->at = shared ? print_text(p, "qk.qk_at_%s + ", m->label) : "";
+        m->at = shared ? print_text(p, m->half ? "qk.qk_at_%s * 2u + " : "qk.qk_at_%s + ", m->label) : "";
     }
 }
 
 static const char *elem_name(printer *p, const wgsl_memory *m)
 {
-    const char *name = p->d->scalars[m->elem];
+    const char *name = m->half ? "f16" : p->d->scalars[m->elem];
     return m->atomic ? print_text(p, "atomic<%s>", name) : name;
 }
 
@@ -193,8 +199,15 @@ static const char *load_function(printer *p, const wgsl_memory *m)
     return name;
 }
 
+/* The bits of an f16: no operator takes them from it, but packing two floats. */
+static const char *bits_of_half(printer *p, const char *place)
+{
+    return print_text(p, "pack2x16float(vec2<f32>(f32(%s), 0.0))", place);
+}
+
 const char *wgsl_memory_value(printer *p, const wgsl_memory *m, const char *index)
 {
+    if (m->half) return bits_of_half(p, place_text(p, m, index));
     if (is_whole_word(m->type)) return word_text(p, m, index, (kc_scalar)m->type.scalar);
     return print_text(p, "%s(%s)", load_function(p, m), index);
 }
@@ -246,6 +259,10 @@ static const char *store_function(printer *p, const wgsl_memory *m)
 
 void wgsl_memory_put(printer *p, const wgsl_memory *m, const char *index, const char *value)
 {
+    if (m->half) { /* the bits are rounded already, so this is exact, whatever WGSL's own rounding is */
+        str_print(p->out, "%s = f16(unpack2x16float(%s).x)", place_text(p, m, index), value);
+        return;
+    }
     if (is_whole_word(m->type)) str_add(p->out, put_word(p, m, index, (kc_scalar)m->type.scalar, value));
     else str_print(p->out, "%s(%s, %s)", store_function(p, m), index, value);
 }
@@ -282,7 +299,7 @@ static const char *uniform_function(printer *p, const wgsl_memory *m)
 static void load_buffer(printer *p, const kc_expr *e, bool low)
 {
     const wgsl_memory *m = buffer_of(p, e->var);
-    bool uniform = is_uniform(p) && m->written, whole = is_whole_word(m->type);
+    bool uniform = is_uniform(p) && m->written, whole = is_whole_word(m->type) || m->half;
     const char *index = index_text(p, e->a[0], whole && *m->at && !uniform);
     if (uniform) str_print(p->out, "%s(%s)%s", uniform_function(p, m), index, low ? ".x" : "");
     else if (low) str_add(p->out, word_text(p, m, print_text(p, "%s * 2u", index_text(p, e->a[0], true)), KC_U32));
@@ -330,6 +347,19 @@ void wgsl_memory_load(printer *p, const kc_expr *e, bool low)
     }
 }
 
+bool wgsl_memory_native(const printer *p, const kc_expr *e)
+{
+    if (e->op != K_ELEM || e->var->storage != KC_V_BUFFER) return false;
+    const wgsl_memory *m = buffer_of(p, e->var);
+    return m->half && !(is_uniform(p) && m->written);
+}
+
+const char *wgsl_memory_float(printer *p, const kc_expr *e)
+{
+    const wgsl_memory *m = buffer_of(p, e->var);
+    return print_text(p, "f32(%s)", place_text(p, m, index_text(p, e->a[0], *m->at != 0)));
+}
+
 bool wgsl_memory_plain(const printer *p, const kc_expr *e)
 {
     if (e->var->storage == KC_V_SHARED) return !p->wgsl->atomics[e->var->slot];
@@ -342,7 +372,13 @@ void wgsl_memory_store(printer *p, const kc_expr *e, const kc_expr *value)
 {
     if (e->var->storage == KC_V_BUFFER) {
         const wgsl_memory *m = buffer_of(p, e->var);
-        bool summand = is_whole_word(m->type) && *m->at;
+        bool native = m->half, summand = (native || is_whole_word(m->type)) && *m->at;
+        if (native && wgsl_memory_native(p, value)) { /* moved as it is */
+            const wgsl_memory *from = buffer_of(p, value->var);
+            const char *to = place_text(p, m, index_text(p, e->a[0], summand));
+            str_print(p->out, "%s = %s", to, place_text(p, from, index_text(p, value->a[0], *from->at != 0)));
+            return;
+        }
         wgsl_memory_put(p, m, index_text(p, e->a[0], summand), wgsl_text(p, value, 0));
         return;
     }
@@ -385,6 +421,7 @@ static array_of array_of_call(printer *p, const kc_expr *array)
 /* One lane as f32 (or the array's own type). */
 static const char *lane_value(printer *p, const wgsl_memory *m, bool is_local, const char *index)
 {
+    if (!is_local && m->half) return print_text(p, "f32(%s)", place_text(p, m, index));
     const char *text = is_local ? print_text(p, "%s[%s]", m->name, index) : wgsl_memory_value(p, m, index);
     if (m->type.scalar == KC_F16)
         return print_text(p, "%s(%s)", wgsl_helper(p, "qc_from_f16", (kc_type){ KC_VOID, 1 }), text);

@@ -1,4 +1,5 @@
 // elementwise, printed by Quern for WGSL
+enable f16;
 struct Params {
     by: f32,
     act: u32,
@@ -6,22 +7,10 @@ struct Params {
     qk_count: u32,
 }
 @group(0) @binding(3) var<uniform> qk: Params;
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read> scale: array<u32>;
-@group(0) @binding(2) var<storage, read_write> qk_out: array<u32>;
+@group(0) @binding(0) var<storage, read> x: array<f16>;
+@group(0) @binding(1) var<storage, read> scale: array<f16>;
+@group(0) @binding(2) var<storage, read_write> qk_out: array<f16>;
 
-fn qk_load_x(i: u32) -> u32 {
-    return extractBits(x[(i >> 1u)], (i & 1u) * 16u, 16u);
-}
-fn qc_from_f16(h: u32) -> f32 {
-    let rest = (h & 0x7fffu) << 13u;
-    let bits = select(bitcast<u32>(bitcast<f32>(rest + 0x38000000u)), rest | 0x7f800000u, rest >= 0x0f800000u);
-    let tiny = bitcast<u32>(f32(h & 0x3ffu) * 5.9604644775390625e-8);
-    return bitcast<f32>(select(bits, tiny, rest < 0x00800000u) | ((h & 0x8000u) << 16u));
-}
-fn qk_load_scale(i: u32) -> u32 {
-    return extractBits(scale[(i >> 1u)], (i & 1u) * 16u, 16u);
-}
 fn qc_max_f32(a: f32, b: f32) -> f32 {
     let most = select(b, a, a > b);
     return select(select(most, b, (bitcast<i32>(b) & i32(0x7fffffff)) > i32(0x7f800000)), a, (bitcast<i32>(a) & i32(0x7fffffff)) > i32(0x7f800000));
@@ -66,7 +55,7 @@ fn qc_to_f16(v: f32) -> u32 {
 }
 
 fn elementwise_(i: u32) -> u32 {
-    var v: f32 = qc_from_f16(qk_load_x(i)) * qc_from_f16(qk_load_scale(i % qk.cols)) + qk.by;
+    var v: f32 = f32(x[i]) * f32(scale[i % qk.cols]) + qk.by;
     if (qk.act == 1u) {
         v = qc_max_f32(v, 0.0);
     } else if (qk.act == 2u) {
@@ -81,10 +70,8 @@ fn elementwise_(i: u32) -> u32 {
 fn qk_run(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = (id.x + id.y * groups.x * 64u) * 2u;
     if (i < qk.qk_count) {
-        var word = qk_out[(i / 2u)];
-        for (var k = 0u; k < 2u && i + k < qk.qk_count; k++) {
-            word = insertBits(word, elementwise_(i + k), k * 16u, 16u);
+        for (var k = i; k < i + 2u && k < qk.qk_count; k++) {
+            qk_out[k] = f16(unpack2x16float(elementwise_(k)).x);
         }
-        qk_out[(i / 2u)] = word;
     }
 }

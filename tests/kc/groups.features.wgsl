@@ -1,11 +1,12 @@
 // groups, printed by Quern for WGSL
+enable f16;
 struct Params {
     n: u32,
     qk_count: u32,
 }
 @group(0) @binding(6) var<uniform> qk: Params;
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read_write> y: array<atomic<u32>>;
+@group(0) @binding(0) var<storage, read> x: array<f16>;
+@group(0) @binding(1) var<storage, read_write> y: array<f16>;
 @group(0) @binding(2) var<storage, read_write> low: array<atomic<u32>>;
 @group(0) @binding(3) var<storage, read_write> counts: array<atomic<u32>>;
 @group(0) @binding(4) var<storage, read_write> ends: array<atomic<i32>>;
@@ -13,15 +14,6 @@ struct Params {
 var<workgroup> part: array<f32, 8>;
 var<workgroup> tile: array<array<i32, 2>, 8>;
 
-fn qk_load_x(i: u32) -> u32 {
-    return extractBits(x[(i >> 1u)], (i & 1u) * 16u, 16u);
-}
-fn qc_from_f16(h: u32) -> f32 {
-    let rest = (h & 0x7fffu) << 13u;
-    let bits = select(bitcast<u32>(bitcast<f32>(rest + 0x38000000u)), rest | 0x7f800000u, rest >= 0x0f800000u);
-    let tiny = bitcast<u32>(f32(h & 0x3ffu) * 5.9604644775390625e-8);
-    return bitcast<f32>(select(bits, tiny, rest < 0x00800000u) | ((h & 0x8000u) << 16u));
-}
 fn qc_max_f32(a: f32, b: f32) -> f32 {
     let most = select(b, a, a > b);
     return select(select(most, b, (bitcast<i32>(b) & i32(0x7fffffff)) > i32(0x7f800000)), a, (bitcast<i32>(a) & i32(0x7fffffff)) > i32(0x7f800000));
@@ -62,11 +54,6 @@ fn qc_to_f16(v: f32) -> u32 {
     }
     return h | ((bits >> 16u) & 0x8000u);
 }
-fn qk_store_y(i: u32, v: u32) {
-    let by = (i & 1u) * 16u;
-    atomicAnd(&y[(i >> 1u)], ~(0xffffu << by));
-    atomicOr(&y[(i >> 1u)], v << by);
-}
 fn qk_store_low(i: u32, v: u32) {
     let by = (i & 3u) * 8u;
     atomicAnd(&low[(i >> 2u)], ~(0xffu << by));
@@ -89,7 +76,7 @@ fn qk_run(@builtin(workgroup_id) qk_id: vec3<u32>, @builtin(num_workgroups) qk_g
     var kept: array<f32, 2>;
     {
         let t = qk_item;
-        kept[0] = qc_from_f16(qk_load_x(group * 8u + t));
+        kept[0] = f32(x[group * 8u + t]);
         kept[1] = kept[0] * 2.0;
         part[t] = kept[1];
         tile[t][0] = i32(t);
@@ -127,13 +114,11 @@ fn qk_run(@builtin(workgroup_id) qk_id: vec3<u32>, @builtin(num_workgroups) qk_g
             let t = qk_item;
             seen = 0u;
         }
-        storageBarrier();
-        workgroupBarrier();
     }
     var top: f32 = workgroupUniformLoad(&part[0]);
     {
         let t = qk_item;
-        qk_store_y(group * 8u + t, qc_to_f16(top - kept[1]));
+        y[group * 8u + t] = f16(unpack2x16float(qc_to_f16(top - kept[1])).x);
         qk_store_low(group * 8u + t, ((seen + u32(tile[t][1])) & 0xffu));
     }
 }

@@ -94,7 +94,6 @@ __kernel __attribute__((reqd_work_group_size(8, 1, 1))) void qk_run(__global con
             const uint t = get_local_id(0);
             seen = 0u;
         }
-        barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
     }
     float top = part[0];
     barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);

@@ -127,8 +127,6 @@ fn qk_run(@builtin(workgroup_id) qk_id: vec3<u32>, @builtin(num_workgroups) qk_g
             let t = qk_item;
             seen = 0u;
         }
-        storageBarrier();
-        workgroupBarrier();
     }
     var top: f32 = workgroupUniformLoad(&part[0]);
     {

@@ -24,7 +24,6 @@ __kernel __attribute__((reqd_work_group_size(64, 1, 1))) void qk_run(__global co
         const uint t = get_local_id(0);
         sum = 0.0f;
     }
-    barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
     for (uint k0 = 0u; k0 < k; k0 += 8u) {
         {
             const uint t = get_local_id(0);

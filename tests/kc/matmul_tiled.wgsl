@@ -29,7 +29,6 @@ fn qk_run(@builtin(workgroup_id) qk_id: vec3<u32>, @builtin(num_workgroups) qk_g
         let t = qk_item;
         sum = 0.0;
     }
-    workgroupBarrier();
     for (var k0: u32 = 0u; k0 < qk.k; k0 += 8u) {
         {
             let t = qk_item;

@@ -84,7 +84,6 @@ fn qk_run(@builtin(workgroup_id) qk_id: vec3<u32>, @builtin(num_workgroups) qk_g
         top = sum;
         low = k[group * 64u + t];
     }
-    workgroupBarrier();
     sum = qk_subgroupAdd_f32(sum);
     top = qk_subgroupMax_f32(top);
     low = qk_subgroupMin_i32(low);

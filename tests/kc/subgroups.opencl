@@ -71,7 +71,6 @@ __kernel __attribute__((reqd_work_group_size(64, 1, 1))) void qk_run(__global co
         top = sum;
         low = k[group * 64u + t];
     }
-    barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
 #ifdef QK_SUBGROUPS
     sum = qc_subgroup_add_f32(sum, cells);
 #else

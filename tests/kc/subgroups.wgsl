@@ -33,7 +33,6 @@ fn qk_run(@builtin(workgroup_id) qk_id: vec3<u32>, @builtin(num_workgroups) qk_g
         top = sum;
         low = k[group * 64u + t];
     }
-    workgroupBarrier();
     {
         {
             let t = qk_item;

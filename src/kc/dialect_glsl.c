@@ -25,7 +25,12 @@ static const char *const glsl_reserved[] = {
     "isampler2DRect", "usampler2DRect", "samplerBuffer", "isamplerBuffer", "usamplerBuffer", "sampler2DMS", "isampler2DMS", "usampler2DMS",
     "sampler2DMSArray", "isampler2DMSArray", "usampler2DMSArray", "image1D", "image3D", "imageCube", "iimage1D", "iimage2D", "iimage3D", "iimageCube",
     "uimage1D", "uimage2D", "uimage3D", "uimageCube", "image1DArray", "image2DArray", "iimage1DArray", "iimage2DArray", "uimage1DArray", "uimage2DArray",
-    "imageBuffer", "iimageBuffer", "uimageBuffer",
+    "imageBuffer", "iimageBuffer", "uimageBuffer", "dmat2", "dmat3", "dmat4", "dmat2x2", "dmat2x3", "dmat2x4", "dmat3x2", "dmat3x3", "dmat3x4",
+    "dmat4x2", "dmat4x3", "dmat4x4",
+    /* functions: a buffer is one, and may not have the name of GLSL's */
+    "packSnorm2x16", "unpackSnorm2x16", "packUnorm2x16", "unpackUnorm2x16", "packHalf2x16", "unpackHalf2x16", "textureProj", "textureLod", "textureOffset",
+    "texelFetchOffset", "textureProjOffset", "textureLodOffset", "textureProjLod", "textureProjLodOffset", "textureGrad", "textureGradOffset",
+    "textureProjGrad", "textureProjGradOffset",
     "gl_*", "webgl_*", NULL
 };
 /* clang-format on */

@@ -102,9 +102,9 @@ static const char *const opencl_reserved[] = {
     VECTORS("char"), VECTORS("uchar"), VECTORS("short"), VECTORS("ushort"), VECTORS("int"), VECTORS("uint"), VECTORS("long"),
     VECTORS("ulong"), VECTORS("float"), VECTORS("double"), VECTORS("half"), VECTORS("bool"),
     "barrier", "get_local_id", "get_global_id", "get_group_id", "vload_half", "vstore_half_rte", "rint", "M_PI", "INFINITY", "NAN", "MAXFLOAT",
-    "HUGE_VALF", "HUGE_VAL", "NULL", "CLK_*", "CL_*", "M_*", "FP_*",
+    "HUGE_VALF", "HUGE_VAL", "NULL", "CLK_*", "CL_*", "cl_*", "M_*", "FP_*",
     "FLT_*", "DBL_*", "HALF_*", "CHAR_*", "SCHAR_*", "UCHAR_*", "SHRT_*", "USHRT_*", "INT_*", "UINT_*", "LONG_*", "ULONG_*", "convert_*", "sub_group_*",
-    "as_float", "as_char4", "as_uchar4", "as_uint4", "atomic_cmpxchg", "get_num_sub_groups", "get_sub_group_id", "get_sub_group_local_id", "cl_mem_fence_flags",
+    "as_float", "as_char4", "as_uchar4", "as_uint4", "atomic_cmpxchg", "get_num_sub_groups", "get_sub_group_id", "get_sub_group_local_id",
     "kernel_exec", "main", NULL
 };
 /* clang-format on */

@@ -108,10 +108,31 @@ static void fold_phases(gen *g)
          op < 2 ? far : say(g, ", %s)", far));
 }
 
+/* A power of two by which the group can be divided. */
+static u32 items_of_subgroup(gen *g)
+{
+    u32 n = 1, most = 1 + pick(g, 10);
+    for (u32 i = 0; i < most && g->shape->group % (n * 2) == 0; i++) n *= 2;
+    return n;
+}
+
+/* All items exchange values of theirs; what they hold is integers of any size, or floats that stay within their bound. */
+static void exchange_among_items(gen *g)
+{
+    const kvar *v = array_at(g, 2 + pick(g, 2));
+    u32 n = items_of_subgroup(g), what = pick(g, 5);
+    if (what == 0 && v->type.scalar == KC_F32) what = 1;
+    if (what < 3) line(g, "subgroup_%s(%s, %u);", what == 0 ? "add" : what == 1 ? "min" : "max", v->name, n);
+    else if (what == 3) line(g, "subgroup_broadcast(%s, %u, %u);", v->name, pick(g, n), n);
+    else line(g, "subgroup_shuffle_xor(%s, %u);", v->name, pick(g, n));
+}
+
 static void one_phase(gen *g)
 {
     const char *k;
-    switch (pick(g, 8)) {
+    switch (pick(g, 10)) {
+    case 7:
+    case 8: exchange_among_items(g); break;
     case 0: changing_phase(g); break;
     case 1: atomic_phase(g); break;
     case 2: fold_phases(g); break;

@@ -75,7 +75,7 @@ static f64 wanted(const row *r, const f64 *x, u32 t)
     for (u32 k = 1; k < r->n; k++) {
         f64 v = x[first + k];
         if (strcmp(r->call, "add") == 0) all += v;
-        else if (isnan(v) || isnan(all)) all = NAN;
+        else if (isnan(v) || isnan(all)) all = (f64)NAN;
         else all = strcmp(r->call, "min") == 0 ? fmin(all, v) : fmax(all, v);
     }
     return all;
@@ -89,7 +89,7 @@ static void fill(const suite *s, f64 *x)
         random = random * 1664525u + 1013904223u;
         x[i] = (f64)(random >> 20) - (s->type[0] == 'u' ? 0 : 2000);
     }
-    if (s->type[0] == 'f') x[s->group + s->group / 3] = NAN;
+    if (s->type[0] == 'f') x[s->group + s->group / 3] = (f64)NAN;
 }
 
 /* ------------------------------------------------------------------ a suite on a device */

@@ -6,6 +6,7 @@ import { ISOLATED, serve } from './server.mjs';
 import { cases as bundles } from './bundles.mjs';
 import { cases as devices } from './devices.mjs';
 import { cases as downloads } from './downloads.mjs';
+import { cases as hidden } from './hidden.mjs';
 import { cases as lives } from './lives.mjs';
 import { cases as pages } from './pages.mjs';
 import { cases as pieces } from './pieces.mjs';
@@ -35,7 +36,7 @@ async function main(wanted) {
   const browser = await launch();
   const counts = { passed: 0, failed: 0, skipped: 0 };
 
-  for (const { name, run, needs } of [...pages, ...devices, ...downloads, ...pieces, ...lives, ...shortage, ...threads, ...bundles]) {
+  for (const { name, run, needs } of [...pages, ...devices, ...downloads, ...pieces, ...lives, ...hidden, ...shortage, ...threads, ...bundles]) {
     if (wanted.length && !wanted.some((w) => name.includes(w))) continue;
     const context = await browser.newContext({ serviceWorkers: name.includes('offline') ? 'allow' : 'block' });
     const complaints = [];

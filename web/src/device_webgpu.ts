@@ -128,6 +128,11 @@ export class WebGPUHost {
     return this.#buffers.size;
   }
 
+  /** The same of all that Wasm knows by number: buffers, pipelines, bindings. */
+  get objectCount(): number {
+    return this.#buffers.size + this.#pipelines.size + this.#bindings.size;
+  }
+
   #news(d: Device): void {
     const waiting = d.waiting;
     d.waiting = [];

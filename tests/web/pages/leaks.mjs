@@ -1,6 +1,6 @@
 /* Memory stays flat on one kind of device of this page: many runs of one session, and many rounds of opening a device and a session, running and
- * closing. Counted are blocks of the library's allocator, the bytes of the module's heap, and what is alive of the browser's own objects, at the
- * functions that make and free them. The network is small and has a loop, whose runs read values back and forth. */
+ * closing. Counted are blocks of the library's allocator, the bytes of the module's heap, WebGPU's objects that the module knows by number, and what
+ * is alive of the browser's own objects, at the functions that make and free them. The network is small and has a loop, whose runs read values back and forth. */
 import { Device, Session, Tensor } from '/pkg/quern.js';
 import { runSlice } from './slice.mjs';
 
@@ -32,7 +32,7 @@ function countObjects() {
 
 function now(device) {
   const { engine } = device;
-  return JSON.stringify({ blocks: engine.x.qw_blocks(), heap: engine.heap.memory.buffer.byteLength, ...Object.fromEntries([...alive].sort()) });
+  return JSON.stringify({ blocks: engine.x.qw_blocks(), heap: engine.heap.memory.buffer.byteLength, numbered: engine.webgpu.objectCount, ...Object.fromEntries([...alive].sort()) });
 }
 
 const feeds = () => ({ times: Tensor.from(new BigInt64Array([3n]), []), x: Tensor.from(Float32Array.from({ length: 6 }, (_, i) => i / 6), [1, 6]) });

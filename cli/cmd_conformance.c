@@ -192,7 +192,7 @@ static bool load_inputs(const char *set, const qn_session *s, qn_named *named, q
         if (!is_file(set, name)) break;
         if (*n >= qn_input_count(s)) return decide(v, FAILED, "the test has more inputs than the model"), false;
         snprintf(path, sizeof path, "%s/%s", set, name);
-        qn_status status = qn_tensor_load(path, &owned[*n]);
+        qn_status status = qn_tensor_load_as(path, qn_input_info(s, *n)->dtype, &owned[*n]);
         if (status != QN_OK) return decide_by_status(v, status, name), false;
         named[*n] = (qn_named){ qn_input_info(s, *n)->name, owned[*n] };
     }
@@ -206,13 +206,13 @@ static bool judge_output(const char *set, qn_session *s, uint32_t i, verdict *v)
     snprintf(path, sizeof path, "%s/%s", set, name);
     qn_tensor want;
     const qn_tensor *got;
-    qn_status status = qn_tensor_load(path, &want);
+    qn_status status = qn_output_at(s, i, &got);
+    if (status != QN_OK) return decide_by_status(v, status, qn_output_info(s, i)->name), false;
+    status = qn_tensor_load_as(path, got->dtype, &want);
     if (status != QN_OK) return decide_by_status(v, status, name), false;
-    status = qn_output_at(s, i, &got);
     double worst = 0;
-    bool ok = status == QN_OK && compare_tensors(got, &want, v->shape_only, v->widest, &worst, why, sizeof why);
-    if (status != QN_OK) decide_by_status(v, status, qn_output_info(s, i)->name);
-    else if (!ok) decide(v, FAILED, text_print("output '%.80s': %s", qn_output_info(s, i)->name, why));
+    bool ok = compare_tensors(got, &want, v->shape_only, v->widest, &worst, why, sizeof why);
+    if (!ok) decide(v, FAILED, text_print("output '%.80s': %s", qn_output_info(s, i)->name, why));
     if (worst > v->worst) v->worst = worst;
     qn_tensor_free(&want);
     return ok;

@@ -8,7 +8,7 @@
 const option run_options[] = {
     { "--input", "NAME=FILE", "an input, from .npy or ONNX .pb; may be repeated; those not given are random" },
     { "--dim", "NAME=N", "size of a named dynamic dimension of random inputs (default: 1); may be repeated" },
-    { "--output", "DIR", "save the outputs as DIR/NAME.npy" },
+    { "--output", "DIR", "save the outputs as DIR/NAME.npy; sequences and optionals as .pb" },
     DEVICE_OPTIONS,
     { "--profile", NULL, "time each launch; print time per node and per kernel, and write a Chrome trace" },
     { "--trace", "FILE", "where the trace goes (default: quern-trace.json, in DIR with --output)" },
@@ -45,7 +45,8 @@ typedef struct summary {
 static summary summary_of(const qn_tensor *t)
 {
     summary s = { 0 };
-    uint64_t n = t->dtype == QN_STRING ? 0 : qn_tensor_elems(t), counted = 0;
+    bool numbers = t->dtype != QN_STRING && t->dtype != QN_SEQUENCE && t->dtype != QN_OPTIONAL;
+    uint64_t n = numbers ? qn_tensor_elems(t) : 0, counted = 0;
     for (uint64_t i = 0; i < n; i++) {
         double v = compare_number(t, i);
         if (!isfinite(v)) {
@@ -60,7 +61,7 @@ static summary summary_of(const qn_tensor *t)
     return s;
 }
 
-/* DIR/NAME.npy; two outputs whose names are one as file names are told apart by their numbers. */
+/* DIR/NAME.npy, of a sequence or optional .pb; two outputs whose names are one as file names are told apart by their numbers. */
 static void output_path(const args *a, const qn_session *s, uint32_t i, char *out, size_t bytes)
 {
     char safe[200], other[200];
@@ -71,7 +72,7 @@ static void output_path(const args *a, const qn_session *s, uint32_t i, char *ou
         alike += strcmp(safe, other) == 0;
     }
     const char *number = alike > 1 ? text_print("_%u", i) : "";
-    snprintf(out, bytes, "%s/%s%s.npy", args_text(a, "--output"), safe, number);
+    snprintf(out, bytes, "%s/%s%s.%s", args_text(a, "--output"), safe, number, qn_output_info(s, i)->of ? "pb" : "npy");
 }
 
 static int save_outputs(const args *a, qn_session *s)
@@ -82,7 +83,9 @@ static int save_outputs(const args *a, qn_session *s)
         const qn_tensor *t;
         output_path(a, s, i, path, sizeof path);
         qn_status status = qn_output_at(s, i, &t);
-        if (status == QN_OK) status = qn_tensor_save_npy(path, t);
+        if (status == QN_OK)
+            status = qn_output_info(s, i)->of ? qn_tensor_save_pb(path, qn_output_info(s, i)->name, t)
+                                              : qn_tensor_save_npy(path, t);
         if (status != QN_OK) return report_failure(a, status), EXIT_RUN;
     }
     return 0;

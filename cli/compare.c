@@ -114,6 +114,20 @@ static uint64_t string_differences(const qn_tensor *got, const qn_tensor *want)
     return count;
 }
 
+/* Of two sequences or optionals of one length: the first element that differs is told. */
+static bool compare_lists(const qn_tensor *got, const qn_tensor *want, bool shape_only, tolerance widest,
+                          double *worst, char *why, size_t why_bytes)
+{
+    const qn_tensor *g = got->data, *w = want->data;
+    for (int64_t i = 0; i < want->dims[0]; i++) {
+        char inner[300];
+        if (compare_tensors(&g[i], &w[i], shape_only, widest, worst, inner, sizeof inner)) continue;
+        snprintf(why, why_bytes, "element %lld: %s", (long long)i, inner);
+        return false;
+    }
+    return true;
+}
+
 bool compare_tensors(const qn_tensor *got, const qn_tensor *want, bool shape_only, tolerance widest, double *worst,
                      char *why, size_t why_bytes)
 {
@@ -121,6 +135,8 @@ bool compare_tensors(const qn_tensor *got, const qn_tensor *want, bool shape_onl
         snprintf(why, why_bytes, "got %s, not %s", text_tensor(got), text_tensor(want));
         return false;
     }
+    if (want->dtype == QN_SEQUENCE || want->dtype == QN_OPTIONAL)
+        return compare_lists(got, want, shape_only, widest, worst, why, why_bytes);
     if (shape_only) return true;
     unsigned long long n = qn_tensor_elems(want);
     if (want->dtype == QN_STRING) {

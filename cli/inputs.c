@@ -52,7 +52,7 @@ static int random_tensor(const args *a, const qn_value_info *info, const int64_t
     uint64_t elems = 1, bytes = qn_dtype_bytes(t.dtype);
     for (uint32_t i = 0; i < t.rank; i++)
         if (__builtin_mul_overflow(elems, (uint64_t)dims[i], &elems)) elems = UINT64_MAX >> 8;
-    if (bytes == 0 || t.dtype == QN_STRING)
+    if (bytes == 0 || t.dtype == QN_STRING || info->of)
         return usage_error(a, "input '%s' is %s: no random values for that; give --input %s=FILE", info->name,
                            qn_dtype_name(t.dtype), info->name);
     void *data = elems < UINT64_MAX >> 8 ? calloc(elems ? elems : 1, bytes) : NULL;
@@ -153,7 +153,7 @@ static int take_file(const args *a, const qn_session *s, const char *text, input
         if (i < COUNT(names)) names[i] = name;
         if (strlen(name) != n || memcmp(name, text, n) != 0) continue;
         if (!in->random[i]) return usage_error(a, "input '%s' is given twice", name);
-        qn_status status = qn_tensor_load(equals + 1, &in->owned[i]);
+        qn_status status = qn_tensor_load_as(equals + 1, qn_input_info(s, i)->dtype, &in->owned[i]);
         if (status != QN_OK) return report_failure(a, status);
         in->random[i] = false;
         in->named[i].tensor = in->owned[i];

@@ -37,7 +37,7 @@ static void keep_outputs(race *r, qn_session *s)
     r->want = calloc(r->n_want + 1, sizeof *r->want);
     for (uint32_t i = 0; r->want && i < r->n_want; i++) {
         const qn_tensor *t;
-        if (qn_output_at(s, i, &t) != QN_OK || t->dtype == QN_STRING) continue;
+        if (qn_output_at(s, i, &t) != QN_OK || t->dtype == QN_STRING || qn_output_info(s, i)->of) continue;
         size_t bytes = (size_t)qn_tensor_bytes(t);
         void *copy = malloc(bytes + 1);
         if (!copy) continue;

@@ -68,8 +68,20 @@ const char *text_shape(const int64_t *dims, uint32_t rank, const char *const *na
     return out;
 }
 
+/* Of a sequence each element is told, as far as a line goes. */
+static const char *text_list(const qn_tensor *t)
+{
+    const qn_tensor *list = t->data;
+    char line[200] = "";
+    size_t at = 0;
+    for (int64_t i = 0; i < t->dims[0] && at < 100; i++)
+        at += (size_t)snprintf(line + at, sizeof line - at, "%s%.60s", i ? ", " : "", text_tensor(&list[i]));
+    return text_print("%s {%s%s}", qn_dtype_name(t->dtype), line, at >= 100 ? ", ..." : "");
+}
+
 const char *text_tensor(const qn_tensor *t)
 {
+    if (t->dtype == QN_SEQUENCE || t->dtype == QN_OPTIONAL) return text_list(t);
     return text_print("%s %s", qn_dtype_name(t->dtype), text_shape(t->dims, t->rank, NULL));
 }
 

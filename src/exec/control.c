@@ -157,6 +157,17 @@ static qn_status put_scans(exec *x, frame *f, struct loop *l)
     return QN_OK;
 }
 
+/* Without any turn a state that turns make of an optional leaves as what it held. */
+static qn_status unwrap(exec *x, frame *f, val from, val to)
+{
+    qn_tensor t;
+    QN_TRY(store_tensor(x, f, from, &t));
+    if (!t.dims[0]) return fail(QN_E_DATA, "no turn was made, and its state is an empty optional");
+    return store_put(x, f, to, (const qn_tensor *)t.data);
+}
+
+static bool is_optional(const frame *f, val v) { return value_at(f->p->g, v)->type.dtype == QN_OPTIONAL; }
+
 qn_status control_loop(exec *x, frame *f, const step *s, bool *pending)
 {
     struct loop *l = NULL;
@@ -164,8 +175,11 @@ qn_status control_loop(exec *x, frame *f, const step *s, bool *pending)
     if (*pending) return QN_OK;
     const node *n = node_at(f->p->g, s->node);
     if (l->on && l->turns > 0) return enter_turn(x, f, l, exec_frame(x, s->body[0]), true);
-    for (u32 i = 0; i < l->n_state && i < n->n_out; i++)
-        QN_TRY(store_adopt(x, f, n->out[i], f, node_in(f->p->g, n, i + 2), true));
+    for (u32 i = 0; i < l->n_state && i < n->n_out; i++) {
+        val in = node_in(f->p->g, n, i + 2);
+        QN_TRY(is_optional(f, in) && !is_optional(f, n->out[i]) ? unwrap(x, f, in, n->out[i])
+                                                                : store_adopt(x, f, n->out[i], f, in, true));
+    }
     return put_scans(x, f, l);
 }
 
@@ -198,6 +212,23 @@ static bool is_shared(const plan *p, u32 i, u32 end)
     return false;
 }
 
+/* A state that came as an optional may leave a turn as what it holds (op/control.c): it goes back into an optional, on the host. */
+static bool is_wrapped(const frame *body, u32 i)
+{
+    return is_optional(body, body->p->g->inputs[2 + i]) && !is_optional(body, state_out(body, i));
+}
+
+static qn_status wrap(exec *x, frame *body, u32 i, slot *out, i64 *dims)
+{
+    qn_tensor held, *list = call_alloc(x, sizeof *list);
+    if (!list) return QN_E_NOMEM;
+    QN_TRY(store_tensor(x, body, state_out(body, i), &held));
+    QN_TRY(tensor_copy(x->call, &held, list));
+    *out = (slot){ .host = list };
+    dims[0] = 1;
+    return QN_OK;
+}
+
 /* The state goes round: the body's outputs are its next inputs. All are taken out before any is put in. */
 static qn_status carry_state(exec *x, frame *body, const struct loop *l)
 {
@@ -206,6 +237,10 @@ static qn_status carry_state(exec *x, frame *body, const struct loop *l)
     i64 dims[MAX_LOOP_VALUES][QN_MAX_RANK];
     for (u32 i = 0; i < l->n_state; i++) {
         const plan_value *use = &body->p->values[plan_root(body->p, g->inputs[2 + i])];
+        if (is_wrapped(body, i)) {
+            QN_TRY(wrap(x, body, i, &state[i], dims[i]));
+            continue;
+        }
         QN_TRY(exec_dims(x, &value_at(g, state_out(body, i))->type, dims[i]));
         QN_TRY(store_take(x, body, state_out(body, i), is_shared(body->p, 1 + i, 1 + l->n_state), use, &state[i]));
     }
@@ -234,11 +269,14 @@ static qn_status end_of_turn(exec *x, frame *body, struct loop *l)
 {
     const graph *g = body->p->g;
     bool pending;
-    val asked[1 + COUNT(l->scan)] = { live(g, g->outputs[0]) }; /* the state stays where it is */
+    val asked[1 + COUNT(l->scan) + MAX_LOOP_VALUES] = { live(g, g->outputs[0]) }; /* the state stays where it is */
+    u32 n_asked = 1 + l->n_scan;
     for (u32 k = 0; k < l->n_scan; k++) asked[1 + k] = live(g, g->outputs[1 + l->n_state + k]);
+    for (u32 i = 0; i < l->n_state; i++)
+        if (is_wrapped(body, i)) asked[n_asked++] = state_out(body, i);
     bool ask = l->asked == l->turn && x->main->p->places->n_rows; /* the next turn writes over what this one found */
     l->asked = l->turn + 1;
-    QN_TRY(store_gather(x, body, asked, 1 + l->n_scan, ask, &pending));
+    QN_TRY(store_gather(x, body, asked, n_asked, ask, &pending));
     if (pending) return QN_OK; /* entered again when the bytes are there */
     for (u32 k = 0; k < l->n_scan; k++) {
         qn_tensor t;

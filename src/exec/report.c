@@ -16,6 +16,20 @@ static void describe_dims(qn_session *s, const type *t, i64 *dims, const char **
     }
 }
 
+/* What a sequence or optional holds, and so on inward. */
+static qn_status describe_elements(qn_session *s, const type *t, qn_value_info *out)
+{
+    for (const type *of = t->of; of; of = of->of) {
+        qn_value_info *made = ARENA_NEW(s->mem, qn_value_info);
+        if (!made) return fail_nomem(sizeof *made);
+        *made = (qn_value_info){ .name = "", .dtype = of->dtype, .rank = of->rank, .rank_known = of->known };
+        if (of->known) describe_dims(s, of, made->dims, NULL);
+        out->of = made;
+        out = made;
+    }
+    return QN_OK;
+}
+
 static qn_status describe_values(qn_session *s, const val *values, u32 n, qn_value_info **out)
 {
     qn_value_info *infos = ARENA_ARRAY(s->mem, n + 1, qn_value_info);
@@ -31,6 +45,7 @@ static qn_status describe_values(qn_session *s, const val *values, u32 n, qn_val
                                     .rank_known = v->type.known };
         if (!infos[i].name) return fail_nomem(1);
         if (v->type.known) describe_dims(s, &v->type, infos[i].dims, infos[i].dim_names);
+        QN_TRY(describe_elements(s, &v->type, &infos[i]));
     }
     *out = infos;
     return QN_OK;

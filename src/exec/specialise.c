@@ -4,7 +4,7 @@
 
 enum { MAX_ELEMS = 64 };
 
-static bool may_decide(const type *t) { return !t->known || (t->rank <= 1 && t->dtype != QN_STRING); }
+static bool may_decide(const type *t) { return !t->known || (t->rank <= 1 && !dtype_is_for_host(t->dtype)); }
 
 static bool is_open(const graph *g, const type *t)
 {
@@ -55,12 +55,25 @@ static qn_status fix(graph *g, val v, const qn_tensor *t, arena *mem)
 static void fix_sizes(graph *g, val v, const qn_tensor *t)
 {
     value *x = value_at(g, v);
+    if (x->type.of) return;                               /* how many a list holds stays open, always */
     if (x->type.known && x->type.rank != t->rank) return; /* exec_start refuses it by name */
     i64 number;
     for (u32 d = 0; d < t->rank; d++)
         if (!x->type.known || !sym_is_number(g, x->type.dims[d], &number)) x->type.dims[d] = sym_number(g, t->dims[d]);
     x->type.rank = (u8)t->rank;
     x->type.known = true;
+}
+
+/* A list whose elements may be of any rank gets the one that they have. */
+static qn_status fix_elements(graph *g, val v, const qn_tensor *t)
+{
+    value *x = value_at(g, v);
+    if (!x->type.of || x->type.of->known || t->dtype != x->type.dtype || t->rank != 1) return QN_OK;
+    QN_TRY(list_check(g, x->type.of, t, x->name));
+    type given = list_of_tensor(g, t);
+    if (!given.of) return QN_E_NOMEM;
+    if (t->dims[0]) x->type.of = given.of;
+    return QN_OK;
 }
 
 qn_status session_fix_inputs(graph *g, const qn_named *in, size_t n_in, arena *mem)
@@ -75,9 +88,22 @@ qn_status session_fix_inputs(graph *g, const qn_named *in, size_t n_in, arena *m
         }
         g->inputs[left++] = v;
         if (given) fix_sizes(g, v, &given->tensor);
+        if (given) QN_TRY(fix_elements(g, v, &given->tensor));
     }
     g->n_inputs = left;
     return QN_OK;
+}
+
+/* Ranks and sizes of all that a list holds. */
+static u64 hash_elements(const qn_tensor *t, u64 h)
+{
+    const qn_tensor *inner = t->data;
+    for (i64 i = 0; inner && dtype_is_list(t->dtype) && t->rank == 1 && i < t->dims[0]; i++) {
+        if (inner[i].rank > QN_MAX_RANK) continue; /* refused later */
+        h = hash_bytes(inner[i].dims, inner[i].rank * sizeof *inner[i].dims, h + inner[i].rank + 1);
+        h = hash_elements(&inner[i], h);
+    }
+    return h;
 }
 
 u64 session_fixed_hash(const qn_session *s, const qn_named *in, size_t n_in)
@@ -88,8 +114,12 @@ u64 session_fixed_hash(const qn_session *s, const qn_named *in, size_t n_in)
         for (size_t k = 0; k < n_in; k++) {
             const qn_tensor *t = &in[k].tensor;
             if (!text_same(in[k].name, v->name)) continue;
+            if (v->of) {
+                if (!v->of->rank_known) h = hash_elements(t, h + 1);
+                continue;
+            }
             h = hash_bytes(t->dims, t->rank * sizeof *t->dims, h + t->rank);
-            bool constant = v->rank_known && v->rank <= 1 && t->dtype != QN_STRING && qn_tensor_elems(t) <= MAX_ELEMS;
+            bool constant = v->rank_known && v->rank <= 1 && !dtype_is_for_host(t->dtype) && qn_tensor_elems(t) <= MAX_ELEMS;
             if (constant && qn_tensor_bytes(t)) h = hash_bytes(t->data, (size_t)qn_tensor_bytes(t), h);
         }
     }

@@ -120,6 +120,7 @@ static qn_status bind_input(exec *x, u32 index, const qn_named *in)
         if (t->dims[i] < 0)
             return fail(QN_E_SHAPE, "input '%s': dimension %u is %lld", meta->name, i, (long long)t->dims[i]);
     if (!t->data && !x->from[index] && qn_tensor_bytes(t)) return fail(QN_E_USAGE, "input '%s' has no data", meta->name);
+    if (meta->type.of) QN_TRY(list_check(x->main->p->g, meta->type.of, t, meta->name));
     QN_TRY(exec_bind_type(x, &meta->type, t->dims, meta->name));
     if (meta->elems_read) exec_bind_elems(x, meta, t);
     return QN_OK;
@@ -319,10 +320,21 @@ static qn_status set_aside(exec *x, const qn_tensor *t, qn_buf old, u64 old_byte
     return QN_OK;
 }
 
+/* Texts and what lists hold belong to the run from here on: an output may lend them when the caller's are gone. */
+static qn_status keep_input(exec *x, slot *s, const qn_tensor *t)
+{
+    qn_tensor kept;
+    if (!call_alloc(x, 1)) return QN_E_NOMEM;
+    QN_TRY(tensor_copy(x->call, t, &kept));
+    s->host = kept.data;
+    return QN_OK;
+}
+
 static qn_status put_input(exec *x, val v, const qn_tensor *t, const void *data)
 {
     slot *s = &x->main->slots[v];
     u64 bytes = qn_tensor_bytes(t);
+    if (dtype_is_for_host(t->dtype)) return keep_input(x, s, t);
     if (x->main->p->values[v].on_host && bytes) {
         buf_view here;
         QN_TRY(store_here(x, x->main, v, false, &here));
@@ -377,6 +389,9 @@ qn_status exec_bind_input(exec *x, u32 i, qn_buffer *b)
 
 qn_status exec_bind_output(exec *x, u32 i, qn_buffer *b)
 {
+    const value *meta = value_at(x->main->p->g, x->main->p->g->outputs[i]);
+    if (b && dtype_is_for_host(value_at(x->main->p->g, live(x->main->p->g, x->main->p->g->outputs[i]))->type.dtype))
+        return fail(QN_E_UNSUPPORTED, "output '%s' is on the host only, so it cannot go to a buffer", meta->name);
     x->to[i] = b;
     return QN_OK;
 }

@@ -195,7 +195,7 @@ qn_status store_put(exec *x, frame *f, val v, const qn_tensor *t)
     val root = plan_root(f->p, v);
     slot *s = &f->slots[root];
     s->host = t->data;
-    if (!f->p->values[root].on_device || t->dtype == QN_STRING) return QN_OK;
+    if (!f->p->values[root].on_device || dtype_is_for_host(t->dtype)) return QN_OK;
     if (s->view.buf) s->view.bytes = qn_tensor_bytes(t);
     s->stale = true;
     buf_view view;

@@ -1,4 +1,4 @@
-/* AttributeProto to attr: one value of eight kinds. Lists of numbers and texts are gathered in the arena, tensors lend, graphs are read
+/* AttributeProto to attr: one value of nine kinds. Lists of numbers and texts are gathered in the arena, tensors lend, graphs are read
  * into graphs of their own. Inside a function an attribute may be a reference to one of the call's. */
 #include "format/onnx_reader.h"
 
@@ -14,11 +14,12 @@ enum {
     KIND_INTS,
     KIND_TEXTS,
     KIND_SPARSE = 11,
+    KIND_TYPE = 13,
     KIND_COUNT = 15
 };
 
 typedef struct attr_message {
-    qn_bytes name, reference, text, tensor, graph, sparse;
+    qn_bytes name, reference, text, tensor, graph, sparse, type;
     u64 kind;
     u32 float_bits;
     i64 integer;
@@ -43,6 +44,7 @@ static qn_status read_message(arena *mem, qn_bytes message, attr_message *out)
         case 7: room = pb_numbers_add(mem, &out->floats, &f, PB_FIXED32), out->implied = KIND_FLOATS; break;
         case 8: room = pb_numbers_add(mem, &out->ints, &f, PB_VARINT), out->implied = KIND_INTS; break;
         case 9: room = pb_list_add(mem, &out->texts, f.bytes), out->implied = KIND_TEXTS; break;
+        case 14: out->type = f.bytes, out->implied = KIND_TYPE; break;
         case 20: out->kind = f.bits; break;
         case 21: out->reference = f.bytes; break;
         case 22: out->sparse = f.bytes, out->implied = KIND_SPARSE; break;
@@ -127,12 +129,20 @@ static qn_status read_graph(scope *s, const attr_message *m, attr *out, bodies *
     return QN_OK;
 }
 
+static qn_status read_type(scope *s, const attr_message *m, attr *out)
+{
+    type *made = ARENA_NEW(s->g->mem, type);
+    if (!made) return fail_nomem(sizeof *made);
+    out->type = made;
+    return onnx_type_read(s->g, m->type, made);
+}
+
 static qn_status read_value(scope *s, const attr_message *m, attr *out, bodies *b)
 {
     static const u8 kinds[] = {
-        [KIND_FLOAT] = ATTR_FLOAT,   [KIND_INT] = ATTR_INT,     [KIND_TEXT] = ATTR_TEXT,
-        [KIND_TENSOR] = ATTR_TENSOR, [KIND_GRAPH] = ATTR_GRAPH, [KIND_FLOATS] = ATTR_FLOATS,
-        [KIND_INTS] = ATTR_INTS,     [KIND_TEXTS] = ATTR_TEXTS, [KIND_SPARSE] = ATTR_TENSOR,
+        [KIND_FLOAT] = ATTR_FLOAT,   [KIND_INT] = ATTR_INT,       [KIND_TEXT] = ATTR_TEXT, [KIND_TENSOR] = ATTR_TENSOR,
+        [KIND_GRAPH] = ATTR_GRAPH,   [KIND_FLOATS] = ATTR_FLOATS, [KIND_INTS] = ATTR_INTS, [KIND_TEXTS] = ATTR_TEXTS,
+        [KIND_SPARSE] = ATTR_TENSOR, [KIND_TYPE] = ATTR_TYPE,
     };
     f32 real;
     if (m->kind >= COUNT(kinds) || !kinds[m->kind])
@@ -149,6 +159,7 @@ static qn_status read_value(scope *s, const attr_message *m, attr *out, bodies *
     case KIND_INTS: return read_ints(s->g->mem, &m->ints, out);
     case KIND_TEXTS: return read_texts(s->g->mem, &m->texts, out);
     case KIND_GRAPH: return read_graph(s, m, out, b);
+    case KIND_TYPE: return read_type(s, m, out);
     default: return read_tensor(s, m, out);
     }
 }

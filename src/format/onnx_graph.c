@@ -134,26 +134,50 @@ static qn_status read_tensor_type(graph *g, qn_bytes message, const char *name, 
     return out->dtype ? QN_OK : fail(QN_E_FORMAT, "its type has no element type");
 }
 
-/* TypeProto. Only tensors are values here. */
-static qn_status read_type(graph *g, qn_bytes message, const char *name, type *out)
+static qn_status read_type(graph *g, qn_bytes message, const char *name, u32 depth, type *out);
+
+/* TypeProto.Sequence and .Optional: field 1 is the type of what they hold. */
+static qn_status read_list_type(graph *g, qn_bytes message, qn_dtype kind, const char *name, u32 depth, type *out)
+{
+    cursor c = cursor_of(message);
+    pb_field f;
+    type of = { 0 };
+    while (pb_next(&c, &f))
+        if (pb_is(&f, 1, PB_BYTES)) QN_TRY(read_type(g, f.bytes, NULL, depth + 1, &of));
+    if (c.bad) return fail(QN_E_FORMAT, "its type's message is damaged");
+    if (!of.dtype) return fail(QN_E_FORMAT, "it is a %s of no type", qn_dtype_name(kind));
+    if (of.dtype == QN_OPTIONAL || (of.dtype == QN_SEQUENCE && kind == QN_SEQUENCE))
+        return fail(QN_E_UNSUPPORTED, "it is a %s of %ss", qn_dtype_name(kind), qn_dtype_name(of.dtype));
+    of.any_rank = !of.known;
+    sym n = 0;
+    if (name) QN_TRY(fresh_dim(g, name, 0, &n));
+    *out = list_type(g, kind, n, &of);
+    return out->of ? QN_OK : QN_E_NOMEM;
+}
+
+/* TypeProto. A declaration of an optional inside a sequence, or deeper lists, no op of ONNX makes. */
+static qn_status read_type(graph *g, qn_bytes message, const char *name, u32 depth, type *out)
 {
     static const struct {
         u32 field;
         const char *what;
-    } others[] = {
-        { 4, "a sequence" }, { 5, "a map" }, { 7, "an opaque type" }, { 8, "a sparse tensor" }, { 9, "an optional" },
-    };
+    } others[] = { { 5, "a map" }, { 7, "an opaque type" }, { 8, "a sparse tensor" } };
     cursor c = cursor_of(message);
     pb_field f;
     *out = (type){ 0 };
+    if (depth > 2) return fail(QN_E_UNSUPPORTED, "its type is nested too deep");
     while (pb_next(&c, &f)) {
         if (pb_is(&f, 1, PB_BYTES)) QN_TRY(read_tensor_type(g, f.bytes, name, out));
+        if (pb_is(&f, 4, PB_BYTES)) QN_TRY(read_list_type(g, f.bytes, QN_SEQUENCE, name, depth, out));
+        if (pb_is(&f, 9, PB_BYTES)) QN_TRY(read_list_type(g, f.bytes, QN_OPTIONAL, name, depth, out));
         for (size_t i = 0; i < COUNT(others); i++)
             if (f.number == others[i].field)
                 return fail(QN_E_UNSUPPORTED, "it is %s, which this build cannot hold", others[i].what);
     }
     return c.bad ? fail(QN_E_FORMAT, "its type's message is damaged") : QN_OK;
 }
+
+qn_status onnx_type_read(graph *g, qn_bytes message, type *out) { return read_type(g, message, NULL, 0, out); }
 
 typedef struct info {
     qn_bytes name, type;
@@ -213,7 +237,7 @@ static qn_status read_input(scope *s, qn_bytes message)
     if (known && is_weight(s->g, known->number)) return QN_OK; /* the initializer is its default */
     QN_TRY(onnx_text(s->g->mem, in.name, "an input's name", &text));
     if (in.type.n || !s->body) {
-        qn_status status = read_type(s->g, in.type, text, &t);
+        qn_status status = read_type(s->g, in.type, text, 0, &t);
         if (status == QN_OK && !t.dtype) status = fail(QN_E_FORMAT, "it has no type");
         if (!passes_over(s, status)) QN_TRY(fail_in(status, "input '%.200s': ", text));
     }
@@ -237,7 +261,7 @@ static qn_status add_output(scope *s, const char *text, val v)
 static void declare(scope *s, val v, qn_bytes message)
 {
     type t;
-    if (!value_at(s->g, v)->type.known && read_type(s->g, message, NULL, &t) == QN_OK) value_at(s->g, v)->type = t;
+    if (!value_at(s->g, v)->type.known && read_type(s->g, message, NULL, 0, &t) == QN_OK) value_at(s->g, v)->type = t;
 }
 
 static qn_status read_output(scope *s, qn_bytes message)

@@ -10,7 +10,7 @@
 enum {
     ONNX_MAX_NESTING = 16,    /* of graphs in graphs, and of functions in functions */
     ONNX_MAX_NODES = 1 << 18, /* with what functions expand to */
-    ONNX_OLDEST_OPSET = 6,
+    ONNX_OLDEST_OPSET = 1,
     ONNX_NEWEST_OPSET = 28,
 };
 
@@ -78,9 +78,10 @@ qn_status onnx_text(arena *mem, qn_bytes text, const char *what, const char **ou
 qn_status onnx_sift(sift *s, qn_bytes piece);
 
 /* onnx_graph.c */
-qn_status onnx_graph_read(scope *s, qn_bytes message);     /* a GraphProto into s->g */
-qn_status onnx_resolve(scope *s, qn_bytes name, val *out); /* captures from the outer scopes; *out 0: nobody has it */
-qn_status onnx_define(scope *s, qn_bytes name, val v);     /* QN_E_FORMAT: the name is taken */
+qn_status onnx_graph_read(scope *s, qn_bytes message);           /* a GraphProto into s->g */
+qn_status onnx_type_read(graph *g, qn_bytes message, type *out); /* a TypeProto; unnamed sizes stay 0 */
+qn_status onnx_resolve(scope *s, qn_bytes name, val *out);       /* captures from the outer scopes; *out 0: nobody has it */
+qn_status onnx_define(scope *s, qn_bytes name, val v);           /* QN_E_FORMAT: the name is taken */
 qn_status onnx_collect_list(arena *mem, qn_bytes message, u32 number, pb_list *out); /* all fields of that number */
 
 /* onnx_node.c */

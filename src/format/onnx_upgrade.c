@@ -1,4 +1,4 @@
-/* Every op, from opset 6 on, to the form it has in the newest: one row for each change of meaning or of form. Changes that only allow
+/* Every op, of any opset, to the form it has in the newest: one row for each change of meaning or of form. Changes that only allow
  * more types, or add an attribute whose default is the old meaning, need no row. The source is the operators' changelog
  * (onnx/docs/Changelog.md).
  *
@@ -8,7 +8,7 @@
 #include "format/onnx_upgrade.h"
 
 typedef struct upgrade {
-    const char *op;
+    const char *op; /* NULL: every op */
     i64 below;
     qn_status (*apply)(door *d, const struct upgrade *u);
     const char *name; /* of an attribute, or of the op it becomes */
@@ -145,11 +145,6 @@ static qn_status rename_op(door *d, const upgrade *u)
 {
     d->op = u->name;
     return QN_OK;
-}
-
-static qn_status refuse(door *d, const upgrade *u)
-{
-    return fail(QN_E_UNSUPPORTED, "opset %lld's %s %s", (long long)d->version, d->op, u->name);
 }
 
 /* ---- single ops */
@@ -381,12 +376,145 @@ static qn_status roialign_corners(door *d, const upgrade *u)
     return add_missing(d, attr_of_text("coordinate_transformation_mode", "output_half_pixel"));
 }
 
+/* ---- opset 1 to 5 */
+
+/* The type was a name: "FLOAT", "INT64". */
+static qn_status cast_by_name(door *d, const upgrade *u)
+{
+    static const char *const types[] = { "UNDEFINED", "FLOAT",  "UINT8", "INT8",    "UINT16", "INT16",  "INT32",
+                                         "INT64",     "STRING", "BOOL",  "FLOAT16", "DOUBLE", "UINT32", "UINT64" };
+    (void)u;
+    attr *a = find(d, "to");
+    if (!a || a->kind == ATTR_INT) return QN_OK;
+    QN_TRY(want_kind(a, ATTR_TEXT));
+    for (u32 i = 1; i < COUNT(types); i++)
+        if (bytes_are(a->text, types[i])) return *a = attr_of_int("to", i), QN_OK;
+    return fail(QN_E_UNSUPPORTED, "to '%.*s' is no type this build has", onnx_text_ok(a->text) ? (int)MIN(a->text.n, 40) : 0,
+                (const char *)a->text.data);
+}
+
+/* It repeated one axis: tiles and axis were single numbers. */
+static qn_status tile_axis(door *d, const upgrade *u)
+{
+    (void)u;
+    const type *t;
+    QN_TRY(type_of_in(d, 0, &t));
+    if (d->n_in != 3 || !in(d, 1) || !in(d, 2)) return fail(QN_E_FORMAT, "it wants three inputs");
+    if (!t || !is_constant(d->g, d->in[1]) || !is_constant(d->g, d->in[2]))
+        return fail(QN_E_UNSUPPORTED, "opset 1's Tile wants tiles and axis as constants, outside of bodies");
+    f64 tiles, axis;
+    i64 repeats[QN_MAX_RANK];
+    if (!constant_f64(d->g, d->in[1], &tiles) || !constant_f64(d->g, d->in[2], &axis) || axis < 0 || axis >= t->rank)
+        return fail(QN_E_FORMAT, "tiles and axis must be single numbers, the axis inside the tensor");
+    for (u32 i = 0; i < t->rank; i++) repeats[i] = i == (u32)axis ? (i64)tiles : 1;
+    d->n_in = 2;
+    return set_in(d, 1, ints(d, repeats, t->rank));
+}
+
+static qn_status concat_axis(door *d, const upgrade *u)
+{
+    (void)u;
+    return add_missing(d, attr_of_int("axis", 1));
+}
+
+static qn_status rename_attr(door *d, const upgrade *u)
+{
+    attr *a = find(d, u->name);
+    if (a) a->name = "pads";
+    return QN_OK;
+}
+
+/* p was a float. */
+static qn_status whole_p(door *d, const upgrade *u)
+{
+    (void)u;
+    attr *a = find(d, "p");
+    if (!a) return QN_OK;
+    QN_TRY(want_kind(a, ATTR_FLOAT));
+    if (a->f != (f64)(i64)a->f) return fail(QN_E_UNSUPPORTED, "p=%g; only whole numbers are in this build", a->f);
+    *a = attr_of_int("p", (i64)a->f);
+    return QN_OK;
+}
+
+/* The sizes came as an input of floats or as an attribute. */
+static qn_status split_input(door *d, const upgrade *u)
+{
+    (void)u;
+    attr to = attr_of_int("to", 7);
+    return in(d, 1) ? before(d, "Cast", &d->in[1], 1, &to, 1, &d->in[1]) : QN_OK;
+}
+
+static qn_status upsample_sizes(door *d, const upgrade *u)
+{
+    (void)u;
+    const attr *h = find(d, "height_scale"), *w = find(d, "width_scale");
+    if (!h || !w) return QN_OK;
+    QN_TRY(want_kind(h, ATTR_FLOAT));
+    QN_TRY(want_kind(w, ATTR_FLOAT));
+    f32 *scales = ARENA_ARRAY(d->g->mem, 4, f32);
+    if (!scales) return fail_nomem(4 * sizeof *scales);
+    scales[0] = scales[1] = 1, scales[2] = (f32)h->f, scales[3] = (f32)w->f;
+    drop(d, "height_scale");
+    drop(d, "width_scale");
+    return add(d, (attr){ .name = "scales", .kind = ATTR_FLOATS, .n = 4, .floats = scales });
+}
+
+/* ---- opset 8 */
+
+/* A body that runs the node's own over what it takes: the Scan of opset 9. */
+static graph *scan_in_body(door *d, u32 n_in, attr *attrs, u32 n_attrs)
+{
+    graph *body = graph_make(d->g->mem, d->g);
+    val *in = ARENA_ARRAY(d->g->mem, n_in, val), *out = ARENA_ARRAY(d->g->mem, d->n_out, val);
+    if (!body || !in || !out) return NULL;
+    for (u32 i = 0; i < n_in; i++)
+        if (!(in[i] = graph_input(body, NULL, &(type){ 0 }))) return NULL;
+    op_id scan = op_by_name("", "Scan");
+    if (!graph_node(body, 0, (u16)scan, NULL, in, n_in, out, d->n_out, attrs, n_attrs)) return NULL;
+    for (u32 i = 0; i < d->n_out; i++)
+        if (graph_output(body, out[i]) != QN_OK) return NULL;
+    return body;
+}
+
+/* All tensors had a batch in front: a Scan over the batch, whose body scans one sequence. */
+static qn_status scan_batch(door *d, const upgrade *u)
+{
+    (void)u;
+    attr *body = find(d, "body"), *scans = find(d, "num_scan_inputs"), *directions = find(d, "directions"),
+         *captures = find(d, "captures");
+    if (in(d, 0)) return fail(QN_E_UNSUPPORTED, "opset 8's Scan with sequence_lens is not read");
+    if (!d->n_in || !body || body->kind != ATTR_GRAPH || !scans || scans->kind != ATTR_INT)
+        return fail(QN_E_FORMAT, "it has no body, or does not say how many inputs it scans");
+    i64 captured = captures && captures->kind == ATTR_INT ? captures->i : 0, batched = (i64)d->n_in - 1 - captured;
+    if (body->body->n_outputs != d->n_out || batched < 1)
+        return fail(QN_E_FORMAT, "its body gives %u values, the node %u", body->body->n_outputs, d->n_out);
+    attr inner[4] = { *body, *scans, attr_of_int("captures", captured) };
+    if (directions) inner[3] = *directions, inner[3].name = "scan_input_directions";
+    graph *made = scan_in_body(d, d->n_in - 1, inner, directions ? 4 : 3);
+    if (!made) return fail_nomem(sizeof *made);
+    body->body = made;
+    scans->i = batched;
+    memmove(d->in, d->in + 1, --d->n_in * sizeof *d->in);
+    drop(d, "directions");
+    return QN_OK;
+}
+
 /* ---- the table */
 
 enum { ALWAYS = 1 << 20 };
 
 /* clang-format off */
 static const upgrade upgrades[] = {
+    { NULL,                    6, drop_attr,          "consumed_inputs", 0 },
+    { "Cast",                  6, cast_by_name,       NULL,     0 },
+    { "Tile",                  6, tile_axis,          NULL,     0 },
+    { "Reshape",               5, ints_to_input,      "shape",  1 },
+    { "Concat",                4, concat_axis,        NULL,     0 },
+    { "Pad",                   2, rename_attr,        "paddings", 0 },
+    { "LpPool",                2, whole_p,            NULL,     0 },
+    { "GlobalLpPool",          2, whole_p,            NULL,     0 },
+    { "Split",                 2, split_input,        NULL,     0 },
+    { "Upsample",              7, upsample_sizes,     NULL,     0 },
     { "Add",                   7, broadcast_axis,     NULL,     0 },
     { "Sub",                   7, broadcast_axis,     NULL,     0 },
     { "Mul",                   7, broadcast_axis,     NULL,     0 },
@@ -401,7 +529,6 @@ static const upgrade upgrades[] = {
     { "Gemm",                 7, drop_attr,          "broadcast", 0 },
     { "PRelu",                7, prelu_channels,     NULL,     0 },
     { "BatchNormalization",   7, is_test,            NULL,     0 },
-    { "BatchNormalization",   7, drop_attr,          "consumed_inputs", 0 },
     { "Dropout",              7, drop_attr,          "is_test", 0 },
     { "RNN",                  7, drop_attr,          "output_sequence", 0 },
     { "GRU",                  7, drop_attr,          "output_sequence", 0 },
@@ -443,7 +570,7 @@ static const upgrade upgrades[] = {
     { "GroupNormalization",  21, groupnorm_channels, NULL,     0 },
     { "GridSample",          20, gridsample_modes,   NULL,     0 },
     { "RoiAlign",            16, roialign_corners,   NULL,     0 },
-    { "Scan",                 9, refuse,             "has a batch dimension that no later one has", 0 },
+    { "Scan",                 9, scan_batch,         NULL,     0 },
 };
 /* clang-format on */
 
@@ -452,7 +579,8 @@ qn_status onnx_upgrade(door *d)
     const char *op = d->op;
     if (d->domain[0]) return QN_OK;
     for (size_t i = 0; i < COUNT(upgrades); i++)
-        if (d->version < upgrades[i].below && strcmp(upgrades[i].op, op) == 0) QN_TRY(upgrades[i].apply(d, &upgrades[i]));
+        if (d->version < upgrades[i].below && (!upgrades[i].op || strcmp(upgrades[i].op, op) == 0))
+            QN_TRY(upgrades[i].apply(d, &upgrades[i]));
     return QN_OK;
 }
 

@@ -3,54 +3,63 @@
 #include "format/onnx_tensor.h"
 #include "format/protobuf.h"
 
-/* One block for an owned tensor: for texts, the table of them and then their bytes. */
-static void *own_texts(const qn_tensor *t)
-{
-    u64 n = qn_tensor_elems(t), bytes = n * sizeof(qn_bytes);
-    const qn_bytes *from = t->data;
-    for (u64 i = 0; i < n; i++)
-        if (!add_u64(bytes, from[i].n, &bytes)) return NULL;
-    qn_bytes *made = mem_alloc(bytes);
-    char *to = made ? (char *)(made + n) : NULL;
-    for (u64 i = 0; made && i < n; i++) {
-        if (from[i].n) memcpy(to, from[i].data, from[i].n);
-        made[i] = (qn_bytes){ to, from[i].n };
-        to += from[i].n;
-    }
-    return made;
-}
-
 static qn_status own(const qn_tensor *lent, qn_tensor *out)
 {
-    size_t bytes = (size_t)qn_tensor_bytes(lent);
-    void *data = lent->dtype == QN_STRING ? own_texts(lent) : mem_alloc(bytes);
-    if (!data) return fail_nomem(bytes);
-    if (lent->dtype != QN_STRING && bytes) memcpy(data, lent->data, bytes);
-    *out = *lent;
-    out->data = data;
+    u64 bytes = tensor_room(lent);
+    void *room = mem_alloc(bytes);
+    if (!room) return fail_nomem(bytes);
+    tensor_place(lent, room, out);
     return QN_OK;
 }
 
-static qn_status load_pb(qn_bytes file, qn_tensor *out)
+/* SequenceProto and OptionalProto: field 3 holds tensors, field 5 sequences, other fields what this build cannot hold. */
+static qn_status read_list(const tensor_source *s, qn_bytes message, qn_dtype kind, qn_tensor *out)
+{
+    cursor c = cursor_of(message);
+    pb_field f;
+    qn_bytes name;
+    qn_tensor *list = NULL;
+    u32 n = 0, cap = 0;
+    while (pb_next(&c, &f)) {
+        if (f.number < 3) continue;
+        bool inner = f.number == 5 && kind == QN_OPTIONAL;
+        if (f.wire != PB_BYTES || (f.number != 3 && !inner))
+            return fail(QN_E_UNSUPPORTED, "the %s holds something else than tensors (field %u)", qn_dtype_name(kind),
+                        f.number);
+        if (!ARENA_PUSH_ROOM(s->mem, list, n, cap, 1 << 22)) return fail_nomem(sizeof *list);
+        QN_TRY(inner ? read_list(s, f.bytes, QN_SEQUENCE, &list[n]) : onnx_tensor_read(s, f.bytes, &name, &list[n]));
+        n++;
+    }
+    if (c.bad) return fail(QN_E_FORMAT, "the message of this %s is damaged", qn_dtype_name(kind));
+    if (kind == QN_OPTIONAL && n > 1) return fail(QN_E_FORMAT, "an optional of %u values", n);
+    *out = (qn_tensor){ .dtype = kind, .rank = 1, .dims = { n }, .data = list };
+    return QN_OK;
+}
+
+static qn_status load_pb(qn_bytes file, qn_dtype kind, qn_tensor *out)
 {
     arena *mem = arena_make();
     if (!mem) return fail_nomem(sizeof mem);
     tensor_source s = { .mem = mem };
     qn_bytes name;
     qn_tensor lent;
-    qn_status status = onnx_tensor_read(&s, file, &name, &lent);
-    if (status == QN_E_FORMAT) fail_in(status, "this is no .npy, and as an ONNX tensor: ");
+    bool is_list = dtype_is_list(kind);
+    qn_status status = is_list ? read_list(&s, file, kind, &lent) : onnx_tensor_read(&s, file, &name, &lent);
+    if (status == QN_E_FORMAT && !is_list) fail_in(status, "this is no .npy, and as an ONNX tensor: ");
     if (status == QN_OK) status = own(&lent, out);
     arena_free(mem);
     return status;
 }
 
-qn_status qn_tensor_load(const char *path, qn_tensor *out)
+qn_status qn_tensor_load(const char *path, qn_tensor *out) { return qn_tensor_load_as(path, QN_NONE, out); }
+
+qn_status qn_tensor_load_as(const char *path, qn_dtype kind, qn_tensor *out)
 {
     file_map file;
     if (!path || !out) return fail(QN_E_USAGE, "qn_tensor_load needs a path and a place for the tensor");
     QN_TRY(file_map_open(path, &file));
-    qn_status status = npy_sniff(file.bytes) ? npy_read(file.bytes, out) : load_pb(file.bytes, out);
+    qn_status status =
+        npy_sniff(file.bytes) && !dtype_is_list(kind) ? npy_read(file.bytes, out) : load_pb(file.bytes, kind, out);
     file_map_close(&file);
     return fail_in(status, "%s: ", path);
 }
@@ -63,7 +72,12 @@ static qn_status check_given(const char *path, const qn_tensor *t)
         return fail(QN_E_USAGE, "%s: the tensor's rank or type is none", path);
     u64 bytes = qn_tensor_bytes(t);
     if (bytes >= SIZE_MAX / 2) return fail(QN_E_SHAPE, "%s: the tensor's size does not fit in memory", path);
-    return bytes && !t->data ? fail(QN_E_USAGE, "%s: the tensor has no data", path) : QN_OK;
+    if (bytes && !t->data) return fail(QN_E_USAGE, "%s: the tensor has no data", path);
+    const qn_tensor *list = t->data;
+    if (dtype_is_list(t->dtype) && t->rank != 1)
+        return fail(QN_E_USAGE, "%s: a %s has rank 1", path, qn_dtype_name(t->dtype));
+    for (i64 i = 0; dtype_is_list(t->dtype) && i < t->dims[0]; i++) QN_TRY(check_given(path, &list[i]));
+    return QN_OK;
 }
 
 static qn_status save(const char *path, str *made, qn_status status)
@@ -106,8 +120,29 @@ static qn_status put_elems(const qn_tensor *t, str *out)
     return QN_OK;
 }
 
+static qn_status write_pb(const char *name, const qn_tensor *t, str *out);
+
+/* DataType of SequenceProto and OptionalProto: 0 nothing, 1 a tensor, 3 a sequence. */
+static qn_status write_list(const char *name, const qn_tensor *t, str *out)
+{
+    const qn_tensor *list = t->data;
+    bool of_lists = t->dims[0] && dtype_is_list(list[0].dtype);
+    if (name && name[0]) put_bytes(out, 1, name, strlen(name));
+    put_varint(out, 2 << 3 | PB_VARINT);
+    put_varint(out, of_lists ? 3 : t->dims[0] || t->dtype == QN_SEQUENCE ? 1 : 0);
+    for (i64 i = 0; i < t->dims[0]; i++) {
+        str inner = { 0 };
+        qn_status s = write_pb(NULL, &list[i], &inner);
+        if (s == QN_OK) put_bytes(out, of_lists ? 5 : 3, inner.text, inner.n);
+        str_free(&inner);
+        QN_TRY(s);
+    }
+    return out->bad ? fail_nomem(out->n) : QN_OK;
+}
+
 static qn_status write_pb(const char *name, const qn_tensor *t, str *out)
 {
+    if (dtype_is_list(t->dtype)) return write_list(name, t, out);
     for (u32 i = 0; i < t->rank; i++) {
         put_varint(out, 1 << 3 | PB_VARINT);
         put_varint(out, (u64)t->dims[i]);

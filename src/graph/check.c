@@ -34,7 +34,7 @@ static u32 slot_count(const op_slot *slots)
 enum {
     FLOATS_SET = 1 << QN_F32 | 1 << QN_F16 | 1 << QN_BF16 | 1 << QN_F64,
     INTS_SET = 1 << QN_I8 | 1 << QN_I16 | 1 << QN_I32 | 1 << QN_I64,
-    NARROW_SET = (1 << QN_DTYPE_COUNT) - (1 << QN_F8E4M3FN), /* float8, float4, 4 and 2-bit integers */
+    NARROW_SET = (2 << QN_U2) - (1 << QN_F8E4M3FN), /* float8, float4, 4 and 2-bit integers */
     UINTS_SET = 1 << QN_U8 | 1 << QN_U16 | 1 << QN_U32 | 1 << QN_U64,
 };
 static const struct {
@@ -49,6 +49,7 @@ static const struct {
     { "narrow", NARROW_SET },
     { "value", FLOATS_SET | INTS_SET | UINTS_SET | 1 << QN_BOOL | 1 << QN_STRING },
     { "any", FLOATS_SET | INTS_SET | UINTS_SET | NARROW_SET | 1 << QN_BOOL | 1 << QN_STRING },
+    { "list", 1 << QN_SEQUENCE | 1 << QN_OPTIONAL },
 };
 
 static u32 set_of_word(const char *word, size_t n)
@@ -158,8 +159,8 @@ static qn_status check_inputs(const graph *g, const op_def *d, const node *n)
     return QN_OK;
 }
 
-static const char *const kind_names[] = { "nothing", "an integer", "a number", "a text", "integers",
-                                          "numbers", "texts",      "a tensor", "a graph" };
+static const char *const kind_names[] = { "nothing", "an integer", "a number", "a text",  "integers",
+                                          "numbers", "texts",      "a tensor", "a graph", "a type" };
 
 static qn_status check_attrs(const op_def *d, const node *n)
 {
@@ -247,6 +248,8 @@ static qn_status check_source(graph *g, val v)
     if (!name) name = "";
     if (t.dtype == QN_NONE) return fail(QN_E_FORMAT, "input '%s' has no element type", name);
     if (!t.known) return fail(QN_E_UNSUPPORTED, "input '%s' has no declared shape: write one into the file", name);
+    if (dtype_is_list(t.dtype) && (t.rank != 1 || !t.of))
+        return fail(QN_E_FORMAT, "input '%s' does not say what it holds", name);
     for (u32 d = 0; d < t.rank; d++) {
         i64 number;
         if (!t.dims[d]) t.dims[d] = sym_fresh(g, "size");

@@ -15,12 +15,15 @@ typedef u32 val;
 typedef u32 nid;
 typedef u32 sym; /* 0: not known (only before inference) */
 
+/* known: rank and dims are set. of: what a sequence or optional holds (list.c), whose own rank is 1 and whose dims[0] says how many. */
 typedef struct type {
     qn_dtype dtype;
     u8 rank;
     bool known;
     sym dims[QN_MAX_RANK];
-} type; /* known: rank and dims are set */
+    const struct type *of;
+    bool any_rank;
+} type;
 
 typedef enum attr_kind {
     ATTR_INT = 1,
@@ -30,7 +33,8 @@ typedef enum attr_kind {
     ATTR_FLOATS,
     ATTR_TEXTS,
     ATTR_TENSOR,
-    ATTR_GRAPH
+    ATTR_GRAPH,
+    ATTR_TYPE
 } attr_kind;
 typedef struct graph graph;
 /* Bodies (ATTR_GRAPH) are closed: what a body takes from outside is a trailing input of the node and of each of its bodies, in one
@@ -48,6 +52,7 @@ typedef struct attr {
         const qn_bytes *texts;
         const qn_tensor *tensor;
         graph *body;
+        const type *type;
     };
 } attr;
 
@@ -165,6 +170,18 @@ void outside_apply(const outside *o, qn_dtype d, void *data, u64 from, u64 n);
 /* The elements of an integer/bool value where they are known (elems, or a constant of at most 1024 elements): count, or -1. */
 i64 value_elems(graph *g, val v, const sym **out);
 bool constant_f64(const graph *g, val v, f64 *out); /* v is a constant with all elements equal to *out */
+
+/* ---- list.c: types of sequences and optionals. What an element's type leaves open, elements may differ in: a size 0; the rank where
+ * any_rank is set, or where neither that nor known is: there is no element yet, so any type of that dtype may join. */
+type list_type(graph *g, qn_dtype kind, sym n, const type *element); /* open sizes of element become 0; of NULL: no memory */
+/* A type for all elements of both; false: their dtypes differ. out->dtype QN_NONE: no memory. */
+bool list_meet(graph *g, const type *a, const type *b, type *out);
+/* What an element taken out is: sizes that are open become variables. Not known where its rank is open. */
+type list_element(graph *g, const type *list);
+bool list_same(const type *a, const type *b); /* what two lists hold is said alike */
+/* Is t, with all that it holds, of that type? what: of the value. QN_E_DTYPE, QN_E_SHAPE, QN_E_USAGE. */
+qn_status list_check(const graph *g, const type *of, const qn_tensor *t, const char *what);
+type list_of_tensor(graph *g, const qn_tensor *t); /* the type that t has, with all that it holds */
 
 /* ---- sym.c: sizes. Canonical sums of products: commutative, distributed, exact; division and the rest are atoms where they do not
  * cancel. All arguments may be 0 (not known), the answer then is 0. Overflow of 64 bits gives 0 as well. */

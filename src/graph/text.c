@@ -35,7 +35,7 @@ static void print_elem(qn_dtype d, const u8 *at, str *out)
     case QN_U32:  { GET(u32, v); str_print(out, "%u", v); break; }
     case QN_U64:  { GET(u64, v); str_print(out, "%llu", (unsigned long long)v); break; }
     case QN_STRING: { GET(qn_bytes, v); word_print_quoted(out, v.data, v.n); break; }
-    case QN_NONE: case QN_DTYPE_COUNT: break;
+    case QN_NONE: case QN_SEQUENCE: case QN_OPTIONAL: case QN_DTYPE_COUNT: break;
     }
 }
 #undef GET
@@ -66,6 +66,9 @@ void text_print_type(const graph *g, const type *t, str *out)
         sym_print(g, t->dims[i], out);
     }
     str_add(out, "]");
+    if (!t->of) return;
+    str_add(out, " of ");
+    text_print_type(g, t->of, out);
 }
 
 static void print_name(const graph *g, val v, str *out)
@@ -105,7 +108,7 @@ static void print_attr_tensor(const qn_tensor *t, str *out)
     text_print_tensor_elems(t, out);
 }
 
-static void print_attr(const attr *a, str *out)
+static void print_attr(const graph *g, const attr *a, str *out)
 {
     word_print(out, a->name, strlen(a->name));
     str_add(out, "=");
@@ -122,6 +125,7 @@ static void print_attr(const attr *a, str *out)
         print_body(a->body, out, "; ");
         str_add(out, "}");
         break;
+    case ATTR_TYPE: text_print_type(g, a->type, out); break;
     }
 }
 
@@ -149,7 +153,7 @@ static void print_node(const graph *g, const node *n, str *out)
     }
     for (u32 i = 0; i < n->n_attrs; i++) {
         if (i || n->n_in) str_add(out, ", ");
-        print_attr(&n->attrs[i], out);
+        print_attr(g, &n->attrs[i], out);
     }
     str_add(out, ")");
     for (u32 i = 0; i < n->n_out && value_at(g, n->out[0])->type.known; i++) {

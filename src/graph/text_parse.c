@@ -88,12 +88,34 @@ static qn_status read_dims(parser *p, type *out)
     return need(p, ']');
 }
 
-static qn_status read_type(parser *p, type *out)
+static qn_status read_tensor_type(parser *p, type *out)
 {
     *out = (type){ 0 };
     QN_TRY(read_dtype(p, &out->dtype));
     QN_TRY(need(p, '['));
     return read_dims(p, out);
+}
+
+/* A list of lists is as deep as types go. */
+static qn_status read_type(parser *p, type *out)
+{
+    type of[2];
+    const char *word;
+    u32 n = 0;
+    QN_TRY(read_tensor_type(p, out));
+    for (type *t = out; dtype_is_list(t->dtype); t = &of[n++]) {
+        if (t->rank != 1 || n == COUNT(of)) return wrong(p, "one size, and at most two lists, before this");
+        QN_TRY(read_word(p, &word));
+        if (!text_same(word, "of")) return wrong(p, "'of' and a type before this");
+        QN_TRY(read_tensor_type(p, &of[n]));
+        of[n].any_rank = !of[n].known;
+    }
+    for (u32 i = n; i-- > 0;) {
+        type *t = i ? &of[i - 1] : out;
+        *t = list_type(p->g, t->dtype, t->dims[0], &of[i]);
+        if (!t->of) return QN_E_NOMEM;
+    }
+    return QN_OK;
 }
 
 /* clang-format off */
@@ -117,7 +139,7 @@ static void store(qn_dtype d, f64 real, i64 whole, u64 natural, u8 *to)
     case QN_U32:  PUT(u32, natural); break;
     case QN_U64:  PUT(u64, natural); break;
     case QN_BOOL: PUT(u8, whole != 0); break;
-    case QN_NONE: case QN_STRING: case QN_DTYPE_COUNT: break;
+    case QN_NONE: case QN_STRING: case QN_SEQUENCE: case QN_OPTIONAL: case QN_DTYPE_COUNT: break;
     }
 }
 #undef PUT
@@ -152,6 +174,7 @@ static qn_status read_elem(parser *p, qn_dtype d, u8 *to)
 static qn_status read_tensor(parser *p, const type *t, qn_tensor *out)
 {
     qn_tensor made = { .dtype = t->dtype, .rank = t->rank };
+    if (dtype_is_list(t->dtype)) return wrong(p, "a type of numbers or texts before this");
     for (u32 i = 0; i < t->rank; i++)
         if (!sym_is_number(p->g, t->dims[i], &made.dims[i]) || made.dims[i] < 0)
             return wrong(p, "a shape of numbers before this");
@@ -244,12 +267,24 @@ static qn_status read_body(parser *p, attr *out)
 
 static bool is_float_word(const char *at) { return text_starts(at, "inf") || text_starts(at, "nan"); }
 
+static qn_status read_attr_type(parser *p, const type *t, attr *out)
+{
+    type *kept = ARENA_NEW(p->g->mem, type);
+    if (!kept) return fail_nomem(sizeof *kept);
+    *kept = *t;
+    out->kind = ATTR_TYPE;
+    out->type = kept;
+    return QN_OK;
+}
+
 static qn_status read_attr_tensor(parser *p, attr *out)
 {
     type t;
     qn_tensor *tensor = ARENA_NEW(p->g->mem, qn_tensor);
     if (!tensor) return fail_nomem(sizeof *tensor);
     QN_TRY(read_type(p, &t));
+    word_skip_space(&p->at);
+    if (*p->at != '{') return read_attr_type(p, &t, out);
     QN_TRY(read_tensor(p, &t, tensor));
     out->kind = ATTR_TENSOR;
     out->tensor = tensor;

@@ -1,26 +1,38 @@
 /* If, Loop and Scan: ops whose meaning is a body, a graph of its own. Their inference gives the bodies' inputs their types, checks the bodies,
  * and takes the outputs' types from there. The executor runs them (control.c of exec); a Scan becomes a Loop. */
-#include "op/op.h"
+#include "op/control.h"
 
-static graph *body_of(const infer *c, const char *name)
+graph *control_body_of(const infer *c, const char *name)
 {
     const attr *a = attr_find(c->n, name);
     return a && a->kind == ATTR_GRAPH ? a->body : NULL;
 }
 
 /* A body's input takes the type of what will be lent to it, and its elements where they never change while the body runs. */
-static void give_type(const infer *c, graph *body, u32 input, val from, bool fixed)
+void control_give_type(const infer *c, graph *body, u32 input, val from, bool fixed)
 {
-    const value *v = value_at(c->g, from);
+    const sym *elems = NULL;
+    i64 n = fixed ? value_elems(c->g, from, &elems) : -1;
     value *to = value_at(body, body->inputs[input]);
-    to->type = v->type;
+    to->type = value_at(c->g, from)->type;
     if (to->elems_read) return;
-    bool known = fixed && v->elems;
-    to->elems = known ? v->elems : NULL;
-    to->n_elems = known ? v->n_elems : 0;
+    to->elems = n >= 0 ? elems : NULL;
+    to->n_elems = n >= 0 ? (u32)n : 0;
 }
 
-static const type *body_out(const graph *body, u32 i) { return &value_at(body, live(body, body->outputs[i]))->type; }
+const type *control_body_out(const graph *body, u32 i) { return &value_at(body, live(body, body->outputs[i]))->type; }
+
+/* Of two lists: what the elements of both have in common. */
+static qn_status meet_elements(const infer *c, u32 output, const type *a, const type *b, type *out)
+{
+    type of;
+    if (!list_meet(c->g, a->of, b->of, &of))
+        return infer_fail(c, QN_E_DTYPE, "output %u holds %s one time and %s the other", output, qn_dtype_name(a->of->dtype),
+                          qn_dtype_name(b->of->dtype));
+    if (!of.dtype) return QN_E_NOMEM;
+    *out = list_type(c->g, a->dtype, out->dims[0], &of);
+    return out->of ? QN_OK : QN_E_NOMEM;
+}
 
 /* One type for two: sizes that differ become a size of their own, known when it ran. */
 static qn_status meet(const infer *c, u32 output, const type *a, const type *b, type *out)
@@ -34,7 +46,7 @@ static qn_status meet(const infer *c, u32 output, const type *a, const type *b, 
     *out = *a;
     for (u32 d = 0; d < a->rank; d++)
         if (!sym_same(c->g, a->dims[d], b->dims[d])) out->dims[d] = sym_fresh(c->g, "turn");
-    return QN_OK;
+    return a->of ? meet_elements(c, output, a, b, out) : QN_OK;
 }
 
 /* ------------------------------------------------------------------ If */
@@ -45,7 +57,7 @@ static qn_status check_branch(const infer *c, graph *body)
         return infer_fail(c, QN_E_FORMAT, "a branch gives fewer outputs than the node");
     if (body->n_inputs + 1 != c->n->n_in)
         return infer_fail(c, QN_E_FORMAT, "a branch takes %u values, %u are given", body->n_inputs, c->n->n_in - 1);
-    for (u32 i = 0; i < body->n_inputs; i++) give_type(c, body, i, node_in(c->g, c->n, i + 1), true);
+    for (u32 i = 0; i < body->n_inputs; i++) control_give_type(c, body, i, node_in(c->g, c->n, i + 1), true);
     return graph_check(body);
 }
 
@@ -58,16 +70,31 @@ static graph *only_branch(infer *c, graph *yes, graph *no)
     return truth ? yes : no;
 }
 
+/* Output i of the only branch. Its elements are known out here too, unless the branch itself must run to tell them. */
+static qn_status out_of_only(infer *c, graph *only, u32 i)
+{
+    val v = live(only, only->outputs[i]);
+    const type t = value_at(only, v)->type;
+    const sym *elems = NULL;
+    i64 n = value_at(only, v)->elems_read ? -1 : value_elems(only, v, &elems);
+    bool tells = n >= 0;
+    for (i64 k = 0; k < n; k++) tells = tells && sym_newest_variable(c->g, elems[k]) <= c->variables;
+    return tells ? infer_out_elems(c, i, &t, elems, (u32)n) : infer_out(c, i, &t);
+}
+
 static qn_status infer_If(infer *c)
 {
-    graph *yes = body_of(c, "then_branch"), *no = body_of(c, "else_branch");
+    graph *yes = control_body_of(c, "then_branch"), *no = control_body_of(c, "else_branch");
     graph *only = only_branch(c, yes, no);
     QN_TRY(check_branch(c, only ? only : yes));
     if (!only) QN_TRY(check_branch(c, no));
     for (u32 i = 0; i < c->n->n_out; i++) {
         type t;
-        if (only) t = *body_out(only, i);
-        else QN_TRY(meet(c, i, body_out(yes, i), body_out(no, i), &t));
+        if (only) {
+            QN_TRY(out_of_only(c, only, i));
+            continue;
+        }
+        QN_TRY(meet(c, i, control_body_out(yes, i), control_body_out(no, i), &t));
         QN_TRY(infer_out(c, i, &t));
     }
     return QN_OK;
@@ -77,9 +104,9 @@ static qn_status infer_If(infer *c)
 const op_def op_If = {
     .name = "If",
     .doc = DOC("the outputs of then_branch where the condition holds, else those of else_branch"),
-    .in = { { "cond", "bool" }, { "captured", "many optional any" } },
+    .in = { { "cond", "bool" }, { "captured", "many optional any|list" } },
     .min_in = 1,
-    .out = { { "outputs", "many any" } },
+    .out = { { "outputs", "many any|list" } },
     .attrs = { NEEDED("then_branch", ATTR_GRAPH), NEEDED("else_branch", ATTR_GRAPH), INT("captures", 0) },
     .infer = infer_If,
     .control = CONTROL_BRANCH,
@@ -98,7 +125,7 @@ typedef struct loop_shape {
 
 static qn_status shape_of(const infer *c, loop_shape *out)
 {
-    *out = (loop_shape){ .body = body_of(c, "body"), .n_in = c->n->n_in };
+    *out = (loop_shape){ .body = control_body_of(c, "body"), .n_in = c->n->n_in };
     i64 states = (i64)c->n->n_in - 2 - attr_int(c->n, "captures", 0);
     if (!out->body || states < 0) return infer_fail(c, QN_E_FORMAT, "it has no body, or too few inputs");
     out->n_state = (u32)states;
@@ -112,14 +139,25 @@ static qn_status shape_of(const infer *c, loop_shape *out)
     return QN_OK;
 }
 
+/* A state that came as an optional may leave a turn as what the optional holds: the next turn gets it as an optional that is there. */
+static qn_status state_after(const infer *c, const type *in, const type *out, type *next)
+{
+    *next = *out;
+    if (in->dtype != QN_OPTIONAL || out->dtype == QN_OPTIONAL) return QN_OK;
+    *next = list_type(c->g, QN_OPTIONAL, sym_number(c->g, 1), out);
+    return next->of ? QN_OK : QN_E_NOMEM;
+}
+
 /* The body once with the state's types as they are now; where a size of the state changes in a turn it becomes open. */
 static qn_status settle(const infer *c, const loop_shape *l, bool *settled)
 {
     QN_TRY(graph_check(l->body));
     *settled = true;
     for (u32 i = 0; i < l->n_state; i++) {
-        type *in = &value_at(l->body, l->body->inputs[2 + i])->type, both;
-        QN_TRY(meet(c, i, in, body_out(l->body, 1 + i), &both));
+        type *in = &value_at(l->body, l->body->inputs[2 + i])->type, next, both;
+        QN_TRY(state_after(c, in, control_body_out(l->body, 1 + i), &next));
+        QN_TRY(meet(c, i, in, &next, &both));
+        if (!list_same(in->of, both.of)) in->of = both.of, *settled = false;
         for (u32 d = 0; d < in->rank; d++)
             if (both.dims[d] != in->dims[d] && sym_newest_variable(c->g, in->dims[d]) <= c->variables)
                 in->dims[d] = both.dims[d], *settled = false;
@@ -130,8 +168,12 @@ static qn_status settle(const infer *c, const loop_shape *l, bool *settled)
 static qn_status infer_states(infer *c, const loop_shape *l)
 {
     for (u32 i = 0; i < l->n_state && i < c->n->n_out; i++) {
-        type t;
-        QN_TRY(meet(c, i, infer_in(c, 2 + i), body_out(l->body, 1 + i), &t));
+        const type *in = infer_in(c, 2 + i), *out = control_body_out(l->body, 1 + i);
+        type element, t;
+        bool leaves_optional = in->dtype == QN_OPTIONAL && out->dtype != QN_OPTIONAL;
+        if (leaves_optional && in->of->known) element = list_element(c->g, in), in = &element;
+        else if (leaves_optional) in = out;
+        QN_TRY(meet(c, i, in, out, &t));
         QN_TRY(infer_out(c, i, &t));
     }
     return QN_OK;
@@ -140,9 +182,11 @@ static qn_status infer_states(infer *c, const loop_shape *l)
 static qn_status infer_scans(infer *c, const loop_shape *l)
 {
     for (u32 i = 0; i < l->n_scan && l->n_state + i < c->n->n_out; i++) {
-        const type *one = body_out(l->body, 1 + l->n_state + i);
+        const type *one = control_body_out(l->body, 1 + l->n_state + i);
         if (one->rank == QN_MAX_RANK)
             return infer_fail(c, QN_E_SHAPE, "scan output %u would have more than %d dimensions", i, QN_MAX_RANK);
+        if (one->of)
+            return infer_fail(c, QN_E_DTYPE, "scan output %u is a %s; it must be a tensor", i, qn_dtype_name(one->dtype));
         type t = { .dtype = one->dtype, .rank = (u8)(one->rank + 1), .known = true, .dims = { sym_fresh(c->g, "turns") } };
         for (u32 d = 0; d < one->rank; d++)
             t.dims[d + 1] = sym_newest_variable(c->g, one->dims[d]) > c->variables ? sym_fresh(c->g, "turn") : one->dims[d];
@@ -170,7 +214,7 @@ static qn_status infer_Loop(infer *c)
     QN_TRY(give_scalar(c, l.body, 1, QN_BOOL));
     for (u32 i = 2; i < l.n_in; i++) {
         if (!infer_has(c, i)) return infer_fail(c, QN_E_FORMAT, "input %u is missing", i);
-        give_type(c, l.body, i, node_in(c->g, c->n, i), i >= 2 + l.n_state);
+        control_give_type(c, l.body, i, node_in(c->g, c->n, i), i >= 2 + l.n_state);
     }
     bool settled = false;
     for (u32 k = 0; k < MOST_TRIES && !settled; k++) QN_TRY(settle(c, &l, &settled));
@@ -185,9 +229,9 @@ static qn_status infer_Loop(infer *c)
 const op_def op_Loop = {
     .name = "Loop",
     .doc = DOC("the body again and again, at most M times and while its condition holds; its state goes round, its scan outputs are stacked"),
-    .in = { { "M", "optional i64" }, { "cond", "optional bool" }, { "state", "many optional any" } },
+    .in = { { "M", "optional i64" }, { "cond", "optional bool" }, { "state", "many optional any|list" } },
     .min_in = 2,
-    .out = { { "outputs", "many any" } },
+    .out = { { "outputs", "many any|list" } },
     .attrs = { NEEDED("body", ATTR_GRAPH), INT("captures", 0) },
     .infer = infer_Loop,
     .control = CONTROL_LOOP,
@@ -225,6 +269,7 @@ static qn_status scan_slice(const infer *c, const scan_shape *s, u32 i, type *ou
 {
     const type *x = infer_in(c, s->n_state + i);
     u32 axis;
+    if (x->of) return infer_fail(c, QN_E_DTYPE, "scan input %u is a %s; it must be a tensor", i, qn_dtype_name(x->dtype));
     QN_TRY(infer_axis(c, scan_entry(c->n, "scan_input_axes", i), x->rank, &axis));
     *length = x->dims[axis];
     *out = *x;
@@ -235,11 +280,13 @@ static qn_status scan_slice(const infer *c, const scan_shape *s, u32 i, type *ou
 
 static qn_status infer_scan_out(infer *c, const scan_shape *s, u32 i, sym length)
 {
-    const type *one = body_out(s->body, s->n_state + i);
+    const type *one = control_body_out(s->body, s->n_state + i);
     type y = { .dtype = one->dtype, .rank = (u8)(one->rank + 1), .known = true };
     u32 axis;
     if (one->rank == QN_MAX_RANK)
         return infer_fail(c, QN_E_SHAPE, "scan output %u would have more than %d dimensions", i, QN_MAX_RANK);
+    if (one->of)
+        return infer_fail(c, QN_E_DTYPE, "scan output %u is a %s; it must be a tensor", i, qn_dtype_name(one->dtype));
     QN_TRY(infer_axis(c, scan_entry(c->n, "scan_output_axes", i), y.rank, &axis));
     for (u32 d = 0; d < y.rank; d++) {
         sym size = d == axis ? length : one->dims[d < axis ? d : d - 1];
@@ -256,7 +303,7 @@ static qn_status infer_Scan(infer *c)
     if (wrong) return infer_fail(c, QN_E_FORMAT, "%s", wrong);
     for (u32 i = 0; i < c->n->n_in; i++) {
         if (!infer_has(c, i)) return infer_fail(c, QN_E_FORMAT, "input %u is missing", i);
-        give_type(c, s.body, i, node_in(c->g, c->n, i), i >= s.n_state + s.n_scan);
+        control_give_type(c, s.body, i, node_in(c->g, c->n, i), i >= s.n_state + s.n_scan);
     }
     for (u32 i = 0; i < s.n_scan; i++) {
         QN_TRY(scan_slice(c, &s, i, &value_at(s.body, s.body->inputs[s.n_state + i])->type, &other));
@@ -267,21 +314,21 @@ static qn_status infer_Scan(infer *c)
     QN_TRY(graph_check(s.body));
     for (u32 i = 0; i < s.n_state && i < c->n->n_out; i++) {
         type t;
-        QN_TRY(meet(c, i, infer_in(c, i), body_out(s.body, i), &t));
+        QN_TRY(meet(c, i, infer_in(c, i), control_body_out(s.body, i), &t));
         QN_TRY(infer_out(c, i, &t));
     }
     for (u32 i = 0; s.n_state + i < s.n_out && s.n_state + i < c->n->n_out; i++) QN_TRY(infer_scan_out(c, &s, i, length));
     return QN_OK;
 }
 
-static val body_node(build *b, graph *body, op_id op, const val *in, u32 n_in, const attr *attrs, u32 n_attrs)
+val control_body_node(build *b, graph *body, op_id op, const val *in, u32 n_in, const attr *attrs, u32 n_attrs)
 {
     val y = 0;
     if (b->status == QN_OK && !graph_node(body, 0, (u16)op, NULL, in, n_in, &y, 1, attrs, n_attrs)) b->status = QN_E_NOMEM;
     return y;
 }
 
-static val body_scalar(build *b, graph *body, qn_dtype d, i64 v)
+val control_body_scalar(build *b, graph *body, qn_dtype d, i64 v)
 {
     val y = b->status == QN_OK ? graph_constant_copy(body, NULL, &(qn_tensor){ .dtype = d, .data = &v }) : 0;
     if (!y && b->status == QN_OK) b->status = QN_E_NOMEM;
@@ -293,10 +340,10 @@ static val slice_in_body(build *b, graph *body, val x, val turn, u32 i)
 {
     attr axis = attr_of_int("axis", scan_entry(b->n, "scan_input_axes", i));
     if (scan_entry(b->n, "scan_input_directions", i)) {
-        val minus_one = body_scalar(b, body, QN_I64, -1);
-        turn = body_node(b, body, OP_Sub, (const val[]){ minus_one, turn }, 2, NULL, 0);
+        val minus_one = control_body_scalar(b, body, QN_I64, -1);
+        turn = control_body_node(b, body, OP_Sub, (const val[]){ minus_one, turn }, 2, NULL, 0);
     }
-    return body_node(b, body, OP_Gather, (const val[]){ x, turn }, 2, &axis, 1);
+    return control_body_node(b, body, OP_Gather, (const val[]){ x, turn }, 2, &axis, 1);
 }
 
 /* turn, condition, state, scan inputs, captures -> true, state, scan outputs. Scan's own body is the branch that is always taken. */
@@ -315,7 +362,7 @@ static graph *loop_body(build *b, const scan_shape *s)
         if (!in[i + 1]) return NULL;
     }
     for (u32 i = 0; i < s->n_scan; i++) in[1 + s->n_state + i] = slice_in_body(b, body, in[1 + s->n_state + i], turn, i);
-    in[0] = body_scalar(b, body, QN_BOOL, 1);
+    in[0] = control_body_scalar(b, body, QN_BOOL, 1);
     attr attrs[3] = { *attr_find(b->n, "body"), *attr_find(b->n, "body"), attr_of_int("captures", n_in) };
     attrs[0].name = "then_branch", attrs[1].name = "else_branch";
     if (b->status != QN_OK || !graph_node(body, 0, OP_If, NULL, in, n_in + 1, out, s->n_out, attrs, 3)) return NULL;
@@ -368,9 +415,9 @@ static qn_status expand_Scan(build *b, const node *n)
 const op_def op_Scan = {
     .name = "Scan",
     .doc = DOC("the body once for each slice of the scan inputs; its state goes round, its scan outputs are stacked, forward or backward, along any axis"),
-    .in = { { "inputs", "many any" } },
+    .in = { { "inputs", "many any|list" } },
     .min_in = 1,
-    .out = { { "outputs", "many any" } },
+    .out = { { "outputs", "many any|list" } },
     .attrs = { NEEDED("body", ATTR_GRAPH), NEEDED("num_scan_inputs", ATTR_INT), INTS("scan_input_axes"), INTS("scan_input_directions"),
                INTS("scan_output_axes"), INTS("scan_output_directions"), INT("captures", 0) },
     .infer = infer_Scan,

@@ -235,7 +235,9 @@ static qn_status expand_linear(build *b, const node *n)
     if (scale == 0 && !sym_is_number(g, a.key, &key))
         return build_fail(b, QN_E_UNSUPPORTED, "the size of a head must be known");
     if (scale == 0) scale = 1 / sqrt((f64)key);
-    const type first = { real, 4, true, { a.batch, sym_number(g, a.kv_heads), a.key, a.value } };
+    const type first = {
+        .dtype = real, .rank = 4, .known = true, .dims = { a.batch, sym_number(g, a.kv_heads), a.key, a.value }
+    };
     val in[6] = {
         0, build_in(b, 1), build_in(b, 2), build_in(b, 3) ? build_in(b, 3) : zeros(b, &first), build_in(b, 4), build_in(b, 5)
     };

@@ -107,7 +107,7 @@ u32 node_axes(graph *g, const node *n, const char *name, u32 i, u32 rank, bool *
 }
 
 bool dtype_is_float(qn_dtype d) { return d >= QN_F32 && d <= QN_F64; }
-bool dtype_is_narrow(qn_dtype d) { return d >= QN_F8E4M3FN && d < QN_DTYPE_COUNT; }
+bool dtype_is_narrow(qn_dtype d) { return d >= QN_F8E4M3FN && d <= QN_U2; }
 bool dtype_is_narrow_float(qn_dtype d) { return d >= QN_F8E4M3FN && d <= QN_F4E2M1; }
 bool dtype_is_signed_int(qn_dtype d) { return d >= QN_I8 && d <= QN_I64; }
 bool dtype_is_int(qn_dtype d) { return d >= QN_I8 && d <= QN_U64; }

@@ -29,7 +29,7 @@ static bool numbers(const graph *g, val v, u64 *bytes)
         i64 size;
         if (!sym_is_number(g, t->dims[d], &size) || size < 0 || !mul_u64(*bytes, (u64)size, bytes)) return false;
     }
-    return t->dtype != QN_STRING;
+    return !dtype_is_for_host(t->dtype);
 }
 
 static bool worth_it(const graph *g, const node *n)

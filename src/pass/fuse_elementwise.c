@@ -33,7 +33,7 @@ static bool is_elementwise(const graph *g, const node *n)
 {
     if (n->op != OP_Elementwise && !ew_is_row(g, n)) return false;
     const value *out = value_at(g, n->out[0]);
-    return n->n_out == 1 && (!out->elems || out->elems_read) && out->type.dtype != QN_STRING;
+    return n->n_out == 1 && (!out->elems || out->elems_read) && !dtype_is_for_host(out->type.dtype);
 }
 
 static bool same_shape(const graph *g, val a, val b)

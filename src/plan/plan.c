@@ -298,7 +298,8 @@ static qn_status fill(plan *p)
 bool plan_in_layout(const plan *p, val v)
 {
     const plan_value *pv = &p->values[v];
-    return pv->root == v && pv->stored && !pv->late && pv->on_device && pv->first != UINT32_MAX && pv->dtype != QN_STRING;
+    return pv->root == v && pv->stored && !pv->late && pv->on_device && pv->first != UINT32_MAX &&
+           !dtype_is_for_host(pv->dtype);
 }
 
 /* As far as the sizes are known now: do the values fit in one buffer together? */

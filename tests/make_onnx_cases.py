@@ -91,6 +91,66 @@ const m: f32[] = {6}
 y = Clip(x, _, m) : f32[2,3]
 out y
 """),
+    "cast_1": (
+        one("Cast", 1, a_text("to", "DOUBLE")),
+        r"""
+in x: f32[2,3]
+y = Cast(x, to=11) : f64[2,3]
+out y
+"""),
+    "reshape_1": (
+        one("Reshape", 1, a_ints("shape", [3, 2]), attr("consumed_inputs", A_INTS, num(8, 0))),
+        r"""
+in x: f32[2,3]
+const %2: i64[2] = {3, 2}
+y = Reshape(x, %2) : f32[3,2]
+out y
+"""),
+    "tile_1": (
+        one("Tile", 1, ins=("x", "n", "a"), inits=[floats("n", [2.0], [1]), floats("a", [1.0], [1])]),
+        r"""
+in x: f32[2,3]
+const %4: i64[2] = {1, 2}
+y = Tile(x, %4) : f32[2,6]
+out y
+"""),
+    "concat_1": (
+        one("Concat", 1, ins=("x", "x")),
+        r"""
+in x: f32[2,3]
+y = Concat(x, x, axis=1) : f32[2,6]
+out y
+"""),
+    "pad_1": (
+        one("Pad", 1, a_ints("paddings", [0, 0, 1, 1])),
+        r"""
+in x: f32[2,3]
+const %2: i64[4] = {0, 0, 1, 1}
+y = Pad(x, %2) : f32[3,4]
+out y
+"""),
+    "scan_8": (
+        one("Scan", 8, a_int("num_scan_inputs", 1), a_graph("body", graph([node("Add", ["s", "v"], ["n"]), node("Neg", ["n"], ["o"])], ins=[info("s", (2,)), info("v", (2,))], outs=[info("n", None), info("o", None)])),
+            ins=("", "z", "x"), outs=("y", "w"), shape=("b", 3, 2), more=[info("z", ("b", 2))]),
+        r"""
+in x: f32[b,3,2]
+in z: f32[b,2]
+y, w = Scan(z, x, num_scan_inputs=2, body={in %1: f32[2]; in %2: f32[3,2]; %3, %4 = Scan(%1, %2, body={in s: f32[2]; in v: f32[2]; n = Add(s, v) : f32[2]; o = Neg(n) : f32[2]; out n, o}, num_scan_inputs=1, captures=0) : f32[2], f32[3,2]; out %3, %4}, captures=0) : f32[b,2], f32[b,3,2]
+out y, w
+"""),
+    "sequences": (
+        model(graph([node("SequenceInsert", ["s", "x"], ["t"]), node("SequenceAt", ["t", "i"], ["y"]), node("Optional", [], ["o"], attr("type", 13, msg(14, tensor_type((2,))))), node("OptionalHasElement", ["o"], ["h"])],
+            [longs("i", [-1], [])], [info("x"), msg(1, "s") + msg(2, msg(4, msg(1, tensor_type(("n", 3)))))], [info("y", None), info("h", None)]), opset=18),
+        r"""
+in x: f32[2,3]
+in s: sequence["s[0]"] of f32[?,3]
+const i: i64[] = {-1}
+t = SequenceInsert(s, x) : sequence["s[0]" + 1] of f32[?,3]
+y = SequenceAt(t, i) : f32[element,3]
+o = Optional(type=f32[2]) : optional[0] of f32[2]
+h = OptionalHasElement(o) : bool[]
+out y, h
+"""),
     "squeeze_11": (
         one("Squeeze", 11, a_ints("axes", [0]), shape=(1, 3)),
         r"""

@@ -228,7 +228,8 @@ qn_status graph_session_start(graph_run *r, graph_session *s, const qn_tensor *i
     if (!named) return fail_nomem(1);
     for (u32 i = 0; i < n_in && i < g->n_inputs; i++) {
         named[i] = (qn_named){ value_at(g, g->inputs[i])->name, in[i] };
-        if (value_at(g, g->inputs[i])->type.dtype != in[i].dtype) QN_TRY(widened(r->mem, &in[i], &named[i].tensor));
+        if (r->widen && value_at(g, g->inputs[i])->type.dtype != in[i].dtype)
+            QN_TRY(widened(r->mem, &in[i], &named[i].tensor));
     }
     return exec_start(s->x, named, n_in);
 }
@@ -236,14 +237,7 @@ qn_status graph_session_start(graph_run *r, graph_session *s, const qn_tensor *i
 static qn_status keep_outputs(graph_run *r, const exec *x, u32 n)
 {
     r->n_out = MIN(n, (u32)COUNT(r->out));
-    for (u32 i = 0; i < r->n_out; i++) {
-        u64 bytes = qn_tensor_bytes(&x->outputs[i]);
-        void *data = arena_alloc(r->mem, bytes + 1);
-        if (!data) return fail_nomem(bytes);
-        if (bytes) memcpy(data, x->outputs[i].data, (size_t)bytes);
-        r->out[i] = x->outputs[i];
-        r->out[i].data = data;
-    }
+    for (u32 i = 0; i < r->n_out; i++) QN_TRY(tensor_copy(r->mem, &x->outputs[i], &r->out[i]));
     return QN_OK;
 }
 

@@ -134,7 +134,8 @@ static qn_status read_type(scope *s, const attr_message *m, attr *out)
     type *made = ARENA_NEW(s->g->mem, type);
     if (!made) return fail_nomem(sizeof *made);
     out->type = made;
-    return onnx_type_read(s->g, m->type, made);
+    QN_TRY(onnx_type_read(s->g, m->type, made));
+    return made->dtype ? QN_OK : fail(QN_E_FORMAT, "it is no type");
 }
 
 static qn_status read_value(scope *s, const attr_message *m, attr *out, bodies *b)

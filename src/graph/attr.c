@@ -51,12 +51,12 @@ attr attr_of_text(const char *name, const char *text)
     return (attr){ .name = name, .kind = ATTR_TEXT, .text = { text, strlen(text) } };
 }
 
-/* Without memory the list is empty and graph_node fails next: it needs memory too. */
+/* Without memory the list is of n and NULL: graph_node refuses it. */
 attr attr_of_ints(graph *g, const char *name, const i64 *v, u32 n)
 {
     i64 *copy = ARENA_ARRAY(g->mem, n, i64);
     if (copy && n) memcpy(copy, v, n * sizeof *copy);
-    return (attr){ .name = name, .kind = ATTR_INTS, .n = copy ? n : 0, .ints = copy };
+    return (attr){ .name = name, .kind = ATTR_INTS, .n = copy ? n : MAX(n, 1), .ints = copy };
 }
 
 /* ---- constants */

@@ -158,6 +158,7 @@ static attr *copy_attrs(graph *g, const attr *attrs, u32 n)
     if (!kept) return NULL;
     for (u32 i = 0; i < n; i++) {
         kept[i] = attrs[i];
+        if (attrs[i].kind == ATTR_INTS && attrs[i].n && !attrs[i].ints) return NULL; /* attr_of_ints had no memory */
         if (attrs[i].kind != ATTR_TEXT) continue;
         kept[i].text.data = arena_text(g->mem, attrs[i].text.data, attrs[i].text.n);
         if (!kept[i].text.data) return NULL;

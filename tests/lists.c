@@ -1,0 +1,157 @@
+/* Sequences and optionals as inputs and outputs of a run, in bodies, and growing from turn to turn; what is wrong in them is refused with a
+ * sentence, and every allocation of such a run fails once. On every device found. */
+#include <stdio.h>
+
+#include "run_graph.h"
+
+static const f32 numbers[] = { 1, 2, 3, 4, 5, 6 };
+
+/* ---- lists as the caller has them */
+
+static const qn_tensor rows[] = { { QN_F32, 1, { 1 }, numbers },
+                                  { QN_F32, 1, { 2 }, numbers + 1 },
+                                  { QN_F32, 1, { 3 }, numbers + 3 } },
+                       of_two_ranks[] = { { QN_F32, 1, { 2 }, numbers }, { QN_F32, 2, { 2, 1 }, numbers } },
+                       integer[] = { { QN_I64, 1, { 1 }, &(const i64){ 7 } } }, no_data[] = { { QN_F32, 1, { 2 }, NULL } },
+                       negative[] = { { QN_F32, 1, { -2 }, numbers } }, huge[] = { { QN_F32, 1, { INT64_MAX }, numbers } },
+                       deep[] = { { .dtype = QN_F32, .rank = 99, .data = numbers } };
+
+#define SEQUENCE(list, n) { QN_SEQUENCE, 1, { n }, list }
+#define OPTIONAL(list, n) { QN_OPTIONAL, 1, { n }, list }
+static const qn_tensor sequence_of_rows = SEQUENCE(rows, 3);
+
+typedef struct list_case {
+    const char *what, *graph;
+    qn_tensor in[2];
+    u32 n_in;
+    qn_status want;
+    const char *says; /* of a failure */
+    i64 n;            /* elements of the first output, and their sum with all that it holds */
+    f64 sum;
+} list_case;
+
+#define GROW(start)                                                                                                         \
+    "in m: i64[]\nin x: f32[n]\n" start                                                                                     \
+    "y = Loop(m, _, s, x, body={in i: i64[]; in c: bool[]; in v: sequence[0] of f32[?]; in w: f32[n]; o = Identity(c);"     \
+    " a = SequenceInsert(v, w); out o, a}, captures=1)\n"
+#define ANY "in s: sequence[n] of f32[?]\n"
+#define TWO { QN_I64, 0, { 0 }, &(const i64){ 2 } }
+#define X   { QN_F32, 1, { 3 }, numbers }
+
+/* clang-format off */
+static const list_case cases[] = {
+    { "in and out", ANY "y = Identity(s)\nout y\n", { SEQUENCE(rows, 3) }, 1, QN_OK, "", 3, 21 },
+    { "empty", ANY "y = Identity(s)\nout y\n", { SEQUENCE(NULL, 0) }, 1, QN_OK, "", 0, 0 },
+    { "inserted", ANY "in x: f32[k]\ny = SequenceInsert(s, x)\nout y\n", { SEQUENCE(rows, 3), X }, 2, QN_OK, "", 4, 27 },
+    { "erased", ANY "const i: i64[] = {-2}\ny = SequenceErase(s, i)\nout y\n", { SEQUENCE(rows, 3) }, 1, QN_OK, "", 2, 16 },
+    { "erased of none", ANY "y = SequenceErase(s)\nout y\n", { SEQUENCE(NULL, 0) }, 1, QN_E_SHAPE, "SequenceErase", 0, 0 },
+    { "taken out and computed with", ANY "const i: i64[] = {2}\na = SequenceAt(s, i)\ny = Mul(a, a)\nout y\n", { SEQUENCE(rows, 3) }, 1, QN_OK, "", 3, 77 },
+    { "taken out past the end", ANY "const i: i64[] = {3}\ny = SequenceAt(s, i)\nout y\n", { SEQUENCE(rows, 3) }, 1, QN_E_DATA, "position 3 is outside a sequence of 3", 0, 0 },
+    { "joined", ANY "y = ConcatFromSequence(s, axis=0)\nout y\n", { SEQUENCE(rows, 3) }, 1, QN_OK, "", 6, 21 },
+    { "joined of none", ANY "y = ConcatFromSequence(s, axis=0)\nout y\n", { SEQUENCE(NULL, 0) }, 1, QN_E_DATA, "the sequence is empty", 0, 0 },
+    { "stacked, of two sizes", ANY "y = ConcatFromSequence(s, axis=0, new_axis=1)\nout y\n", { SEQUENCE(rows, 3) }, 1, QN_E_SHAPE, "dimension 0 of element 1 is 2, of the first 1", 0, 0 },
+    { "in parts", "in x: f32[n]\nin m: i64[]\ny = SplitToSequence(x, m)\nout y\n", { X, TWO }, 2, QN_OK, "", 2, 6 },
+    { "in parts of nothing", "in x: f32[n]\nin m: i64[]\nz = Sub(m, m)\ny = SplitToSequence(x, z)\nout y\n", { X, TWO }, 2, QN_E_DATA, "parts of 0", 0, 0 },
+    { "in parts that are too long", "in x: f32[n]\nin m: i64[1]\ny = SplitToSequence(x, m)\nout y\n", { X, { QN_I64, 1, { 1 }, &(const i64){ 4 } } }, 2, QN_E_DATA, "part 0 is 4 long, 3 are left of 3", 0, 0 },
+    { "grown in a Loop", GROW("s = SequenceEmpty()\n") "out y\n", { TWO, X }, 2, QN_OK, "", 2, 12 },
+    { "grown in a Loop and joined", GROW("s = SequenceEmpty()\n") "z = ConcatFromSequence(y, axis=0)\nout z\n", { TWO, X }, 2, QN_OK, "", 6, 12 },
+    { "a Loop without a turn", GROW("s = SequenceConstruct(x)\n") "out y\n", { { QN_I64, 0, { 0 }, &(const i64){ 0 } }, X }, 2, QN_OK, "", 1, 6 },
+    { "one for each", ANY "y = SequenceMap(s, body={in a: f32[?]; b = Mul(a, a); out b}, captures=0)\nout y\n", { SEQUENCE(rows, 3) }, 1, QN_OK, "", 3, 91 },
+    { "of an If", ANY "in c: bool[]\ny = If(c, s, then_branch={in a: sequence[?] of f32[?]; out a}, else_branch={in a: sequence[?] of f32[?]; b = SequenceErase(a); out b}, captures=1)\nout y\n",
+      { SEQUENCE(rows, 3), { QN_BOOL, 0, { 0 }, &(const u8){ 0 } } }, 2, QN_OK, "", 2, 6 },
+    { "an optional that holds a sequence", "in o: optional[n] of sequence[?] of f32[?]\ny = OptionalGetElement(o)\nout y\n", { OPTIONAL(&sequence_of_rows, 1) }, 1, QN_OK, "", 3, 21 },
+    { "an optional that is empty", "in o: optional[n] of f32[?]\ny = OptionalGetElement(o)\nout y\n", { OPTIONAL(NULL, 0) }, 1, QN_E_DATA, "the optional is empty", 0, 0 },
+    { "an optional of two", "in o: optional[n] of f32[?]\ny = Identity(o)\nout y\n", { OPTIONAL(rows, 2) }, 1, QN_E_SHAPE, "an optional of more than one", 0, 0 },
+    { "no list", ANY "y = Identity(s)\nout y\n", { X }, 1, QN_E_DTYPE, "input 's' is f32, the model wants sequence", 0, 0 },
+    { "of another type", ANY "y = Identity(s)\nout y\n", { SEQUENCE(integer, 1) }, 1, QN_E_DTYPE, "'s' holds a tensor of i64, it must be f32", 0, 0 },
+    { "of another rank", ANY "y = Identity(s)\nout y\n", { SEQUENCE(of_two_ranks, 2) }, 1, QN_E_SHAPE, "'s' holds a tensor of rank 2, the model wants 1", 0, 0 },
+    { "of any rank", "in s: sequence[n] of f32[*]\ny = Identity(s)\nout y\n", { SEQUENCE(of_two_ranks, 2) }, 1, QN_OK, "", 2, 6 },
+    { "of no rank at all", "in s: sequence[n] of f32[*]\ny = Identity(s)\nout y\n", { SEQUENCE(deep, 1) }, 1, QN_E_SHAPE, "rank 99", 0, 0 },
+    { "of another size", "in s: sequence[n] of f32[2]\ny = Identity(s)\nout y\n", { SEQUENCE(rows, 3) }, 1, QN_E_SHAPE, "dimension 0 is 1, the model wants 2", 0, 0 },
+    { "without data", ANY "y = Identity(s)\nout y\n", { SEQUENCE(no_data, 1) }, 1, QN_E_USAGE, "a tensor without data", 0, 0 },
+    { "of a negative size", ANY "y = Identity(s)\nout y\n", { SEQUENCE(negative, 1) }, 1, QN_E_SHAPE, "dimension 0 is -2", 0, 0 },
+    { "too large to count", ANY "y = Identity(s)\nout y\n", { SEQUENCE(huge, 1) }, 1, QN_E_SHAPE, "too large to count", 0, 0 },
+    { "of a negative length", ANY "y = Identity(s)\nout y\n", { SEQUENCE(rows, -1) }, 1, QN_E_SHAPE, "dimension 0 is -1", 0, 0 },
+};
+/* clang-format on */
+
+static f64 sum_of(const qn_tensor *t)
+{
+    f64 sum = 0;
+    for (u64 i = 0; i < qn_tensor_elems(t); i++)
+        sum += t->dtype == QN_F32 ? (f64)((const f32 *)t->data)[i] : sum_of(&((const qn_tensor *)t->data)[i]);
+    return sum;
+}
+
+static qn_status run_case(qn_device *d, const list_case *c, bool optimize, i64 *n, f64 *sum)
+{
+    graph_run r = { .device = d, .optimize = optimize, .mem = arena_make() };
+    if (!r.mem) return fail_nomem(1);
+    qn_status s = graph_run_text(&r, c->graph, c->in, c->n_in);
+    if (s == QN_OK) *n = r.out[0].dims[0], *sum = sum_of(&r.out[0]);
+    arena_free(r.mem);
+    return s;
+}
+
+static void check_case(test *t, const test_device *d, const list_case *c, bool optimize)
+{
+    i64 n = -1;
+    f64 sum = -1;
+    qn_status s = run_case(d->device, c, optimize, &n, &sum);
+    if (c->want != QN_OK) {
+        bool said = s == c->want && strstr(qn_last_error(), c->says);
+        CHECK(t, said, "%s, %s: %s: %s", d->name, c->what, qn_status_text(s), s == QN_OK ? "it ran" : qn_last_error());
+    } else if (CHECK(t, s == QN_OK, "%s, %s: %s", d->name, c->what, qn_last_error()))
+        CHECK(t, n == c->n && sum == c->sum, "%s, %s: %lld elements, sum %g", d->name, c->what, (long long)n, sum);
+}
+
+/* Failures are to be told, and nothing may be left behind. */
+static void check_failing_allocations(test *t, qn_device *d, const list_case *c)
+{
+    i64 n;
+    f64 sum;
+    u64 bad = 0, at = 1;
+    run_case(d, c, true, &n, &sum); /* what the device keeps is made */
+    u64 alive = mem_blocks_alive();
+    for (qn_status s = QN_E_NOMEM; s == QN_E_NOMEM && at < 100000; at++) {
+        mem_fail_at(at);
+        s = run_case(d, c, true, &n, &sum);
+        mem_fail_at(0);
+        if (mem_blocks_alive() != alive) bad++, alive = mem_blocks_alive();
+        if (s != QN_E_NOMEM && s != c->want) bad++;
+    }
+    CHECK(t, bad == 0, "%s: %llu of %llu failing allocations leak or give another status", c->what, (unsigned long long)bad,
+          (unsigned long long)at);
+}
+
+/* Files: what was saved is loaded again, told what it is. */
+static void check_files(test *t)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/list.pb", test_temp_folder());
+    const qn_tensor lists[] = { SEQUENCE(rows, 3), SEQUENCE(NULL, 0), OPTIONAL(&sequence_of_rows, 1), OPTIONAL(rows, 1),
+                                OPTIONAL(NULL, 0) };
+    for (u32 i = 0; i < COUNT(lists); i++) {
+        qn_tensor back = { 0 };
+        CHECK_OK(t, qn_tensor_save_pb(path, "name", &lists[i]));
+        CHECK_OK(t, qn_tensor_load_as(path, lists[i].dtype, &back));
+        CHECK(t, back.dtype == lists[i].dtype && back.dims[0] == lists[i].dims[0] && sum_of(&back) == sum_of(&lists[i]),
+              "list %u comes back as another one", i);
+        qn_tensor_free(&back);
+    }
+    qn_tensor none;
+    CHECK(t, qn_tensor_save_npy(path, &lists[0]) == QN_E_UNSUPPORTED, "a sequence is written as .npy");
+    CHECK_OK(t, qn_tensor_save_pb(path, "name", &rows[0]));
+    CHECK(t, qn_tensor_load_as(path, QN_SEQUENCE, &none) != QN_OK, "a tensor is taken for a sequence");
+}
+
+void test_lists(test *t)
+{
+    const test_device *devices;
+    u32 n = open_test_devices(t, &devices);
+    for (u32 i = 0; i < n; i++)
+        for (u32 k = 0; k < 2 * COUNT(cases); k++) check_case(t, &devices[i], &cases[k / 2], k % 2);
+    for (u32 k = 0; k < COUNT(cases); k++)
+        if (cases[k].want == QN_OK) check_failing_allocations(t, test_cpu(), &cases[k]);
+    check_files(t);
+}

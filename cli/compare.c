@@ -115,8 +115,8 @@ static uint64_t string_differences(const qn_tensor *got, const qn_tensor *want)
 }
 
 /* Of two sequences or optionals of one length: the first element that differs is told. */
-static bool compare_lists(const qn_tensor *got, const qn_tensor *want, bool shape_only, tolerance widest,
-                          double *worst, char *why, size_t why_bytes)
+static bool compare_lists(const qn_tensor *got, const qn_tensor *want, bool shape_only, tolerance widest, double *worst,
+                          char *why, size_t why_bytes)
 {
     const qn_tensor *g = got->data, *w = want->data;
     for (int64_t i = 0; i < want->dims[0]; i++) {

@@ -219,8 +219,9 @@ static qn_status infer_Loop(infer *c)
     bool settled = false;
     for (u32 k = 0; k < MOST_TRIES && !settled; k++) QN_TRY(settle(c, &l, &settled));
     if (!settled) return infer_fail(c, QN_E_UNSUPPORTED, "the sizes of its state do not settle");
-    if (body_out(l.body, 0)->dtype != QN_BOOL)
-        return infer_fail(c, QN_E_DTYPE, "its body's condition is %s, not bool", qn_dtype_name(body_out(l.body, 0)->dtype));
+    if (control_body_out(l.body, 0)->dtype != QN_BOOL)
+        return infer_fail(c, QN_E_DTYPE, "its body's condition is %s, not bool",
+                          qn_dtype_name(control_body_out(l.body, 0)->dtype));
     QN_TRY(infer_states(c, &l));
     return infer_scans(c, &l);
 }

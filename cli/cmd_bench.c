@@ -1,4 +1,6 @@
 /* quern bench: how long a model takes, from nothing (cold) and again (warm), and what memory it takes. */
+#include <string.h>
+
 #include "timing.h"
 
 const option bench_options[] = {
@@ -8,7 +10,7 @@ const option bench_options[] = {
     { "--dim", "NAME=N", "size of a named dynamic dimension of random inputs (default: 1); may be repeated" },
     { "--race", NULL, "every device here, one after the other: a ranked table, with agreement with the CPU" },
     { "--memory", NULL, "show what the planner made of the intermediates" },
-    { "--passes", NULL, "show each pass of the optimizer: its time, and the nodes before and after" },
+    { "--passes", NULL, "show each pass of the optimizer: its rounds, their time, and what became of the nodes" },
     { "--no-optimize", NULL, "run the graph as the file has it" },
     { 0 },
 };
@@ -61,15 +63,28 @@ static void print_memory(const timing *t)
     table_print(&rows, "  ");
 }
 
+/* Each pass once, where it first runs, with all its rounds: the JSON has every round. */
 static void print_passes(const qn_session *s)
 {
     const qn_pass_row *rows;
     uint32_t n = qn_passes(s, &rows);
-    table t = { .align = "lrrl" };
-    for (uint32_t i = 0; i < n; i++)
-        table_row(&t, rows[i].pass, text_time(rows[i].ms),
-                  text_print("%u to %u nodes", rows[i].nodes_before, rows[i].nodes_after), rows[i].doc);
-    printf("\npasses\n");
+    table t = { .align = "lrrrl" };
+    table_row(&t, "pass", "rounds", "time", "nodes", "");
+    for (uint32_t i = 0; i < n; i++) {
+        double ms = 0;
+        uint32_t rounds = 0;
+        long more = 0;
+        bool shown = false;
+        for (uint32_t k = 0; k < n; k++) {
+            if (strcmp(rows[k].pass, rows[i].pass) != 0) continue;
+            shown |= k < i;
+            rounds++, ms += rows[k].ms, more += (long)rows[k].nodes_after - (long)rows[k].nodes_before;
+        }
+        if (!shown)
+            table_row(&t, rows[i].pass, text_print("%u", rounds), text_time(ms), more ? text_print("%+ld", more) : "-",
+                      rows[i].doc);
+    }
+    if (n) printf("\npasses: %u nodes become %u\n", rows[0].nodes_before, rows[n - 1].nodes_after);
     table_print(&t, "  ");
 }
 
@@ -166,7 +181,7 @@ int bench_run(const args *a)
     if (!code) code = inputs_make(a, s, &in);
     if (!code) {
         qn_status status = timing_measure(s, &in, args_number(a, "--runs", 0), &t);
-        if (status != QN_OK) code = report_failure(a, status);
+        if (status != QN_OK) code = report_failure(a, status), inputs_explain(s, &in);
     }
     if (!code) (a->json ? put_all : print_all)(a, s, qn_device_get_info(d), &t);
     timing_free(&t);

@@ -10,7 +10,7 @@ const option run_options[] = {
     { "--dim", "NAME=N", "size of a named dynamic dimension of random inputs (default: 1); may be repeated" },
     { "--output", "DIR", "save the outputs as DIR/NAME.npy; sequences and optionals as .pb" },
     DEVICE_OPTIONS,
-    { "--profile", NULL, "time each launch; print time per node and per kernel, and write a Chrome trace" },
+    { "--profile", NULL, "time each launch of a warm run; print time per node and per kernel, and write a Chrome trace" },
     { "--trace", "FILE", "where the trace goes (default: quern-trace.json, in DIR with --output)" },
     { "--no-optimize", NULL, "run the graph as the file has it" },
     { "--dump-passes", "DIR", "write the graph after reading and after each pass, as text" },
@@ -167,14 +167,18 @@ static int save_trace(const args *a, const qn_session *s)
     return EXIT_RUN;
 }
 
+enum { PROFILED_RUN = 4 }; /* the ones before it warm up */
+
 static void show_profile(const args *a, const qn_session *s)
 {
     char path[1024];
     trace_path(a, path, sizeof path);
     if (a->json) {
+        json_put_count("profiled_run", PROFILED_RUN);
         profile_json("profile", s);
         json_put_text("trace", path);
     } else {
+        printf("\nprofile of run %d, after %d to warm up\n", PROFILED_RUN, PROFILED_RUN - 1);
         profile_print(s);
         printf("\ntrace: %s (open in chrome://tracing or ui.perfetto.dev)\n", path);
     }
@@ -205,12 +209,17 @@ static int run_and_show(const args *a, qn_session *s, const qn_device *d)
     inputs in;
     int code = inputs_make(a, s, &in);
     if (!code) {
-        double from = now_ms();
-        qn_ticket t;
-        qn_status status = qn_run(s, in.named, in.n, &t);
-        if (status == QN_OK) status = qn_wait(s, t);
-        double ms = now_ms() - from;
+        double ms = 0;
+        qn_status status = QN_OK;
+        for (int i = 0; i < (args_flag(a, "--profile") ? PROFILED_RUN : 1) && status == QN_OK; i++) {
+            double from = now_ms();
+            qn_ticket t;
+            status = qn_run(s, in.named, in.n, &t);
+            if (status == QN_OK) status = qn_wait(s, t);
+            ms = now_ms() - from;
+        }
         code = status == QN_OK ? save_outputs(a, s) : report_failure(a, status);
+        if (status != QN_OK) inputs_explain(s, &in);
         if (!code) code = save_trace(a, s);
         if (!code) show(a, s, d, &in, ms);
     }

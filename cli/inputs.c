@@ -228,6 +228,27 @@ int inputs_make(const args *a, const qn_session *s, inputs *out)
     return code ? code : fill_random(a, s, out);
 }
 
+/* What it was given, and the flags that would give it something else. */
+static void explain(const qn_session *s, const inputs *in, uint32_t i)
+{
+    const qn_value_info *info = qn_input_info(s, i);
+    const qn_tensor *t = &in->named[i].tensor;
+    fprintf(stderr, "  %s  %s of random numbers: --input %s=FILE.npy", info->name, text_tensor(t), info->name);
+    for (uint32_t d = 0; d < info->rank; d++)
+        if (info->dims[d] < 0 && info->dim_names[d]) fprintf(stderr, ", --dim '%s=N'", info->dim_names[d]);
+    fputc('\n', stderr);
+}
+
+void inputs_explain(const qn_session *s, const inputs *in)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < in->n; i++) n += in->random[i];
+    if (!n) return;
+    fprintf(stderr, "Inputs that were not given were made up, their open sizes 1. A model may need particular ones:\n");
+    for (uint32_t i = 0; i < in->n; i++)
+        if (in->random[i]) explain(s, in, i);
+}
+
 void inputs_free(inputs *in)
 {
     for (uint32_t i = 0; in->named && i < in->n; i++) {

@@ -245,6 +245,7 @@ def profile():
     runs, tracks = [e for e in events if e["ph"] == "X"], [e["tid"] for e in events if e["name"] == "thread_name"]
     check(runs and all(e["dur"] >= 0 and type(e["tid"]) is int for e in runs), f"trace events: {events}")
     check({e["tid"] for e in runs} == set(tracks) and len(tracks) == len(set(tracks)), f"each track of the trace has one name: {events}")
+    check("run 4, after 3 to warm up" in out, f"--profile says of which run it is: {out!r}")
     r = quern_json("run", m, "--device", "cpu", "--profile")
     check(r.get("profile", {}).get("kernels") and (WORK / "quern-trace.json").exists(), "--profile --json, and the default trace file")
     dense = model(WORK / "dense.onnx", [node("MatMul", ["x", "w"], ["m"]), node("Add", ["m", "b"], ["s"]), node("Relu", ["s"], ["y"])],
@@ -322,9 +323,13 @@ def bench():
     check(r.get("cold", {}).get("ms", 0) > 0 and r.get("memory", {}).get("process_peak_bytes", 0) > 1 << 20, f"cold, memory: {r}")
     check(r.get("passes") and all(p["ms"] >= 0 for p in r["passes"]), "passes")
     out, _ = quern("bench", WORK / "scale.onnx", "--device", "cpu", "--runs", 3, "--memory", "--passes")
-    check("passes\n" in out and " nodes" in out, f"--passes: {out!r}")
+    check("passes: " in out and out.count("fold_constants ") == 1, f"--passes: {out!r}")
     check("planned peak" in out and "lower bound" in out and "minimum" in out, f"bench: {out!r}")
     quern("bench", WORK / "scale.onnx", "--runs", 0, code=2)
+    picky = model(WORK / "picky.onnx", [node("Add", ["x", "z"], ["y"])], [value("x", ["a", 3]), value("z", [2, "b"])], [value("y", [2, 3])])
+    for tool in ("run", "bench"):
+        _, err = quern(tool, picky, "--device", "cpu", "--dim", "b=2", code=1)
+        check("Add" in err and "--input z=FILE.npy" in err and "--dim 'a=N'" in err, f"{tool} does not say which inputs were made up: {err!r}")
     r = quern_json("bench", WORK / "scale.onnx", "--race", "--runs", 3, "--dim", "n=4")
     rows = r.get("race", [])
     ran = [x for x in rows if x["ran"]]

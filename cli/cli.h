@@ -115,7 +115,8 @@ typedef struct inputs {
 } inputs;
 /* From --input and --dim, random where none is given. 0, or the exit code after telling. */
 int inputs_make(const args *a, const qn_session *s, inputs *out);
-void inputs_explain(const qn_session *s, const inputs *in); /* after a run that failed: which were made up, and how to give them */
+void inputs_explain(const qn_session *s,
+                    const inputs *in); /* after a run that failed: which were made up, and how to give them */
 void inputs_free(inputs *in);
 
 /* ---- picture.c: pictures and answers in a terminal */

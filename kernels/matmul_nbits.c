@@ -18,13 +18,13 @@ static f32 zero_of(IN(Z) zero, u32 row, u32 blocks, u32 at, u32 kind)
 }
 
 /* Row `from` of a with row `row` of b. */
-static f32 dot_packed(IN(T) a, IN(u8) b, IN(T) scale, IN(Z) zero, u32 from, u32 row, u32 k, u32 blocks, u32 block, u32 zeros)
+static f32 dot_packed(IN(T) a, IN(u8) b, IN(T) scale, IN(Z) zero, u32 from, u32 row, u32 k, u32 blocks, u32 span, u32 kind)
 {
-    u32 bytes = block / PER_BYTE;
+    u32 bytes = span / PER_BYTE;
     f32 sum = 0;
     for (u32 c = 0; c < blocks; c++) {
-        u32 first = c * block, last = min(first + block, k), at = (row * blocks + c) * bytes;
-        f32 shift = zero_of(zero, row, blocks, c, zeros), part = 0;
+        u32 first = c * span, last = min(first + span, k), at = (row * blocks + c) * bytes;
+        f32 shift = zero_of(zero, row, blocks, c, kind), part = 0;
         for (u32 j = first; j < last; j++) {
             u32 q = (u32)load(b, at + (j - first) / PER_BYTE) >> (j - first) % PER_BYTE * bits & MASK;
             part += ((f32)q - shift) * load(a, from + j);

@@ -106,6 +106,7 @@ const char *print_named(const printer *p, const kc_var *v);
 void print_forget(printer *p, u32 to);                                         /* end of a scope: n_visible at its start */
 const char *print_helper(printer *p, const char *name, const helper_use *use); /* its full name */
 bool print_shares(const kc_stmt *phase);       /* its items touch what others may: a barrier follows */
+void print_globals(printer *p);                /* what stands outside the kernel keeps its name; locals give way */
 bool print_once(printer *p, const char *name); /* true the first time that it is asked */
 const char *print_text(printer *p, const char *format, ...) PRINTF_LIKE(2, 3); /* in scratch */
 void print_tables(printer *p, const char *head); /* the constant tables that the kernel reads */

@@ -135,6 +135,10 @@ static bool bind(web_session *s, u32 index, web_input *in, qn_buffer *b)
 void *qw_feed(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims)
 {
     web_session *s = session;
+    if (dtype < QN_DTYPE_COUNT && dtype_is_for_host((qn_dtype)dtype)) { /* it would be pointers, which a page cannot make */
+        web_ok(fail(QN_E_UNSUPPORTED, "input %u: a page cannot give a %s as bytes", index, qn_dtype_name((qn_dtype)dtype)));
+        return NULL;
+    }
     web_input *in = describe(s, index, dtype, rank, dims);
     if (!in || !bind(s, index, in, NULL) || !grow(in, qn_tensor_bytes(&in->tensor))) return NULL;
     in->tensor.data = in->data;

@@ -221,6 +221,8 @@ export class Session {
     const t = need(x.qw_output(this.handle, index));
     const dtype = dtypeNames[x.qw_tensor_dtype(t)];
     if (!dtype) throw new QuernError('bug', `output '${this.outputs[index]!.name}' is of an unknown type`);
+    if (dtype === 'sequence' || dtype === 'optional')
+      throw new QuernError('unsupported', `output '${this.outputs[index]!.name}' is a ${dtype}, which a page cannot hold yet`);
     const dims = Array.from({ length: x.qw_tensor_rank(t) }, (_, axis) => x.qw_tensor_dim(t, axis));
     if (dtype === 'string') return Tensor.ofTexts(textsOf(this.device.engine, t, elements(dims)), dims);
     const bytes = x.qw_tensor_bytes(t), at = x.qw_tensor_data(t);

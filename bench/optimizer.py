@@ -6,7 +6,6 @@ Generated graphs, opened on the null device, which computes nothing. Times are o
 share of it, so that a busy machine does little to them. Linear growth leaves "us a node" as it is; n log n raises it by a tenth for
 each factor of 3. Needs numpy, onnx."""
 import argparse
-import ctypes
 import os
 import sys
 import time
@@ -18,12 +17,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import engine
 
 F = TensorProto.FLOAT
-
-
-class Stats(ctypes.Structure):
-    _fields_ = [(n, ctypes.c_uint64) for n in ("plans", "layouts", "device_buffers", "weights_bytes", "planned_peak_bytes", "intermediates_bytes", "largest_live_bytes", "launches",
-                                               "host_steps", "host_launches", "flops")]
-    _fields_ += [(n, ctypes.c_double) for n in ("read_ms", "check_ms", "passes_ms", "plan_ms", "prepare_ms", "verify_ms")]
 
 
 def const(name, *shape, value=1.5):
@@ -125,14 +118,11 @@ KINDS = (chain, elementwise, wide, fan, constants, folded, bodies)
 
 
 def measure(device, data, optimize=True):
-    desc = engine.SessionDesc(device=device.handle, data=data, bytes=len(data), no_optimize=not optimize)
-    session = ctypes.c_void_p()
     begun, cpu = time.perf_counter(), time.process_time()
-    device.check(device.lib.qn_session_open(ctypes.byref(desc), ctypes.byref(session)))
+    session = device.open(data, optimize)
     wall, cpu = time.perf_counter() - begun, time.process_time() - cpu
-    s = Stats()
-    device.lib.qn_get_stats(session, ctypes.byref(s))
-    device.lib.qn_session_close(session)
+    s = session.stats()
+    session.close()
     share = cpu / wall
     return [x * share for x in (s.read_ms, s.check_ms, s.passes_ms, s.plan_ms, s.prepare_ms)] + [cpu * 1e3]
 

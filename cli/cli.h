@@ -126,7 +126,9 @@ void classes_json(const char *key, const qn_class *top, uint32_t n);
 
 /* ---- profile.c */
 void profile_print(const qn_session *s);
-void notes_print(const qn_session *s); /* what was done otherwise than usual */
+void passes_print(const qn_session *s); /* the optimizer's: time of each, nodes before and after */
+void passes_json(const qn_session *s);  /* "passes": [...] */
+void notes_print(const qn_session *s);  /* what was done otherwise than usual */
 void notes_json(const qn_session *s);
 void profile_json(const char *key, const qn_session *s);
 bool profile_trace(const qn_session *s, const char *path);

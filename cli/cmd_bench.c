@@ -63,47 +63,6 @@ static void print_memory(const timing *t)
     table_print(&rows, "  ");
 }
 
-/* Each pass once, where it first runs, with all its rounds: the JSON has every round. */
-static void print_passes(const qn_session *s)
-{
-    const qn_pass_row *rows;
-    uint32_t n = qn_passes(s, &rows);
-    table t = { .align = "lrrrl" };
-    table_row(&t, "pass", "rounds", "time", "nodes", "");
-    for (uint32_t i = 0; i < n; i++) {
-        double ms = 0;
-        uint32_t rounds = 0;
-        long more = 0;
-        bool shown = false;
-        for (uint32_t k = 0; k < n; k++) {
-            if (strcmp(rows[k].pass, rows[i].pass) != 0) continue;
-            shown |= k < i;
-            rounds++, ms += rows[k].ms, more += (long)rows[k].nodes_after - (long)rows[k].nodes_before;
-        }
-        if (!shown)
-            table_row(&t, rows[i].pass, text_print("%u", rounds), text_time(ms), more ? text_print("%+ld", more) : "-",
-                      rows[i].doc);
-    }
-    if (n) printf("\npasses: %u nodes become %u\n", rows[0].nodes_before, rows[n - 1].nodes_after);
-    table_print(&t, "  ");
-}
-
-static void put_passes(const qn_session *s)
-{
-    const qn_pass_row *rows;
-    uint32_t n = qn_passes(s, &rows);
-    json_begin("passes", '[');
-    for (uint32_t i = 0; i < n; i++) {
-        json_begin(NULL, '{');
-        json_put_text("pass", rows[i].pass);
-        json_put_number("ms", rows[i].ms);
-        json_put_count("nodes_before", rows[i].nodes_before);
-        json_put_count("nodes_after", rows[i].nodes_after);
-        json_end('}');
-    }
-    json_end(']');
-}
-
 static void print_all(const args *a, const qn_session *session, const qn_device_info *info, const timing *t)
 {
     printf("%s on %s (%s)\n\n", base_name(a->words[0]), info->spec, info->name);
@@ -115,7 +74,7 @@ static void print_all(const args *a, const qn_session *session, const qn_device_
         putchar('\n');
         print_memory(t);
     }
-    if (args_flag(a, "--passes")) print_passes(session);
+    if (args_flag(a, "--passes")) passes_print(session);
     notes_print(session);
 }
 
@@ -154,7 +113,7 @@ static void put_all(const args *a, const qn_session *session, const qn_device_in
     json_put_count("intermediates_bytes", s->intermediates_bytes);
     json_put_count("lower_bound_bytes", s->largest_live_bytes);
     json_end('}');
-    put_passes(session);
+    passes_json(session);
     notes_json(session);
     json_end('}');
 }

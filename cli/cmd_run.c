@@ -10,7 +10,7 @@ const option run_options[] = {
     { "--dim", "NAME=N", "size of a named dynamic dimension of random inputs (default: 1); may be repeated" },
     { "--output", "DIR", "save the outputs as DIR/NAME.npy; sequences and optionals as .pb" },
     DEVICE_OPTIONS,
-    { "--profile", NULL, "time each launch of a warm run; print time per node and per kernel, and write a Chrome trace" },
+    { "--profile", NULL, "time each launch of a warm run; print time per pass, node and kernel, and write a Chrome trace" },
     { "--trace", "FILE", "where the trace goes (default: quern-trace.json, in DIR with --output)" },
     { "--no-optimize", NULL, "run the graph as the file has it" },
     { "--dump-passes", "DIR", "write the graph after reading and after each pass, as text" },

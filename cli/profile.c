@@ -1,4 +1,4 @@
-/* The profile of the last run: time by node and by kernel, and a Chrome trace (the trace event format: complete events, microseconds). */
+/* The profile of the last run: time by pass, by node and by kernel, and a Chrome trace (the trace event format: complete events, microseconds). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,8 +82,50 @@ static void print_sums(const qn_session *s, bool kernels, uint32_t most)
     free(sums);
 }
 
+/* Each pass once, where it first runs, with all its rounds: the JSON has every round. */
+void passes_print(const qn_session *s)
+{
+    const qn_pass_row *rows;
+    uint32_t n = qn_passes(s, &rows);
+    table t = { .align = "lrrrl" };
+    table_row(&t, "pass", "rounds", "time", "nodes", "");
+    for (uint32_t i = 0; i < n; i++) {
+        double ms = 0;
+        uint32_t rounds = 0;
+        long more = 0;
+        bool shown = false;
+        for (uint32_t k = 0; k < n; k++) {
+            if (strcmp(rows[k].pass, rows[i].pass) != 0) continue;
+            shown |= k < i;
+            rounds++, ms += rows[k].ms, more += (long)rows[k].nodes_after - (long)rows[k].nodes_before;
+        }
+        if (!shown)
+            table_row(&t, rows[i].pass, text_print("%u", rounds), text_time(ms), more ? text_print("%+ld", more) : "-",
+                      rows[i].doc);
+    }
+    if (n) printf("\npasses: %u nodes become %u\n", rows[0].nodes_before, rows[n - 1].nodes_after);
+    table_print(&t, "  ");
+}
+
+void passes_json(const qn_session *s)
+{
+    const qn_pass_row *rows;
+    uint32_t n = qn_passes(s, &rows);
+    json_begin("passes", '[');
+    for (uint32_t i = 0; i < n; i++) {
+        json_begin(NULL, '{');
+        json_put_text("pass", rows[i].pass);
+        json_put_number("ms", rows[i].ms);
+        json_put_count("nodes_before", rows[i].nodes_before);
+        json_put_count("nodes_after", rows[i].nodes_after);
+        json_end('}');
+    }
+    json_end(']');
+}
+
 void profile_print(const qn_session *s)
 {
+    passes_print(s);
     print_sums(s, false, 25);
     print_sums(s, true, 25);
     notes_print(s);
@@ -125,6 +167,7 @@ void profile_json(const char *key, const qn_session *s)
     json_begin(key, '{');
     json_sums("nodes", s, false);
     json_sums("kernels", s, true);
+    passes_json(s);
     notes_json(s);
     json_end('}');
 }

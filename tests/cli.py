@@ -240,13 +240,14 @@ def run():
 def profile():
     m, trace = WORK / "scale.onnx", WORK / "trace.json"
     out, _ = quern("run", m, "--device", "cpu", "--profile", "--trace", trace)
-    check("by node" in out and "by kernel" in out, f"--profile: {out!r}")
+    check("by node" in out and "by kernel" in out and "fuse_elementwise" in out, f"--profile: {out!r}")
     events = json.loads(trace.read_text())["traceEvents"] if trace.exists() else []
     runs, tracks = [e for e in events if e["ph"] == "X"], [e["tid"] for e in events if e["name"] == "thread_name"]
     check(runs and all(e["dur"] >= 0 and type(e["tid"]) is int for e in runs), f"trace events: {events}")
     check({e["tid"] for e in runs} == set(tracks) and len(tracks) == len(set(tracks)), f"each track of the trace has one name: {events}")
     check("run 4, after 3 to warm up" in out, f"--profile says of which run it is: {out!r}")
     r = quern_json("run", m, "--device", "cpu", "--profile")
+    check(len(r.get("profile", {}).get("passes", [])) > 20, "--profile --json: the passes")
     check(r.get("profile", {}).get("kernels") and (WORK / "quern-trace.json").exists(), "--profile --json, and the default trace file")
     dense = model(WORK / "dense.onnx", [node("MatMul", ["x", "w"], ["m"]), node("Add", ["m", "b"], ["s"]), node("Relu", ["s"], ["y"])],
                   [value("x", ["n", 32])], [value("y", ["n", 16])], [tensor("w", [32, 16], [0.5] * 512), tensor("b", [16], [1.0] * 16)])

@@ -30,6 +30,12 @@ class SessionDesc(c.Structure):
                 ("progress", c.c_void_p), ("progress_user", c.c_void_p)]
 
 
+class Stats(c.Structure):
+    _fields_ = [(n, c.c_uint64) for n in ("plans", "layouts", "device_buffers", "weights_bytes", "planned_peak_bytes", "intermediates_bytes", "largest_live_bytes", "launches",
+                                          "host_steps", "host_launches", "flops")]
+    _fields_ += [(n, c.c_double) for n in ("read_ms", "check_ms", "passes_ms", "plan_ms", "prepare_ms", "verify_ms")]
+
+
 class Refused(Exception):
     """A status and its sentence."""
 
@@ -50,31 +56,48 @@ class Device:
         if status:
             raise Refused(status, self.lib.qn_last_error().decode(errors="replace"))
 
-    def run(self, model, feeds, outputs, optimize=True, widen=False):
-        """model: bytes; feeds: name -> array; gives the arrays of these outputs."""
+    def open(self, model, optimize=True, widen=False):
+        """model: bytes, which must live as long as the session."""
         desc = SessionDesc(device=self.handle, data=model, bytes=len(model), no_optimize=not optimize, widen=widen)
-        session = c.c_void_p()
-        self.check(self.lib.qn_session_open(c.byref(desc), c.byref(session)))
-        try:
-            ins = (Named * max(len(feeds), 1))()
-            keep = []
-            for slot, (name, a) in zip(ins, feeds.items()):
-                a = np.ascontiguousarray(a).reshape(a.shape)
-                keep.append(a)
-                slot.name = name.encode()
-                slot.tensor.dtype, slot.tensor.rank, slot.tensor.data = NUMBER[a.dtype], a.ndim, a.ctypes.data
-                for i, d in enumerate(a.shape):
-                    slot.tensor.dims[i] = d
-            ticket = c.c_uint64()
-            self.check(self.lib.qn_run(session, ins, c.c_size_t(len(feeds)), c.byref(ticket)))
-            self.check(self.lib.qn_wait(session, ticket))
-            return [self.output(session, name) for name in outputs]
-        finally:
-            self.lib.qn_session_close(session)
+        handle = c.c_void_p()
+        self.check(self.lib.qn_session_open(c.byref(desc), c.byref(handle)))
+        return Session(self, handle, model)
 
-    def output(self, session, name):
+    def run(self, model, feeds, outputs, optimize=True, widen=False):
+        """feeds: name -> array; gives the arrays of these outputs."""
+        session = self.open(model, optimize, widen)
+        try:
+            return session.run(feeds, outputs)
+        finally:
+            session.close()
+
+    def close(self):
+        self.lib.qn_device_close(self.handle)
+
+
+class Session:
+    def __init__(self, device, handle, model):
+        self.device, self.handle, self.model = device, handle, model
+
+    def run(self, feeds, outputs):
+        ins = (Named * max(len(feeds), 1))()
+        keep = []
+        for slot, (name, a) in zip(ins, feeds.items()):
+            a = np.ascontiguousarray(a).reshape(a.shape)
+            keep.append(a)
+            slot.name = name.encode()
+            slot.tensor.dtype, slot.tensor.rank, slot.tensor.data = NUMBER[a.dtype], a.ndim, a.ctypes.data
+            for i, d in enumerate(a.shape):
+                slot.tensor.dims[i] = d
+        ticket = c.c_uint64()
+        lib, check = self.device.lib, self.device.check
+        check(lib.qn_run(self.handle, ins, c.c_size_t(len(feeds)), c.byref(ticket)))
+        check(lib.qn_wait(self.handle, ticket))
+        return [self.output(name) for name in outputs]
+
+    def output(self, name):
         t = c.POINTER(Tensor)()
-        self.check(self.lib.qn_output(session, name.encode(), c.byref(t)))
+        self.device.check(self.device.lib.qn_output(self.handle, name.encode(), c.byref(t)))
         t = t.contents
         shape, dtype = tuple(t.dims[: t.rank]), np.dtype(NUMPY[t.dtype])
         n = int(np.prod(shape, dtype=np.int64))
@@ -82,5 +105,10 @@ class Device:
             return np.zeros(shape, dtype)
         return np.frombuffer(c.string_at(t.data, n * dtype.itemsize), dtype).reshape(shape).copy()
 
+    def stats(self):
+        s = Stats()
+        self.device.lib.qn_get_stats(self.handle, c.byref(s))
+        return s
+
     def close(self):
-        self.lib.qn_device_close(self.handle)
+        self.device.lib.qn_session_close(self.handle)

@@ -1,0 +1,175 @@
+"""One plan for all sizes: models with named dimensions, run at random sizes, one after the other, in one session.
+
+  python tests/dynamic_shapes.py MODEL.onnx|FOLDER... [--shapes N] [--seed S] [--library build/libquern.so] [--device cpu]
+
+Each answer is compared with that of a session opened anew, whose file has these sizes written in; both may refuse sizes that do not fit, but only
+both. The session with names must not plan again, but for models whose ranks or small inputs decide the graph (REPLANNED).
+Sizes: 0, 1, small ones, those of the data sets beside the model. --free frees batch, height and width of pictures that the file fixes.
+Needs numpy, onnx. Last line: N passed, N failed, N skipped (skipped: nothing is named)."""
+import argparse
+import glob
+import os
+import sys
+import zlib
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "graph_fuzz"))
+import engine
+from graph import NUMPY
+
+BOUND = 1e-4  # norm of the difference over norm: the kernels of known sizes add up in another order
+
+
+def inputs_of(model):
+    given = {t.name for t in model.graph.initializer}
+    return [i for i in model.graph.input if i.name not in given]
+
+
+def names_of(model):
+    """Named dimensions, in order; unnamed free ones get names."""
+    out = []
+    for i in inputs_of(model):
+        for k, d in enumerate(i.type.tensor_type.shape.dim):
+            if not d.HasField("dim_value") and not d.dim_param:
+                d.dim_param = f"{i.name}_{k}"
+            if d.dim_param and d.dim_param not in out:
+                out.append(d.dim_param)
+    return out
+
+
+def free(model):
+    """Batch, height and width of pictures become names."""
+    for i in inputs_of(model):
+        dim = i.type.tensor_type.shape.dim
+        if len(dim) == 4:
+            for k, name in ((0, "batch"), (2, "height"), (3, "width")):
+                dim[k].Clear()
+                dim[k].dim_param = name
+    for o in model.graph.output:
+        o.type.tensor_type.ClearField("shape")
+    del model.graph.value_info[:]
+
+
+def seen_sizes(folder, model, names):
+    """Of each name, the sizes in the data sets beside the model."""
+    seen = {n: set() for n in names}
+    for data in glob.glob(os.path.join(folder, "test_data_set_*")):
+        for k, i in enumerate(inputs_of(model)):
+            file = os.path.join(data, f"input_{k}.pb")
+            if os.path.exists(file):
+                dims = onnx.load_tensor(file).dims
+                for d, size in zip(i.type.tensor_type.shape.dim, dims):
+                    if d.dim_param:
+                        seen[d.dim_param].add(size)
+    return seen
+
+
+def fixed(model, sizes):
+    m = onnx.ModelProto()
+    m.CopyFrom(model)
+    for i in m.graph.input:
+        for d in i.type.tensor_type.shape.dim:
+            if d.dim_param in sizes:
+                d.dim_value = sizes[d.dim_param]
+    return m.SerializeToString()
+
+
+def feeds_of(model, sizes, rng):
+    out = {}
+    for i in inputs_of(model):
+        t = i.type.tensor_type
+        shape = [sizes.get(d.dim_param, d.dim_value) for d in t.shape.dim]
+        dtype = np.dtype(NUMPY[t.elem_type])
+        a = rng.integers(0, 2, shape) if dtype.kind in "iub" else rng.normal(0, 1, shape)
+        out[i.name] = np.asarray(a).astype(dtype)
+    return out
+
+
+def attempt(run):
+    try:
+        return run(), None
+    except engine.Refused as e:
+        return None, e
+
+
+def compare(got, want):
+    for a, b in zip(got, want):
+        if a.shape != b.shape or a.dtype != b.dtype:
+            return f"{a.dtype}{list(a.shape)}, a fresh plan gives {b.dtype}{list(b.shape)}"
+        a, b = a.astype(np.float64), b.astype(np.float64)
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        apart = float(np.linalg.norm(np.where(same, 0, a - b))) / max(float(np.linalg.norm(np.where(np.isfinite(b), b, 0))), 1e-30)
+        if not apart <= BOUND:
+            return f"differs from a fresh plan by {apart:.2g} of the norm"
+    return None
+
+
+def check(device, path, args):
+    """How many shapes ran, how many both refused, and what is wrong."""
+    model = onnx.load(path)
+    if args.free:
+        free(model)
+    names = names_of(model)
+    if not names:
+        return 0, 0, None
+    rng = np.random.default_rng([args.seed, zlib.crc32(path.encode())])
+    seen = seen_sizes(os.path.dirname(path), model, names)
+    outputs = [o.name for o in model.graph.output]
+    session = device.open(model.SerializeToString())
+    ran = refused = 0
+    try:
+        plans = session.stats().plans
+        for turn in range(args.shapes * 4):
+            if ran == args.shapes:
+                break
+            pool = {n: [1, 2, 3, 5, 8] + (sorted(seen[n]) or args.sizes) * 2 + [0] * (turn % 5 == 0) for n in names}
+            sizes = {n: int(rng.choice(pool[n])) for n in names}
+            feeds = feeds_of(model, sizes, rng)
+            want, no = attempt(lambda: device.run(fixed(model, sizes), feeds, outputs))
+            got, too = attempt(lambda: session.run(feeds, outputs))
+            if bool(no) != bool(too):
+                return ran, refused, f"at {sizes}: the session says {too or 'an answer'}, a fresh plan {no or 'an answer'}"
+            if no:
+                refused += 1
+                continue
+            why = compare(got, want)
+            if why:
+                return ran, refused, f"at {sizes}: {why}"
+            ran += 1
+        if session.stats().plans != plans:
+            return ran, refused, f"{session.stats().plans - plans} plans more"
+    finally:
+        session.close()
+    return ran, refused, None if ran >= min(args.shapes, 3) else f"only {ran} sizes fit"
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("paths", nargs="+")
+    p.add_argument("--shapes", type=int, default=20)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--sizes", type=lambda s: [int(x) for x in s.split(",")], default=[4, 7, 16, 33])
+    p.add_argument("--library", default="build/libquern.so")
+    p.add_argument("--device", default="cpu")
+    p.add_argument("--free", action="store_true")
+    args = p.parse_args()
+    device, counts = engine.Device(args.library, args.device), [0, 0, 0]
+    files = [f for path in args.paths for f in (sorted(glob.glob(os.path.join(path, "**", "model.onnx"), recursive=True)) if os.path.isdir(path) else [path])]
+    for path in files:
+        try:
+            ran, refused, why = check(device, path, args)
+        except engine.Refused as e:
+            ran, refused, why = 0, 0, f"cannot be opened: {e}"
+        name = os.path.basename(os.path.dirname(path)) if path.endswith("/model.onnx") else os.path.basename(path)
+        counts[1 if why else 2 if not ran else 0] += 1
+        if why or ran:
+            print(f"{'FAILED ' if why else ''}{name}: {ran} sizes, {refused} that do not fit{': ' + why if why else ''}", flush=True)
+    print("%d passed, %d failed, %d skipped" % tuple(counts))
+    sys.exit(1 if counts[1] or not counts[0] else 0)
+
+
+if __name__ == "__main__":
+    main()

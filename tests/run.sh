@@ -139,6 +139,7 @@ if [ -f "$peers/onnx_conformance_ort.py" ]; then
 else
     skip "ONNX node tests" "no generator (QUERN_PEERS)"
 fi
+stage "one plan for all sizes: small networks against fresh plans" $python tests/dynamic_shapes.py "$work/networks" --seed "$QUERN_TEST_SEED"
 if [ "$mode" = full ]; then
     stage "50,000 random graphs against onnxruntime" $python tests/graph_fuzz --count 50000 --seed "$QUERN_TEST_SEED" --save "$work/graphs"
     for device in $devices; do
@@ -161,6 +162,9 @@ if [ "$mode" = full ]; then
         stage "10,000 random kernels on every way $total" build/quern_kernel_fuzz --count 10000 --seed 21 $total
     done
     stage "reference models against onnxruntime" $python tests/reference_models.py build/quern "$peers" "$work/reference"
+    made=${QUERN_REFERENCE:-$work/reference}
+    stage "one plan for all sizes: a decoder against fresh plans" $python tests/dynamic_shapes.py "$made/gpt2_decode.onnx"
+    stage "one plan for all sizes: pictures against fresh plans" $python tests/dynamic_shapes.py --free --sizes 32,48,64,97 "$made/espcn_x3.onnx" "$made/fast_neural_style.onnx" "$made/squeezenet1_1.onnx" "$made/mobilenetv2.onnx" "$made/resnet50.onnx"
 fi
 
 small="squeezenet1_1 mobilenetv2 espcn_x3" reference=${QUERN_REFERENCE:-$work/reference}

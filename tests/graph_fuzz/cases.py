@@ -26,6 +26,8 @@ g () => (int32[] y) <float[3] x = {0, 1, 2}> { b = Cast <to = 9> (x)  y = Cast <
 g () => (int64[] y) <float[3] x = {0, 2.5, 127.5}> { b = Cast <to = 3> (x)  y = Cast <to = 7> (b) }""", {}),
     ("sigmoid(1.702 x) of f64 took 1.702 of f32", """<ir_version: 10, opset_import: ["" : 18]>
 g (double[2] x) => (double[] y) <double k = {1.702}> { a = Mul (k, x)  b = Sigmoid (a)  y = Mul (b, x) }""", {}),
+    ("what is left of a sum of terms is no number to decide by", """<ir_version: 10, opset_import: ["" : 21]>
+g () => (bool[] y) <float[1,2,1] x = {0, 1}, int64[1,1,3] k = {0, 0, 0}> { a = DFT (x)  b = NonZero (a)  y = Greater (b, k) }""", {}),
     ("Hardmax of an empty dimension was refused", """<ir_version: 10, opset_import: ["" : 17]>
 g (float[1,0] x) => (float[] y) { y = Hardmax (x) }""", {}),
 ]

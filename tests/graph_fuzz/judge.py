@@ -85,7 +85,7 @@ class Judge:
         with np.errstate(all="ignore"):
             error = np.where((w == g) | (np.isnan(w) & np.isnan(g)), 0, np.abs(w - g))
             error[np.isnan(error)] = np.inf
-            bound = BASE * EPSILON[want.dtype] * np.max(np.abs(w)) if is_float(want) else 0
+            bound = BASE * EPSILON[want.dtype] * np.max(np.abs(w), where=np.isfinite(w), initial=0) if is_float(want) else 0
         if np.all(error <= bound):
             return
         moved = np.zeros(w.shape)

@@ -73,8 +73,10 @@ static void release(webgpu_work *work)
 static void forget_first(webgpu_device *w, u32 n)
 {
     w->n_held -= n;
-    memmove(w->held, w->held + n, w->n_held * sizeof *w->held);
-    if (w->n_held) return;
+    if (w->n_held) {
+        memmove(w->held, w->held + n, w->n_held * sizeof *w->held);
+        return;
+    }
     mem_free(w->held);
     w->held = NULL;
     w->cap_held = 0;

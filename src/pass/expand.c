@@ -1,12 +1,27 @@
 /* Composites become their meaning where no fused kernel of theirs fits. What is left has a kernel, runs on the host, or is a view. */
+#include "op/op_util.h"
 #include "pass/pass.h"
+
+static bool has_texts(const graph *g, const node *n)
+{
+    for (u32 i = 0; i < n->n_in; i++)
+        if (node_in(g, n, i) && value_at(g, node_in(g, n, i))->type.dtype == QN_STRING) return true;
+    return false;
+}
 
 static bool expand(pass_job *j, nid id)
 {
     const node *n = node_at(j->g, id);
     const op_def *d = op_of(n);
-    if (!d->expand || d->host || d->alias) return false;
-    if (d->variants && j->env->runs(j->g, j->env->caps, n)) return false;
+    if (d->host || d->alias || d->control) return false;
+    bool texts = has_texts(j->g, n);
+    if (texts && !d->expand) {
+        build b = pass_build(j, id);
+        j->status = text_moves_expand(&b, n);
+        return j->status == QN_OK;
+    }
+    if (!d->expand) return false;
+    if (d->variants && !texts && j->env->runs(j->g, j->env->caps, n)) return false;
     build b = pass_build(j, id);
     j->status = d->expand(&b, n);
     return j->status == QN_OK;

@@ -4,7 +4,8 @@
 
 Writes OUT/NAME/model.onnx and OUT/NAME/test_data_set_0/{input,output}_J.pb, the layout of ONNX's own backend tests. Where onnxruntime answers
 something that no reading of the schema gives (labels that are not in the list; base values of two classes), or does not run a form that
-the schema allows (nodes in any order), the answers are those of ONNX's reference evaluator: REFERENCE names these cases.
+the schema allows (nodes in any order), the answers are those of ONNX's reference evaluator: REFERENCE names these cases. hostile() has
+models that must be refused (refused.txt).
 """
 import itertools
 import os
@@ -24,11 +25,14 @@ ONNX = {F32: TensorProto.FLOAT, F64: TensorProto.DOUBLE, I32: TensorProto.INT32,
 TRANSFORMS = ("NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT")
 REFERENCE = set()
 CASES = {}
+REFUSED = {}  # name: words of the sentence that must refuse it
 rng = np.random.default_rng(5)
 
 
-def case(name, op, inputs, outputs, reference=False, version=3, **attributes):
+def case(name, op, inputs, outputs, reference=False, version=3, refused=None, **attributes):
     """inputs: arrays; outputs: their types."""
+    if refused:
+        REFUSED[name] = refused
     assert name not in CASES, name
     ins = [f"x{i}" for i in range(len(inputs))]
     outs = [f"y{i}" for i in range(len(outputs))]
@@ -276,6 +280,54 @@ def ensembles():
         ensemble(F32, 3, name=f"ensemble_to_{how}", post_transform=how)
 
 
+# ---------------------------------------------------------------- what no model may be
+def hostile():
+    def tree(name, words, change, kind="target", op="TreeEnsembleRegressor", outputs=(F32,), **more):
+        of = {**forest(kind, trees=2, depth=2, ids=1), **more}
+        change(of)
+        case(f"hostile_{name}", op, [grid()], list(outputs), refused=words, **of)
+
+    def put(key, at, value):
+        return lambda of: of[key].__setitem__(at, value)
+
+    tree("circle", "circle", lambda of: (put("nodes_truenodeids", 1, 1)(of), put("nodes_modes", 1, "BRANCH_LEQ")(of)))
+    tree("circle_of_a_tree", "circle", put("nodes_truenodeids", 0, 0))
+    tree("two_roots", "two roots", put("nodes_truenodeids", 0, 4))
+    tree("no_such_node", "not there", put("nodes_falsenodeids", 0, 99))
+    tree("same_node", "one number", put("nodes_nodeids", 2, 1))
+    tree("mode", "mode", put("nodes_modes", 0, "BRANCH_SIDEWAYS"))
+    tree("feature_below", "column", put("nodes_featureids", 0, -1))
+    tree("feature_above", "columns", put("nodes_featureids", 0, 3))
+    tree("feature_far", "column", put("nodes_featureids", 0, 2**62))
+    tree("weight_of_no_node", "node that is not there", put("target_nodeids", 0, 1000))
+    tree("target", "target", put("target_ids", 0, 7))
+    tree("target_below", "target", put("target_ids", 0, -1))
+    tree("short", "length", lambda of: of["nodes_values"].pop() if isinstance(of["nodes_values"], list) else None)
+    tree("no_nodes", "length", lambda of: [of.__setitem__(k, None) for k in list(of) if k.startswith("nodes")])
+    tree("base", "base_values", lambda of: None, base_values=[1.0, 2.0])
+    tree("transform", "post_transform", lambda of: None, kind="class", op="TreeEnsembleClassifier", outputs=(I64, F32), post_transform="CUBED",
+         classlabels_int64s=[1, 2, 3], class_ids=[0] * 8)
+    tree("no_labels", "labels", lambda of: None, kind="class", op="TreeEnsembleClassifier", outputs=(I64, F32))
+    u8 = lambda v: numpy_helper.from_array(np.array(v, np.uint8))
+    f32 = lambda v: numpy_helper.from_array(np.array(v, np.float32))
+    five = dict(nodes_featureids=[0, 0], nodes_truenodeids=[1, 0], nodes_falsenodeids=[0, 1], nodes_trueleafs=[0, 1], nodes_falseleafs=[1, 1], nodes_modes=u8([0, 0]),
+                nodes_splits=f32([0, 1]), leaf_targetids=[0, 0], leaf_weights=f32([1, 2]), tree_roots=[0], n_targets=1)
+    for name, words, change in (
+        ("circle", "circle", dict(nodes_truenodeids=[1, 0], nodes_trueleafs=[0, 0])), ("own_circle", "circle", dict(nodes_truenodeids=[0, 0])),
+        ("outside", "outside", dict(nodes_falsenodeids=[2, 1])), ("root", "outside", dict(tree_roots=[2])), ("members", "members", dict(nodes_modes=u8([6, 0]))),
+        ("mode", "mode", dict(nodes_modes=u8([0, 200]))), ("short", "length", dict(nodes_modes=u8([0]))), ("target", "target", dict(leaf_targetids=[0, 5]))):
+        case(f"hostile_ensemble_{name}", "TreeEnsemble", [grid()], [F32], version=5, refused=words, **{**five, **change})
+    machine = dict(kernel_type="RBF", kernel_params=[1.0, 0, 0], support_vectors=[0.0] * 9, coefficients=[1.0] * 6, rho=[0.0] * 3, classlabels_ints=[1, 2, 3])
+    case("hostile_svc_below", "SVMClassifier", [rows()], [I64, F32], refused="vectors_per_class", vectors_per_class=[-1, 2, 2], **machine)
+    case("hostile_svc_above", "SVMClassifier", [rows()], [I64, F32], refused="vectors_per_class", vectors_per_class=[2**40, 1, 1], **machine)
+    case("hostile_svc_rho", "SVMClassifier", [rows()], [I64, F32], refused="rho", vectors_per_class=[1, 1, 1], **{**machine, "rho": [0.0]})
+    case("hostile_svc_columns", "SVMClassifier", [rows(c=2)], [I64, F32], refused="columns", vectors_per_class=[1, 1, 1], **machine)
+    case("hostile_svr", "SVMRegressor", [rows()], [F32], refused="do not fit", n_supports=2**40, coefficients=[1.0], rho=[0.0], support_vectors=[1.0] * 3)
+    case("hostile_linear", "LinearClassifier", [rows()], [I64, F32], refused="do not fit", coefficients=[1.0] * 7, intercepts=[0.0] * 3, classlabels_ints=[1, 2, 3])
+    case("hostile_encoder", "LabelEncoder", [np.array([1])], [I64], refused="as many keys", keys_int64s=[1, 2], values_int64s=[1])
+    case("hostile_one_hot", "OneHotEncoder", [np.array([1, 9])], [F32], refused="outside", cats_int64s=[1, 2], zeros=0)
+
+
 # ---------------------------------------------------------------- models of scikit-learn, where it is
 def learned():
     """Written by skl2onnx; returns why there are none."""
@@ -339,10 +391,13 @@ def answers_of(name, model, feed):
 def write(folder, name, model, feed):
     where = os.path.join(folder, name)
     shutil.rmtree(where, ignore_errors=True)
-    outs = answers_of(name, model, feed)
+    outs = [] if name in REFUSED else answers_of(name, model, feed)
     os.makedirs(os.path.join(where, "test_data_set_0"))
     with open(os.path.join(where, "model.onnx"), "wb") as f:
         f.write(model.SerializeToString(deterministic=True))
+    if name in REFUSED:
+        with open(os.path.join(where, "refused.txt"), "w") as f:
+            f.write(REFUSED[name])
     for side, values in (("input", feed), ("output", dict(zip((o.name for o in model.graph.output), outs)))):
         for j, (n, v) in enumerate(values.items()):
             write_tensor(os.path.join(where, "test_data_set_0", f"{side}_{j}.pb"), n, v)
@@ -351,7 +406,7 @@ def write(folder, name, model, feed):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    for make in (numbers, lookups, linear, machines, trees, ensembles):
+    for make in (numbers, lookups, linear, machines, trees, ensembles, hostile):
         make()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

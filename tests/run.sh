@@ -108,6 +108,7 @@ stage "exported symbols" sh tests/symbols.sh build
 stage "install, and programs that use what was installed" sh tests/install.sh build "$work/prefix"
 stage "small networks: make them with onnxruntime's answers" $python tests/make_test_models.py "$work/networks"
 stage "com.microsoft's operators: make the cases with onnxruntime's answers" $python tests/make_contrib_cases.py "$work/contrib"
+stage "ai.onnx.ml: make the cases with onnxruntime's answers" $python tests/make_ml_cases.py "$work/ml"
 stage "images against Pillow: make the cases" $python tests/make_image_cases.py "$work/images"
 [ "$mode" = full ] && export QUERN_FULL=1
 rm -f "$work/sanitizers.counts"
@@ -126,6 +127,7 @@ for device in $devices; do
     on_device "$device" "small networks, not optimized" build/quern conformance "$work/networks" --device "$device" --no-optimize --strict-skips
     part="--one-in 40"; { [ "$device" = cpu ] || [ "$mode" = full ]; } && part=
     on_device "$device" "com.microsoft's operators" build/quern conformance "$work/contrib" --device "$device" --strict-skips $part --seed "$QUERN_TEST_SEED"
+    on_device "$device" "ai.onnx.ml" build/quern conformance "$work/ml" --device "$device" --strict-skips $part --seed "$QUERN_TEST_SEED"
 done
 if [ -f "$peers/onnx_conformance_ort.py" ]; then
     [ -d "$work/onnx/node" ] || stage "ONNX node tests: generate them" $python "$peers/onnx_conformance_ort.py" --generate "$work/onnx"

@@ -372,7 +372,9 @@ static qn_status emit_forest(lowering *l, const node *n)
     launch_define(k, "T", word);
     launch_in(k, leaf), launch_in(k, lower_in(l, n, 1)), launch_in(k, lower_in(l, n, 2));
     launch_out(k, y);
-    launch_number(k, nodes), launch_number(k, trees), launch_size(k, lower_dim(l, y, 1));
+    launch_number(k, nodes), launch_number(k, trees);
+    launch_size(k, sym_sub(lower_graph_mut(l), lower_dim(l, lower_in(l, n, 2), 0), sym_number(lower_graph_mut(l), nodes)));
+    launch_size(k, lower_dim(l, y, 1));
     launch_const(k, "how", lower_int(l, n, "how"));
     return launch_map(k, lower_elems(l, y));
 }

@@ -55,7 +55,7 @@ static const op_case to_depth_cases[] = {
 #define BLOCKS(name_, doc_, cases_)                                                                                         \
     const op_def op_##name_ = { .name = #name_,                                                                             \
                                 .doc = DOC(doc_),                                                                           \
-                                .in = { { "input", "number|bool" } },                                                       \
+                                .in = { { "input", "any" } },                                                               \
                                 .out = { { "output", "as input" } },                                                        \
                                 .attrs = { NEEDED("blocksize", ATTR_INT), TEXT("mode", "DCR") },                            \
                                 .infer = infer_blocks,                                                                      \

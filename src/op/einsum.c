@@ -238,8 +238,20 @@ static void mark_needed(const equation *e, u32 next, bool *needed)
         for (u32 d = 0; d < e->in[i].n; d++) needed[e->in[i].label[d]] = true;
 }
 
+/* Products of narrow integers: those of wide ones, whose low bits they are. */
+static qn_status expand_wide(build *b, const node *n, qn_dtype d)
+{
+    val in[64];
+    if (n->n_in > COUNT(in)) return build_fail(b, QN_E_UNSUPPORTED, "more than 64 operands");
+    for (u32 i = 0; i < n->n_in; i++) in[i] = build_cast(b, build_in(b, i), QN_I32);
+    val y = build_cast(b, build_node(b, OP_Einsum, in, n->n_in, n->attrs, n->n_attrs), d);
+    return build_done(b, &y, 1);
+}
+
 static qn_status einsum_expand(build *b, const node *n)
 {
+    qn_dtype own = build_type(b, build_in(b, 0))->dtype;
+    if (dtype_is_int(own) && qn_dtype_bytes(own) < 4) return expand_wide(b, n, own);
     equation e;
     bool needed[LABELS];
     const char *wrong = equation_read(b->g, n, &e);
@@ -274,13 +286,14 @@ static const op_case einsum_cases[] = {
     { "f32[2,3] f32[3,4] f32[4,5]", "equation=\"ab,bc,cd->da\"", 1e-6, "three operands" },
     { "f32[4,1,3] f32[2,3]", "equation=\"...i,...i->...\"", 1e-6, "dimensions without a name broadcast" },
     { "i32[3,4] i32[4,5]", "equation=\"ij,jk\"", 0, "integers, no result given" },
+    { "u8[3,4] u8[4,5]", "equation=\"ij,jk->ki\"", 0, "narrow integers wrap" },
     { 0 },
 };
 
 const op_def op_Einsum = {
     .name = "Einsum",
     .doc = DOC("Products of the operands, summed over what the equation's result does not name"),
-    .in = { { "inputs", "many float|i32|i64|u32|u64" } },
+    .in = { { "inputs", "many number" } },
     .out = { { "y", "as inputs" } },
     .attrs = { NEEDED("equation", ATTR_TEXT) },
     .min_in = 1,

@@ -28,12 +28,12 @@ static f64 number_at(const qn_tensor *t, u64 i)
 {
     f32 narrow;
     f64 wide;
-    if (t->dtype == QN_F64) {
-        memcpy(&wide, (const u8 *)t->data + 8 * i, 8);
-        return wide;
-    }
-    memcpy(&narrow, (const u8 *)t->data + 4 * i, 4);
-    return (f64)narrow;
+    u16 half;
+    const u8 *at = (const u8 *)t->data + i * qn_dtype_bytes(t->dtype);
+    if (t->dtype == QN_F64) return memcpy(&wide, at, 8), wide;
+    if (t->dtype == QN_F32) return memcpy(&narrow, at, 4), (f64)narrow;
+    memcpy(&half, at, 2);
+    return (f64)(t->dtype == QN_F16 ? f16_to_f32(half) : bf16_to_f32(half));
 }
 
 static box box_at(const nms *s, u64 i)
@@ -203,8 +203,8 @@ const op_def op_MelWeightMatrix = {
     .in = { { "num_mel_bins", "i32|i64" },
             { "dft_length", "i32|i64" },
             { "sample_rate", "i32|i64" },
-            { "lower_edge_hertz", "f32|f64" },
-            { "upper_edge_hertz", "f32|f64" } },
+            { "lower_edge_hertz", "float" },
+            { "upper_edge_hertz", "float" } },
     .out = { { "output", "float" } },
     .attrs = { INT("output_datatype", 1) },
     .infer = infer_mel,

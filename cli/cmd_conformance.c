@@ -101,8 +101,8 @@ static void count_in(reason *list, uint32_t *n, const char *why)
     list[i].times++;
 }
 
-/* Each operator of the model that the host runs, once. */
-static void count_on_host(report *r, const qn_session *s)
+/* Each operator of the model that the host runs, once. Gives the number of nodes; *lacking: all of them for a type that the device has not. */
+static uint32_t count_on_host(report *r, const qn_session *s, bool *lacking)
 {
     const qn_host_node *nodes;
     uint32_t n = qn_host_nodes(s, &nodes);
@@ -111,6 +111,9 @@ static void count_on_host(report *r, const qn_session *s)
         while (strcmp(nodes[first].op, nodes[i].op) != 0 || strcmp(nodes[first].why, nodes[i].why) != 0) first++;
         if (first == i) count_in(r->on_host, &r->n_on_host, text_print("%s: %s", nodes[i].op, nodes[i].why));
     }
+    *lacking = n > 0;
+    for (uint32_t i = 0; i < n; i++) *lacking = *lacking && strncmp(nodes[i].why, "this device has no ", 19) == 0;
+    return n;
 }
 
 /* ---- one test */
@@ -118,7 +121,8 @@ typedef enum outcome { PASSED, FAILED, SKIPPED } outcome;
 
 typedef struct verdict {
     outcome outcome;
-    bool shape_only;
+    bool shape_only, lacking; /* lacking: what runs on the host runs there for its type */
+    uint32_t on_host;
     tolerance widest;
     char why[WHY_BYTES];
     double worst; /* the largest absolute error of a float output */
@@ -290,7 +294,7 @@ static verdict run_plain(const args *a, qn_device *d, const char *folder, report
         refuse_model(&v, status, model);
         return v;
     }
-    count_on_host(r, s);
+    v.on_host = count_on_host(r, s, &v.lacking);
     uint32_t sets = 0;
     for (struct stat st; v.outcome == PASSED && sets < 1000; sets++) {
         snprintf(set, sizeof set, "%s/test_data_set_%u", folder, sets);
@@ -326,6 +330,8 @@ static void show_test(const args *a, const char *folder, const verdict *v)
         json_put_text("outcome", words[v->outcome]);
         if (v->outcome != PASSED) json_put_text("why", v->why);
         if (v->shape_only) json_put_bool("shape_only", true);
+        if (v->on_host) json_put_count("nodes_on_host", v->on_host);
+        if (v->lacking) json_put_bool("type_lacking", true);
         json_put_number("largest_error", v->worst);
         json_end('}');
     } else if (v->outcome == FAILED || (v->outcome == SKIPPED && args_flag(a, "--verbose"))) {

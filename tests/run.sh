@@ -109,6 +109,7 @@ stage "install, and programs that use what was installed" sh tests/install.sh bu
 stage "small networks: make them with onnxruntime's answers" $python tests/make_test_models.py "$work/networks"
 stage "com.microsoft's operators: make the cases with onnxruntime's answers" $python tests/make_contrib_cases.py "$work/contrib"
 stage "ai.onnx.ml: make the cases with onnxruntime's answers" $python tests/make_ml_cases.py "$work/ml"
+stage "forms that no ONNX test has: make the cases with onnxruntime's answers" $python tests/make_untested_cases.py "$work/untested"
 stage "images against Pillow: make the cases" $python tests/make_image_cases.py "$work/images"
 [ "$mode" = full ] && export QUERN_FULL=1
 rm -f "$work/sanitizers.counts"
@@ -128,10 +129,12 @@ for device in $devices; do
     part="--one-in 40"; { [ "$device" = cpu ] || [ "$mode" = full ]; } && part=
     on_device "$device" "com.microsoft's operators" build/quern conformance "$work/contrib" --device "$device" --strict-skips $part --seed "$QUERN_TEST_SEED"
     on_device "$device" "ai.onnx.ml" build/quern conformance "$work/ml" --device "$device" --strict-skips $part --seed "$QUERN_TEST_SEED"
+    on_device "$device" "forms that no ONNX test has" build/quern conformance "$work/untested" --device "$device" --strict-skips $part --seed "$QUERN_TEST_SEED"
 done
 if [ -f "$peers/onnx_conformance_ort.py" ]; then
     [ -d "$work/onnx/node" ] || stage "ONNX node tests: generate them" $python "$peers/onnx_conformance_ort.py" --generate "$work/onnx"
     stage "docs/operators.md is what the build, the schemas and the tests say" $python tools/operators.py "$work/onnx" --check
+    [ "$mode" = full ] && stage "every type that the schemas allow, against peers" $python tests/schema_types.py "$work/onnx/node" "$work/schema" --check
     for device in $devices; do
         if [ "$device" = cpu ] || [ "$mode" = full ]; then on_device "$device" "ONNX node tests" build/quern conformance "$work/onnx" --device "$device"
         else # a driver compiles a second for each kernel: a slice of the set

@@ -252,7 +252,22 @@ static qn_status upsample_scales(door *d, const upgrade *u)
     return QN_OK;
 }
 
-/* Resize was born as Upsample's heir: (x, scales), corners aligned to nothing, nearest rounded down. */
+/* Nearest was rounded down where a dimension grew, up where it shrank. scales that only a run knows: they grow. */
+static qn_status nearest_10(door *d, val scales)
+{
+    bool shrink = false, grow = false;
+    qn_tensor t = is_constant(d->g, scales) ? constant_tensor(d->g, scales) : (qn_tensor){ 0 };
+    for (u64 i = 0; t.dtype == QN_F32 && i < qn_tensor_elems(&t); i++) {
+        f32 by;
+        memcpy(&by, (const u8 *)t.data + 4 * i, sizeof by);
+        shrink = shrink || by < 1, grow = grow || by > 1;
+    }
+    if (shrink && grow)
+        return fail(QN_E_UNSUPPORTED, "scales that make one dimension smaller and another larger, by this opset's nearest");
+    return add_missing(d, attr_of_text("nearest_mode", shrink ? "ceil" : "floor"));
+}
+
+/* Resize was born as Upsample's heir: (x, scales), corners aligned to nothing. */
 static qn_status resize_10(door *d, const upgrade *u)
 {
     (void)u;
@@ -263,7 +278,7 @@ static qn_status resize_10(door *d, const upgrade *u)
     QN_TRY(set_in(d, 2, scales));
     d->in[1] = 0;
     QN_TRY(add_missing(d, attr_of_text("coordinate_transformation_mode", "asymmetric")));
-    return add_missing(d, attr_of_text("nearest_mode", "floor"));
+    return mode && mode->kind == ATTR_TEXT && bytes_are(mode->text, "linear") ? QN_OK : nearest_10(d, scales);
 }
 
 /* An input that is given as an empty tensor is absent. */

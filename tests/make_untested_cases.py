@@ -1,0 +1,193 @@
+"""Operators and forms that ONNX's own tests leave out, with onnxruntime's answers: pools over p-norms, regions, unpooling, Hardmax, every mode of
+Resize and Upsample in each opset that changed them; and random operators, judged by what their numbers look like.
+
+  python tests/make_untested_cases.py OUT      needs numpy, onnx, onnxruntime
+
+Writes OUT/NAME/model.onnx and OUT/NAME/test_data_set_0/{input,output}_J.pb, the layout of ONNX's own backend tests. What onnxruntime refuses to
+run is no case; how many of each operator is printed.
+"""
+import collections
+import itertools
+import os
+import shutil
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+rng = np.random.default_rng(7)
+CASES = {}
+
+
+def model_of(nodes, inputs, outputs, opset, constants=()):
+    info = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape) for n, v in inputs.items()]
+    graph = helper.make_graph(nodes, "g", info, [helper.make_tensor_value_info(n, t, None) for n, t in outputs], [numpy_helper.from_array(v, n) for n, v in constants])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+
+
+def case(name, op, x, opset=18, constants=(), out=None, **attributes):
+    """One node: x, then the constants (name, array or None)."""
+    ins = ["x"] + [n if v is not None else "" for n, v in constants]
+    node = helper.make_node(op, ins, ["y"], **{k: v for k, v in attributes.items() if v is not None})
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(out or x.dtype))
+    assert name not in CASES, name
+    CASES[name] = model_of([node], {"x": x}, [("y", kind)], opset, [(n, v) for n, v in constants if v is not None]), {"x": x}, None, None
+
+
+def image(*shape, dtype=np.float32):
+    return (rng.normal(0, 1, shape) if np.dtype(dtype).kind == "f" else rng.integers(0, 100, shape)).astype(dtype)
+
+
+def pools():
+    for p, shape in itertools.product((1, 2, 3), ((2, 3, 9), (1, 2, 6, 7), (1, 2, 4, 5, 6))):
+        case(f"global_lp_{p}_{len(shape) - 2}d", "GlobalLpPool", image(*shape), p=p)
+        rank = len(shape) - 2
+        for k, (strides, pads, dilations, ceil, auto) in enumerate(
+                ((1, 0, 1, 0, None), (2, 1, 1, 0, None), (2, 1, 1, 1, None), (1, 0, 2, 0, None), (2, None, 1, 0, "SAME_UPPER"), (2, None, 1, 0, "SAME_LOWER"), (2, None, 1, 0, "VALID"))):
+            case(f"lp_{p}_{rank}d_{k}", "LpPool", image(*shape), p=p, kernel_shape=[3 if dilations == 1 else 2] * rank, strides=[strides] * rank, dilations=[dilations] * rank,
+                 pads=None if pads is None else [pads] * (2 * rank), ceil_mode=ceil, auto_pad=auto)
+    for scale, pooled in itertools.product((1.0, 0.5, 0.9), ([2, 2], [3, 1], [1, 1])):
+        rois = np.array([[0, 0, 0, 7, 8], [1, 2, 1, 9, 11], [1, 4, 4, 5, 6], [0, 3, 3, 3, 3]], np.float32)
+        case(f"regions_{scale}_{pooled[0]}{pooled[1]}", "MaxRoiPool", image(2, 3, 12, 10), constants=[("rois", rois)], pooled_shape=pooled, spatial_scale=scale)
+    for rank, (strides, kernel) in itertools.product((1, 2, 3), ((2, 2), (1, 2), (3, 3))):
+        x = image(1, 2, *[6, 12, 6][:rank])
+        o = onnxruntime.InferenceSession(model_of([helper.make_node("MaxPool", ["x"], ["y", "at"], kernel_shape=[kernel] * rank, strides=[strides] * rank)], {"x": x},
+                                                  [("y", TensorProto.FLOAT), ("at", TensorProto.INT64)], 18).SerializeToString())
+        y, at = o.run(None, {"x": x})
+        if strides >= kernel:
+            case(f"unpool_{rank}d_{strides}", "MaxUnpool", y, constants=[("at", at)], kernel_shape=[kernel] * rank, strides=[strides] * rank)
+    for opset, axis in itertools.product((11, 13), (0, 1, 2, -1, None)):
+        case(f"hardmax_{opset}_{axis}", "Hardmax", image(2, 3, 4), opset, axis=axis)
+        case(f"hardmax_{opset}_{axis}_ties", "Hardmax", np.ones((2, 3, 4), np.float32), opset, axis=axis)
+
+
+PLACES = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric", "tf_crop_and_resize")
+ROUNDING = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
+
+
+def resize(name, x, scales=None, sizes=None, opset=18, **attributes):
+    rank = x.ndim
+    roi = np.array([0, 0, 0.14, 0.23, 1, 1, 0.83, 0.71], np.float32) if attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize" else None
+    constants = [("roi", roi), ("scales", None if scales is None else np.array(scales, np.float32))] + ([("sizes", np.array(sizes, np.int64))] if sizes is not None else [])
+    case(name, "Resize", x, opset, constants, **attributes)
+
+
+def resizes():
+    shapes = {"up": ([1, 1, 2.37, 1.73], None), "down": ([1, 1, 0.63, 0.43], None), "to": (None, [1, 2, 9, 3])}
+    for (way, (scales, sizes)), places in itertools.product(shapes.items(), PLACES):
+        if places in ("align_corners", "tf_crop_and_resize") and scales:  # onnxruntime rounds the size that the scales give, ONNX's tests do not
+            scales = [1, 1, 2, 3] if way == "up" else [1, 1, 0.5, 0.5]
+        own = dict(coordinate_transformation_mode=places, extrapolation_value=2.5 if places == "tf_crop_and_resize" else None)
+        for opset in (11, 13, 18, 19) if places != "half_pixel_symmetric" else (19,):
+            for rounding in ROUNDING:
+                resize(f"resize{opset}_{way}_{places}_{rounding}", image(1, 2, 6, 8), scales, sizes, opset, mode="nearest", nearest_mode=rounding, **own)
+            resize(f"resize{opset}_{way}_{places}_linear", image(1, 2, 6, 8), scales, sizes, opset, mode="linear", **own)
+            for a, outside in ((-0.75, 0), (-0.5, 0), (-0.75, 1)):
+                resize(f"resize{opset}_{way}_{places}_cubic_{a}_{outside}", image(1, 2, 6, 8), scales, sizes, opset, mode="cubic", cubic_coeff_a=a, exclude_outside=outside, **own)
+    for mode, way in itertools.product(("linear", "cubic"), ("down", "to")):
+        resize(f"resize_antialias_{mode}_{way}", image(1, 2, 9, 8), *shapes[way], 18, mode=mode, antialias=1)
+        resize(f"resize_antialias_{mode}_{way}_inside", image(1, 2, 9, 8), *shapes[way], 18, mode=mode, antialias=1, exclude_outside=1)
+    for policy, mode in itertools.product(("stretch", "not_larger", "not_smaller"), ("nearest", "linear")):
+        resize(f"resize_{policy}_{mode}", image(1, 2, 5, 6), None, [8, 7], 18, mode=mode, keep_aspect_ratio_policy=policy, axes=[2, 3])
+    resize("resize_axes", image(1, 2, 5, 6), [0.5, 2.0], None, 18, mode="linear", axes=[3, 2])
+    resize("resize_one_dimension", image(1, 2, 7), [1, 1, 1.6], None, 18, mode="linear")
+    resize("resize_three_dimensions", image(1, 1, 3, 4, 5), [1, 1, 2, 1.5, 0.7], None, 18, mode="linear")
+    for dtype in (np.uint8, np.int8, np.int32, np.float16, np.float64):
+        resize(f"resize_nearest_{np.dtype(dtype)}", image(1, 2, 5, 6, dtype=dtype), [1, 1, 2.5, 1.7], None, 18, mode="nearest")
+    for opset, mode in itertools.product((7, 9), ("nearest", "linear")):
+        own = dict(scales=[1.0, 1.0, 2.0, 3.0]) if opset == 7 else {}
+        case(f"upsample{opset}_{mode}", "Upsample", image(1, 2, 4, 5), opset, [("scales", np.array([1, 1, 2, 3], np.float32))] if opset == 9 else [], mode=mode, **own)
+    for mode, scales in itertools.product(("nearest", "linear"), ([1, 1, 2, 1.5], [1, 1, 0.5, 0.6])):
+        case(f"resize10_{mode}_{scales[2]}", "Resize", image(1, 2, 6, 5), 10, [("scales", np.array(scales, np.float32))], mode=mode)
+
+
+# ---------------------------------------------------------------- random numbers: of very many the moments and shares, which are known
+def looks(name, node, want, steps, inputs=None, error=0.02):
+    """steps: (operator, attributes) from the numbers r to y; want: what y must be nearly."""
+    nodes, at = [node], "r"
+    for i, (op, more, attributes) in enumerate(steps):
+        to = "y" if i + 1 == len(steps) else f"s{i}"
+        nodes.append(helper.make_node(op, [at, *more], [to], **attributes))
+        at = to
+    constants = [("two", np.float32(2)), ("limit", np.float32(3.0))]
+    model = model_of(nodes, inputs or {}, [("y", TensorProto.FLOAT)], 17, constants)
+    CASES[name] = model, inputs or {}, [np.array(want, np.float32)], f"0 {error}"
+
+
+def randoms():
+    many, mean = [400, 250], [("Cast", [], dict(to=1)), ("ReduceMean", [], dict(keepdims=0))]
+    square = [("Cast", [], dict(to=1)), ("Mul", [], {})]
+    for seed, dtype in itertools.product((None, 5.0), (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)):
+        own = dict(dtype=dtype, **({} if seed is None else {"seed": seed}))
+        tag = f"{seed}_{dtype}"
+        normal = lambda **k: helper.make_node("RandomNormal", [], ["r"], shape=many, mean=1.0, scale=2.0, **own, **k)
+        uniform = lambda **k: helper.make_node("RandomUniform", [], ["r"], shape=many, low=-1.0, high=3.0, **own, **k)
+        looks(f"normal_mean_{tag}", normal(), 1.0, mean, error=0.05)
+        looks(f"normal_square_{tag}", normal(), 5.0, [("Cast", [], dict(to=1)), ("Pow", ["two"], {}), ("ReduceMean", [], dict(keepdims=0))], error=0.2)
+        looks(f"normal_below_{tag}", normal(), 0.8413, [("Cast", [], dict(to=1)), ("Less", ["limit"], {}), *mean], error=0.01)  # one deviation above the mean
+        looks(f"uniform_mean_{tag}", uniform(), 1.0, mean, error=0.03)
+        looks(f"uniform_square_{tag}", uniform(), 7.0 / 3, [("Cast", [], dict(to=1)), ("Pow", ["two"], {}), ("ReduceMean", [], dict(keepdims=0))], error=0.05)
+        looks(f"uniform_most_{tag}", uniform(), 3.0, [("Cast", [], dict(to=1)), ("ReduceMax", [], dict(keepdims=0))], error=0.01)
+        looks(f"uniform_least_{tag}", uniform(), -1.0, [("Cast", [], dict(to=1)), ("ReduceMin", [], dict(keepdims=0))], error=0.01)
+    x = np.zeros((400, 250), np.float32)
+    looks("normal_like", helper.make_node("RandomNormalLike", ["x"], ["r"], mean=1.0, scale=2.0), 1.0, mean, {"x": x}, 0.05)
+    looks("uniform_like", helper.make_node("RandomUniformLike", ["x"], ["r"], low=0.0, high=1.0), 0.5, mean, {"x": x}, 0.01)
+    for p, dtype in itertools.product((0.0, 0.25, 0.9, 1.0), (TensorProto.FLOAT, TensorProto.BOOL, TensorProto.INT64)):
+        looks(f"bernoulli_{p}_{dtype}", helper.make_node("Bernoulli", ["x"], ["r"], dtype=dtype), p, mean, {"x": np.full((400, 250), p, np.float32)}, 0.01)
+    for share, classes in ((0.7, 2), (0.1, 5)):
+        others = [(1 - share) / (classes - 1)] * (classes - 1)
+        logits = np.log(np.array([[*others, share]], np.float32))
+        picked = [("Cast", [], dict(to=1)), ("ReduceMean", [], dict(keepdims=0))]
+        want = sum(i * v for i, v in enumerate([*others, share]))
+        for dtype in (TensorProto.INT32, TensorProto.INT64):
+            looks(f"multinomial_{classes}_{dtype}", helper.make_node("Multinomial", ["x"], ["r"], sample_size=100000, dtype=dtype), want, picked, {"x": logits}, 0.03)
+
+
+# ---------------------------------------------------------------- writing
+def write_tensor(path, array):
+    with open(path, "wb") as f:
+        f.write(numpy_helper.from_array(np.asarray(array, order="C")).SerializeToString(deterministic=True))
+
+
+def write(folder, name):
+    model, feed, outs, bounds = CASES[name]
+    if outs is None:
+        o = onnxruntime.SessionOptions()
+        o.log_severity_level = 4
+        outs = onnxruntime.InferenceSession(model.SerializeToString(), o, providers=["CPUExecutionProvider"]).run(None, feed)
+    where = os.path.join(folder, name)
+    os.makedirs(os.path.join(where, "test_data_set_0"))
+    with open(os.path.join(where, "model.onnx"), "wb") as f:
+        f.write(model.SerializeToString(deterministic=True))
+    if bounds:
+        with open(os.path.join(where, "tolerance.txt"), "w") as f:
+            f.write(bounds)
+    for side, values in (("input", feed.values()), ("output", outs)):
+        for j, v in enumerate(values):
+            write_tensor(os.path.join(where, "test_data_set_0", f"{side}_{j}.pb"), v)
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    for make in (pools, resizes, randoms):
+        make()
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
+    made, without, why = collections.Counter(), collections.Counter(), {}
+    for name, (model, *_) in CASES.items():
+        op = model.graph.node[0].op_type
+        try:
+            write(sys.argv[1], name)
+            made[op] += 1
+        except Exception as e:
+            without[op] += 1
+            why[op] = str(e)[:200]
+    print("\n".join(f"{op}: {n} cases" + (f", {without[op]} that onnxruntime does not run" if without[op] else "") for op, n in sorted(made.items())))
+    if set(without) - set(made):
+        sys.exit("\n".join(f"no case of {op}: {why[op]}" for op in sorted(set(without) - set(made))))
+
+
+if __name__ == "__main__":
+    main()

@@ -278,7 +278,8 @@ static qn_status resize_10(door *d, const upgrade *u)
     QN_TRY(set_in(d, 2, scales));
     d->in[1] = 0;
     QN_TRY(add_missing(d, attr_of_text("coordinate_transformation_mode", "asymmetric")));
-    return mode && mode->kind == ATTR_TEXT && bytes_are(mode->text, "linear") ? QN_OK : nearest_10(d, scales);
+    bool linear = mode && mode->kind == ATTR_TEXT && bytes_are(mode->text, "linear");
+    return linear ? add_missing(d, attr_of_text("nearest_mode", "floor")) : nearest_10(d, scales);
 }
 
 /* An input that is given as an empty tensor is absent. */

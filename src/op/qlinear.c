@@ -71,10 +71,10 @@ static const op_case qlinear_matmul_cases[] = {
 const op_def op_QLinearMatMul = {
     .name = "QLinearMatMul",
     .doc = DOC("a matrix product of quantized factors, quantized"),
-    .in = { { "a", "i8|u8|narrow" },
+    .in = { { "a", "i8|u8" },
             { "a_scale", "float" },
             { "a_zero_point", "as a" },
-            { "b", "i8|u8|narrow" },
+            { "b", "i8|u8" },
             { "b_scale", "float" },
             { "b_zero_point", "as b" },
             { "y_scale", "float" },

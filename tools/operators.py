@@ -114,7 +114,7 @@ def page(folder):
         "# Operators",
         "",
         "Written by `cmake --build build --target operators` from the table of ops, the schemas of the package onnx and its tests; `make test` fails",
-        "where it is out of date. *Opsets* are those in which the schema changed; models from opset 6 on are brought to the newest form as they are",
+        "where it is out of date. *Opsets* are those in which the schema changed; models of older ones are brought to the newest form as they are",
         "read. *Cases* are the library's own, run on each device in each kernel variant against a double-precision build; *ONNX tests* those of ONNX's",
         "suite with the operator in their model. *all* devices: every device that has the type; a node whose type the device lacks runs on the host",
         "(docs/devices.md). A composite may have kernels of its own besides. No operator has a gradient yet.",

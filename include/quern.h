@@ -185,6 +185,11 @@ QN_API qn_status qn_device_self_test(qn_device *d);
  * opened on that adapter and driver, and remembers the result in the cache. A kernel that is wrong there, or does not compile, gives way to the
  * next variant of its op. The i-th kernel that is not used on this device for that reason, as a sentence; NULL past the end. */
 QN_API const char *qn_device_note(qn_device *d, uint32_t i);
+/* How many kernels are known there: right, not judged (they take too long, or made-up data tells nothing), wrong, not compiled. */
+typedef struct qn_tried {
+    uint32_t right, unjudged, wrong, refused;
+} qn_tried;
+QN_API void qn_device_tried(qn_device *d, qn_tried *out);
 
 /* ------------------------------------------------------------------ your own kernels (docs/kernel-language.md) */
 typedef struct qn_buffer qn_buffer;
@@ -238,6 +243,7 @@ typedef struct qn_session_desc {
     const char *path;          /* the file, or */
     qn_bytes bytes;            /* its bytes, lent until the session closes, or */
     uint64_t piecewise;        /* its size, for a file that comes in pieces (qn_session_want) */
+    bool stepwise;             /* opening waits for nothing: ask qn_session_want until the session is open */
     bool no_optimize;          /* run the graph as the file has it */
     bool inspect_only;         /* read and check, make no plan; unsupported ops do not fail */
     bool widen;                /* compute every float as f64: the oracle of the tests */
@@ -248,6 +254,7 @@ typedef struct qn_session_desc {
     bool (*progress)(void *user, const char *stage, double part); /* 0..1; false cancels: QN_E_USAGE */
     void *progress_user;
 } qn_session_desc;
+/* Waits while kernels are tried out (qn_device_note), which a device in a browser cannot: open it stepwise there. */
 QN_API qn_status qn_session_open(const qn_session_desc *desc, qn_session **out);
 QN_API void qn_session_close(qn_session *s); /* NULL is fine */
 
@@ -257,7 +264,7 @@ QN_API void qn_session_close(qn_session *s); /* NULL is fine */
  *
  *     for (bool open = false; !open;) {
  *         qn_piece p;
- *         qn_session_want(s, &p, &open);          p.bytes 0 and not open: the device is busy; ask again after a while
+ *         qn_session_want(s, &p, &open);          p.bytes 0 and not open: ask again, after a while unless qn_session_busy
  *         if (p.bytes) read them; qn_session_give(s, data);
  *     }
  *
@@ -269,6 +276,8 @@ typedef struct qn_piece {
     uint64_t at, bytes;
 } qn_piece;
 QN_API qn_status qn_session_want(qn_session *s, qn_piece *out, bool *open);
+/* Between two calls of qn_session_want that wanted nothing, or of qn_poll: is there more to do at once? Else it is the device that works. */
+QN_API bool qn_session_busy(const qn_session *s);
 QN_API qn_status qn_session_give(qn_session *s, const void *data); /* as many bytes as were wanted; may go at once */
 
 /* What the model declares. dims < 0: dynamic, its name in dim_names (NULL: unnamed). A sequence or optional has rank 1 and says in `of` what

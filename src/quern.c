@@ -55,25 +55,20 @@ static qn_status rewrite(qn_session *s)
     return status;
 }
 
-/* Rows whose kernels turn out wrong on this very device are left out, and it is planned again: each round leaves out more. */
-static qn_status make_plan(qn_session *s, u64 *clock)
+/* ---- planning: what the kernels do on this very device has a say in it, so it may take several turns of an event loop */
+
+static qn_status plan_round(qn_session *s)
 {
     qn_device *d = s->desc.device;
-    s->avoided = NULL;
-    s->stats.plan_ms = s->stats.verify_ms = 0;
-    for (bool again = true; again;) {
-        const plan_desc desc = { .device = d, .only_variants = s->desc.only_variants, .avoided = s->avoided };
-        QN_TRY(plan_make(s->g, &desc, s->plan_mem, &s->p));
-        s->stats.plan_ms += ms_since(clock);
-        QN_TRY(trial_of_plan(d, s->p, s->plan_mem, &s->avoided, &again));
-        s->stats.verify_ms += ms_since(clock);
-    }
-    return QN_OK;
+    u64 clock = clock_ns();
+    const plan_desc desc = { .device = d, .only_variants = s->desc.only_variants, .avoided = s->avoided };
+    QN_TRY(plan_make(s->g, &desc, s->plan_mem, &s->p)); /* graph -> plan     src/plan */
+    s->stats.plan_ms += ms_since(&clock);
+    return trial_begin(d, s->p, s->plan_mem, &s->avoided, &s->trial);
 }
 
-static qn_status check_plan_prepare(qn_session *s)
+static qn_status plan_begin(qn_session *s)
 {
-    qn_device *d = s->desc.device;
     u64 clock = clock_ns();
     QN_TRY(graph_check(s->g)); /* shapes, types     src/graph */
     s->stats.check_ms = ms_since(&clock);
@@ -81,22 +76,60 @@ static qn_status check_plan_prepare(qn_session *s)
     QN_TRY(rewrite(s)); /* graph -> graph    src/pass */
     s->stats.passes_ms = ms_since(&clock);
     QN_TRY(progress(s, "planning", 0.5));
-    QN_TRY(make_plan(s, &clock)); /* graph -> plan     src/plan */
+    s->stats.plan_ms = s->stats.verify_ms = 0;
+    QN_TRY(plan_round(s));
+    s->planned_at = clock_ns();
+    return QN_OK;
+}
+
+static void trial_over(qn_session *s)
+{
+    trial_end(s->trial);
+    s->trial = NULL;
+}
+
+/* Rows whose kernels turn out wrong on this very device are left out, and it is planned again: each round leaves out more. */
+static qn_status try_kernels(qn_session *s, bool *done)
+{
+    for (bool again = true; again;) {
+        QN_TRY(trial_step(s->trial, done, &again));
+        if (!*done) return progress(s, "trying kernels out", 0.5 + 0.1 * trial_part(s->trial));
+        if (!again) break;
+        trial_over(s);
+        QN_TRY(plan_round(s));
+    }
+    s->stats.verify_ms = ms_since(&s->planned_at);
+    return QN_OK;
+}
+
+static qn_status plan_prepare(qn_session *s)
+{
+    u64 clock = clock_ns();
     QN_TRY(progress(s, "preparing the device", 0.6));
-    QN_TRY(exec_make(s->p, d, s->plan_mem, s->desc.profile, &s->x)); /* plan -> device    src/exec */
+    QN_TRY(exec_make(s->p, s->desc.device, s->plan_mem, s->desc.profile, s->trial, &s->x)); /* plan -> device    src/exec */
+    trial_over(s);
     QN_TRY(session_describe_host_nodes(s));
     s->stats.prepare_ms = ms_since(&clock);
     s->stats.plans++;
     s->planned = true;
-    return s->stage == SESSION_SIFTING ? QN_OK : progress(s, "ready", 1);
+    return s->desc.piecewise ? QN_OK : progress(s, "ready", 1);
+}
+
+/* done false: the device must answer first, or the turn is over. */
+static qn_status plan_go_on(qn_session *s, bool *done)
+{
+    *done = false;
+    QN_TRY(try_kernels(s, done));
+    return *done ? plan_prepare(s) : QN_OK;
 }
 
 static void drop_plan(qn_session *s)
 {
     exec_close(s->x);
+    trial_over(s);
     format_files_close(s->files);
-    s->x = NULL, s->p = NULL, s->g = NULL, s->avoided = NULL, s->files = NULL, s->n_ops = s->n_host_nodes = 0,
-    s->planned = false;
+    s->to_run = NULL, s->x = NULL, s->p = NULL, s->g = NULL, s->avoided = NULL, s->files = NULL,
+    s->n_ops = s->n_host_nodes = 0, s->planned = false;
     arena_free(s->plan_mem), arena_free(s->graph_mem);
     s->plan_mem = s->graph_mem = NULL;
 }
@@ -115,24 +148,44 @@ static qn_status read_again(qn_session *s)
     return read_graph(s);
 }
 
+/* ---- opening */
+
 /* When it cannot be planned as it stands, but has small inputs that may decide its structure, planning waits for the first run. */
-static qn_status open_stages(qn_session *s)
+static qn_status planned_later(qn_session *s, qn_status status)
+{
+    if (status != QN_E_UNSUPPORTED && status != QN_E_SHAPE) return status;
+    if (!session_can_specialise(s->g)) return status;
+    if (s->desc.piecewise)
+        return fail(QN_E_UNSUPPORTED, "this model is planned for the values of its inputs; open it whole, not in pieces");
+    exec_close(s->x);
+    trial_over(s);
+    s->x = NULL;
+    s->specialise = true;
+    s->stage = SESSION_OPEN;
+    return QN_OK;
+}
+
+static qn_status open_planned(qn_session *s)
+{
+    bool done;
+    QN_TRY(plan_go_on(s, &done));
+    if (done) s->stage = s->desc.piecewise ? SESSION_LOADING : SESSION_OPEN;
+    return QN_OK;
+}
+
+static qn_status open_go_on(qn_session *s) { return planned_later(s, open_planned(s)); }
+
+static qn_status open_begin(qn_session *s)
 {
     u64 clock = clock_ns();
     QN_TRY(fresh_arenas(s));
     QN_TRY(read_graph(s)); /* file  -> graph    src/format */
     s->stats.read_ms = ms_since(&clock);
     QN_TRY(session_describe(s));
+    s->stage = s->desc.piecewise ? SESSION_LOADING : SESSION_OPEN;
     if (s->desc.inspect_only) return QN_OK;
-    qn_status status = check_plan_prepare(s);
-    if (status != QN_E_UNSUPPORTED && status != QN_E_SHAPE) return status;
-    if (!session_can_specialise(s->g)) return status;
-    if (s->desc.piecewise)
-        return fail(QN_E_UNSUPPORTED, "this model is planned for the values of its inputs; open it whole, not in pieces");
-    s->specialise = true;
-    exec_close(s->x);
-    s->x = NULL;
-    return QN_OK;
+    s->stage = SESSION_PLANNING;
+    return planned_later(s, plan_begin(s));
 }
 
 static qn_status open_file(qn_session *s)
@@ -152,13 +205,34 @@ static qn_status open_file(qn_session *s)
     return QN_OK;
 }
 
+static qn_status wait_a_little(const qn_session *s)
+{
+    const qn_backend *b = s->desc.device->backend;
+    qn_ticket t = s->trial ? trial_waits(s->trial) : s->x ? s->x->waiting : 0;
+    if (!b->wait_a_little)
+        return fail(QN_E_UNSUPPORTED, "a session on %s cannot be waited for in a browser; poll between tasks",
+                    s->desc.device->info.spec);
+    if (t) b->wait_a_little(s->desc.device, t);
+    return QN_OK;
+}
+
+static qn_status open_to_the_end(qn_session *s)
+{
+    QN_TRY(open_begin(s));
+    while (s->stage == SESSION_PLANNING && !s->desc.stepwise) {
+        QN_TRY(open_go_on(s));
+        if (s->stage == SESSION_PLANNING) QN_TRY(wait_a_little(s));
+    }
+    return QN_OK;
+}
+
 static qn_status session_fill(qn_session *s)
 {
     s->mem = arena_make();
     if (!s->mem) return fail_nomem(sizeof *s);
     QN_TRY(open_file(s));
     if (s->stage == SESSION_SIFTING) return QN_OK; /* the rest when the pieces come */
-    qn_status status = open_stages(s);
+    qn_status status = open_to_the_end(s);
     return s->path ? fail_in(status, "%s: ", s->path) : status;
 }
 
@@ -188,13 +262,13 @@ void qn_session_close(qn_session *s)
     mem_free(s);
 }
 
-/* ---- a file that comes in pieces: sifted, then opened like any other, then its weights */
+/* ---- step by step; a file that comes in pieces is sifted, then opened like any other, then come its weights */
 
-static bool is_open(const qn_session *s) { return s->stage == SESSION_WHOLE || s->stage == SESSION_OPEN; }
+static bool is_open(const qn_session *s) { return s->stage == SESSION_OPEN; }
 
 static qn_status check_open(const qn_session *s)
 {
-    return is_open(s) ? QN_OK : fail(QN_E_USAGE, "the model is not open yet: it wants more pieces (qn_session_want)");
+    return is_open(s) ? QN_OK : fail(QN_E_USAGE, "the model is not open yet: ask qn_session_want until it is");
 }
 
 static qn_status want_next(qn_session *s)
@@ -204,9 +278,10 @@ static qn_status want_next(qn_session *s)
         s->wanted = s->sift.want;
         if (s->wanted.bytes) return QN_OK;
         s->bytes = (qn_bytes){ s->sift.kept.text, s->sift.kept.n };
-        QN_TRY(open_stages(s));
-        s->stage = SESSION_LOADING;
+        QN_TRY(open_begin(s));
     }
+    if (s->stage == SESSION_PLANNING) QN_TRY(open_go_on(s));
+    if (s->stage != SESSION_LOADING) return QN_OK;
     bool done = true;
     if (s->x) QN_TRY(load_want(s->x, &s->wanted, &done));
     if (!done) return QN_OK;
@@ -228,7 +303,7 @@ static qn_status take_piece(qn_session *s, qn_bytes piece)
 static qn_status in_pieces(qn_session *s, qn_status status)
 {
     if (status != QN_OK) s->failed = status, s->wanted = (qn_piece){ 0 };
-    return status;
+    return s->path ? fail_in(status, "%s: ", s->path) : status;
 }
 
 qn_status qn_session_want(qn_session *s, qn_piece *out, bool *open)
@@ -252,15 +327,26 @@ qn_status qn_session_give(qn_session *s, const void *data)
 
 /* ---- runs */
 
-static qn_status plan_for(qn_session *s, const qn_named *in, size_t n_in)
+/* What a run gives, until its plan is there; the tensors are lent until then, the list is not. */
+static qn_status keep_for_later(qn_session *s, const qn_named *in, size_t n_in)
 {
-    u64 key = session_fixed_hash(s, in, n_in);
-    if (s->planned && key == s->specialised_for) return QN_OK;
+    s->to_run = ARENA_ARRAY(s->graph_mem, n_in + 1, qn_named);
+    if (!s->to_run) return fail_nomem(n_in * sizeof *in);
+    s->n_to_run = 0;
+    for (size_t i = 0; i < n_in; i++)
+        for (u32 k = 0; k < s->n_inputs; k++)
+            if (text_same(in[i].name, s->inputs[k].name))
+                s->to_run[s->n_to_run++] = (qn_named){ s->inputs[k].name, in[i].tensor };
+    return QN_OK;
+}
+
+static qn_status plan_for(qn_session *s, const qn_named *in, size_t n_in, u64 key)
+{
     QN_TRY(read_again(s));
     QN_TRY(session_fix_inputs(s->g, in, n_in, s->graph_mem));
-    QN_TRY(check_plan_prepare(s));
+    QN_TRY(plan_begin(s));
     s->specialised_for = key;
-    return QN_OK;
+    return keep_for_later(s, in, n_in);
 }
 
 /* The inputs that are constants of the plan now are no inputs of it. */
@@ -287,19 +373,43 @@ static qn_status check_given(const qn_session *s, const qn_named *in, size_t n_i
     return QN_OK;
 }
 
+static qn_status start(qn_session *s, const qn_named *in, size_t n_in)
+{
+    if (s->to_run) return fail(QN_E_USAGE, "the last run is not done; poll its ticket first");
+    if (!s->specialise) return exec_start(s->x, in, n_in);
+    QN_TRY(check_given(s, in, n_in));
+    u64 key = session_fixed_hash(s, in, n_in);
+    return s->planned && key == s->specialised_for ? start_specialised(s, in, n_in) : plan_for(s, in, n_in, key);
+}
+
+static qn_status start_planned(qn_session *s, bool *done)
+{
+    QN_TRY(plan_go_on(s, done));
+    return *done ? start_specialised(s, s->to_run, s->n_to_run) : QN_OK;
+}
+
+/* What is under way: the plan for a run, the run. */
+static qn_status advance(qn_session *s, bool *done)
+{
+    if (s->to_run) {
+        qn_status status = start_planned(s, done);
+        if (status == QN_OK && !*done) return QN_OK;
+        s->to_run = NULL;
+        QN_TRY(status);
+    }
+    return exec_advance(s->x, done);
+}
+
 qn_status qn_run(qn_session *s, const qn_named *in, size_t n_in, qn_ticket *out)
 {
     if (!s || (!in && n_in) || !out) return fail(QN_E_USAGE, "qn_run needs a session, inputs and a place for the ticket");
     QN_TRY(check_open(s));
     if (s->desc.inspect_only) return fail(QN_E_USAGE, "this session was opened to be inspected only");
-    if (s->specialise) {
-        QN_TRY(check_given(s, in, n_in));
-        QN_TRY(plan_for(s, in, n_in));
-        QN_TRY(start_specialised(s, in, n_in));
-    } else QN_TRY(exec_start(s->x, in, n_in));
+    QN_TRY(start(s, in, n_in));
     bool done;
-    QN_TRY(exec_advance(s->x, &done));
-    *out = s->x->run;
+    s->runs++;
+    QN_TRY(advance(s, &done));
+    *out = s->runs;
     return QN_OK;
 }
 
@@ -337,9 +447,8 @@ qn_status qn_poll(qn_session *s, qn_ticket t, bool *done)
 {
     if (!s || !done) return fail(QN_E_USAGE, "qn_poll needs a session and a place for the answer");
     *done = true;
-    if (t && (!s->x || t > s->x->run)) return fail(QN_E_USAGE, "there is no run %llu yet", (unsigned long long)t);
-    if (!t || t != s->x->run) return QN_OK;
-    return exec_advance(s->x, done);
+    if (t > s->runs || (t && !s->x && !s->to_run)) return fail(QN_E_USAGE, "there is no run %llu", (unsigned long long)t);
+    return t && t == s->runs ? advance(s, done) : QN_OK;
 }
 
 qn_status qn_wait(qn_session *s, qn_ticket t)
@@ -347,12 +456,13 @@ qn_status qn_wait(qn_session *s, qn_ticket t)
     for (bool done = false;;) {
         QN_TRY(qn_poll(s, t, &done));
         if (done) return QN_OK;
-        const qn_backend *b = s->desc.device->backend;
-        if (!b->wait_a_little)
-            return fail(QN_E_UNSUPPORTED, "a session on %s cannot be waited for in a browser; poll between tasks",
-                        s->desc.device->info.spec);
-        if (s->x->waiting) b->wait_a_little(s->desc.device, s->x->waiting);
+        QN_TRY(wait_a_little(s));
     }
+}
+
+bool qn_session_busy(const qn_session *s)
+{
+    return s && (s->stage == SESSION_PLANNING || s->to_run) && s->trial && !trial_waits(s->trial);
 }
 
 qn_status qn_output_at(qn_session *s, uint32_t i, const qn_tensor **out)

@@ -256,7 +256,7 @@ static qn_status open_in(graph_run *r, const char *text, graph_session *s)
     QN_TRY(pass_run_all(s->g, &env, r->optimize, NULL));
     QN_TRY(plan_make(s->g, &(plan_desc){ .device = r->device, .only_variants = r->only_variants }, s->work, &s->p));
     QN_TRY(note_kernels(r, s->p));
-    return exec_make(s->p, r->device, s->work, false, &s->x);
+    return exec_make(s->p, r->device, s->work, false, NULL, &s->x);
 }
 
 qn_status graph_open_text(graph_run *r, const char *text, graph_session *out)

@@ -1,5 +1,6 @@
 /* Kernels tried out on the device that is to run them: those that are right stay, one that is wrong or refused gives way to its op's next row
- * with a note, and what was found is remembered. The device is the CPU behind a table in which one kernel goes wrong. */
+ * with a note, and what was found is remembered. The device is the CPU behind a table in which one kernel goes wrong, and which may answer late,
+ * never, or be lost: opening waits for nothing then, can be given up at any step, and tells what happened. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,6 +15,10 @@ static struct fault {
     bool refuse;
     qn_prog progs[64];
     u32 n_progs, made;
+    u32 late, asked;          /* polls before a ticket is done; of the last ticket so far */
+    u32 lost_at, polls;       /* the poll at which it is lost; 0: none */
+    u32 trouble_at, launched; /* it fails once, at the first poll after so many launches; 0: never */
+    qn_ticket last;
 } fault;
 
 static qn_status faulty_prog_make(qn_device *d, const kc_program *p, qn_prog *out)
@@ -30,6 +35,7 @@ static qn_status faulty_prog_make(qn_device *d, const kc_program *p, qn_prog *ou
 static qn_status faulty_launch(qn_device *d, const qn_launch *l)
 {
     QN_TRY(fault.real->launch(d, l));
+    fault.launched++;
     for (u32 i = 0; i < fault.n_progs; i++) {
         const buf_view *out = &l->bufs[l->n_bufs - 1];
         if (fault.progs[i] != l->prog || !l->count) continue;
@@ -37,6 +43,19 @@ static qn_status faulty_launch(qn_device *d, const qn_launch *l)
         y[0] = y[0] * 1.5f + 0.25f;
     }
     return QN_OK;
+}
+
+static qn_status faulty_poll(qn_device *d, qn_ticket ticket, bool *done)
+{
+    fault.polls++;
+    if (fault.lost_at && fault.polls >= fault.lost_at) return fail(QN_E_LOST, "the test device is lost");
+    if (fault.trouble_at && fault.launched >= fault.trouble_at) {
+        fault.trouble_at = 0;
+        return fail(QN_E_DEVICE, "the test device coughs");
+    }
+    if (ticket != fault.last) fault.last = ticket, fault.asked = 0;
+    *done = false;
+    return fault.asked++ < fault.late ? QN_OK : fault.real->poll(d, ticket, done);
 }
 
 static qn_device *open_faulty(test *t, const char *victim, bool refuse)
@@ -50,6 +69,7 @@ static qn_device *open_faulty(test *t, const char *victim, bool refuse)
     table.unproven = true;
     table.prog_make = faulty_prog_make;
     table.launch = faulty_launch;
+    table.poll = faulty_poll;
     d->backend = &table;
     return d;
 }
@@ -127,9 +147,13 @@ static void try_case(test *t, const op_def *d, const op_case *c, qn_device *devi
     graph_session s;
     plan_avoided *avoided = NULL;
     bool again = false;
+    trial *tried = NULL;
     CHECK_OK(t, op_graph_of(d, c, mem, &r));
     if (CHECK(t, graph_open_text(&g, r.text, &s) == QN_OK, "%s (%s): %s", d->name, c->why, qn_last_error())) {
-        CHECK_OK(t, trial_of_plan(device, s.p, mem, &avoided, &again));
+        CHECK_OK(t, trial_begin(device, s.p, mem, &avoided, &tried));
+        for (bool done = false; tried && !done;)
+            if (!CHECK(t, trial_step(tried, &done, &again) == QN_OK, "%s", qn_last_error())) break;
+        trial_end(tried);
         CHECK(t, !again, "%s (%s): %s", d->name, c->why, avoided ? avoided->variant : "");
         graph_session_close(&s);
     }
@@ -143,6 +167,131 @@ static void check_ops(test *t)
         if (op_defs[op]->cases && op_defs[op]->cases->in) try_case(t, op_defs[op], op_defs[op]->cases, d);
     const char *note = d ? qn_device_note(d, 0) : NULL;
     CHECK(t, !note, "%s", note ? note : "");
+    close_faulty(d);
+}
+
+/* ------------------------------------------------------------------ step by step */
+static qn_session *begin_model(test *t, qn_device *d)
+{
+    qn_session *s = NULL;
+    CHECK_OK(t, qn_session_open(&(qn_session_desc){ .device = d, .path = model, .stepwise = true }, &s));
+    return s;
+}
+
+/* At most `most` steps; how many it took. */
+static u32 step_open(test *t, qn_session *s, u32 most, bool *open, qn_status *status)
+{
+    u32 steps = 0;
+    qn_piece piece;
+    *status = QN_OK;
+    for (*open = false; s && !*open && *status == QN_OK && steps < most; steps++) {
+        *status = qn_session_want(s, &piece, open);
+        CHECK(t, *status != QN_OK || piece.bytes == 0, "nothing is wanted of a file that is here");
+    }
+    return steps;
+}
+
+static qn_device *open_late(test *t, const char *victim, u32 number)
+{
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/trial_late%u", test_temp_folder(), number);
+    setenv("QUERN_CACHE", folder, 1);
+    qn_device *d = open_faulty(t, victim, false);
+    fault.late = 3;
+    return d;
+}
+
+static void check_stepwise(test *t, const f32 *want)
+{
+    qn_device *d = open_late(t, "softmax_rows", 0);
+    qn_session *s = begin_model(t, d);
+    bool open;
+    qn_status status;
+    qn_tried tried = { 0 };
+    f32 got[GLYPHS] = { 0 };
+    u32 steps = step_open(t, s, 100000, &open, &status);
+    CHECK(t, open && steps > 3, "open after %u steps: %s", steps, qn_last_error());
+    CHECK(t, s && qn_session_note(s, 0), "the fault is noted");
+    if (d) qn_device_tried(d, &tried);
+    CHECK(t, tried.wrong == 1 && tried.right > 3 && !tried.refused, "%u wrong, %u right", tried.wrong, tried.right);
+    if (s && open && answer(t, s, got))
+        for (u32 i = 0; i < GLYPHS; i++) CHECK(t, got[i] > want[i] - 1e-4f && got[i] < want[i] + 1e-4f, "answer %u", i);
+    qn_session_close(s);
+    close_faulty(d);
+}
+
+/* Closed after each number of steps: nothing is left behind, and what was found by then is known to the next. */
+static void check_given_up(test *t)
+{
+    u32 more = 1;
+    for (u32 most = 0; more; most++) {
+        u64 alive = mem_blocks_alive();
+        qn_device *d = open_late(t, NULL, 100);
+        qn_session *s = begin_model(t, d);
+        bool open;
+        qn_status status;
+        step_open(t, s, most, &open, &status);
+        CHECK(t, status == QN_OK, "%s", qn_last_error());
+        more = s && !open && most < 500;
+        qn_session_close(s);
+        close_faulty(d);
+        if (!CHECK(t, mem_blocks_alive() == alive, "given up after %u steps", most)) return;
+    }
+}
+
+static void check_lost(test *t)
+{
+    for (u32 at = 1; at < 12; at += 5) {
+        u64 alive = mem_blocks_alive();
+        qn_device *d = open_late(t, NULL, 200 + at);
+        qn_session *s = begin_model(t, d);
+        bool open;
+        qn_status status;
+        fault.lost_at = at;
+        step_open(t, s, 100000, &open, &status);
+        CHECK(t, status == QN_E_LOST && strstr(qn_last_error(), "is lost"), "%d: %s", status, qn_last_error());
+        CHECK(t, qn_session_want(s, &(qn_piece){ 0 }, &open) == QN_E_LOST, "it stays failed");
+        qn_session_close(s);
+        CHECK(t, !qn_device_note(d, 0), "no kernel is to blame");
+        close_faulty(d);
+        CHECK(t, mem_blocks_alive() == alive, "nothing is left behind");
+    }
+}
+
+/* What fails once, beside others, is nobody's fault; what fails alone is its kernel's. */
+static void check_trouble(test *t)
+{
+    qn_device *d = open_late(t, NULL, 300);
+    qn_session *s = begin_model(t, d);
+    bool open;
+    qn_status status;
+    fault.late = 60;
+    fault.trouble_at = 3;
+    step_open(t, s, 100000, &open, &status);
+    CHECK(t, !fault.trouble_at, "it happened");
+    CHECK(t, open && !qn_session_note(s, 0) && !qn_device_note(d, 0), "%s", qn_last_error());
+    qn_session_close(s);
+    close_faulty(d);
+}
+
+static void check_cannot_wait(test *t)
+{
+    static qn_backend table;
+    qn_device *d = open_late(t, NULL, 400);
+    qn_session *s = NULL;
+    if (!d) return;
+    table = *d->backend;
+    table.wait_a_little = NULL;
+    table.forget = NULL;
+    d->backend = &table;
+    fault.late = 0;
+    qn_status status = qn_session_open(&(qn_session_desc){ .device = d, .path = model }, &s);
+    CHECK(t, status == QN_E_UNSUPPORTED && !s, "%d", status);
+    s = begin_model(t, d);
+    bool open;
+    step_open(t, s, 100000, &open, &status);
+    CHECK(t, open, "%s", qn_last_error());
+    qn_session_close(s);
     close_faulty(d);
 }
 
@@ -169,6 +318,11 @@ void test_trial(test *t)
         check_fault(t, faults[i].victim, faults[i].refuse, want);
     }
     check_trusted(t);
+    check_stepwise(t, want);
+    check_given_up(t);
+    check_lost(t);
+    check_trouble(t);
+    check_cannot_wait(t);
     snprintf(folder, sizeof folder, "%s/trial_ops", test_temp_folder());
     setenv("QUERN_CACHE", folder, 1);
     check_ops(t);

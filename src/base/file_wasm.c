@@ -1,5 +1,13 @@
-/* A module has no files: what would read or write one says so. */
+/* A module has no files: what would read or write one says so. What a cache would hold is the page's to keep, which has it in memory and lays it
+ * down where it can. */
+#include <stdio.h>
+
 #include "base/base.h"
+
+#define FROM_PAGE(name) __attribute__((import_module("quern"), import_name(#name)))
+FROM_PAGE(kept)
+extern u32 page_kept(const char *name, void *to, u32 room); /* its bytes, copied where there is room; 0: none */
+FROM_PAGE(keep) extern void page_keep(const char *name, const void *data, u32 bytes);
 
 static qn_status no_files(const char *path)
 {
@@ -32,13 +40,29 @@ bool cache_folder(char *out, size_t out_bytes)
     return false;
 }
 
-bool cache_get(const char *kind, cache_key key, void **out, size_t *n)
+enum { NAME_BYTES = 64 };
+
+static void name_of(const char *kind, cache_key key, char *out)
 {
-    (void)kind, (void)key, (void)out, (void)n;
-    return false;
+    snprintf(out, NAME_BYTES, "%s-%016llx%016llx", kind, (unsigned long long)key.name, (unsigned long long)key.check);
 }
 
-void cache_put(const char *kind, cache_key key, qn_bytes bytes) { (void)kind, (void)key, (void)bytes; }
+bool cache_get(const char *kind, cache_key key, void **out, size_t *n)
+{
+    char name[NAME_BYTES];
+    name_of(kind, key, name);
+    u32 bytes = page_kept(name, NULL, 0);
+    *out = bytes ? mem_alloc(bytes) : NULL;
+    if (*out) *n = page_kept(name, *out, bytes);
+    return *out != NULL;
+}
+
+void cache_put(const char *kind, cache_key key, qn_bytes bytes)
+{
+    char name[NAME_BYTES];
+    name_of(kind, key, name);
+    page_keep(name, bytes.data, (u32)bytes.n);
+}
 
 cache_key cache_key_of(const void *data, size_t n, u64 seed)
 {

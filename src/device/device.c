@@ -145,4 +145,12 @@ qn_status qn_device_wait(qn_device *d, qn_ticket t)
     }
 }
 
+void qn_device_tried(qn_device *d, qn_tried *out)
+{
+    u32 counts[VERDICT_REFUSED + 1] = { 0 };
+    if (!out) return;
+    if (d) verify_counts(d, counts);
+    *out = (qn_tried){ counts[VERDICT_RIGHT], counts[VERDICT_UNJUDGED], counts[VERDICT_WRONG], counts[VERDICT_REFUSED] };
+}
+
 const char *qn_device_note(qn_device *d, uint32_t i) { return d ? verify_note(d, i) : NULL; }

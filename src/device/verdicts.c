@@ -99,6 +99,13 @@ void verify_free(qn_device *d)
     d->verdicts = NULL;
 }
 
+void verify_counts(qn_device *d, u32 *counts)
+{
+    const struct verdicts *v = of(d);
+    memset(counts, 0, (VERDICT_REFUSED + 1) * sizeof *counts);
+    for (u32 i = 0; v && i < v->n; i++) counts[MIN(v->list[i].verdict, (u32)VERDICT_REFUSED)]++;
+}
+
 const char *verify_note(qn_device *d, u32 i)
 {
     struct verdicts *v = of(d);

@@ -1,28 +1,36 @@
-/* One launch on the device and in the interpreter, compared. Floats are made up between -1 and 1, integers small, so that an index among
+/* One launch on the device and in the interpreter, compared, in small steps: the device makes the program while others are looked at, the
+ * interpreter does a few elements or groups, the device does as many, and what both wrote is compared when it is there. Floats are made up between -1 and 1, integers small, so that an index among
  * them stays inside; constants of the plan come as they are. Tolerances belong to the type: what they must catch is a kernel that is wrong,
  * not one that rounds in its own way. */
 #include <math.h>
 
+#include "device/cpu_compile.h"
+#include "device/cpu_program.h"
 #include "device/device_check.h"
 #include "device/verdicts.h"
 
-enum { MAP_PIECE = 32, MAP_MOST = 320, GROUP_MOST = 3, MOST_STEPS = 1 << 23 };
+enum { MAP_MOST = 320, GROUP_MOST = 3, MOST_STEPS = 1 << 23, STEPS_BEFORE_COMPILING = 1 << 18 };
 static const u64 most_bytes = (u64)32 << 20, enough_ns = 20 * 1000 * 1000; /* of all buffers; in the interpreter */
+static const u64 piece_ns = 2 * 1000 * 1000;
 
-typedef struct trial {
+struct verify {
     qn_device *d;
-    const verify_launch *l;
-    arena *mem;
+    verify_launch l;
+    qn_prog prog;
+    enum { VERIFY_MADE, VERIFY_SENT, VERIFY_LAUNCHED, VERIFY_REFUSED, VERIFY_TOO_LARGE } stage;
+    arena *mem; /* of what follows, while the launch is under way */
     kc_module *module;
     const kc_kernel *k;
-    u64 count; /* that the interpreter got through */
+    u64 count, piece, spent_ns; /* that the interpreter got through; that it does next; its time so far */
+    bool interpreted;
     kc_type types[DEVICE_MAX_BUFFERS];
     bool writes[DEVICE_MAX_BUFFERS];
     kc_memory want[DEVICE_MAX_BUFFERS];                      /* the interpreter's */
     void *was[DEVICE_MAX_BUFFERS], *got[DEVICE_MAX_BUFFERS]; /* of those that are written: before; the device's */
-    qn_buf bufs[DEVICE_MAX_BUFFERS];
-    qn_prog prog;
-} trial;
+    qn_launch launch;
+    qn_buf bufs[DEVICE_MAX_BUFFERS]; /* by the first that lies in it */
+    qn_ticket ticket;
+};
 
 /* ---- data */
 
@@ -45,10 +53,10 @@ static void put_made_up(kc_scalar s, u8 *to, u64 *seed)
     else memcpy(to, &small, device_scalar_bytes((kc_type){ (u8)s, 1 }));
 }
 
-static bool make_data(trial *t)
+static bool make_data(verify *t)
 {
-    for (u32 i = 0; i < t->l->n_bufs; i++) {
-        const verify_buffer *b = &t->l->bufs[i];
+    for (u32 i = 0; i < t->l.n_bufs; i++) {
+        const verify_buffer *b = &t->l.bufs[i];
         kc_scalar s = (kc_scalar)t->types[i].scalar;
         u32 each = device_scalar_bytes((kc_type){ (u8)s, 1 });
         u8 *data = arena_alloc(t->mem, b->bytes + 16);
@@ -67,61 +75,116 @@ static bool make_data(trial *t)
     return true;
 }
 
-/* ---- the interpreter, a few elements or groups, as long as they take little time */
+/* ---- the interpreter, a few elements or groups, as long as they take little time; where even one takes long and a kernel is compiled in no time (in a
+ * browser), the host runs it */
 
-static void interpret(trial *t)
+static u64 most_of(const verify *t) { return MIN(t->l.count, (u64)(t->k->form == KC_MAP ? MAP_MOST : GROUP_MOST)); }
+
+/* Integers that are made up may lead astray, which only the interpreter sees; no float does. */
+static bool stays_inside(const verify *t)
 {
-    const kc_checks checks = { .no_races = true, .max_steps = MOST_STEPS };
-    bool is_map = t->k->form == KC_MAP;
-    u64 most = MIN(t->l->count, (u64)(is_map ? MAP_MOST : GROUP_MOST)), piece = is_map ? MAP_PIECE : 1, start = clock_ns();
-    while (t->count < most && clock_ns() - start < enough_ns) {
-        u64 to = MIN(most, t->count + piece);
-        qn_status s =
-            kc_interpret(t->module, t->k, t->want, t->l->n_bufs, t->l->words, t->l->n_words, t->count, to, &checks);
-        if (s != QN_OK) { /* half of a piece may have been written: nothing can be compared */
-            t->count = 0;
-            return;
-        }
-        t->count = to;
+    for (u32 i = 0; i < t->l.n_bufs; i++) {
+        bool result = t->k->form == KC_MAP && i + 1 == t->l.n_bufs;
+        if (t->types[i].scalar < KC_F16 && !t->l.bufs[i].data && !result) return false;
     }
+    return true;
+}
+
+static void run_compiled(verify *t)
+{
+    const cpu_choice choice = { .isa = CPU_BASELINE };
+    cpu_program *p = NULL;
+    void *bufs[DEVICE_MAX_BUFFERS];
+    u64 bytes[DEVICE_MAX_BUFFERS];
+    for (u32 i = 0; i < t->l.n_bufs; i++) {
+        bufs[i] = t->want[i].data;
+        bytes[i] = t->want[i].bytes;
+        if (t->writes[i]) memcpy(bufs[i], t->was[i], (size_t)bytes[i]);
+    }
+    if (cpu_isa_width(choice.isa) != t->d->info.caps.width || cpu_program_make(t->l.program, &choice, &p) != QN_OK) return;
+    if (!cpu_program_serial(p) && cpu_program_run(p, bufs, bytes, t->l.words, 0, (u32)most_of(t)) == QN_OK)
+        t->count = most_of(t);
+    cpu_program_free(p);
+}
+
+static void interpret_piece(verify *t)
+{
+    bool too_long = false;
+    const kc_checks checks = { .no_races = true,
+                               .max_steps = cpu_compiler_quick ? STEPS_BEFORE_COMPILING : MOST_STEPS,
+                               .too_long = &too_long };
+    u64 start = clock_ns(), to = MIN(most_of(t), t->count + t->piece);
+    qn_status s = kc_interpret(t->module, t->k, t->want, t->l.n_bufs, t->l.words, t->l.n_words, t->count, to, &checks);
+    u64 ns = clock_ns() - start;
+    t->spent_ns += ns;
+    t->count = s == QN_OK ? to : 0; /* half of a piece may have been written: nothing can be compared */
+    t->interpreted = s != QN_OK || to == most_of(t) || t->spent_ns > enough_ns;
+    if (too_long && cpu_compiler_quick && stays_inside(t)) run_compiled(t);
+    if (t->k->form == KC_MAP && ns < piece_ns / 2) t->piece *= 2;
 }
 
 /* ---- the device */
 
-static qn_status wait_for(qn_device *d, qn_ticket ticket)
+/* Where each lies: views of one home after the other in one buffer, whose sizes come out in bytes[]. */
+static void lay_out(verify *t, u64 *bytes)
 {
-    for (bool done = false; !done;) {
-        QN_TRY(d->backend->poll(d, ticket, &done));
-        if (!done) d->backend->wait_a_little(d, ticket);
+    for (u32 i = 0; i < t->l.n_bufs; i++) {
+        u32 home = 0;
+        while (t->l.bufs[home].home != t->l.bufs[i].home) home++;
+        u64 at = (bytes[home] + DEVICE_VIEW_ALIGN - 1) / DEVICE_VIEW_ALIGN * DEVICE_VIEW_ALIGN;
+        t->launch.bufs[i] = (buf_view){ home, at, t->l.bufs[i].bytes };
+        bytes[home] = at + MAX(t->l.bufs[i].bytes, 4);
+    }
+    t->launch.prog = t->prog;
+    t->launch.n_bufs = t->l.n_bufs;
+    t->launch.n_words = t->l.n_words;
+    memcpy(t->launch.words, t->l.words, t->l.n_words * sizeof t->l.words[0]);
+}
+
+static qn_status send(verify *t)
+{
+    const qn_backend *b = t->d->backend;
+    u64 bytes[DEVICE_MAX_BUFFERS] = { 0 };
+    lay_out(t, bytes);
+    for (u32 i = 0; i < t->l.n_bufs; i++) {
+        buf_view *v = &t->launch.bufs[i];
+        if (bytes[i]) QN_TRY(b->buf_make(t->d, bytes[i], &t->bufs[i]));
+        v->buf = t->bufs[v->buf];
+        if (v->bytes) QN_TRY(b->write(t->d, v->buf, v->at, (qn_bytes){ t->want[i].data, (size_t)v->bytes }));
     }
     return QN_OK;
 }
 
-static qn_status send(trial *t, qn_launch *l)
+/* Of nothing too: a device may refuse a kernel only when it is launched. */
+static qn_status launch(verify *t)
 {
     const qn_backend *b = t->d->backend;
-    for (u32 i = 0; i < t->l->n_bufs; i++) {
-        u64 bytes = t->want[i].bytes;
-        QN_TRY(b->buf_make(t->d, MAX(bytes, 4), &t->bufs[i]));
-        if (bytes) QN_TRY(b->write(t->d, t->bufs[i], 0, (qn_bytes){ t->want[i].data, (size_t)bytes }));
-        l->bufs[l->n_bufs++] = (buf_view){ t->bufs[i], 0, bytes };
+    t->launch.count = t->count;
+    QN_TRY(b->launch(t->d, &t->launch));
+    for (u32 i = 0; i < t->l.n_bufs; i++) {
+        const buf_view *v = &t->launch.bufs[i];
+        if (t->writes[i] && v->bytes) QN_TRY(b->read(t->d, v->buf, v->at, t->got[i], v->bytes));
     }
-    l->n_words = t->l->n_words;
-    memcpy(l->words, t->l->words, l->n_words * sizeof l->words[0]);
-    return QN_OK;
+    return b->flush(t->d, &t->ticket);
 }
 
-static qn_status run(trial *t, qn_launch *l)
+/* What is under way writes nothing any more, and all but the program is freed. */
+static void drop(verify *t)
 {
     const qn_backend *b = t->d->backend;
-    qn_ticket ticket;
-    l->prog = t->prog;
-    l->count = t->count;
-    QN_TRY(b->launch(t->d, l));
-    for (u32 i = 0; i < t->l->n_bufs; i++)
-        if (t->writes[i] && t->want[i].bytes) QN_TRY(b->read(t->d, t->bufs[i], 0, t->got[i], t->want[i].bytes));
-    QN_TRY(b->flush(t->d, &ticket));
-    return wait_for(t->d, ticket);
+    bool done = false;
+    attempt_begin();
+    if (t->stage > VERIFY_SENT && !t->ticket && b->flush(t->d, &t->ticket) != QN_OK) t->ticket = 0; /* it failed half-way */
+    if (t->ticket && b->forget) b->forget(t->d, t->ticket);
+    else
+        while (t->ticket && b->poll(t->d, t->ticket, &done) == QN_OK && !done) b->wait_a_little(t->d, t->ticket);
+    attempt_end(false);
+    for (u32 i = 0; i < t->l.n_bufs; i++)
+        if (t->bufs[i]) b->buf_free(t->d, t->bufs[i]);
+    arena_free(t->mem);
+    t->mem = NULL;
+    t->ticket = 0;
+    memset(t->bufs, 0, sizeof t->bufs);
 }
 
 /* ---- comparing */
@@ -184,11 +247,11 @@ static f64 tolerance_of(kc_scalar s)
     return s >= KC_F16 && s <= KC_F64 ? floats[s] : 0.02;
 }
 
-static bool is_right(const trial *t)
+static bool is_right(const verify *t)
 {
-    for (u32 i = 0; i < t->l->n_bufs; i++) {
+    for (u32 i = 0; i < t->l.n_bufs; i++) {
         kc_scalar s = (kc_scalar)t->types[i].scalar;
-        bool result = t->k->form == KC_MAP && i + 1 == t->l->n_bufs;
+        bool result = t->k->form == KC_MAP && i + 1 == t->l.n_bufs;
         pair p = { t->was[i], t->want[i].data, t->got[i], 0, device_scalar_bytes((kc_type){ (u8)s, 1 }) };
         p.elems = result ? t->count * t->types[i].lanes : t->want[i].bytes / p.each;
         if (!t->writes[i]) continue;
@@ -198,76 +261,161 @@ static bool is_right(const trial *t)
     return true;
 }
 
-/* ---- the trial */
+/* ---- the steps */
 
-static qn_status prepare(trial *t)
+static qn_status look_at(verify *t)
 {
     const kc_options options = { .width = t->d->info.caps.width };
     prog_shape shape;
-    QN_TRY(kc_compile(t->mem, t->l->program, &options, &t->module));
-    t->k = kc_kernel_find(t->module, t->l->program->entry);
-    if (!t->k) return fail(QN_E_BUG, "%s: no kernel to look at", t->l->program->file);
+    QN_TRY(kc_compile(t->mem, t->l.program, &options, &t->module));
+    t->k = kc_kernel_find(t->module, t->l.program->entry);
+    if (!t->k) return fail(QN_E_BUG, "%s: no kernel to look at", t->l.program->file);
     QN_TRY(device_shape_of(t->k, &shape));
-    if (shape.n_bufs != t->l->n_bufs || shape.n_words != t->l->n_words)
-        return fail(QN_E_BUG, "%s: a launch that does not fit its kernel", t->l->program->file);
+    if (shape.n_bufs != t->l.n_bufs || shape.n_words != t->l.n_words)
+        return fail(QN_E_BUG, "%s: a launch that does not fit its kernel", t->l.program->file);
     u32 n = 0;
     for (u32 i = 0; i < t->k->n_params; i++)
         if (device_is_buffer(&t->k->params[i])) t->types[n++] = t->k->params[i].type;
     if (t->k->form == KC_MAP) t->types[n] = t->k->result;
     for (u32 i = 0; i < shape.n_bufs; i++) t->writes[i] = shape.writes[i] != 0;
+    if (t->k->form == KC_MAP) /* it writes no more than is asked for */
+        t->l.bufs[n].bytes = MIN(t->l.bufs[n].bytes, most_of(t) * shape.result_bytes);
     return make_data(t) ? QN_OK : fail_nomem(most_bytes);
+}
+
+static qn_status prepare(verify *t)
+{
+    t->mem = arena_make();
+    if (!t->mem) return fail_nomem(sizeof *t);
+    t->count = t->spent_ns = 0;
+    t->piece = 1;
+    t->interpreted = false;
+    QN_TRY(look_at(t));
+    t->stage = VERIFY_SENT;
+    return send(t); /* before the interpreter writes into what both start from */
 }
 
 static bool stops_everything(qn_status s) { return s == QN_E_NOMEM || s == QN_E_LOST; }
 
 /* A driver that does not take the kernel, or fails to run it. */
-static qn_status refused(qn_status s, verdict *out)
+static qn_status refused(verify *t, qn_status s)
 {
-    if (stops_everything(s)) return s;
-    *out = VERDICT_REFUSED;
+    if (s == QN_OK || stops_everything(s)) return s;
+    t->stage = VERIFY_REFUSED;
     return QN_OK;
 }
 
-static qn_status judge(trial *t, verdict *out)
+static qn_status try_launch(verify *t)
 {
-    qn_launch l = { 0 };
-    *out = VERDICT_UNJUDGED;
-    qn_status s = t->d->backend->prog_make(t->d, t->l->program, &t->prog);
-    if (s != QN_OK) return refused(s, out);
-    QN_TRY(prepare(t));
-    QN_TRY(send(t, &l)); /* before the interpreter writes into what both start from */
-    interpret(t);
-    s = run(t, &l); /* of nothing too: a device may refuse a kernel only when it is launched */
-    if (s != QN_OK) return refused(s, out);
-    if (t->count) *out = is_right(t) ? VERDICT_RIGHT : VERDICT_WRONG;
+    t->stage = VERIFY_LAUNCHED;
+    return refused(t, launch(t));
+}
+
+static qn_status answer(verify *t, bool *done, verdict *out)
+{
+    QN_TRY(refused(t, t->d->backend->poll(t->d, t->ticket, done)));
+    if (t->stage == VERIFY_REFUSED) t->ticket = 0; /* it is told: nothing is under way */
+    if (*done) *out = !t->count ? VERDICT_UNJUDGED : is_right(t) ? VERDICT_RIGHT : VERDICT_WRONG;
     return QN_OK;
 }
 
-static qn_status try_out(trial *t, verdict *out)
+static qn_status step(verify *t, bool *moved, verdict *out)
 {
-    u64 bytes = 0;
-    for (u32 i = 0; i < t->l->n_bufs; i++) bytes += t->l->bufs[i].bytes;
-    *out = VERDICT_UNJUDGED;
-    if (bytes > most_bytes || !t->l->count) return QN_OK;
-    t->mem = arena_make();
-    if (!t->mem) return fail_nomem(sizeof *t);
-    qn_status s = judge(t, out);
-    const qn_backend *b = t->d->backend;
-    for (u32 i = 0; i < t->l->n_bufs; i++)
-        if (t->bufs[i]) b->buf_free(t->d, t->bufs[i]);
-    if (t->prog) b->prog_free(t->d, t->prog);
-    arena_free(t->mem);
+    bool done = false;
+    switch (t->stage) {
+    case VERIFY_MADE: return prepare(t);
+    case VERIFY_SENT:
+        if (t->interpreted) return try_launch(t);
+        interpret_piece(t);
+        return QN_OK;
+    case VERIFY_LAUNCHED:
+        QN_TRY(answer(t, &done, out));
+        *moved = done || t->stage != VERIFY_LAUNCHED;
+        return QN_OK;
+    case VERIFY_REFUSED: *out = VERDICT_REFUSED; return QN_OK;
+    case VERIFY_TOO_LARGE: *out = VERDICT_UNJUDGED; return QN_OK;
+    }
+    return QN_OK;
+}
+
+qn_status verify_step(verify *t, bool alone, bool *moved, verdict *out)
+{
+    *moved = true;
+    *out = VERDICT_NONE;
+    bool launched = t->stage == VERIFY_REFUSED && t->mem;
+    attempt_begin();
+    qn_status s = step(t, moved, out);
+    attempt_end(s != QN_OK);
+    if (s != QN_OK || *out == VERDICT_NONE) return s;
+    drop(t);
+    if (launched && !alone) return QN_OK;
+    return verdicts_add(t->d, t->l.program, *out);
+}
+
+/* Only which views share a buffer is looked at. */
+static void expect(verify *t)
+{
+    u64 bytes[DEVICE_MAX_BUFFERS] = { 0 };
+    lay_out(t, bytes);
+    for (u32 i = 0; i < t->l.n_bufs; i++) t->launch.bufs[i].buf = UINT32_MAX - t->launch.bufs[i].buf; /* nobody's */
+    t->d->backend->expect(t->d, &t->launch); /* a kernel that is refused already is told when it is launched */
+}
+
+static qn_status make_program(verify *t)
+{
+    if (!t->l.count || verify_bytes(t) > most_bytes) {
+        t->stage = VERIFY_TOO_LARGE;
+        return QN_OK;
+    }
+    QN_TRY(refused(t, t->d->backend->prog_make(t->d, t->l.program, &t->prog)));
+    if (t->prog && t->d->backend->expect) expect(t);
+    return QN_OK;
+}
+
+qn_status verify_begin(qn_device *d, const verify_launch *l, verify **out)
+{
+    verify *t = mem_zalloc(sizeof *t);
+    if (!t) return fail_nomem(sizeof *t);
+    t->d = d;
+    t->l = *l;
+    attempt_begin();
+    qn_status s = make_program(t);
+    attempt_end(s != QN_OK);
+    if (s == QN_OK) *out = t;
+    else verify_end(t);
     return s;
 }
 
-bool verify_wanted(const qn_device *d) { return d->backend->unproven && !d->trusted && d->backend->wait_a_little; }
-
-qn_status verify_run(qn_device *d, const verify_launch *l, verdict *out)
+bool verify_again(verify *t)
 {
-    trial t = { .d = d, .l = l };
-    attempt_begin();
-    qn_status s = try_out(&t, out);
-    attempt_end(s != QN_OK);
-    if (s != QN_OK) return s;
-    return verdicts_add(d, l->program, *out);
+    if (!t->prog) return false;
+    if (t->mem) drop(t);
+    t->stage = VERIFY_MADE;
+    return true;
 }
+
+u64 verify_bytes(const verify *t)
+{
+    u64 bytes = 0;
+    for (u32 i = 0; i < t->l.n_bufs; i++) bytes += t->l.bufs[i].bytes;
+    return bytes;
+}
+
+qn_ticket verify_waits(const verify *t) { return t->stage == VERIFY_LAUNCHED ? t->ticket : 0; }
+
+qn_prog verify_take_program(verify *t)
+{
+    qn_prog made = t->prog;
+    t->prog = 0;
+    return made;
+}
+
+void verify_end(verify *t)
+{
+    if (!t) return;
+    if (t->mem) drop(t);
+    if (t->prog) t->d->backend->prog_free(t->d, t->prog);
+    mem_free(t);
+}
+
+bool verify_wanted(const qn_device *d) { return d->backend->unproven && !d->trusted; }

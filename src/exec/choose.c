@@ -92,7 +92,7 @@ static qn_status measure_in(qn_device *d, arena *mem, f64 *ms)
     pass_env env = { .caps = &d->info.caps, .runs = plan_can_run };
     QN_TRY(pass_run_all(p.g, &env, false, NULL));
     QN_TRY(plan_make(p.g, &(plan_desc){ .device = d }, mem, &made));
-    QN_TRY(exec_make(made, d, mem, false, &p.x));
+    QN_TRY(exec_make(made, d, mem, false, NULL, &p.x));
     qn_status s = time_runs(&p, ms);
     exec_close(p.x);
     return s;

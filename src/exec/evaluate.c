@@ -57,7 +57,7 @@ static qn_status evaluate(qn_device *d, const graph *g, nid id, arena *work, are
     pass_env env = { .caps = &d->info.caps, .runs = plan_can_run };
     QN_TRY(pass_run_all(one, &env, false, NULL));
     QN_TRY(plan_make(one, &(plan_desc){ .device = d }, work, &p));
-    QN_TRY(exec_make(p, d, work, false, &x));
+    QN_TRY(exec_make(p, d, work, false, NULL, &x));
     qn_status s = run_to_end(x);
     if (s == QN_OK) s = copy_outputs(x, n->n_out, mem, out);
     exec_close(x);

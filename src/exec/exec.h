@@ -4,7 +4,7 @@
 #ifndef EXEC_H
 #define EXEC_H
 
-#include "plan/plan.h"
+#include "exec/trial.h"
 
 typedef struct slot {    /* where the bytes of a plan value are now */
     buf_view view;       /* buf 0: not on the device */
@@ -82,7 +82,7 @@ typedef struct exec {
     u64 load_room_bytes;
     bool running;
     qn_ticket waiting; /* of the device; 0: none */
-    u64 run;           /* number of the last run, which is its ticket */
+    u64 run;           /* how many runs were started */
     qn_status result;  /* of the last run */
     char error[512];
     qn_tensor *outputs;
@@ -90,6 +90,7 @@ typedef struct exec {
         **to; /* by input, by output of the graph: lent buffers that take the place of host bytes; NULL: none */
     void **staging;
     u64 *staging_bytes;
+    trial *tried; /* while it is made: has programs already; NULL: none */
     bool profile;
     enum { TIMING_NONE, TIMING_CLEARED, TIMING_LAUNCHED } timing; /* of the launch at hand, when profiling */
     qn_profile_row *rows;
@@ -98,8 +99,9 @@ typedef struct exec {
     qn_stats stats;
 } exec;
 
-/* prepare.c: programs built, weights on the device. The exec lives in mem; exec_close frees what is on the device. */
-qn_status exec_make(const plan *p, qn_device *d, arena *mem, bool profile, exec **out);
+/* prepare.c: programs built, or taken over from the plan's trial (NULL: there was none), weights on the device. The exec lives in mem;
+ * exec_close frees what is on the device. */
+qn_status exec_make(const plan *p, qn_device *d, arena *mem, bool profile, trial *tried, exec **out);
 void exec_close(exec *x);
 void exec_abandon(exec *x); /* a run that is not gone on with: its reads write nothing any more */
 

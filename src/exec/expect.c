@@ -2,18 +2,17 @@
  * which parameters share a buffer matters: weights have one each, all other values the plan's, and those whose size is known late one each. */
 #include "exec/exec.h"
 
-static qn_buf buffer_of(const exec *x, const frame *f, val v)
+static qn_buf buffer_of(const frame *f, val v)
 {
     val root = plan_root(f->p, v);
     if (f->slots[root].view.buf) return f->slots[root].view.buf;
-    bool apart = f->p->values[root].late || f != x->main || x->device->info.caps.buffers_apart;
-    return apart ? UINT32_MAX - root : UINT32_MAX; /* not there yet: a number that is nobody's */
+    return plan_has_home(f->p, root) ? UINT32_MAX - root : UINT32_MAX; /* not there yet: a number that is nobody's */
 }
 
 static qn_status expect(exec *x, const frame *f, const launch *k)
 {
     qn_launch l = { .prog = f->programs[k->program], .n_bufs = k->n_bufs, .n_words = k->n_words };
-    for (u32 i = 0; i < k->n_bufs; i++) l.bufs[i].buf = buffer_of(x, f, k->bufs[i]);
+    for (u32 i = 0; i < k->n_bufs; i++) l.bufs[i].buf = buffer_of(f, k->bufs[i]);
     if (k->fault_row) l.bufs[l.n_bufs++] = faults_row(x, k->fault_row);
     return x->b->expect(x->device, &l);
 }

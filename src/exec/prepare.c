@@ -137,7 +137,8 @@ static qn_status make_programs(exec *x, frame *f)
     for (u32 i = 0; i < p->n_programs; i++) {
         if (p->programs_on_host[i] && !x->host) QN_TRY(device_host(x->device, &x->host));
         qn_device *d = p->programs_on_host[i] ? x->host : x->device;
-        QN_TRY(d->backend->prog_make(d, &p->programs[i], &f->programs[i]));
+        f->programs[i] = trial_take_program(x->tried, p, i);
+        if (!f->programs[i]) QN_TRY(d->backend->prog_make(d, &p->programs[i], &f->programs[i]));
     }
     x->late_here.device = x->host;
     return QN_OK;
@@ -190,13 +191,14 @@ static qn_status fill(exec *x, const plan *p)
     return make_outputs(x);
 }
 
-qn_status exec_make(const plan *p, qn_device *d, arena *mem, bool profile, exec **out)
+qn_status exec_make(const plan *p, qn_device *d, arena *mem, bool profile, trial *tried, exec **out)
 {
     exec *x = ARENA_NEW(mem, exec);
     if (!x) return fail_nomem(sizeof *x);
-    *x = (exec){ .device = d, .b = d->backend, .mem = mem, .profile = profile, .late.device = d };
+    *x = (exec){ .device = d, .b = d->backend, .mem = mem, .profile = profile, .tried = tried, .late.device = d };
     x->stats.plans = 1;
     qn_status s = fill(x, p);
+    x->tried = NULL;
     if (s != QN_OK) exec_close(x);
     else *out = x;
     return s;

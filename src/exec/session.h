@@ -11,8 +11,8 @@ struct qn_session {
     char *path;
     file_map file;
     qn_bytes bytes;
-    sift sift;                                                                    /* of a file that comes in pieces */
-    enum { SESSION_WHOLE, SESSION_SIFTING, SESSION_LOADING, SESSION_OPEN } stage; /* of such a one; whole: it is none */
+    sift sift; /* of a file that comes in pieces */
+    enum { SESSION_BEGUN, SESSION_SIFTING, SESSION_PLANNING, SESSION_LOADING, SESSION_OPEN } stage;
     qn_status failed;
     qn_piece wanted; /* what comes next */
     format_files *files;
@@ -20,6 +20,8 @@ struct qn_session {
     graph *g;
     plan *p;
     exec *x;
+    trial *trial;          /* of the plan, until it is prepared; NULL: there is none */
+    u64 planned_at;        /* when that began */
     plan_avoided *avoided; /* rows left out because they are wrong on this device */
     qn_host_node *host_nodes;
     u32 n_host_nodes;
@@ -30,6 +32,9 @@ struct qn_session {
      * are planned at the first run, with those inputs as constants and all sizes as given, and again when those change. */
     bool specialise, planned;
     u64 specialised_for;
+    u64 runs;         /* begun so far: the ticket of the last */
+    qn_named *to_run; /* what was given to one that waits for its plan; NULL: none does */
+    size_t n_to_run;
     qn_stats stats;
     qn_pass_row *passes;
     u32 n_passes;

@@ -1,6 +1,6 @@
 /* Is each kernel of a plan right on this device? A program is known by a launch of it: the smallest one whose sizes can be computed when every
- * open size of the model is some small number. device/verify.h does the rest; rows with a program that is wrong are left out, and the
- * plan is made again. */
+ * open size of the model is some small number. device/verify.h does the rest, for some of them side by side; rows with a program that is wrong
+ * are left out, and the plan is made again. Nothing waits: a step goes on until the device must answer or its time is up. */
 #include "exec/trial.h"
 
 #include "device/verify.h"
@@ -33,12 +33,12 @@ static bool buffer_of(const sizes *s, val v, verify_buffer *out)
     qn_tensor t;
     i64 elems;
     if (constant_of(p, root, &t)) {
-        *out = (verify_buffer){ qn_tensor_bytes(&t), t.data };
+        *out = (verify_buffer){ qn_tensor_bytes(&t), t.data, root };
         return true;
     }
     u64 each = qn_dtype_bytes(p->values[root].dtype);
     if (!each || !number_of(s, p->values[root].elems, 0, UINT32_MAX, &elems)) return false;
-    *out = (verify_buffer){ (u64)elems * each, NULL };
+    *out = (verify_buffer){ (u64)elems * each, NULL, plan_has_home(p, root) ? root : 0 };
     return true;
 }
 
@@ -110,37 +110,148 @@ static qn_status avoid(const plan *p, u32 program, arena *mem, plan_avoided **av
     return QN_OK;
 }
 
-static qn_status try_program(qn_device *d, const plan *p, u32 program, i64 *at, verdict *out)
-{
-    verify_launch l;
-    *out = verify_known(d, &p->programs[program]);
-    if (*out != VERDICT_NONE || !find_launch(p, program, at, &l)) return QN_OK;
-    return verify_run(d, &l, out);
-}
+/* ---- the programs of a plan and its bodies that are not known yet */
 
-static qn_status try_plan(qn_device *d, const plan *p, arena *mem, plan_avoided **avoided, bool *again)
+enum { MOST_AT_ONCE = 1 << 16 };
+static const u64 turn_ns = 8 * 1000 * 1000, bytes_at_once = (u64)32 << 20;
+
+typedef struct tried {
+    const plan *p;
+    u32 program;
+    verify_launch launch;
+    verify *v;
+    verdict verdict;
+} tried;
+
+struct trial {
+    qn_device *d;
+    arena *mem;
+    plan_avoided **avoided;
+    tried *list;
+    u32 n, cap, made, done; /* those that have their program; those at the start that are judged */
+    bool one_by_one, again;
+    qn_ticket waits;
+};
+
+static qn_status add(trial *t, const plan *p, u32 program, i64 *at)
 {
-    i64 *at = arena_array(mem, sym_variable_count(p->g) + 1, sizeof *at);
-    if (!at) return fail_nomem(sizeof *at);
-    for (u32 i = 0; i < p->n_programs; i++) {
-        verdict v;
-        if (p->programs_on_host[i]) continue;
-        QN_TRY(try_program(d, p, i, at, &v));
-        if (v != VERDICT_WRONG && v != VERDICT_REFUSED) continue;
-        QN_TRY(avoid(p, i, mem, avoided));
-        *again = true;
+    tried r = { .p = p, .program = program, .verdict = verify_known(t->d, &p->programs[program]) };
+    if (r.verdict == VERDICT_WRONG || r.verdict == VERDICT_REFUSED) {
+        t->again = true;
+        return avoid(p, program, t->mem, t->avoided);
     }
-    for (u32 i = 0; i < p->n_steps; i++)
-        for (u32 k = 0; k < 2; k++)
-            if (p->steps[i].body[k]) QN_TRY(try_plan(d, p->steps[i].body[k], mem, avoided, again));
+    if (r.verdict != VERDICT_NONE || !find_launch(p, program, at, &r.launch)) return QN_OK;
+    if (!ARENA_PUSH_ROOM(t->mem, t->list, t->n, t->cap, MOST_AT_ONCE)) return fail_nomem(sizeof r);
+    t->list[t->n++] = r;
     return QN_OK;
 }
 
-qn_status trial_of_plan(qn_device *d, const plan *p, arena *mem, plan_avoided **avoided, bool *again)
+static qn_status add_plan(trial *t, const plan *p)
 {
-    *again = false;
-    if (!verify_wanted(d)) return QN_OK;
-    qn_status s = try_plan(d, p, mem, avoided, again);
-    verify_save(d);
-    return s;
+    i64 *at = arena_array(t->mem, sym_variable_count(p->g) + 1, sizeof *at);
+    if (!at) return fail_nomem(sizeof *at);
+    for (u32 i = 0; i < p->n_programs; i++)
+        if (!p->programs_on_host[i]) QN_TRY(add(t, p, i, at));
+    for (u32 i = 0; i < p->n_steps; i++)
+        for (u32 k = 0; k < 2; k++)
+            if (p->steps[i].body[k]) QN_TRY(add_plan(t, p->steps[i].body[k]));
+    return QN_OK;
+}
+
+qn_status trial_begin(qn_device *d, const plan *p, arena *mem, plan_avoided **avoided, trial **out)
+{
+    trial *t = ARENA_NEW(mem, trial);
+    if (!t) return fail_nomem(sizeof *t);
+    *t = (trial){ .d = d, .mem = mem, .avoided = avoided };
+    if (verify_wanted(d)) QN_TRY(add_plan(t, p));
+    if (t->again) t->n = 0; /* the next plan has other kernels to look at */
+    *out = t;
+    return QN_OK;
+}
+
+/* ---- the steps */
+
+static qn_status judged(trial *t, tried *r)
+{
+    if (r->verdict != VERDICT_WRONG && r->verdict != VERDICT_REFUSED) return QN_OK;
+    t->again = true;
+    return avoid(r->p, r->program, t->mem, t->avoided);
+}
+
+/* What fails beside others may be their fault: from here on each is tried out alone. */
+static void go_one_by_one(trial *t)
+{
+    t->one_by_one = true;
+    for (u32 i = t->done; i < t->n; i++)
+        if (t->list[i].verdict == VERDICT_NONE) verify_again(t->list[i].v);
+}
+
+static bool others_wait(const trial *t, const tried *r)
+{
+    for (u32 i = t->done; i < t->n; i++)
+        if (&t->list[i] != r && verify_waits(t->list[i].v)) return true;
+    return false;
+}
+
+static qn_status step_one(trial *t, tried *r, bool *moved)
+{
+    bool alone = t->one_by_one || !others_wait(t, r);
+    qn_status s = verify_step(r->v, alone, moved, &r->verdict);
+    if (s != QN_OK || r->verdict == VERDICT_NONE) return s;
+    if (r->verdict != VERDICT_REFUSED || alone || !verify_again(r->v)) return judged(t, r);
+    r->verdict = VERDICT_NONE;
+    go_one_by_one(t);
+    return QN_OK;
+}
+
+/* The first thing that can be done now: first all programs are begun, for the device to make side by side; then each is tried out, as many at once
+ * as have room. */
+static qn_status step_any(trial *t, bool *moved)
+{
+    *moved = true;
+    if (t->made < t->n) {
+        tried *r = &t->list[t->made++];
+        return verify_begin(t->d, &r->launch, &r->v);
+    }
+    u64 bytes = 0;
+    *moved = false;
+    for (u32 i = t->done; i < t->n && !*moved; i++) {
+        tried *r = &t->list[i];
+        if (r->verdict != VERDICT_NONE) continue;
+        bytes += verify_bytes(r->v);
+        if (i > t->done && (bytes > bytes_at_once || t->one_by_one)) break;
+        QN_TRY(step_one(t, r, moved));
+    }
+    while (t->done < t->n && t->list[t->done].verdict != VERDICT_NONE) t->done++;
+    return QN_OK;
+}
+
+qn_status trial_step(trial *t, bool *done, bool *again)
+{
+    u64 start = clock_ns();
+    bool moved = true;
+    t->waits = 0;
+    while (t->done < t->n && moved && clock_ns() - start < turn_ns) QN_TRY(step_any(t, &moved));
+    if (!moved) t->waits = verify_waits(t->list[t->done].v);
+    *done = t->done == t->n;
+    *again = t->again;
+    return QN_OK;
+}
+
+f64 trial_part(const trial *t) { return t->n ? (f64)(t->made + t->done) / (2.0 * t->n) : 1; }
+
+qn_ticket trial_waits(const trial *t) { return t->waits; }
+
+qn_prog trial_take_program(trial *t, const plan *p, u32 program)
+{
+    for (u32 i = 0; t && i < t->n; i++)
+        if (t->list[i].p == p && t->list[i].program == program && t->list[i].v) return verify_take_program(t->list[i].v);
+    return 0;
+}
+
+void trial_end(trial *t)
+{
+    if (!t) return;
+    for (u32 i = 0; i < t->n; i++) verify_end(t->list[i].v);
+    verify_save(t->d);
 }

@@ -29,6 +29,7 @@ bool interpret_no_memory(machine *m, size_t bytes)
 bool interpret_step(machine *m, kc_pos pos)
 {
     if (++m->steps < m->max_steps) return true;
+    if (m->checks->too_long) *m->checks->too_long = true;
     return interpret_wrong(m, pos, "still running after %llu steps; does a loop never end?", (unsigned long long)m->steps);
 }
 

@@ -116,7 +116,8 @@ typedef struct kc_checks {
     bool reverse_items;
     bool no_races;
     u64 max_steps;
-} kc_checks; /* max_steps of an element or group; 0: 2^27, some seconds */
+    bool *too_long; /* set when it ends for that; may be NULL */
+} kc_checks;        /* max_steps of an element or group; 0: 2^27, some seconds */
 qn_status kc_interpret(const kc_module *m, const kc_kernel *k, const kc_memory *bufs, u32 n_bufs, const u32 *words,
                        u32 n_words, u64 from, u64 to, const kc_checks *checks);
 

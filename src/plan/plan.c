@@ -252,6 +252,11 @@ bool plan_is_late(const plan *p, val v)
            sym_uses_unbound(p->g, p->values[v].elems, p->bound_at_start);
 }
 
+bool plan_has_home(const plan *p, val root)
+{
+    return plan_is_constant(p, root) || p->values[root].late || p->apart || p->device->info.caps.buffers_apart;
+}
+
 static void find_late(plan *p)
 {
     for (u32 v = 1; v <= p->n_values; v++) p->values[v].late = plan_is_late(p, v);

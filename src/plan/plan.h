@@ -171,6 +171,7 @@ u32 plan_program(plan *p, const kc_program *program,
 bool plan_is_constant(const plan *p, val v); /* of the graph, or a table */
 bool plan_is_late(const plan *p, val v);     /* its size is known only in the middle of a run */
 bool plan_in_layout(const plan *p, val v);   /* it has a place on the device from the start of a run on */
+bool plan_has_home(const plan *p, val root); /* on the device: a buffer of its own; all others lie in one */
 
 /* places.c: are all elements of t inside? sizes: of each entry of a tuple. QN_E_DATA names the node, the element and the axis. */
 qn_status plan_places_check(const plan_places *p, const qn_tensor *t, const i64 *sizes);

@@ -28,21 +28,25 @@ WEB const char *qw_dtype_name(u32 dtype); /* "f32"; "" past the last */
 WEB u32 qw_dtype_bytes(u32 dtype);
 
 /* ------------------------------------------------------------------ devices */
-/* threads: of a cpu device, 0 for all that the page gave. */
-WEB qn_device *qw_device_open(const char *spec, u32 threads);
+/* threads: of a cpu device, 0 for all that the page gave. trust: kernels are not tried out. */
+WEB qn_device *qw_device_open(const char *spec, u32 threads, u32 trust);
 WEB void qw_device_close(qn_device *d);
 WEB const char *qw_device_info(const qn_device *d); /* {kind, spec, name, driver, caps: {...}} */
-WEB const char *qw_devices(void);                   /* [{kind, spec, name, driver, caps} or {kind, why}] */
-WEB u32 qw_device_poll(qn_device *d, f64 ticket);   /* 1 done, 0 not yet, 2 failed */
+WEB const char *qw_device_report(
+    qn_device *d);                /* {tried: {right, unjudged, wrong, refused}, notes: [...]}: kernels that were tried out */
+WEB const char *qw_devices(void); /* [{kind, spec, name, driver, caps} or {kind, why}] */
+WEB u32 qw_device_poll(qn_device *d, f64 ticket); /* 1 done, 0 not yet, 2 failed */
 
 /* ------------------------------------------------------------------ models */
 enum { QW_NO_OPTIMIZE = 1, QW_INSPECT_ONLY = 2, QW_PROFILE = 4 };
-/* bytes: a file of n bytes in memory from qw_alloc; the session takes it, also when opening fails. `tag` goes to quern.progress. */
+/* bytes: a file of n bytes in memory from qw_alloc; the session takes it, also when opening fails. `tag` goes to quern.progress. It may not be
+ * open yet: qw_session_want until it is. */
 WEB void *qw_session_open(qn_device *d, void *bytes, u32 n, u32 flags, u32 tag);
 /* A model whose file of so many bytes comes in pieces (qn_session_want): not open yet, and to be closed also when that fails. */
 WEB void *qw_session_begin(qn_device *d, f64 bytes, u32 flags, u32 tag);
 WEB const char *qw_session_want(
     void *session); /* {open, file: name or null, at, bytes}; bytes 0 and not open: ask again later */
+WEB u32 qw_session_busy(const void *session);             /* bool; ask again at once, the device has nothing to do */
 WEB u32 qw_session_give(void *session, const void *data); /* bool; as many bytes as were wanted, not needed after */
 WEB void qw_session_close(void *session);
 WEB const char *qw_session_inputs(void *session);  /* [{name, dtype, dims: [n or "name" or null] or null}]: null: unknown */

@@ -58,6 +58,7 @@ static void put_stats(json *j, const qn_session *s)
     json_number(j, "passes_ms", st.passes_ms);
     json_number(j, "plan_ms", st.plan_ms);
     json_number(j, "prepare_ms", st.prepare_ms);
+    json_number(j, "verify_ms", st.verify_ms);
     json_close(j, '{');
 }
 

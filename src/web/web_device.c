@@ -52,10 +52,10 @@ static void put_info(json *j, const qn_device_info *info)
     put_caps(j, &info->caps);
 }
 
-qn_device *qw_device_open(const char *spec, u32 threads)
+qn_device *qw_device_open(const char *spec, u32 threads, u32 trust)
 {
     qn_device *d = NULL;
-    web_ok(qn_device_open(spec, &(qn_device_desc){ .threads = threads }, &d));
+    web_ok(qn_device_open(spec, &(qn_device_desc){ .threads = threads, .trust = trust }, &d));
     return d;
 }
 
@@ -66,6 +66,23 @@ const char *qw_device_info(const qn_device *d)
     const qn_device_info *info = qn_device_get_info(d);
     json *j = web_json('{');
     if (info) put_info(j, info);
+    return web_json_end('{');
+}
+
+const char *qw_device_report(qn_device *d)
+{
+    qn_tried tried;
+    json *j = web_json('{');
+    qn_device_tried(d, &tried);
+    json_open(j, "tried", '{');
+    json_integer(j, "right", tried.right);
+    json_integer(j, "unjudged", tried.unjudged);
+    json_integer(j, "wrong", tried.wrong);
+    json_integer(j, "refused", tried.refused);
+    json_close(j, '{');
+    json_open(j, "notes", '[');
+    for (u32 i = 0; qn_device_note(d, i); i++) json_text(j, NULL, qn_device_note(d, i));
+    json_close(j, '[');
     return web_json_end('{');
 }
 

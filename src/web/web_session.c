@@ -32,6 +32,7 @@ static qn_session_desc describe_session(web_session *s, qn_device *d, u32 flags)
                               .no_optimize = flags & QW_NO_OPTIMIZE,
                               .inspect_only = flags & QW_INSPECT_ONLY,
                               .profile = flags & QW_PROFILE,
+                              .stepwise = true,
                               .progress = progress,
                               .progress_user = s };
 }
@@ -76,6 +77,8 @@ const char *qw_session_want(void *session)
     json_integer(j, "bytes", (i64)piece.bytes);
     return web_json_end('{');
 }
+
+u32 qw_session_busy(const void *session) { return qn_session_busy(((const web_session *)session)->session); }
 
 u32 qw_session_give(void *session, const void *data)
 {

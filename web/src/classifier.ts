@@ -63,8 +63,9 @@ export class Classifier {
     readonly device: Device,
     handle: number,
     /** How it prepares pictures; undefined for the package's own model. */
-    readonly preparation?: Preparation,
-    private readonly owned?: Session,
+    readonly preparation: Preparation | undefined,
+    private readonly session: Session,
+    private readonly owned = false,
   ) {
     this.#handle = handle;
     device.own(this);
@@ -76,7 +77,7 @@ export class Classifier {
     const wanted = options.preparation ? JSON.stringify(options.preparation) : '';
     const preparation = { ...Classifier.guess(session, options.config), ...options.preparation };
     return new Classifier(session.device, engine.withTexts([options.labels ?? '', options.config ?? '', wanted], (labels, config, prep) =>
-      engine.need(engine.x.qw_classify_open(session.handle, options.top ?? 5, labels!, config!, prep!))), preparation);
+      engine.need(engine.x.qw_classify_open(session.handle, options.top ?? 5, labels!, config!, prep!))), preparation, session);
   }
 
   /** What a model seems to want of a picture, from its input and the text of its preprocessor_config.json. */
@@ -91,7 +92,7 @@ export class Classifier {
     const model = options.model ?? ownFile(new URL('glyphs.onnx', import.meta.url));
     const session = await Session.open(model, { device, signal: options.signal, cache: 'none' });
     try {
-      return new Classifier(device, engine.need(engine.x.qw_glyphs_open(session.handle, options.top ?? 5)), undefined, session);
+      return new Classifier(device, engine.need(engine.x.qw_glyphs_open(session.handle, options.top ?? 5)), undefined, session, true);
     } catch (error) {
       session.close();
       throw error;
@@ -121,7 +122,7 @@ export class Classifier {
     } finally {
       engine.x.qw_free(at);
     }
-    await this.device.settled(() => engine.x.qw_classify_step(handle()));
+    await this.device.settled(() => engine.x.qw_classify_step(handle()), () => engine.x.qw_session_busy(this.session.handle));
     return engine.json<Classification>(engine.x.qw_classify_top(handle()));
   }
 
@@ -130,7 +131,7 @@ export class Classifier {
     this.device.disown(this);
     if (!this.device.engine.broken) this.device.engine.x.qw_classify_close(this.#handle);
     this.#handle = 0;
-    this.owned?.close();
+    if (this.owned) this.session.close();
   }
 
   [Symbol.dispose](): void {

@@ -2,6 +2,7 @@
 import { Buffer } from './buffer.js';
 import { engineFor, type Engine, type WasmSource } from './engine.js';
 import { QuernError } from './error.js';
+import { keptLoaded } from './kept.js';
 import { definesText, Kernel, type KernelOptions } from './kernel.js';
 import { WebGPUHost } from './device_webgpu.js';
 import { abortable, atMost, isHidden, nextTask, sleep } from './wait.js';
@@ -20,6 +21,8 @@ export interface DeviceOptions {
   /** Threads of a wasm device. Default: all that the page may have, which is one without cross-origin isolation. */
   threads?: number;
   powerPreference?: GPUPowerPreference;
+  /** Kernels are not tried out before they are used. */
+  trust?: boolean;
   signal?: AbortSignal;
 }
 
@@ -29,6 +32,14 @@ export interface DeviceInfo {
   name: string;
   driver: string;
   caps: Record<string, number | boolean>;
+}
+
+/** Kernels that were tried out on a device, in this page or an earlier one: by their operators' sessions, when these were opened. */
+export interface DeviceReport {
+  /** unjudged: it takes too long to tell, or made-up data tells nothing; refused: it does not compile or run */
+  tried: Record<'right' | 'unjudged' | 'wrong' | 'refused', number>;
+  /** A sentence for each kernel that is not used here. */
+  notes: string[];
 }
 
 interface Closable {
@@ -161,13 +172,14 @@ export class Device {
     const opener = openers[kind];
     if (!opener) throw new QuernError('usage', `no kind of device is called '${String(kind)}'; known are auto, webgpu, webgl, wasm`);
     const engine = await abortable(engineFor(options.wasm, kind === 'wasm' && options.threads !== 1), options.signal);
+    if (kind !== 'wasm') await keptLoaded();
     const opened = await opener(engine, options);
     if (options.signal?.aborted) {
       opened.undo();
       throw options.signal.reason;
     }
     try {
-      const handle = engine.withTexts([opened.spec], (spec) => engine.need(engine.x.qw_device_open(spec!, options.threads ?? 0)));
+      const handle = engine.withTexts([opened.spec], (spec) => engine.need(engine.x.qw_device_open(spec!, options.threads ?? 0, Number(options.trust ?? false))));
       return new Device(kind, engine, handle, opened);
     } catch (error) {
       opened.undo();
@@ -178,6 +190,12 @@ export class Device {
   /** The GPUDevice of a webgpu device: the library's, or the one that was lent. */
   get gpuDevice(): GPUDevice | undefined {
     return this.opened.gpu;
+  }
+
+  /** What is known of the library's kernels on this device. */
+  report(): DeviceReport {
+    this.alive();
+    return this.engine.json(this.engine.x.qw_device_report(this.handle));
   }
 
   /** Compiles a kernel. Rejects with code 'kernel' and `diagnostics` when it does not compile. */
@@ -199,13 +217,13 @@ export class Device {
   }
 
   /** @internal Asks until done; rejects with the library's sentence when it failed. */
-  async settled(poll: () => number): Promise<void> {
+  async settled(poll: () => number, busy?: () => number): Promise<void> {
     for (let turn = 0; ; turn++) {
       this.alive();
       const state = poll();
       if (state === 1) return;
       if (state !== 0) throw this.engine.failure();
-      await this.pause(turn);
+      await (busy?.() ? nextTask() : this.pause(turn));
     }
   }
 

@@ -43,7 +43,8 @@ async function sha256(text: string): Promise<string> {
   return Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, '0')).join('').slice(0, 40);
 }
 
-async function writeFile(folder: FileSystemDirectoryHandle, name: string, data: BlobPart): Promise<void> {
+/** @internal */
+export async function writeFile(folder: FileSystemDirectoryHandle, name: string, data: BlobPart): Promise<void> {
   const file = await folder.getFileHandle(name, { create: true });
   const out = await file.createWritable();
   try {

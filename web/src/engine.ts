@@ -4,6 +4,7 @@ import { codeImports } from './code.js';
 import { WebGLHost } from './device_webgl.js';
 import { WebGPUHost } from './device_webgpu.js';
 import { QuernError } from './error.js';
+import { keep, kept } from './kept.js';
 import { Heap, utf8 } from './heap.js';
 import { mayShareMemory, Threads } from './threads.js';
 
@@ -36,6 +37,12 @@ export class Engine {
     const known: Record<string, unknown> = {
       now: () => performance.now(),
       progress: (tag: number, stage: number, part: number) => engine!.#progress(tag >>> 0, stage >>> 0, part),
+      kept: (name: number, to: number, room: number) => {
+        const bytes = kept(heap.cText(name >>> 0));
+        if (bytes && bytes.length <= room >>> 0) heap.u8.set(bytes, to >>> 0);
+        return bytes?.length ?? 0;
+      },
+      keep: (name: number, from: number, n: number) => keep(heap.cText(name >>> 0), heap.u8.slice(from >>> 0, (from >>> 0) + (n >>> 0)) as Uint8Array<ArrayBuffer>),
       ...codeImports(() => exports as unknown as WebAssembly.Exports),
       ...webgpu.imports(),
       ...webgl.imports(),

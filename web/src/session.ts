@@ -84,26 +84,35 @@ export class Session {
     });
   }
 
-  static async #whole({ file, beside, options }: Opening): Promise<Session> {
-    const { device, signal } = options, { engine } = device;
+  static async #whole(opening: Opening): Promise<Session> {
+    const { file, options } = opening, { device, signal } = options, { engine } = device;
     const bytes = await file.read(0, file.bytes);
     signal?.throwIfAborted();
     device.alive();
     const at = engine.put(bytes); // the session takes it, also when it fails
-    const handle = engine.withProgress(told(file, options), (tag) => engine.x.qw_session_open(device.handle, at, bytes.length, flagsOf(options), tag));
-    if (handle && signal?.aborted) engine.x.qw_session_close(handle);
-    signal?.throwIfAborted();
-    if (!handle && engine.failure().code === 'io') return Session.#inPieces({ file, beside, options }); // external data, which is not in the file
-    return new Session(device, engine.need(handle), options.profile);
+    return Session.#opened(opening, (tag) => engine.x.qw_session_open(device.handle, at, bytes.length, flagsOf(options), tag)).catch((error: unknown) => {
+      if (error instanceof QuernError && error.code === 'io') return Session.#inPieces(opening); // external data, which is not in the file
+      throw error;
+    });
   }
 
-  /* The library asks for one piece after the other; weights go straight on to the device. */
-  static async #inPieces({ file, beside, options }: Opening): Promise<Session> {
+  static #inPieces(opening: Opening): Promise<Session> {
+    const { file, options } = opening, { engine, handle } = options.device;
+    return Session.#opened(opening, (tag) => engine.x.qw_session_begin(handle, file.bytes, flagsOf(options), tag));
+  }
+
+  /* The library asks for one piece after the other, or to be asked again, as while kernels are tried out; weights go straight on to the device. */
+  static async #opened({ file, beside, options }: Opening, begin: (tag: number) => number): Promise<Session> {
     const { device, signal } = options, { engine } = device;
     const tag = engine.tellProgress(told(file, options));
     let handle = 0;
+    const half = { close: () => { // also when the device closes meanwhile
+      if (!engine.broken) engine.x.qw_session_close(handle);
+      handle = 0;
+    } };
+    device.own(half);
     try {
-      handle = engine.need(engine.x.qw_session_begin(device.handle, file.bytes, flagsOf(options), tag));
+      handle = engine.need(begin(tag));
       for (let turn = 0; ;) {
         const want = engine.json<{ open: boolean; file: string | null; at: number; bytes: number }>(engine.x.qw_session_want(handle));
         if (want.open) return new Session(device, handle, options.profile);
@@ -114,15 +123,16 @@ export class Session {
           if (piece.length !== want.bytes) throw new QuernError('format', `${want.file ?? 'the model'} ends at byte ${from.bytes}, before ${want.at + want.bytes}: it may be cut short`);
           give(engine, handle, piece);
           turn = 0;
-        } else await device.pause(turn++);
+        } else await (engine.x.qw_session_busy(handle) ? nextTask() : abortable(device.pause(turn++), signal));
         signal?.throwIfAborted();
         device.alive();
       }
     } catch (error) {
-      if (!engine.broken && !device.closed) engine.x.qw_session_close(handle);
+      half.close();
       signal?.throwIfAborted(); // what the library calls cancelled
       throw error;
     } finally {
+      device.disown(half);
       engine.endProgress(tag);
     }
   }
@@ -158,7 +168,7 @@ export class Session {
     try {
       for (const name of keep) this.#keep(name, kept);
       const ticket = engine.need(engine.x.qw_run(this.handle));
-      await this.device.settled(() => engine.x.qw_poll(this.handle, ticket));
+      await this.device.settled(() => engine.x.qw_poll(this.handle, ticket), () => engine.x.qw_session_busy(this.handle));
       return Object.fromEntries(this.outputs.map((o, i) => [o.name, kept.get(i) ?? this.#output(i)]));
     } catch (error) {
       for (const tensor of kept.values()) tensor.close();

@@ -1,0 +1,36 @@
+/* What the library asks to keep: which kernels are right on the devices here. Small entries, in memory for all devices of a page, and as files in the
+ * origin private file system where there is one (quern/kept/NAME). A page is not told the version of a driver, so what is older than a month is
+ * found out anew. */
+import { writeFile } from './download.js';
+
+const MOST_AGE_MS = 30 * 24 * 3_600_000;
+const entries = new Map<string, Uint8Array>();
+let loading: Promise<void> | undefined;
+let writing: Promise<unknown> = Promise.resolve();
+
+async function folder(): Promise<FileSystemDirectoryHandle> {
+  const root = await navigator.storage.getDirectory();
+  const all = await root.getDirectoryHandle('quern', { create: true });
+  return all.getDirectoryHandle('kept', { create: true });
+}
+
+async function load(): Promise<void> {
+  for await (const [name, handle] of (await folder()).entries()) {
+    const file = await (handle as FileSystemFileHandle).getFile();
+    if (Date.now() - file.lastModified < MOST_AGE_MS) entries.set(name, new Uint8Array(await file.arrayBuffer()));
+  }
+}
+
+/** What earlier visits left is in memory when this is done; where nothing can be kept, it is empty. */
+export function keptLoaded(): Promise<void> {
+  return (loading ??= load().catch(() => undefined));
+}
+
+export function kept(name: string): Uint8Array | undefined {
+  return entries.get(name);
+}
+
+export function keep(name: string, bytes: Uint8Array<ArrayBuffer>): void {
+  entries.set(name, bytes);
+  writing = writing.then(async () => writeFile(await folder(), name, bytes)).catch(() => undefined); // it stays in memory
+}

@@ -98,6 +98,8 @@ static bool show_device(const args *a, const qn_device_info *info, fastest *best
     char why[256];
     snprintf(why, sizeof why, "%s", s == QN_OK ? "" : qn_last_error());
     qn_status probed = d ? qn_device_probe(d, false, &probe_ms) : s;
+    qn_tried tried = { 0 };
+    if (d) qn_device_tried(d, &tried);
     note_probe(best, info, probed, probe_ms);
     const char *verdict = s != QN_OK ? "FAILED" : info->caps.workers ? "passed" : "not needed, it computes nothing";
     if (a->json) {
@@ -113,6 +115,12 @@ static bool show_device(const args *a, const qn_device_info *info, fastest *best
         json_put_number("self_test_ms", ms);
         if (probed == QN_OK) json_put_number("probe_ms", probe_ms);
         else json_put_text("probe_why", qn_last_error());
+        json_begin("kernels_tried", '{');
+        json_put_number("right", tried.right);
+        json_put_number("unjudged", tried.unjudged);
+        json_put_number("wrong", tried.wrong);
+        json_put_number("refused", tried.refused);
+        json_end('}');
         json_begin("not_used", '[');
         for (uint32_t i = 0; d && qn_device_note(d, i); i++) json_put_text(NULL, qn_device_note(d, i));
         json_end(']');
@@ -123,6 +131,9 @@ static bool show_device(const args *a, const qn_device_info *info, fastest *best
         printf("    self-test %s (%s)%s%s\n", verdict, text_time(ms), s == QN_OK ? "" : ": ", why);
         if (probed == QN_OK) printf("    probe %s\n", text_time(probe_ms));
         else printf("    probe: none, %s\n", qn_last_error());
+        if (tried.right + tried.unjudged + tried.wrong + tried.refused)
+            printf("    kernels tried out: %u right, %u not judged, %u wrong, %u not compiled\n", tried.right,
+                   tried.unjudged, tried.wrong, tried.refused);
         for (uint32_t i = 0; d && qn_device_note(d, i); i++) printf("    %s\n", qn_device_note(d, i));
         printf("\n");
     }

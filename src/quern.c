@@ -219,9 +219,10 @@ static qn_status wait_a_little(const qn_session *s)
 static qn_status open_to_the_end(qn_session *s)
 {
     QN_TRY(open_begin(s));
-    while (s->stage == SESSION_PLANNING && !s->desc.stepwise) {
+    while (s->stage == SESSION_PLANNING) {
         QN_TRY(open_go_on(s));
-        if (s->stage == SESSION_PLANNING) QN_TRY(wait_a_little(s));
+        if (s->stage != SESSION_PLANNING || s->desc.stepwise) break;
+        QN_TRY(wait_a_little(s));
     }
     return QN_OK;
 }

@@ -12,6 +12,7 @@ import { cases as pages } from './pages.mjs';
 import { cases as pieces } from './pieces.mjs';
 import { cases as shortage } from './shortage.mjs';
 import { cases as threads } from './threads.mjs';
+import { cases as trials } from './trials.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
 const root = new URL('../..', import.meta.url).pathname;
@@ -36,7 +37,7 @@ async function main(wanted) {
   const browser = await launch();
   const counts = { passed: 0, failed: 0, skipped: 0 };
 
-  for (const { name, run, needs } of [...pages, ...devices, ...downloads, ...pieces, ...lives, ...hidden, ...shortage, ...threads, ...bundles]) {
+  for (const { name, run, needs } of [...pages, ...devices, ...downloads, ...pieces, ...lives, ...hidden, ...shortage, ...threads, ...trials, ...bundles]) {
     if (wanted.length && !wanted.some((w) => name.includes(w))) continue;
     const context = await browser.newContext({ serviceWorkers: name.includes('offline') ? 'allow' : 'block' });
     const complaints = [];

@@ -93,16 +93,6 @@ export class Engine {
     this.#openings.delete(tag);
   }
 
-  /** Runs `open` with `told` called as it goes on. */
-  withProgress<T>(told: Progress, open: (tag: number) => T): T {
-    const tag = this.tellProgress(told);
-    try {
-      return open(tag);
-    } finally {
-      this.endProgress(tag);
-    }
-  }
-
   /** The last failure of the module, as an error. */
   failure(): QuernError {
     return new QuernError(statusNames[this.x.qw_status()] ?? 'bug', this.heap.cText(this.x.qw_error()));

@@ -1,5 +1,5 @@
 import { bench } from './lab';
-import type { Opened, SelfTest } from './lab_worker';
+import type { Opened, SelfTest, Tried } from './lab_worker';
 import { byId, bytesText, copyButton, el, KINDS, KIND_NAMES, message, milliseconds, type Kind } from './shell';
 
 const CAP_NAMES: Record<string, string> = {
@@ -24,6 +24,12 @@ function missing(caps: Record<string, number | boolean>): string[] {
     [!caps['f64'], 'No f64 arithmetic: nodes that compute in f64 run on the host.'],
   ];
   return lacks.filter(([lacking]) => lacking).map(([, text]) => text);
+}
+
+/* What opening models has found out about the library's own kernels. */
+function triedText({ tried }: Tried): string {
+  const found = [[tried.right, 'right'], [tried.unjudged, 'not judged'], [tried.wrong, 'wrong'], [tried.refused, 'not compiled']].filter(([n]) => n);
+  return found.length ? `${found.map(([n, what]) => `${n} ${what}`).join(', ')}.` : 'None: nothing compiles kernels between the library and this device.';
 }
 
 const facts = (rows: [string, string][]): HTMLElement => el('dl', { class: 'facts' }, rows.map(([k, v]) => el('div', {}, el('dt', {}, k), el('dd', {}, v))));
@@ -59,7 +65,10 @@ async function report(kind: Kind): Promise<void> {
         el('span', {}, t.name, el('span', { class: 'soft small' }, t.detail.replace(/^left out: /, '')))));
     };
     const tests = await lab.ask('selfTest', [undefined], line as never);
-    everything[kind] = { ...device, selfTest: tests };
+    const tried = await lab.ask('tried', []);
+    card.append(el('div', { class: 'stack' }, el('h3', {}, 'Kernels tried out'), el('p', { class: 'small' }, triedText(tried)),
+      el('ul', { class: 'small', style: 'margin:0;padding-left:1.2rem' }, tried.notes.map((n) => el('li', {}, n)))));
+    everything[kind] = { ...device, selfTest: tests, kernels: tried };
   } catch (error) {
     card.replaceChildren(el('div', { class: 'report-head' }, el('h2', {}, el('span', { class: 'dot' }), KIND_NAMES[kind]), el('span', { class: 'tag bad' }, 'absent')), el('p', {}, message(error)));
     everything[kind] = { absent: message(error) };

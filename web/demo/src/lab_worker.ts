@@ -56,6 +56,10 @@ export interface Measured {
   coldMs: number;
   warmMs: number[];
 }
+export interface Tried {
+  tried: Record<'right' | 'unjudged' | 'wrong' | 'refused', number>;
+  notes: string[];
+}
 export interface SelfTest {
   name: string;
   passed: boolean;
@@ -300,6 +304,12 @@ const jobs = {
       tell(results.at(-1));
     }
     return results;
+  },
+
+  /** Of kernels tried out on the device, in this visit or earlier: those of the built-in model at least. */
+  async tried(): Promise<Tried> {
+    (await Classifier.glyphs(open())).close();
+    return open().report();
   },
 
   async close(): Promise<void> {

@@ -33,10 +33,14 @@ libs=$(dirname "$pc")
 export PKG_CONFIG_PATH="$pc"
 cc "$app/app.c" $(pkg-config --cflags --libs quern) -o "$app/by_pkg_config"
 LD_LIBRARY_PATH=$libs "$app/by_pkg_config"
-cc "$app/app.c" $(pkg-config --cflags quern) "$libs/libquern.a" $(pkg-config --static --libs quern | sed 's/-lquern//') -o "$app/by_pkg_config_static"
+cc "$app/app.c" $(pkg-config --cflags --libs quern-static) -o "$app/by_pkg_config_static"
 "$app/by_pkg_config_static"
 cmake -B "$app/build" -S "$app" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
 cmake --build "$app/build" >/dev/null
 "$app/build/shared" && "$app/build/static"
+# Each is linked as it says, so the static ones run where no libquern.so is.
+needs() { readelf -d "$1" | grep NEEDED | grep -q libquern; }
+for program in by_pkg_config build/shared; do needs "$app/$program" || { echo "$program does not need libquern.so"; exit 1; }; done
+for program in by_pkg_config_static build/static; do ! needs "$app/$program" || { echo "$program needs libquern.so"; exit 1; }; done
 test -f "$prefix/share/man/man1/quern.1"
 "$prefix/bin/quern" --help >/dev/null

@@ -59,6 +59,8 @@ static const char *nearest_option(const command *c, const char *typed)
     return nearest_name(typed, names, n);
 }
 
+static bool takes_target(const option *o) { return o->value && strcmp(o->value, "TARGET") == 0; }
+
 /* ---- messages */
 static void say_try(const command *c) { fprintf(stderr, "Try: quern %s --help\n", c->name); }
 
@@ -76,6 +78,13 @@ int usage_error(const args *a, const char *format, ...)
     return EXIT_USAGE;
 }
 
+/* "c (the default), opencl, ..." */
+static void list_targets(FILE *to)
+{
+    for (uint32_t i = 0; qn_kernel_target(i); i++)
+        fprintf(to, "%s%s%s", i ? ", " : "", qn_kernel_target(i), i ? "" : " (the default)");
+}
+
 void args_help(const command *c, FILE *to)
 {
     fprintf(to, "usage: quern %s%s%s [OPTIONS]\n\n%s\n\n", c->name, *c->arguments ? " " : "", c->arguments, c->doc);
@@ -84,7 +93,9 @@ void args_help(const command *c, FILE *to)
         for (const option *o = lists[i]; o->name; o++) {
             char left[64];
             snprintf(left, sizeof left, "%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-            fprintf(to, "  %-24s %s\n", left, o->doc);
+            fprintf(to, "  %-24s %s", left, o->doc);
+            if (takes_target(o)) list_targets(to);
+            fputc('\n', to);
         }
 }
 
@@ -143,6 +154,8 @@ bool args_parse(const command *c, int argc, char **argv, args *out)
     out->words = calloc((size_t)argc + 1, sizeof *out->words);
     out->options = calloc((size_t)argc + 1, sizeof *out->options);
     if (!out->words || !out->options) return fprintf(stderr, "quern: out of memory\n"), false;
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0 && !out->json; i++)
+        out->json = strcmp(argv[i], "--json") == 0; /* known before the first complaint */
     bool plain = false;
     for (int i = 0; i < argc; i++) {
         const char *text = argv[i];
@@ -151,7 +164,6 @@ bool args_parse(const command *c, int argc, char **argv, args *out)
         else if (plain || text[0] != '-' || !text[1]) out->words[out->n_words++] = text;
         else if (!take_option(out, argc, argv, &i)) return false;
     }
-    out->json = args_flag(out, "--json");
     out->help = out->help || args_flag(out, "--help");
     return out->help || check_words(out);
 }

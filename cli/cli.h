@@ -16,7 +16,8 @@
 enum { EXIT_DONE = 0, EXIT_RUN = 1, EXIT_USAGE = 2, EXIT_FILE = 3, EXIT_DEVICE = 4 };
 int exit_code(qn_status s);
 
-/* ---- args.c: the command line. An option takes a value where `value` names it: "N" a whole number, anything else text. */
+/* ---- args.c: the command line. An option takes a value where `value` names it: "N" a whole number, "TARGET" what kernels are
+ * translated to (its doc ends where their list begins), anything else text. */
 typedef struct option {
     const char *name, *value, *doc;
 } option;
@@ -60,7 +61,10 @@ void args_help(const command *c, FILE *to);
 int usage_error(const args *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Say what failed (qn_last_error), on stderr and, with --json, as {"error": ...} on stdout; gives the exit code. */
 int report_failure(const args *a, qn_status s);
-void put_error(const char *text, const char *status); /* the JSON of both */
+/* The same for what the library was not asked: the sentence, its kind, and the exit code, which is returned. */
+int tell_failure(const args *a, int code, qn_status kind, const char *format, ...) __attribute__((format(printf, 4, 5)));
+int tell_nomem(const args *a);
+void put_error(const char *text, const char *status); /* the JSON of all three */
 
 /* Rows for the option tables of commands that run models. */
 #define DEVICE_OPTIONS                                                                                                      \

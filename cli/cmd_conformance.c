@@ -404,10 +404,7 @@ static int find_all(const args *a, paths *out)
     for (uint32_t i = 0; i < a->n_words; i++) {
         size_t before = out->n;
         find_tests(a->words[i], 0, out);
-        if (out->n == before) {
-            fprintf(stderr, "quern conformance: no model.onnx in %s or below\n", a->words[i]);
-            return EXIT_FILE;
-        }
+        if (out->n == before) return tell_failure(a, EXIT_FILE, QN_E_IO, "no model.onnx in %s or below", a->words[i]);
     }
     qsort(out->at, out->n, sizeof *out->at, by_text);
     return 0;
@@ -418,7 +415,7 @@ int conformance_run(const args *a)
     paths tests = { 0 };
     report r = { .skipped = calloc(MOST_REASONS, sizeof(reason)), .on_host = calloc(MOST_REASONS, sizeof(reason)) };
     qn_device *d = NULL;
-    int code = r.skipped && r.on_host ? find_all(a, &tests) : EXIT_RUN;
+    int code = r.skipped && r.on_host ? find_all(a, &tests) : tell_nomem(a);
     if (!code) code = open_device(a, &d);
     if (!code) {
         if (a->json) {

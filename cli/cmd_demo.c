@@ -108,8 +108,7 @@ static int find_all(const args *a, uint32_t top, stations *all)
         }
     }
     if (all->n) return 0;
-    fprintf(stderr, "quern demo: no device can run the model (see: quern doctor)\n");
-    return EXIT_DEVICE;
+    return tell_failure(a, EXIT_DEVICE, QN_E_NO_DEVICE, "no device can run the model (see: quern doctor)");
 }
 
 static void close_stations(stations *all)

@@ -6,7 +6,7 @@
 #include "cli.h"
 
 const option kernel_options[] = {
-    { "--target", "T", "what to print: c (default), opencl, ..." },
+    { "--target", "TARGET", "what to print: " },
     { "--define", "N=V", "a launch constant; may be repeated" },
     { "--entry", "NAME", "the MAP or KERNEL to translate (default: the only one)" },
     { 0 },
@@ -21,7 +21,7 @@ static int take_defines(const args *a, qn_define *out, size_t *n)
         if (equals == text) return usage_error(a, "--define wants NAME=VALUE, not '%s'", text);
         size_t length = equals ? (size_t)(equals - text) : strlen(text);
         out[*n] = (qn_define){ strndup(text, length), equals ? equals + 1 : "1" };
-        if (!out[(*n)++].name) return fprintf(stderr, "quern kernel: out of memory\n"), EXIT_RUN;
+        if (!out[(*n)++].name) return tell_nomem(a);
     }
     return 0;
 }
@@ -57,13 +57,10 @@ int kernel_run(const args *a)
 {
     const char *path = a->words[0];
     char *source;
-    if (!read_file(path, &source, NULL)) {
-        fprintf(stderr, "quern kernel: %s: %s\n", path, strerror(errno));
-        return EXIT_FILE;
-    }
+    if (!read_file(path, &source, NULL)) return tell_failure(a, EXIT_FILE, QN_E_IO, "%s: %s", path, strerror(errno));
     qn_define *defines = calloc(a->n_options + 1, sizeof *defines);
     size_t n = 0;
-    int code = defines ? take_defines(a, defines, &n) : EXIT_RUN;
+    int code = defines ? take_defines(a, defines, &n) : tell_nomem(a);
     if (!code) {
         qn_kernel_desc desc = {
             .source = source, .file = path, .entry = args_text(a, "--entry"), .defines = defines, .n_defines = n

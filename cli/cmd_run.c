@@ -163,8 +163,7 @@ static int save_trace(const args *a, const qn_session *s)
     char path[1024];
     trace_path(a, path, sizeof path);
     if (!args_flag(a, "--profile") || profile_trace(s, path)) return 0;
-    fprintf(stderr, "quern run: the trace cannot be written to %s\n", path);
-    return EXIT_RUN;
+    return tell_failure(a, EXIT_RUN, QN_E_IO, "the trace cannot be written to %s", path);
 }
 
 enum { PROFILED_RUN = 4 }; /* the ones before it warm up */
@@ -231,10 +230,8 @@ static int make_wanted_folders(const args *a)
 {
     const char *folders[] = { args_text(a, "--output"), args_text(a, "--dump-passes") };
     for (size_t i = 0; i < COUNT(folders); i++)
-        if (folders[i] && !make_folder(folders[i])) {
-            fprintf(stderr, "quern run: the folder %s cannot be made\n", folders[i]);
-            return EXIT_RUN;
-        }
+        if (folders[i] && !make_folder(folders[i]))
+            return tell_failure(a, EXIT_RUN, QN_E_IO, "the folder %s cannot be made", folders[i]);
     return 0;
 }
 

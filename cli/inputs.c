@@ -56,11 +56,9 @@ static int random_tensor(const args *a, const qn_value_info *info, const int64_t
         return usage_error(a, "input '%s' is %s: no random values for that; give --input %s=FILE", info->name,
                            qn_dtype_name(t.dtype), info->name);
     void *data = elems < UINT64_MAX >> 8 ? calloc(elems ? elems : 1, bytes) : NULL;
-    if (!data) {
-        fprintf(stderr, "quern %s: no memory for input '%s' of shape %s\n", a->command->name, info->name,
-                text_shape(dims, t.rank, NULL));
-        return EXIT_RUN;
-    }
+    if (!data)
+        return tell_failure(a, EXIT_RUN, QN_E_NOMEM, "no memory for input '%s' of shape %s", info->name,
+                            text_shape(dims, t.rank, NULL));
     for (uint64_t i = 0; i < elems; i++) put_random(t.dtype, state, data, i);
     t.data = data;
     *out = t;
@@ -218,7 +216,7 @@ int inputs_make(const args *a, const qn_session *s, inputs *out)
     uint32_t n = qn_input_count(s);
     inputs in = { calloc(n + 1, sizeof *in.named), n, calloc(n + 1, sizeof *in.owned), calloc(n + 1, sizeof *in.random) };
     *out = in;
-    if (!in.named || !in.owned || !in.random) return fprintf(stderr, "quern: out of memory\n"), EXIT_RUN;
+    if (!in.named || !in.owned || !in.random) return tell_nomem(a);
     for (uint32_t i = 0; i < n; i++) in.named[i].name = qn_input_info(s, i)->name, in.random[i] = true;
     int code = 0;
     const char *v;

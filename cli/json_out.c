@@ -14,13 +14,14 @@ static void indent(void)
     for (int i = 0; i < at.depth; i++) fputs("  ", stdout);
 }
 
-/* A sequence of UTF-8 as long as it claims, or 0. */
+/* The bytes of a whole character of UTF-8, or 0: cut short, longer than it need be, half a surrogate pair, or past U+10FFFF. */
 static int utf8_length(const unsigned char *s)
 {
     int n = *s < 0x80 ? 1 : *s >= 0xc2 && *s < 0xe0 ? 2 : *s >= 0xe0 && *s < 0xf0 ? 3 : *s >= 0xf0 && *s < 0xf5 ? 4 : 0;
     for (int i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80) return 0;
-    return n;
+    unsigned char least = *s == 0xe0 ? 0xa0 : *s == 0xf0 ? 0x90 : 0x80, most = *s == 0xed ? 0x9f : *s == 0xf4 ? 0x8f : 0xbf;
+    return n > 2 && (s[1] < least || s[1] > most) ? 0 : n;
 }
 
 void json_quote(FILE *to, const char *text)

@@ -42,9 +42,24 @@ int report_failure(const args *a, qn_status s)
     const char *text = qn_last_error();
     progress_clear();
     fprintf(stderr, "quern %s: %s\n", a->command->name, *text ? text : qn_status_text(s));
-    if (a->json) put_error(text, qn_status_text(s));
+    if (a->json) put_error(*text ? text : qn_status_text(s), qn_status_text(s));
     return exit_code(s);
 }
+
+int tell_failure(const args *a, int code, qn_status kind, const char *format, ...)
+{
+    char text[4096];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    progress_clear();
+    fprintf(stderr, "quern %s: %s\n", a->command->name, text);
+    if (a->json) put_error(text, qn_status_text(kind));
+    return code;
+}
+
+int tell_nomem(const args *a) { return tell_failure(a, EXIT_RUN, QN_E_NOMEM, "out of memory"); }
 
 int open_device(const args *a, qn_device **out)
 {

@@ -184,7 +184,7 @@ static void put_race(const race *r)
 int race_run(const args *a)
 {
     race r = { .a = a, .at = calloc(MOST_RACERS, sizeof(racer)) };
-    if (!r.at) return fprintf(stderr, "quern bench: out of memory\n"), EXIT_RUN;
+    if (!r.at) return tell_nomem(a);
     find_racers(&r);
     int code = 0;
     for (uint32_t i = 0; i < r.n && !code; i++)

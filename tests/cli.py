@@ -41,20 +41,21 @@ def quern(*args, code=0, env=None):
     words = [str(a) for a in args]
     e = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
     try:
-        r = subprocess.run([QUERN, *words], capture_output=True, text=True, errors="replace", cwd=WORK, env=e, timeout=300)
+        r = subprocess.run([QUERN, *words], capture_output=True, cwd=WORK, env=e, timeout=300)
     except subprocess.TimeoutExpired:
         check(False, f"quern {' '.join(words)}: no end after 300 s")
         return "", ""
-    check(r.returncode in (code if isinstance(code, tuple) else (code,)), f"quern {' '.join(words)}: exit {r.returncode}, not {code}: {r.stderr.strip()[-400:]}")
-    return r.stdout, r.stderr
+    out, err = r.stdout.decode("utf-8", "surrogateescape"), r.stderr.decode("utf-8", "replace")
+    check(r.returncode in (code if isinstance(code, tuple) else (code,)), f"quern {words}: exit {r.returncode}, not {code}: {err.strip()[-400:]!r}")
+    return out, err
 
 
 def quern_json(*args, code=0):
     out, _ = quern(*args, "--json", code=code)
     try:
-        return json.loads(out)
+        return json.loads(out.encode("utf-8", "surrogateescape").decode("utf-8"))
     except ValueError as e:
-        check(False, f"quern {' '.join(map(str, args))} --json: {e}: {out[:200]!r}")
+        check(False, f"quern {[str(a) for a in args]} --json: {e}: {out[:200]!r}")
         return {}
 
 
@@ -72,7 +73,7 @@ def put(number, value):
     """One protobuf field: int, bytes or str."""
     if isinstance(value, int):
         return varint(number << 3) + varint(value)
-    data = value.encode() if isinstance(value, str) else value
+    data = os.fsencode(value) if isinstance(value, str) else value
     return varint(number << 3 | 2) + varint(len(data)) + data
 
 
@@ -166,6 +167,65 @@ def usage():
                         (["run", "m", "--trace", "t"], "goes with --profile")]:
         _, err = quern(*args, code=2)
         check(words in err and "Try: quern" in err, f"{args}: {err!r} lacks {words!r}")
+
+
+def unknown_options():
+    """Every command, for each of its options: one letter too many names the option that was meant, in text and as JSON."""
+    for c in COMMANDS:
+        text, _ = quern(c, "--help")
+        options = [line.split()[0] for line in text.splitlines() if line.startswith("  --")]
+        check(len(options) > 2 - (c == "doctor") and {"--json", "--help"} <= set(options), f"{c}: options {options}")
+        for o in options:
+            _, err = quern(c, "x", o + "q", code=2)
+            check(f"unknown option {o}q; did you mean {o}?" in err and f"Try: quern {c} --help" in err, f"{c} {o}q: {err!r}")
+        r = quern_json(c, "--jsonn", code=2)
+        check(r.get("status") == "usage" and "did you mean --json?" in r.get("error", ""), f"{c} --jsonn --json: {r}")
+        _, err = quern(c, "--nothing-like-it-at-all", code=2)
+        check("unknown option" in err and "did you mean" not in err, f"{c}: an option that is near to none: {err!r}")
+
+
+# Quotes and backslashes; control characters; bytes that are no UTF-8: stray, too long, half a surrogate pair, past the last character, cut short.
+ODD_NAMES = ['a "quoted" \\ name', "two\nlines\tand \x01\x1b\x1f\x7f", os.fsdecode(b"\xff \xc0\x80 \xe0\x80\xaf \xed\xa0\x80 \xf0\x80\x80\xaf \xf4\x90\x80\x80 \xc3\xa9\xe2\x82")]
+
+
+def odd_names():
+    """JSON stays JSON, whatever names files, inputs, outputs, sizes, operators, labels and kernels have."""
+    for i, odd in enumerate(ODD_NAMES):
+        top = WORK / f"odd{i}" / odd
+        inner = "x" if odd.startswith("\udcff") else odd  # a name in a model that is no UTF-8 is refused
+        m = model(top / f"{odd}.onnx", [node("Relu", [inner], ["m" + inner]), node("Neg", ["m" + inner], ["y" + inner])], [value(inner, [inner, 3])],
+                  [value("y" + inner, [inner, 3])], [tensor("w" + inner, [2], [1.0, 2.0])])
+        strange = model(top / f"strange{odd}.onnx", [node(inner, ["x"], ["y"])], [value("x", [2])], [value("y", [2])])
+        named = model(top / f"named{odd}.onnx", [node("Relu", [odd], ["y"])], [value(odd, [2])], [value("y", [2])])
+        data = top / "suite" / odd / "test_data_set_0"
+        data.mkdir(parents=True)
+        shutil.copy(m, data.parent / "model.onnx")
+        (data / "input_0.pb").write_bytes(tensor(inner, [1, 3], [1.0, 2.0, 3.0]))
+        (data / "output_0.pb").write_bytes(tensor("y" + inner, [1, 3], [0.0, 0.0, 0.0]))
+        colour, picture, labels = colour_model(top / f"colour{odd}.onnx"), save_bmp(top / f"{odd}.bmp", 9, 9, (255, 0, 0)), top / f"{odd}.txt"
+        labels.write_text(json.dumps([odd.encode("utf-8", "replace").decode()] * 3))
+        kernel = top / f"{odd}.c"
+        kernel.write_text('#include "quern_kernel.h"\nMAP(f32) twice(u32 i, IN(f32) x) { return x[i] * 2.0f; }\n')
+        broken = top / f"broken{odd}.c"
+        broken.write_text('#include "quern_kernel.h"\nMAP(f32) twice(u32 i, IN(f32) x) { return x[i] * ; }\n')
+        none, cpu = top / f"none{odd}", ["--device", "cpu"]
+        for words, code in [(["run", m, *cpu, "--output", top / "out", "--profile", "--trace", top / "trace"], 0), (["run", none, *cpu], 3),
+                            (["run", m, *cpu, "--input", f"{inner}={none}"], 3), (["run", m, *cpu, "--input", f"{odd}{odd}={none}"], 2),
+                            (["run", m, *cpu, "--dim", f"{odd}{odd}=2"], 2), (["run", m, "--device", odd], 4), (["run", strange, *cpu], 3),
+                            (["run", m, *cpu, "--output", m / "below"], 1), (["run", m, *cpu, "--profile", "--trace", none / "t"], 1),
+                            (["inspect", m], 0), (["inspect", named], 3 if inner != odd else 0), (["inspect", strange], 0), (["inspect", none], 3), (["inspect", broken], 3),
+                            (["bench", m, *cpu, "--runs", 2], 0), (["bench", none, *cpu], 3), (["bench", m, "--race", "--runs", 2], 0),
+                            (["conformance", top / "suite", *cpu], 1), (["conformance", none, *cpu], 3),
+                            (["classify", picture, "--model", colour, "--labels", labels, *cpu], 0), (["classify", none, "--model", colour], 3),
+                            (["classify", picture, "--model", none], 3), (["classify", picture, "--model", colour, "--labels", none, *cpu], 3),
+                            (["classify", picture, "--model", colour, "--fit", odd], 2), (["demo", picture, *cpu], 0), (["demo", none, *cpu], 3),
+                            (["kernel", kernel], 0), (["kernel", broken], 3), (["kernel", none], 3), (["kernel", kernel, "--target", odd], 2),
+                            (["kernel", kernel, "--entry", odd], 2), (["kernel", kernel, "--define", f"={odd}"], 2), (["doctor", odd], 2),
+                            (["doctor", f"--{odd}"], 2)]:
+            r = quern_json(*words, code=code)
+            check(code == 0 or words[0] in ("demo", "conformance") or r.get("error"), f"{words}: {r}")
+        json.loads((top / "trace").read_bytes().decode("utf-8"))
+        check(quern_json("inspect", m)["inputs"][0]["name"] == inner, f"{inner!r} comes back as another name")
 
 
 def scale_model(path):
@@ -521,6 +581,14 @@ def kernel():
     check(quern_json("kernel", good, "--define", "SCALE=2.0f").get("target") == "c", "kernel --json")
     _, err = quern("kernel", bad, code=3)
     check("broken.c:2:" in err, f"a diagnostic has no place: {err!r}")
+    text, _ = quern("kernel", "--help")
+    targets = [line for line in (ROOT / "src/kc/targets.def").read_text().splitlines() if line.startswith("TARGET(")]
+    names = [line.split('"')[1] for line in targets]
+    line = next((x for x in text.splitlines() if "--target" in x), "")
+    listed = [w.strip().removesuffix(" (the default)") for w in line.partition("print:")[2].split(",")]
+    check(listed == names and len(names) > 4, f"kernel --help lists {listed}, targets.def {names}")
+    for name in listed:
+        quern("kernel", good, "--define", "SCALE=2.0f", "--target", name)
     quern("kernel", good, "--target", "cobol", code=2)
     quern("kernel", good, "--define", "=3", code=2)
     quern("kernel", "none.c", code=3)
@@ -528,7 +596,7 @@ def kernel():
 
 shutil.rmtree(WORK, ignore_errors=True)
 WORK.mkdir(parents=True)
-for group in (usage, run, profile, bad_files, inspect, inspect_bodies, bench, conformance, classify, shared_classifier, demo, doctor, kernel):
+for group in (usage, unknown_options, odd_names, run, profile, bad_files, inspect, inspect_bodies, bench, conformance, classify, shared_classifier, demo, doctor, kernel):
     try:
         group()
     except Exception as e:  # a broken answer must not hide the checks after it

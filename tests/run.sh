@@ -160,6 +160,7 @@ stage "the module in Node: kernels made at run time, small networks, bad files, 
 stage "random kernels as WebAssembly in Node" build/quern_kernel_fuzz --ways wasm --seed "$QUERN_TEST_SEED" --count 960
 stage "the module in Node, on threads" tools/node tests/wasm/run.mjs build/web/quern-threads.wasm 3 "$work/networks"
 stage "the package and the demo site, built and within their budget" sh -c "tools/node web/build.mjs && cd web && ../tools/node node_modules/typescript/bin/tsc -p demo --noEmit && ../tools/node node_modules/vite/bin/vite.js build demo --logLevel error"
+stage "the package in Node: what it refuses" tools/node tests/wasm/refusals.mjs
 stage "the package and the pages in Chromium" tools/node tests/web/run.mjs
 stage "op cases, networks and models in Chromium, on each device" tools/node tests/web/proof.mjs
 if [ "$mode" = full ]; then

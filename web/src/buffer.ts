@@ -1,5 +1,5 @@
 import type { Device } from './device.js';
-import { QuernError } from './error.js';
+import { called, isSize, QuernError, wants } from './error.js';
 
 /** Memory of a device. Zeroed when made. */
 export class Buffer {
@@ -44,6 +44,7 @@ export class Buffer {
 
   /** Queues a write; the data may change when this returns. `at` in bytes. */
   write(data: ArrayBufferView | ArrayBuffer, at = 0): void {
+    wants((data instanceof ArrayBuffer || ArrayBuffer.isView(data)) && isSize(at), 'write wants a typed array or an ArrayBuffer, and a place in bytes');
     const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     const { engine } = this.device;
     const from = engine.put(bytes);
@@ -55,15 +56,21 @@ export class Buffer {
   }
 
   /** The bytes after all work queued so far. */
-  async read(at = 0, bytes = this.bytes - at, options: { signal?: AbortSignal } = {}): Promise<ArrayBuffer> {
+  read(at = 0, bytes = this.bytes - at, options: { signal?: AbortSignal } = {}): Promise<ArrayBuffer> {
+    return called('read', options, () => this.#read(at, bytes, options.signal));
+  }
+
+  async #read(at: number, bytes: number, signal: AbortSignal | undefined): Promise<ArrayBuffer> {
+    wants(isSize(at) && isSize(bytes) && at + bytes <= this.bytes, `a buffer of ${this.bytes} bytes has no ${bytes} from ${at} on`);
+    const from = this.at;
     const { engine } = this.device;
     const to = engine.need(engine.x.qw_alloc(Math.max(bytes, 1)));
     let pending: Promise<void> | undefined;
     try {
-      const ticket = engine.x.qw_buffer_read(this.at, at, to, bytes);
+      const ticket = engine.x.qw_buffer_read(from, at, to, bytes);
       if (!ticket) throw engine.failure();
       pending = this.device.settled(() => engine.x.qw_device_poll(this.device.handle, ticket));
-      await this.device.watched(pending, options.signal);
+      await this.device.watched(pending, signal);
       return engine.heap.u8.slice(to, to + bytes).buffer as ArrayBuffer;
     } finally { // an aborted read is still under way: its memory goes when it is done
       void (pending ?? Promise.resolve()).catch(() => undefined).then(() => engine.broken || engine.x.qw_free(to));

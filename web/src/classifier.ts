@@ -1,8 +1,8 @@
 /* Names for pictures: a classifying model with its preprocessing, or the embedded one. */
 import type { DType } from './abi.js';
-import type { Device } from './device.js';
+import { Device } from './device.js';
 import { ownFile } from './engine.js';
-import { QuernError } from './error.js';
+import { called, isSize, QuernError, wants } from './error.js';
 import { pixelsOf, type Picture, type Pixels } from './picture.js';
 import { Session, type RunOptions } from './session.js';
 import type { ModelSource } from './source.js';
@@ -55,6 +55,8 @@ export interface Classification {
   softmaxed: boolean;
 }
 
+type GlyphsOptions = Pick<ClassifyOptions, 'top'> & { model?: ModelSource; signal?: AbortSignal };
+
 export class Classifier {
   #handle: number;
   #queue: Promise<unknown> = Promise.resolve();
@@ -73,6 +75,7 @@ export class Classifier {
 
   /** Over an open session, which stays the caller's. */
   static open(session: Session, options: ClassifyOptions = {}): Classifier {
+    wants(session instanceof Session, 'Classifier.open wants a Session');
     const { engine } = session.device;
     const wanted = options.preparation ? JSON.stringify(options.preparation) : '';
     const preparation = { ...Classifier.guess(session, options.config), ...options.preparation };
@@ -82,12 +85,18 @@ export class Classifier {
 
   /** What a model seems to want of a picture, from its input and the text of its preprocessor_config.json. */
   static guess(session: Session, config = ''): Preparation {
+    wants(session instanceof Session, 'Classifier.guess wants a Session');
     const { engine } = session.device;
     return engine.withTexts([config], (text) => engine.json<Preparation>(engine.x.qw_prep_guess(session.handle, text!)));
   }
 
   /** The package's own small model: one hand-drawn digit or simple shape (docs/glyphs.md). model: where glyphs.onnx is, when not beside the script. */
-  static async glyphs(device: Device, options: Pick<ClassifyOptions, 'top'> & { model?: ModelSource; signal?: AbortSignal } = {}): Promise<Classifier> {
+  static glyphs(device: Device, options: GlyphsOptions = {}): Promise<Classifier> {
+    return called('Classifier.glyphs', options, () => Classifier.#glyphs(device, options));
+  }
+
+  static async #glyphs(device: Device, options: GlyphsOptions): Promise<Classifier> {
+    wants(device instanceof Device, 'Classifier.glyphs wants a Device');
     const { engine } = device;
     const model = options.model ?? ownFile(new URL('glyphs.onnx', import.meta.url));
     const session = await Session.open(model, { device, signal: options.signal, cache: 'none' });
@@ -100,13 +109,17 @@ export class Classifier {
   }
 
   /** What is in the picture. */
-  async classify(picture: Picture | Pixels, options: RunOptions = {}): Promise<Classification> {
-    const { signal } = options;
-    signal?.throwIfAborted();
-    const pixels = 'rgba' in picture ? picture : await pixelsOf(picture);
-    const mine = this.#queue.then(() => this.#classify(pixels, signal));
-    this.#queue = mine.catch(() => undefined);
-    return this.device.watched(mine, signal);
+  classify(picture: Picture | Pixels, options: RunOptions = {}): Promise<Classification> {
+    return called('classify', options, async () => {
+      const { signal } = options;
+      signal?.throwIfAborted();
+      const pixels = 'rgba' in picture ? picture : await pixelsOf(picture);
+      const { width, height, rgba } = pixels;
+      wants(isSize(width) && isSize(height) && ArrayBuffer.isView(rgba) && rgba.byteLength === width * height * 4, 'pixels are { width, height, rgba }, of four bytes a pixel');
+      const mine = this.#queue.then(() => this.#classify(pixels, signal));
+      this.#queue = mine.catch(() => undefined);
+      return this.device.watched(mine, signal);
+    });
   }
 
   async #classify(pixels: Pixels, signal: AbortSignal | undefined): Promise<Classification> {

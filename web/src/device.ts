@@ -1,9 +1,9 @@
 /* A device of this browser: WebGPU, WebGL 2, or the CPU through Wasm. */
 import { Buffer } from './buffer.js';
 import { engineFor, type Engine, type WasmSource } from './engine.js';
-import { QuernError } from './error.js';
+import { called, isSize, QuernError, wants } from './error.js';
 import { keptLoaded } from './kept.js';
-import { definesText, Kernel, type KernelOptions } from './kernel.js';
+import { Kernel, kernelTexts, type KernelOptions } from './kernel.js';
 import { WebGPUHost } from './device_webgpu.js';
 import { abortable, atMost, isHidden, nextTask, sleep } from './wait.js';
 
@@ -151,7 +151,11 @@ export class Device {
   }
 
   /** Opens a device. Rejects with code 'no_device' and the reason when there is none. */
-  static async open(options: DeviceOptions = {}): Promise<Device> {
+  static open(options: DeviceOptions = {}): Promise<Device> {
+    return called('Device.open', options, () => Device.#open(options));
+  }
+
+  static async #open(options: DeviceOptions): Promise<Device> {
     const { signal } = options;
     signal?.throwIfAborted();
     const kind = options.kind ?? (options.gpuDevice ? 'webgpu' : options.gl ? 'webgl' : 'auto');
@@ -169,7 +173,7 @@ export class Device {
   }
 
   static async #openKind(kind: DeviceKind, options: DeviceOptions): Promise<Device> {
-    const opener = openers[kind];
+    const opener = Object.hasOwn(openers, kind) && openers[kind];
     if (!opener) throw new QuernError('usage', `no kind of device is called '${String(kind)}'; known are auto, webgpu, webgl, wasm`);
     const engine = await abortable(engineFor(options.wasm, kind === 'wasm' && options.threads !== 1), options.signal);
     if (kind !== 'wasm') await keptLoaded();
@@ -199,17 +203,19 @@ export class Device {
   }
 
   /** Compiles a kernel. Rejects with code 'kernel' and `diagnostics` when it does not compile. */
-  async kernel(source: string, options: KernelOptions = {}): Promise<Kernel> {
-    const { engine } = this;
-    options.signal?.throwIfAborted();
-    this.alive();
-    return engine.withTexts([source, options.file ?? 'kernel.c', options.entry ?? '', definesText(options.defines)], (s, f, e, d) =>
-      new Kernel(this, engine.need(engine.x.qw_kernel_make(this.handle, s!, f!, e!, d!))));
+  kernel(source: string, options: KernelOptions = {}): Promise<Kernel> {
+    return called('kernel', options, async () => {
+      const { engine } = this;
+      options.signal?.throwIfAborted();
+      this.alive();
+      return engine.withTexts(kernelTexts(source, options), (s, f, e, d) => new Kernel(this, engine.need(engine.x.qw_kernel_make(this.handle, s!, f!, e!, d!))));
+    });
   }
 
   /** Memory of the device: of so many bytes, or with these contents. */
   buffer(contents: number | ArrayBufferView): Buffer {
     this.alive();
+    wants(isSize(contents) || ArrayBuffer.isView(contents), 'a buffer is made of so many bytes, or from a typed array');
     const bytes = typeof contents === 'number' ? contents : contents.byteLength;
     const made = new Buffer(this, this.engine.need(this.engine.x.qw_buffer_make(this.handle, bytes)), bytes);
     if (typeof contents !== 'number') made.write(contents);

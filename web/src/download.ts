@@ -3,7 +3,7 @@
  * In the cache a model is a folder of parts, each written once, so that a page closed in the middle loses at most one part:
  *     quern/<hash of the address>/about.json    { url, total, etag, modified }
  *     quern/<hash of the address>/0, 1, 2, ...   PART_BYTES each, the last shorter */
-import { QuernError } from './error.js';
+import { called, QuernError, wants } from './error.js';
 import { abortable, sleep } from './wait.js';
 
 const PART_BYTES = 4 << 20;
@@ -153,9 +153,11 @@ function alone<T>(url: string, signal: AbortSignal | undefined, work: () => Prom
 }
 
 /** Frees the space of all models kept by this origin. */
-export async function clearCache(): Promise<void> {
-  const root = await navigator.storage.getDirectory();
-  await root.removeEntry('quern', { recursive: true }).catch(() => undefined);
+export function clearCache(): Promise<void> {
+  return called('clearCache', undefined, async () => {
+    const root = await navigator.storage.getDirectory();
+    await root.removeEntry('quern', { recursive: true }).catch(() => undefined);
+  });
 }
 
 /* ---- the net */
@@ -255,8 +257,8 @@ class Landing {
 }
 
 /** All bytes of the file at an address, in memory. */
-export async function download(address: string | URL, options: DownloadOptions = {}): Promise<Uint8Array> {
-  return new Uint8Array(await (await downloadBlob(address, options)).arrayBuffer());
+export function download(address: string | URL, options: DownloadOptions = {}): Promise<Uint8Array> {
+  return called('download', options, async () => new Uint8Array(await (await downloadBlob(address, options)).arrayBuffer()));
 }
 
 /** The file at an address, on disk where the browser has room for it. @internal */
@@ -352,6 +354,7 @@ export async function drain(stream: ReadableStream<Uint8Array>, options: Downloa
   const landing = new Landing();
   for await (const chunk of chunksOf(stream)) {
     options.signal?.throwIfAborted();
+    wants(chunk instanceof Uint8Array, 'a stream of bytes gives Uint8Arrays');
     await landing.push(chunk);
     options.onProgress?.({ stage: 'download', part: NaN, loadedBytes: landing.bytes, totalBytes: 0, fromCache: false });
   }

@@ -147,7 +147,13 @@ function stop(code: number): never {
   throw new Error(`the module asked to exit with ${code}`);
 }
 
-async function compile(source: WasmSource): Promise<WebAssembly.Module> {
+function compile(source: WasmSource): Promise<WebAssembly.Module> {
+  return compileFrom(source).catch((cause: unknown) => {
+    throw cause instanceof QuernError || cause instanceof TypeError ? cause : new QuernError('format', `this is no Wasm module: ${String(cause)}`, { cause });
+  });
+}
+
+async function compileFrom(source: WasmSource): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source;
   if (source instanceof ArrayBuffer || source instanceof Uint8Array) return WebAssembly.compile(source as BufferSource);
   const url = new URL(source, globalThis.location?.href ?? import.meta.url);

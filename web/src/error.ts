@@ -25,3 +25,26 @@ export class QuernError extends Error {
     return found;
   }
 }
+
+/** A call of the API, which rejects with a QuernError or with what its signal was aborted with: whatever else is thrown on the way comes from an argument
+ * of a wrong kind, or from the browser. @internal */
+export async function called<T>(name: string, options: { signal?: AbortSignal } | undefined, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof QuernError) throw error;
+    if (options?.signal?.aborted) throw options.signal.reason;
+    const wrongKind = error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError;
+    throw new QuernError(wrongKind ? 'usage' : 'bug', `${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+/** @internal */
+export function wants(truth: boolean, what: string): asserts truth {
+  if (!truth) throw new QuernError('usage', what);
+}
+
+/** A whole number that is not negative. @internal */
+export function isSize(n: unknown): n is number {
+  return Number.isSafeInteger(n) && (n as number) >= 0;
+}

@@ -2,7 +2,7 @@
 import { Buffer } from './buffer.js';
 import type { Device } from './device.js';
 import { engineFor, type WasmSource } from './engine.js';
-import { QuernError } from './error.js';
+import { called, isSize, QuernError, wants } from './error.js';
 import { abortable } from './wait.js';
 
 export interface KernelOptions {
@@ -14,27 +14,33 @@ export interface KernelOptions {
   signal?: AbortSignal;
 }
 
-/** @internal */
-export function definesText(defines: Record<string, string | number> | undefined): string {
-  return Object.entries(defines ?? {}).map(([name, value]) => `${name}=${value}`).join(' ');
+/** Source, file, entry and defines, as the library takes them. @internal */
+export function kernelTexts(source: string, options: KernelOptions): string[] {
+  wants(typeof source === 'string', 'a kernel is a text');
+  const defines = Object.entries(options.defines ?? {}).map(([name, value]) => `${name}=${value}`).join(' ');
+  return [source, options.file ?? 'kernel.c', options.entry ?? '', defines];
 }
 
 /** What kc can print: "c", "opencl", "wgsl", ... */
-export async function targets(options: { wasm?: WasmSource; signal?: AbortSignal } = {}): Promise<string[]> {
-  const engine = await abortable(engineFor(options.wasm), options.signal);
-  return engine.json(engine.x.qw_kernel_targets());
+export function targets(options: { wasm?: WasmSource; signal?: AbortSignal } = {}): Promise<string[]> {
+  return called('targets', options, async () => {
+    const engine = await abortable(engineFor(options.wasm), options.signal);
+    return engine.json(engine.x.qw_kernel_targets());
+  });
 }
 
 /** A kernel as a target's source. No device is needed. */
-export async function translate(source: string, target: string, options: KernelOptions & { wasm?: WasmSource } = {}): Promise<string> {
-  const engine = await abortable(engineFor(options.wasm), options.signal);
-  return engine.withTexts([source, options.file ?? 'kernel.c', options.entry ?? '', definesText(options.defines), target], (...t) => {
-    const at = engine.need(engine.x.qw_kernel_translate(t[0]!, t[1]!, t[2]!, t[3]!, t[4]!));
-    try {
-      return engine.heap.cText(at);
-    } finally {
-      engine.x.qw_text_free(at);
-    }
+export function translate(source: string, target: string, options: KernelOptions & { wasm?: WasmSource } = {}): Promise<string> {
+  return called('translate', options, async () => {
+    const engine = await abortable(engineFor(options.wasm), options.signal);
+    return engine.withTexts([...kernelTexts(source, options), target], (...t) => {
+      const at = engine.need(engine.x.qw_kernel_translate(t[0]!, t[1]!, t[2]!, t[3]!, t[4]!));
+      try {
+        return engine.heap.cText(at);
+      } finally {
+        engine.x.qw_text_free(at);
+      }
+    });
   });
 }
 
@@ -58,7 +64,9 @@ export class Kernel {
   /** Queues a launch. count: elements of a MAP, groups of a KERNEL. args: in the order of the parameters, a MAP's output last. */
   launch(count: number, args: readonly (Buffer | number | boolean)[]): void {
     const { x, failure } = { x: this.device.engine.x, failure: () => this.device.engine.failure() };
+    wants(isSize(count) && Array.isArray(args), 'launch wants a count and a list of arguments');
     args.forEach((arg, i) => {
+      wants(arg instanceof Buffer || typeof arg === 'number' || typeof arg === 'boolean', `argument ${i} is no Buffer, number or boolean`);
       const set = arg instanceof Buffer ? x.qw_kernel_arg_buffer(this.#at, i, arg.at) : x.qw_kernel_arg_number(this.#at, i, Number(arg));
       if (!set) throw failure();
     });

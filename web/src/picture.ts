@@ -1,5 +1,5 @@
 /* Pictures of the page -> rows of RGBA on the page. */
-import { QuernError } from './error.js';
+import { called, QuernError } from './error.js';
 
 export type Picture = ImageBitmap | ImageData | HTMLImageElement | HTMLCanvasElement | HTMLVideoElement | OffscreenCanvas | VideoFrame | Blob;
 
@@ -18,7 +18,11 @@ export function sizeOf(source: Exclude<Picture, Blob | ImageData>): [number, num
 }
 
 /** The pixels of a picture, upright, straight alpha. */
-export async function pixelsOf(source: Picture): Promise<Pixels> {
+export function pixelsOf(source: Picture): Promise<Pixels> {
+  return called('pixelsOf', undefined, () => readPixels(source));
+}
+
+async function readPixels(source: Picture): Promise<Pixels> {
   if (typeof ImageData !== 'undefined' && source instanceof ImageData) return { width: source.width, height: source.height, rgba: source.data };
   let drawn = source as Exclude<Picture, ImageData | Blob>;
   if (source instanceof Blob) {

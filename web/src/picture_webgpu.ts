@@ -4,7 +4,7 @@
  * output pixel, which is the antialiased bilinear filter that the library uses on the CPU. */
 import { Buffer } from './buffer.js';
 import type { Device } from './device.js';
-import { QuernError } from './error.js';
+import { called, QuernError } from './error.js';
 import { pixelsOf, sizeOf, type Picture } from './picture.js';
 import { Tensor } from './tensor.js';
 
@@ -157,7 +157,11 @@ function dimsOf(o: PictureOptions): number[] {
 
 /** A picture as a model's f32 input. On a webgpu device it never leaves the GPU: textures, canvases, video frames and bitmaps are read where they
  * are. Close the tensor when it is not needed any more. */
-export async function pictureTensor(device: Device, picture: Picture | GPUTexture, options: PictureOptions): Promise<Tensor> {
+export function pictureTensor(device: Device, picture: Picture | GPUTexture, options: PictureOptions): Promise<Tensor> {
+  return called('pictureTensor', options, () => makeTensor(device, picture, options));
+}
+
+async function makeTensor(device: Device, picture: Picture | GPUTexture, options: PictureOptions): Promise<Tensor> {
   const gpu = device.gpuDevice;
   options.signal?.throwIfAborted();
   if (!gpu) {

@@ -1,10 +1,10 @@
 /* A model, opened on a device. */
 import { dtypeNames, dtypeNumbers, QW_NO_OPTIMIZE, QW_PROFILE, type DType } from './abi.js';
 import { Buffer } from './buffer.js';
-import type { Device } from './device.js';
+import { Device } from './device.js';
 import { refusePage, type DownloadOptions, type DownloadProgress } from './download.js';
 import type { Engine } from './engine.js';
-import { QuernError } from './error.js';
+import { called, QuernError, wants } from './error.js';
 import { utf8 } from './heap.js';
 import { arrayOf, bytesOf, elements, Tensor, type TypedArray } from './tensor.js';
 import { Beside, bytesOf as fileOf, type Bytes, type ModelFile, type ModelSource } from './source.js';
@@ -67,7 +67,12 @@ export class Session {
   }
 
   /** Opens a model from an address, bytes, a File or a stream. */
-  static async open(source: ModelSource, options: SessionOptions): Promise<Session> {
+  static open(source: ModelSource, options: SessionOptions): Promise<Session> {
+    return called('Session.open', options, () => Session.#open(source, options));
+  }
+
+  static async #open(source: ModelSource, options: SessionOptions): Promise<Session> {
+    wants(options?.device instanceof Device, 'Session.open wants { device }, which Device.open gives');
     const { device, signal } = options;
     signal?.throwIfAborted();
     const file = await fileOf(source, options);
@@ -152,14 +157,17 @@ export class Session {
 
   /** Runs the model. Runs of one session queue up; an aborted one is given up, and the next waits until the device is through with it. */
   run(inputs: Inputs, options: RunOptions = {}): Promise<Record<string, Tensor>> {
-    const { signal } = options;
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    return this.device.watched(this.inTurn(() => this.#run(inputs, options)), signal);
+    return called('run', options, () => {
+      options.signal?.throwIfAborted();
+      return this.device.watched(this.inTurn(() => this.#run(inputs, options)), options.signal);
+    });
   }
 
   async #run(inputs: Inputs, { signal, keep = [] }: RunOptions): Promise<Record<string, Tensor>> {
     signal?.throwIfAborted();
     const { engine } = this.device;
+    void this.handle; // it is open
+    wants(typeof inputs === 'object' && inputs !== null, 'run wants { name: tensor } for each input');
     const missing = this.inputs.find((i) => !Object.hasOwn(inputs, i.name));
     if (missing) throw new QuernError('name', `input '${missing.name}' is missing`);
     for (const [name, value] of Object.entries(inputs)) await this.#feed(name, value, signal);
@@ -195,6 +203,7 @@ export class Session {
   /* A bare array takes the model's own shape. */
   #tensor(info: ValueInfo, value: Tensor | TypedArray): Tensor {
     if (value instanceof Tensor) return value;
+    wants(ArrayBuffer.isView(value) || Array.isArray(value), `input '${info.name}' is no tensor; give a Tensor or a typed array`);
     const dims = info.dims?.map((d) => (typeof d === 'number' ? d : 1));
     const known = dims && info.dims?.every((d) => typeof d === 'number');
     if (!dims) throw new QuernError('shape', `input '${info.name}' has no declared shape; give a Tensor`);

@@ -1,7 +1,7 @@
 /* Tensors of the page: dense and row-major, in an array of the page or in a buffer of the device. */
 import type { DType } from './abi.js';
-import type { Buffer } from './buffer.js';
-import { QuernError } from './error.js';
+import { Buffer } from './buffer.js';
+import { called, isSize, QuernError, wants } from './error.js';
 
 export type TypedArray = Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | BigInt64Array | Uint8Array | Uint8ClampedArray
   | Uint16Array | Uint32Array | BigUint64Array;
@@ -45,6 +45,12 @@ export function dtypeOf(array: ArrayBufferView): DType {
   }
 }
 
+/* What a caller gave is what TypeScript would have it be. */
+function checkShape(dims: readonly number[], dtype: DType): void {
+  wants(Array.isArray(dims) && dims.every(isSize), `the dims ${JSON.stringify(dims)} are no list of sizes`);
+  if (!Object.hasOwn(arrays, dtype)) throw new QuernError('dtype', `no type of elements is called '${String(dtype)}'`);
+}
+
 export function elements(dims: readonly number[]): number {
   return dims.reduce((n, d) => n * d, 1);
 }
@@ -63,6 +69,8 @@ export class Tensor {
 
   /** A tensor of texts. dims: default one dimension. */
   static ofTexts(texts: readonly string[], dims: readonly number[] = [texts.length]): Tensor {
+    wants(Array.isArray(texts) && texts.every((t) => typeof t === 'string'), 'Tensor.ofTexts wants a list of strings');
+    checkShape(dims, 'string');
     if (elements(dims) !== texts.length) throw new QuernError('shape', `${texts.length} texts are no string[${dims.join(', ')}]`);
     return new Tensor('string', [...dims], undefined, undefined, [...texts]);
   }
@@ -70,9 +78,11 @@ export class Tensor {
   /** A tensor over an array, which is not copied. dims: default one dimension; dtype: default what the array holds. */
   static from(data: TypedArray | readonly number[], dims?: readonly number[], dtype?: DType): Tensor {
     if (dtype === 'string') throw new QuernError('dtype', 'numbers are no texts; use Tensor.ofTexts');
+    wants(Array.isArray(data) || (ArrayBuffer.isView(data) && !(data instanceof DataView)), 'a tensor is made from a typed array, or from a list of numbers');
     const array = Array.isArray(data) ? Float32Array.from(data as number[]) : (data as TypedArray);
     const type = dtype ?? dtypeOf(array);
     const sizes = dims ?? [array.length];
+    checkShape(sizes, type);
     const want = elements(sizes) * bytesOf(type);
     if (want !== array.byteLength) {
       throw new QuernError('shape', `${array.byteLength} bytes are no ${type}[${sizes.join(', ')}], which has ${want}`);
@@ -82,6 +92,8 @@ export class Tensor {
 
   /** A tensor in a buffer of the device. The buffer stays the caller's. */
   static onDevice(buffer: Buffer, dtype: DType, dims: readonly number[]): Tensor {
+    wants(buffer instanceof Buffer, 'Tensor.onDevice wants a Buffer');
+    checkShape(dims, dtype);
     const want = elements(dims) * bytesOf(dtype);
     if (want > buffer.bytes) throw new QuernError('shape', `a buffer of ${buffer.bytes} bytes holds no ${dtype}[${dims.join(', ')}], which has ${want}`);
     return new Tensor(dtype, [...dims], undefined, buffer);
@@ -96,10 +108,12 @@ export class Tensor {
   }
 
   /** The elements on the page: at once, or read from the device. */
-  async read(options: { signal?: AbortSignal } = {}): Promise<TypedArray> {
-    if (this.data) return this.data;
-    if (this.texts) throw new QuernError('dtype', 'a tensor of texts has no numbers; use its texts');
-    return arrayOf(this.dtype, await this.buffer!.read(0, this.bytes, options));
+  read(options: { signal?: AbortSignal } = {}): Promise<TypedArray> {
+    return called('read', options, async () => {
+      if (this.data) return this.data;
+      if (this.texts) throw new QuernError('dtype', 'a tensor of texts has no numbers; use its texts');
+      return arrayOf(this.dtype, await this.buffer!.read(0, this.bytes, options));
+    });
   }
 
   /** Frees the buffer of an output that was kept on the device. */

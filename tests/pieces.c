@@ -20,7 +20,10 @@ typedef struct made_file {
     u32 n;
     str graph_end; /* nodes, inputs and outputs */
     u64 asked, highest;
+    u32 asked_beside; /* pieces of the file beside it */
 } made_file;
+
+static const i64 beside[] = { 3, 8 }; /* that file, "sizes.bin" */
 
 static f32 element(u64 i, u32 seed) { return (f32)((i * 7919 + seed * 104729u) % 17) / 64 - 0.125f; }
 
@@ -107,6 +110,18 @@ static void add_weight(made_file *f, const char *name, u32 rank, const u64 *dims
     *add_part(f) = (part){ .elems = elems, .seed = seed };
 }
 
+/* i64[2], all of the file beside. */
+static void add_outside(made_file *f, const char *name)
+{
+    str tensor = { 0 }, place = { 0 };
+    number(&tensor, 1, COUNT(beside)), number(&tensor, 2, 7);
+    words(&tensor, 8, name);
+    words(&place, 1, "location"), words(&place, 2, "sizes.bin");
+    message(&tensor, 13, &place);
+    number(&tensor, 14, 1);
+    message(&f->graph_end, 5, &tensor);
+}
+
 static u64 part_bytes(const part *p) { return p->elems ? p->elems * FLOAT_BYTES : p->text.n; }
 
 /* The graph's own head comes first, once its parts are known. */
@@ -184,7 +199,9 @@ static qn_status open_in_pieces(made_file *f, qn_device *d, u64 bytes, qn_sessio
         if (status != QN_OK || !p.bytes) continue;
         if (p.bytes > sizeof room) status = fail(QN_E_BUG, "a piece of %llu bytes", (unsigned long long)p.bytes);
         else {
-            read_file(f, p.at, room, p.bytes);
+            if (!p.file) read_file(f, p.at, room, p.bytes);
+            else if (strcmp(p.file, "sizes.bin") == 0 && p.at + p.bytes <= sizeof beside)
+                memcpy(room, (const u8 *)beside + p.at, (size_t)p.bytes), f->asked_beside++;
             status = qn_session_give(s, room);
         }
     }
@@ -293,6 +310,30 @@ static void check_same(test *t, const test_device *d, const model_case *c)
         }
     qn_session_close(pieces), qn_session_close(whole);
     mem_free(bytes), mem_free(x);
+    drop_file(&f);
+}
+
+/* Sizes in a file beside a small graph are read before the graph is planned, which needs them. */
+static void check_small_outside(test *t, qn_device *d)
+{
+    made_file f;
+    qn_session *s = NULL;
+    f32 x[24] = { 1 };
+    begin_file(&f);
+    add_outside(&f, "sizes");
+    add_node(&f, "Reshape", "x sizes", "y");
+    add_value(&f, 11, "x", 2, DIMS(4, 6));
+    each_output(&f, "y");
+    end_file(&f);
+    const qn_named in = { "x", { QN_F32, 2, { 4, 6 }, x } };
+    CHECK_OK(t, open_in_pieces(&f, d, file_bytes(&f), &s));
+    if (s) {
+        const qn_tensor *y = NULL;
+        CHECK(t, f.asked_beside == 1, "%u pieces of the file beside", f.asked_beside);
+        CHECK(t, run_once(s, &in) == QN_OK && qn_output_at(s, 0, &y) == QN_OK, "%s", qn_last_error());
+        CHECK(t, y && y->rank == 2 && y->dims[0] == beside[0] && y->dims[1] == beside[1], "y has another shape");
+    }
+    qn_session_close(s);
     drop_file(&f);
 }
 
@@ -406,6 +447,7 @@ void test_pieces(test *t)
     u32 n = open_test_devices(t, &devices);
     for (u32 i = 0; i < n; i++)
         for (u32 k = 0; k < COUNT(model_cases); k++) check_same(t, &devices[i], &model_cases[k]);
+    check_small_outside(t, test_cpu());
     check_damage(t, test_cpu());
     check_no_memory(t, test_cpu());
     check_big(t);

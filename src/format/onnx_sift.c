@@ -186,7 +186,7 @@ static qn_status take_field(sift *s, state *t, qn_bytes left, bool *more)
     if (!add_u64(h.bytes, h.payload, &whole) || !add_u64(t->at, whole, &end) || end > limit(s, t)) return damaged(t, s);
     form here = t->depth ? t->levels[t->depth].kind : MODEL;
     form kind = h.wire == PB_BYTES ? inside(here, h.field) : OTHER;
-    if (kind != OTHER && h.payload > KEEP) {
+    if (kind == GRAPH || (kind == TENSOR && h.payload > KEEP)) { /* small weights of a small graph may lie beside it */
         QN_TRY(open_message(s, t, kind, h.field, end));
         t->at += h.bytes;
         return *more = true, QN_OK;

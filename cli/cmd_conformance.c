@@ -3,7 +3,8 @@
  *     DIR/.../NAME/model.onnx, NAME/test_data_set_K/{input,output}_J.pb
  *
  * A test whose model this build refuses as unsupported is skipped, with the reason; every other trouble is a failure. Floats agree
- * within rtol and atol (below), everything else exactly; shapes and types always. Tests of random ops are judged by shape and type.
+ * within rtol and atol (below), everything else exactly; shapes and types always. Tests of random ops are judged by shape and type. Every
+ * output of the model must be stored.
  *
  * NAME/tolerance.txt ("rtol atol") widens both for one test; NAME/refused.txt makes it one that must end in an error whose sentence holds
  * that text. */
@@ -203,7 +204,16 @@ static bool load_inputs(const char *set, const qn_session *s, qn_named *named, q
     return true;
 }
 
-static bool judge_output(const char *set, qn_session *s, uint32_t i, verdict *v)
+static uint32_t count_stored(const char *set, const char *stem)
+{
+    char name[32];
+    for (uint32_t n = 0;; n++) {
+        snprintf(name, sizeof name, "%s_%u.pb", stem, n);
+        if (!is_file(set, name)) return n;
+    }
+}
+
+static void judge_output(const char *set, qn_session *s, uint32_t i, verdict *v)
 {
     char path[4200], name[32], why[300];
     snprintf(name, sizeof name, "output_%u.pb", i);
@@ -211,15 +221,20 @@ static bool judge_output(const char *set, qn_session *s, uint32_t i, verdict *v)
     qn_tensor want;
     const qn_tensor *got;
     qn_status status = qn_output_at(s, i, &got);
-    if (status != QN_OK) return decide_by_status(v, status, qn_output_info(s, i)->name), false;
+    if (status != QN_OK) {
+        decide_by_status(v, status, qn_output_info(s, i)->name);
+        return;
+    }
     status = qn_tensor_load_as(path, got->dtype, &want);
-    if (status != QN_OK) return decide_by_status(v, status, name), false;
+    if (status != QN_OK) {
+        decide_by_status(v, status, name);
+        return;
+    }
     double worst = 0;
-    bool ok = compare_tensors(got, &want, v->shape_only, v->widest, &worst, why, sizeof why);
-    if (!ok) decide(v, FAILED, text_print("output '%.80s': %s", qn_output_info(s, i)->name, why));
+    if (!compare_tensors(got, &want, v->shape_only, v->widest, &worst, why, sizeof why))
+        decide(v, FAILED, text_print("output '%.80s': %s", qn_output_info(s, i)->name, why));
     if (worst > v->worst) v->worst = worst;
     qn_tensor_free(&want);
-    return ok;
 }
 
 static void run_loaded(const char *set, qn_session *s, const qn_named *named, uint32_t n, verdict *v)
@@ -231,18 +246,10 @@ static void run_loaded(const char *set, qn_session *s, const qn_named *named, ui
         decide_by_status(v, status, "");
         return;
     }
-    uint32_t outputs = 0;
-    char name[32];
-    for (; outputs < MOST_VALUES; outputs++) {
-        snprintf(name, sizeof name, "output_%u.pb", outputs);
-        if (!is_file(set, name)) break;
-        if (outputs >= qn_output_count(s)) {
-            decide(v, FAILED, "the test has more outputs than the model");
-            return;
-        }
-        if (!judge_output(set, s, outputs, v)) return;
-    }
-    if (outputs == 0) decide(v, FAILED, "the test stores no output");
+    uint32_t stored = count_stored(set, "output"), outputs = qn_output_count(s);
+    if (stored == 0 || stored != outputs)
+        decide(v, FAILED, text_print("the test stores %u outputs, the model has %u", stored, outputs));
+    for (uint32_t i = 0; v->outcome == PASSED && i < outputs; i++) judge_output(set, s, i, v);
 }
 
 static void run_set(const char *set, qn_session *s, verdict *v)
@@ -381,14 +388,8 @@ static void show_report(const args *a, const report *r)
 
 static void run_all(const args *a, qn_device *d, const paths *tests, report *r)
 {
-    const char *only = args_text(a, "--only");
-    uint32_t one_in = args_number(a, "--one-in", 1), seed = args_number(a, "--seed", 0), number = 0;
-    if (one_in == 0) one_in = 1;
     for (size_t i = 0; i < tests->n; i++) {
-        const char *name = base_name(tests->at[i]);
-        if (only && !strstr(name, only)) continue;
-        if (number++ % one_in != seed % one_in) continue;
-        progress_show(name, (double)i / (double)tests->n);
+        progress_show(base_name(tests->at[i]), (double)i / (double)tests->n);
         verdict v = run_test(a, d, tests->at[i], r);
         if (v.outcome == SKIPPED && args_flag(a, "--strict-skips")) v.outcome = FAILED;
         r->count[v.outcome]++;
@@ -399,6 +400,24 @@ static void run_all(const args *a, qn_device *d, const paths *tests, report *r)
     progress_clear();
 }
 
+/* What --only, --one-in and --seed leave. A run of no test would judge nothing, so there must be one. */
+static int keep_chosen(const args *a, paths *tests)
+{
+    const char *only = args_text(a, "--only");
+    uint32_t one_in = args_number(a, "--one-in", 1), seed = args_number(a, "--seed", 0), number = 0;
+    if (one_in == 0) one_in = 1;
+    size_t kept = 0, found = tests->n;
+    for (size_t i = 0; i < found; i++) {
+        bool chosen = (!only || strstr(base_name(tests->at[i]), only)) && number++ % one_in == seed % one_in;
+        if (chosen) tests->at[kept++] = tests->at[i];
+        else free(tests->at[i]);
+    }
+    tests->n = kept;
+    if (kept) return 0;
+    return tell_failure(a, EXIT_USAGE, QN_E_NAME, "none of %zu tests is left to run: check --only, --one-in and --seed",
+                        found);
+}
+
 static int find_all(const args *a, paths *out)
 {
     for (uint32_t i = 0; i < a->n_words; i++) {
@@ -407,7 +426,7 @@ static int find_all(const args *a, paths *out)
         if (out->n == before) return tell_failure(a, EXIT_FILE, QN_E_IO, "no model.onnx in %s or below", a->words[i]);
     }
     qsort(out->at, out->n, sizeof *out->at, by_text);
-    return 0;
+    return keep_chosen(a, out);
 }
 
 int conformance_run(const args *a)

@@ -419,6 +419,8 @@ def conformance():
         data.mkdir(parents=True)
         (data / "input_0.pb").write_bytes(tensor("x", [1, 3], [1.0, 2.0, 3.0]))
         (data / "output_0.pb").write_bytes(tensor("y", [1, 3], want, kind))
+        if m is scale_model:
+            (data / "output_1.pb").write_bytes(tensor("z", [2], [1, 3], "q"))
         return folder
     case("test_right", [2.0, 3.0, 7.0])
     case("test_close", [2.0001, 3.0, 7.0])
@@ -440,6 +442,13 @@ def conformance():
     quern("conformance", top / "node" / "test_sneeze", "--device", "cpu", "--strict-skips", code=1)
     (WORK / "empty").mkdir()
     quern("conformance", WORK / "empty", code=3)
+    r = quern_json("conformance", top, "--only", "nothing_like_it", "--device", "cpu", code=2)
+    check("none of 6 tests" in r.get("error", ""), f"a run of no test: {r}")
+    quern("conformance", top, "--one-in", "9", "--seed", "8", "--device", "cpu", code=2)
+    half = case("test_half", [2.0, 3.0, 7.0])
+    (half / "test_data_set_0" / "output_1.pb").unlink()
+    out, _ = quern("conformance", half, "--device", "cpu", code=1)
+    check("stores 1 outputs, the model has 2" in out, f"an output that is not stored: {out!r}")
 
 
 def colour_model(path, layout="nchw", kind="f", metadata=()):

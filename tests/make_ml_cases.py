@@ -152,9 +152,8 @@ def machines():
     for how in TRANSFORMS[:4]:  # near a half PROBIT is noise, there as here
         case(f"svc_sure_{how}", "SVMClassifier", [rows()], [I64, F32], classlabels_ints=[7, 9, 3], support_vectors=flat, vectors_per_class=[4, 2, 3],
              coefficients=three, rho=[0.1, -0.2, 0.3], prob_a=[-1.5, -0.75, -2.0], prob_b=[0.1, 0.2, -0.1], post_transform=how, **own)
-        if how != "PROBIT":
-            case(f"svc_{how}", "SVMClassifier", [rows()], [I64, F32], classlabels_ints=[7, 9, 3], support_vectors=flat, vectors_per_class=[4, 2, 3], coefficients=three, rho=[0.1, -0.2, 0.3], post_transform=how, **own)
-            case(f"svc_two_{how}", "SVMClassifier", [rows()], [I64, F32], classlabels_ints=[7, 9], support_vectors=flat, vectors_per_class=[4, 5], coefficients=one, rho=[0.1], post_transform=how, **own)
+        case(f"svc_{how}", "SVMClassifier", [rows()], [I64, F32], classlabels_ints=[7, 9, 3], support_vectors=flat, vectors_per_class=[4, 2, 3], coefficients=three, rho=[0.1, -0.2, 0.3], post_transform=how, **own)
+        case(f"svc_two_{how}", "SVMClassifier", [rows()], [I64, F32], classlabels_ints=[7, 9], support_vectors=flat, vectors_per_class=[4, 5], coefficients=one, rho=[0.1], post_transform=how, **own)
 
 
 # ---------------------------------------------------------------- trees

@@ -4,16 +4,17 @@
 
 Needs numpy, onnx, onnxruntime. Graph K of seed S is the same everywhere, whatever the count; --only K runs that one and prints it. Each graph
 that fails is made small and written under --save in the layout of ONNX's backend tests, so that `quern conformance DIR` runs it.
-The work is done in child processes: what ends one is a failure too. Last line: N passed, N failed, N skipped (skipped: the peer cannot
-tell, or the library refuses an operator or type by name)."""
+The work is done in child processes: what ends one is a failure too, unless the peer alone is ended by a signal as well. Last line: N passed,
+N failed, N skipped. Skipped, each with its reason: the peer cannot tell or is known to be wrong (known.py), or the library refuses an operator
+or type by name, optimized and not alike. Answers of a graph that the peer cannot tell of are counted too."""
 import argparse
 import collections
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
+import traceback
 
 import numpy as np
 import onnx
@@ -25,7 +26,6 @@ import control
 import engine
 import families  # noqa: F401 (fills the table)
 import judge
-import known
 import motifs  # noqa: F401
 import peer
 import shrink
@@ -74,11 +74,14 @@ def of_case(text, elements):
 
 
 def run_cases(args):
-    """How many of the cases passed and failed."""
+    """How many of the cases passed and failed. None may be refused; some are there because nothing can be told of them."""
     counts = [0, 0]
+    def failing(graph):
+        tally = judge.Tally()
+        return reason(graph, args, tally) or "; ".join(tally.skips.keys() - {judge.UNTOLD})
     for what, text, elements in cases.CASES:
         graph = of_case(text, elements)
-        why = isolated(lambda: reason(graph, args)) if graph else "the peer cannot compute it"
+        why = isolated(lambda: failing(graph)) if graph else "the peer cannot compute it"
         counts[bool(why)] += 1
         if why:
             print(f"FAILED case: {what}: {why}\n{text}", flush=True)
@@ -97,20 +100,26 @@ def save(folder, graph):
 
 
 def isolated(test):
-    """test() in a child: a reason, None, or how the child ended."""
+    """test() in a child: a reason, None, or how the child ended, which is a reason too."""
     r, w = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(r)
         signal.alarm(300)  # a driver compiles a second for each kernel
-        why = test()
-        os.write(w, (why or "").encode()[:4000])
-        os._exit(0)
+        code = 1
+        try:
+            why, code = test(), 0
+        except BaseException:
+            why = traceback.format_exc()
+        os.write(w, (why or "").encode()[-4000:])
+        os._exit(code)
     os.close(w)
     with os.fdopen(r, "rb") as f:
-        why = f.read().decode()
-    _, status = os.waitpid(child, 0)
-    return f"ended by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else why or None
+        why = f.read().decode(errors="replace")
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code < 0:
+        return f"ended by signal {-code}"
+    return f"ended with exit status {code}: {why}" if code else why or None
 
 
 def ways_of(args, devices={}):
@@ -120,9 +129,9 @@ def ways_of(args, devices={}):
     return [(f"{spec}{', optimized' if o else ', not optimized'}", d, o) for spec, d in devices.items() for o in (True, False)]
 
 
-def reason(graph, args, refusals=None):
+def reason(graph, args, tally=None):
     try:
-        judge.check(graph, ways_of(args), refusals)
+        judge.check(graph, ways_of(args), tally)
     except judge.Difference as e:
         return str(e)
     return None
@@ -130,16 +139,13 @@ def reason(graph, args, refusals=None):
 
 def kind(why):
     """What tells one failure from another while a graph shrinks: a sentence without its names and numbers, or that numbers differ."""
-    return re.sub("'[^']*'|[0-9]+", "", why.split(": ", 1)[-1]) if "status" in why or "signal" in why else "a difference"
+    return judge.bare(why.split(": ", 1)[-1]) if "status" in why or "signal" in why else "a difference"
 
 
 def report(graph, number, why, args, crash=False):
-    if not crash and known.excuse(graph, why):
-        print(f"known {number}: {known.excuse(graph, why)}", flush=True)
-        return False
     def fails(g):
         new = isolated(lambda: reason(g, args)) if crash else reason(g, args)
-        return new if new and kind(new) == kind(why) and not known.excuse(g, new) else None
+        return new if new and kind(new) == kind(why) else None
     if args.shrink:
         graph, why = shrink.shrink(graph, fails, args.shrink)
     print(f"FAILED graph {number} of seed {args.seed}: {why}\n{graph.text()}", flush=True)
@@ -147,12 +153,11 @@ def report(graph, number, why, args, crash=False):
         print(f"  {n} = {np.array2string(graph.at[n], threshold=24, edgeitems=1, separator=',')}", flush=True)
     if args.save:
         save(os.path.join(args.save, f"graph_{args.seed}_{number}"), graph)
-    return True
 
 
 def worker(args):
     """Graphs from args.start on; each number is printed before it is run, so that the parent knows what ended us."""
-    from_time, refusals = time.time(), collections.Counter()
+    from_time, tally = time.time(), judge.Tally()
     passed = skipped = failed = nodes = 0
     ops = collections.Counter()
     for number in range(args.start, args.start + args.count):
@@ -160,30 +165,32 @@ def worker(args):
             break
         print(f"at {number}", flush=True)
         graph = make(args.seed, number)
-        if not graph.outputs:
-            skipped += 1
-            continue
-        before = sum(refusals.values())
-        why = reason(graph, args, refusals)
+        before, why = tally.skips.total(), None
+        if graph.outputs:
+            why = reason(graph, args, tally)
+        else:
+            tally.skips["the graph has no output"] += 1
         nodes += len(graph.nodes)
         ops.update(n.op_type for n in graph.nodes)
-        if why and report(graph, number, why, args):
+        if why:
+            report(graph, number, why, args)
             failed += 1
-        elif sum(refusals.values()) > before:
+        elif tally.skips.total() > before:
             skipped += 1
         else:
             passed += 1
         print(f"so far {number + 1} {passed} {failed} {skipped} {nodes}", flush=True)
-    for why, n in refusals.most_common(12):
-        print(f"refused {n} times: {why}")
+    for why, n in tally.skips.most_common():
+        print(f"skipped {n} times: {why}")
+    for why, n in tally.unsure.most_common():
+        print(f"{n} answers not judged, {tally.judged} judged: {why}")
     if args.ops:
         print("operators:", ", ".join(f"{o} {n}" for o, n in ops.most_common()))
 
 
 def parent(args):
     """Runs workers; goes on behind a graph that ended one."""
-    begun, start, counts = time.time(), args.start, np.zeros(4, int)
-    counts[:2] = run_cases(args)
+    begun, start, counts, cases_counts = time.time(), args.start, np.zeros(4, int), run_cases(args)
     while start < args.start + args.count and not (args.seconds and time.time() - begun > args.seconds):
         left = ["--seconds", str(max(1, args.seconds - (time.time() - begun)))] if args.seconds else []
         command = [sys.executable, *sys.argv[:1], "--worker", "--start", str(start), "--count", str(args.start + args.count - start), "--seed", str(args.seed), "--devices", args.devices,
@@ -203,7 +210,7 @@ def parent(args):
         if p.returncode == 0:
             break
         start = at + 1
-        if subprocess.run([sys.executable, *sys.argv[:1], "--only", str(at), "--peer", "--seed", str(args.seed)], check=False).returncode:
+        if subprocess.run([sys.executable, *sys.argv[:1], "--only", str(at), "--peer", "--seed", str(args.seed)], check=False).returncode < 0:
             print(f"known {at}: the peer itself ends the process", flush=True)
             counts[2] += 1
             continue
@@ -212,8 +219,11 @@ def parent(args):
         subprocess.run([sys.executable, *sys.argv[:1], "--only", str(at), "--crash", "--seed", str(args.seed), "--devices", args.devices, "--library", args.library, "--save", args.save,
                         "--shrink", str(args.shrink)], check=False)
     print(f"{counts[3]} nodes in {time.time() - begun:.0f} s")
-    print(f"{counts[0]} passed, {counts[1]} failed, {counts[2]} skipped")
-    return 1 if counts[1] or not counts[0] else 0
+    if not counts[0]:
+        print("FAILED: no random graph has passed")
+    passed, failed = counts[0] + cases_counts[0], counts[1] + cases_counts[1] + (not counts[0])
+    print(f"{passed} passed, {failed} failed, {counts[2]} skipped")
+    return 1 if failed else 0
 
 
 def main():
@@ -236,10 +246,13 @@ def main():
         if args.text:
             print(graph.text())
         if args.peer:  # it could be made, and shaken
-            sys.exit(0 if judge.Judge(graph).shakes() else 1)
+            judge.Judge(graph).shakes()
+            sys.exit(0)
         why = isolated(lambda: reason(graph, args)) if args.crash else reason(graph, args)
         print(why or "ok")
-        sys.exit(1 if why and report(graph, args.only, why, args, args.crash) else 0)
+        if why:
+            report(graph, args.only, why, args, args.crash)
+        sys.exit(1 if why else 0)
     sys.exit(worker(args) if args.worker else parent(args))
 
 

@@ -5,11 +5,14 @@ import os
 import ml_dtypes
 import numpy as np
 
+import layout
+
 STATUS_UNSUPPORTED, STATUS_DATA = 101, 504
 
 # qn_dtype, in the header's order
 NUMPY = [None, np.float32, np.float16, ml_dtypes.bfloat16, np.float64, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.bool_]
 NUMBER = {np.dtype(t): i for i, t in enumerate(NUMPY) if t}
+C_DTYPES = "NONE F32 F16 BF16 F64 I8 I16 I32 I64 U8 U16 U32 U64 BOOL".split()
 
 
 class Tensor(c.Structure):
@@ -25,8 +28,8 @@ class DeviceDesc(c.Structure):
 
 
 class SessionDesc(c.Structure):
-    _fields_ = [("device", c.c_void_p), ("path", c.c_char_p), ("data", c.c_char_p), ("bytes", c.c_size_t), ("piecewise", c.c_uint64), ("no_optimize", c.c_bool),
-                ("inspect_only", c.c_bool), ("widen", c.c_bool), ("profile", c.c_bool), ("only_variants", c.c_char_p), ("dump", c.c_void_p), ("dump_user", c.c_void_p),
+    _fields_ = [("device", c.c_void_p), ("path", c.c_char_p), ("bytes__data", c.c_char_p), ("bytes__n", c.c_size_t), ("piecewise", c.c_uint64), ("stepwise", c.c_bool),
+                ("no_optimize", c.c_bool), ("inspect_only", c.c_bool), ("widen", c.c_bool), ("profile", c.c_bool), ("only_variants", c.c_char_p), ("dump", c.c_void_p), ("dump_user", c.c_void_p),
                 ("progress", c.c_void_p), ("progress_user", c.c_void_p)]
 
 
@@ -34,6 +37,10 @@ class Stats(c.Structure):
     _fields_ = [(n, c.c_uint64) for n in ("plans", "layouts", "device_buffers", "weights_bytes", "planned_peak_bytes", "intermediates_bytes", "largest_live_bytes", "launches",
                                           "host_steps", "host_launches", "flops")]
     _fields_ += [(n, c.c_double) for n in ("read_ms", "check_ms", "passes_ms", "plan_ms", "prepare_ms", "verify_ms")]
+
+
+STRUCTS = {"qn_tensor": Tensor, "qn_named": Named, "qn_device_desc": DeviceDesc, "qn_session_desc": SessionDesc, "qn_stats": Stats}
+NUMBERS = {f"QN_{d}": i for i, d in enumerate(C_DTYPES)} | {"QN_E_UNSUPPORTED": STATUS_UNSUPPORTED, "QN_E_DATA": STATUS_DATA}
 
 
 class Refused(Exception):
@@ -46,6 +53,7 @@ class Refused(Exception):
 
 class Device:
     def __init__(self, library, spec="cpu", threads=1):
+        layout.check(STRUCTS, NUMBERS)
         self.lib = c.CDLL(os.path.abspath(library))
         self.lib.qn_last_error.restype = c.c_char_p
         self.spec, self.handle = spec, c.c_void_p()
@@ -58,7 +66,7 @@ class Device:
 
     def open(self, model, optimize=True, widen=False):
         """model: bytes, which must live as long as the session."""
-        desc = SessionDesc(device=self.handle, data=model, bytes=len(model), no_optimize=not optimize, widen=widen)
+        desc = SessionDesc(device=self.handle, bytes__data=model, bytes__n=len(model), no_optimize=not optimize, widen=widen)
         handle = c.c_void_p()
         self.check(self.lib.qn_session_open(c.byref(desc), c.byref(handle)))
         return Session(self, handle, model)

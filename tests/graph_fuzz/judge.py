@@ -3,15 +3,19 @@
 The peer's answers come node by node, so none of its own rewrites can be at fault. A float may differ from them by BASE roundings of the
 largest number of its tensor. Where it differs by more, the graph is run again and again with every rounding replaced by a random one
 (stochastic arithmetic): what moves then is ill conditioned, and may differ by as much as it moves. Everything else is equal or wrong."""
-import numpy as np
-from onnx import helper
+import collections
+import re
 
+import numpy as np
+
+import known
 import peer
 from engine import STATUS_DATA, STATUS_UNSUPPORTED, Refused
 from graph import EPSILON, is_float
 
 UNSURE = (3, STATUS_DATA)  # sizes and indices that hang on roundings
 BASE = 256  # roundings of the largest element of the tensor
+UNTOLD = "the peer can tell of no output"
 SHAKES, ROOM = 8, 12  # runs with random roundings, and how many times the widest movement is allowed
 # Nodes that only move, choose or count: they do not round, so they are not shaken.
 EXACT = set("""Identity Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Expand Tile Concat Pad Gather GatherElements GatherND ScatterElements ScatterND
@@ -22,6 +26,18 @@ NonMaxSuppression CenterCropPad Dropout""".split())
 
 class Difference(Exception):
     """What is wrong, in words."""
+
+
+class Tally:
+    """What was not judged. skips: graphs, by reason; unsure: answers of which the peer cannot tell, by reason; judged: the other answers."""
+
+    def __init__(self):
+        self.skips, self.unsure, self.judged = collections.Counter(), collections.Counter(), 0
+
+
+def bare(sentence):
+    """Without names and numbers, so that the same trouble reads the same."""
+    return re.sub("'[^']*'|[0-9]+", "", sentence)
 
 
 def shaken(a, rng, sums=False):
@@ -72,61 +88,86 @@ class Judge:
         return self.runs
 
     def compare(self, i, got):
+        """Raises Difference. Gives why the peer cannot tell, or None: it agrees."""
         want = self.graph.at[self.graph.outputs[i]]
         if got.dtype != want.dtype:
             raise Difference(f"type {got.dtype}, wants {want.dtype}")
         if got.shape != want.shape:
             if any(r is None or r[i].shape != want.shape for r in self.shakes()):
-                return
+                return "its shape hangs on roundings"
             raise Difference(f"shape {list(got.shape)}, wants {list(want.shape)}")
         if not want.size or np.array_equal(got, want):
-            return
+            return None
         w, g = want.astype(np.float64), got.astype(np.float64)
         with np.errstate(all="ignore"):
             error = np.where((w == g) | (np.isnan(w) & np.isnan(g)), 0, np.abs(w - g))
             error[np.isnan(error)] = np.inf
             bound = BASE * EPSILON[want.dtype] * np.max(np.abs(w), where=np.isfinite(w), initial=0) if is_float(want) else 0
         if np.all(error <= bound):
-            return
+            return None
         moved = np.zeros(w.shape)
         for r in self.shakes():
             if r is None or r[i].shape != want.shape:
-                return
+                return "an index or a size on the way hangs on roundings"
             with np.errstate(all="ignore"):
                 moved = np.fmax(moved, np.abs(r[i].astype(np.float64) - w))
             if not np.all(np.isfinite(r[i].astype(np.float64))):
-                return
+                return "it is infinite or no number under some roundings"
         # quantized and rounded values jump by steps, each element by itself: one that jumps in no shake may in another
         steps = np.max(moved) if np.any(moved > 0) else 0
         room = np.maximum(bound + ROOM * moved, steps if np.mean(moved > 0) > 0.02 or not is_float(want) else 0)
         if np.all(error <= room):
-            return
+            return None
         k = int(np.argmax(error - room))
         raise Difference(f"element {k} of {list(want.shape)} {want.dtype}: {g.flat[k]!r}, wants {w.flat[k]!r}; error {error.flat[k]:.3g}, bound {room.flat[k]:.3g}")
 
 
-def check(graph, ways, refusals=None):
-    """Raises Difference. ways: (name, device, optimize). A refusal as unsupported is counted, and is no difference: but it is when only some
-    ways refuse on the same device."""
-    judge = Judge(graph)
+def judge_outputs(judge, name, outputs, tally):
+    """Raises Difference, but for what is known to be the peer's fault. Gives those faults."""
+    excused = set()
+    for i, a in enumerate(outputs):
+        output = judge.graph.outputs[i]
+        try:
+            unsure = judge.compare(i, a)
+        except Difference as e:
+            fault = known.fault_above(judge.graph, output)
+            if not fault:
+                raise Difference(f"{name}: output {output}: {e}") from None
+            excused.add(fault)
+            continue
+        if unsure:
+            tally.unsure[unsure] += 1
+        else:
+            tally.judged += 1
+    return excused
+
+
+def check(graph, ways, tally=None):
+    """Raises Difference. ways: (name, device, optimize). What all ways of a device refuse as unsupported is skipped; what only one refuses is
+    a difference."""
+    judge, tally = Judge(graph), tally or Tally()
+    judged = tally.judged
     model, feeds = graph.model().SerializeToString(), graph.feeds()
-    refused = {}
+    skips, refused, ran = set(), {}, {}
     for name, device, optimize in ways:
         try:
             got = device.run(model, feeds, graph.outputs, optimize)
         except Refused as e:
             if e.status == STATUS_UNSUPPORTED:
-                refused[name] = str(e)
-                continue
-            if e.status in UNSURE and any(r is None for r in judge.shakes()):
-                continue
-            raise Difference(f"{name}: status {e.status}: {e}") from None
-        for i, a in enumerate(got):
-            try:
-                judge.compare(i, a)
-            except Difference as e:
-                raise Difference(f"{name}: output {graph.outputs[i]}: {e}") from None
-    if refusals is not None:
-        for why in set(refused.values()):
-            refusals[why] = refusals.get(why, 0) + 1
-    return not refused
+                refused[device] = name, str(e)
+            elif e.status in UNSURE and any(r is None for r in judge.shakes()):
+                tally.unsure["whether it can be computed hangs on roundings"] += 1
+            elif known.refusal(str(e)):
+                skips.add(known.refusal(str(e)))
+            else:
+                raise Difference(f"{name}: status {e.status}: {e}") from None
+            continue
+        ran[device] = name
+        skips |= judge_outputs(judge, name, got, tally)
+    for device in refused.keys() & ran.keys():
+        name, sentence = refused[device]
+        raise Difference(f"{name}: status {STATUS_UNSUPPORTED}, but {ran[device]} runs it: {sentence}")
+    skips |= {f"refused: {bare(sentence)}" for _, sentence in refused.values()}
+    if not skips and tally.judged == judged:
+        skips.add(UNTOLD)
+    tally.skips.update(skips)

@@ -1,4 +1,7 @@
-"""Where the peer is wrong, by the standard's own words: (operator, test of a node and its values, why)."""
+"""Where the peer is wrong, by the standard's own words: (operator, test of a node and its values, why). An output that
+hangs on such a node is not judged when it differs, and its graph counts as skipped."""
+from graph import names_read
+
 
 def first(node, graph):
     return graph.at[node.input[0]]
@@ -12,12 +15,18 @@ FAULTS = [
 REFUSALS = [("the window is larger than its padded input", "onnxruntime gives a tensor without elements; the library says what is wrong")]
 
 
-def excuse(graph, why):
-    """The reason for which this graph's difference is the peer's, or None."""
-    for sentence, text in REFUSALS:
-        if sentence in why:
-            return text
-    for n in graph.nodes:
+def refusal(sentence):
+    """Why the peer answers where the library refuses by this sentence, or None."""
+    return next((text for words, text in REFUSALS if words in sentence), None)
+
+
+def fault_above(graph, output):
+    """The peer's fault in a node that this output hangs on, or None."""
+    need = {output}
+    for n in reversed(graph.nodes):
+        if need.isdisjoint(n.output):
+            continue
+        need.update(names_read(n))
         for op, test, text in FAULTS:
             if n.op_type == op and test(n, graph):
                 return text

@@ -173,6 +173,4 @@ def shrink(graph, fails, budget=600):
                     if reason:
                         graph, why, again, found = h, reason, True, True
                         break
-                if step in (plainer_numbers, plainer_inputs, plainer_attributes):
-                    pass
     return graph, why

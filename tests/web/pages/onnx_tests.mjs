@@ -35,6 +35,7 @@ async function runSet(session, base, { inputs, outputs }, shapeOnly) {
   const given = await Promise.all(inputs.map((f) => tensorAt(base + f))), wanted = await Promise.all(outputs.map((f) => tensorAt(base + f)));
   const feeds = Object.fromEntries(given.map(({ dtype, dims, data }, i) => [session.inputs[i].name, Tensor.from(data, dims, dtype)]));
   const got = await orSkip(session.run(feeds));
+  if (wanted.length !== session.outputs.length) throw new Error(`the test stores ${wanted.length} outputs, the model has ${session.outputs.length}`);
   wanted.forEach((want, i) => {
     const why = differs(got[session.outputs[i].name], want, shapeOnly);
     if (why) throw new Error(`output '${session.outputs[i].name}': ${why}`);

@@ -173,7 +173,15 @@ static qn_status open_planned(qn_session *s)
     return QN_OK;
 }
 
-static qn_status open_go_on(qn_session *s) { return planned_later(s, open_planned(s)); }
+static qn_status planned_or_later(qn_session *s, qn_status (*planning)(qn_session *s))
+{
+    attempt_begin();
+    qn_status status = planned_later(s, planning(s));
+    attempt_end(status != QN_OK);
+    return status;
+}
+
+static qn_status open_go_on(qn_session *s) { return planned_or_later(s, open_planned); }
 
 static qn_status open_begin(qn_session *s)
 {
@@ -185,7 +193,7 @@ static qn_status open_begin(qn_session *s)
     s->stage = s->desc.piecewise ? SESSION_LOADING : SESSION_OPEN;
     if (s->desc.inspect_only) return QN_OK;
     s->stage = SESSION_PLANNING;
-    return planned_later(s, plan_begin(s));
+    return planned_or_later(s, plan_begin);
 }
 
 static qn_status open_file(qn_session *s)
@@ -364,6 +372,19 @@ static qn_status start_specialised(qn_session *s, const qn_named *in, size_t n_i
     return status;
 }
 
+/* What planning looks at. The rest is checked when the run starts. */
+static qn_status check_tensor(const qn_named *in)
+{
+    const char *name = in->name ? in->name : "(NULL)";
+    const qn_tensor *t = &in->tensor;
+    if (t->rank > QN_MAX_RANK)
+        return fail(QN_E_SHAPE, "input '%s' has rank %u, the most is %d", name, t->rank, (int)QN_MAX_RANK);
+    for (u32 i = 0; i < t->rank; i++)
+        if (t->dims[i] < 0) return fail(QN_E_SHAPE, "input '%s': dimension %u is %lld", name, i, (long long)t->dims[i]);
+    if (!t->data && qn_tensor_bytes(t)) return fail(QN_E_USAGE, "input '%s' has no data", name);
+    return QN_OK;
+}
+
 static qn_status check_given(const qn_session *s, const qn_named *in, size_t n_in)
 {
     for (u32 k = 0; k < s->n_inputs; k++) {
@@ -371,12 +392,13 @@ static qn_status check_given(const qn_session *s, const qn_named *in, size_t n_i
         for (size_t i = 0; i < n_in && !there; i++) there = text_same(in[i].name, s->inputs[k].name);
         if (!there) return fail(QN_E_NAME, "input '%s' is missing", s->inputs[k].name);
     }
+    for (size_t i = 0; i < n_in; i++) QN_TRY(check_tensor(&in[i]));
     return QN_OK;
 }
 
 static qn_status start(qn_session *s, const qn_named *in, size_t n_in)
 {
-    if (s->to_run) return fail(QN_E_USAGE, "the last run is not done; poll its ticket first");
+    if (s->to_run || (s->x && s->x->running)) return fail(QN_E_USAGE, "the last run is not done; poll its ticket first");
     if (!s->specialise) return exec_start(s->x, in, n_in);
     QN_TRY(check_given(s, in, n_in));
     u64 key = session_fixed_hash(s, in, n_in);

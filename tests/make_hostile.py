@@ -419,6 +419,13 @@ def ops():
     refuse("op_unknown", one("Frobnicate"))
     refuse("op_of_unknown_domain", model(graph([node("Relu", ["x"], ["y"], domain="nobody")])))
     refuse("op_of_our_own_domain", model(graph([node("Elementwise", ["x"], ["y"], a_text("chain", "f32 Relu 0"), domain="quern")]), imports=[num(2, 17), msg(1, "quern") + num(2, 1)]))
+    refuse("op_of_our_own_as_a_row", one("GeluErf"))
+    for word, value in (("nan", float("nan")), ("vast", 1e30), ("endless", float("-inf"))):  # numbers that were floats once
+        at, count = (tensor(n, [1], struct.pack("<f", v)) for n, v in (("a", 1.0), ("n", 2.0)))
+        wrong = struct.pack("<f", value)
+        refuse(f"tile_1_axis_{word}", model(graph([node("Tile", ["x", "n", "a"], ["y"])], [count, tensor("a", [1], wrong)]), opset=1))
+        refuse(f"tile_1_tiles_{word}", model(graph([node("Tile", ["x", "n", "a"], ["y"])], [at, tensor("n", [1], wrong)]), opset=1))
+        refuse(f"lp_pool_1_p_{word}", model(graph([node("GlobalLpPool", ["x"], ["y"], a_float("p", value))], ins=[info("x", (1, 1, 2, 2))]), opset=1))
     refuse("op_in_lower_case", one("relu"))
     refuse("no_inputs", one("Relu", ins=()))
     refuse("input_absent", one("Relu", ins=("",)))

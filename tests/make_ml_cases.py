@@ -75,6 +75,8 @@ def numbers():
             case(f"impute_nan_{d}", "Imputer", [y], [d], imputed_value_floats=[9.0], replaced_value_float=float("nan"), reference=d == F64)
         else:
             case(f"impute_{d}", "Imputer", [x], [d], imputed_value_int64s=[9, 8, 7], replaced_value_int64=2, reference=d == I32)
+    vast = np.array([[2**53, 2**53 + 1, 2**53 + 2]], np.int64)  # alike as floats
+    case("impute_vast", "Imputer", [vast], [I64], imputed_value_int64s=[-1], replaced_value_int64=2**53 + 1)
     case("normalize_negative_L1", "Normalizer", [rows()], [F32], norm="L1")
     case("normalize_negative_L2", "Normalizer", [rows()], [F32], norm="L2")
     case("extract_text", "ArrayFeatureExtractor", [texts("a", "b", "c", "d").reshape(2, 2), np.array([1], np.int64)], [TEXT])

@@ -253,7 +253,7 @@ out y
         r"""
 in x: f32[1,1,4,4]
 const %2: f32[4] = {1, 1, 2, 2}
-y = Resize(x, _, %2, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor") : f32[1,1,8,8]
+y = Resize(x, _, %2, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="ceil_where_smaller") : f32[1,1,8,8]
 out y
 """),
     "upsample_9": (
@@ -261,7 +261,7 @@ out y
         r"""
 in x: f32[1,1,4,4]
 const s: f32[4] = {1, 1, 2, 2}
-y = Resize(x, _, s, mode="linear", coordinate_transformation_mode="asymmetric", nearest_mode="floor") : f32[1,1,8,8]
+y = Resize(x, _, s, mode="linear", coordinate_transformation_mode="asymmetric", nearest_mode="ceil_where_smaller") : f32[1,1,8,8]
 out y
 """),
     "resize_10": (
@@ -269,7 +269,7 @@ out y
         r"""
 in x: f32[1,1,4,4]
 const s: f32[4] = {1, 1, 2, 2}
-y = Resize(x, _, s, coordinate_transformation_mode="asymmetric", nearest_mode="floor") : f32[1,1,8,8]
+y = Resize(x, _, s, coordinate_transformation_mode="asymmetric", nearest_mode="ceil_where_smaller") : f32[1,1,8,8]
 out y
 """),
     "resize_11_empty_roi": (

@@ -27,13 +27,14 @@ def model_of(nodes, inputs, outputs, opset, constants=()):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
 
 
-def case(name, op, x, opset=18, constants=(), out=None, **attributes):
-    """One node: x, then the constants (name, array or None)."""
-    ins = ["x"] + [n if v is not None else "" for n, v in constants]
+def case(name, op, x, opset=18, constants=(), out=None, given=(), **attributes):
+    """One node: x, then the constants (name, array or None), then more inputs that are given (name, array)."""
+    ins = ["x"] + [n if v is not None else "" for n, v in constants] + [n for n, _ in given]
     node = helper.make_node(op, ins, ["y"], **{k: v for k, v in attributes.items() if v is not None})
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(out or x.dtype))
     assert name not in CASES, name
-    CASES[name] = model_of([node], {"x": x}, [("y", kind)], opset, [(n, v) for n, v in constants if v is not None]), {"x": x}, None, None
+    given = {"x": x, **dict(given)}
+    CASES[name] = model_of([node], given, [("y", kind)], opset, [(n, v) for n, v in constants if v is not None]), given, None, None
 
 
 def image(*shape, dtype=np.float32):
@@ -101,6 +102,9 @@ def resizes():
         case(f"upsample{opset}_{mode}", "Upsample", image(1, 2, 4, 5), opset, [("scales", np.array([1, 1, 2, 3], np.float32))] if opset == 9 else [], mode=mode, **own)
     for mode, scales in itertools.product(("nearest", "linear"), ([1, 1, 2, 1.5], [1, 1, 0.5, 0.6])):
         case(f"resize10_{mode}_{scales[2]}", "Resize", image(1, 2, 6, 5), 10, [("scales", np.array(scales, np.float32))], mode=mode)
+    case("resize10_nearest_both_ways", "Resize", image(1, 2, 6, 5), 10, [("scales", np.array([1, 1, 0.6, 1.7], np.float32))], mode="nearest")
+    for scales in ([1, 1, 2, 1.5], [1, 1, 0.5, 0.6], [1, 1, 1.7, 0.6]):  # only the run knows them
+        case(f"resize10_nearest_given_{scales[2]}", "Resize", image(1, 2, 6, 5), 10, given=[("scales", np.array(scales, np.float32))], mode="nearest")
 
 
 # ---------------------------------------------------------------- random numbers: of very many the moments and shares, which are known

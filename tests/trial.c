@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "device/verify.h"
+#include "device/verdicts.h"
 #include "exec/trial.h"
 #include "op_graph.h"
 
@@ -295,6 +295,26 @@ static void check_cannot_wait(test *t)
     close_faulty(d);
 }
 
+/* What is remembered has an end: then the oldest is forgotten, and opening goes on. */
+static void check_full(test *t)
+{
+    enum { MANY = 70000 };
+    char defines[32] = "N=0";
+    kc_program p = { .file = "many.c", .text = "MAP(f32) many(u32 i, IN(f32) x) { return x[i] + N; }", .defines = defines };
+    qn_device *d = open_faulty(t, NULL, false);
+    if (!d) return;
+    qn_status status = verdicts_add(d, &p, VERDICT_RIGHT);
+    for (u32 i = 1; i < MANY && status == QN_OK; i++) {
+        snprintf(defines, sizeof defines, "N=%u", i);
+        status = verdicts_add(d, &p, VERDICT_RIGHT);
+    }
+    CHECK(t, status == QN_OK, "a full list takes no more: %s", qn_last_error());
+    CHECK(t, verify_known(d, &p) == VERDICT_RIGHT, "the newest is known");
+    snprintf(defines, sizeof defines, "N=0");
+    CHECK(t, verify_known(d, &p) == VERDICT_NONE, "the oldest is forgotten");
+    close_faulty(d);
+}
+
 void test_trial(test *t)
 {
     char folder[512], kept[1024];
@@ -323,6 +343,7 @@ void test_trial(test *t)
     check_lost(t);
     check_trouble(t);
     check_cannot_wait(t);
+    check_full(t);
     snprintf(folder, sizeof folder, "%s/trial_ops", test_temp_folder());
     setenv("QUERN_CACHE", folder, 1);
     check_ops(t);

@@ -64,17 +64,27 @@ verdict verify_known(qn_device *d, const kc_program *p)
     return k && k->verdict <= VERDICT_REFUSED ? (verdict)k->verdict : VERDICT_NONE;
 }
 
+/* For one more. When the list is full, the oldest quarter goes. */
+static qn_status make_room(struct verdicts *v)
+{
+    if (v->n == MAX_KNOWN) {
+        v->n -= MAX_KNOWN / 4;
+        memmove(v->list, v->list + MAX_KNOWN / 4, v->n * sizeof *v->list);
+    }
+    if (v->n < v->cap) return QN_OK;
+    u32 cap = v->cap ? MIN(v->cap * 2, (u32)MAX_KNOWN) : 64;
+    known *grown = mem_resize(v->list, v->cap * sizeof *grown, cap * sizeof *grown);
+    if (!grown) return fail_nomem(cap * sizeof *grown);
+    v->list = grown;
+    v->cap = cap;
+    return QN_OK;
+}
+
 qn_status verdicts_add(qn_device *d, const kc_program *p, verdict what)
 {
     struct verdicts *v = of(d);
     if (!v) return fail_nomem(sizeof *v);
-    if (v->n == v->cap) {
-        u32 cap = v->cap ? v->cap * 2 : 64;
-        known *grown = cap > MAX_KNOWN ? NULL : mem_resize(v->list, v->cap * sizeof *grown, cap * sizeof *grown);
-        if (!grown) return fail_nomem(cap * sizeof *grown);
-        v->list = grown;
-        v->cap = cap;
-    }
+    QN_TRY(make_room(v));
     known *k = &v->list[v->n++];
     *k = (known){ .key = kc_program_key(p), .verdict = what };
     snprintf(k->file, sizeof k->file, "%s", p->file ? p->file : "");

@@ -252,21 +252,6 @@ static qn_status upsample_scales(door *d, const upgrade *u)
     return QN_OK;
 }
 
-/* Nearest was rounded down where a dimension grew, up where it shrank. scales that only a run knows: they grow. */
-static qn_status nearest_10(door *d, val scales)
-{
-    bool shrink = false, grow = false;
-    qn_tensor t = is_constant(d->g, scales) ? constant_tensor(d->g, scales) : (qn_tensor){ 0 };
-    for (u64 i = 0; t.dtype == QN_F32 && i < qn_tensor_elems(&t); i++) {
-        f32 by;
-        memcpy(&by, (const u8 *)t.data + 4 * i, sizeof by);
-        shrink = shrink || by < 1, grow = grow || by > 1;
-    }
-    if (shrink && grow)
-        return fail(QN_E_UNSUPPORTED, "scales that make one dimension smaller and another larger, by this opset's nearest");
-    return add_missing(d, attr_of_text("nearest_mode", shrink ? "ceil" : "floor"));
-}
-
 /* Resize was born as Upsample's heir: (x, scales), corners aligned to nothing. */
 static qn_status resize_10(door *d, const upgrade *u)
 {
@@ -278,8 +263,7 @@ static qn_status resize_10(door *d, const upgrade *u)
     QN_TRY(set_in(d, 2, scales));
     d->in[1] = 0;
     QN_TRY(add_missing(d, attr_of_text("coordinate_transformation_mode", "asymmetric")));
-    bool linear = mode && mode->kind == ATTR_TEXT && bytes_are(mode->text, "linear");
-    return linear ? add_missing(d, attr_of_text("nearest_mode", "floor")) : nearest_10(d, scales);
+    return add_missing(d, attr_of_text("nearest_mode", "ceil_where_smaller"));
 }
 
 /* An input that is given as an empty tensor is absent. */
@@ -420,8 +404,9 @@ static qn_status tile_axis(door *d, const upgrade *u)
         return fail(QN_E_UNSUPPORTED, "opset 1's Tile wants tiles and axis as constants, outside of bodies");
     f64 tiles, axis;
     i64 repeats[QN_MAX_RANK];
-    if (!constant_f64(d->g, d->in[1], &tiles) || !constant_f64(d->g, d->in[2], &axis) || axis < 0 || axis >= t->rank)
-        return fail(QN_E_FORMAT, "tiles and axis must be single numbers, the axis inside the tensor");
+    if (!constant_f64(d->g, d->in[1], &tiles) || !constant_f64(d->g, d->in[2], &axis) || !(axis >= 0 && axis < t->rank) ||
+        !(tiles >= 0 && tiles <= INT32_MAX))
+        return fail(QN_E_FORMAT, "tiles and axis must be single numbers, from 0 on, the axis inside the tensor");
     for (u32 i = 0; i < t->rank; i++) repeats[i] = i == (u32)axis ? (i64)tiles : 1;
     d->n_in = 2;
     return set_in(d, 1, ints(d, repeats, t->rank));
@@ -447,7 +432,8 @@ static qn_status whole_p(door *d, const upgrade *u)
     attr *a = find(d, "p");
     if (!a) return QN_OK;
     QN_TRY(want_kind(a, ATTR_FLOAT));
-    if (a->f != (f64)(i64)a->f) return fail(QN_E_UNSUPPORTED, "p=%g; only whole numbers are in this build", a->f);
+    if (!(a->f >= 0 && a->f <= INT32_MAX) || a->f != (f64)(i64)a->f)
+        return fail(QN_E_UNSUPPORTED, "p=%g; only whole numbers are in this build", a->f);
     *a = attr_of_int("p", (i64)a->f);
     return QN_OK;
 }

@@ -165,8 +165,9 @@ static const op_case many_number_cases[] = {
 #define IN1(types)          { { "x", types } }
 #define IN2(types)          { { "a", types }, { "b", "as a" } }
 #define ANY_INT             "int|uint"
-/*      ROW1: one operand    ROW1P: with attributes    ROW2: two alike    TRUTH: giving a truth value    ROWN: any number, folded */
+/*      ROW1: one operand    ROW1I: of no format    ROW1P: with attributes    ROW2: two alike    TRUTH: giving a truth value    ROWN: any number, folded */
 #define ROW1(op, types, expr, ints, cases, doc)   ROW(op, IN1(types), "as x", NULL, expr, ints, (NULL), cases, doc, .min_in = 1)
+#define ROW1I(op, types, expr, ints, cases, doc)  ROW(op, IN1(types), "as x", NULL, expr, ints, (NULL), cases, doc, .min_in = 1, .domain = "quern")
 #define ROW1P(op, types, expr, ints, params, cases, doc, attrs_) ROW(op, IN1(types), "as x", NULL, expr, ints, params, cases, doc, .attrs = attrs_)
 #define ROW2(op, types, expr, ints, cases, doc)   ROW(op, IN2(types), "as a", NULL, expr, ints, (NULL), cases, doc, .min_in = 2)
 #define TRUTH1(op, types, expr, cases, doc)       ROW(op, IN1(types), "bool", "bool", expr, NULL, (NULL), cases, doc, .min_in = 1)
@@ -194,8 +195,8 @@ ROW1(Cosh,       "float", "cosh(a)",   NULL,                                unit
 ROW1(Erf,        "float", "erf(a)",    NULL,                                any_cases,      "the error function")
 ROW1(Exp,        "float", "exp(a)",    NULL,                                unit_cases,     "e to the x")
 ROW1(Floor,      "float", "floor(a)",  NULL,                                any_cases,      "the next integer down")
-ROW1(GeluErf,    "float", "gelu(a)",   NULL,                                any_cases,      "x * (1 + erf(x / sqrt 2)) / 2")
-ROW1(GeluTanh,   "float", "0.5f * a * (1.0f + tanh(0.7978845608028654f * (a + 0.044715f * a * a * a)))", NULL, any_cases, "Gelu's usual approximation")
+ROW1I(GeluErf,   "float", "gelu(a)",   NULL,                                any_cases,      "x * (1 + erf(x / sqrt 2)) / 2")
+ROW1I(GeluTanh,  "float", "0.5f * a * (1.0f + tanh(0.7978845608028654f * (a + 0.044715f * a * a * a)))", NULL, any_cases, "Gelu's usual approximation")
 ROW1(HardSwish,  "float", "a * max(0.0f, min(1.0f, a / 6.0f + 0.5f))", NULL, any_cases,     "x * HardSigmoid(x) with alpha 1/6")
 ROW1(Log,        "float", "log(a)",    NULL,                                positive_cases, "natural logarithm")
 ROW1(Mish,       "float", "a * tanh(max(a, 0.0f) + log1p(exp(-fabs(a))))", NULL, any_cases, "x * tanh(Softplus(x))")

@@ -252,10 +252,10 @@ static qn_status expand_imputer(build *b, const node *n)
     const i64 *ints;
     u32 count = attr_ints(n, "imputed_value_int64s", &ints);
     val by = dtype_is_float(d) ? ml_floats_of(b, n, "imputed_value_floats") : build_ints(b, ints, count);
-    val wrong = !dtype_is_float(d)
-                    ? build_op2(b, OP_Equal, x, build_scalar(b, d, (f64)attr_int(n, "replaced_value_int64", 0)))
-                : isnan(real) ? build_op1(b, OP_IsNaN, x)
-                              : build_op2(b, OP_Equal, x, build_scalar(b, d, real));
+    i64 whole = attr_int(n, "replaced_value_int64", 0);
+    val wrong = !dtype_is_float(d) ? build_op2(b, OP_Equal, build_cast(b, x, QN_I64), build_ints(b, &whole, 1))
+                : isnan(real)      ? build_op1(b, OP_IsNaN, x)
+                                   : build_op2(b, OP_Equal, x, build_scalar(b, d, real));
     val y = build_node(b, OP_Where, (const val[]){ wrong, build_cast(b, by, d), x }, 3, NULL, 0);
     return build_done(b, &y, 1);
 }

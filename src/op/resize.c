@@ -20,11 +20,11 @@ typedef struct resize_plan {
 /* clang-format off */
 static const char *const coordinate_modes[] = { "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
                                                 "tf_crop_and_resize", "tf_half_pixel_for_nn", NULL };   /* as numbered in kernels/resize.c */
-static const char *const nearest_modes[] = { "round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL };
+static const char *const nearest_modes[] = { "round_prefer_floor", "round_prefer_ceil", "floor", "ceil", "ceil_where_smaller", NULL }; /* the last: before opset 11 */
 static const char *const modes[] = { "nearest", "linear", "cubic", NULL };
 static const char *const policies[] = { "stretch", "not_larger", "not_smaller", NULL };
 /* clang-format on */
-enum { CROP_AND_RESIZE = 5, NEAREST = 0, CUBIC = 2 };
+enum { CROP_AND_RESIZE = 5, NEAREST = 0, CUBIC = 2, ROUND_DOWN = 2, ROUND_UP = 3, ROUND_BY_SCALE = 4 };
 enum { IN_X, IN_ROI, IN_SCALES, IN_SIZES };
 
 /* Place of a text attribute in a list; -1: not in it. */
@@ -265,6 +265,12 @@ static void axis_params(launch *k, const resizer *z, const resized *r, u32 taps)
     launch_const(k, "coordinates", z->coordinates);
 }
 
+static int rounding_of(const resizer *z, const resized *r)
+{
+    if (z->nearest != ROUND_BY_SCALE) return z->nearest;
+    return r->scale > 0 && r->scale < 1 ? ROUND_UP : ROUND_DOWN;
+}
+
 static qn_status make_tables(const resizer *z, const resized *r, u32 taps, f64 squeeze, val *index, val *weight)
 {
     bool nearest = z->mode == NEAREST;
@@ -274,7 +280,7 @@ static qn_status make_tables(const resizer *z, const resized *r, u32 taps, f64 s
     launch *k = begin(z, "resize.c", nearest ? "resize_nearest_index" : "resize_index");
     launch_out(k, *index);
     axis_params(k, z, r, taps);
-    if (nearest) launch_const(k, "nearest", z->nearest);
+    if (nearest) launch_const(k, "nearest", rounding_of(z, r));
     QN_TRY(launch_map(k, count));
     if (nearest) return QN_OK;
     k = begin(z, "resize.c", "resize_weight");
@@ -399,6 +405,9 @@ static const op_case resize_cases[] = {
       1e-6, "three dimensions" },
     { "f16[1,2,4,5] _ f32[4]={1,1,2,2}", "mode=\"linear\"", 1e-3, "half precision" },
     { "u8[1,2,4,5] _ f32[4]={1,1,2,2}", "mode=\"nearest\"", 0, "bytes" },
+    { "f32[1,2,4,5] _ f32[4]={1,1,1.7,0.6}",
+      "mode=\"nearest\", coordinate_transformation_mode=\"asymmetric\", nearest_mode=\"ceil_where_smaller\"", 0,
+      "as before opset 11" },
     { "f32[2,3] _ _ i64[2]={2,3}", "mode=\"linear\"", 0, "nothing to do" },
     { 0 },
 };

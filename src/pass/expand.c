@@ -38,5 +38,5 @@ const pass_def pass_expand = {
             "in x: f32[2,3]; in s: f32[3]; y = LayerNormalization(x, s); out y"
             " -> in x: f32[2,3]; in s: f32[3]; y = LayerNormalization(x, s); out y"
             "\n---\n"
-            "in x: f32[2,3]; y = Gelu(x, approximate=\"tanh\"); out y -> in x: f32[2,3]; y = GeluTanh(x); out y",
+            "in x: f32[2,3]; y = Gelu(x, approximate=\"tanh\"); out y -> in x: f32[2,3]; y = quern.GeluTanh(x); out y",
 };

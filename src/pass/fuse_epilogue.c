@@ -172,7 +172,7 @@ const pass_def pass_fuse_epilogue = {
     "\n---\n" CONV "in b: f32[4]; a = Conv(x, w); y = Add(a, b); out y -> " CONV
     "in b: f32[4]; a = Conv(x, w); y = Add(a, b); out y"
     "\n---\n" CONV "a = Conv(x, w); y = Relu(a); out y, a -> " CONV "a = Conv(x, w); y = Relu(a); out y, a"
-    "\n---\n" PRODUCT "in b: f32[3]; a = MatMul(x, w); c = Add(b, a); y = GeluTanh(c); out y"
+    "\n---\n" PRODUCT "in b: f32[3]; a = MatMul(x, w); c = Add(b, a); y = quern.GeluTanh(c); out y"
     " -> " PRODUCT "in b: f32[3]; y = quern.MatMulFused(x, w, b, act=\"gelu_tanh\", p=0.0, q=0.0); out y"
     "\n---\n" PRODUCT "in r: f32[2,n,3]; in b: f32[3]; a = MatMul(x, w); c = Add(a, r); d = Add(c, b); y = Tanh(d); out y"
     " -> " PRODUCT "in r: f32[2,n,3]; in b: f32[3]; a = quern.MatMulFused(x, w, _, r); d = Add(a, b); y = Tanh(d); out y"

@@ -120,6 +120,17 @@ def bodies():
     yield "scan_body_gives_too_little", scan([s, e], [r], [add], 1)
     yield "scan_of_a_scalar", scan([s, e], [r, q], [add, neg], 1, shape=())
 
+    # "captures" is what the reader counts: a file's own is not believed, in a node of any op
+    for count in (-1, 0, 1, 2, 1 << 62):
+        counted = a_int("captures", count)
+        yield f"scan_captures_{count}", model(graph([node("Scan", ["z"], ["t"], a_int("num_scan_inputs", 1), a_graph("body", graph([neg], ins=[s], outs=[q])), counted)],
+                                                    ins=[info("z", (3, 2))], outs=[info("t", None)]))
+        yield f"loop_captures_{count}", model(graph([node("Loop", ["n", "", "x"], ["y"], a_graph("body", graph([same, node("Add", ["v", "x"], ["w"])], ins=[turn, go, v], outs=[gone, w])), counted)],
+                                                    [n], outs=[info("y", None)]))
+        yield f"if_captures_{count}", model(graph([node("If", ["b"], ["y"], a_graph("then_branch", branch("Neg", "p")), a_graph("else_branch", branch("Abs", "p")), counted)],
+                                                  ins=[info("x"), info("b", (), BOOL)], outs=[info("y", None)]))
+    yield "relu_captures", of("Relu", [(2, 3)], a_int("captures", 0))
+
 
 def quantized():
     q = lambda scale, *attrs, zero="", op="DequantizeLinear": of(

@@ -276,6 +276,38 @@ static void repeat(str *s, const char *piece, u32 n)
     for (u32 i = 0; i < n; i++) str_add(s, piece);
 }
 
+/* One piece again and again: whatever kc reads by recursion has an end. */
+static void test_hostile_chains(test *t)
+{
+    static const struct {
+        const char *why, *before, *piece, *after;
+    } chains[] = {
+        { "?: in #if, to the left", "#if ", "1?", "1\n#endif\n" },
+        { "?: in #if, to the right", "#if ", "1?1:", "1\n#endif\n" },
+        { "parentheses in #if", "#if ", "(", "1\n#endif\n" },
+        { "signs in #if", "#if ", "-", "1\n#endif\n" },
+        { "?: to the left", "MAP(u32) f(u32 i) { return ", "i?", "1; }" },
+        { "?: to the right", "MAP(u32) f(u32 i) { return ", "i?1u:", "1u; }" },
+        { "signs", "MAP(i32) f(u32 i) { return ", "- ", "1; }" },
+        { "casts", "MAP(u32) f(u32 i) { return ", "(u32)", "i; }" },
+        { "calls", "MAP(u32) f(u32 i, IN(u32) x) { return ", "x[", "i; }" },
+        { "else if", "MAP(u32) f(u32 i) { ", "if (i) return 1u; else ", "return 2u; }" },
+        { "loops", "MAP(u32) f(u32 i) { ", "for (u32 k = 0; k < 2; k++) ", "return 2u; }" },
+        { "initializers", "MAP(f32) f(u32 i) { f32 a[2] = ", "{", "1}; return a[0]; }" },
+        { "tables", "static const f32 a[2] = ", "{", "1};\n" },
+        { "declarators", "MAP(f32) f(u32 i) { f32 a", "[2]", "; return 0; }" },
+        { "arguments of macros", "#define F(x) x\nMAP(u32) f(u32 i) { return ", "F(", "i; }" },
+        { "unrolled", "MAP(u32) f(u32 i) { ", "\n#pragma unroll\n", "return 2u; }" },
+    };
+    for (size_t i = 0; i < COUNT(chains); i++) {
+        str s = { 0 };
+        str_add(&s, chains[i].before);
+        repeat(&s, chains[i].piece, 20000);
+        str_add(&s, chains[i].after);
+        check_refused(t, chains[i].why, &s);
+    }
+}
+
 static void test_hostile(test *t)
 {
     str s = { 0 };
@@ -289,6 +321,7 @@ static void test_hostile(test *t)
     str_add(&s, "MAP(f32) f(u32 i) ");
     repeat(&s, "{", 100000);
     check_refused(t, "blocks", &s);
+    test_hostile_chains(t);
     for (u32 i = 0; i < 40; i++) str_print(&s, "#define A%u A%u A%u\n", i + 1, i, i);
     str_add(&s, "A40\n");
     check_refused(t, "macros that double", &s);

@@ -98,8 +98,12 @@ static void order_captures(scope *s, const capture *order, u32 n)
     for (u32 i = 0; i < n; i++) s->g->inputs[formal + i] = find_capture(s, order[i].name)->input;
 }
 
+/* "captures" is for this reader to say: a file's own would be believed. */
 static qn_status join_captures(door *d, const bodies *b)
 {
+    for (u32 i = 0; i < d->attrs.n; i++)
+        if (strcmp(d->attrs.items[i].name, "captures") == 0)
+            return fail(QN_E_UNSUPPORTED, "attribute 'captures' is not one this op has");
     if (b->n == 0) return QN_OK;
     for (u32 i = 0; i < b->n; i++)
         for (u32 k = 0; k < b->items[i]->n_captures; k++)

@@ -57,6 +57,13 @@ static i64 if_apply(condition *c, const token *op, i64 a, i64 b, bool live)
 
 static i64 if_expression(condition *c, u32 least, bool live);
 
+static bool if_enter(const condition *c, const token *at)
+{
+    front *f = c->f;
+    if (++f->depth > FRONT_MAX_DEPTH) front_fail(f, at->pos, "%s nests deeper than %d", c->where, (int)FRONT_MAX_DEPTH);
+    return !f->status;
+}
+
 static i64 if_operand(condition *c, bool live)
 {
     front *f = c->f;
@@ -67,7 +74,7 @@ static i64 if_operand(condition *c, bool live)
     const token *t = c->at++;
     if (t->kind == T_INT) return (i64)t->value.i;
     if (t->kind == T_NAME) return t->name->word == WORD_true;
-    if (t->kind == T_PUNCT && ++f->depth <= FRONT_MAX_DEPTH) {
+    if (t->kind == T_PUNCT && if_enter(c, t)) {
         i64 value = 0;
         bool known = true;
         switch (t->punct) {
@@ -89,6 +96,21 @@ static i64 if_operand(condition *c, bool live)
     return 0;
 }
 
+/* The rest of `value ? yes : no`. */
+static i64 if_choice(condition *c, i64 value, bool live)
+{
+    i64 yes = 0, no = 0;
+    if (if_enter(c, c->at++)) {
+        yes = if_expression(c, 1, live && value);
+        bool colon = c->at < c->end && macro_is_punct(c->at, P_COLON);
+        if (!colon) front_fail(c->f, c->pos, "expected ':' in %s", c->where);
+        c->at += colon;
+        if (colon) no = if_expression(c, 1, live && !value);
+    }
+    c->f->depth--;
+    return value ? yes : no;
+}
+
 static i64 if_expression(condition *c, u32 least, bool live)
 {
     i64 value = if_operand(c, live);
@@ -99,16 +121,8 @@ static i64 if_expression(condition *c, u32 least, bool live)
         i64 right = if_expression(c, precedence + 1, live && needed);
         value = if_apply(c, op, value, right, live);
     }
-    if (least == 1 && c->at < c->end && macro_is_punct(c->at, P_QUESTION) && !c->f->status) {
-        c->at++;
-        i64 yes = if_expression(c, 1, live && value);
-        bool colon = c->at < c->end && macro_is_punct(c->at, P_COLON);
-        if (!colon) front_fail(c->f, c->pos, "expected ':' in %s", c->where);
-        c->at += colon;
-        i64 no = if_expression(c, 1, live && !value);
-        return value ? yes : no;
-    }
-    return value;
+    bool asks = least == 1 && c->at < c->end && macro_is_punct(c->at, P_QUESTION) && !c->f->status;
+    return asks ? if_choice(c, value, live) : value;
 }
 
 /* Is there more on the line of the directive being read? */

@@ -217,6 +217,40 @@ static bool has_item_loops(front *f, const kc_entry *e)
     return true;
 }
 
+/* ------------------------------------------------------------------ what group-level code reads, items must not yet overwrite */
+static bool reads_group(const kc_expr *e)
+{
+    if (e->var && (e->var->storage == KC_V_SHARED || (e->var->storage == KC_V_BUFFER && e->var->role == KC_INOUT)))
+        return true;
+    for (u32 i = 0; i < e->n_args; i++)
+        if (reads_group(e->a[i])) return true;
+    return false;
+}
+
+bool effects_reads_group(const kc_stmt *s)
+{
+    bool reads = s->value && reads_group(s->value);
+    for (u32 i = 0; s->target && i < s->target->n_args && !reads; i++) reads = reads_group(s->target->a[i]);
+    return reads;
+}
+
+bool effects_list_reads_group(const kc_stmt *s)
+{
+    for (; s; s = s->next)
+        if (s->op != S_ITEMS &&
+            (effects_reads_group(s) || effects_list_reads_group(s->init) || effects_list_reads_group(s->body) ||
+             effects_list_reads_group(s->other) || effects_list_reads_group(s->step)))
+            return true;
+    return false;
+}
+
+bool effects_has_items(const kc_stmt *s)
+{
+    for (; s; s = s->next)
+        if (s->op == S_ITEMS || effects_has_items(s->body) || effects_has_items(s->other)) return true;
+    return false;
+}
+
 void effects_entry(front *f, kc_entry *e)
 {
     effects x = { .f = f, .e = e };

@@ -344,41 +344,13 @@ static void print_loop(printer *p, const kc_stmt *s)
 }
 
 /* ------------------------------------------------------------------ phases */
-/* Does group-level code read what items write? Then a phase after it must wait until every item has read. */
-static bool reads_group(const kc_expr *e)
-{
-    if (e->var && (e->var->storage == KC_V_SHARED || (e->var->storage == KC_V_BUFFER && e->var->role == KC_INOUT)))
-        return true;
-    for (u32 i = 0; i < e->n_args; i++)
-        if (reads_group(e->a[i])) return true;
-    return false;
-}
-
-static bool list_reads_group(const kc_stmt *s)
-{
-    for (; s; s = s->next) {
-        if (s->op == S_ITEMS) continue;
-        if ((s->value && reads_group(s->value)) || (s->target && s->target->n_args && reads_group(s->target->a[0])))
-            return true;
-        if (list_reads_group(s->init) || list_reads_group(s->body) || list_reads_group(s->other) ||
-            list_reads_group(s->step))
-            return true;
-    }
-    return false;
-}
-
 static void note_group_reads(printer *p, const kc_stmt *s)
 {
     if (p->item || p->dirty || s->op == S_ITEMS) return;
-    if (s->value && reads_group(s->value)) p->dirty = true;
-    if (s->op == S_LOOP) p->dirty |= list_reads_group(s->body) || list_reads_group(s->step) || list_reads_group(s->init);
-}
-
-static bool has_items(const kc_stmt *s)
-{
-    for (; s; s = s->next)
-        if (s->op == S_ITEMS || has_items(s->body) || has_items(s->other)) return true;
-    return false;
+    if (effects_reads_group(s)) p->dirty = true;
+    if (s->op == S_LOOP)
+        p->dirty |=
+            effects_list_reads_group(s->body) || effects_list_reads_group(s->step) || effects_list_reads_group(s->init);
 }
 
 static bool shares(const kc_expr *e)
@@ -456,7 +428,7 @@ static void print_subgroup(printer *p, const kc_stmt *s)
 
 static void print_stmt(printer *p, const kc_stmt *s)
 {
-    if ((s->op == S_LOOP || s->op == S_IF) && (has_items(s->body) || has_items(s->other))) settle(p);
+    if ((s->op == S_LOOP || s->op == S_IF) && (effects_has_items(s->body) || effects_has_items(s->other))) settle(p);
     note_group_reads(p, s);
     switch (s->op) {
     case S_DECL: print_declared(p, s); break;

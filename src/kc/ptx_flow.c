@@ -46,34 +46,6 @@ static void find_in_list(ptx *p, const kc_stmt *s)
 void ptx_find_indexed(ptx *p) { find_in_list(p, p->e->body); }
 
 /* ------------------------------------------------------------------ phases: what group code reads, items must not yet overwrite */
-static bool reads_group(const kc_expr *e)
-{
-    if (e->var && (e->var->storage == KC_V_SHARED || (e->var->storage == KC_V_BUFFER && e->var->role == KC_INOUT)))
-        return true;
-    for (u32 i = 0; i < e->n_args; i++)
-        if (reads_group(e->a[i])) return true;
-    return false;
-}
-
-static bool list_reads_group(const kc_stmt *s)
-{
-    for (; s; s = s->next) {
-        if (s->op == S_ITEMS) continue;
-        if (s->value && reads_group(s->value)) return true;
-        if (list_reads_group(s->init) || list_reads_group(s->body) || list_reads_group(s->other) ||
-            list_reads_group(s->step))
-            return true;
-    }
-    return false;
-}
-
-static bool has_items(const kc_stmt *s)
-{
-    for (; s; s = s->next)
-        if (s->op == S_ITEMS || has_items(s->body) || has_items(s->other)) return true;
-    return false;
-}
-
 /* ------------------------------------------------------------------ what phases leave to a barrier */
 /* Memory that items share. */
 static bool is_common(const kc_var *v)
@@ -142,7 +114,7 @@ static bool may_come_before_barrier(const kc_stmt *s)
     if (s->op == S_EXPR && s->body) return true; /* subgroup_...: a barrier where it needs one */
     bool is_mma = s->op == S_EXPR && s->value->op == K_CALL && kc_builtin_is_mma((kc_builtin)s->value->call);
     bool plain = s->op == S_DECL || (s->op == S_ASSIGN && s->target->op == K_VAR);
-    return is_mma || (plain && (!s->value || !reads_group(s->value)));
+    return is_mma || (plain && !effects_reads_group(s));
 }
 
 static void note_group_reads(ptx *p, const kc_stmt *s)
@@ -150,9 +122,12 @@ static void note_group_reads(ptx *p, const kc_stmt *s)
     if (p->item || p->e->kernel.form == KC_MAP) return;
     if (!may_come_before_barrier(s)) put_pending(p);
     if (s->op == S_ITEMS) return;
-    if (p->dirty && (s->op == S_LOOP || s->op == S_IF) && (has_items(s->body) || has_items(s->other))) ptx_barrier(p);
-    if (s->value && reads_group(s->value)) p->dirty = true;
-    if (s->op == S_LOOP) p->dirty |= list_reads_group(s->body) || list_reads_group(s->step) || list_reads_group(s->init);
+    if (p->dirty && (s->op == S_LOOP || s->op == S_IF) && (effects_has_items(s->body) || effects_has_items(s->other)))
+        ptx_barrier(p);
+    if (effects_reads_group(s)) p->dirty = true;
+    if (s->op == S_LOOP)
+        p->dirty |=
+            effects_list_reads_group(s->body) || effects_list_reads_group(s->step) || effects_list_reads_group(s->init);
 }
 
 static void put_items(ptx *p, const kc_stmt *s)

@@ -179,6 +179,12 @@ typedef struct kc_access {
     kc_pos pos;
 } kc_access;
 
+/* Outside ITEMS: does the statement itself (or any of a list, with what they hold) read what items write? Then a phase after it must wait
+ * until every item has read. */
+bool effects_reads_group(const kc_stmt *s);
+bool effects_list_reads_group(const kc_stmt *s);
+bool effects_has_items(const kc_stmt *s); /* of a list: is there a phase in it? */
+
 /* ------------------------------------------------------------------ the module */
 typedef struct kc_entry {
     kc_kernel kernel; /* first: a kc_kernel of a module is a kc_entry */

@@ -4,7 +4,7 @@
 
 #include "run_graph.h"
 
-enum { MOST_INPUTS = 4 };
+enum { MOST_INPUTS = 5 };
 
 typedef struct bad_case {
     const char *what, *graph, *in; /* in: tensors as in op cases, ';' between runs of one session */
@@ -16,6 +16,14 @@ typedef struct bad_case {
     "in m: i64[]\nin x: f32[3]\nin k: i64[1]\n"                                                                             \
     "y = Loop(m, _, x, k, body={in i: i64[]; in c: bool[]; in v: f32[3]; in w: i64[1]; " step                               \
     "; o = Identity(c); out o, n}, captures=1)\nout y\n"
+
+/* Two samples over a buffer of four tokens, two of them new; three tokens over nothing. */
+#define GROUP_QUERY(past)                                                                                                   \
+    "y, p, v = com.microsoft.GroupQueryAttention(q, k, k, " past ", l, t, num_heads=2, kv_num_heads=1)\nout y, p, v\n"
+#define CACHE     "in q: f32[2,2,8]\nin k: f32[2,2,4]\nin c: f32[2,1,4,4]\nin l: i32[2]\nin t: i32[]\n" GROUP_QUERY("c, c")
+#define QUERY     "f32[2,2,8] f32[2,2,4] f32[2,1,4,4] i32[2]="
+#define PROMPT    "in q: f32[2,3,8]\nin k: f32[2,3,4]\nin l: i32[2]\nin t: i32[]\n" GROUP_QUERY("_, _")
+#define PROMPT_IN "f32[2,3,8] f32[2,3,4] i32[2]="
 
 /* clang-format off */
 static const bad_case cases[] = {
@@ -42,6 +50,19 @@ static const bad_case cases[] = {
       "f32[2,1,4,4] f32[2,4] i64[2]={1,2}", QN_E_DATA, "RoiAlign 'RoiAlign_1': element 1 of 'i' is 2, it must be from 0 to 1" },
     { "TensorScatter", "in x: f32[1,5,2]\nin u: f32[1,2,2]\nin i: i64[1]\ny = TensorScatter(x, u, i)\nout y\n", "f32[1,5,2] f32[1,2,2] i64[1]={4}",
       QN_E_DATA, "TensorScatter 'TensorScatter_1': element 0 of 'i' is 4, it must be from 0 to 3" },
+    { "GroupQueryAttention", CACHE, QUERY "{1,2} i32[]={4}", QN_OK, "" },
+    { "GroupQueryAttention, a past that grows", CACHE, QUERY "{5,4} i32[]={6}", QN_OK, "" },
+    { "GroupQueryAttention, a negative length", CACHE, QUERY "{0,-1} i32[]={4}", QN_E_DATA, "is -" },
+    { "GroupQueryAttention, the least", CACHE, QUERY "{-2147483648,1} i32[]={4}", QN_E_DATA, "TensorScatter" },
+    { "GroupQueryAttention, less than are new", CACHE, QUERY "{2,0} i32[]={4}", QN_E_DATA, "is -1, it must be from 0 to 2" },
+    { "GroupQueryAttention, too long", CACHE, QUERY "{2,4} i32[]={4}", QN_E_DATA, "is 3, it must be from 0 to 2" },
+    { "GroupQueryAttention, a total of less than are new", CACHE, QUERY "{2,2} i32[]={1}", QN_E_DATA, "is -1, it must be from 0 to 2" },
+    { "GroupQueryAttention, a negative total", CACHE, QUERY "{2,2} i32[]={-4}", QN_E_SHAPE, "GroupQueryAttention_1" },
+    { "GroupQueryAttention, a total past the room", CACHE, QUERY "{2,2} i32[]={5}", QN_E_DATA, "is -1, it must be from 0 to 3" },
+    { "GroupQueryAttention, a prompt", PROMPT, PROMPT_IN "{0,2} i32[]={3}", QN_OK, "" },
+    { "GroupQueryAttention, a prompt of a negative length", PROMPT, PROMPT_IN "{0,-1} i32[]={3}", QN_E_DATA, "is -1, it must be from 0 to 0" },
+    { "GroupQueryAttention, a prompt that is longer", PROMPT, PROMPT_IN "{0,3} i32[]={3}", QN_E_DATA, "is 1, it must be from 0 to 0" },
+    { "GroupQueryAttention, a prompt with a total of more", PROMPT, PROMPT_IN "{0,2} i32[]={4}", QN_E_DATA, "it must be from 0 to" },
     { "ReverseSequence", "in x: f32[4,2]\nin i: i64[2]\ny = ReverseSequence(x, i)\nout y\n", "f32[4,2] i64[2]={4,5}", QN_E_DATA,
       "ReverseSequence 'ReverseSequence_1': element 1 of 'i' is 5, it must be from 0 to 4" },
     { "RNN", "in x: f32[5,1,3]\nin w: f32[1,4,3]\nin r: f32[1,4,4]\nin i: i32[1]\ny = RNN(x, w, r, _, i, hidden_size=4)\nout y\n",

@@ -55,7 +55,7 @@ static qn_status check_attrs(const infer *c)
     }
     if (infer_int(c, "num_heads") % infer_int(c, "kv_num_heads"))
         return infer_fail(c, QN_E_SHAPE, "num_heads is no multiple of kv_num_heads");
-    if (infer_int(c, "local_window_size") > 0 && !infer_int(c, "causal"))
+    if (infer_int(c, "local_window_size") != -1 && !infer_int(c, "causal"))
         return infer_fail(c, QN_E_SHAPE, "local_window_size needs causal");
     if (infer_int(c, "kv_cache_bit_width") || infer_has(c, IN_K_SCALE) || infer_has(c, IN_V_SCALE))
         return infer_fail(c, QN_E_UNSUPPORTED, "a quantized cache is not in this build");
@@ -90,9 +90,18 @@ static void shape_of(graph *g, const node *n, const type *q, const type *past, b
     s->present = past ? sym_max(g, s->past, total) : total;
 }
 
+/* 1 where the total is the past with the new tokens, or what a buffer has room for, and in each case all that are new; else 0. */
+static sym total_fits(graph *g, const shape *s)
+{
+    sym after = sym_add(g, s->total, sym_one(g)), grown = sym_compare(g, '=', s->total, sym_add(g, s->past, s->rows));
+    sym inside = sym_compare(g, '<', s->total, sym_add(g, s->past, sym_one(g)));
+    return sym_mul(g, sym_max(g, grown, inside), sym_compare(g, '<', s->rows, after));
+}
+
 static qn_status group_query_infer(infer *c)
 {
     const sym *total;
+    i64 fits;
     shape s;
     graph *g = c->g;
     QN_TRY(check_attrs(c));
@@ -100,6 +109,8 @@ static qn_status group_query_infer(infer *c)
     const type *q = infer_in(c, IN_Q), *k = infer_in(c, IN_K), *past = infer_in(c, IN_PAST_K);
     if (elems_wanted(c, IN_TOTAL, &total) != 1) return infer_fail(c, QN_E_SHAPE, "total_sequence_length must be one number");
     shape_of(g, c->n, q, past, !k, *total, &s);
+    if (sym_is_number(g, total_fits(g, &s), &fits) && !fits)
+        return infer_fail(c, QN_E_SHAPE, "total_sequence_length does not fit the past and the new tokens");
     sym groups = sym_number(g, s.groups), heads = sym_number(g, s.heads);
     if (infer_differ(g, k ? k->dims[2] : sym_mul(g, s.size, sym_number(g, s.heads + 2 * s.groups)),
                      k ? sym_mul(g, groups, s.size) : q->dims[2]))
@@ -125,13 +136,19 @@ static val cut(build *b, val x, i64 axis, sym from, sym to)
     return build_node(b, OP_Slice, in, 4, NULL, 0);
 }
 
-/* Tokens of each sample that are in the cache before this run: i64[batch]. Without counts no more are new than there are. */
+/* Tokens of each sample that are in the cache before this run: i64[batch]. In a first prompt a sample may be shorter than the others.
+ * A seqlens_k or a total that cannot be gives a place outside the cache, at which the scatter ends the run. */
 static val before(build *b, const shape *s)
 {
+    graph *g = b->g;
+    sym first = sym_compare(g, '=', s->total, s->rows), least = sym_mul(g, s->rows, sym_sub(g, first, sym_one(g)));
     val ends = build_op2(b, OP_Add, build_cast(b, build_in(b, IN_LENGTHS), QN_I64), build_scalar(b, QN_I64, 1));
     val counts = build_in(b, IN_COUNTS);
     if (counts) return build_op2(b, OP_Sub, ends, build_cast(b, counts, QN_I64));
-    return build_op2(b, OP_Max, build_op2(b, OP_Sub, ends, attend_size(b, s->rows)), build_scalar(b, QN_I64, 0));
+    val old = build_op2(b, OP_Max, build_op2(b, OP_Sub, ends, attend_size(b, s->rows)), attend_size(b, least));
+    sym most = sym_select(g, total_fits(g, s), sym_number(g, INT32_MAX), sym_number(g, -1));
+    old = build_op2(b, OP_Min, old, build_op2(b, OP_Sub, ends, build_scalar(b, QN_I64, 1)));
+    return sym_is(g, most, INT32_MAX) ? old : build_op2(b, OP_Min, old, attend_size(b, most));
 }
 
 /* Where each new token stands, [batch][rows]. In a first prompt, position_ids say only where it starts. */
@@ -169,7 +186,7 @@ static val heads_apart(build *b, val x, const shape *s, i64 from, i64 to, val we
     return build_node(b, OP_RotaryEmbedding, (val[]){ x, build_in(b, IN_COS), build_in(b, IN_SIN), at }, 4, turn, 2);
 }
 
-/* The cache with x written behind each sample's tokens. */
+/* The cache with x written behind each sample's tokens; without a past over itself, for the scatter looks at the places. */
 static val present_of(build *b, val past, val x, val old, const shape *s)
 {
     graph *g = b->g;
@@ -177,17 +194,19 @@ static val present_of(build *b, val past, val x, val old, const shape *s)
     for (u32 i = 0; i < 8; i++) pads[i] = i == 6 ? lack : sym_zero(g);
     val base = past ? past : x;
     if (!sym_is(g, lack, 0)) base = build_node(b, OP_Pad, (val[]){ base, build_syms(b, pads, 8) }, 2, NULL, 0);
-    if (!past) return base;
     attr axis = attr_of_int("axis", 2);
     return build_node(b, OP_TensorScatter, (val[]){ base, x, old }, 3, &axis, 1);
 }
 
-/* What hides keys: those ahead, those a window's width behind, or, where all see all, those behind a sample's last. */
+/* What hides keys: those ahead, those a window's width behind (of no width: all), or, where all see all, those behind a sample's last. */
 static val hidden(build *b, val old, const shape *s, qn_dtype d)
 {
     graph *g = b->g;
     i64 window = attr_int(b->n, "local_window_size", -1);
     sym one = sym_one(g), each[4] = { s->batch, one, one, one };
+    const sym ones[4] = { one, one, one, one };
+    val none = window ? 0 : build_reshape(b, build_scalar(b, QN_I64, 0), ones, 4);
+    if (none) return attend_mask_bias(b, attend_before(b, none, s->total), d);
     if (!attr_int(b->n, "causal", 1)) {
         val ends = build_op2(b, OP_Add, build_cast(b, build_in(b, IN_LENGTHS), QN_I64), build_scalar(b, QN_I64, 1));
         return attend_mask_bias(b, attend_before(b, build_reshape(b, ends, each, 4), s->total), d);
@@ -249,6 +268,8 @@ static const op_case group_query_cases[] = {
     { "f32[1,2,32] f32[1,2,16] f32[1,2,16] f32[1,2,6,8] f32[1,2,6,8] i32[1]={4} i32[]={5} _ _ _ f32[1,4,2,5] f32[4] _ _ "
       "f32[8] f32[8]",
       "num_heads=4, kv_num_heads=2, softcap=2.0, qk_output=1, n_out=4", 1e-6, "a buffer, norms, a bias, a sink, scores" },
+    { "f32[1,2,32] f32[1,2,16] f32[1,2,16] f32[1,2,6,8] f32[1,2,6,8] i32[1]={4} i32[]={5}",
+      "num_heads=4, kv_num_heads=2, local_window_size=0, n_out=3", 1e-6, "a window of nothing: 0" },
     { 0 },
 };
 

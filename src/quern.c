@@ -388,9 +388,13 @@ static qn_status check_tensor(const qn_named *in)
 static qn_status check_given(const qn_session *s, const qn_named *in, size_t n_in)
 {
     for (u32 k = 0; k < s->n_inputs; k++) {
-        bool there = false;
-        for (size_t i = 0; i < n_in && !there; i++) there = text_same(in[i].name, s->inputs[k].name);
-        if (!there) return fail(QN_E_NAME, "input '%s' is missing", s->inputs[k].name);
+        const qn_value_info *want = &s->inputs[k];
+        const qn_tensor *t = NULL;
+        for (size_t i = 0; i < n_in && !t; i++) t = text_same(in[i].name, want->name) ? &in[i].tensor : NULL;
+        if (!t) return fail(QN_E_NAME, "input '%s' is missing", want->name);
+        if (t->dtype != want->dtype)
+            return fail(QN_E_DTYPE, "input '%s' is %s, the model wants %s", want->name, qn_dtype_name(t->dtype),
+                        qn_dtype_name(want->dtype));
     }
     for (size_t i = 0; i < n_in; i++) QN_TRY(check_tensor(&in[i]));
     return QN_OK;

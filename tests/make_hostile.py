@@ -495,6 +495,11 @@ def main():
     any_("base", base())
     for part in (truncated, lying_lengths, not_models, versions, names, order, shapes, types, data, outside, attributes, bodies, functions, ops, flipped):
         part()
+    # onnx.c has what is given to these, whose elements may have any rank
+    listed = lambda name, number: msg(1, name) + msg(2, msg(number, msg(1, tensor_type(None))))
+    at = tensor("i", [], struct.pack("<q", 1), type=INT64)
+    write("given", "sequence", model(graph([node("SequenceAt", ["s", "i"], ["y"])], [at], ins=[listed("s", 4)], outs=[info("y", None)]), opset=18))
+    write("given", "optional", model(graph([node("OptionalGetElement", ["s"], ["y"])], ins=[listed("s", 9)], outs=[info("y", None)]), opset=18))
     for name, content in invalid():
         write("invalid", name, content)
     print(f"{count} files in {out_folder}")

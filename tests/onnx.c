@@ -126,6 +126,41 @@ static void test_invalid_file(test *t, const char *path, u32 *refused)
     qn_session_close(s);
 }
 
+/* ---- wrong values for sequences and optionals whose elements may have any rank: told before such a model is planned */
+
+static void test_given(test *t, const char *path, const char *name)
+{
+    static const f32 ones[] = { 1, 1, 1 };
+    static const qn_tensor two[] = { { QN_F32, 1, { 1 }, ones }, { QN_F32, 1, { 3 }, ones } };
+    /* clang-format off */
+    static const struct {
+        const char *model;
+        qn_tensor in;
+        qn_status want;
+        const char *says;
+    } rows[] = {
+        { "sequence", { QN_SEQUENCE, 1, { 2 }, two }, QN_OK, "" },
+        { "sequence", { QN_SEQUENCE, 1, { 0 }, NULL }, QN_E_DATA, "position 1 is outside a sequence of 0" },
+        { "sequence", { QN_F32, 1, { 3 }, ones }, QN_E_DTYPE, "input 's' is f32, the model wants sequence" },
+        { "sequence", { QN_OPTIONAL, 1, { 1 }, two }, QN_E_DTYPE, "input 's' is optional, the model wants sequence" },
+        { "optional", { QN_OPTIONAL, 1, { 1 }, two }, QN_OK, "" },
+        { "optional", { QN_OPTIONAL, 1, { 0 }, NULL }, QN_E_DATA, "the optional is empty" },
+        { "optional", { QN_F32, 1, { 3 }, ones }, QN_E_DTYPE, "input 's' is f32, the model wants optional" },
+    };
+    /* clang-format on */
+    qn_session *s = NULL;
+    CHECK_OK(t, qn_session_open(&(qn_session_desc){ .device = test_cpu(), .path = path }, &s));
+    for (size_t i = 0; s && i < COUNT(rows); i++) {
+        qn_ticket ticket = 0;
+        if (!strstr(name, rows[i].model)) continue;
+        qn_status status = qn_run(s, &(qn_named){ "s", rows[i].in }, 1, &ticket);
+        if (status == QN_OK) status = qn_wait(s, ticket);
+        CHECK(t, status == rows[i].want && (status == QN_OK || strstr(qn_last_error(), rows[i].says)), "%s, row %zu: %s: %s",
+              name, i, qn_status_text(status), qn_last_error());
+    }
+    qn_session_close(s);
+}
+
 /* ---- folders */
 
 typedef struct walk {
@@ -142,6 +177,7 @@ static void visit_case(walk *w, const char *path, const char *name)
 static void visit_hostile(walk *w, const char *path, const char *name)
 {
     test_hostile_file(w->t, path, text_starts(name, "refuse_"), &w->refused);
+    if (text_starts(name, "given_")) test_given(w->t, path, name);
     if (text_starts(name, "invalid_")) test_invalid_file(w->t, path, &w->refused);
 }
 

@@ -73,6 +73,7 @@ static qn_status fix_elements(graph *g, val v, const qn_tensor *t)
     type given = list_of_tensor(g, t);
     if (!given.of) return QN_E_NOMEM;
     if (t->dims[0]) x->type.of = given.of;
+    else x->type.dims[0] = sym_number(g, 0); /* nothing is in it, and so it says */
     return QN_OK;
 }
 

@@ -58,8 +58,13 @@ qn_status qn_tensor_load_as(const char *path, qn_dtype kind, qn_tensor *out)
     file_map file;
     if (!path || !out) return fail(QN_E_USAGE, "qn_tensor_load needs a path and a place for the tensor");
     QN_TRY(file_map_open(path, &file));
-    qn_status status =
-        npy_sniff(file.bytes) && !dtype_is_list(kind) ? npy_read(file.bytes, out) : load_pb(file.bytes, kind, out);
+    qn_status status;
+    if (!npy_sniff(file.bytes)) status = load_pb(file.bytes, kind, out);
+    else if (!dtype_is_list(kind)) status = npy_read(file.bytes, out);
+    else
+        status = fail(QN_E_FORMAT, ".npy cannot hold %s",
+                      kind == QN_SEQUENCE ? "a sequence; give a .pb of SequenceProto"
+                                          : "an optional; give a .pb of OptionalProto");
     file_map_close(&file);
     return fail_in(status, "%s: ", path);
 }

@@ -123,10 +123,11 @@ static qn_status check_arity(const op_def *d, const node *n)
     u32 n_in = slot_count(d->in), n_out = slot_count(d->out), least = least_inputs(d);
     bool many_in = n_in && spec_of(&d->in[n_in - 1]).many, many_out = n_out && spec_of(&d->out[n_out - 1]).many;
     if (n->n_in < least || (n->n_in > n_in && !many_in))
-        return fail(QN_E_FORMAT, "%s '%s' has %u inputs, it wants %s%u", d->name, n->name, n->n_in,
+        return fail(QN_E_FORMAT, "%s '%s' has %u input%s, it wants %s%u", d->name, n->name, n->n_in, n->n_in == 1 ? "" : "s",
                     many_in || n->n_in < least ? "at least " : "at most ", n->n_in < least ? least : n_in);
     if (n->n_out > n_out && !many_out)
-        return fail(QN_E_FORMAT, "%s '%s' has %u outputs, it gives at most %u", d->name, n->name, n->n_out, n_out);
+        return fail(QN_E_FORMAT, "%s '%s' has %u output%s, it gives at most %u", d->name, n->name, n->n_out,
+                    n->n_out == 1 ? "" : "s", n_out);
     return QN_OK;
 }
 

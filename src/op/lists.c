@@ -60,10 +60,22 @@ static qn_status infer_erase(infer *c)
     return list_out(c, QN_SEQUENCE, sym_sub(c->g, list->dims[0], sym_one(c->g)), list->of);
 }
 
+/* Of what is empty nobody knows the element's type, but that there is none. */
+static qn_status infer_at_nothing(const infer *c)
+{
+    const sym *elems;
+    i64 at;
+    if (infer_in(c, 0)->dtype == QN_OPTIONAL) return infer_fail(c, QN_E_DATA, "the optional is empty");
+    if (value_elems(c->g, node_in(c->g, c->n, 1), &elems) != 1 || !sym_is_number(c->g, elems[0], &at))
+        return infer_fail(c, QN_E_DATA, "any position is outside a sequence of 0");
+    return infer_fail(c, QN_E_DATA, "position %lld is outside a sequence of 0", (long long)at);
+}
+
 static qn_status infer_at(infer *c)
 {
     const type *list = infer_in(c, 0);
     QN_TRY(check_position(c, 1));
+    if (!list->of->known && sym_is(c->g, list->dims[0], 0)) return infer_at_nothing(c);
     if (!list->of->known)
         return infer_fail(c, QN_E_UNSUPPORTED, "its elements have %s rank",
                           list->of->any_rank ? "more than one, or an unknown," : "no");

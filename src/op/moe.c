@@ -9,13 +9,24 @@
 #include "plan/lower.h"
 
 /* ------------------------------------------------------------------ ExpertMatMulNBits */
-enum { EX_A, EX_B, EX_SCALES, EX_ZEROS, EX_WHICH };
+enum { EX_A, EX_B, EX_SCALES, EX_WHICH };
 
 static qn_status infer_expert(infer *c)
 {
-    const type *w = infer_in(c, EX_B), *which = infer_in(c, EX_WHICH), *a = infer_in(c, EX_A);
+    const type *w = infer_in(c, EX_B), *scales = infer_in(c, EX_SCALES), *which = infer_in(c, EX_WHICH),
+               *a = infer_in(c, EX_A);
+    i64 block = infer_int(c, "block_size"), bits = infer_int(c, "bits");
     if (w->rank != 3 || which->rank != 2 || a->rank < 2 || a->rank > 3)
         return infer_fail(c, QN_E_SHAPE, "weights, choices and rows have wrong numbers of dimensions");
+    graph *g = c->g;
+    sym blocks = sym_ceil_div(g, a->dims[a->rank - 1], sym_number(g, block)), rows = sym_mul(g, w->dims[0], w->dims[1]);
+    sym wanted = sym_mul(g, sym_mul(g, rows, blocks), sym_number(g, infer_int(c, "pairs") ? 2 : 1));
+    if (infer_differ(g, w->dims[2], sym_mul(g, blocks, sym_number(g, block * bits / 8))))
+        return infer_fail(c, QN_E_SHAPE, "the packed weights do not fit the rows that they take and block_size");
+    if (infer_differ(g, type_elems(g, scales), wanted))
+        return infer_fail(c, QN_E_SHAPE, "the scales or zero points do not fit the weights and block_size");
+    if (infer_differ(g, a->dims[0], which->dims[0]) || (a->rank == 3 && infer_differ(g, a->dims[1], which->dims[1])))
+        return infer_fail(c, QN_E_SHAPE, "there is not a choice for each row");
     type y = { .dtype = a->dtype, .rank = 3, .known = true, .dims = { which->dims[0], which->dims[1], w->dims[1] } };
     return infer_out(c, 0, &y);
 }
@@ -23,20 +34,17 @@ static qn_status infer_expert(infer *c)
 static qn_status emit_expert(lowering *l, const node *n)
 {
     graph *g = lower_graph_mut(l);
-    val a = lower_in(l, n, EX_A), b = lower_in(l, n, EX_B), zero = lower_in(l, n, EX_ZEROS),
-        which = lower_in(l, n, EX_WHICH);
+    val a = lower_in(l, n, EX_A), b = lower_in(l, n, EX_B), which = lower_in(l, n, EX_WHICH);
     const type *t = lower_type(l, a);
     const char *real = dtype_word(t->dtype);
-    bool packed = !zero || lower_type(l, zero)->dtype == QN_U8;
     i64 block = lower_int(l, n, "block_size");
-    launch *k = launch_begin(l, "matmul_nbits.c", "expert_nbits");
+    launch *k = launch_begin(l, "expert_nbits.c", "expert_nbits");
     launch_define(k, "T", real);
-    launch_define(k, "Z", packed ? "u8" : real);
+    launch_define(k, "Z", real);
     launch_define_number(k, "bits", lower_int(l, n, "bits"));
     launch_in(k, a);
     launch_in(k, b);
     launch_in(k, lower_in(l, n, EX_SCALES));
-    launch_in(k, zero ? zero : b);
     launch_in(k, which);
     launch_out(k, lower_out(l, n, 0));
     launch_size(k, lower_dim(l, b, 1));
@@ -44,25 +52,26 @@ static qn_status emit_expert(lowering *l, const node *n)
     launch_size(k, sym_ceil_div(g, t->dims[t->rank - 1], sym_number(g, block)));
     launch_size(k, t->rank == 3 ? sym_one(g) : lower_dim(l, which, 1));
     launch_const(k, "block", block);
-    launch_const(k, "zeros", !zero ? 0 : packed ? 1 : 2);
+    launch_const(k, "zeros", lower_int(l, n, "pairs") ? 3 : 0);
     return launch_map(k, lower_elems(l, lower_out(l, n, 0)));
 }
 
 static const variant expert_variants[] = { { "expert_nbits", 0, NULL, emit_expert }, { 0 } };
 static const op_case expert_cases[] = {
-    { "f32[3,32] u8[4,6,16]=0..255 f32[4,6,2]=0.1..1 _ i64[3,2]={0,3,1,1,2,0}", "block_size=16", 1e-5, "two for each row" },
-    { "f32[3,2,32] u8[4,6,8]=0..255 f32[4,6]=0.1..1 f32[4,6]=0..3 i64[3,2]={0,3,1,1,2,0}", "block_size=32, bits=2", 1e-5,
+    { "f32[3,32] u8[4,6,16]=0..255 f32[4,6,2]=0.1..1 i64[3,2]={0,3,1,1,2,0}", "block_size=16", 1e-5, "two for each row" },
+    { "f32[3,2,32] u8[4,6,8]=0..255 f32[4,6,2]=0.1..3 i64[3,2]={0,3,1,1,2,0}", "block_size=32, bits=2, pairs=1", 1e-5,
       "rows of their own, 2 bits" },
     { 0 },
 };
 const op_def op_ExpertMatMulNBits = {
     .name = "ExpertMatMulNBits",
     .domain = "quern",
-    .doc =
-        DOC("y[row][j] = a[row] (or a[row][j]) times the packed weights of expert which[row][j], as MatMulNBits has them"),
-    .in = { { "a", "float" }, { "b", "u8" }, { "scales", "as a" }, { "zeros", "optional u8|float" }, { "which", "i64" } },
+    .doc = DOC("y[row][j] = a[row] (or a[row][j]) times the packed weights of expert which[row][j], as MatMulNBits has "
+               "them; pairs: a "
+               "zero point behind each scale"),
+    .in = { { "a", "float" }, { "b", "u8" }, { "scales", "as a" }, { "which", "i64" } },
     .out = { { "y", "as a" } },
-    .attrs = { NEEDED("block_size", ATTR_INT), INT("bits", 4) },
+    .attrs = { NEEDED("block_size", ATTR_INT), INT("bits", 4), INT("pairs", 0) },
     .infer = infer_expert,
     .variants = expert_variants,
     .cases = CASES(expert_cases),
@@ -162,10 +171,16 @@ static qn_status infer_moe(infer *c)
 }
 
 /* ------------------------------------------------------------------ steps */
-/* Zero points that lie packed along the rows (no blocks): as numbers [experts][rows]. */
-static val row_zeros(build *b, val z, u32 i, const type *w, qn_dtype d)
+/* Scales, and behind each its zero point, which lies packed along the blocks of a row, or along the rows where there are none. */
+static val with_zeros(build *b, val scales, val zeros, u32 i)
 {
-    return build_cast(b, quant_unpack(b, z, bits_of(b->n, i), w->dims[1]), d);
+    if (b->status || !zeros) return scales;
+    const attr last = attr_of_int("axis", -1);
+    type t = *build_type(b, scales);
+    zeros = build_cast(b, quant_unpack(b, zeros, bits_of(b->n, i), t.dims[t.rank - 1]), t.dtype);
+    t.dims[t.rank] = sym_one(b->g);
+    const val in[] = { build_reshape(b, scales, t.dims, t.rank + 1u), build_reshape(b, zeros, t.dims, t.rank + 1u) };
+    return build_node(b, OP_Concat, in, 2, &last, 1);
 }
 
 /* x through layer i, its bias added: [tokens][k][rows] of the chosen, or [experts][tokens][rows] of all. */
@@ -187,10 +202,10 @@ static val through(build *b, val x, u32 i, val which)
         return 0;
     }
     val zeros = build_in(b, y->zeros);
-    if (zeros && block <= 0) zeros = row_zeros(b, zeros, i, &t, xt.dtype);
-    attr attrs[] = { attr_of_int("bits", bits_of(b->n, i)), attr_of_int("block_size", block > 0 ? block : columns) };
-    val in[] = { x, w, build_cast(b, build_in(b, y->scales), xt.dtype), zeros, which };
-    out = build_node(b, OP_ExpertMatMulNBits, in, 5, attrs, 2);
+    attr attrs[] = { attr_of_int("bits", bits_of(b->n, i)), attr_of_int("block_size", block > 0 ? block : columns),
+                     attr_of_int("pairs", zeros != 0) };
+    val in[] = { x, w, with_zeros(b, build_cast(b, build_in(b, y->scales), xt.dtype), zeros, i), which };
+    out = build_node(b, OP_ExpertMatMulNBits, in, 4, attrs, 3);
     return bias ? build_op2(b, OP_Add, out, build_node(b, OP_Gather, (const val[]){ bias, which }, 2, NULL, 0)) : out;
 }
 

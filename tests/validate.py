@@ -10,6 +10,7 @@ import concurrent.futures
 import glob
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -20,14 +21,22 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # command    its arguments; the files come last
 # batch      files a call; a batch that fails is done again one by one, to name the culprits
 # says_bad   the tool's output holds this when it does not accept, whatever its exit status
-Validator = collections.namedtuple("Validator", "tool command batch says_bad", defaults=(None,))
+# options    more arguments, from the first file's text
+Validator = collections.namedtuple("Validator", "tool command batch says_bad options", defaults=(None, None))
+
+
+def ptx_arch(text):
+    return ["-arch=" + re.search(r"^\.target (\w+)", text, re.M).group(1)]
+
+
+SECONDS = 90  # for one call: Dawn in Node waits for ever now and then, on a busy machine
 VALIDATORS = {
     "c": Validator("gcc", "-x c -std=gnu11 -fsyntax-only -Werror -Wno-psabi", 16),
     "opencl": Validator("clang-19", "-x cl -cl-std=CL1.2 -fsyntax-only -Xclang -finclude-default-header -Xclang -fdeclare-opencl-builtins "
                         "-Werror -Wno-unused -Wno-tautological-compare", 16),
     "wgsl": Validator("node", "tests/wgsl_check.cjs", 24),
     "glsl": Validator("glslangValidator", "-S frag", 64, "ERROR:"),
-    "ptx": Validator(".venv/lib/python3*/site-packages/nvidia/cuda_nvcc/bin/ptxas", "-arch=sm_70 -o /dev/null", 1),
+    "ptx": Validator(".venv/lib/python3*/site-packages/nvidia/cuda_nvcc/bin/ptxas", "-o /dev/null", 1, options=ptx_arch),
     "wasm": Validator("wat2wasm", "-o /dev/null", 1),
 }
 
@@ -40,7 +49,11 @@ def tool_path(tool):
 
 def accepts(path, v, files):
     """None, or what the validator said."""
-    done = subprocess.run([path, *v.command.split(), *map(str, files)], cwd=ROOT, capture_output=True, text=True, errors="replace")
+    options = v.options(files[0].read_text()) if v.options else []
+    try:
+        done = subprocess.run([path, *v.command.split(), *options, *map(str, files)], cwd=ROOT, capture_output=True, text=True, errors="replace", timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"it said nothing for {SECONDS} s"
     said = done.stdout + done.stderr
     bad = done.returncode != 0 or (v.says_bad and v.says_bad in said)
     return (said.strip() or f"exit status {done.returncode}") if bad else None

@@ -38,14 +38,21 @@ static qn_status plain_sizes(const infer *c, const reshape *r, const type *x, ty
     return QN_OK;
 }
 
+static bool is_kept(graph *g, const reshape *r, u32 d) { return !r->zero_is_size && sym_is(g, r->want[d], 0); }
+
 static qn_status reshape_sizes(const infer *c, const reshape *r, const type *x, type *out)
 {
     u32 at;
     graph *g = c->g;
     QN_TRY(plain_sizes(c, r, x, out, &at));
     sym have = type_elems(g, x), rest = sym_one(g);
+    if (at < r->rank) { /* a size that is kept stands on both sides: without it -1 has an answer where it is 0 */
+        have = sym_one(g);
+        for (u32 d = 0; d < x->rank; d++)
+            if (d >= r->rank || !is_kept(g, r, d)) have = sym_mul(g, have, x->dims[d]);
+    }
     for (u32 d = 0; d < r->rank; d++)
-        if (d != at) rest = sym_mul(g, rest, out->dims[d]);
+        if (d != at && (at == r->rank || !is_kept(g, r, d))) rest = sym_mul(g, rest, out->dims[d]);
     if (at == r->rank) {
         if (infer_differ(g, have, rest))
             return infer_fail(c, QN_E_SHAPE, "the sizes asked for do not have the input's number of elements");
@@ -96,6 +103,7 @@ static const op_case reshape_cases[] = {
     { "f32[2,3,4] i64[2]={6,4}", "", 0, "the common case" },
     { "f32[2,3,4] i64[3]={0,-1,2}", "", 0, "a size kept, one that follows" },
     { "f32[0,3] i64[2]={3,0}", "allowzero=1", 0, "empty" },
+    { "f32[0,3,4] i64[2]={0,-1}", "", 0, "none of them, of a size that follows" },
     { "i64[1] i64[0]={}", "", 0, "to rank 0" },
     { 0 },
 };

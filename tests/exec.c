@@ -408,6 +408,33 @@ static void check_vast_layout(test *t, u64 each, bool apart)
           (unsigned long long)each, qn_status_text(s));
 }
 
+/* A Loop of many states and scan outputs: each state grows by the turn's number, each scan output is a state. */
+static void check_wide_loop(test *t, const test_device *d, u32 n)
+{
+    str s = { 0 };
+    graph_run r = { .device = d->device, .mem = arena_make() };
+    const qn_tensor in[] = { { QN_I64, 0, { 0 }, three }, { QN_F32, 1, { 2 }, one_two } };
+    str_add(&s, "in m: i64[]\nin x: f32[2]\n");
+    for (u32 i = 0; i < 2 * n; i++) str_print(&s, "%s%c%u", i ? ", " : "", i < n ? 'y' : 'z', i % n);
+    str_add(&s, " = Loop(m, _");
+    for (u32 i = 0; i < n; i++) str_add(&s, ", x");
+    str_add(&s, ", body={in i: i64[]; in c: bool[]; ");
+    for (u32 i = 0; i < n; i++) str_print(&s, "in v%u: f32[2]; ", i);
+    str_add(&s, "f = Cast(i, to=1); o = Identity(c); ");
+    for (u32 i = 0; i < n; i++) str_print(&s, "n%u = Add(v%u, f); ", i, i);
+    str_add(&s, "out o");
+    for (u32 i = 0; i < 2 * n; i++) str_print(&s, ", %c%u", i < n ? 'n' : 'v', i % n);
+    str_print(&s, "}, captures=0)\nout y%u, z%u\n", n - 1, n - 1);
+    qn_status status = graph_run_text(&r, s.text, in, 2);
+    if (CHECK(t, status == QN_OK, "%s: a Loop of %u states: %s", d->name, n, qn_last_error())) {
+        const f32 *y = r.out[0].data, *z = r.out[1].data;
+        CHECK(t, y[1] == 5 && z[0] == 1 && z[4] == 2 && z[5] == 3, "%s: a Loop of %u states gives another answer", d->name,
+              n);
+    }
+    str_free(&s);
+    arena_free(r.mem);
+}
+
 void test_exec(test *t)
 {
     const u64 vast[] = { (u64)1 << 60, (u64)1 << 62, ((u64)1 << 63) - 1, (u64)1 << 63, ~(u64)0 };
@@ -421,6 +448,8 @@ void test_exec(test *t)
         check_lengths(t, &devices[d]);
         check_decode(t, &devices[d]);
         check_bound(t, &devices[d]);
+        check_wide_loop(t, &devices[d], 17);
+        check_wide_loop(t, &devices[d], 100);
         for (u32 i = 0; i < COUNT(answers); i++)
             for (u32 optimize = 0; optimize < 2; optimize++) check_answer(t, &devices[d], &answers[i], optimize != 0);
         if (!strcmp(devices[d].name, "cpu")) check_failing_allocations(t, &devices[d]);

@@ -219,6 +219,13 @@ def others():
     yield "matmul_integer_zero_point", of("MatMulInteger", [(2, 3), (3, 4), (3,)], types={n: UINT8 for n in "abc"}, out_type=INT32)
     yield "attention_heads", of("Attention", [(1, 5, 9), (1, 5, 9), (1, 5, 9)], a_int("q_num_heads", 2), a_int("kv_num_heads", 2), opset=23)
     yield "nonzero_of_two", of("NonZero", [(2, 3), (2, 3)], out_type=INT64)
+    for word in ("FOO", "softmax"):
+        transform = a_text("post_transform", word)
+        yield f"linear_regressor_transform_{word}", of("LinearRegressor", [(2, 3)], a_floats("coefficients", [1, 2, 3]), transform, domain="ai.onnx.ml")
+        yield f"tree_regressor_transform_{word}", of("TreeEnsembleRegressor", [(2, 3)], *(a_ints(k, [v]) for k, v in {
+            "nodes_treeids": 0, "nodes_nodeids": 0, "nodes_featureids": 0, "nodes_truenodeids": 0, "nodes_falsenodeids": 0, "target_treeids": 0,
+            "target_nodeids": 0, "target_ids": 0}.items()), a_floats("nodes_values", [0]), a_floats("target_weights", [1]),
+            attr("nodes_modes", A_STRINGS, msg(9, "LEAF")), a_int("n_targets", 1), transform, domain="ai.onnx.ml")
     yield "reverse_sequence_same_axes", of("ReverseSequence", [(2, 3), (3,)], a_int("time_axis", 1), a_int("batch_axis", 1), types={"b": INT64})
 
 

@@ -78,6 +78,10 @@ def a_float(name, x):
     return attr(name, A_FLOAT, f32(2, x))
 
 
+def a_floats(name, xs):
+    return attr(name, A_FLOATS, msg(7, struct.pack(f"<{len(xs)}f", *xs)))
+
+
 def a_text(name, s):
     return attr(name, A_STRING, msg(4, s))
 

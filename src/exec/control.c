@@ -2,7 +2,7 @@
  * hands its outputs over. The outer's step counter stands on the If or Loop until the body is done. */
 #include "exec/exec.h"
 
-enum { MAX_LOOP_VALUES = 64 };
+enum { MAX_LOOP_VALUES = 256 };
 
 struct loop { /* a Loop under way; in the memory of the call */
     const step *s;
@@ -10,11 +10,11 @@ struct loop { /* a Loop under way; in the memory of the call */
     i64 asked;       /* turns whose end has asked the device */
     bool on;
     u32 n_state, n_scan;
-    struct {
+    struct scan {
         qn_tensor last;
         u8 *data;
         u64 n, cap;
-    } scan[16];
+    } *scan; /* [n_scan] */
 };
 
 static const void *host_data(exec *x, frame *f, val v) { return v ? store_host(x, f, v) : NULL; }
@@ -97,9 +97,11 @@ static qn_status start_loop(exec *x, frame *f, const step *s, bool *pending, str
     l->n_state = states > 0 ? (u32)states : 0;
     if (l->n_state > body->n_outputs - 1) l->n_state = body->n_outputs - 1;
     l->n_scan = body->n_outputs - 1 - l->n_state;
-    if (l->n_scan > COUNT(l->scan)) return fail(QN_E_UNSUPPORTED, "more than %zu scan outputs", COUNT(l->scan));
     if (body->n_inputs > MAX_LOOP_VALUES || body->n_outputs > MAX_LOOP_VALUES)
         return fail(QN_E_UNSUPPORTED, "a Loop with more than %d values", MAX_LOOP_VALUES);
+    l->scan = call_alloc(x, (l->n_scan + 1) * sizeof *l->scan);
+    if (!l->scan) return QN_E_NOMEM;
+    memset(l->scan, 0, l->n_scan * sizeof *l->scan);
     *out = l;
     return QN_OK;
 }
@@ -269,7 +271,7 @@ static qn_status end_of_turn(exec *x, frame *body, struct loop *l)
 {
     const graph *g = body->p->g;
     bool pending;
-    val asked[1 + COUNT(l->scan) + MAX_LOOP_VALUES] = { live(g, g->outputs[0]) }; /* the state stays where it is */
+    val asked[MAX_LOOP_VALUES] = { live(g, g->outputs[0]) }; /* the state stays where it is */
     u32 n_asked = 1 + l->n_scan;
     for (u32 k = 0; k < l->n_scan; k++) asked[1 + k] = live(g, g->outputs[1 + l->n_state + k]);
     for (u32 i = 0; i < l->n_state; i++)

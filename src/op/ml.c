@@ -140,9 +140,20 @@ val ml_transform(build *b, const node *n, val s)
     return 0;
 }
 
+/* Where the word would change nothing it is still to be one. */
+static const char *transform_of(build *b, const node *n)
+{
+    static const char *const words[] = { "NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT" };
+    const char *how = attr_text(b->g, n, "post_transform", "NONE");
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (text_same(how, words[i])) return words[i];
+    if (b->status == QN_OK) b->status = build_fail(b, QN_E_UNSUPPORTED, "post_transform '%s'", how);
+    return words[0];
+}
+
 val ml_two_classes(build *b, const node *n, val s, bool complement)
 {
-    const char *how = attr_text(b->g, n, "post_transform", "NONE");
+    const char *how = transform_of(b, n);
     bool logistic = text_same(how, "LOGISTIC");
     val other = complement && !logistic ? build_op2(b, OP_Sub, number(b, 1), s) : build_op1(b, OP_Neg, s);
     val two = beside(b, other, s);
@@ -151,7 +162,7 @@ val ml_two_classes(build *b, const node *n, val s, bool complement)
 
 val ml_transform_targets(build *b, const node *n, val s, i64 targets)
 {
-    bool alone = targets == 1 && !text_same(attr_text(b->g, n, "post_transform", "NONE"), "PROBIT");
+    bool alone = targets == 1 && !text_same(transform_of(b, n), "PROBIT");
     return alone ? s : ml_transform(b, n, s);
 }
 

@@ -23,7 +23,7 @@ static qn_status expand_trees(build *b, const node *n)
     qn_dtype own = build_type(b, build_in(b, 0))->dtype, d = own == QN_F64 ? QN_F64 : QN_F32;
     const char *wrong = forest_read_5(b->g->mem, n, targets, &f);
     if (wrong) return build_fail(b, QN_E_FORMAT, "%s", wrong);
-    if (transform < 0 || transform > 4) return build_fail(b, QN_E_UNSUPPORTED, "an unknown post_transform");
+    if (transform < 0 || transform > 4) return build_fail(b, QN_E_UNSUPPORTED, "post_transform %lld", (long long)transform);
     val y = forest_build(b, &f, d, targets, attr_int(n, "aggregate_function", 1));
     if (transform) {
         attr word = attr_of_text("post_transform", words[transform]);

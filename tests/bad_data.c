@@ -127,6 +127,8 @@ static const bad_case cases[] = {
     { "Tile, negative", "in x: f32[2,2]\nin r: i64[2]\ny = Tile(x, r)\nout y\n", "f32[2,2] i64[2]={2,-1}", QN_E_SHAPE, "Tile 'Tile_1'" },
     { "Tile, two negatives", "in x: f32[2,2]\nin r: i64[2]\ny = Tile(x, r)\nout y\n", "f32[2,2] i64[2]={-2,-1}", QN_E_SHAPE, "Tile 'Tile_1'" },
     { "Pad, less than nothing", "in x: f32[3]\nin p: i64[2]\ny = Pad(x, p)\nout y\n", "f32[3] i64[2]={-2,-2}", QN_E_SHAPE, "Pad 'Pad_1'" },
+    { "Pad, more than is", "in x: f32[3,4]\nin p: i64[4]\ny = Pad(x, p)\nout y\n", "f32[3,4] i64[4]={1099511627776,1099511627776,1,1099511627776}", QN_E_SHAPE,
+      "Pad 'Pad_1': a size is no number of 64 bits for these inputs" },
     { "Pad, reflected nothing", "in x: f32[n]\nconst p: i64[2] = {1, 0}\ny = Pad(x, p, mode=\"reflect\")\nout y\n", "f32[0]", QN_E_SHAPE, "Pad 'Pad_1'" },
     { "Resize, negative", "in x: f32[1,1,2,2]\nin s: i64[4]\ny = Resize(x, _, _, s)\nout y\n", "f32[1,1,2,2] i64[4]={1,1,-4,4}", QN_E_SHAPE, "Resize 'Resize_1'" },
     { "ConstantOfShape, negative", "in s: i64[2]\ny = ConstantOfShape(s)\nout y\n", "i64[2]={-2,-3}", QN_E_SHAPE, "ConstantOfShape 'ConstantOfShape_1'" },

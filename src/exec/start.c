@@ -7,7 +7,9 @@ qn_status exec_size(const exec *x, sym s, i64 *out)
     if (s && sym_eval(g, s, x->bound, out)) return QN_OK;
     str text = { 0 };
     if (s) sym_print(g, s, &text);
-    qn_status status = fail(QN_E_SHAPE, "the size %s cannot be computed for these inputs", text.text ? text.text : "?");
+    bool tells = text.text && !text.bad && text.n <= 60; /* a longer one nobody reads */
+    qn_status status = fail(QN_E_SHAPE, "%s%s is no number of 64 bits for these inputs", tells ? "the size " : "a size",
+                            tells ? text.text : "");
     str_free(&text);
     return status;
 }

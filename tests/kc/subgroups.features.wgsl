@@ -13,17 +13,27 @@ var<workgroup> cells_2: array<i32, 64>;
 
 fn qk_subgroupAdd_f32(v: f32) -> f32 {
     let lanes = subgroupAdd(1u);
+    let rank = subgroupExclusiveAdd(1u);
     let part = subgroupAdd(v);
-    if (qk_item % lanes == 0u) {
-        cells[qk_item / lanes] = part;
+    cells[qk_item] = select(f32(0), part, qk_item == subgroupMin(qk_item));
+    workgroupBarrier();
+    var mine = f32(0);
+    for (var k = rank; k < 64u; k += lanes) {
+        mine = mine + cells[k];
+    }
+    let all = subgroupAdd(mine);
+    workgroupBarrier();
+    if (qk_item == 0u) {
+        cells[0] = all;
     }
     workgroupBarrier();
-    var all = cells[0];
-    for (var k = lanes; k < 64u; k += lanes) {
-        all = all + cells[k / lanes];
-    }
+    let told = cells[0];
     workgroupBarrier();
-    return all;
+    return told;
+}
+fn qc_max_f32(a: f32, b: f32) -> f32 {
+    let most = select(b, a, a > b);
+    return select(select(most, b, (bitcast<i32>(b) & i32(0x7fffffff)) > i32(0x7f800000)), a, (bitcast<i32>(a) & i32(0x7fffffff)) > i32(0x7f800000));
 }
 fn qk_order(v: f32, nan: u32) -> u32 {
     let bits = bitcast<u32>(v);
@@ -33,37 +43,45 @@ fn qk_order(v: f32, nan: u32) -> u32 {
 fn qk_ordered(order: u32) -> f32 {
     return bitcast<f32>(select(~order, order ^ 0x80000000u, (order >> 31u) != 0u));
 }
-fn qc_max_f32(a: f32, b: f32) -> f32 {
-    let most = select(b, a, a > b);
-    return select(select(most, b, (bitcast<i32>(b) & i32(0x7fffffff)) > i32(0x7f800000)), a, (bitcast<i32>(a) & i32(0x7fffffff)) > i32(0x7f800000));
-}
 fn qk_subgroupMax_f32(v: f32) -> f32 {
     let lanes = subgroupAdd(1u);
+    let rank = subgroupExclusiveAdd(1u);
     let part = qk_ordered(subgroupMax(qk_order(v, 4294967295u)));
-    if (qk_item % lanes == 0u) {
-        cells[qk_item / lanes] = part;
+    cells[qk_item] = part;
+    workgroupBarrier();
+    var mine = part;
+    for (var k = rank; k < 64u; k += lanes) {
+        mine = qc_max_f32(mine, cells[k]);
+    }
+    let all = qk_ordered(subgroupMax(qk_order(mine, 4294967295u)));
+    workgroupBarrier();
+    if (qk_item == 0u) {
+        cells[0] = all;
     }
     workgroupBarrier();
-    var all = cells[0];
-    for (var k = lanes; k < 64u; k += lanes) {
-        all = qc_max_f32(all, cells[k / lanes]);
-    }
+    let told = cells[0];
     workgroupBarrier();
-    return all;
+    return told;
 }
 fn qk_subgroupMin_i32(v: i32) -> i32 {
     let lanes = subgroupAdd(1u);
+    let rank = subgroupExclusiveAdd(1u);
     let part = subgroupMin(v);
-    if (qk_item % lanes == 0u) {
-        cells_2[qk_item / lanes] = part;
+    cells_2[qk_item] = part;
+    workgroupBarrier();
+    var mine = part;
+    for (var k = rank; k < 64u; k += lanes) {
+        mine = min(mine, cells_2[k]);
+    }
+    let all = subgroupMin(mine);
+    workgroupBarrier();
+    if (qk_item == 0u) {
+        cells_2[0] = all;
     }
     workgroupBarrier();
-    var all = cells_2[0];
-    for (var k = lanes; k < 64u; k += lanes) {
-        all = min(all, cells_2[k / lanes]);
-    }
+    let told = cells_2[0];
     workgroupBarrier();
-    return all;
+    return told;
 }
 
 var<private> qk_item: u32;

@@ -5,7 +5,7 @@ import { byId, bytesText, copyButton, el, KINDS, KIND_NAMES, message, millisecon
 const CAP_NAMES: Record<string, string> = {
   memory_bytes: 'memory', max_buffer_bytes: 'largest buffer', max_buffers: 'buffers in one launch', max_group: 'items in a group', group_memory_bytes: 'group memory',
   best_group: 'group that suits it', width: 'lanes of f32w', subgroup: 'items in step', workers: 'groups at once', f16: 'f16 arithmetic', f64: 'f64', i64: 'i64 in kernels',
-  i8_buffers: 'byte buffers', atomics: 'atomics', dot4: '8-bit dot product', mma: 'matrix units', host_memory: 'shares memory with the page',
+  i8_buffers: 'byte buffers', atomics: 'atomics', dot4: '8-bit dot product', max_turns: 'turns of a loop', mma: 'matrix units', host_memory: 'shares memory with the page',
 };
 
 function capText(name: string, value: number | boolean): string {

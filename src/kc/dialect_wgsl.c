@@ -8,14 +8,14 @@
 #define IS_NAN(x)    "(bitcast<u32>(" x ") & 0x7fffffffu) > 0x7f800000u"
 #define SIGN_OF(x)   "(bitcast<u32>(" x ") & 0x80000000u)"
 #define RESIGN(v, s) "bitcast<f32>((bitcast<u32>(" v ") & 0x7fffffffu) | " SIGN_OF(s) ")"
-#define INF_TEXT     "bitcast<f32>(qc_inf)"
-#define NAN_TEXT     "bitcast<f32>(qc_nan)"
+#define INF_TEXT     "qc_inf()"
+#define NAN_TEXT     "qc_nan()"
 
 /* clang-format off */
 static const helper wgsl_helpers[] = {
-    /* a value that the compiler does not know, since constant expressions may not be infinite */
-    { "qc_inf", NULL, "var<private> qc_inf: u32 = 0x7f800000u;" },
-    { "qc_nan", "qc_inf", "var<private> qc_nan: u32 = 0x7fc00000u;" },
+    /* constant expressions may not be infinite; a variable is none, and one of a function is alike for all items of a group */
+    { "qc_inf", NULL, "fn qc_inf() -> f32 {\n    var bits = 0x7f800000u;\n    return bitcast<f32>(bits);\n}" },
+    { "qc_nan", "qc_inf", "fn qc_nan() -> f32 {\n    var bits = 0x7fc00000u;\n    return bitcast<f32>(bits);\n}" },
     { "qc_known", NULL, "fn $F(x: $T) -> $T {\n    return x;\n}" }, /* and the result of a function is no constant */
     /* Vulkan leaves the remainder of negative numbers open, but not their quotient */
     { "qc_rem", NULL, "fn $F(a: $T, b: $T) -> $T {\n    let by = select(b, $T(1), b == $T(0));\n    return a - a / by * by;\n}" },

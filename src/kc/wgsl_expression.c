@@ -39,7 +39,7 @@ static void print_float(printer *p, f64 v)
     if (isnan(v) || isinf(v)) {
         const char *name = isnan(v) ? "qc_nan" : "qc_inf";
         print_helper(p, name, &(helper_use){ 0 });
-        str_print(p->out, "%sbitcast<f32>(%s)", isinf(v) && v < 0 ? "-" : "", name);
+        str_print(p->out, "%s%s()", isinf(v) && v < 0 ? "-" : "", name);
         return;
     }
     if (fabs(v) >= (f64)FLT_MAX) { /* its nine digits are more than it is */

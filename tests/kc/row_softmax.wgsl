@@ -8,7 +8,10 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 var<workgroup> part: array<f32, 32>;
 
-var<private> qc_inf: u32 = 0x7f800000u;
+fn qc_inf() -> f32 {
+    var bits = 0x7f800000u;
+    return bitcast<f32>(bits);
+}
 fn qc_max_f32(a: f32, b: f32) -> f32 {
     let most = select(b, a, a > b);
     return select(select(most, b, (bitcast<i32>(b) & i32(0x7fffffff)) > i32(0x7f800000)), a, (bitcast<i32>(a) & i32(0x7fffffff)) > i32(0x7f800000));
@@ -41,7 +44,7 @@ fn qk_run(@builtin(workgroup_id) qk_id: vec3<u32>, @builtin(num_workgroups) qk_g
     }
     {
         let t = qk_item;
-        var m: f32 = -bitcast<f32>(qc_inf);
+        var m: f32 = -qc_inf();
         for (var c: u32 = t; c < qk.cols; c += 32u) {
             m = qc_max_f32(m, x[row * qk.cols + c]);
         }

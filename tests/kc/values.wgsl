@@ -26,7 +26,10 @@ fn qc_max_f32(a: f32, b: f32) -> f32 {
     let most = select(b, a, a > b);
     return select(select(most, b, (bitcast<i32>(b) & i32(0x7fffffff)) > i32(0x7f800000)), a, (bitcast<i32>(a) & i32(0x7fffffff)) > i32(0x7f800000));
 }
-var<private> qc_inf: u32 = 0x7f800000u;
+fn qc_inf() -> f32 {
+    var bits = 0x7f800000u;
+    return bitcast<f32>(bits);
+}
 fn qc_copysign_f32(x: f32, s: f32) -> f32 {
     return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(s) & 0x80000000u));
 }
@@ -42,7 +45,10 @@ fn qc_isnan_f32(x: f32) -> bool {
 fn qc_isinf_f32(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
 }
-var<private> qc_nan: u32 = 0x7fc00000u;
+fn qc_nan() -> f32 {
+    var bits = 0x7fc00000u;
+    return bitcast<f32>(bits);
+}
 fn qc_signbit_f32(x: f32) -> bool {
     return (bitcast<u32>(x) >> 31u) != 0u;
 }
@@ -199,8 +205,8 @@ fn values_(i: u32) -> u32 {
     line[1] = 2.0;
     var v: vec4<f32> = qk_load4_x(i) * 2.0 + vec4<f32>(qc_from_bf16(qk_load_half(i)), 1.0, 2.0, 3.0);
     line[i & 3u] = v.z + taps[i % 3u];
-    var f: f32 = fma(line[0], line[1], qc_max_f32(v.y, -bitcast<f32>(qc_inf))) + fma(floor(v.x), round(v.y), trunc(v.w)) + qc_copysign_f32(qc_ldexp_f32(v.y, qk.by), v.x);
-    f += select(sqrt(abs(f)), bitcast<f32>(qc_nan), qc_isnan_f32(f) || qc_isinf_f32(f)) + bitcast<f32>(bitcast<u32>(f) & 4294967294u);
+    var f: f32 = fma(line[0], line[1], qc_max_f32(v.y, -qc_inf())) + fma(floor(v.x), round(v.y), trunc(v.w)) + qc_copysign_f32(qc_ldexp_f32(v.y, qk.by), v.x);
+    f += select(sqrt(abs(f)), qc_nan(), qc_isnan_f32(f) || qc_isinf_f32(f)) + bitcast<f32>(bitcast<u32>(f) & 4294967294u);
     var odd: bool = qc_signbit_f32(f) != (i > 3u);
     for (var k: u32 = 0u; k < 9u; k++) {
         if (k == u32(qk.by)) {

@@ -486,5 +486,6 @@ void test_devices(test *t)
     qn_device_close(held);
     failing_allocations(t, "opencl");
     failing_allocations(t, "webgl");
-    CHECK(t, mem_blocks_alive() == alive && driver_objects() == objects, "nothing is left behind");
+    CHECK(t, mem_blocks_alive() == alive && driver_objects() == objects, "left behind: %lld blocks, %lld objects of drivers",
+          (long long)(mem_blocks_alive() - alive), (long long)(driver_objects() - objects));
 }

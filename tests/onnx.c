@@ -149,7 +149,9 @@ static void test_given(test *t, const char *path, const char *name)
     };
     /* clang-format on */
     qn_session *s = NULL;
-    CHECK_OK(t, qn_session_open(&(qn_session_desc){ .device = test_cpu(), .path = path }, &s));
+    qn_device *d = NULL;
+    CHECK_OK(t, qn_device_open("cpu", NULL, &d));
+    CHECK_OK(t, qn_session_open(&(qn_session_desc){ .device = d, .path = path }, &s));
     for (size_t i = 0; s && i < COUNT(rows); i++) {
         qn_ticket ticket = 0;
         if (!strstr(name, rows[i].model)) continue;
@@ -159,6 +161,7 @@ static void test_given(test *t, const char *path, const char *name)
               name, i, qn_status_text(status), qn_last_error());
     }
     qn_session_close(s);
+    qn_device_close(d);
 }
 
 /* ---- folders */

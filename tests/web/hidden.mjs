@@ -28,7 +28,11 @@ function start() {
     }),
     close: () => new Promise((done) => {
       child.once('exit', () => {
-        rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+        try { // its other processes may still write there for a moment
+          rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
+        } catch (error) {
+          console.log(`${folder} stays behind: ${error.message}`);
+        }
         done();
       });
       child.kill('SIGKILL');

@@ -1,6 +1,30 @@
 """Differences that random graphs found, as small as the tool made them: ONNX's own text, and what goes in. Each run begins with them.
 
 (what was wrong, the graph, the elements of its inputs; an input that is not named is 0, 1, 2...)"""
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+import shrink
+from graph import NUMPY, Graph
+
+
+def graph_of(text, elements):
+    """A graph of ONNX's text with the values that the peer computes; None where it cannot."""
+    m = onnx.parser.parse_model(text)
+    graph = Graph(m.opset_import[0].version)
+    graph.nodes, graph.outputs = list(m.graph.node), [o.name for o in m.graph.output]
+    for i in m.graph.input:
+        t = i.type.tensor_type
+        shape = [d.dim_value for d in t.shape.dim]
+        a = np.asarray(elements.get(i.name, np.arange(int(np.prod(shape)))))
+        graph.inputs.append(i.name)
+        graph.at[i.name] = np.broadcast_to(a.reshape(shape) if a.size == np.prod(shape) else a, shape).astype(NUMPY[t.elem_type])
+    for t in m.graph.initializer:
+        graph.constants.append(t.name)
+        graph.at[t.name] = numpy_helper.to_array(t)
+    return shrink.recomputed(graph)
+
 
 CASES = [
     ("a product whose batch becomes rows took the kernel for few of them", """<ir_version: 10, opset_import: ["" : 17]>

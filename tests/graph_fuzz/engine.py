@@ -43,6 +43,10 @@ STRUCTS = {"qn_tensor": Tensor, "qn_named": Named, "qn_device_desc": DeviceDesc,
 NUMBERS = {f"QN_{d}": i for i, d in enumerate(C_DTYPES)} | {"QN_E_UNSUPPORTED": STATUS_UNSUPPORTED, "QN_E_DATA": STATUS_DATA}
 
 
+def check_layout():
+    layout.check(STRUCTS, NUMBERS)
+
+
 class Refused(Exception):
     """A status and its sentence."""
 
@@ -52,8 +56,10 @@ class Refused(Exception):
 
 
 class Device:
-    def __init__(self, library, spec="cpu", threads=1):
-        layout.check(STRUCTS, NUMBERS)
+    def __init__(self, library, spec="cpu", threads=1, checked=False):
+        """checked: check_layout was called before, by us or by the parent."""
+        if not checked:
+            check_layout()
         self.lib = c.CDLL(os.path.abspath(library))
         self.lib.qn_last_error.restype = c.c_char_p
         self.spec, self.handle = spec, c.c_void_p()

@@ -38,6 +38,14 @@ def names_read(node):
     return list(dict.fromkeys(out))
 
 
+def names_run(node):
+    """The operators of a node and of those in its bodies, with their domain where it is not ONNX's own."""
+    yield f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+    for a in node.attribute:
+        for n in a.g.node if a.HasField("g") else ():
+            yield from names_run(n)
+
+
 class Graph:
     def __init__(self, opset):
         self.opset = opset

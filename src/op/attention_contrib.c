@@ -66,9 +66,8 @@ static qn_status check_bias(const infer *c, const type *bias, const shape *s)
 static val per_sample(build *b, val v, sym from, sym n)
 {
     graph *g = b->g;
-    sym one = sym_one(g), to = sym_add(g, from, n), dims[4] = { n, one, one, one };
-    val in[] = { v, build_syms(b, &from, 1), build_syms(b, &to, 1) };
-    return build_reshape(b, build_cast(b, build_node(b, OP_Slice, in, 3, NULL, 0), QN_I64), dims, 4);
+    sym one = sym_one(g), dims[4] = { n, one, one, one };
+    return build_reshape(b, build_cast(b, build_slice(b, v, 0, from, sym_add(g, from, n)), QN_I64), dims, 4);
 }
 
 /* Rows [past, keys) and columns [0, keys) of mask[batch][1][most][most]. */
@@ -122,16 +121,9 @@ static val attended(build *b, attend a, const shape *s, val mask, val extra, val
     return attend_join_heads(b, y);
 }
 
-static val part(build *b, val x, i64 axis, i64 from, i64 to)
+static val only(build *b, val x, i64 axis, i64 at)
 {
-    val in[] = { x, build_ints(b, &from, 1), build_ints(b, &to, 1), build_ints(b, &axis, 1) };
-    return build_node(b, OP_Slice, in, 4, NULL, 0);
-}
-
-static val size_part(build *b, val x, i64 axis, sym from, sym to)
-{
-    val in[] = { x, build_syms(b, &from, 1), build_syms(b, &to, 1), build_ints(b, &axis, 1) };
-    return build_node(b, OP_Slice, in, 4, NULL, 0);
+    return build_slice(b, x, axis, sym_number(b->g, at), sym_number(b->g, at + 1));
 }
 
 static bool wanted(const build *b, u32 i) { return i < b->n->n_out && b->n->out[i] && value_at(b->g, b->n->out[i])->uses; }
@@ -191,14 +183,14 @@ static val unpacked(build *b, val x, i64 at)
     if (b->status) return 0;
     type t = *build_type(b, x);
     sym dims[3] = { t.dims[0], t.dims[1], sym_mul(b->g, t.dims[2], t.dims[4]) };
-    return build_reshape(b, part(b, x, 3, at, at + 1), dims, 3);
+    return build_reshape(b, only(b, x, 3, at), dims, 3);
 }
 
 /* x plus its part of the bias, heads apart; x with four dimensions has had both done to it. */
 static val projected(build *b, val x, val bias, sym from, i64 heads)
 {
     if (b->status || build_type(b, x)->rank == 4) return x;
-    if (bias) x = build_op2(b, OP_Add, x, size_part(b, bias, 0, from, sym_add(b->g, from, last_of(build_type(b, x)))));
+    if (bias) x = build_op2(b, OP_Add, x, build_slice(b, bias, 0, from, sym_add(b->g, from, last_of(build_type(b, x)))));
     return attend_split_heads(b, x, heads);
 }
 
@@ -314,7 +306,7 @@ static val past_of(build *b, val past, i64 half)
 {
     if (!past || b->status) return 0;
     type t = *build_type(b, past);
-    return build_reshape(b, part(b, past, 0, half, half + 1), t.dims + 1, 4);
+    return build_reshape(b, only(b, past, 0, half), t.dims + 1, 4);
 }
 
 static val both_present(build *b, val k, val v)
@@ -322,8 +314,7 @@ static val both_present(build *b, val k, val v)
     if (b->status) return 0;
     type t = *build_type(b, k);
     sym dims[5] = { sym_one(b->g), t.dims[0], t.dims[1], t.dims[2], t.dims[3] };
-    attr first = attr_of_int("axis", 0);
-    return build_node(b, OP_Concat, (val[]){ build_reshape(b, k, dims, 5), build_reshape(b, v, dims, 5) }, 2, &first, 1);
+    return build_concat(b, build_reshape(b, k, dims, 5), build_reshape(b, v, dims, 5), 0);
 }
 
 static qn_status attention_expand(build *b, const node *n)
@@ -336,7 +327,7 @@ static qn_status attention_expand(build *b, const node *n)
     if (b->status) return b->status;
     sym columns = build_type(b, all)->dims[2], wide = sym_div(g, sym_sub(g, columns, y.dims[2]), sym_number(g, 2));
     sym ends[4] = { sym_zero(g), wide, sym_mul(g, wide, sym_number(g, 2)), columns };
-    for (u32 i = 0; i < 3; i++) qkv[i] = attend_split_heads(b, size_part(b, all, 2, ends[i], ends[i + 1]), heads);
+    for (u32 i = 0; i < 3; i++) qkv[i] = attend_split_heads(b, build_slice(b, all, 2, ends[i], ends[i + 1]), heads);
     shape s = { .batch = x->dims[0], .rows = x->dims[1], .fresh = x->dims[1] };
     s.size = sym_div(g, wide, sym_number(g, heads));
     s.past = past ? build_type(b, past)->dims[3] : sym_zero(g);

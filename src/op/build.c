@@ -94,6 +94,22 @@ val build_reshape(build *b, val x, const sym *dims, u32 rank)
     return build_node(b, OP_Reshape, (const val[]){ x, shape }, 2, &zeros_count, 1);
 }
 
+static val slice(build *b, val x, i64 axis, sym from, sym to, const i64 *step)
+{
+    const val in[] = { x, build_syms(b, &from, 1), build_syms(b, &to, 1), build_ints(b, &axis, 1),
+                       step ? build_ints(b, step, 1) : 0 };
+    return build_node(b, OP_Slice, in, step ? 5 : 4, NULL, 0);
+}
+
+val build_slice(build *b, val x, i64 axis, sym from, sym to) { return slice(b, x, axis, from, to, NULL); }
+val build_slice_by(build *b, val x, i64 axis, sym from, sym to, i64 step) { return slice(b, x, axis, from, to, &step); }
+
+val build_concat(build *b, val x, val y, i64 axis)
+{
+    attr along = attr_of_int("axis", axis);
+    return build_node(b, OP_Concat, (const val[]){ x, y }, 2, &along, 1);
+}
+
 val build_cast(build *b, val x, qn_dtype d)
 {
     if (b->status != QN_OK || build_type(b, x)->dtype == d) return x;

@@ -376,15 +376,11 @@ static graph *loop_body(build *b, const scan_shape *s)
 /* What the loop stacked along dimension 0, put where the node wants it. */
 static val scan_result(build *b, val y, u32 i)
 {
-    static const i64 end = INT64_MIN, from = -1, zero = 0;
     i64 order[QN_MAX_RANK], axis = scan_entry(b->n, "scan_output_axes", i);
     const type t = *build_type(b, y);
     if (axis < 0) axis += t.rank;
     if (scan_entry(b->n, "scan_output_directions", i))
-        y = build_node(b, OP_Slice,
-                       (const val[]){ y, build_ints(b, &from, 1), build_ints(b, &end, 1), build_ints(b, &zero, 1),
-                                      build_ints(b, &from, 1) },
-                       5, NULL, 0);
+        y = build_slice_by(b, y, 0, sym_number(b->g, -1), sym_number(b->g, INT64_MIN), -1);
     if (axis == 0) return y;
     for (i64 d = 0; d < t.rank; d++) order[d] = d < axis ? d + 1 : d == axis ? 0 : d;
     attr perm = attr_of_ints(b->g, "perm", order, t.rank);

@@ -130,12 +130,6 @@ static qn_status group_query_infer(infer *c)
 }
 
 /* ------------------------------------------------------------------ steps */
-static val cut(build *b, val x, i64 axis, sym from, sym to)
-{
-    val in[] = { x, build_syms(b, &from, 1), build_syms(b, &to, 1), build_ints(b, &axis, 1) };
-    return build_node(b, OP_Slice, in, 4, NULL, 0);
-}
-
 /* Tokens of each sample that are in the cache before this run: i64[batch]. In a first prompt a sample may be shorter than the others.
  * A seqlens_k or a total that cannot be gives a place outside the cache, at which the scatter ends the run. */
 static val before(build *b, const shape *s)
@@ -159,7 +153,7 @@ static val positions(build *b, val old, const shape *s)
     sym first = sym_compare(g, '=', s->total, s->rows), column[2] = { s->batch, sym_one(g) }, zero = sym_zero(g),
         one = sym_one(g);
     if (!given) return build_op2(b, OP_Add, build_reshape(b, old, column, 2), along);
-    val start = build_op2(b, OP_Add, cut(b, cut(b, given, 0, zero, one), 1, zero, one), along);
+    val start = build_op2(b, OP_Add, build_slice(b, build_slice(b, given, 0, zero, one), 1, zero, one), along);
     val prompt = build_cast(b, attend_size(b, first), QN_BOOL);
     return build_node(b, OP_Where, (val[]){ prompt, start, given }, 3, NULL, 0);
 }
@@ -170,7 +164,7 @@ static val heads_apart(build *b, val x, const shape *s, i64 from, i64 to, val we
     graph *g = b->g;
     if (b->status) return 0;
     sym start = sym_mul(g, sym_number(g, from), s->size), end = sym_mul(g, sym_number(g, to), s->size);
-    if (!sym_same(g, sym_sub(g, end, start), build_type(b, x)->dims[2])) x = cut(b, x, 2, start, end);
+    if (!sym_same(g, sym_sub(g, end, start), build_type(b, x)->dims[2])) x = build_slice(b, x, 2, start, end);
     x = attend_split_heads(b, x, to - from);
     if (weight) {
         attr norm[] = { attr_of_int("axis", -1),
@@ -224,7 +218,7 @@ static val zero_where_hidden(build *b, val scores, val bias, qn_dtype d)
 
 static val looked_at(build *b, val present, const shape *s)
 {
-    return sym_same(b->g, s->present, s->total) ? present : cut(b, present, 2, sym_zero(b->g), s->total);
+    return sym_same(b->g, s->present, s->total) ? present : build_slice(b, present, 2, sym_zero(b->g), s->total);
 }
 
 static qn_status group_query_expand(build *b, const node *n)

@@ -34,7 +34,6 @@ static val zeros(build *b, const type *t)
 
 static qn_status expand_causal_conv(build *b, const node *n)
 {
-    static const i64 two = 2;
     graph *g = b->g;
     val x = build_in(b, 0), w = build_in(b, 1), past = build_in(b, 3);
     const type t = *build_type(b, x), wt = *build_type(b, w);
@@ -43,14 +42,11 @@ static qn_status expand_causal_conv(build *b, const node *n)
     state.dims[2] = sym_sub(g, wt.dims[2], sym_one(g));
     if (!sym_is_number(g, wt.dims[0], &channels))
         return build_fail(b, QN_E_UNSUPPORTED, "the number of channels must be known");
-    attr axis = attr_of_int("axis", 2), group = attr_of_int("group", channels);
-    val all = build_node(b, OP_Concat, (const val[]){ past ? past : zeros(b, &state), x }, 2, &axis, 1);
+    attr group = attr_of_int("group", channels);
+    val all = build_concat(b, past ? past : zeros(b, &state), x, 2);
     val y = build_node(b, OP_Conv, (const val[]){ all, w, build_in(b, 2) }, 3, &group, 1);
     if (!text_same(attr_text(g, n, "activation", "none"), "none")) y = build_op1(b, OP_Swish, y);
-    sym from = t.dims[2], to = sym_add(g, t.dims[2], state.dims[2]);
-    val kept =
-        build_node(b, OP_Slice, (const val[]){ all, build_syms(b, &from, 1), build_syms(b, &to, 1), build_ints(b, &two, 1) },
-                   4, NULL, 0);
+    val kept = build_slice(b, all, 2, t.dims[2], sym_add(g, t.dims[2], state.dims[2]));
     return build_done(b, (const val[]){ y, kept }, 2);
 }
 
@@ -217,8 +213,7 @@ static val gates_of(build *b, const linear *a, val decay, val beta, attr *kinds)
     kinds[0] = attr_of_int("decays", !decay ? 0 : by_head ? 1 : 2);
     kinds[1] = attr_of_int("betas", !beta ? 0 : sym_is(b->g, build_type(b, beta)->dims[2], 1) ? 1 : 2);
     if (!decay || !beta) return decay ? decay : beta;
-    attr axis = attr_of_int("axis", 2);
-    return build_node(b, OP_Concat, (const val[]){ decay, beta }, 2, &axis, 1);
+    return build_concat(b, decay, beta, 2);
 }
 
 static qn_status expand_linear(build *b, const node *n)

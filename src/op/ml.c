@@ -92,11 +92,7 @@ val ml_labels(build *b, const node *n, val index)
 /* ---- scores */
 
 static val number(build *b, f64 v) { return build_scalar(b, QN_F32, v); }
-static val beside(build *b, val left, val right)
-{
-    attr axis = attr_of_int("axis", 1);
-    return build_node(b, OP_Concat, (const val[]){ left, right }, 2, &axis, 1);
-}
+static val beside(build *b, val left, val right) { return build_concat(b, left, right, 1); }
 static val over_rows(build *b, op_id op, val x)
 {
     return build_node(b, op, (const val[]){ x, build_ints(b, (const i64[]){ -1 }, 1) }, 2, NULL, 0);
@@ -299,9 +295,7 @@ static val widened(build *b, val x, i64 wide)
     if (sym_same(g, flat[1], to)) return x;
     const sym pads[] = { zero, zero, zero, to };
     x = build_node(b, OP_Pad, (const val[]){ x, build_syms(b, pads, 4) }, 2, NULL, 0);
-    const val cut[] = { x, build_ints(b, (const i64[]){ 0 }, 1), build_ints(b, &wide, 1),
-                        build_ints(b, (const i64[]){ 1 }, 1) };
-    return build_node(b, OP_Slice, cut, 4, NULL, 0);
+    return build_slice(b, x, 1, zero, to);
 }
 
 static qn_status expand_vectorizer(build *b, const node *n)

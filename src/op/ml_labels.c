@@ -183,10 +183,8 @@ static qn_status expand_one_hot_encoder(build *b, const node *n)
     x = build_node(b, OP_LabelEncoder, &x, 1, attrs, 3);
     val zero = build_scalar(b, QN_F32, 0), one = build_scalar(b, QN_F32, 1), y;
     if (attr_int(n, "zeros", 1)) {
-        val two = build_node(b, OP_Concat,
-                             (const val[]){ build_reshape(b, zero, (const sym[]){ sym_one(b->g) }, 1),
-                                            build_reshape(b, one, (const sym[]){ sym_one(b->g) }, 1) },
-                             2, &(attr){ .name = "axis", .kind = ATTR_INT }, 1);
+        val two = build_concat(b, build_reshape(b, zero, (const sym[]){ sym_one(b->g) }, 1),
+                               build_reshape(b, one, (const sym[]){ sym_one(b->g) }, 1), 0);
         y = build_node(b, OP_OneHot, (const val[]){ x, build_ints(b, &count, 1), two }, 3, NULL, 0);
     } else {
         sym side = sym_number(b->g, count);

@@ -175,12 +175,10 @@ static qn_status infer_moe(infer *c)
 static val with_zeros(build *b, val scales, val zeros, u32 i)
 {
     if (b->status || !zeros) return scales;
-    const attr last = attr_of_int("axis", -1);
     type t = *build_type(b, scales);
     zeros = build_cast(b, quant_unpack(b, zeros, bits_of(b->n, i), t.dims[t.rank - 1]), t.dtype);
     t.dims[t.rank] = sym_one(b->g);
-    const val in[] = { build_reshape(b, scales, t.dims, t.rank + 1u), build_reshape(b, zeros, t.dims, t.rank + 1u) };
-    return build_node(b, OP_Concat, in, 2, &last, 1);
+    return build_concat(b, build_reshape(b, scales, t.dims, t.rank + 1u), build_reshape(b, zeros, t.dims, t.rank + 1u), -1);
 }
 
 /* x through layer i, its bias added: [tokens][k][rows] of the chosen, or [experts][tokens][rows] of all. */
@@ -215,11 +213,9 @@ static val half_of(build *b, val x, bool second, bool interleaved)
     if (b->status) return 0;
     graph *g = b->g;
     const type *t = build_type(b, x);
-    const i64 axis = -1, step = interleaved ? 2 : 1;
     sym all = t->dims[t->rank - 1], mid = sym_div(g, all, sym_number(g, 2)), zero = sym_zero(g);
-    sym from = interleaved ? sym_number(g, second) : second ? mid : zero, to = interleaved || second ? all : mid;
-    const val in[] = { x, build_syms(b, &from, 1), build_syms(b, &to, 1), build_ints(b, &axis, 1), build_ints(b, &step, 1) };
-    return build_node(b, OP_Slice, in, 5, NULL, 0);
+    if (interleaved) return build_slice_by(b, x, -1, sym_number(g, second), all, 2);
+    return second ? build_slice(b, x, -1, mid, all) : build_slice(b, x, -1, zero, mid);
 }
 
 /* swiglu: clamp(gate) * sigmoid(alpha clamp(gate)) * (clamp(up) + beta); the clamps are there where swiglu_limit is. */

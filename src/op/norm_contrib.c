@@ -142,11 +142,7 @@ static qn_status infer_embed(infer *c)
 static val position_rows(build *b, const type *ids)
 {
     if (build_in(b, 8)) return build_node(b, OP_Gather, (const val[]){ build_in(b, 3), build_in(b, 8) }, 2, NULL, 0);
-    const i64 none = 0;
-    return build_node(
-        b, OP_Slice,
-        (const val[]){ build_in(b, 3), build_ints(b, &none, 1), build_syms(b, &ids->dims[1], 1), build_ints(b, &none, 1) },
-        4, NULL, 0);
+    return build_slice(b, build_in(b, 3), 0, sym_zero(b->g), ids->dims[1]);
 }
 
 static qn_status expand_embed(build *b, const node *n)

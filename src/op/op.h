@@ -82,6 +82,9 @@ val build_scalar(build *b, qn_dtype d, f64 v);   /* a constant of rank 0 */
 val build_ints(build *b, const i64 *v, u32 n);   /* a constant i64[n] */
 val build_syms(build *b, const sym *v, u32 n);   /* an i64[n] of size expressions */
 val build_reshape(build *b, val x, const sym *dims, u32 rank);
+val build_slice(build *b, val x, i64 axis, sym from, sym to); /* x[.., from : to, ..] along one axis */
+val build_slice_by(build *b, val x, i64 axis, sym from, sym to, i64 step);
+val build_concat(build *b, val x, val y, i64 axis);
 val build_cast(build *b, val x, qn_dtype d);
 const type *build_type(const build *b, val v);
 qn_status build_done(build *b, const val *outs, u32 n); /* the node's outputs become these; b->status passes up */

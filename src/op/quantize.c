@@ -109,9 +109,7 @@ val quant_unpack(build *b, val x, i64 bits, sym keep)
     t.dims[t.rank - 1] = count;
     x = build_reshape(b, x, t.dims, t.rank);
     if (!keep || sym_same(g, count, keep)) return x;
-    const i64 axis = -1, from = 0;
-    const val in[] = { x, build_ints(b, &from, 1), build_syms(b, &keep, 1), build_ints(b, &axis, 1) };
-    return build_node(b, OP_Slice, in, 4, NULL, 0);
+    return build_slice(b, x, -1, sym_zero(g), keep);
 }
 
 /* ------------------------------------------------------------------ QuantizeLinear, DequantizeLinear */

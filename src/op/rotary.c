@@ -16,20 +16,6 @@ static qn_status rotary_infer(infer *c)
     return infer_like_first_input(c);
 }
 
-/* x[.., from .. to) along its last dimension, each step-th. */
-static val slice(build *b, val x, sym from, sym to, i64 step)
-{
-    i64 axis = -1;
-    val in[] = { x, build_syms(b, &from, 1), build_syms(b, &to, 1), build_ints(b, &axis, 1), build_ints(b, &step, 1) };
-    return build_node(b, OP_Slice, in, 5, NULL, 0);
-}
-
-static val concat(build *b, val x, val y, i64 at)
-{
-    attr axis = attr_of_int("axis", at);
-    return build_node(b, OP_Concat, (val[]){ x, y }, 2, &axis, 1);
-}
-
 /* A table by position, as [batch][1][length][half]. */
 static val angles(build *b, u32 table)
 {
@@ -59,15 +45,16 @@ static qn_status rotary_expand(build *b, const node *n)
     sym zero = sym_number(g, 0), one = sym_number(g, 1), size = build_type(b, x)->dims[3];
     i64 given = attr_int(n, "rotary_embedding_dim", 0);
     sym turned = given ? sym_number(g, given) : size, half = sym_div(g, turned, sym_number(g, 2));
-    val first = interleaved ? slice(b, x, zero, turned, 2) : slice(b, x, zero, half, 1);
-    val second = interleaved ? slice(b, x, one, turned, 2) : slice(b, x, half, turned, 1);
+    val first = interleaved ? build_slice_by(b, x, -1, zero, turned, 2) : build_slice(b, x, -1, zero, half);
+    val second = interleaved ? build_slice_by(b, x, -1, one, turned, 2) : build_slice(b, x, -1, half, turned);
     val c = angles(b, IN_COS), s = angles(b, IN_SIN);
     val real = build_op2(b, OP_Sub, build_op2(b, OP_Mul, c, first), build_op2(b, OP_Mul, s, second));
     val imag = build_op2(b, OP_Add, build_op2(b, OP_Mul, s, first), build_op2(b, OP_Mul, c, second));
     val y;
-    if (interleaved) y = with_last(b, concat(b, with_last(b, real, half, one), with_last(b, imag, half, one), 4), turned, 0);
-    else y = concat(b, real, imag, 3);
-    if (!sym_same(g, turned, size)) y = concat(b, y, slice(b, x, turned, size, 1), 3);
+    if (interleaved)
+        y = with_last(b, build_concat(b, with_last(b, real, half, one), with_last(b, imag, half, one), 4), turned, 0);
+    else y = build_concat(b, real, imag, 3);
+    if (!sym_same(g, turned, size)) y = build_concat(b, y, build_slice(b, x, -1, turned, size), 3);
     if (flat) y = attend_join_heads(b, y);
     return build_done(b, &y, 1);
 }

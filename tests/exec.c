@@ -2,6 +2,7 @@
  * every allocation failing in turn. Each on every device found. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "device/null.h"
 #include "run_graph.h"
@@ -394,6 +395,38 @@ static void check_layout(test *t, u32 seed, bool apart)
           (unsigned long long)r.largest_live, (unsigned long long)r.peak, (unsigned long long)r.sum);
 }
 
+enum { MANY_SPANS = 100000 };
+
+/* Many spans: all alive at the end, or each as long as the next begins; looking at all pairs would take hours. What lies where is seen by
+ * going through them by place: two that share bytes, or a buffer, do not live together. */
+static int by_place(const void *a, const void *b)
+{
+    const span *x = a, *y = b;
+    if (x->buffer != y->buffer) return x->buffer < y->buffer ? -1 : 1;
+    if (x->at != y->at) return x->at < y->at ? -1 : 1;
+    return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static void check_many_spans(test *t, u32 lives_for, u64 most_of_live, bool apart)
+{
+    span *spans = mem_alloc(MANY_SPANS * sizeof *spans);
+    u64 *bytes = mem_alloc(MANY_SPANS * sizeof *bytes);
+    u32 n_buffers = 0, wrong = 0;
+    layout_result r = { 0 };
+    if (!CHECK(t, spans && bytes, "no memory")) return;
+    for (u32 i = 0; i < MANY_SPANS; i++) {
+        u32 last = MIN(MANY_SPANS, i + lives_for);
+        spans[i] = (span){ .bytes = 4096 + i % 3 * 256, .first = i, .last = last };
+    }
+    CHECK_OK(t, apart ? layout_make_apart(spans, MANY_SPANS, bytes, &n_buffers, &r) : layout_make(spans, MANY_SPANS, &r));
+    qsort(spans, MANY_SPANS, sizeof *spans, by_place);
+    for (u32 i = 1; i < MANY_SPANS; i++) wrong += meet(&spans[i - 1], &spans[i], apart);
+    CHECK(t, !wrong && r.largest_live <= r.peak && r.peak <= r.largest_live / 100 * most_of_live,
+          "%u spans of %u steps%s: %u wrong; live %llu, peak %llu", MANY_SPANS, lives_for, apart ? ", apart" : "", wrong,
+          (unsigned long long)r.largest_live, (unsigned long long)r.peak);
+    mem_free(spans), mem_free(bytes);
+}
+
 /* Sizes whose sum leaves 64 bits are refused in words: nothing wraps on the way. */
 static void check_vast_layout(test *t, u64 each, bool apart)
 {
@@ -442,6 +475,12 @@ void test_exec(test *t)
     check_limit(t, 78000, true); /* its values take 80 KiB together, its largest weight 76 */
     check_limit(t, 70000, false);
     for (u32 seed = 1; seed <= 20; seed++) check_layout(t, seed, false), check_layout(t, seed, true);
+    for (u32 apart = 0; apart < 2; apart++) {
+        check_many_spans(t, 1, 150, apart != 0);
+        check_many_spans(t, 40, 150, apart != 0);
+        check_many_spans(t, 20000, 200, apart != 0);
+        check_many_spans(t, MANY_SPANS, 110, apart != 0);
+    }
     const test_device *devices;
     u32 n = open_test_devices(t, &devices);
     for (u32 d = 0; d < n; d++) {

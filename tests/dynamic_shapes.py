@@ -4,7 +4,8 @@
 
 Each answer is compared with that of a session opened anew, whose file has these sizes written in; both may refuse sizes that do not fit, but only
 both. The session with names must not plan again.
-Sizes: 0, 1, small ones, those of the data sets beside the model. --free frees batch, height and width of pictures that the file fixes.
+Sizes: 0, 1, small ones, those of the data sets beside the model. --free names sizes that the file fixes (tests/named_sizes.py); one that a
+constant of the model pins is told with the node, and stays fixed.
 Needs numpy, onnx. Last line: N passed, N failed, N skipped (skipped: nothing is named)."""
 import argparse
 import glob
@@ -14,43 +15,13 @@ import zlib
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "graph_fuzz"))
 import engine
 from graph import NUMPY
+from named_sizes import dims_of, fix_name, inputs_of, name_sizes, names_of
 
 BOUND = 1e-4  # norm of the difference over norm: the kernels of known sizes add up in another order
-
-
-def inputs_of(model):
-    given = {t.name for t in model.graph.initializer}
-    return [i for i in model.graph.input if i.name not in given]
-
-
-def names_of(model):
-    """Named dimensions, in order; unnamed free ones get names."""
-    out = []
-    for i in inputs_of(model):
-        for k, d in enumerate(i.type.tensor_type.shape.dim):
-            if not d.HasField("dim_value") and not d.dim_param:
-                d.dim_param = f"{i.name}_{k}"
-            if d.dim_param and d.dim_param not in out:
-                out.append(d.dim_param)
-    return out
-
-
-def free(model):
-    """Batch, height and width of pictures become names."""
-    for i in inputs_of(model):
-        dim = i.type.tensor_type.shape.dim
-        if len(dim) == 4:
-            for k, name in ((0, "batch"), (2, "height"), (3, "width")):
-                dim[k].Clear()
-                dim[k].dim_param = name
-    for o in model.graph.output:
-        o.type.tensor_type.ClearField("shape")
-    del model.graph.value_info[:]
 
 
 def seen_sizes(folder, model, names):
@@ -61,7 +32,7 @@ def seen_sizes(folder, model, names):
             file = os.path.join(data, f"input_{k}.pb")
             if os.path.exists(file):
                 dims = onnx.load_tensor(file).dims
-                for d, size in zip(i.type.tensor_type.shape.dim, dims):
+                for d, size in zip(dims_of(i), dims):
                     if d.dim_param:
                         seen[d.dim_param].add(size)
     return seen
@@ -71,7 +42,7 @@ def fixed(model, sizes):
     m = onnx.ModelProto()
     m.CopyFrom(model)
     for i in m.graph.input:
-        for d in i.type.tensor_type.shape.dim:
+        for d in dims_of(i):
             if d.dim_param in sizes:
                 d.dim_value = sizes[d.dim_param]
     return m.SerializeToString()
@@ -81,7 +52,7 @@ def feeds_of(model, sizes, rng):
     out = {}
     for i in inputs_of(model):
         t = i.type.tensor_type
-        shape = [sizes.get(d.dim_param, d.dim_value) for d in t.shape.dim]
+        shape = [sizes.get(d.dim_param, d.dim_value) for d in dims_of(i)]
         dtype = np.dtype(NUMPY[t.elem_type])
         a = rng.integers(0, 2, shape) if dtype.kind in "iub" else rng.normal(0, 1, shape)
         out[i.name] = np.asarray(a).astype(dtype)
@@ -90,8 +61,10 @@ def feeds_of(model, sizes, rng):
 
 def pool_of(name, seen, args, turn):
     """Sizes to choose from. A picture that is freed must be as large as its network's windows: a fresh plan refuses less, the session gives nothing."""
+    if args.free and name in ("height", "width", "frames"):
+        return args.sizes
     if args.free:
-        return [0, 1, 2, 3] if name == "batch" else args.sizes
+        return [0, 1, 2, 3] if name == "batch" else [1, 2, 3, 5, 8, 13, 24]
     return [1, 2, 3, 5, 8] + (seen or args.sizes) * 2 + [0] * (turn % 5 == 0)
 
 
@@ -114,15 +87,40 @@ def compare(got, want):
     return None
 
 
-def check(device, path, args):
-    """How many shapes ran, how many both refused, and what is wrong."""
+def pin(device, model, sizes, args):
+    """Fixes names again that have no other size than the file's: name -> what says so."""
+    session, rng, pinned = device.open(model.SerializeToString()), np.random.default_rng(args.seed), {}
+    for name in sizes:
+        for size in [x for x in pool_of(name, [], args, 1) if x > 1 and x != sizes[name]]:
+            _, no = attempt(lambda: session.run(feeds_of(model, {**sizes, name: size}, rng), []))
+            if not no:
+                break
+        else:
+            pinned[name] = f"at {size}: {no}"
+    session.close()
+    for name in pinned:
+        fix_name(model, name, sizes[name])
+    return pinned
+
+
+def load(device, path, args):
     model = onnx.load(path)
     if args.free:
-        free(model)
+        before = {i.name: [d.dim_value for d in dims_of(i)] for i in inputs_of(model)}
+        names = name_sizes(model)
+        sizes = {n: max([v for i in inputs_of(model) for d, v in zip(dims_of(i), before[i.name]) if d.dim_param == n] + [1]) for n in names}
+        for name, why in pin(device, model, sizes, args).items():
+            print(f"{os.path.basename(path)}: {name} stays {sizes[name]}; {why}", flush=True)
+    return model
+
+
+def check(device, path, args):
+    """How many shapes ran, how many both refused, and what is wrong."""
+    model = load(device, path, args)
     names = names_of(model)
     if not names:
         return 0, 0, None
-    rng = np.random.default_rng([args.seed, zlib.crc32(path.encode())])
+    rng = np.random.default_rng([args.seed, zlib.crc32(os.path.basename(path).encode())])
     seen = seen_sizes(os.path.dirname(path), model, names)
     outputs = [o.name for o in model.graph.output]
     session = device.open(model.SerializeToString())

@@ -43,7 +43,7 @@ file(CONFIGURE OUTPUT ${GEN}/no_glyphs.c CONTENT
 set(OPS ${SOURCES})
 list(FILTER OPS INCLUDE REGEX "src/op/")
 list(REMOVE_ITEM SOURCES ${OPS})
-add_library(library OBJECT ${SOURCES} ${GEN}/embedded.c ${GEN}/no_glyphs.c ${GEN}/no_block_machine.c)
+add_library(library OBJECT ${SOURCES} ${GEN}/embedded.c ${GEN}/build_hash.c ${GEN}/no_glyphs.c ${GEN}/no_block_machine.c)
 add_library(ops OBJECT ${OPS}) # without their test cases
 target_compile_definitions(ops PRIVATE QUERN_NO_CASES)
 add_executable(quern_wasm ${GEN}/host_table.c $<TARGET_OBJECTS:library> $<TARGET_OBJECTS:ops> $<TARGET_OBJECTS:kernels>)
@@ -68,7 +68,7 @@ foreach(target library ops ops_with_cases quern_wasm quern_wasm_tests)
     target_compile_options(${target} PRIVATE -Os ${QUERN_WARNINGS})
     target_compile_definitions(${target} PRIVATE NDEBUG QUERN_ISA_BASELINE=1)
 endforeach()
-set_source_files_properties(${GEN}/embedded.c ${GEN}/host_table.c ${GEN}/no_glyphs.c PROPERTIES COMPILE_OPTIONS "-w")
+set_source_files_properties(${GEN}/embedded.c ${GEN}/build_hash.c ${GEN}/host_table.c ${GEN}/no_glyphs.c PROPERTIES COMPILE_OPTIONS "-w")
 
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS src/web/web.h tests/web/op_cases.h)
 file(STRINGS src/web/web.h DECLARED REGEX "^WEB ")

@@ -156,7 +156,7 @@ typedef struct qn_caps {
     bool buffers_apart; /* a launch should not write into a buffer that it reads: each value wants one of its own */
 } qn_caps;
 typedef struct qn_device_info {
-    char kind[16]; /* "cpu", "opencl", "null" */
+    char kind[16]; /* "cpu", "cuda", "opencl", "webgl", "webgpu", "null" */
     char spec[32]; /* what qn_device_open takes: "opencl:1" */
     char name[128], driver[128];
     qn_caps caps;
@@ -168,12 +168,18 @@ typedef struct qn_device_desc {
     bool reverse_items;  /* cpu: items of a group in reverse order (shows races) */
     bool trust;          /* do not try kernels out on first use (see qn_device_note) */
 } qn_device_desc;
-/* Open a device: "cpu", "opencl", "opencl:1", "null", or "auto" for the fastest found. desc may be NULL. */
+/* Open a device: a kind, or the second of it as "opencl:1", or "auto" for the fastest found. desc may be NULL. */
 QN_API qn_status qn_device_open(const char *spec, const qn_device_desc *desc, qn_device **out);
 /* What "auto" judges by: the milliseconds of a small network (four products of f32 matrices, 256 x 512 by 512 x 512, from host bytes to host
- * bytes), the fastest of a few runs. Measured once, then from the cache on disk, by device, driver and version; again: measured anew. Waits.
+ * bytes), the fastest of a few runs. Measured once, then from the cache on disk, by device, driver and build; again: measured anew. Waits.
  * QN_E_UNSUPPORTED: the device computes nothing, or cannot be waited for. */
 QN_API qn_status qn_device_probe(qn_device *d, bool again, double *ms);
+/* The same for an event loop: a step runs for some milliseconds and never waits; not done: ask again when the device may have answered.
+ * *ms is set when it is done. End it before its device closes, done or not; NULL is fine. */
+typedef struct qn_probe qn_probe;
+QN_API qn_status qn_probe_begin(qn_device *d, bool again, qn_probe **out);
+QN_API qn_status qn_probe_step(qn_probe *p, bool *done, double *ms);
+QN_API void qn_probe_end(qn_probe *p);
 QN_API void qn_device_close(qn_device *d); /* close its sessions, kernels and buffers first; NULL is fine */
 QN_API const qn_device_info *qn_device_get_info(const qn_device *d);
 /* Every kind this build knows, index 0.. : QN_OK with a device present, QN_E_NO_DEVICE with the reason in qn_last_error, QN_E_NAME past the end.

@@ -24,7 +24,7 @@ static void check_choice(test *t)
     qn_device_info all[MOST];
     u32 n = computing_devices(all);
     for (u32 fastest = 0; fastest < n; fastest++) {
-        for (u32 i = 0; i < n; i++) choose_keep(&all[i], i == fastest ? 1.5 : 2.5 + i);
+        for (u32 i = 0; i < n; i++) probe_keep(&all[i], i == fastest ? 1.5 : 2.5 + i);
         qn_device *d = NULL;
         CHECK_OK(t, qn_device_open("auto", NULL, &d));
         CHECK(t, d && !strcmp(d->info.spec, all[fastest].spec), "auto is %s, not %s", d ? d->info.spec : "none",
@@ -40,7 +40,7 @@ static void check_probe(test *t)
     f64 first = 0, kept = 0, anew = 0;
     CHECK_OK(t, qn_device_open("cpu", NULL, &d));
     if (!d) return;
-    choose_keep(&d->info, 1234.5);
+    probe_keep(&d->info, 1234.5);
     CHECK_OK(t, qn_device_probe(d, false, &kept));
     CHECK(t, kept > 1234.4 && kept < 1234.6, "kept: %g", kept);
     CHECK_OK(t, qn_device_probe(d, true, &anew));

@@ -175,6 +175,9 @@ qn_status file_write(const char *path, qn_bytes bytes); /* whole, through a temp
  * or one that others can write to. */
 bool cache_folder(char *out, size_t out_bytes);
 
+/* Made by the build (cmake/build_hash.cmake): a hash of the kernels, of kc and of the devices. What is kept of how these do goes by it. */
+extern const char quern_build[];
+
 /* ---- cache.c: the files in that folder, named KIND-HEX...; all together stay under 256 MiB, the longest unused go first. Any process may
  * do so at any time. Best effort: nothing here fails. */
 typedef struct cache_key { /* two hashes of the same thing: one names the file, the other is checked inside it */

@@ -1,4 +1,4 @@
-/* What verify.c found, by adapter, driver and program: a list in memory, read from the cache when it is first asked for and written back when
+/* What verify.c found, by build, adapter, driver and program: a list in memory, read from the cache when it is first asked for and written back when
  * something is new. Two processes that write at once lose one list: then those kernels are looked at again. */
 #include <stdio.h>
 
@@ -23,7 +23,7 @@ static cache_key adapter_key(const qn_device *d)
 {
     const qn_device_info *i = &d->info;
     char text[512];
-    int n = snprintf(text, sizeof text, "%s|%s|%s|%s", qn_version(), i->kind, i->name, i->driver);
+    int n = snprintf(text, sizeof text, "%s|%s|%s|%s|%s", qn_version(), quern_build, i->kind, i->name, i->driver);
     return cache_key_of(text, (size_t)MIN(n, (int)sizeof text - 1), 5);
 }
 

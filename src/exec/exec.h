@@ -157,8 +157,10 @@ qn_status faults_clear(exec *x);
 /* advance.c */
 qn_status exec_advance(exec *x, bool *done);
 qn_status exec_check_needs(exec *x); /* of all nodes of the model whose sizes are known */
-/* choose.c: what qn_device_probe measured, kept on disk */
-void choose_keep(const qn_device_info *info, f64 ms);
+/* probe.c: what was measured, kept where cache_put keeps it; the choice of "auto" is made anew */
+void probe_keep(const qn_device_info *info, f64 ms);
+/* choose.c */
+void choose_forget(void);
 /* control.c */
 qn_status control_branch(exec *x, frame *f, const step *s, bool *pending);
 qn_status control_loop(exec *x, frame *f, const step *s, bool *pending);

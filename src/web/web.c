@@ -23,6 +23,7 @@ u32 qw_blocks(void) { return (u32)mem_blocks_alive(); }
 u32 qw_status(void) { return (u32)last; }
 const char *qw_error(void) { return qn_last_error(); }
 const char *qw_version(void) { return qn_version(); }
+const char *qw_build(void) { return quern_build; }
 const char *qw_status_text(u32 status) { return qn_status_text((qn_status)status); }
 
 const char *qw_dtype_name(u32 dtype) { return dtype < QN_DTYPE_COUNT ? qn_dtype_name((qn_dtype)dtype) : ""; }

@@ -23,6 +23,7 @@ WEB u32 qw_blocks(void);          /* blocks alive: flat when nothing leaks */
 WEB u32 qw_status(void);          /* qn_status of the last failure */
 WEB const char *qw_error(void);   /* its sentence */
 WEB const char *qw_version(void); /* "0.1.0" */
+WEB const char *qw_build(void);   /* a hash of what makes code for devices */
 WEB const char *qw_status_text(u32 status);
 WEB const char *qw_dtype_name(u32 dtype); /* "f32"; "" past the last */
 WEB u32 qw_dtype_bytes(u32 dtype);
@@ -36,6 +37,12 @@ WEB const char *qw_device_report(
     qn_device *d);                /* {tried: {right, unjudged, wrong, refused}, notes: [...]}: kernels that were tried out */
 WEB const char *qw_devices(void); /* [{kind, spec, name, driver, caps} or {kind, why}] */
 WEB u32 qw_device_poll(qn_device *d, f64 ticket); /* 1 done, 0 not yet, 2 failed */
+
+/* How fast is it (qn_probe_begin)? Ended before the device closes. */
+WEB void *qw_probe_begin(qn_device *d, u32 again);
+WEB u32 qw_probe_step(void *probe);     /* 1 done, 0 not yet, 2 failed */
+WEB f64 qw_probe_ms(const void *probe); /* after 1 */
+WEB void qw_probe_end(void *probe);
 
 /* ------------------------------------------------------------------ models */
 enum { QW_NO_OPTIMIZE = 1, QW_INSPECT_ONLY = 2, QW_PROFILE = 4 };

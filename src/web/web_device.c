@@ -111,6 +111,40 @@ u32 qw_device_poll(qn_device *d, f64 ticket)
     return done;
 }
 
+/* ---- the probe */
+
+typedef struct web_probe {
+    qn_probe *probe;
+    f64 ms;
+} web_probe;
+
+void *qw_probe_begin(qn_device *d, u32 again)
+{
+    web_probe *p = mem_zalloc(sizeof *p);
+    if (!p) web_ok(fail_nomem(sizeof *p));
+    if (p && web_ok(qn_probe_begin(d, again, &p->probe))) return p;
+    mem_free(p);
+    return NULL;
+}
+
+u32 qw_probe_step(void *probe)
+{
+    web_probe *p = probe;
+    bool done = false;
+    if (!web_ok(qn_probe_step(p->probe, &done, &p->ms))) return 2;
+    return done;
+}
+
+f64 qw_probe_ms(const void *probe) { return ((const web_probe *)probe)->ms; }
+
+void qw_probe_end(void *probe)
+{
+    web_probe *p = probe;
+    if (!p) return;
+    qn_probe_end(p->probe);
+    mem_free(p);
+}
+
 /* ---- buffers */
 
 static bool whole(f64 v, const char *what)

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { executable, launch } from './browser.mjs';
 import { ISOLATED, serve } from './server.mjs';
+import { cases as autos } from './autos.mjs';
 import { cases as bundles } from './bundles.mjs';
 import { cases as devices } from './devices.mjs';
 import { cases as downloads } from './downloads.mjs';
@@ -37,7 +38,7 @@ async function main(wanted) {
   const browser = await launch();
   const counts = { passed: 0, failed: 0, skipped: 0 };
 
-  for (const { name, run, needs } of [...pages, ...devices, ...downloads, ...pieces, ...lives, ...hidden, ...shortage, ...threads, ...trials, ...bundles]) {
+  for (const { name, run, needs } of [...pages, ...devices, ...autos, ...downloads, ...pieces, ...lives, ...hidden, ...shortage, ...threads, ...trials, ...bundles]) {
     if (wanted.length && !wanted.some((w) => name.includes(w))) continue;
     const context = await browser.newContext({ serviceWorkers: name.includes('offline') ? 'allow' : 'block' });
     const complaints = [];

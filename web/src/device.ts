@@ -1,4 +1,5 @@
 /* A device of this browser: WebGPU, WebGL 2, or the CPU through Wasm. */
+import { openFastest, type Measured } from './auto.js';
 import { Buffer } from './buffer.js';
 import { engineFor, type Engine, type WasmSource } from './engine.js';
 import { called, isSize, QuernError, wants } from './error.js';
@@ -10,7 +11,7 @@ import { abortable, atMost, isHidden, nextTask, sleep } from './wait.js';
 export type DeviceKind = 'webgpu' | 'webgl' | 'wasm';
 
 export interface DeviceOptions {
-  /** Default 'auto': WebGPU on real hardware, else WebGL 2 on real hardware, else Wasm. */
+  /** Default 'auto': of those that can be opened here the one that is measured to be the fastest, or the one that is lent. */
   kind?: DeviceKind | 'auto';
   /** The page's own device, which is lent: closing never destroys it. */
   gpuDevice?: GPUDevice;
@@ -40,6 +41,8 @@ export interface DeviceReport {
   tried: Record<'right' | 'unjudged' | 'wrong' | 'refused', number>;
   /** A sentence for each kernel that is not used here. */
   notes: string[];
+  /** What 'auto' took this device by; absent when it was asked for by its kind, or lent. */
+  measured?: Measured[];
 }
 
 interface Closable {
@@ -110,35 +113,11 @@ const openers: Record<DeviceKind, (engine: Engine, options: DeviceOptions) => Pr
   webgpu: openWebGPU, webgl: openWebGL, wasm: openWasm,
 };
 
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i;
-
-/* The order in which 'auto' tries: what runs on a processor anyway comes after Wasm, which does that best. */
-async function* candidates(options: DeviceOptions): AsyncGenerator<DeviceKind> {
-  if (options.gpuDevice) return yield 'webgpu';
-  if (options.gl) return yield 'webgl';
-  const adapter = await (globalThis.navigator as Navigator | undefined)?.gpu?.requestAdapter().catch(() => null);
-  const fallback = adapter?.info as (GPUAdapterInfo & { isFallbackAdapter?: boolean }) | undefined;
-  if (adapter && !fallback?.isFallbackAdapter) yield 'webgpu';
-  if (hardwareWebGL()) yield 'webgl';
-  yield 'wasm';
-}
-
-function hardwareWebGL(): boolean {
-  try {
-    const gl = makeContext(undefined);
-    const debug = gl.getExtension('WEBGL_debug_renderer_info');
-    const name = String(gl.getParameter(debug ? debug.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
-    gl.getExtension('WEBGL_lose_context')?.loseContext();
-    return !SOFTWARE.test(name);
-  } catch {
-    return false;
-  }
-}
-
 export class Device {
   readonly info: DeviceInfo;
   #owned = new Set<Closable>();
   #closed = false;
+  #measured: Measured[] | undefined;
 
   private constructor(
     readonly kind: DeviceKind,
@@ -160,16 +139,11 @@ export class Device {
     signal?.throwIfAborted();
     const kind = options.kind ?? (options.gpuDevice ? 'webgpu' : options.gl ? 'webgl' : 'auto');
     if (kind !== 'auto') return Device.#openKind(kind, options);
-    let last: unknown;
-    for await (const candidate of candidates(options)) {
-      try {
-        return await Device.#openKind(candidate, options);
-      } catch (error) {
-        signal?.throwIfAborted();
-        last = error;
-      }
-    }
-    throw last;
+    if (options.gpuDevice || options.gl) return Device.#openKind(options.gpuDevice ? 'webgpu' : 'webgl', options);
+    const plain = !options.threads && !options.powerPreference;
+    const { device, measured } = await openFastest((candidate) => Device.#openKind(candidate, options), plain, signal);
+    device.#measured = measured;
+    return device;
   }
 
   static async #openKind(kind: DeviceKind, options: DeviceOptions): Promise<Device> {
@@ -199,7 +173,29 @@ export class Device {
   /** What is known of the library's kernels on this device. */
   report(): DeviceReport {
     this.alive();
-    return this.engine.json(this.engine.x.qw_device_report(this.handle));
+    const report = this.engine.json<DeviceReport>(this.engine.x.qw_device_report(this.handle));
+    return this.#measured ? { ...report, measured: this.#measured } : report;
+  }
+
+  /** @internal Of the library: what is kept of a device holds for one build. */
+  get build(): string {
+    return this.engine.heap.cText(this.engine.x.qw_build());
+  }
+
+  /** @internal The milliseconds of the library's probe, measured now or earlier. */
+  async probe(patienceMs: number, signal: AbortSignal | undefined): Promise<number> {
+    const { engine } = this, until = performance.now() + patienceMs;
+    const probe = engine.need(engine.x.qw_probe_begin(this.handle, 0));
+    try {
+      await this.settled(() => {
+        signal?.throwIfAborted();
+        if (performance.now() > until) throw new QuernError('unsupported', `not measured within ${patienceMs / 1000} s`);
+        return engine.x.qw_probe_step(probe);
+      });
+      return engine.x.qw_probe_ms(probe);
+    } finally {
+      if (!engine.broken) engine.x.qw_probe_end(probe);
+    }
   }
 
   /** Compiles a kernel. Rejects with code 'kernel' and `diagnostics` when it does not compile. */

@@ -1,3 +1,4 @@
+export type { Measured } from './auto.js';
 export { Buffer } from './buffer.js';
 export { Classifier, type Class, type Classification, type ClassifyOptions, type Preparation } from './classifier.js';
 export { Device, type DeviceInfo, type DeviceKind, type DeviceOptions, type DeviceReport } from './device.js';

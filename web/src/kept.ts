@@ -1,6 +1,6 @@
-/* What the library asks to keep: which kernels are right on the devices here. Small entries, in memory for all devices of a page, and as files in the
+/* What the library asks to keep: which kernels are right on the devices here, and how fast these are. Small entries, in memory for all devices of a page, and as files in the
  * origin private file system where there is one (quern/kept/NAME). A page is not told the version of a driver, so what is older than a month is
- * found out anew. */
+ * found out anew, and all of it by another version of the browser. */
 import { writeFile } from './download.js';
 
 const MOST_AGE_MS = 30 * 24 * 3_600_000;
@@ -14,11 +14,17 @@ async function folder(): Promise<FileSystemDirectoryHandle> {
   return all.getDirectoryHandle('kept', { create: true });
 }
 
+const BROWSER = 'browser'; // whose entries these are
+
 async function load(): Promise<void> {
   for await (const [name, handle] of (await folder()).entries()) {
     const file = await (handle as FileSystemFileHandle).getFile();
     if (Date.now() - file.lastModified < MOST_AGE_MS) entries.set(name, new Uint8Array(await file.arrayBuffer()));
   }
+  const now = navigator.userAgent, was = entries.get(BROWSER);
+  if (was && new TextDecoder().decode(was) === now) return;
+  entries.clear();
+  keep(BROWSER, new TextEncoder().encode(now) as Uint8Array<ArrayBuffer>);
 }
 
 /** What earlier visits left is in memory when this is done; where nothing can be kept, it is empty. */

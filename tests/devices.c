@@ -465,6 +465,7 @@ static void threads_apart(test *t)
 
 void test_devices(test *t)
 {
+    close_test_devices();
     u64 alive = mem_blocks_alive();
     i64 objects = driver_objects();
     listing(t);

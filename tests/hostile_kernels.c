@@ -391,6 +391,7 @@ static void one_device(test *t, qn_device *d)
 
 void test_hostile_kernels(test *t)
 {
+    close_test_devices();
     u64 alive = mem_blocks_alive();
     clamps(t);
     total_in_blocks(t);

@@ -287,6 +287,7 @@ static void check_null(test *t)
 
 void test_place(test *t)
 {
+    close_test_devices();
     check_case(t, &cases[0]); /* what stays until the process ends */
     u64 alive = mem_blocks_alive();
     for (size_t i = 0; i < COUNT(cases); i++) check_case(t, &cases[i]);

@@ -38,7 +38,7 @@ void graph_session_close(graph_session *s);
 qn_status case_tensor(const char **at, arena *mem, u64 *seed, qn_tensor *out, bool *is_list);
 /* norm(a - b) / norm(b) as f64, NaN and infinities compared by kind; any float or integer type. 1e30 when shapes differ. */
 f64 relative_error(const qn_tensor *a, const qn_tensor *b);
-/* Devices to test on, opened once; skips are counted in t (NULL: silent). */
+/* Devices to test on, opened once; skips are counted in t. */
 typedef struct test_device {
     const char *name;
     qn_device *device;

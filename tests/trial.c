@@ -320,6 +320,7 @@ void test_trial(test *t)
     char folder[512], kept[1024];
     const char *before = getenv("QUERN_CACHE");
     f32 want[GLYPHS] = { 0 };
+    close_test_devices();
     u64 alive = mem_blocks_alive();
     snprintf(kept, sizeof kept, "%s", before ? before : "");
     qn_device *d = open_faulty(t, NULL, false);

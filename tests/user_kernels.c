@@ -411,6 +411,7 @@ static void one_device(test *t, qn_device *d)
 
 void test_user_kernels(test *t)
 {
+    close_test_devices();
     u64 alive = mem_blocks_alive();
     i64 objects = driver_objects();
     for_each_device(t, one_device);

@@ -303,6 +303,7 @@ static void long_ops(test *t, qn_device *d)
 
 void test_webgl(test *t)
 {
+    close_test_devices();
     u64 alive = mem_blocks_alive();
     i64 objects = driver_objects();
     qn_device *d = NULL;

@@ -179,6 +179,7 @@ static void faults(test *t)
 
 void test_webgl_faults(test *t)
 {
+    close_test_devices();
     u64 alive = mem_blocks_alive();
     i64 objects = driver_objects();
     if (webgl_load(&real) != QN_OK) {

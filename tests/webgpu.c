@@ -453,6 +453,7 @@ static void with_fresh_cache(test *t, void (*body)(test *t))
 
 void test_webgpu(test *t)
 {
+    close_test_devices();
     u64 alive = mem_blocks_alive();
     refused(t);
     late(t);

@@ -1,27 +1,11 @@
-/* Ops on quantized tensors: products and convolutions sum integers and are scaled behind, com.microsoft's others are the plain op between
- * DequantizeLinear and QuantizeLinear. */
+/* Ops on quantized tensors: products sum integers and are scaled behind, com.microsoft's others are the plain op between DequantizeLinear and
+ * QuantizeLinear. Convolutions and pools: qlinear_windows.c. */
 #include "op/op_util.h"
 #include "op/quantize.h"
-#include "op/window.h"
 
 static const quant_axis all = { 0, 0 };
 
 /* ------------------------------------------------------------------ products */
-static qn_status infer_as_zero(infer *c, const type *shape, u32 zero)
-{
-    type y = type_with(shape, infer_in(c, zero)->dtype);
-    return infer_out(c, 0, &y);
-}
-
-/* sums * (scale_a * scale_b / scale_y), quantized. */
-static val requantized(build *b, val sums, val a, val c, val y, val zero)
-{
-    qn_dtype real = quant_real(build_type(b, y)->dtype), to = build_type(b, zero)->dtype;
-    val by = build_op2(b, OP_Mul, build_cast(b, a, real), build_cast(b, c, real));
-    by = build_op2(b, OP_Div, by, build_cast(b, y, real));
-    return quant_round(b, build_op2(b, OP_Mul, build_cast(b, sums, real), by), zero, to);
-}
-
 /* A scale for each row of a matrix stands beside its columns. */
 static val for_rows(build *b, val s)
 {
@@ -41,7 +25,8 @@ static qn_status infer_qlinear_matmul(infer *c)
     QN_TRY(infer_broadcast(c, &x, &y, &batch));
     batch.dims[batch.rank++] = a->dims[a->rank - 2];
     batch.dims[batch.rank++] = w->dims[w->rank - 1];
-    return infer_as_zero(c, &batch, 7);
+    batch.dtype = infer_in(c, 7)->dtype;
+    return infer_out(c, 0, &batch);
 }
 
 static qn_status expand_qlinear_matmul(build *b, const node *n)
@@ -56,7 +41,7 @@ static qn_status expand_qlinear_matmul(build *b, const node *n)
         return build_done(b, &y, 1);
     }
     y = build_node(b, OP_MatMulInteger, (const val[]){ a, w, build_in(b, 2), build_in(b, 5) }, 4, NULL, 0);
-    y = requantized(b, y, a_scale, build_in(b, 4), build_in(b, 6), build_in(b, 7));
+    y = quant_sums(b, y, a_scale, build_in(b, 4), build_in(b, 6), build_in(b, 7));
     return build_done(b, &y, 1);
 }
 
@@ -83,70 +68,6 @@ const op_def op_QLinearMatMul = {
     .infer = infer_qlinear_matmul,
     .expand = expand_qlinear_matmul,
     .cases = CASES(qlinear_matmul_cases),
-};
-
-/* x[N][C][spatial...] and w[M][C / group][kernel...]; a scale for each of the M filters. */
-static qn_status infer_qlinear_conv(infer *c)
-{
-    const type *x = infer_in(c, 0), *w = infer_in(c, 3);
-    window win;
-    if (w->rank != x->rank) return infer_fail(c, QN_E_SHAPE, "the filters have rank %u, the input %u", w->rank, x->rank);
-    const char *wrong = window_make(c->g, c->n, x, w->dims + 2, &win);
-    if (wrong) return infer_fail(c, QN_E_SHAPE, "%s", wrong);
-    type y = *x;
-    y.dims[1] = w->dims[0];
-    for (u32 d = 0; d < win.rank; d++) y.dims[2 + d] = win.out[3 - win.rank + d];
-    return infer_as_zero(c, &y, 7);
-}
-
-/* v[channels] as [channels][1]...: in front of `behind` dimensions. */
-static val for_channels(build *b, val v, u32 behind)
-{
-    const type t = *build_type(b, v);
-    sym dims[QN_MAX_RANK] = { t.dims[0] };
-    if (!v || t.rank != 1 || sym_is(b->g, t.dims[0], 1)) return v;
-    for (u32 d = 1; d <= behind; d++) dims[d] = sym_one(b->g);
-    return build_reshape(b, v, dims, behind + 1);
-}
-
-static qn_status expand_qlinear_conv(build *b, const node *n)
-{
-    u32 spatial = build_type(b, build_in(b, 0))->rank - 2u;
-    val y = build_node(b, OP_ConvInteger, (const val[]){ build_in(b, 0), build_in(b, 3), build_in(b, 2), build_in(b, 5) }, 4,
-                       n->attrs, n->n_attrs);
-    val bias = build_in(b, 8);
-    if (bias) y = build_op2(b, OP_Add, y, for_channels(b, bias, spatial));
-    y = requantized(b, y, build_in(b, 1), for_channels(b, build_in(b, 4), spatial), build_in(b, 6), build_in(b, 7));
-    return build_done(b, &y, 1);
-}
-
-static const op_case qlinear_conv_cases[] = {
-    { "u8[1,2,7,7]=0..255 f32[]={0.05} u8[]={120} i8[3,2,3,3]=-99..99 f32[3]={0.1,0.2,0.3} i8[3]={0,0,0} f32[]={3} "
-      "u8[]={100} "
-      "i32[3]={5,-6,700}",
-      "pads=[1,1,1,1]", 0.02, "a scale for each filter, a bias" },
-    { "u8[2,1,9]=0..255 f32[]={0.05} u8[]={120} u8[2,1,3]=0..255 f32[]={0.1} u8[]={99} f32[]={3} u8[]={100}", "strides=[2]",
-      0.02, "one dimension" },
-    { 0 },
-};
-const op_def op_QLinearConv = {
-    .name = "QLinearConv",
-    .doc = DOC("Conv of quantized tensors, quantized"),
-    .in = { { "x", "i8|u8" },
-            { "x_scale", "f32|f64" },
-            { "x_zero_point", "as x" },
-            { "w", "i8|u8" },
-            { "w_scale", "f32|f64" },
-            { "w_zero_point", "as w" },
-            { "y_scale", "f32|f64" },
-            { "y_zero_point", "i8|u8" },
-            { "B", "optional i32" } },
-    .out = { { "y", "as y_zero_point" } },
-    .attrs = { TEXT("auto_pad", "NOTSET"), INTS("dilations"), INT("group", 1), INTS("kernel_shape"), INTS("pads"),
-               INTS("strides") },
-    .infer = infer_qlinear_conv,
-    .expand = expand_qlinear_conv,
-    .cases = CASES(qlinear_conv_cases),
 };
 
 /* ------------------------------------------------------------------ com.microsoft: an op between two conversions */
@@ -208,8 +129,7 @@ static qn_status expand_between(build *b, const node *n)
         x[0] = flattened(b, x[0], attr_int(n, "axis", -1), &whole);
     val y = build_node(b, (op_id)ops[k].plain, x, ops[k].two ? 2 : 1, same, n_same);
     if (whole.known) y = build_reshape(b, y, whole.dims, whole.rank);
-    y = quant_of_real(b, y, build_in(b, end), build_in(b, end + 1), all, build_type(b, build_in(b, 0))->dtype, true);
-    return build_done(b, &y, 1);
+    return quant_done(b, y, end, build_type(b, build_in(b, 0))->dtype);
 }
 
 static const op_case two_cases[] = {

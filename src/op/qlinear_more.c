@@ -1,17 +1,6 @@
-/* More of com.microsoft's quantized ops: pools, means, Concat and Where between two conversions, and those with channels last. */
-#include "op/channels.h"
+/* More of com.microsoft's quantized ops between two conversions: means, Where and Concat. */
 #include "op/op_util.h"
 #include "op/quantize.h"
-#include "op/window.h"
-
-static const quant_axis all = { 0, 0 };
-
-/* y in the type and by the scale and zero point that inputs i and i + 1 give. */
-static qn_status done_quantized(build *b, val y, u32 i, qn_dtype to)
-{
-    y = quant_of_real(b, y, build_in(b, i), build_in(b, i + 1), all, to, true);
-    return build_done(b, &y, 1);
-}
 
 static qn_dtype first_type(const build *b) { return build_type(b, build_in(b, 0))->dtype; }
 
@@ -56,7 +45,7 @@ static qn_status expand_mean(build *b, const node *n)
     attr keep = attr_of_int("keepdims", n->op == OP_QLinearReduceMean ? attr_int(n, "keepdims", 1) : 1);
     val y = quant_operand(b, 0);
     if (count) y = build_node(b, OP_ReduceMean, (const val[]){ y, build_ints(b, axes, count) }, 2, &keep, 1);
-    return done_quantized(b, y, 3, first_type(b));
+    return quant_done(b, y, 3, first_type(b));
 }
 
 #define ONE    { "x", "i8|u8" }, { "x_scale", "f32|f64" }, { "x_zero_point", "optional as x" }
@@ -95,106 +84,6 @@ const op_def op_QLinearReduceMean = {
     .cases = CASES(reduce_mean_cases),
 };
 
-/* ------------------------------------------------------------------ windows, with channels in front or last */
-/* w: filters, whose number becomes that of the channels; NULL: a pool. */
-static qn_status infer_windows(infer *c, const type *w, qn_dtype d)
-{
-    bool last = infer_int(c, "channels_last") != 0;
-    type x = *infer_in(c, 0), y;
-    window win;
-    if (x.rank < 3 || (w && w->rank != x.rank))
-        return infer_fail(c, QN_E_SHAPE, "the input must have 1, 2 or 3 spatial dimensions, filters as many");
-    if (last) x = channels_moved(&x, true);
-    const char *wrong = window_make(c->g, c->n, &x, w ? w->dims + 2 : NULL, &win);
-    if (wrong) return infer_fail(c, QN_E_SHAPE, "%s", wrong);
-    y = type_with(&x, d);
-    if (w) y.dims[1] = w->dims[0];
-    for (u32 i = 0; i < win.rank; i++) y.dims[2 + i] = win.out[3 - win.rank + i];
-    if (last) y = channels_moved(&y, false);
-    return infer_out(c, 0, &y);
-}
-
-/* The plain op's node on `in`, whose first is moved to have its channels in front, and what it gives moved back. */
-static val channels_in_front(build *b, op_id op, val *in, u32 n_in)
-{
-    const node *n = b->n;
-    attr attrs[24];
-    u32 count = 0;
-    bool last = attr_int(n, "channels_last", 0) != 0;
-    for (u32 i = 0; i < n->n_attrs && count < COUNT(attrs); i++)
-        if (!text_same(n->attrs[i].name, "channels_last")) attrs[count++] = n->attrs[i];
-    if (last) in[0] = channels_move(b, in[0], true);
-    val y = build_node(b, op, in, n_in, attrs, count);
-    return last ? channels_move(b, y, false) : y;
-}
-
-static qn_status infer_pool(infer *c) { return infer_windows(c, NULL, infer_in(c, 0)->dtype); }
-
-static qn_status expand_pool(build *b, const node *n)
-{
-    (void)n;
-    val x = quant_operand(b, 0), y = channels_in_front(b, OP_AveragePool, &x, 1);
-    return done_quantized(b, y, 3, first_type(b));
-}
-
-static const op_case pool_cases[] = {
-    { "u8[1,3,7,6]=0..255 f32[]={0.05} u8[]={120} f32[]={0.02} u8[]={90}",
-      "kernel_shape=[3,2], pads=[1,0,1,0], strides=[2,1]", 0.02, "channels in front" },
-    { "u8[1,7,6,3]=0..255 f32[]={0.05} _ f32[]={0.06} _",
-      "kernel_shape=[3,3], pads=[1,1,1,1], count_include_pad=1, channels_last=1", 0.02, "channels last, padding counted" },
-    { 0 },
-};
-const op_def op_QLinearAveragePool = {
-    .name = "QLinearAveragePool",
-    .domain = "com.microsoft",
-    .doc = DOC("AveragePool of a quantized tensor, quantized"),
-    .in = { ONE, RESULT },
-    .out = { { "y", "as x" } },
-    .attrs = { TEXT("auto_pad", "NOTSET"), INT("ceil_mode", 0), INT("channels_last", 0), INT("count_include_pad", 0),
-               NEEDED("kernel_shape", ATTR_INTS), INTS("pads"), INTS("strides") },
-    .infer = infer_pool,
-    .expand = expand_pool,
-    .cases = CASES(pool_cases),
-};
-
-static qn_status infer_conv(infer *c) { return infer_windows(c, infer_in(c, 3), infer_in(c, 7)->dtype); }
-
-static qn_status expand_conv(build *b, const node *n)
-{
-    (void)n;
-    val in[9], y;
-    for (u32 i = 0; i < COUNT(in); i++) in[i] = build_in(b, i);
-    y = channels_in_front(b, OP_QLinearConv, in, COUNT(in));
-    return build_done(b, &y, 1);
-}
-
-static const op_case conv_cases[] = {
-    { "u8[1,7,7,2]=0..255 f32[]={0.05} u8[]={120} i8[3,2,3,3]=-99..99 f32[3]={0.1,0.2,0.3} i8[]={0} f32[]={3} u8[]={100} "
-      "i32[3]={5,-6,700}",
-      "pads=[1,1,1,1], channels_last=1", 0.02, "channels last" },
-    { 0 },
-};
-const op_def op_MsQLinearConv = {
-    .name = "QLinearConv",
-    .domain = "com.microsoft",
-    .doc = DOC("ai.onnx's QLinearConv, its channels last where channels_last is 1"),
-    .in = { { "x", "i8|u8" },
-            { "x_scale", "f32|f64" },
-            { "x_zero_point", "as x" },
-            { "w", "i8|u8" },
-            { "w_scale", "f32|f64" },
-            { "w_zero_point", "as w" },
-            { "y_scale", "f32|f64" },
-            { "y_zero_point", "i8|u8" },
-            { "B", "optional i32" } },
-    .out = { { "y", "as y_zero_point" } },
-    .attrs = { TEXT("auto_pad", "NOTSET"), INT("channels_last", 0), INTS("dilations"), INT("group", 1), INTS("kernel_shape"),
-               INTS("pads"), INTS("strides") },
-    .infer = infer_conv,
-    .expand = expand_conv,
-    .cases = CASES(conv_cases),
-};
-
 /* ------------------------------------------------------------------ Where */
 static qn_status infer_where(infer *c)
 {
@@ -209,7 +98,7 @@ static qn_status expand_where(build *b, const node *n)
 {
     (void)n;
     const val in[] = { build_in(b, 0), quant_operand(b, 1), quant_operand(b, 4) };
-    return done_quantized(b, build_node(b, OP_Where, in, 3, NULL, 0), 7, build_type(b, build_in(b, 1))->dtype);
+    return quant_done(b, build_node(b, OP_Where, in, 3, NULL, 0), 7, build_type(b, build_in(b, 1))->dtype);
 }
 
 static const op_case where_cases[] = {
@@ -263,7 +152,7 @@ static qn_status expand_concat(build *b, const node *n)
     val *in = ARENA_ARRAY(b->g->mem, count, val);
     if (!in) return build_fail(b, QN_E_NOMEM, "no memory");
     for (u32 i = 0; i < count; i++) in[i] = quant_operand(b, 2 + 3 * i);
-    return done_quantized(b, build_node(b, OP_Concat, in, count, &axis, 1), 0, build_type(b, build_in(b, 2))->dtype);
+    return quant_done(b, build_node(b, OP_Concat, in, count, &axis, 1), 0, build_type(b, build_in(b, 2))->dtype);
 }
 
 static const op_case concat_cases[] = {

@@ -256,6 +256,20 @@ static qn_status infer_dynamic(infer *c)
     return infer_out(c, 2, &zero);
 }
 
+val quant_sums(build *b, val sums, val a, val c, val y, val zero)
+{
+    qn_dtype real = quant_real(build_type(b, y)->dtype), to = build_type(b, zero)->dtype;
+    val by = build_op2(b, OP_Mul, build_cast(b, a, real), build_cast(b, c, real));
+    by = build_op2(b, OP_Div, by, build_cast(b, y, real));
+    return quant_round(b, build_op2(b, OP_Mul, build_cast(b, sums, real), by), zero, to);
+}
+
+qn_status quant_done(build *b, val y, u32 i, qn_dtype to)
+{
+    y = quant_of_real(b, y, build_in(b, i), build_in(b, i + 1), (quant_axis){ 0 }, to, true);
+    return build_done(b, &y, 1);
+}
+
 /* The scale that spreads [min(x, 0), max(x, 0)] over 0 .. 255 (1 where that is nothing, as onnxruntime has it), and the zero point where 0 is whole. */
 void quant_range(build *b, val x, val *scale, val *zero)
 {

@@ -19,6 +19,10 @@ val quant_round(build *b, val x, val zero, qn_dtype to);
 void quant_range(build *b, val x, val *scale, val *zero);
 /* Input i of the node with the scale and zero point behind it, as numbers: one scale for all. */
 val quant_operand(build *b, u32 i);
+/* y as output 0, in type `to` by the scale and zero point that inputs i and i + 1 are. */
+qn_status quant_done(build *b, val y, u32 i, qn_dtype to);
+/* Sums of products of two operands with scales a and c, as numbers of scale y and that zero point. */
+val quant_sums(build *b, val sums, val a, val c, val y, val zero);
 /* u8 with elements of 2, 4 or 8 bits each, the first lowest in its byte, as one a byte along the last dimension: `keep` of them, 0: all. */
 val quant_unpack(build *b, val x, i64 bits, sym keep);
 qn_dtype quant_real(qn_dtype d); /* what is computed in where scales are of type d */

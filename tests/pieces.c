@@ -93,21 +93,89 @@ static void each_output(made_file *f, const char *names)
 
 static part *add_part(made_file *f) { return &f->parts[f->n++]; }
 
+/* Messages around elements that come later: those of all that is inside are counted in their heads. */
+typedef struct around {
+    str before, after;
+} around;
+
+/* What is there becomes one field, with these fields before and after it. */
+static void wrap(around *a, u64 elems, u32 field, str *before, str *after)
+{
+    head(before, field, a->before.n + elems * FLOAT_BYTES + a->after.n);
+    str_add_n(before, a->before.text, a->before.n), str_add_n(&a->after, after->text, after->n);
+    str_free(&a->before), str_free(after);
+    a->before = *before;
+    *before = *after = (str){ 0 };
+}
+
 /* field: 9 raw_data, 4 float_data. */
+static around tensor_around(const char *name, u32 rank, const u64 *dims, u32 field, u64 *elems)
+{
+    around a = { 0 };
+    *elems = 1;
+    for (u32 i = 0; i < rank; i++) number(&a.before, 1, dims[i]), *elems *= dims[i];
+    number(&a.before, 2, 1);
+    words(&a.before, 8, name);
+    head(&a.before, field, *elems * FLOAT_BYTES);
+    return a;
+}
+
+/* a.before, elements, a.after become parts of the file. */
+static void add_around(made_file *f, around *a, u64 elems, u32 seed)
+{
+    add_part(f)->text = a->before;
+    *add_part(f) = (part){ .elems = elems, .seed = seed };
+    if (a->after.n) add_part(f)->text = a->after;
+    else str_free(&a->after);
+}
+
 static void add_weight(made_file *f, const char *name, u32 rank, const u64 *dims, u32 seed, u32 field)
 {
-    str tensor = { 0 }, rest = { 0 };
-    u64 elems = 1;
-    for (u32 i = 0; i < rank; i++) number(&tensor, 1, dims[i]), elems *= dims[i];
-    number(&tensor, 2, 1);
-    words(&tensor, 8, name);
-    head(&rest, field, elems * FLOAT_BYTES);
-    part *p = add_part(f);
-    head(&p->text, 5, tensor.n + rest.n + elems * FLOAT_BYTES);
-    str_add_n(&p->text, tensor.text, tensor.n);
-    str_add_n(&p->text, rest.text, rest.n);
-    str_free(&tensor), str_free(&rest);
-    *add_part(f) = (part){ .elems = elems, .seed = seed };
+    u64 elems;
+    str before = { 0 }, after = { 0 };
+    around a = tensor_around(name, rank, dims, field, &elems);
+    wrap(&a, elems, 5, &before, &after);
+    add_around(f, &a, elems, seed);
+}
+
+/* The NodeProto of a Constant, as field 1 of a graph. */
+static around constant_around(const char *name, u32 rank, const u64 *dims, u32 field, u64 *elems)
+{
+    str before = { 0 }, after = { 0 };
+    around a = tensor_around("", rank, dims, field, elems);
+    words(&before, 1, "value"), number(&after, 20, 4); /* of the attribute */
+    wrap(&a, *elems, 5, &before, &after);
+    words(&before, 2, name), words(&before, 4, "Constant");
+    wrap(&a, *elems, 5, &before, &after);
+    wrap(&a, *elems, 1, &before, &after);
+    return a;
+}
+
+static void add_constant(made_file *f, const char *name, u32 rank, const u64 *dims, u32 seed, u32 field)
+{
+    u64 elems;
+    around a = constant_around(name, rank, dims, field, &elems);
+    add_around(f, &a, elems, seed);
+}
+
+/* out = If(when): a Constant of these elements, else -x. */
+static void add_choice(made_file *f, const char *when, const char *out, u32 rank, const u64 *dims, u32 seed)
+{
+    u64 elems;
+    str before = { 0 }, after = { 0 }, negation = { 0 }, body = { 0 }, other = { 0 };
+    around a = constant_around("c", rank, dims, 9, &elems);
+    words(&body, 1, "c"), message(&a.after, 12, &body); /* the branch's output, behind its node */
+    words(&before, 1, "then_branch"), number(&after, 20, 5);
+    wrap(&a, elems, 6, &before, &after);
+    words(&negation, 1, "x"), words(&negation, 2, "e"), words(&negation, 4, "Neg");
+    message(&body, 1, &negation);
+    words(&negation, 1, "e"), message(&body, 12, &negation);
+    words(&other, 1, "else_branch"), message(&other, 6, &body), number(&other, 20, 5);
+    words(&before, 1, when), words(&before, 2, out), words(&before, 4, "If");
+    message(&after, 5, &other);
+    wrap(&a, elems, 5, &before, &after);
+    wrap(&a, elems, 1, &before, &after);
+    add_around(f, &a, elems, seed);
 }
 
 /* i64[2], all of the file beside. */
@@ -279,10 +347,25 @@ static void make_odd_uses(made_file *f, u64 *rank, u64 *dims)
     each_output(f, "y places z same");
 }
 
+/* Weights in nodes, of the graph and of a branch. */
+static void make_constants(made_file *f, u64 *rank, u64 *dims)
+{
+    add_constant(f, "w", 2, DIMS(120, 120), 1, 9);
+    add_constant(f, "b", 1, DIMS(120), 2, 4);
+    add_node(f, "ReduceMax", "x", "most"), add_node(f, "Neg", "most", "least"), add_node(f, "Greater", "most least", "when");
+    str nodes = f->graph_end;
+    add_part(f)->text = nodes, f->graph_end = (str){ 0 };
+    add_choice(f, "when", "c", 2, DIMS(120, 120), 3);
+    add_node(f, "MatMul", "x w", "p"), add_node(f, "Add", "p b", "q"), add_node(f, "Mul", "q c", "y");
+    *rank = 2, dims[0] = dims[1] = 120;
+    each_output(f, "y");
+}
+
 static const model_case model_cases[] = {
     { "matrix products", make_product },
     { "a convolution with its normalization", make_convolution },
     { "odd uses of a weight", make_odd_uses },
+    { "weights in nodes", make_constants },
 };
 
 static void check_same(test *t, const test_device *d, const model_case *c)
@@ -341,12 +424,14 @@ static void check_small_outside(test *t, qn_device *d)
 
 enum { BIG_SIDE = 4096, BIG_LAYERS = 6 };
 
-static void make_big(made_file *f)
+typedef void add_weights(made_file *f, const char *name, u32 rank, const u64 *dims, u32 seed, u32 field);
+
+static void make_big(made_file *f, add_weights *add)
 {
     char from[24] = "x", w[24], to[24];
     for (u32 i = 0; i < BIG_LAYERS; i++) {
         snprintf(w, sizeof w, "w%u", i), snprintf(to, sizeof to, "t%u", i);
-        add_weight(f, w, 2, DIMS(BIG_SIDE, BIG_SIDE), i, 9);
+        add(f, w, 2, DIMS(BIG_SIDE, BIG_SIDE), i, 9);
         char both[64];
         snprintf(both, sizeof both, "%s %s", from, w);
         add_node(f, "MatMul", both, to);
@@ -357,13 +442,13 @@ static void make_big(made_file *f)
     end_file(f);
 }
 
-static void check_big(test *t)
+static void check_big(test *t, add_weights *add)
 {
     made_file f;
     qn_device *d = NULL;
     qn_session *s = NULL;
     begin_file(&f);
-    make_big(&f);
+    make_big(&f, add);
     u64 bytes = file_bytes(&f), weights = (u64)BIG_LAYERS * BIG_SIDE * BIG_SIDE * FLOAT_BYTES;
     CHECK_OK(t, qn_device_open("null", NULL, &d));
     i64 before = leaks_peak_begin();
@@ -450,5 +535,6 @@ void test_pieces(test *t)
     check_small_outside(t, test_cpu());
     check_damage(t, test_cpu());
     check_no_memory(t, test_cpu());
-    check_big(t);
+    check_big(t, add_weight);
+    check_big(t, add_constant);
 }

@@ -104,14 +104,15 @@ static qn_status read_texts(arena *mem, const pb_list *list, attr *out)
     return QN_OK;
 }
 
-static qn_status read_tensor(scope *s, const attr_message *m, attr *out)
+static qn_status read_tensor(scope *s, const attr_message *m, attr *out, bodies *b)
 {
     qn_tensor *made = ARENA_NEW(s->g->mem, qn_tensor);
     qn_bytes name;
     if (!made) return fail_nomem(sizeof *made);
     out->tensor = made;
     if (m->kind == KIND_SPARSE) return onnx_sparse_read(&s->file->tensors, m->sparse, &name, made);
-    return onnx_tensor_read(&s->file->tensors, m->tensor, &name, made);
+    return b->away ? onnx_tensor_read_away(&s->file->tensors, m->tensor, &name, made, b->away)
+                   : onnx_tensor_read(&s->file->tensors, m->tensor, &name, made);
 }
 
 static qn_status read_graph(scope *s, const attr_message *m, attr *out, bodies *b)
@@ -161,7 +162,7 @@ static qn_status read_value(scope *s, const attr_message *m, attr *out, bodies *
     case KIND_TEXTS: return read_texts(s->g->mem, &m->texts, out);
     case KIND_GRAPH: return read_graph(s, m, out, b);
     case KIND_TYPE: return read_type(s, m, out);
-    default: return read_tensor(s, m, out);
+    default: return read_tensor(s, m, out, b);
     }
 }
 

@@ -42,7 +42,8 @@ static qn_status count_initializers(onnx_file *file, qn_bytes graph_message)
     for (u32 i = 0; i < weights.n; i++) {
         qn_bytes name;
         qn_tensor t;
-        QN_TRY(onnx_tensor_read(&file->tensors, weights.items[i], &name, &t));
+        const outside *away;
+        QN_TRY(onnx_tensor_read_away(&file->tensors, weights.items[i], &name, &t, &away));
         QN_TRY(format_count_weight(file->source->files, name, &t));
     }
     return QN_OK;
@@ -54,13 +55,14 @@ static qn_status constant_of(onnx_file *file, qn_bytes attribute, qn_tensor *out
     cursor c = cursor_of(attribute);
     pb_field f;
     qn_bytes name;
+    const outside *away;
     pb_numbers floats = { 0 }, ints = { 0 };
     *out = (qn_tensor){ .dtype = QN_STRING, .rank = 1 };
     while (pb_next(&c, &f)) {
         bool room = true;
         if (pb_is(&f, 2, PB_FIXED32)) *out = (qn_tensor){ .dtype = QN_F32 };
         if (pb_is(&f, 3, PB_VARINT)) *out = (qn_tensor){ .dtype = QN_I64 };
-        if (pb_is(&f, 5, PB_BYTES)) QN_TRY(onnx_tensor_read(&file->tensors, f.bytes, &name, out));
+        if (pb_is(&f, 5, PB_BYTES)) QN_TRY(onnx_tensor_read_away(&file->tensors, f.bytes, &name, out, &away));
         if (pb_is(&f, 22, PB_BYTES)) QN_TRY(onnx_sparse_read(&file->tensors, f.bytes, &name, out));
         if (f.number == 7) room = pb_numbers_add(file->source->mem, &floats, &f, PB_FIXED32);
         if (f.number == 8) room = pb_numbers_add(file->source->mem, &ints, &f, PB_VARINT);

@@ -148,7 +148,7 @@ static qn_status constant_tensor_of(graph *g, const attr *a, qn_tensor *out)
     return fail(QN_E_FORMAT, "its attribute '%s' is no value", a->name);
 }
 
-static qn_status add_constant(scope *s, const door *d, const pb_list *outs)
+static qn_status add_constant(scope *s, const door *d, const pb_list *outs, const outside *away)
 {
     qn_tensor t;
     const char *text;
@@ -156,7 +156,8 @@ static qn_status add_constant(scope *s, const door *d, const pb_list *outs)
     if (d->n_in || outs->n != 1) return fail(QN_E_FORMAT, "it wants no input and one output");
     QN_TRY(constant_tensor_of(s->g, &d->attrs.items[0], &t));
     QN_TRY(onnx_text(s->g->mem, outs->items[0], "an output's name", &text));
-    val v = graph_constant(s->g, s->call ? NULL : text, &t);
+    const char *name = s->call ? NULL : text;
+    val v = away ? graph_outside(s->g, name, &t, away) : graph_constant(s->g, name, &t);
     return v ? onnx_define(s, outs->items[0], v) : QN_E_NOMEM;
 }
 
@@ -251,7 +252,10 @@ static qn_status add_node(scope *s, door *d, const node_message *m, const char *
 
 static qn_status read_parts(scope *s, const node_message *m, const char *name, door *d)
 {
-    bodies b = { 0 };
+    const outside *away = NULL;
+    onnx_function *f = onnx_find_function(s->file, m->domain, m->op, m->overload);
+    bool constant = !f && (m->domain.n == 0 || bytes_are(m->domain, "ai.onnx")) && bytes_are(m->op, "Constant");
+    bodies b = { .away = constant ? &away : NULL };
     const char *domain;
     QN_TRY(onnx_text(s->g->mem, m->op, "an op's name", &d->op));
     QN_TRY(onnx_text(s->g->mem, m->domain, "a domain", &domain));
@@ -260,11 +264,10 @@ static qn_status read_parts(scope *s, const node_message *m, const char *name, d
     d->version = onnx_opset_of(s->imports, d->domain);
     QN_TRY(resolve_inputs(d, &m->in));
     for (u32 i = 0; i < m->attrs.n; i++) QN_TRY(onnx_attr_read(s, m->attrs.items[i], &d->attrs, &b));
-    onnx_function *f = onnx_find_function(s->file, m->domain, m->op, m->overload);
     if (f) return expand_function(s, d, f, &m->out);
     if (!d->version)
         return fail(QN_E_FORMAT, "the model imports no opset of its domain '%s'", d->domain[0] ? d->domain : "ai.onnx");
-    if (!d->domain[0] && strcmp(d->op, "Constant") == 0) return add_constant(s, d, &m->out);
+    if (constant) return add_constant(s, d, &m->out, away);
     QN_TRY(join_captures(d, &b));
     return add_node(s, d, m, name);
 }

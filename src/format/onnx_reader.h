@@ -96,7 +96,8 @@ enum { ONNX_MAX_BODIES = 4 };
 typedef struct bodies {
     scope *items[ONNX_MAX_BODIES];
     u32 n;
-} bodies; /* of the node being read */
+    const outside **away; /* a tensor's elements may be left where they are, and that is told here; NULL: they may not */
+} bodies;                 /* of the node being read */
 qn_status onnx_attr_read(scope *s, qn_bytes message, attr_list *out, bodies *b);
 
 /* onnx_count.c */

@@ -1,8 +1,9 @@
-/* An ONNX file in pieces -> the same file without the elements of its large initializers, small enough to be read as a whole.
+/* An ONNX file in pieces -> the same file without the elements of its large weights, small enough to be read as a whole. A weight is an
+ * initializer or the tensor of a Constant node, of the model or of a body.
  *
- * Each large initializer's elements are replaced by a note that they are external data of the file ".", which is this file itself, at the
- * place where they stand. Small ones that are external data, in a file beside the model, are read and put inside. So the reader of ONNX
- * needs to know one thing only: external data may be left where it is. Elements in nodes' attributes stay inside.
+ * Each large weight's elements are replaced by a note that they are external data of the file ".", which is this file itself, at the
+ * place where they stand. Small initializers that are external data, in a file beside the model, are read and put inside. So the reader of
+ * ONNX needs to know one thing only: external data may be left where it is. Elements in other nodes' attributes stay inside.
  *
  * In: one piece after the other, from where the last field ended; a field is taken when all of it, or of its head, is there. */
 #include <stdio.h>
@@ -15,14 +16,15 @@ enum {
     HEAD = 20,            /* a tag and a length are no longer */
     LENGTH = 5,           /* bytes of a length that is filled in later: a varint with leading zeros */
     MOST_FIELD = 1 << 30, /* of one field that is kept whole */
-    MOST_NESTING = 4,
+    MOST_NESTING = 32,
 };
 
-typedef enum form { MODEL, GRAPH, TENSOR, OTHER } form;
+typedef enum form { MODEL, GRAPH, NODE, ATTRIBUTE, TENSOR, OTHER } form;
 typedef struct level {
     form kind;
     u64 end;       /* in the file */
     size_t length; /* where in `kept` its length goes */
+    bool constant; /* a NODE that has said so, and what is in it */
 } level;
 
 typedef struct state {
@@ -32,12 +34,36 @@ typedef struct state {
     qn_bytes small; /* an initializer whose elements are asked for, in another file */
 } state;
 
-/* The fields that are messages with something to sift inside. */
-static form inside(form of, u32 field)
+/* The fields that are messages with something to sift inside, and from how many bytes on. A graph's small weights may lie beside it. */
+static const struct {
+    form of, is;
+    u32 field, least;
+} messages[] = {
+    { MODEL, GRAPH, 7, 0 },       { GRAPH, TENSOR, 5, KEEP },    { GRAPH, NODE, 1, KEEP },
+    { NODE, ATTRIBUTE, 5, KEEP }, { ATTRIBUTE, GRAPH, 6, KEEP }, { ATTRIBUTE, TENSOR, 5, KEEP },
+};
+
+static const level *here(const state *t)
 {
-    if (of == MODEL && field == 7) return GRAPH;
-    if (of == GRAPH && field == 5) return TENSOR;
+    static const level model = { .kind = MODEL };
+    return t->depth ? &t->levels[t->depth] : &model;
+}
+
+static form inside(const state *t, u32 field, u64 bytes)
+{
+    const level *l = here(t);
+    if (t->depth + 1 == MOST_NESTING) return OTHER;
+    for (size_t i = 0; i < COUNT(messages); i++)
+        if (messages[i].of == l->kind && messages[i].field == field && bytes >= messages[i].least) {
+            bool of_other_node = messages[i].is == TENSOR && l->kind == ATTRIBUTE && !l->constant;
+            return of_other_node ? OTHER : messages[i].is;
+        }
     return OTHER;
+}
+
+static bool names_constant(const state *t, u32 field, qn_bytes text)
+{
+    return here(t)->kind == NODE && field == 4 && bytes_are(text, "Constant");
 }
 
 /* raw_data, float_data, double_data: each is the elements as they lie in memory. */
@@ -83,13 +109,12 @@ static void put_note(str *to, u64 at, u64 bytes)
     put_varint(to, 1);
 }
 
-static qn_status open_message(sift *s, state *t, form kind, u32 field, u64 end)
+static void open_message(sift *s, state *t, form kind, u32 field, u64 end)
 {
-    if (t->depth + 1 == MOST_NESTING) return fail(QN_E_BUG, "messages are nested too deep");
+    bool constant = here(t)->constant;
     put_varint(&s->kept, (u64)field << 3 | PB_BYTES);
-    t->levels[++t->depth] = (level){ kind, end, s->kept.n };
+    t->levels[++t->depth] = (level){ kind, end, s->kept.n, constant };
     str_add_n(&s->kept, "\0\0\0\0", LENGTH);
-    return QN_OK;
 }
 
 static qn_status close_message(sift *s, state *t)
@@ -184,14 +209,13 @@ static qn_status take_field(sift *s, state *t, qn_bytes left, bool *more)
     }
     u64 whole, end;
     if (!add_u64(h.bytes, h.payload, &whole) || !add_u64(t->at, whole, &end) || end > limit(s, t)) return damaged(t, s);
-    form here = t->depth ? t->levels[t->depth].kind : MODEL;
-    form kind = h.wire == PB_BYTES ? inside(here, h.field) : OTHER;
-    if (kind == GRAPH || (kind == TENSOR && h.payload > KEEP)) { /* small weights of a small graph may lie beside it */
-        QN_TRY(open_message(s, t, kind, h.field, end));
+    form kind = h.wire == PB_BYTES ? inside(t, h.field, h.payload) : OTHER;
+    if (kind != OTHER) {
+        open_message(s, t, kind, h.field, end);
         t->at += h.bytes;
         return *more = true, QN_OK;
     }
-    if (h.wire == PB_BYTES && h.payload > KEEP && is_elements(here, h.field)) {
+    if (h.wire == PB_BYTES && h.payload > KEEP && is_elements(here(t)->kind, h.field)) {
         put_note(&s->kept, t->at + h.bytes, h.payload);
         t->at = end;
         return *more = true, QN_OK;
@@ -199,7 +223,9 @@ static qn_status take_field(sift *s, state *t, qn_bytes left, bool *more)
     if (whole > MOST_FIELD) return fail(QN_E_UNSUPPORTED, "a field of %llu bytes is no weight", (unsigned long long)whole);
     if (whole > left.n) return ask(s, t, whole), QN_OK;
     bool asked = false;
-    if (kind == TENSOR) QN_TRY(ask_small(s, t, (qn_bytes){ (const u8 *)left.data + h.bytes, (size_t)h.payload }, &asked));
+    qn_bytes inner = { (const u8 *)left.data + h.bytes, (size_t)h.payload };
+    if (names_constant(t, h.field, inner)) t->levels[t->depth].constant = true;
+    if (here(t)->kind == GRAPH && h.field == 5 && h.wire == PB_BYTES) QN_TRY(ask_small(s, t, inner, &asked));
     if (!asked) str_add_n(&s->kept, left.data, (size_t)whole);
     t->at = end;
     *more = !asked;

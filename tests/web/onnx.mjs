@@ -35,5 +35,12 @@ export function onnxWriter() {
     const inner = tensorHead(name, dims, blob.size), outer = head(5, inner.length + blob.size);
     return [join([outer, inner]), { blob, bytes: blob.size }];
   };
-  return { value, node, external, model, weight, STRING };
+  /* The same tensor in a Constant node. */
+  const constant = (name, dims, blob) => {
+    const around = (field, before, inner, after = []) => [join([before, head(field, inner[0].length + blob.size + inner[1].length), inner[0]]), join([inner[1], after])];
+    const tensor = around(5, text(1, 'value'), [tensorHead('', dims, blob.size), []], number(20, 4));
+    const [before, after] = around(1, [], around(5, join([text(2, name), text(4, 'Constant')]), tensor));
+    return [before, { blob, bytes: blob.size }, after];
+  };
+  return { value, node, external, model, weight, constant, STRING };
 }

@@ -13,15 +13,15 @@ async function ready(t) {
 
 /* A chain of products with matrices of 1/n: each element of the answer is the mean of x. The blob of one matrix is that of all, so the page
  * itself holds 64 MB. */
-function runChain([kind, layers]) {
+function runChain([kind, layers, how]) {
   const n = 4096, bytes = n * n * 4;
   const blob = new Blob([new Float32Array(n * n).fill(1 / n)]);
   const nodes = [], weights = [];
   for (let i = 0; i < layers; i++) {
     nodes.push(onnx.node('MatMul', [i ? `t${i}` : 'x', `w${i}`], [i + 1 < layers ? `t${i + 1}` : 'y']));
-    weights.push(...onnx.weight(`w${i}`, [n, n], blob));
+    weights.push(...onnx[how](`w${i}`, [n, n], blob));
   }
-  const file = new Blob(onnx.model([...nodes, onnx.value(11, 'x', [1, n]), onnx.value(12, 'y', [1, n]), ...weights]));
+  const file = new Blob(onnx.model([...weights, ...nodes, onnx.value(11, 'x', [1, n]), onnx.value(12, 'y', [1, n])]));
   return (async () => {
     const device = await quern.Device.open({ kind });
     const before = device.heapBytes, stages = new Set();
@@ -35,11 +35,11 @@ function runChain([kind, layers]) {
   })();
 }
 
-const large = [['webgpu', 5], ['webgl', 2]].map(([kind, layers]) => ({
-  name: `pieces: a model of ${layers * 64} MB with a heap below 64 MB, ${kind}`,
+const large = [['webgpu', 5, 'weight'], ['webgpu', 3, 'constant'], ['webgl', 2, 'weight']].map(([kind, layers, how]) => ({
+  name: `pieces: a model of ${layers * 64} MB${how === 'constant' ? ' in Constant nodes' : ''} with a heap below 64 MB, ${kind}`,
   async run(t) {
     const page = await ready(t);
-    const got = await page.evaluate(runChain, [kind, layers]);
+    const got = await page.evaluate(runChain, [kind, layers, how]);
     t.check(got.fileBytes > layers * 2 ** 26, `${got.fileBytes} bytes`);
     t.same(got.weightBytes, layers, 'weights on the device');
     t.check(got.worst < 1e-3, `off by ${got.worst}`);

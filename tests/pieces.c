@@ -502,12 +502,16 @@ static void check_damage(test *t, qn_device *d)
 static void check_no_memory(test *t, qn_device *d)
 {
     made_file f;
-    u64 rank, dims[4], blocks = mem_blocks_alive();
+    u64 rank, dims[4], before = mem_blocks_alive();
     begin_file(&f);
     make_convolution(&f, &rank, dims);
     add_value(&f, 11, "x", (u32)rank, dims);
     end_file(&f);
-    u64 bytes = file_bytes(&f), alive = mem_blocks_alive();
+    u64 bytes = file_bytes(&f), of_file = mem_blocks_alive() - before;
+    qn_session *first = NULL;
+    CHECK_OK(t, open_in_pieces(&f, d, bytes, &first)); /* what the device keeps of programs is there from now on */
+    qn_session_close(first);
+    u64 alive = mem_blocks_alive(), blocks = alive - of_file;
     bool enough = false;
     for (u64 n = 1; n < 5000 && !enough; n += 1 + n / 40) {
         qn_session *s = NULL;

@@ -1,5 +1,5 @@
 """Operators and forms that ONNX's own tests leave out, with onnxruntime's answers: pools over p-norms, regions, unpooling, Hardmax, every mode of
-Resize and Upsample in each opset that changed them; and random operators, judged by what their numbers look like.
+Resize and Upsample in each opset that changed them; what patterns say of texts; and random operators, judged by what their numbers look like.
 
   python tests/make_untested_cases.py OUT      needs numpy, onnx, onnxruntime
 
@@ -149,6 +149,24 @@ def randoms():
             looks(f"multinomial_{classes}_{dtype}", helper.make_node("Multinomial", ["x"], ["r"], sample_size=100000, dtype=dtype), want, picked, {"x": logits}, 0.03)
 
 
+# ---------------------------------------------------------------- regular expressions: what RE2 says, of each pattern about each text
+TEXTS = ["", "a", "ab", "abc", "aab", "k", "K", "s", "\u017f", "\u212a", "\u00e9", "\u00c9", "e\u0301", "\u03b1\u03c9", "\u0391", "\u65e5\u672c", "\U0001f600", "a.b", "a\x00b", "\x00",
+         "\n", "a\n", "\na", "a\nb", "\x0b", "\t ", "_", "-", "]", "{", "a{,2}", "12", "3.14", "2026-11-27", "x@y.org", "a b", " a", "A", "AB", "~", "\x7f", "\u00a0"]
+PATTERNS = ["", "a", "a|ab", "(a|ab)(c|bcd)?", "a*", "(a+)+b?", "[a-c]+", "[^a-c]+", ".", "..", "(?s).", "(?s).*", ".*", "a$", "(?m)a$\\n?", "^a", "(?m)\\n?^a", "\\Aa\\z", "(?m:^a$)\\n",
+            "\\d+", "\\D+", "\\w+", "\\W+", "\\s+", "\\S+", "[\\d.-]+", "[^\\w\\s]", "[\\W]", "[\\D\\S]", "(?i)ab", "(?i)k", "(?i)[a-z]", "(?i)[^a-z]", "(?i)\\w", "(?i)\\W", "(?i)s(?-i)b?",
+            "(?i)\u00e9", "(?i)[\u03b1-\u03c9]+", "(?i:a)b", "a(?i)b|c", "(?U)a+b", "a+?b", "a{2}b", "a{1,2}b", "a{0,}b", "a{,2}", "{", "\\]", "[]]", "[^]]", "[]-]", "[a-]", "[\\x00-\\x1f]", "\\x00",
+            "a\\x{0}b", "\\x{e9}", "\\351", "\\Qa.b\\E", "\\Qa\\E{2}b", "\\v", "\\t\\x20", "\\pL+", "\\PL+", "\\p{Lu}", "\\p{^Lu}", "\\p{Greek}+", "[\\p{Han}\\d]+", "[[:alpha:]]+", "[[:^alpha:]]+", "[^[:space:]]+",
+            "[[:punct:]]", "[[:word:]]+", "(?i)[[:^lower:]]", "\\ba\\b", ".*\\b", "\\Ba?\\B", "(?P<y>\\d{4})-(?P<m>\\d\\d)-(?P<d>\\d\\d)", "(?<y>[0-9]+)-.*", "[\\w.+-]+@[\\w-]+\\.[\\w.-]+", "()", "(|a)b?", "(?:)", "a|", "\\_", "\\~"]
+
+
+def patterns():
+    for k, pattern in enumerate(PATTERNS):
+        case(f"pattern_{k}", "RegexFullMatch", np.array(TEXTS, object), 20, out=bool, pattern=pattern)
+    for shape in ((0,), (2, 0, 3), (), (2, 3, 7)):
+        x = np.array(TEXTS[: max(1, int(np.prod(shape)))], object)[: int(np.prod(shape))].reshape(shape)
+        case(f"pattern_shape_{len(shape)}_{x.size}", "RegexFullMatch", x, 20, out=bool, pattern="[^b]*")
+
+
 # ---------------------------------------------------------------- writing
 def write_tensor(path, array):
     with open(path, "wb") as f:
@@ -176,7 +194,7 @@ def write(folder, name):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    for make in (pools, resizes, randoms):
+    for make in (pools, resizes, randoms, patterns):
         make()
     shutil.rmtree(sys.argv[1], ignore_errors=True)
     made, without, why = collections.Counter(), collections.Counter(), {}

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing for `build` or `test`, through the system's package manager and a private Python environment.
-#   tools/setup.sh build        compiler, CMake, image codecs
+#   tools/setup.sh build        compiler, CMake, image codecs, PCRE2
 #   tools/setup.sh test         and: clang with its sanitizers, drivers of OpenCL and OpenGL ES for the CPU, the validators of what kc prints, Python and Node packages in .venv
 #   tools/setup.sh web          and: zig, which builds the module for browsers, in .venv; a Node of this decade; the packages of web/
 #   tools/setup.sh browser      and: Chromium with its drivers in software, and the packages of tests/web/
@@ -9,7 +9,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-build_packages="git gcc libc6-dev cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libexif-dev"
+build_packages="git gcc libc6-dev cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libexif-dev libtiff-dev libopenjp2-7-dev libpcre2-dev"
 test_packages="python3 python3-venv clang-19 libclang-rt-19-dev llvm-19 clang-format-19 pocl-opencl-icd ocl-icd-libopencl1 mesa-vulkan-drivers libvulkan1 libegl1 libgles2 libgl1-mesa-dri \
     glslang-tools wabt"
 python_packages="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 scikit-learn==1.9.1 skl2onnx==1.20.0 pillow nvidia-cuda-nvcc-cu12==12.9.86 wgpu==0.32.0"
@@ -42,7 +42,7 @@ as_root() {
 
 install_packages() {
     if ! command -v dpkg-query >/dev/null; then
-        say "setup: this is no Debian or Ubuntu; install a C11 compiler, CMake, Ninja, pkg-config, libjpeg-turbo, libpng, libwebp and libexif yourself"
+        say "setup: this is no Debian or Ubuntu; install a C11 compiler, CMake, Ninja, pkg-config, libjpeg-turbo, libpng, libwebp, libexif, libtiff, OpenJPEG and PCRE2 yourself"
         return 0
     fi
     missing=$(missing_packages "$@")

@@ -6,6 +6,7 @@ import { WebGPUHost } from './device_webgpu.js';
 import { QuernError } from './error.js';
 import { keep, kept } from './kept.js';
 import { Heap, utf8 } from './heap.js';
+import { matches } from './patterns.js';
 import { mayShareMemory, Threads } from './threads.js';
 
 /** Where quern.wasm comes from. Default: beside this file. */
@@ -43,6 +44,7 @@ export class Engine {
         return bytes?.length ?? 0;
       },
       keep: (name: number, from: number, n: number) => keep(heap.cText(name >>> 0), heap.u8.slice(from >>> 0, (from >>> 0) + (n >>> 0)) as Uint8Array<ArrayBuffer>),
+      matches: (pattern: number, n: number, text: number, m: number) => matches(heap.text(pattern >>> 0, n >>> 0), heap.u8.slice(text >>> 0, (text >>> 0) + (m >>> 0))),
       ...codeImports(() => exports as unknown as WebAssembly.Exports),
       ...webgpu.imports(),
       ...webgl.imports(),

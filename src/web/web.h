@@ -56,18 +56,24 @@ WEB const char *qw_session_want(
 WEB u32 qw_session_busy(const void *session);             /* bool; ask again at once, the device has nothing to do */
 WEB u32 qw_session_give(void *session, const void *data); /* bool; as many bytes as were wanted, not needed after */
 WEB void qw_session_close(void *session);
-WEB const char *qw_session_inputs(void *session);  /* [{name, dtype, dims: [n or "name" or null] or null}]: null: unknown */
+WEB const char *qw_session_inputs(
+    void *
+        session); /* [{name, dtype, dims: [n or "name" or null] or null, of}]: null: unknown. of: the same of what a sequence or optional holds */
 WEB const char *qw_session_outputs(void *session); /* the same */
 WEB const char *qw_session_report(void *session);  /* {stats, ops: [...], passes: [...], weights: [...]} */
 WEB const char *qw_session_profile(
     void *session); /* [{node, op, kernel, where, start_ns, ns, bytes, flops}]: needs QW_PROFILE */
 WEB const char *qw_session_metadata(void *session, const char *key); /* 0: no such entry */
 WEB u32 qw_session_reserve(void *session, const char *dim_name, f64 size);
-/* Say what the index-th input will be: dims is u32[rank]. Gives the place to put its bytes, which the session owns and keeps from run to
- * run (a new address only when it grows), or 0. */
-WEB void *qw_feed(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims);
+/* The place of the index-th input, lent; the session owns it and what is put there, and keeps both from run to run. 0: there is none. */
+WEB void *qw_input(void *session, u32 index);
+/* Say what a place will hold: dims is u32[rank]. Gives where to put its bytes (a new address only when it grows), or 0. */
+WEB void *qw_feed(void *place, u32 dtype, u32 rank, const u32 *dims);
 /* The same for texts, one after the other in UTF-8, lengths[i] bytes each; all is copied. bool */
-WEB u32 qw_feed_texts(void *session, u32 index, u32 rank, const u32 *dims, const u32 *lengths, const char *texts);
+WEB u32 qw_feed_texts(void *place, u32 rank, const u32 *dims, const u32 *lengths, const char *texts);
+/* The same for a sequence of n, or an optional of one or none; then feed each qw_item, which may be a list again. bool */
+WEB u32 qw_feed_list(void *place, u32 dtype, u32 n);
+WEB void *qw_item(void *place, u32 i); /* the place of the i-th, lent until the list is fed anew */
 /* The index-th input from a buffer of the device, for the next runs; `b` 0: from the host again, by qw_feed. */
 WEB u32 qw_feed_buffer(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims, qn_buffer *b);
 /* The index-th output to a buffer of the device, not read back (its data is 0); `b` 0: to the host again. */
@@ -83,6 +89,8 @@ WEB f64 qw_tensor_bytes(const qn_tensor *t);
 WEB const void *qw_tensor_data(const qn_tensor *t);
 WEB const char *qw_tensor_text(const qn_tensor *t, u32 i); /* of a text's bytes, which are not NUL-terminated */
 WEB u32 qw_tensor_text_bytes(const qn_tensor *t, u32 i);
+WEB const qn_tensor *qw_tensor_item(const qn_tensor *t,
+                                    u32 i); /* of a sequence or optional, which has its number of items as dim 0 */
 
 /* ------------------------------------------------------------------ the user's own kernels */
 WEB qn_buffer *qw_buffer_make(qn_device *d, f64 bytes); /* zeroed */

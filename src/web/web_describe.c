@@ -1,24 +1,34 @@
 /* What a session says of itself, as JSON. */
 #include "web/web_private.h"
 
+static void put_dims(json *j, const qn_value_info *v)
+{
+    if (!v->rank_known) {
+        json_null(j, "dims");
+        return;
+    }
+    json_open(j, "dims", '[');
+    for (u32 d = 0; d < v->rank; d++) {
+        if (v->dims[d] >= 0) json_integer(j, NULL, v->dims[d]);
+        else json_text(j, NULL, v->dim_names[d]);
+    }
+    json_close(j, '[');
+}
+
+/* key NULL: an element of an array. */
+static void put_value(json *j, const char *key, const qn_value_info *v)
+{
+    json_open(j, key, '{');
+    json_text(j, "name", v->name);
+    json_text(j, "dtype", qn_dtype_name(v->dtype));
+    put_dims(j, v);
+    if (v->of) put_value(j, "of", v->of);
+    json_close(j, '{');
+}
+
 static void put_values(json *j, const qn_session *s, u32 n, const qn_value_info *(*info)(const qn_session *, uint32_t))
 {
-    for (u32 i = 0; i < n; i++) {
-        const qn_value_info *v = info(s, i);
-        json_open(j, NULL, '{');
-        json_text(j, "name", v->name);
-        json_text(j, "dtype", qn_dtype_name(v->dtype));
-        if (!v->rank_known) json_null(j, "dims");
-        else {
-            json_open(j, "dims", '[');
-            for (u32 d = 0; d < v->rank; d++) {
-                if (v->dims[d] >= 0) json_integer(j, NULL, v->dims[d]);
-                else json_text(j, NULL, v->dim_names[d]);
-            }
-            json_close(j, '[');
-        }
-        json_close(j, '{');
-    }
+    for (u32 i = 0; i < n; i++) put_value(j, NULL, info(s, i));
 }
 
 const char *qw_session_inputs(void *session)

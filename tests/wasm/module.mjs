@@ -80,7 +80,7 @@ export function run(m, session, inputs) {
   const names = Array.from({ length: 20 }, (_, i) => m.read(m.x.qw_dtype_name(i)));
   inputs.forEach(({ dtype, dims, data }, i) => {
     const at = m.put(Buffer.from(Uint32Array.from(dims).buffer));
-    const to = m.check(m.x.qw_feed(session, i, names.indexOf(dtype), dims.length, at));
+    const to = m.check(m.x.qw_feed(m.check(m.x.qw_input(session, i)), names.indexOf(dtype), dims.length, at));
     m.x.qw_free(at);
     m.bytes().set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), to);
   });

@@ -1,13 +1,13 @@
 /* A model, opened on a device. */
-import { dtypeNames, dtypeNumbers, QW_NO_OPTIMIZE, QW_PROFILE, type DType } from './abi.js';
+import { dtypeNumbers, QW_NO_OPTIMIZE, QW_PROFILE } from './abi.js';
 import { Buffer } from './buffer.js';
 import { Device } from './device.js';
 import { refusePage, type DownloadOptions, type DownloadProgress } from './download.js';
 import type { Engine } from './engine.js';
 import { called, QuernError, wants } from './error.js';
-import { utf8 } from './heap.js';
-import { arrayOf, bytesOf, elements, Tensor, type TypedArray } from './tensor.js';
+import { bytesOf, elements, Tensor } from './tensor.js';
 import { Beside, bytesOf as fileOf, type Bytes, type ModelFile, type ModelSource } from './source.js';
+import { feed, onPage, tensorOf, valueAt, withWords, type Given, type Value, type ValueInfo } from './value.js';
 import { abortable, nextTask } from './wait.js';
 
 export interface SessionOptions extends DownloadOptions {
@@ -20,14 +20,6 @@ export interface SessionOptions extends DownloadOptions {
   stream?: boolean;
   /** Time each launch, for profile(): each runs alone and is waited for, so runs get slower. */
   profile?: boolean;
-}
-
-/** An input or output as the model declares it. A dimension is a size, the name of a dynamic one, or null. */
-export interface ValueInfo {
-  name: string;
-  dtype: DType;
-  /** null: not even the rank is known */
-  dims: (number | string | null)[] | null;
 }
 
 export interface ProfileRow {
@@ -43,7 +35,7 @@ export interface ProfileRow {
   clock: 'device' | 'page';
 }
 
-export type Inputs = Record<string, Tensor | TypedArray>;
+export type Inputs = Record<string, Given>;
 
 export interface RunOptions {
   signal?: AbortSignal;
@@ -155,15 +147,16 @@ export class Session {
     return mine;
   }
 
-  /** Runs the model. Runs of one session queue up; an aborted one is given up, and the next waits until the device is through with it. */
-  run(inputs: Inputs, options: RunOptions = {}): Promise<Record<string, Tensor>> {
+  /** Runs the model. Runs of one session queue up; an aborted one is given up, and the next waits until the device is through with it.
+   * Of a model whose outputs are sequences or optionals, run<Value> says the type. */
+  run<T extends Value = Tensor>(inputs: Inputs, options: RunOptions = {}): Promise<Record<string, T>> {
     return called('run', options, () => {
       options.signal?.throwIfAborted();
-      return this.device.watched(this.inTurn(() => this.#run(inputs, options)), options.signal);
+      return this.device.watched(this.inTurn(() => this.#run(inputs, options)), options.signal) as Promise<Record<string, T>>;
     });
   }
 
-  async #run(inputs: Inputs, { signal, keep = [] }: RunOptions): Promise<Record<string, Tensor>> {
+  async #run(inputs: Inputs, { signal, keep = [] }: RunOptions): Promise<Record<string, Value>> {
     signal?.throwIfAborted();
     const { engine } = this.device;
     void this.handle; // it is open
@@ -177,7 +170,7 @@ export class Session {
       for (const name of keep) this.#keep(name, kept);
       const ticket = engine.need(engine.x.qw_run(this.handle));
       await this.device.settled(() => engine.x.qw_poll(this.handle, ticket), () => engine.x.qw_session_busy(this.handle));
-      return Object.fromEntries(this.outputs.map((o, i) => [o.name, kept.get(i) ?? this.#output(i)]));
+      return Object.fromEntries(this.outputs.map((o, i) => [o.name, kept.get(i) ?? valueAt(engine, engine.need(engine.x.qw_output(this.handle, i)))]));
     } catch (error) {
       for (const tensor of kept.values()) tensor.close();
       throw error;
@@ -190,7 +183,8 @@ export class Session {
   #keep(name: string, kept: Map<number, Tensor>): void {
     const index = this.outputs.findIndex((o) => o.name === name);
     if (index < 0) throw new QuernError('name', `the model has no output '${name}'`);
-    const { dtype, dims } = this.outputs[index]!;
+    const { dtype, dims, of } = this.outputs[index]!;
+    if (of || dtype === 'string') throw new QuernError('unsupported', `output '${name}' is a ${dtype}, which lives on the page and cannot stay on the device`);
     const sizes = dims?.map((d) => (typeof d === 'number' ? d : 1)); // a named size is one batch here
     if (!sizes) throw new QuernError('shape', `output '${name}' has no known shape, so it cannot stay on the device`);
     const bytes = elements(sizes) * bytesOf(dtype);
@@ -200,52 +194,17 @@ export class Session {
     if (!engine.x.qw_keep(this.handle, index, buffer.at)) throw engine.failure();
   }
 
-  /* A bare array takes the model's own shape. */
-  #tensor(info: ValueInfo, value: Tensor | TypedArray): Tensor {
-    if (value instanceof Tensor) return value;
-    wants(ArrayBuffer.isView(value) || Array.isArray(value), `input '${info.name}' is no tensor; give a Tensor or a typed array`);
-    const dims = info.dims?.map((d) => (typeof d === 'number' ? d : 1));
-    const known = dims && info.dims?.every((d) => typeof d === 'number');
-    if (!dims) throw new QuernError('shape', `input '${info.name}' has no declared shape; give a Tensor`);
-    if (!known && dims.reduce((a, b) => a * b, 1) !== value.length) {
-      throw new QuernError('shape', `input '${info.name}' is ${info.dtype}[${info.dims!.map((d) => d ?? '?').join(', ')}]; give a Tensor, which says its shape`);
-    }
-    return Tensor.from(value, dims, info.dtype === 'bool' || info.dtype === 'f16' || info.dtype === 'bf16' ? info.dtype : undefined);
-  }
-
-  async #feed(name: string, value: Tensor | TypedArray, signal: AbortSignal | undefined): Promise<void> {
+  async #feed(name: string, value: Given, signal: AbortSignal | undefined): Promise<void> {
     const { engine } = this.device;
     const index = this.inputs.findIndex((i) => i.name === name);
     if (index < 0) throw new QuernError('name', `the model has no input '${name}'; it has ${this.inputs.map((i) => `'${i.name}'`).join(', ')}`);
-    const tensor = this.#tensor(this.inputs[index]!, value);
-    if (tensor.texts) return feedTexts(engine, this.handle, index, tensor);
-    const here = tensor.buffer?.device === this.device ? tensor.buffer : undefined;
-    const data = here ? undefined : await tensor.read(signal ? { signal } : {});
-    const dims = engine.put(new Uint8Array(new Uint32Array(tensor.dims).buffer));
-    try {
-      if (here) {
-        if (!engine.x.qw_feed_buffer(this.handle, index, dtypeNumbers[tensor.dtype], tensor.dims.length, dims, here.at)) throw engine.failure();
-        return;
-      }
-      if (!data) return;
-      const to = engine.need(engine.x.qw_feed(this.handle, index, dtypeNumbers[tensor.dtype], tensor.dims.length, dims));
-      engine.heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), to);
-    } finally {
-      engine.x.qw_free(dims);
+    const info = this.inputs[index]!, tensor = info.of ? undefined : tensorOf(info, value), buffer = tensor?.buffer;
+    if (!tensor || buffer?.device !== this.device) {
+      const ready = await onPage(tensor ?? value, signal);
+      return feed(engine, engine.need(engine.x.qw_input(this.handle, index)), info, ready);
     }
-  }
-
-  #output(index: number): Tensor {
-    const { x, heap, need } = { x: this.device.engine.x, heap: this.device.engine.heap, need: (a: number) => this.device.engine.need(a) };
-    const t = need(x.qw_output(this.handle, index));
-    const dtype = dtypeNames[x.qw_tensor_dtype(t)];
-    if (!dtype) throw new QuernError('bug', `output '${this.outputs[index]!.name}' is of an unknown type`);
-    if (dtype === 'sequence' || dtype === 'optional')
-      throw new QuernError('unsupported', `output '${this.outputs[index]!.name}' is a ${dtype}, which a page cannot hold yet`);
-    const dims = Array.from({ length: x.qw_tensor_rank(t) }, (_, axis) => x.qw_tensor_dim(t, axis));
-    if (dtype === 'string') return Tensor.ofTexts(textsOf(this.device.engine, t, elements(dims)), dims);
-    const bytes = x.qw_tensor_bytes(t), at = x.qw_tensor_data(t);
-    return Tensor.from(arrayOf(dtype, heap.u8.slice(at, at + bytes).buffer as ArrayBuffer), dims, dtype);
+    const fed = withWords(engine, tensor.dims, (dims) => engine.x.qw_feed_buffer(this.handle, index, dtypeNumbers[tensor.dtype], tensor.dims.length, dims, buffer.at));
+    if (!fed) throw engine.failure();
   }
 
   /** The launches of the last run, in order; needs { profile: true }. */
@@ -307,26 +266,6 @@ function told(file: Bytes, { onProgress, signal }: SessionOptions): (stage: stri
     onProgress?.({ stage, part, loadedBytes: file.bytes, totalBytes: file.bytes, fromCache: false } satisfies DownloadProgress);
     return !signal?.aborted;
   };
-}
-
-function feedTexts(engine: Engine, handle: number, index: number, { texts, dims }: Tensor): void {
-  const coded = texts!.map(utf8), all = new Uint8Array(coded.reduce((n, t) => n + t.length, 0));
-  let end = 0;
-  for (const text of coded) {
-    all.set(text, end);
-    end += text.length;
-  }
-  const words = (numbers: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(numbers).buffer);
-  const places = [words(dims), words(coded.map((t) => t.length)), all].map((bytes) => engine.put(bytes));
-  try {
-    if (!engine.x.qw_feed_texts(handle, index, dims.length, places[0]!, places[1]!, places[2]!)) throw engine.failure();
-  } finally {
-    if (!engine.broken) for (const at of places) engine.x.qw_free(at);
-  }
-}
-
-function textsOf({ x, heap }: Engine, tensor: number, n: number): string[] {
-  return Array.from({ length: n }, (_, i) => heap.text(x.qw_tensor_text(tensor, i), x.qw_tensor_text_bytes(tensor, i)));
 }
 
 function give(engine: Engine, handle: number, piece: Uint8Array): void {

@@ -1,0 +1,103 @@
+/* What goes into a model and comes out of it: tensors; sequences, as arrays of what they hold; optionals, as what they hold or null. */
+import { dtypeNames, dtypeNumbers, type DType } from './abi.js';
+import type { Engine } from './engine.js';
+import { QuernError, wants } from './error.js';
+import { utf8 } from './heap.js';
+import { arrayOf, elements, Tensor, type TypedArray } from './tensor.js';
+
+/** An output: a tensor, an array for a sequence, null for an optional that is empty. */
+export type Value = Tensor | null | readonly Value[];
+/** An input: the same, and a bare array for a tensor whose shape the model says. */
+export type Given = Tensor | TypedArray | null | readonly Given[];
+
+/** An input or output as the model declares it. A dimension is a size, the name of a dynamic one, or null. */
+export interface ValueInfo {
+  name: string;
+  dtype: DType;
+  /** null: not even the rank is known */
+  dims: (number | string | null)[] | null;
+  /** What a sequence or optional holds. */
+  of?: ValueInfo;
+}
+
+/* ---- in */
+
+/** A bare array takes the model's own shape. @internal */
+export function tensorOf(info: ValueInfo, value: Given): Tensor {
+  if (value instanceof Tensor) return value;
+  wants(ArrayBuffer.isView(value) || Array.isArray(value), `input '${info.name}' is no tensor; give a Tensor or a typed array`);
+  const array = value as TypedArray, dims = info.dims?.map((d) => (typeof d === 'number' ? d : 1));
+  const known = dims && info.dims?.every((d) => typeof d === 'number');
+  if (!dims) throw new QuernError('shape', `input '${info.name}' has no declared shape; give a Tensor`);
+  if (!known && elements(dims) !== array.length) {
+    throw new QuernError('shape', `input '${info.name}' is ${info.dtype}[${info.dims!.map((d) => d ?? '?').join(', ')}]; give a Tensor, which says its shape`);
+  }
+  return Tensor.from(array, dims, info.dtype === 'bool' || info.dtype === 'f16' || info.dtype === 'bf16' ? info.dtype : undefined);
+}
+
+/* What an optional or a sequence holds, as an array. */
+function itemsOf({ name, dtype }: ValueInfo, value: Given): readonly Given[] {
+  if (dtype === 'optional') return value === null ? [] : [value];
+  wants(Array.isArray(value), `input '${name}' is a sequence; give an array of tensors`);
+  return value as readonly Given[];
+}
+
+/** The same with all its elements on the page, so that it can be fed without waiting. @internal */
+export async function onPage(value: Given, signal: AbortSignal | undefined): Promise<Given> {
+  if (value instanceof Tensor) return value.buffer ? Tensor.from(await value.read(signal ? { signal } : {}), value.dims, value.dtype) : value;
+  return Array.isArray(value) ? Promise.all(value.map((item: Given) => onPage(item, signal))) : value;
+}
+
+/** Puts a value, which is on the page, into a place of the module's memory. @internal */
+export function feed(engine: Engine, place: number, info: ValueInfo, value: Given): void {
+  const { name, dtype, of } = info;
+  if (!of) return feedTensor(engine, place, tensorOf(info, value));
+  const items = itemsOf(info, value);
+  if (!engine.x.qw_feed_list(place, dtypeNumbers[dtype], items.length)) throw engine.failure();
+  items.forEach((item, i) => feed(engine, engine.need(engine.x.qw_item(place, i)), { ...of, name }, item));
+}
+
+function feedTensor(engine: Engine, place: number, tensor: Tensor): void {
+  if (tensor.texts) return feedTexts(engine, place, tensor);
+  const data = tensor.data!;
+  const to = withWords(engine, tensor.dims, (dims) => engine.need(engine.x.qw_feed(place, dtypeNumbers[tensor.dtype], tensor.dims.length, dims)));
+  engine.heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), to);
+}
+
+function feedTexts(engine: Engine, place: number, { texts, dims }: Tensor): void {
+  const coded = texts!.map(utf8), all = new Uint8Array(coded.reduce((n, t) => n + t.length, 0));
+  coded.reduce((at, text) => (all.set(text, at), at + text.length), 0);
+  const at = engine.put(all);
+  try {
+    const fed = withWords(engine, dims, (sizes) => withWords(engine, coded.map((t) => t.length), (lengths) => engine.x.qw_feed_texts(place, dims.length, sizes, lengths, at)));
+    if (!fed) throw engine.failure();
+  } finally {
+    if (!engine.broken) engine.x.qw_free(at);
+  }
+}
+
+/** Calls with u32 numbers in memory, which are freed after. @internal */
+export function withWords<T>(engine: Engine, numbers: readonly number[], call: (at: number) => T): T {
+  const at = engine.put(new Uint8Array(Uint32Array.from(numbers).buffer));
+  try {
+    return call(at);
+  } finally {
+    if (!engine.broken) engine.x.qw_free(at);
+  }
+}
+
+/* ---- out */
+
+/** A copy of what the library lends. @internal */
+export function valueAt(engine: Engine, at: number): Value {
+  const { x, heap } = engine, dtype = dtypeNames[x.qw_tensor_dtype(at)];
+  if (!dtype) throw new QuernError('bug', 'an output is of an unknown type');
+  const dims = Array.from({ length: x.qw_tensor_rank(at) }, (_, axis) => x.qw_tensor_dim(at, axis));
+  if (dtype === 'sequence' || dtype === 'optional') {
+    const items = Array.from({ length: dims[0]! }, (_, i) => valueAt(engine, x.qw_tensor_item(at, i)));
+    return dtype === 'sequence' ? items : (items[0] ?? null);
+  }
+  if (dtype === 'string') return Tensor.ofTexts(Array.from({ length: elements(dims) }, (_, i) => heap.text(x.qw_tensor_text(at, i), x.qw_tensor_text_bytes(at, i))), dims);
+  const bytes = x.qw_tensor_bytes(at), from = x.qw_tensor_data(at);
+  return Tensor.from(arrayOf(dtype, heap.u8.slice(from, from + bytes).buffer as ArrayBuffer), dims, dtype);
+}

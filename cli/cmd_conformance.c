@@ -3,19 +3,17 @@
  *     DIR/.../NAME/model.onnx, NAME/test_data_set_K/{input,output}_J.pb
  *
  * A test whose model this build refuses as unsupported is skipped, with the reason; every other trouble is a failure. Floats agree
- * within rtol and atol (below), everything else exactly; shapes and types always. Tests of random ops are judged by shape and type. Every
+ * within rtol and atol (below), everything else exactly; shapes and types always. A run that draws random numbers is judged by shape and type. Every
  * output of the model must be stored.
  *
  * NAME/tolerance.txt ("rtol atol") widens both for one test; NAME/refused.txt makes it one that must end in an error whose sentence holds
  * that text. */
-#include <ctype.h>
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cli.h"
-#include "compare.h"
+#include "judge.h"
 
 const option conformance_options[] = {
     DEVICE_OPTIONS,
@@ -28,7 +26,7 @@ const option conformance_options[] = {
     { 0 },
 };
 
-enum { MOST_DEPTH = 4, MOST_VALUES = 64, WHY_BYTES = 600, MOST_REASONS = 512 };
+enum { MOST_DEPTH = 4 };
 
 /* ---- finding tests */
 typedef struct paths {
@@ -56,18 +54,10 @@ static void paths_free(paths *p)
 
 static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static bool is_file(const char *folder, const char *name)
-{
-    char path[4096];
-    struct stat st;
-    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
-    return n < (int)sizeof path && stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
 /* Every folder with a model.onnx, this one or below. */
 static void find_tests(const char *folder, int depth, paths *out)
 {
-    if (is_file(folder, "model.onnx")) {
+    if (judge_is_file(folder, "model.onnx")) {
         paths_add(out, folder);
         return;
     }
@@ -82,252 +72,12 @@ static void find_tests(const char *folder, int depth, paths *out)
 }
 
 /* ---- what is counted */
-typedef struct reason {
-    char why[WHY_BYTES];
-    uint32_t times;
-} reason;
-
 typedef struct report {
     uint32_t count[3], shape_only;
-    reason *skipped, *on_host; /* on_host: by operator and reason */
-    uint32_t n_skipped, n_on_host;
+    tally skipped, on_host;
 } report;
 
-static void count_in(reason *list, uint32_t *n, const char *why)
-{
-    uint32_t i = 0;
-    while (i < *n && strcmp(list[i].why, why) != 0) i++;
-    if (i == MOST_REASONS) i--; /* the last row holds all the rest */
-    if (i == *n) snprintf(list[(*n)++].why, WHY_BYTES, "%s", why);
-    list[i].times++;
-}
-
-/* Each operator of the model that the host runs, once. Gives the number of nodes; *lacking: all of them for a type that the device has not. */
-static uint32_t count_on_host(report *r, const qn_session *s, bool *lacking)
-{
-    const qn_host_node *nodes;
-    uint32_t n = qn_host_nodes(s, &nodes);
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t first = 0;
-        while (strcmp(nodes[first].op, nodes[i].op) != 0 || strcmp(nodes[first].why, nodes[i].why) != 0) first++;
-        if (first == i) count_in(r->on_host, &r->n_on_host, text_print("%s: %s", nodes[i].op, nodes[i].why));
-    }
-    *lacking = n > 0;
-    for (uint32_t i = 0; i < n; i++) *lacking = *lacking && strncmp(nodes[i].why, "this device has no ", 19) == 0;
-    return n;
-}
-
-/* ---- one test */
-typedef enum outcome { PASSED, FAILED, SKIPPED } outcome;
-
-typedef struct verdict {
-    outcome outcome;
-    bool shape_only, lacking; /* lacking: what runs on the host runs there for its type */
-    uint32_t on_host;
-    tolerance widest;
-    char why[WHY_BYTES];
-    double worst; /* the largest absolute error of a float output */
-} verdict;
-
-static void decide(verdict *v, outcome o, const char *why)
-{
-    v->outcome = o;
-    snprintf(v->why, sizeof v->why, "%s", why);
-}
-
-static void decide_by_status(verdict *v, qn_status s, const char *where)
-{
-    char why[WHY_BYTES];
-    snprintf(why, sizeof why, "%s%s%s", where, *where ? ": " : "", qn_last_error());
-    decide(v, s == QN_E_UNSUPPORTED ? SKIPPED : FAILED, why);
-}
-
-/* The answers stored for these were drawn at random. */
-static bool is_random(const char *name)
-{
-    static const char *const heads[] = { "test_bernoulli", "test_training_dropout", "test_randomnormal",
-                                         "test_randomuniform", "test_multinomial" };
-    if (strstr(name, "zero_ratio")) return false;
-    for (size_t i = 0; i < COUNT(heads); i++)
-        if (strncmp(name, heads[i], strlen(heads[i])) == 0) return true;
-    return false;
-}
-
-/* "ops: X, Y" of those that this build lacks; "" when that is not why. */
-static void missing_ops(const char *model, char *out, size_t bytes)
-{
-    qn_session *s;
-    out[0] = 0;
-    if (qn_session_open(&(qn_session_desc){ .path = model, .inspect_only = true }, &s) != QN_OK) return;
-    const qn_op_count *ops;
-    uint32_t n = qn_op_counts(s, &ops);
-    size_t at = 0;
-    for (uint32_t i = 0; i < n && at + 100 < bytes; i++)
-        if (!ops[i].supported) at += (size_t)snprintf(out + at, bytes - at, "%s%.80s", at ? ", " : "op ", ops[i].op);
-    qn_session_close(s);
-}
-
-/* The part of a refusal that other models share: without "FILE: ", and without the name in "Cast 'NAME': " and "input 'NAME': ". */
-static const char *shared_part(const char *why, const char *model)
-{
-    size_t n = strlen(model), word = 0;
-    if (strncmp(why, model, n) == 0 && strncmp(why + n, ": ", 2) == 0) why += n + 2;
-    while (isalnum((unsigned char)why[word])) word++;
-    const char *place = strncmp(why + word, " '", 2) == 0 ? strstr(why + word, "': ") : NULL;
-    if (!place) return why;
-    bool is_value = strncmp(why, "input ", 6) == 0 || strncmp(why, "output ", 7) == 0;
-    return is_value ? place + 3 : text_print("%.*s: %s", (int)word, why, place + 3);
-}
-
-static void refuse_model(verdict *v, qn_status s, const char *model)
-{
-    char why[WHY_BYTES], ops[WHY_BYTES];
-    const char *text = qn_last_error();
-    snprintf(why, sizeof why, "%s", s == QN_E_UNSUPPORTED ? shared_part(text, model) : text);
-    ops[0] = 0;
-    if (s == QN_E_UNSUPPORTED) missing_ops(model, ops, sizeof ops);
-    decide(v, s == QN_E_UNSUPPORTED ? SKIPPED : FAILED, ops[0] ? ops : why);
-}
-
-static bool load_inputs(const char *set, const qn_session *s, qn_named *named, qn_tensor *owned, uint32_t *n, verdict *v)
-{
-    char path[4200], name[32];
-    for (*n = 0; *n < MOST_VALUES; ++*n) {
-        snprintf(name, sizeof name, "input_%u.pb", *n);
-        if (!is_file(set, name)) break;
-        if (*n >= qn_input_count(s)) return decide(v, FAILED, "the test has more inputs than the model"), false;
-        snprintf(path, sizeof path, "%s/%s", set, name);
-        qn_status status = qn_tensor_load_as(path, qn_input_info(s, *n)->dtype, &owned[*n]);
-        if (status != QN_OK) return decide_by_status(v, status, name), false;
-        named[*n] = (qn_named){ qn_input_info(s, *n)->name, owned[*n] };
-    }
-    return true;
-}
-
-static uint32_t count_stored(const char *set, const char *stem)
-{
-    char name[32];
-    for (uint32_t n = 0;; n++) {
-        snprintf(name, sizeof name, "%s_%u.pb", stem, n);
-        if (!is_file(set, name)) return n;
-    }
-}
-
-static void judge_output(const char *set, qn_session *s, uint32_t i, verdict *v)
-{
-    char path[4200], name[32], why[300];
-    snprintf(name, sizeof name, "output_%u.pb", i);
-    snprintf(path, sizeof path, "%s/%s", set, name);
-    qn_tensor want;
-    const qn_tensor *got;
-    qn_status status = qn_output_at(s, i, &got);
-    if (status != QN_OK) {
-        decide_by_status(v, status, qn_output_info(s, i)->name);
-        return;
-    }
-    status = qn_tensor_load_as(path, got->dtype, &want);
-    if (status != QN_OK) {
-        decide_by_status(v, status, name);
-        return;
-    }
-    double worst = 0;
-    if (!compare_tensors(got, &want, v->shape_only, v->widest, &worst, why, sizeof why))
-        decide(v, FAILED, text_print("output '%.80s': %s", qn_output_info(s, i)->name, why));
-    if (worst > v->worst) v->worst = worst;
-    qn_tensor_free(&want);
-}
-
-static void run_loaded(const char *set, qn_session *s, const qn_named *named, uint32_t n, verdict *v)
-{
-    qn_ticket t;
-    qn_status status = qn_run(s, named, n, &t);
-    if (status == QN_OK) status = qn_wait(s, t);
-    if (status != QN_OK) {
-        decide_by_status(v, status, "");
-        return;
-    }
-    uint32_t stored = count_stored(set, "output"), outputs = qn_output_count(s);
-    if (stored == 0 || stored != outputs)
-        decide(v, FAILED, text_print("the test stores %u outputs, the model has %u", stored, outputs));
-    for (uint32_t i = 0; v->outcome == PASSED && i < outputs; i++) judge_output(set, s, i, v);
-}
-
-static void run_set(const char *set, qn_session *s, verdict *v)
-{
-    qn_named named[MOST_VALUES];
-    qn_tensor owned[MOST_VALUES] = { 0 };
-    uint32_t n;
-    if (load_inputs(set, s, named, owned, &n, v)) run_loaded(set, s, named, n, v);
-    for (uint32_t i = 0; i < MOST_VALUES; i++)
-        if (owned[i].data) qn_tensor_free(&owned[i]);
-}
-
-/* The first line of a note beside the model; false: there is none. */
-static bool read_note(const char *folder, const char *name, char *out, int bytes)
-{
-    char path[4200];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = fopen(path, "r");
-    bool read = f && fgets(out, bytes, f);
-    if (f) fclose(f);
-    if (read) out[strcspn(out, "\n")] = 0;
-    return read;
-}
-
-/* Was it refused, in the words that were wanted? */
-static void judge_refusal(verdict *v, const char *words)
-{
-    if (v->outcome == PASSED) decide(v, FAILED, text_print("it should be refused (%s)", words));
-    else if (!*words || !strstr(v->why, words))
-        decide(v, FAILED, text_print("refused, but without '%s': %.300s", words, v->why));
-    else v->outcome = PASSED;
-}
-
-static verdict run_plain(const args *a, qn_device *d, const char *folder, report *r)
-{
-    char note[200];
-    verdict v = { .shape_only = is_random(base_name(folder)) };
-    if (read_note(folder, "tolerance.txt", note, sizeof note) &&
-        sscanf(note, "%lf %lf", &v.widest.rtol, &v.widest.atol) != 2) {
-        decide(&v, FAILED, "tolerance.txt holds no two numbers");
-        return v;
-    }
-    char model[4096], set[4096];
-    snprintf(model, sizeof model, "%s/model.onnx", folder);
-    qn_session *s;
-    qn_session_desc desc = { .device = d, .path = model, .no_optimize = args_flag(a, "--no-optimize") };
-    qn_status status = qn_session_open(&desc, &s);
-    if (status != QN_OK) {
-        refuse_model(&v, status, model);
-        return v;
-    }
-    v.on_host = count_on_host(r, s, &v.lacking);
-    uint32_t sets = 0;
-    for (struct stat st; v.outcome == PASSED && sets < 1000; sets++) {
-        snprintf(set, sizeof set, "%s/test_data_set_%u", folder, sets);
-        if (stat(set, &st) != 0) break;
-        run_set(set, s, &v);
-    }
-    if (sets == 0) decide(&v, FAILED, "no test_data_set_0");
-    qn_session_close(s);
-    return v;
-}
-
-static verdict run_test(const args *a, qn_device *d, const char *folder, report *r)
-{
-    char words[200];
-    verdict v = run_plain(a, d, folder, r);
-    if (read_note(folder, "refused.txt", words, sizeof words)) judge_refusal(&v, words);
-    return v;
-}
-
 /* ---- the report */
-static int by_times(const void *a, const void *b)
-{
-    const reason *x = a, *y = b;
-    return x->times < y->times ? 1 : x->times > y->times ? -1 : strcmp(x->why, y->why);
-}
-
 static void show_test(const args *a, const char *folder, const verdict *v)
 {
     static const char *const words[] = { "passed", "failed", "skipped" };
@@ -347,41 +97,44 @@ static void show_test(const args *a, const char *folder, const verdict *v)
     }
 }
 
-static void put_reasons(const char *key, const reason *list, uint32_t n)
+static void put_reasons(const char *key, const tally *t)
 {
     json_begin(key, '[');
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < t->n; i++) {
         json_begin(NULL, '{');
-        json_put_text("why", list[i].why);
-        json_put_count("tests", list[i].times);
+        if (*t->rows[i].op) json_put_text("op", t->rows[i].op);
+        if (*t->rows[i].reason) json_put_text("reason", t->rows[i].reason);
+        json_put_text("why", t->rows[i].why);
+        json_put_count("tests", t->rows[i].times);
         json_end('}');
     }
     json_end(']');
 }
 
-static void print_reasons(const char *title, const reason *list, uint32_t n)
+static void print_reasons(const char *title, const tally *t)
 {
-    table t = { .align = "rl" };
-    for (uint32_t i = 0; i < n; i++) table_row(&t, text_print("%u", list[i].times), list[i].why);
-    if (n) printf("%s\n", title);
-    table_print(&t, "  ");
+    table shown = { .align = "rll" };
+    for (uint32_t i = 0; i < t->n; i++)
+        table_row(&shown, text_print("%u", t->rows[i].times), *t->rows[i].op ? t->rows[i].op : t->rows[i].why,
+                  *t->rows[i].op ? t->rows[i].why : "");
+    if (t->n) printf("%s\n", title);
+    table_print(&shown, "  ");
 }
 
-static void show_report(const args *a, const report *r)
+static void show_report(const args *a, report *r)
 {
-    qsort(r->skipped, r->n_skipped, sizeof *r->skipped, by_times);
-    qsort(r->on_host, r->n_on_host, sizeof *r->on_host, by_times);
+    tally_sort(&r->skipped), tally_sort(&r->on_host);
     if (a->json) {
-        put_reasons("skipped_because", r->skipped, r->n_skipped);
-        put_reasons("on_the_host", r->on_host, r->n_on_host);
+        put_reasons("skipped_because", &r->skipped);
+        put_reasons("on_the_host", &r->on_host);
         json_put_count("passed", r->count[PASSED]);
         json_put_count("failed", r->count[FAILED]);
         json_put_count("skipped", r->count[SKIPPED]);
         json_put_count("judged_by_shape_only", r->shape_only);
         return;
     }
-    print_reasons("skipped because", r->skipped, r->n_skipped);
-    print_reasons("ran on the host", r->on_host, r->n_on_host);
+    print_reasons("skipped because", &r->skipped);
+    print_reasons("ran on the host", &r->on_host);
     if (r->shape_only) printf("%u of the passed were judged by shape and type only (random answers)\n", r->shape_only);
     printf("%u passed, %u failed, %u skipped\n", r->count[PASSED], r->count[FAILED], r->count[SKIPPED]);
 }
@@ -390,11 +143,11 @@ static void run_all(const args *a, qn_device *d, const paths *tests, report *r)
 {
     for (size_t i = 0; i < tests->n; i++) {
         progress_show(base_name(tests->at[i]), (double)i / (double)tests->n);
-        verdict v = run_test(a, d, tests->at[i], r);
+        verdict v = judge_test(d, tests->at[i], args_flag(a, "--no-optimize"), &r->on_host);
         if (v.outcome == SKIPPED && args_flag(a, "--strict-skips")) v.outcome = FAILED;
         r->count[v.outcome]++;
         r->shape_only += v.outcome == PASSED && v.shape_only;
-        if (v.outcome == SKIPPED) count_in(r->skipped, &r->n_skipped, v.why);
+        if (v.outcome == SKIPPED) tally_count(&r->skipped, "", "", v.why);
         show_test(a, tests->at[i], &v);
     }
     progress_clear();
@@ -432,9 +185,9 @@ static int find_all(const args *a, paths *out)
 int conformance_run(const args *a)
 {
     paths tests = { 0 };
-    report r = { .skipped = calloc(MOST_REASONS, sizeof(reason)), .on_host = calloc(MOST_REASONS, sizeof(reason)) };
+    report r = { 0 };
     qn_device *d = NULL;
-    int code = r.skipped && r.on_host ? find_all(a, &tests) : tell_nomem(a);
+    int code = tally_make(&r.skipped) && tally_make(&r.on_host) ? find_all(a, &tests) : tell_nomem(a);
     if (!code) code = open_device(a, &d);
     if (!code) {
         if (a->json) {
@@ -450,7 +203,7 @@ int conformance_run(const args *a)
     }
     qn_device_close(d);
     paths_free(&tests);
-    free(r.skipped);
-    free(r.on_host);
+    tally_free(&r.skipped);
+    tally_free(&r.on_host);
     return code;
 }

@@ -332,6 +332,7 @@ typedef struct qn_stats {
     uint64_t intermediates_bytes, largest_live_bytes; /* their sum, and the lower bound */
     uint64_t launches, host_steps;                    /* in one run */
     uint64_t host_launches;                           /* those of nodes that the host runs for the device (qn_host_nodes) */
+    uint64_t random_launches;                         /* those of either that draw random numbers */
     uint64_t flops;                                   /* multiply-adds x 2 of one run, where known */
     double read_ms, check_ms, passes_ms, plan_ms, prepare_ms;
     double verify_ms; /* trying kernels out: once for an adapter and driver */
@@ -365,9 +366,19 @@ typedef struct qn_pass_row {
     uint32_t nodes_before, nodes_after;
 } qn_pass_row;
 QN_API uint32_t qn_passes(const qn_session *s, const qn_pass_row **out);
-/* Nodes that the host computes because the device has not one of their types, or takes none of their kernels: in order of the plan. */
+/* Nodes that the host computes for the device: in order of the plan. */
+typedef enum qn_host_reason {
+    QN_HOST_TYPE = 1, /* the device has not a type of the node */
+    QN_HOST_LIMIT,    /* it would outgrow a limit of the device, or of each kernel that fits it */
+    QN_HOST_KERNEL,   /* this build has no kernel that fits it there */
+    QN_HOST_WRONG,    /* each kernel that fits it was found wrong on this device */
+    QN_HOST_ALWAYS,   /* no device computes it: its answer decides a size, or it is small */
+    QN_HOST_REASON_COUNT
+} qn_host_reason;
+QN_API const char *qn_host_reason_name(qn_host_reason r); /* "type", "limit", "kernel", "wrong", "always" */
 typedef struct qn_host_node {
-    const char *node, *op, *why;
+    const char *node, *op, *why; /* why: in words, with what is lacking */
+    qn_host_reason reason;
 } qn_host_node;
 QN_API uint32_t qn_host_nodes(const qn_session *s, const qn_host_node **out);
 /* What was done otherwise than usual: nodes whose first kernel is not used on this device, nodes that the host runs. A sentence, or NULL past the end. */

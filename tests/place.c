@@ -36,7 +36,7 @@ static const place_case cases[] = {
     { "indices from the host, checked there",
       "in x: f64[5]; in i: i64[3]; j = Abs(i); y = Gather(x, j); out y", "f64[5] i64[3]=0..4", "Gather", 1, 1, 24 },
     { "sizes that the data decide", "in x: f64[6]; c = Cast(x, to=9); n = NonZero(c); y = Cast(n, to=1); z = Neg(y); out z", "f64[6]",
-      "Cast", 2, 1, 48 },
+      "Cast NonZero", 2, 1, 48 },
     { "a body on both sides, yes", "in c: bool[]; in x: f32[2,2]; in w: f64[2,2]\n" BODY_IF "out y", "bool[]=1..1 f32[2,2] f64[2,2]", NULL, 0, 1, 17 },
     { "a body on both sides, no", "in c: bool[]; in x: f32[2,2]; in w: f64[2,2]\n" BODY_IF "z = Cast(y, to=1); out z", "bool[]=0..0 f32[2,2] f64[2,2]", NULL, 1, 2, 17 },
     { "a loop whose state stays on the host", "in m: i64[]; in x: f64[2]; in w: f32[2]\n"
@@ -267,6 +267,41 @@ static void check_bad_data(test *t)
     arena_free(mem);
 }
 
+/* ------------------------------------------------------------------ why */
+
+static void check_reasons(test *t)
+{
+    static const struct {
+        const char *graph, *why;
+        qn_host_reason reason;
+    } rows[] = {
+        { "in x: f64[2]; y = Exp(x); out y", "this device has no f64", QN_HOST_TYPE },
+        { "in x: f32[2]; in k: i64[]; s = SequenceConstruct(x); y = SequenceAt(s, k); out y", "this device has no sequence",
+          QN_HOST_TYPE },
+        { "in x: f32[600]; y = Exp(x); out y", "a tensor of 2400 bytes, a buffer there holds 1024", QN_HOST_LIMIT },
+        { "in x: f32[6]; n = NonZero(x); out n", "no device computes it", QN_HOST_ALWAYS },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        qn_device *d = far_device_open(t, false);
+        arena *mem = arena_make();
+        graph_session s = { 0 };
+        graph_run got = { .device = d, .mem = mem };
+        if (d) d->info.caps.f64 = false, d->info.caps.max_buffer_bytes = 1024;
+        if (d && CHECK(t, graph_open_text(&got, rows[i].graph, &s) == QN_OK, "%s: %s", rows[i].graph, qn_last_error())) {
+            const struct plan_placed_list *list = s.p->placed;
+            CHECK(t, list->n > 0, "%s: nothing is on the host", rows[i].graph);
+            for (u32 k = 0; k < list->n; k++)
+                CHECK(t,
+                      list->items[k].reason == rows[i].reason &&
+                          (!rows[i].why || text_same(list->items[k].why, rows[i].why)),
+                      "%s: %s, %s", rows[i].graph, qn_host_reason_name(list->items[k].reason), list->items[k].why);
+            graph_session_close(&s);
+        }
+        far_device_close(d);
+        arena_free(mem);
+    }
+}
+
 static void check_null(test *t)
 {
     qn_device *d = NULL;
@@ -297,6 +332,7 @@ void test_place(test *t)
     check_limits(t);
     check_bindings(t);
     check_bad_data(t);
+    check_reasons(t);
     check_null(t);
     CHECK(t, mem_blocks_alive() == alive, "nothing is left behind");
 }

@@ -37,6 +37,7 @@ static qn_status fill_launch(exec *x, frame *f, const step *s, qn_launch *out)
     const struct launch *k = s->launch;
     QN_TRY(count_of(x, k, &out->count));
     if (!out->count) return QN_OK;
+    x->stats.random_launches += op_of(node_at(f->p->g, s->node))->random;
     out->prog = f->programs[k->program];
     out->n_bufs = k->n_bufs;
     for (u32 i = 0; i < k->n_bufs; i++) {

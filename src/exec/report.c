@@ -125,6 +125,7 @@ void qn_get_stats(const qn_session *s, qn_stats *out)
     out->launches = x->stats.launches;
     out->host_steps = x->stats.host_steps;
     out->host_launches = x->stats.host_launches;
+    out->random_launches = x->stats.random_launches;
     out->flops = exec_flops(x, x->main->p);
 }
 
@@ -179,7 +180,8 @@ qn_status session_describe_host_nodes(qn_session *s)
     if (!s->host_nodes) return fail_nomem(list->n * sizeof *s->host_nodes);
     for (u32 i = 0; i < list->n; i++) {
         const node *n = node_at(list->items[i].g, list->items[i].node);
-        s->host_nodes[i] = (qn_host_node){ n->name ? n->name : "", op_of(n)->name, list->items[i].why };
+        s->host_nodes[i] =
+            (qn_host_node){ n->name ? n->name : "", op_of(n)->name, list->items[i].why, list->items[i].reason };
     }
     s->n_host_nodes = list->n;
     return QN_OK;
@@ -190,6 +192,12 @@ uint32_t qn_host_nodes(const qn_session *s, const qn_host_node **out)
     if (!s || !out) return 0;
     *out = s->host_nodes;
     return s->n_host_nodes;
+}
+
+const char *qn_host_reason_name(qn_host_reason r)
+{
+    static const char *const names[QN_HOST_REASON_COUNT] = { "", "type", "limit", "kernel", "wrong", "always" };
+    return r < QN_HOST_REASON_COUNT ? names[r] : "";
 }
 
 static bool same_case(const qn_host_node *a, const qn_host_node *b)

@@ -475,7 +475,7 @@ qn_status exec_start(exec *x, const qn_named *in, size_t n_in)
     x->running = true;
     x->result = QN_OK;
     x->now = x->main;
-    x->stats.launches = x->stats.host_steps = x->stats.host_launches = 0;
+    x->stats.launches = x->stats.host_steps = x->stats.host_launches = x->stats.random_launches = 0;
     x->profile_from = clock_ns();
     return QN_OK;
 }

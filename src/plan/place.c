@@ -48,9 +48,10 @@ static bool is_avoided(const plan *p, nid id)
     return false;
 }
 
-static qn_status no_row(const lowering *l, const node *n)
+static qn_status no_row(const lowering *l, const node *n, qn_host_reason *reason)
 {
     bool wrong = !l->on_host && is_avoided(l->p, l->node);
+    *reason = wrong ? QN_HOST_WRONG : QN_HOST_KERNEL;
     return fail(QN_E_UNSUPPORTED, "%s '%s': %s", op_of(n)->name, n->name ? n->name : "",
                 wrong ? "every kernel of this build that fits it is wrong on this device"
                       : "no kernel of this build fits it on this device");
@@ -69,8 +70,8 @@ static qn_status emit(lowering *l, const node *n, const variant *v)
     return QN_OK;
 }
 
-/* Row after row until one takes the node; what the first that refused said is told when none does. */
-static qn_status plan_on(lowering *l, const node *n)
+/* Row after row until one takes the node; what the first that refused said is told when none does, and in a word in *reason. */
+static qn_status plan_on(lowering *l, const node *n, qn_host_reason *reason)
 {
     const mark before = mark_of(l->p);
     const variant *rows = op_of(n)->variants;
@@ -83,25 +84,33 @@ static qn_status plan_on(lowering *l, const node *n)
         if (v - rows < 64) l->refused |= (u64)1 << (v - rows);
         l->repeat_at = UINT32_MAX;
     }
-    return first[0] ? fail(QN_E_UNSUPPORTED, "%s", first) : no_row(l, n);
+    if (!first[0]) return no_row(l, n, reason);
+    *reason = QN_HOST_LIMIT;
+    return fail(QN_E_UNSUPPORTED, "%s", first);
 }
 
 /* ---- which side */
 
-static qn_status place_on_host(plan *p, nid id, const node *n, const char *why)
+static qn_status note_placed(plan *p, nid id, qn_host_reason reason, const char *why)
 {
-    qn_device *host;
     struct plan_placed_list *list = p->placed;
-    QN_TRY(device_host(p->device, &host));
-    lowering l = host_side(p, host, id);
-    QN_TRY(plan_on(&l, n));
     if (!ARENA_PUSH_ROOM(p->mem, list->items, list->n, list->cap, 1u << 24)) return fail_nomem(sizeof *list->items);
-    list->items[list->n++] = (plan_placed){ p->g, id, why };
+    list->items[list->n++] = (plan_placed){ p->g, id, reason, why };
     return QN_OK;
 }
 
+static qn_status place_on_host(plan *p, nid id, const node *n, qn_host_reason reason, const char *why)
+{
+    qn_device *host;
+    qn_host_reason here_too;
+    QN_TRY(device_host(p->device, &host));
+    lowering l = host_side(p, host, id);
+    QN_TRY(plan_on(&l, n, &here_too));
+    return note_placed(p, id, reason, why);
+}
+
 /* The refusal without "Op 'name': " in front, which the report says itself. */
-static const char *reason(plan *p, const node *n, const char *refusal)
+static const char *in_words(plan *p, const node *n, const char *refusal)
 {
     char place[200];
     int bytes = snprintf(place, sizeof place, "%s '%s': ", op_of(n)->name, n->name ? n->name : "");
@@ -110,19 +119,45 @@ static const char *reason(plan *p, const node *n, const char *refusal)
     return kept ? kept : "";
 }
 
+static qn_status place_on_device(plan *p, nid id, const node *n, qn_host_reason *reason)
+{
+    lowering l = device_side(p, id);
+    qn_dtype lacking = op_lacks_type(p->g, l.caps, n);
+    if (!lacking) return plan_on(&l, n, reason);
+    *reason = QN_HOST_TYPE;
+    return fail(QN_E_UNSUPPORTED, "%s '%s': this device has no %s", op_of(n)->name, n->name ? n->name : "",
+                qn_dtype_name(lacking));
+}
+
 static qn_status place(plan *p, nid id, const node *n)
 {
-    const qn_caps *caps = &p->device->info.caps;
-    lowering l = device_side(p, id);
-    qn_dtype lacking = op_lacks_type(p->g, caps, n);
-    qn_status s = lacking ? fail(QN_E_UNSUPPORTED, "%s '%s': this device has no %s", op_of(n)->name, n->name ? n->name : "",
-                                 qn_dtype_name(lacking))
-                          : plan_on(&l, n);
-    if (s != QN_E_UNSUPPORTED || caps->host_memory) return s;
-    const char *why = reason(p, n, qn_last_error());
-    s = place_on_host(p, id, n, why);
+    qn_host_reason reason = QN_HOST_KERNEL;
+    qn_status s = place_on_device(p, id, n, &reason);
+    if (s != QN_E_UNSUPPORTED || p->device->info.caps.host_memory) return s;
+    const char *why = in_words(p, n, qn_last_error());
+    s = place_on_host(p, id, n, reason, why);
     if (s != QN_E_UNSUPPORTED) return s;
     return fail(s, "%s '%s': %s", op_of(n)->name, n->name ? n->name : "", why);
+}
+
+static qn_dtype type_for_host(const graph *g, const node *n)
+{
+    for (u32 i = 0; i < n->n_in + n->n_out; i++) {
+        val v = i < n->n_in ? node_in(g, n, i) : n->out[i - n->n_in];
+        if (v && dtype_is_for_host(value_at(g, v)->type.dtype)) return value_at(g, v)->type.dtype;
+    }
+    return QN_NONE;
+}
+
+qn_status plan_note_host(plan *p, nid id, const node *n)
+{
+    char why[100];
+    qn_dtype lacking = type_for_host(p->g, n);
+    if (p->device->info.caps.host_memory) return QN_OK;
+    if (!lacking) return note_placed(p, id, QN_HOST_ALWAYS, "no device computes it");
+    int bytes = snprintf(why, sizeof why, "this device has no %s", qn_dtype_name(lacking));
+    const char *kept = arena_text(p->mem, why, (size_t)bytes);
+    return kept ? note_placed(p, id, QN_HOST_TYPE, kept) : fail_nomem(sizeof why);
 }
 
 qn_status plan_place(plan *p, nid id, const node *n)

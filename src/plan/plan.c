@@ -109,6 +109,7 @@ static qn_status plan_host(plan *p, nid id, const node *n)
     for (u32 i = 0; i < n->n_in; i++)
         if (node_in(p->g, n, i)) QN_TRY(plan_need(p, node_in(p->g, n, i), id));
     store_outputs(p, n);
+    QN_TRY(plan_note_host(p, id, n));
     return plan_add_step(p, STEP_HOST, id) ? QN_OK : QN_E_NOMEM;
 }
 

@@ -91,6 +91,7 @@ struct plan_places_list {
 typedef struct plan_placed {
     const graph *g;
     nid node;
+    qn_host_reason reason;
     const char *why;
 } plan_placed;
 struct plan_placed_list {
@@ -154,6 +155,7 @@ typedef struct plan_desc {
 qn_status plan_make(graph *g, const plan_desc *desc, arena *mem, plan **out);
 /* place.c: the node's launches, on the device or on the host. */
 qn_status plan_place(plan *p, nid id, const node *n);
+qn_status plan_note_host(plan *p, nid id, const node *n); /* a node that the host computes whatever the device is */
 /* limits.c: QN_E_UNSUPPORTED when a launch that is complete asks more than its side can do. */
 qn_status plan_within_limits(const launch *k, const kc_program *program);
 /* QN_E_UNSUPPORTED when some launch cannot bind its values, each from a buffer of its own. */

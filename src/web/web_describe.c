@@ -61,6 +61,7 @@ static void put_stats(json *j, const qn_session *s)
     COUNTED(launches)
     COUNTED(host_steps)
     COUNTED(host_launches)
+    COUNTED(random_launches)
     COUNTED(flops)
 #undef COUNTED
     json_number(j, "read_ms", st.read_ms);
@@ -128,6 +129,7 @@ static void put_host_node(json *j, const void *row)
     const qn_host_node *node = row;
     json_text(j, "node", node->node);
     json_text(j, "op", node->op);
+    json_text(j, "reason", qn_host_reason_name(node->reason));
     json_text(j, "why", node->why);
 }
 

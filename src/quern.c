@@ -102,6 +102,9 @@ static qn_status try_kernels(qn_session *s, bool *done)
     return QN_OK;
 }
 
+/* Is it open only when the device has taken its weights? Else its first run may hear that it has no room for them. */
+static bool settles(const qn_session *s) { return s->desc.piecewise || s->desc.stepwise; }
+
 static qn_status plan_prepare(qn_session *s)
 {
     u64 clock = clock_ns();
@@ -112,7 +115,7 @@ static qn_status plan_prepare(qn_session *s)
     s->stats.prepare_ms = ms_since(&clock);
     s->stats.plans++;
     s->planned = true;
-    return s->desc.piecewise ? QN_OK : progress(s, "ready", 1);
+    return s->stage == SESSION_PLANNING && settles(s) ? QN_OK : progress(s, "ready", 1);
 }
 
 /* done false: the device must answer first, or the turn is over. */
@@ -169,7 +172,7 @@ static qn_status open_planned(qn_session *s)
 {
     bool done;
     QN_TRY(plan_go_on(s, &done));
-    if (done) s->stage = s->desc.piecewise ? SESSION_LOADING : SESSION_OPEN;
+    if (done) s->stage = settles(s) ? SESSION_LOADING : SESSION_OPEN;
     return QN_OK;
 }
 
@@ -280,6 +283,12 @@ static qn_status check_open(const qn_session *s)
     return is_open(s) ? QN_OK : fail(QN_E_USAGE, "the model is not open yet: ask qn_session_want until it is");
 }
 
+static qn_status of_weights(const qn_session *s, qn_status status)
+{
+    if (status != QN_E_NOMEM) return status;
+    return fail_in(status, "%.1f MB of weights do not fit: ", (f64)s->x->stats.weights_bytes / 1e6);
+}
+
 static qn_status want_next(qn_session *s)
 {
     s->wanted = (qn_piece){ 0 };
@@ -292,7 +301,7 @@ static qn_status want_next(qn_session *s)
     if (s->stage == SESSION_PLANNING) QN_TRY(open_go_on(s));
     if (s->stage != SESSION_LOADING) return QN_OK;
     bool done = true;
-    if (s->x) QN_TRY(load_want(s->x, &s->wanted, &done));
+    if (s->x) QN_TRY(of_weights(s, load_want(s->x, &s->wanted, &done)));
     if (!done) return QN_OK;
     s->stage = SESSION_OPEN;
     return progress(s, "ready", 1);
@@ -304,7 +313,7 @@ static qn_status take_piece(qn_session *s, qn_bytes piece)
         QN_TRY(format_sift_take(&s->sift, piece));
         return progress(s, "reading", 0.3 * (f64)s->sift.want.at / (f64)s->desc.piecewise);
     }
-    QN_TRY(load_give(s->x, piece.data, piece.n));
+    QN_TRY(of_weights(s, load_give(s->x, piece.data, piece.n)));
     return progress(s, "loading weights", 0.6 + 0.4 * load_part(s->x));
 }
 

@@ -76,7 +76,7 @@ typedef struct exec {
     u32 n_owned, cap_owned; /* weights */
     loading *loads;
     u32 n_loads, cap_loads, load_at; /* those before load_at are there */
-    u64 load_done, load_queued;      /* bytes of the one at load_at; written since the last flush */
+    u64 load_done, load_queued;      /* bytes of the one at load_at; of weights written since the last flush */
     u64 loaded, load_total;          /* bytes of all */
     u8 *load_room;
     u64 load_room_bytes;

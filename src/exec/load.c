@@ -1,6 +1,6 @@
 /* Weights whose elements are not in memory, on their way to the device: asked for one piece after the other, and written as they come.
- * In: what exec_make found that is outside. Out: every slot of a weight has its bytes, on the device, or on the host where only the host
- * uses it. */
+ * In: what exec_make found that is outside, and what it wrote. Out: every slot of a weight has its bytes, on the device, or on the host where
+ * only the host uses it; and the device has said that it took them. */
 #include "exec/exec.h"
 
 enum {

@@ -56,6 +56,7 @@ static qn_status weight(exec *x, frame *f, val v, const qn_tensor *t)
     if (f->p->values[v].on_host) QN_TRY(make_weight(x, x->host, t->data, bytes, &s->here));
     if (!f->p->values[v].on_device) return QN_OK;
     x->stats.weights_bytes += bytes;
+    if (!x->device->info.caps.host_memory) x->load_queued += bytes;
     return fail_in(make_weight(x, x->device, t->data, bytes, &s->view), "weight '%s': ", weight_name(f, v));
 }
 

@@ -37,7 +37,7 @@ static void put(qn_tensor *t, u64 i, f64 v, i64 whole)
     }
 }
 
-static f64 get(const qn_tensor *t, u64 i)
+f64 tensor_number(const qn_tensor *t, u64 i)
 {
     const u8 *at = (const u8 *)t->data + i * qn_dtype_bytes(t->dtype);
     f32 f;
@@ -67,7 +67,7 @@ f64 relative_error(const qn_tensor *a, const qn_tensor *b)
     if (!same_shape(a, b)) return 1e30;
     f64 diff = 0, norm = 0;
     for (u64 i = 0, n = qn_tensor_elems(a); i < n; i++) {
-        f64 x = get(a, i), y = get(b, i);
+        f64 x = tensor_number(a, i), y = tensor_number(b, i);
         if (isnan(x) || isnan(y) || isinf(x) || isinf(y)) {
             if (!(isnan(x) && isnan(y)) && x != y) return 1e30;
             continue;
@@ -199,7 +199,7 @@ static qn_status widened(arena *mem, const qn_tensor *t, qn_tensor *out)
     if (t->dtype != QN_F32 && t->dtype != QN_F16 && t->dtype != QN_BF16) return QN_OK;
     f64 *data = arena_array(mem, qn_tensor_elems(t) + 1, sizeof *data);
     if (!data) return fail_nomem(8);
-    for (u64 i = 0; i < qn_tensor_elems(t); i++) data[i] = get(t, i);
+    for (u64 i = 0; i < qn_tensor_elems(t); i++) data[i] = tensor_number(t, i);
     out->dtype = QN_F64;
     out->data = data;
     return QN_OK;

@@ -36,6 +36,8 @@ void graph_session_close(graph_session *s);
 /* A tensor from "f32[2,3]=..." (op.h, op_case.in); moves *at past it and the blanks behind. "_" gives dtype QN_NONE.
  * is_list: the values were written out ("={...}"), so the op may need them when it is planned. */
 qn_status case_tensor(const char **at, arena *mem, u64 *seed, qn_tensor *out, bool *is_list);
+/* Element i of a tensor of numbers. */
+f64 tensor_number(const qn_tensor *t, u64 i);
 /* norm(a - b) / norm(b) as f64, NaN and infinities compared by kind; any float or integer type. 1e30 when shapes differ. */
 f64 relative_error(const qn_tensor *a, const qn_tensor *b);
 /* Devices to test on, opened once; skips are counted in t. */

@@ -98,7 +98,7 @@ def devices(row):
 
 
 def table(lines):
-    return ["| operator | opsets | types it reads | kind | devices | cases | ONNX tests |", "|---|---|---|---|---|---|---|", *lines, ""]
+    return ["| operator | opsets | types it reads | kind | devices | gradient | cases | ONNX tests |", "|---|---|---|---|---|---|---|---|", *lines, ""]
 
 
 def page(folder):
@@ -117,7 +117,9 @@ def page(folder):
         "where it is out of date. *Opsets* are those in which the schema changed; models of older ones are brought to the newest form as they are",
         "read. *Cases* are the library's own, run on each device in each kernel variant against a double-precision build; *ONNX tests* those of ONNX's",
         "suite with the operator in their model. *all* devices: every device that has the type; a node whose type the device lacks runs on the host",
-        "(docs/devices.md). A composite may have kernels of its own besides. No operator has a gradient yet.",
+        "(docs/devices.md). A composite may have kernels of its own besides. *Gradient*: *yes*, its own; *by parts*, what it is made of has one; *0*,",
+        "a staircase; *some*, in some of its cases; *no*, a model that asks for one is refused by name; empty, where nothing is differentiated: no floats",
+        "go in and out, or no case says so. Each is compared with differences (tests/gradients.c).",
         "",
         f"{len(public) + len(by_reader)} operators of the formats, and {len(ops) - len(public)} inner ones that they are made of:",
         "",
@@ -133,17 +135,17 @@ def page(folder):
             versions = opsets(schema[k]) if k in schema else "1"
             if r:
                 kind = r["kind"] + (", kernels" if r["kind"] == "composite" and r["kernel"] else "")
-                lines.append(f"| {k[1]} | {versions} | {types_of(r)} | {kind} | {devices(r)} | {r['cases'] or ''} | {tests[k] or ''} |")
+                lines.append(f"| {k[1]} | {versions} | {types_of(r)} | {kind} | {devices(r)} | {r['gradient']} | {r['cases'] or ''} | {tests[k] or ''} |")
             else:
-                lines.append(f"| {k[1]} | {versions} | | reader | all | | {tests[k] or ''} |")
+                lines.append(f"| {k[1]} | {versions} | | reader | all | | | {tests[k] or ''} |")
         out += [f"## {NAMES.get(domain, domain)}", "", *table(lines)]
     out += ["## Refused", "", "Operators of ONNX's schemas that are not here; a model that has one is refused by that name.", "", "| domain | operators |", "|---|---|"]
     for domain in sorted({k[0] for k in refused}):
         out.append(f"| {NAMES.get(domain, domain)} | {', '.join(n for d, n in refused if d == domain)} |")
     inner = [r for r in ops if r["domain"] == "quern"]
     out += ["", "## Inner operators", "", "What passes and expansions make; no file can name them.", ""]
-    out += ["| operator | types it reads | kind | devices | cases |", "|---|---|---|---|---|"]
-    out += [f"| {r['name']} | {types_of(r)} | {r['kind']} | {devices(r)} | {r['cases'] or ''} |" for r in sorted(inner, key=lambda r: r["name"])]
+    out += ["| operator | types it reads | kind | devices | gradient | cases |", "|---|---|---|---|---|---|"]
+    out += [f"| {r['name']} | {types_of(r)} | {r['kind']} | {devices(r)} | {r['gradient']} | {r['cases'] or ''} |" for r in sorted(inner, key=lambda r: r["name"])]
     return "\n".join(out) + "\n" + gaps()
 
 

@@ -229,6 +229,37 @@ static qn_status expand_function(scope *s, door *d, onnx_function *f, const pb_l
     return status;
 }
 
+/* ---- Gradient: the values that its attributes name, y last, stand behind those that it is given */
+
+static qn_status push_named(door *d, const attr *a, const qn_bytes *texts, u32 n)
+{
+    for (u32 i = 0; i < n; i++) {
+        val v;
+        QN_TRY(onnx_resolve(d->s, texts[i], &v));
+        if (!v)
+            return fail(QN_E_FORMAT, "its attribute '%s' names '%.*s', which no earlier node makes", a->name,
+                        onnx_text_ok(texts[i]) ? (int)MIN(texts[i].n, 200) : 0, (const char *)texts[i].data);
+        QN_TRY(push_in(d, v));
+    }
+    return QN_OK;
+}
+
+static qn_status name_values(door *d)
+{
+    static const char *const named[] = { "xs", "zs", "y" };
+    u32 given = d->n_in, lists = 0;
+    for (u32 k = 0; k < COUNT(named); k++)
+        for (u32 i = 0; i < d->attrs.n; i++) {
+            const attr *a = &d->attrs.items[i];
+            if (!text_same(a->name, named[k])) continue;
+            if (a->kind == ATTR_TEXTS) QN_TRY(push_named(d, a, a->texts, a->n));
+            if (a->kind == ATTR_TEXTS) lists += a->n;
+            if (a->kind == ATTR_TEXT) QN_TRY(push_named(d, a, &a->text, 1));
+        }
+    return given == lists ? QN_OK
+                          : fail(QN_E_FORMAT, "it has %u inputs for the %u tensors that xs and zs name", given, lists);
+}
+
 /* ---- the node */
 
 static qn_status refuse(const door *d)
@@ -243,6 +274,7 @@ static qn_status add_node(scope *s, door *d, const node_message *m, const char *
     QN_TRY(onnx_upgrade(d));
     op_id op = strcmp(d->domain, "quern") == 0 ? OP_NONE : op_by_name(d->domain, d->op);
     if (op == OP_NONE) return refuse(d);
+    if (op == OP_Gradient) QN_TRY(name_values(d));
     val *out = ARENA_ARRAY(s->g->mem, m->out.n, val);
     if (!out) return fail_nomem(m->out.n * sizeof *out);
     QN_TRY(make_outputs(s, &m->out, out));

@@ -1,5 +1,6 @@
 /* Trilu and ReverseSequence: elements kept, zeroed or turned round by where they stand. */
 #include "op/elems.h"
+#include "op/gradient.h"
 #include "op/op_util.h"
 #include "plan/lower.h"
 
@@ -47,6 +48,7 @@ const op_def op_Trilu = {
     .out = { { "output", "as input" } },
     .attrs = { INT("upper", 1) },
     .infer = infer_trilu,
+    .gradient = GRADIENT(gradient_same),
     .variants = trilu_variants,
     .cases = CASES(trilu_cases),
 };
@@ -98,6 +100,7 @@ const op_def op_ReverseSequence = {
     .out = { { "Y", "as input" } },
     .attrs = { INT("batch_axis", 1), INT("time_axis", 0) },
     .infer = infer_reverse_sequence,
+    .gradient = GRADIENT(gradient_same),
     .places = places_of_lengths,
     .variants = reverse_variants,
     .cases = CASES(reverse_cases),

@@ -2,6 +2,7 @@
  * a MAP that picks among four inputs, and more inputs four at a time through scratch. */
 #include "op/copy.h"
 #include "op/elems.h"
+#include "op/gradient.h"
 #include "op/op_util.h"
 
 /* Element k of the result, for elems: which input, and where in it. Rank 0 or 1 only in practice; any rank with known sizes. */
@@ -143,6 +144,7 @@ const op_def op_Concat = {
     .min_in = 1,
     .host_elems = true,
     .infer = infer_concat,
+    .gradient = GRADIENT(gradient_concat),
     .variants = concat_variants,
     .cases = CASES(concat_cases),
 };

@@ -3,6 +3,7 @@
 #include "op/channels.h"
 #include "op/blocks.h"
 #include "op/epilogue.h"
+#include "op/gradient.h"
 #include "op/op_util.h"
 #include "op/window.h"
 
@@ -398,6 +399,7 @@ const op_def op_Conv = {
     .out = { { "y", "as x" } },
     .attrs = { CONV_ATTRS },
     .infer = conv_infer,
+    .gradient = GRADIENT(gradient_conv),
     .variants = conv_variants,
     .flops = conv_flops,
     .cases = CASES(conv_cases),
@@ -415,21 +417,6 @@ static const op_case conv_fused_cases[] = {
     { 0 },
 };
 
-const op_def op_ConvFused = {
-    .name = "ConvFused",
-    .domain = "quern",
-    .doc = DOC("y = act(Conv(x, w, bias) + rest), act as in MatMulFused"),
-    .in = { { "x", "float" }, { "w", "as x" }, { "bias", "optional as x" }, { "rest", "optional as x" } },
-    .out = { { "y", "as x" } },
-    .attrs = { CONV_ATTRS, EPILOGUE_SCHEMA },
-    .infer = conv_infer,
-    .variants = conv_variants,
-    .flops = conv_flops,
-    .cases = CASES(conv_fused_cases),
-};
-
-/* ---- composites */
-
 enum { ATTRS_MAX = 12 };
 static const char *const conv_attr_names[] = { "auto_pad", "dilations", "group", "kernel_shape", "pads", "strides" };
 
@@ -443,6 +430,31 @@ static u32 copy_attrs(const node *n, attr *out)
     }
     return count;
 }
+
+static qn_status conv_fused_expand(build *b, const node *n)
+{
+    attr attrs[ATTRS_MAX];
+    u32 count = copy_attrs(n, attrs);
+    val y = build_node(b, OP_Conv, (val[]){ build_in(b, 0), build_in(b, 1), build_in(b, 2) }, 3, attrs, count);
+    y = epilogue_steps(b, y, 0, build_in(b, 3));
+    return build_done(b, &y, 1);
+}
+
+const op_def op_ConvFused = {
+    .name = "ConvFused",
+    .domain = "quern",
+    .doc = DOC("y = act(Conv(x, w, bias) + rest), act as in MatMulFused"),
+    .in = { { "x", "float" }, { "w", "as x" }, { "bias", "optional as x" }, { "rest", "optional as x" } },
+    .out = { { "y", "as x" } },
+    .attrs = { CONV_ATTRS, EPILOGUE_SCHEMA },
+    .infer = conv_infer,
+    .expand = conv_fused_expand,
+    .variants = conv_variants,
+    .flops = conv_flops,
+    .cases = CASES(conv_fused_cases),
+};
+
+/* ---- composites */
 
 /* com.microsoft's activation and activation_params behind the attributes of the convolution. */
 static qn_status activation_attrs(build *b, attr *attrs, u32 *count)

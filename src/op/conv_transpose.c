@@ -1,5 +1,6 @@
 /* Transposed convolution: the product of every input pixel with the whole filter, then the sum of what lands on each output pixel.
  * Col2Im is the second half alone. */
+#include "op/gradient.h"
 #include "op/op_util.h"
 #include "op/product.h"
 #include "op/window.h"
@@ -86,6 +87,14 @@ static const char *spread_of(graph *g, const node *n, const type *x, const type 
     }
     *out = p;
     return NULL;
+}
+
+const char *conv_transpose_window(graph *g, const node *n, const type *x, const type *w, window *out)
+{
+    spread p;
+    const char *wrong = spread_of(g, n, x, w, &p);
+    if (!wrong) *out = p.win;
+    return wrong;
 }
 
 static qn_status conv_transpose_infer(infer *c)
@@ -176,6 +185,7 @@ const op_def op_ConvTranspose = {
     .attrs = { TEXT("auto_pad", "NOTSET"), INTS("dilations"), INT("group", 1), INTS("kernel_shape"), INTS("output_padding"),
                INTS("output_shape"), INTS("pads"), INTS("strides") },
     .infer = conv_transpose_infer,
+    .gradient = GRADIENT(gradient_conv_transpose),
     .variants = conv_transpose_variants,
     .flops = conv_transpose_flops,
     .cases = CASES(conv_transpose_cases),

@@ -6,6 +6,7 @@
  * Not here: what is elementwise only after a rewrite (elementwise_composite.c). */
 #include "op/elementwise.h"
 #include "op/elems.h"
+#include "op/gradient.h"
 #include "op/narrow.h"
 #include "op/op_util.h"
 #include "plan/lower.h"
@@ -157,8 +158,8 @@ static const op_case many_number_cases[] = {
 
 /* ------------------------------------------------------------------ the rows */
 /* clang-format off */
-#define ROW(name_, ins, out_type, row_result, expr_, ints_, params_, cases_, doc_, ...)                                       \
-    static const ew_row row_##name_ = { .expr = expr_, .ints = ints_, .result = row_result, .params = LIST params_ };              \
+#define ROW(name_, ins, out_type, row_result, expr_, ints_, grads_, params_, cases_, doc_, ...)                               \
+    static const ew_row row_##name_ = { .expr = expr_, .ints = ints_, .result = row_result, .params = LIST params_, .grad = FORMULAS grads_ }; \
     const op_def op_##name_ = { .name = #name_, .doc = DOC(doc_), .in = ins, .out = { { "y", out_type } }, .infer = infer_row,       \
                               .host_elems = true, .variants = ew_variants, .row = &row_##name_, .cases = CASES(cases_), __VA_ARGS__ };
 #define LIST(...)           { __VA_ARGS__ }
@@ -166,99 +167,115 @@ static const op_case many_number_cases[] = {
 #define IN2(types)          { { "a", types }, { "b", "as a" } }
 #define ANY_INT             "int|uint"
 /*      ROW1: one operand    ROW1I: of no format    ROW1P: with attributes    ROW2: two alike    TRUTH: giving a truth value    ROWN: any number, folded */
-#define ROW1(op, types, expr, ints, cases, doc)   ROW(op, IN1(types), "as x", NULL, expr, ints, (NULL), cases, doc, .min_in = 1)
-#define ROW1I(op, types, expr, ints, cases, doc)  ROW(op, IN1(types), "as x", NULL, expr, ints, (NULL), cases, doc, .min_in = 1, .domain = "quern")
-#define ROW1P(op, types, expr, ints, params, cases, doc, attrs_) ROW(op, IN1(types), "as x", NULL, expr, ints, params, cases, doc, .attrs = attrs_)
-#define ROW2(op, types, expr, ints, cases, doc)   ROW(op, IN2(types), "as a", NULL, expr, ints, (NULL), cases, doc, .min_in = 2)
-#define TRUTH1(op, types, expr, cases, doc)       ROW(op, IN1(types), "bool", "bool", expr, NULL, (NULL), cases, doc, .min_in = 1)
-#define TRUTH2(op, types, expr, cases, doc)       ROW(op, IN2(types), "bool", "bool", expr, NULL, (NULL), cases, doc, .min_in = 2)
-#define ROWN(op, types, expr, cases, doc)         ROW(op, LIST({ "x", "many " types }), "as x", NULL, expr, NULL, (NULL), cases, doc, .min_in = 1, .expand = ew_expand_many)
+#define ROW1(op, types, expr, ints, grads, cases, doc)   ROW(op, IN1(types), "as x", NULL, expr, ints, grads, (NULL), cases, doc, .min_in = 1)
+#define ROW1I(op, types, expr, ints, grads, cases, doc)  ROW(op, IN1(types), "as x", NULL, expr, ints, grads, (NULL), cases, doc, .min_in = 1, .domain = "quern")
+#define ROW1P(op, types, expr, ints, grads, params, cases, doc, attrs_) ROW(op, IN1(types), "as x", NULL, expr, ints, grads, params, cases, doc, .attrs = attrs_)
+#define ROW2(op, types, expr, ints, grads, cases, doc)   ROW(op, IN2(types), "as a", NULL, expr, ints, grads, (NULL), cases, doc, .min_in = 2)
+#define TRUTH1(op, types, expr, cases, doc)       ROW(op, IN1(types), "bool", "bool", expr, NULL, (NULL), (NULL), cases, doc, .min_in = 1)
+#define TRUTH2(op, types, expr, cases, doc)       ROW(op, IN2(types), "bool", "bool", expr, NULL, (NULL), (NULL), cases, doc, .min_in = 2)
+#define ROWN(op, types, expr, cases, doc)         ROW(op, LIST({ "x", "many " types }), "as x", NULL, expr, NULL, (NULL), (NULL), cases, doc, .min_in = 1, .expand = ew_expand_many, \
+                                                      .gradient = GRADIENT(gradient_extreme))
 
 /* one operand, any number */
-ROW1(Abs,        "number", "fabs(a)",  "SIGNED ? abs(a) : a",               number_cases,   "|x|")
-ROW1(Neg,        "signed", "-a",       "(T)0 - a",                          number_cases,   "-x")
-ROW1(Relu,       "signed", "max(a, (T)0)", NULL,                            number_cases,   "max(x, 0)")
-ROW1(Sign,       "number", "isnan(a) ? a : (T)(a > (T)0) - (T)(a < (T)0)", "(T)(a > (T)0) - (T)(a < (T)0)", number_cases, "-1, 0 or 1")
-ROW1(BitwiseNot, ANY_INT,  "~a",       NULL,                                bits_cases,     "every bit turned")
-ROW1P(Shrink,    "number", "a < -p ? a + q : a > p ? a - q : (T)0", "(f32)a < -p ? TO(T, (f32)a + q) : (f32)a > p ? TO(T, (f32)a - q) : (T)0",
+ROW1(Abs,             "number", "fabs(a)",     "SIGNED ? abs(a) : a", ("g * Sign(a)"),                    number_cases,   "|x|")
+ROW1(Neg,             "signed", "-a",          "(T)0 - a", ("-g"),                             number_cases,   "-x")
+ROW1(Relu,            "signed", "max(a, (T)0)", NULL, ("a > 0 ? g : 0"),                  number_cases,   "max(x, 0)")
+ROW1(Sign,            "number", "isnan(a) ? a : (T)(a > (T)0) - (T)(a < (T)0)", "(T)(a > (T)0) - (T)(a < (T)0)", ("0"),                              number_cases,   "-1, 0 or 1")
+ROW1(BitwiseNot,      ANY_INT, "~a",          NULL, (NULL),                             bits_cases,     "every bit turned")
+ROW1P(Shrink,            "number", "a < -p ? a + q : a > p ? a - q : (T)0", "(f32)a < -p ? TO(T, (f32)a + q) : (f32)a > p ? TO(T, (f32)a - q) : (T)0",
+      ("a < -p ? g : a > p ? g : 0"),
       ("lambd", "bias"), number_cases, "x moved by bias toward 0 outside [-lambd, lambd], 0 inside", LIST(FLOAT("bias", 0), FLOAT("lambd", 0.5)))
 /* one operand, floats */
-ROW1(Acos,       "float", "acos(a)",   NULL,                                unit_cases,     "arc cosine")
-ROW1(Acosh,      "float", "acosh(a)",  NULL,                                above_one_cases, "inverse hyperbolic cosine")
-ROW1(Asin,       "float", "asin(a)",   NULL,                                unit_cases,     "arc sine")
-ROW1(Asinh,      "float", "asinh(a)",  NULL,                                any_cases,      "inverse hyperbolic sine")
-ROW1(Atan,       "float", "atan(a)",   NULL,                                any_cases,      "arc tangent")
-ROW1(Atanh,      "float", "atanh(a)",  NULL,                                unit_cases,     "inverse hyperbolic tangent")
-ROW1(Ceil,       "float", "ceil(a)",   NULL,                                any_cases,      "the next integer up")
-ROW1(Cos,        "float", "cos(a)",    NULL,                                any_cases,      "cosine")
-ROW1(Cosh,       "float", "cosh(a)",   NULL,                                unit_cases,     "hyperbolic cosine")
-ROW1(Erf,        "float", "erf(a)",    NULL,                                any_cases,      "the error function")
-ROW1(Exp,        "float", "exp(a)",    NULL,                                unit_cases,     "e to the x")
-ROW1(Floor,      "float", "floor(a)",  NULL,                                any_cases,      "the next integer down")
-ROW1I(GeluErf,   "float", "gelu(a)",   NULL,                                any_cases,      "x * (1 + erf(x / sqrt 2)) / 2")
-ROW1I(GeluTanh,  "float", "0.5f * a * (1.0f + tanh(0.7978845608028654f * (a + 0.044715f * a * a * a)))", NULL, any_cases, "Gelu's usual approximation")
-ROW1(HardSwish,  "float", "a * max(0.0f, min(1.0f, a / 6.0f + 0.5f))", NULL, any_cases,     "x * HardSigmoid(x) with alpha 1/6")
-ROW1(Log,        "float", "log(a)",    NULL,                                positive_cases, "natural logarithm")
-ROW1(Mish,       "float", "a * tanh(max(a, 0.0f) + log1p(exp(-fabs(a))))", NULL, any_cases, "x * tanh(Softplus(x))")
-ROW1(Reciprocal, "float", "1.0f / a",  NULL,                                positive_cases, "1 / x")
-ROW1(Round,      "float", "round(a)",  NULL,                                any_cases,      "to the nearest integer, halves to even")
-ROW1(Sigmoid,    "float", "sigmoid(a)", NULL,                               any_cases,      "1 / (1 + e^-x)")
-ROW1(Sin,        "float", "sin(a)",    NULL,                                any_cases,      "sine")
-ROW1(Sinh,       "float", "sinh(a)",   NULL,                                unit_cases,     "hyperbolic sine")
-ROW1(Softplus,   "float", "max(a, 0.0f) + log1p(exp(-fabs(a)))", NULL,      any_cases,      "log(1 + e^x), without overflow")
-ROW1(Softsign,   "float", "a / (1.0f + fabs(a))", NULL,                     any_cases,      "x / (1 + |x|)")
-ROW1(Sqrt,       "float", "sqrt(a)",   NULL,                                positive_cases, "square root")
-ROW1(Tan,        "float", "tan(a)",    NULL,                                unit_cases,     "tangent")
-ROW1(Tanh,       "float", "tanh(a)",   NULL,                                any_cases,      "hyperbolic tangent")
+ROW1(Acos,            "float", "acos(a)",     NULL, ("-g / Sqrt(1 - a * a)"),           unit_cases,     "arc cosine")
+ROW1(Acosh,           "float", "acosh(a)",    NULL, ("g / (Sqrt(a - 1) * Sqrt(a + 1))"), above_one_cases, "inverse hyperbolic cosine")
+ROW1(Asin,            "float", "asin(a)",     NULL, ("g / Sqrt(1 - a * a)"),            unit_cases,     "arc sine")
+ROW1(Asinh,           "float", "asinh(a)",    NULL, ("g / Sqrt(a * a + 1)"),            any_cases,      "inverse hyperbolic sine")
+ROW1(Atan,            "float", "atan(a)",     NULL, ("g / (1 + a * a)"),                any_cases,      "arc tangent")
+ROW1(Atanh,           "float", "atanh(a)",    NULL, ("g / (1 - a * a)"),                unit_cases,     "inverse hyperbolic tangent")
+ROW1(Ceil,            "float", "ceil(a)",     NULL, ("0"),                              any_cases,      "the next integer up")
+ROW1(Cos,             "float", "cos(a)",      NULL, ("-g * Sin(a)"),                    any_cases,      "cosine")
+ROW1(Cosh,            "float", "cosh(a)",     NULL, ("g * Sinh(a)"),                    unit_cases,     "hyperbolic cosine")
+ROW1(Erf,             "float", "erf(a)",      NULL, ("1.1283791670955126 * g * Exp(-a * a)"), any_cases,      "the error function")
+ROW1(Exp,             "float", "exp(a)",      NULL, ("g * y"),                          unit_cases,     "e to the x")
+ROW1(Floor,           "float", "floor(a)",    NULL, ("0"),                              any_cases,      "the next integer down")
+ROW1I(GeluErf,        "float", "gelu(a)",     NULL,
+      ("g * (0.5 + 0.5 * Erf(0.7071067811865476 * a) + 0.3989422804014327 * a * Exp(-0.5 * a * a))"), any_cases, "x * (1 + erf(x / sqrt 2)) / 2")
+ROW1I(GeluTanh,       "float", "0.5f * a * (1.0f + tanh(0.7978845608028654f * (a + 0.044715f * a * a * a)))", NULL,
+      ("t = Sigmoid(1.5957691216057308 * (a + 0.044715 * a * a * a)); g * t * (1 + a * (1 - t) * (1.5957691216057308 + 0.21406844408790178 * a * a))"),
+      any_cases,      "Gelu's usual approximation")
+ROW1(HardSwish,       "float", "a * max(0.0f, min(1.0f, a / 6.0f + 0.5f))", NULL,
+      ("a > -3 ? a < 3 ? g * (a / 3 + 0.5) : g : 0"), any_cases,      "x * HardSigmoid(x) with alpha 1/6")
+ROW1(Log,             "float", "log(a)",      NULL, ("g / a"),                          positive_cases, "natural logarithm")
+ROW1(Mish,            "float", "a * tanh(max(a, 0.0f) + log1p(exp(-fabs(a))))", NULL,
+      ("t = Tanh(Softplus(a)); g * (t + a * (1 - t * t) * Sigmoid(a))"), any_cases,      "x * tanh(Softplus(x))")
+ROW1(Reciprocal,      "float", "1.0f / a",    NULL, ("-g * y * y"),                     positive_cases, "1 / x")
+ROW1(Round,           "float", "round(a)",    NULL, ("0"),                              any_cases,      "to the nearest integer, halves to even")
+ROW1(Sigmoid,         "float", "sigmoid(a)",  NULL, ("g * y * (1 - y)"),                any_cases,      "1 / (1 + e^-x)")
+ROW1(Sin,             "float", "sin(a)",      NULL, ("g * Cos(a)"),                     any_cases,      "sine")
+ROW1(Sinh,            "float", "sinh(a)",     NULL, ("g * Cosh(a)"),                    unit_cases,     "hyperbolic sine")
+ROW1(Softplus,        "float", "max(a, 0.0f) + log1p(exp(-fabs(a)))", NULL, ("g * Sigmoid(a)"),                 any_cases,      "log(1 + e^x), without overflow")
+ROW1(Softsign,        "float", "a / (1.0f + fabs(a))", NULL, ("t = 1 + Abs(a); g / (t * t)"),    any_cases,      "x / (1 + |x|)")
+ROW1(Sqrt,            "float", "sqrt(a)",     NULL, ("0.5 * g / y"),                    positive_cases, "square root")
+ROW1(Tan,             "float", "tan(a)",      NULL, ("g * (1 + y * y)"),                unit_cases,     "tangent")
+ROW1(Tanh,            "float", "tanh(a)",     NULL, ("g * (1 - y * y)"),                any_cases,      "hyperbolic tangent")
 /* one operand, floats, attributes */
-ROW1P(Celu,        "float", "max(a, 0.0f) + min(0.0f, p * expm1(a / p))", NULL, ("alpha"), any_cases, "Elu, smooth for every alpha",
+ROW1P(Celu,              "float", "max(a, 0.0f) + min(0.0f, p * expm1(a / p))", NULL,
+      ("a > 0 ? g : g * Exp(Min(a, 0) / p)"), ("alpha"), any_cases, "Elu, smooth for every alpha",
       LIST(FLOAT("alpha", 1)))
-ROW1P(Elu,         "float", "select(a > 0.0f, a, p * expm1(min(a, 0.0f)))", NULL, ("alpha"), any_cases, "x, or alpha (e^x - 1) below 0",
+ROW1P(Elu,               "float", "select(a > 0.0f, a, p * expm1(min(a, 0.0f)))", NULL,
+      ("a > 0 ? g : g * p * Exp(Min(a, 0))"), ("alpha"), any_cases, "x, or alpha (e^x - 1) below 0",
       LIST(FLOAT("alpha", 1)))
-ROW1P(HardSigmoid, "float", "max(0.0f, min(1.0f, p * a + q))", NULL, ("alpha", "beta"), any_cases, "alpha x + beta, held in [0, 1]",
+ROW1P(HardSigmoid,       "float", "max(0.0f, min(1.0f, p * a + q))", NULL,
+      ("y > 0 ? y < 1 ? g * p : 0 : 0"), ("alpha", "beta"), any_cases, "alpha x + beta, held in [0, 1]",
       LIST(FLOAT("alpha", 0.20000000298023224), FLOAT("beta", 0.5)))
-ROW1P(LeakyRelu,   "float", "select(a >= 0.0f, a, p * a)", NULL, ("alpha"), any_cases, "x, or alpha x below 0",
+ROW1P(LeakyRelu,         "float", "select(a >= 0.0f, a, p * a)", NULL,
+      ("a < 0 ? g * p : g"), ("alpha"), any_cases, "x, or alpha x below 0",
       LIST(FLOAT("alpha", 0.009999999776482582)))
-ROW1P(Selu,        "float", "q * select(a > 0.0f, a, p * expm1(min(a, 0.0f)))", NULL, ("alpha", "gamma"), any_cases, "gamma Elu(x)",
+ROW1P(Selu,              "float", "q * select(a > 0.0f, a, p * expm1(min(a, 0.0f)))", NULL,
+      ("a > 0 ? g * q : g * q * p * Exp(Min(a, 0))"), ("alpha", "gamma"), any_cases, "gamma Elu(x)",
       LIST(FLOAT("alpha", 1.67326319217681884765625), FLOAT("gamma", 1.05070102214813232421875)))
-ROW1P(Swish,       "float", "a * sigmoid(p * a)", NULL, ("alpha"), any_cases, "x Sigmoid(alpha x); SiLU", LIST(FLOAT("alpha", 1)))
-ROW1P(ThresholdedRelu, "float", "a > p ? a : 0.0f", NULL, ("alpha"), any_cases, "x where x > alpha, else 0", LIST(FLOAT("alpha", 1)))
+ROW1P(Swish,             "float", "a * sigmoid(p * a)", NULL,
+      ("t = Sigmoid(p * a); g * (t + y * p * (1 - t))"), ("alpha"), any_cases, "x Sigmoid(alpha x); SiLU", LIST(FLOAT("alpha", 1)))
+ROW1P(ThresholdedRelu,   "float", "a > p ? a : 0.0f", NULL, ("a > p ? g : 0"), ("alpha"), any_cases, "x where x > alpha, else 0", LIST(FLOAT("alpha", 1)))
 
 /* truth values */
 TRUTH1(IsNaN,      "float", "isnan(a)",                                     any_cases,      "is not a number")
-ROW(IsInf, IN1("float"), "bool", "bool", "isinf(a) && (a > 0.0f ? q != 0.0f : p != 0.0f)", NULL, ("detect_negative", "detect_positive"), any_cases,
+ROW(IsInf, IN1("float"), "bool", "bool", "isinf(a) && (a > 0.0f ? q != 0.0f : p != 0.0f)", NULL, (NULL), ("detect_negative", "detect_positive"), any_cases,
     "is infinite, on the sides asked for", .attrs = LIST(INT("detect_negative", 1), INT("detect_positive", 1)))
 TRUTH1(Not,        "bool",  "!a",                                           truth_cases,    "the opposite")
 TRUTH2(And,        "bool",  "a && b",                                       truth2_cases,   "both")
 TRUTH2(Or,         "bool",  "a || b",                                       truth2_cases,   "one or both")
 TRUTH2(Xor,        "bool",  "a != b",                                       truth2_cases,   "exactly one")
-ROW(Equal, IN2("value"), "bool", "bool", "a == b", NULL, (NULL), compare_cases, "a = b", .min_in = 2, .expand = expand_equal)
+ROW(Equal, IN2("value"), "bool", "bool", "a == b", NULL, (NULL), (NULL), compare_cases, "a = b", .min_in = 2, .expand = expand_equal)
 TRUTH2(Greater,    "number", "a > b",                                       compare_cases,  "a > b")
 TRUTH2(GreaterOrEqual, "number", "a >= b",                                  compare_cases,  "a >= b")
 TRUTH2(Less,       "number", "a < b",                                       compare_cases,  "a < b")
 TRUTH2(LessOrEqual, "number", "a <= b",                                     compare_cases,  "a <= b")
 
 /* two operands. Integer division and remainder: by 0 gives 0, by -1 cannot overflow. */
-ROW2(Add,        "number", "a + b",    NULL,                                number2_cases,  "a + b")
-ROW2(Sub,        "number", "a - b",    NULL,                                number2_cases,  "a - b")
-ROW2(Mul,        "number", "a * b",    NULL,                                number2_cases,  "a * b")
-ROW2(Div,        "number", "a / b",    "b == (T)0 ? (T)0 : (SIGNED && b + (T)1 == (T)0) ? (T)0 - a : a / b", div_cases, "a / b; integers toward 0")
-ROW2(BitwiseAnd, ANY_INT,  "a & b",    NULL,                                bits2_cases,    "bits in both")
-ROW2(BitwiseOr,  ANY_INT,  "a | b",    NULL,                                bits2_cases,    "bits in one or both")
-ROW2(BitwiseXor, ANY_INT,  "a ^ b",    NULL,                                bits2_cases,    "bits in exactly one")
-ROW2(PRelu,      "number", "select(a < (T)0, a * b, a)", NULL,              number2_cases,  "x, or slope x below 0")
-ROW(BitShift, IN2(ANY_INT), "as a", NULL, "(b < (T)0 || b >= (T)BITS) ? (p != 0.0f && a < (T)0 ? ~(T)0 : (T)0) : p != 0.0f ? shr(a, (u32)b) : shl(a, (u32)b)", NULL, ("direction"), shift_cases,
+ROW2(Add,             "number", "a + b",       NULL, ("g", "g"),                         number2_cases,  "a + b")
+ROW2(Sub,             "number", "a - b",       NULL, ("g", "-g"),                        number2_cases,  "a - b")
+ROW2(Mul,             "number", "a * b",       NULL, ("g * b", "g * a"),                 number2_cases,  "a * b")
+ROW2(Div,             "number", "a / b",       "b == (T)0 ? (T)0 : (SIGNED && b + (T)1 == (T)0) ? (T)0 - a : a / b", ("g / b", "-g * y / b"),            div_cases,      "a / b; integers toward 0")
+ROW2(BitwiseAnd,      ANY_INT, "a & b",       NULL, (NULL),                             bits2_cases,    "bits in both")
+ROW2(BitwiseOr,       ANY_INT, "a | b",       NULL, (NULL),                             bits2_cases,    "bits in one or both")
+ROW2(BitwiseXor,      ANY_INT, "a ^ b",       NULL, (NULL),                             bits2_cases,    "bits in exactly one")
+ROW2(PRelu,           "number", "select(a < (T)0, a * b, a)", NULL, ("a < 0 ? g * b : g", "a < 0 ? g * a : 0"), number2_cases,  "x, or slope x below 0")
+ROW(BitShift, IN2(ANY_INT), "as a", NULL, "(b < (T)0 || b >= (T)BITS) ? (p != 0.0f && a < (T)0 ? ~(T)0 : (T)0) : p != 0.0f ? shr(a, (u32)b) : shl(a, (u32)b)", NULL, (NULL), ("direction"), shift_cases,
     "a shifted by b bits, LEFT or RIGHT", .attrs = LIST(NEEDED("direction", ATTR_TEXT)))
 ROW(Mod, IN2("number"), "as a", NULL, "(p != 0.0f || (fmod(a, b) != 0.0f && (b < 0.0f) == (fmod(a, b) < 0.0f))) ? fmod(a, b) : fmod(a, b) == 0.0f ? copysign(fmod(a, b), b) : fmod(a, b) + b",
     "(b == (T)0 || (SIGNED && b + (T)1 == (T)0)) ? (T)0 : (SIGNED && p == 0.0f && a % b != (T)0 && (a ^ b) < (T)0) ? a % b + b : a % b",
+    ("g", "-g * Round((a - y) / b)"),
     ("fmod"), mod_cases, "the remainder, with the sign of b, or of a when fmod=1", .attrs = LIST(INT("fmod", 0)))
 
 /* operands of several kinds */
-ROW(Pow, LIST({ "a", "signed" }, { "b", "number" }), "as a", NULL, "pow(a, (T)b)", "(T)POW_INT(a, b)", (NULL), pow_cases,
+ROW(Pow, LIST({ "a", "signed" }, { "b", "number" }), "as a", NULL, "pow(a, (T)b)", "(T)POW_INT(a, b)",
+    ("b == 0 ? 0 : g * b * Pow(a, b - 1)", "t = a > 0 ? a : 1; a > 0 ? g * y * Log(t) : 0"), (NULL), pow_cases,
     "a to the b, in the type of a", .min_in = 2)
-ROW(Where, LIST({ "condition", "bool" }, { "x", "value" }, { "y", "as x" }), "as x", NULL, "a ? b : c", NULL, (NULL), where_cases,
+ROW(Where, LIST({ "condition", "bool" }, { "x", "value" }, { "y", "as x" }), "as x", NULL, "a ? b : c", NULL, (NULL, "a ? g : 0", "a ? 0 : g"), (NULL), where_cases,
     "x where the condition holds, else y", .min_in = 3)
-ROW(Clip, LIST({ "x", "number" }, { "min", "optional as x" }, { "max", "optional as x" }), "as x", NULL, "min(max(a, b), c)", NULL, (NULL),
+ROW(Clip, LIST({ "x", "number" }, { "min", "optional as x" }, { "max", "optional as x" }), "as x", NULL, "min(max(a, b), c)", NULL,
+    ("a == y ? g : 0", "a == y ? 0 : b == y ? g : 0", "a == y ? 0 : c == y ? g : 0"), (NULL),
     clip_cases, "x held in [min, max]", .min_in = 1)
 ROWN(Max, "number", "max(a, b)", many_number_cases, "the largest of the operands")
 ROWN(Min, "number", "min(a, b)", many_number_cases, "the smallest of the operands")
@@ -272,6 +289,7 @@ const op_def op_Cast = {
     .out = { { "y", "any" } },
     .attrs = { NEEDED("to", ATTR_INT), INT("saturate", 1), TEXT("round_mode", "up") },
     .infer = infer_cast,
+    .gradient = GRADIENT(gradient_cast),
     .host_elems = true,
     .expand = narrow_expand_cast,
     .variants = ew_variants,

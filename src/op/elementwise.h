@@ -1,7 +1,8 @@
 /* Elementwise ops as rows of text in the kernel language, and chains of them as one kernel.
  *
  * A row's expression is over a, b, c (its inputs, in their computing type) and p, q, r (float attributes, by name in `params`).
- * One row serves every dtype its schema allows; `ints` is the expression for integer types where it differs (NULL: the same). */
+ * One row serves every dtype its schema allows; `ints` is the expression for integer types where it differs (NULL: the same).
+ * What its operands get is a formula over other rows (op/formula.h): of a, b, c, p .. s, of y, the row's value, and g, what y got. */
 #ifndef ELEMENTWISE_H
 #define ELEMENTWISE_H
 
@@ -12,7 +13,7 @@ typedef struct ew_row {
     const char *ints;      /* for integer dtypes; NULL: as expr */
     const char *result;    /* NULL: computing type of the inputs; "bool": a truth value */
     const char *params[4]; /* attribute names bound to p, q, r, s */
-    const char *grad[3];   /* d/da, d/db, d/dc over a, b, c, y; NULL: none */
+    const char *grad[3];   /* what a, b, c get; "0": nothing, as the row is flat */
 } ew_row;
 
 /* One step of a chain: t<k> = row(args). The node Elementwise (ours) has attr `chain`, the text of its steps, one a line:
@@ -41,6 +42,7 @@ void ew_step_print(const ew_step *s, str *out); /* one line, without its end */
 qn_status ew_chain_parse(const char *text, u32 n_inputs, ew_step *steps, u32 *n);
 
 qn_status ew_emit(lowering *l, const node *n); /* lowers a node whose op has a row, and the chain node */
+void ew_gradient(grads *c);                    /* of a node whose op has a row with formulas */
 extern const variant ew_variants[];            /* one row: ew_emit */
 qn_status ew_infer_chain(infer *c);
 qn_status ew_expand_many(build *b, const node *n); /* a row over more operands than one launch can bind */

@@ -2,18 +2,18 @@
 #include "op/epilogue.h"
 
 /* clang-format off */
-static const struct { const char *name, *onnx; f64 p, q; } acts[ACT_COUNT] = {   /* p, q: what the ONNX op has when it says nothing */
-    [ACT_NONE]        = { "none",        "",            0,    0 },
-    [ACT_RELU]        = { "relu",        "Relu",        0,    0 },
-    [ACT_LEAKY]       = { "leaky",       "LeakyRelu",   0.01, 0 },
-    [ACT_CLIP]        = { "clip",        "Clip",        -3.4028234663852886e38, 3.4028234663852886e38 },
-    [ACT_SIGMOID]     = { "sigmoid",     "Sigmoid",     0,    0 },
-    [ACT_SILU]        = { "silu",        "Silu",        0,    0 },
-    [ACT_TANH]        = { "tanh",        "Tanh",        0,    0 },
-    [ACT_GELU]        = { "gelu",        "Gelu",        0,    0 },
-    [ACT_GELU_TANH]   = { "gelu_tanh",   "FastGelu",    0,    0 },
-    [ACT_HARDSIGMOID] = { "hardsigmoid", "HardSigmoid", 0.2,  0.5 },
-    [ACT_HARDSWISH]   = { "hardswish",   "HardSwish",   0,    0 },
+static const struct { const char *name, *onnx; f64 p, q; u16 op; } acts[ACT_COUNT] = {   /* p, q: what the ONNX op has when it says nothing */
+    [ACT_NONE]        = { "none",        "",            0,    0, OP_NONE },
+    [ACT_RELU]        = { "relu",        "Relu",        0,    0, OP_Relu },
+    [ACT_LEAKY]       = { "leaky",       "LeakyRelu",   0.01, 0, OP_LeakyRelu },
+    [ACT_CLIP]        = { "clip",        "Clip",        -3.4028234663852886e38, 3.4028234663852886e38, OP_Clip },
+    [ACT_SIGMOID]     = { "sigmoid",     "Sigmoid",     0,    0, OP_Sigmoid },
+    [ACT_SILU]        = { "silu",        "Silu",        0,    0, OP_Swish },
+    [ACT_TANH]        = { "tanh",        "Tanh",        0,    0, OP_Tanh },
+    [ACT_GELU]        = { "gelu",        "Gelu",        0,    0, OP_GeluErf },
+    [ACT_GELU_TANH]   = { "gelu_tanh",   "FastGelu",    0,    0, OP_GeluTanh },
+    [ACT_HARDSIGMOID] = { "hardsigmoid", "HardSigmoid", 0.2,  0.5, OP_HardSigmoid },
+    [ACT_HARDSWISH]   = { "hardswish",   "HardSwish",   0,    0, OP_HardSwish },
 };
 /* clang-format on */
 
@@ -81,4 +81,17 @@ void epilogue_attrs(act a, f64 p, f64 q, attr *out)
     out[0] = attr_of_text("act", acts[a].name);
     out[1] = attr_of_float("p", p);
     out[2] = attr_of_float("q", q);
+}
+
+val epilogue_steps(build *b, val y, val bias, val rest)
+{
+    f64 p = attr_float(b->n, "p", 0), q = attr_float(b->n, "q", 0);
+    act a = act_by_name(attr_text(b->g, b->n, "act", "none"));
+    y = build_op2(b, OP_Add, build_op2(b, OP_Add, y, bias), rest);
+    if (a == ACT_NONE || b->status) return y;
+    qn_dtype d = build_type(b, y)->dtype;
+    const attr params[] = { attr_of_float("alpha", p), attr_of_float("beta", q) };
+    const val in[] = { y, a == ACT_CLIP ? build_scalar(b, d, p) : 0, a == ACT_CLIP ? build_scalar(b, d, q) : 0 };
+    u32 n_params = a == ACT_LEAKY ? 1 : a == ACT_HARDSIGMOID ? 2 : 0;
+    return build_node(b, (op_id)acts[a].op, in, a == ACT_CLIP ? 3 : 1, params, n_params);
 }

@@ -38,6 +38,9 @@ void epilogue_consts(launch *k, const epilogue *e);               /* has_bias, h
 /* The shapes of bias[channels] and rest (as y), and the name of the activation. */
 qn_status epilogue_check(infer *c, u32 bias_at, u32 rest_at, sym channels, const type *y);
 
+/* Node b->n's epilogue in steps, behind the finished sum y: its bias in the shape it is added in, its rest, its activation. */
+val epilogue_steps(build *b, val y, val bias, val rest);
+
 /* The same as attributes of a node to be made: act, p, q. */
 enum { EPILOGUE_ATTRS = 3 };
 void epilogue_attrs(act a, f64 p, f64 q, attr *out);

@@ -3,6 +3,7 @@
  * Negative indices count from the end. Kernels hold an index outside its axis at the edge; lower_places lets such a run fail. */
 #include "op/copy.h"
 #include "op/elems.h"
+#include "op/gradient.h"
 #include "op/op_util.h"
 
 static const char *index_word(const lowering *l, val v) { return lower_type(l, v)->dtype == QN_I32 ? "i32" : "i64"; }
@@ -111,6 +112,7 @@ const op_def op_Gather = {
     .attrs = { INT("axis", 0) },
     .host_elems = true,
     .infer = infer_gather,
+    .gradient = GRADIENT(gradient_gather),
     .places = places_on_axis,
     .variants = gather_variants,
     .cases = CASES(gather_cases),
@@ -156,6 +158,7 @@ const op_def op_GatherElements = {
     .out = { { "output", "as data" } },
     .attrs = { INT("axis", 0) },
     .infer = infer_gather_elements,
+    .gradient = GRADIENT(gradient_gather_elements),
     .places = places_on_axis,
     .variants = gather_elements_variants,
     .cases = CASES(gather_elements_cases),
@@ -219,6 +222,7 @@ const op_def op_GatherND = {
     .out = { { "output", "as data" } },
     .attrs = { INT("batch_dims", 0) },
     .infer = infer_gather_nd,
+    .gradient = GRADIENT(gradient_gather_nd),
     .places = places_nd,
     .variants = gather_nd_variants,
     .cases = CASES(gather_nd_cases),
@@ -297,6 +301,7 @@ const op_def op_OneHot = {
     .out = { { "output", "as values" } },
     .attrs = { INT("axis", -1) },
     .infer = infer_one_hot,
+    .gradient = GRADIENT(gradient_one_hot),
     .expand = expand_one_hot,
     .variants = one_hot_variants,
     .cases = CASES(one_hot_cases),

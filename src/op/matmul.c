@@ -1,4 +1,5 @@
 /* Matrix products: MatMul, our MatMulFused (transposes, scale, bias, rest and activation in one), and what reduces to them. */
+#include "op/gradient.h"
 #include "op/op_util.h"
 #include "op/product.h"
 
@@ -79,6 +80,7 @@ const op_def op_MatMul = {
     .in = { { "a", "float|i32|i64|u32|u64" }, { "b", "as a" } },
     .out = { { "y", "as a" } },
     .infer = matmul_infer,
+    .gradient = GRADIENT(gradient_matmul),
     .variants = product_variants,
     .flops = product_flops,
     .cases = CASES(matmul_cases),
@@ -91,6 +93,26 @@ static qn_status matmul_fused_infer(infer *c)
     sym columns = infer_in(c, 1)->rank > 1 ? y.dims[y.rank - 1] : sym_number(c->g, 1);
     QN_TRY(epilogue_check(c, 2, 3, columns, &y));
     return infer_out(c, 0, &y);
+}
+
+static val last_two_swapped(build *b, val x, bool yes)
+{
+    i64 perm[QN_MAX_RANK];
+    u32 rank = build_type(b, x)->rank;
+    if (!yes || rank < 2 || b->status) return x;
+    for (u32 d = 0; d < rank; d++) perm[d] = d + 2 < rank ? d : 2 * rank - 3 - d;
+    attr how = attr_of_ints(b->g, "perm", perm, rank);
+    return build_node(b, OP_Transpose, &x, 1, &how, 1);
+}
+
+static qn_status matmul_fused_expand(build *b, const node *n)
+{
+    f64 alpha = attr_float(n, "alpha", 1);
+    val x = last_two_swapped(b, build_in(b, 0), attr_int(n, "transA", 0) != 0);
+    val y = build_op2(b, OP_MatMul, x, last_two_swapped(b, build_in(b, 1), attr_int(n, "transB", 0) != 0));
+    if (alpha != 1) y = build_op2(b, OP_Mul, y, build_scalar(b, build_type(b, y)->dtype, alpha));
+    y = epilogue_steps(b, y, build_in(b, 2), build_in(b, 3));
+    return build_done(b, &y, 1);
 }
 
 static const op_case matmul_fused_cases[] = {
@@ -123,6 +145,7 @@ const op_def op_MatMulFused = {
     .out = { { "y", "as a" } },
     .attrs = { INT("transA", 0), INT("transB", 0), FLOAT("alpha", 1), EPILOGUE_SCHEMA },
     .infer = matmul_fused_infer,
+    .expand = matmul_fused_expand,
     .variants = product_variants,
     .flops = product_flops,
     .cases = CASES(matmul_fused_cases),

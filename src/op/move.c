@@ -1,6 +1,7 @@
 /* Transpose, Slice, Split, Expand, Tile: the same elements at other places, as one strided copy for each output (copy.h). */
 #include "op/copy.h"
 #include "op/elems.h"
+#include "op/gradient.h"
 #include "op/op_util.h"
 
 /* ------------------------------------------------------------------ what they share */
@@ -181,6 +182,7 @@ const op_def op_Transpose = {
     .out = { { "transposed", "as data" } },
     .attrs = { INTS("perm") },
     .infer = infer_transpose,
+    .gradient = GRADIENT(gradient_transpose),
     .variants = turn_variants,
     .cases = CASES(transpose_cases),
 };
@@ -344,6 +346,7 @@ const op_def op_Slice = {
     .out = { { "output", "as data" } },
     .host_elems = true,
     .infer = infer_slice,
+    .gradient = GRADIENT(gradient_slice),
     .variants = move_variants,
     .cases = CASES(slice_cases),
 };
@@ -415,6 +418,7 @@ const op_def op_Split = {
     .attrs = { INT("axis", 0), INT("num_outputs", 0) },
     .host_elems = true,
     .infer = infer_split,
+    .gradient = GRADIENT(gradient_split),
     .variants = move_variants,
     .cases = CASES(split_cases),
 };
@@ -472,6 +476,7 @@ const op_def op_Expand = {
     .out = { { "output", "as input" } },
     .host_elems = true,
     .infer = infer_expand,
+    .gradient = GRADIENT(gradient_expand),
     .variants = move_variants,
     .cases = CASES(expand_cases),
 };
@@ -536,6 +541,7 @@ const op_def op_Tile = {
     .out = { { "output", "as input" } },
     .host_elems = true,
     .infer = infer_tile,
+    .gradient = GRADIENT(gradient_tile),
     .variants = move_variants,
     .cases = CASES(tile_cases),
 };

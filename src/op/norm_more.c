@@ -1,5 +1,6 @@
 /* Normalizations that are put together from others: BatchNormalization, LpNormalization, MeanVarianceNormalization, LRN, and the
  * fused forms of transformer exporters (com.microsoft). */
+#include "op/gradient.h"
 #include "op/norm.h"
 #include "op/op_util.h"
 #include "op/reduce.h"
@@ -197,6 +198,7 @@ const op_def op_LRN = {
     .out = { { "Y", "as X" } },
     .attrs = { FLOAT("alpha", 9.999999747378752e-05), FLOAT("beta", 0.75), FLOAT("bias", 1), NEEDED("size", ATTR_INT) },
     .infer = infer_lrn,
+    .gradient = GRADIENT(gradient_lrn),
     .variants = lrn_variants,
     .cases = CASES(lrn_cases),
 };

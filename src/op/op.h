@@ -4,6 +4,7 @@
  *     .expand    the meaning as simpler ops: a composite. Also the fallback and the oracle of its variants
  *     .variants  kernels, best first; the last one of a primitive is a MAP that needs nothing
  *     .host      computed on the host from host tensors: data-dependent shapes, strings, control
+ *     .gradient  what its inputs get, given what its outputs got (op/gradient.h); a composite needs none: it is expanded first
  * An op has .variants or .host or .expand (or .alias: its output is its first input's bytes in another shape). */
 #ifndef OP_H
 #define OP_H
@@ -90,6 +91,25 @@ const type *build_type(const build *b, val v);
 qn_status build_done(build *b, const val *outs, u32 n); /* the node's outputs become these; b->status passes up */
 qn_status build_fail(build *b, qn_status code, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* ---- gradients: simpler nodes, built in front of b->before, that hand on to the inputs what arrived at the outputs. What they are made
+ * of has gradients itself, so the same serves a gradient's gradient. A failure sticks in b->status. */
+typedef struct grads {
+    build *b;           /* b->n is the node */
+    const val *dy;      /* of each output, of its type; 0: nothing arrives */
+    const bool *wanted; /* of each input */
+    val *dx; /* of each input, to fill where wanted: of its type, or of a shape to which it was broadcast; 0: nothing */
+} grads;
+/* A build that never trains leaves them out. */
+#ifdef QUERN_NO_GRADIENTS
+#define GRADIENT(f)   NULL
+#define FORMULAS(...) { NULL }
+#else
+#define GRADIENT(f)   (f)
+#define FORMULAS(...) { __VA_ARGS__ }
+#endif
+bool op_has_gradient(const op_def *d);
+void op_gradient(grads *c);
+
 /* ---- variants */
 enum {                 /* what a variant needs of qn_caps */
        NEED_GROUP = 1, /* groups of 64 items or more, 16 KiB of group memory */
@@ -148,6 +168,7 @@ struct op_def {
     qn_status (*infer)(infer *c);
     qn_status (*expand)(build *b, const node *n);
     const variant *variants;
+    void (*gradient)(grads *c);
     qn_status (*host)(host_call *h);
     qn_status (*places)(lowering *l, const node *n); /* which inputs hold places, and how far they reach: lower_places */
     const struct ew_row *row;                        /* elementwise ops (op/elementwise.h) */

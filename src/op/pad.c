@@ -1,5 +1,6 @@
 /* Pad, and CenterCropPad which is a Slice and a Pad. Negative pads cut. Modes: constant, reflect, edge, wrap. */
 #include "op/elems.h"
+#include "op/gradient.h"
 #include "op/op_util.h"
 #include "plan/lower.h"
 
@@ -153,6 +154,7 @@ const op_def op_Pad = {
     .out = { { "output", "as data" } },
     .attrs = { TEXT("mode", "constant") },
     .infer = infer_pad,
+    .gradient = GRADIENT(gradient_pad),
     .variants = pad_variants,
     .cases = CASES(pad_cases),
 };

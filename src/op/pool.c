@@ -1,5 +1,6 @@
 /* Pools: the largest element, the mean or the p-norm of windows, and of whole planes. */
 #include "op/blocks.h"
+#include "op/gradient.h"
 #include "op/op_util.h"
 #include "op/window.h"
 
@@ -166,6 +167,7 @@ const op_def op_MaxPool = {
     .out = { { "y", "as x" }, { "indices", "optional i64" } },
     .attrs = { POOL_ATTRS, INT("storage_order", 0) },
     .infer = pool_infer,
+    .gradient = GRADIENT(gradient_max_pool),
     .variants = max_variants,
     .cases = CASES(max_cases),
 };
@@ -194,6 +196,7 @@ const op_def op_AveragePool = {
     .out = { { "y", "as x" } },
     .attrs = { POOL_ATTRS, INT("count_include_pad", 0) },
     .infer = pool_infer,
+    .gradient = GRADIENT(gradient_average_pool),
     .variants = mean_variants,
     .cases = CASES(mean_cases),
 };
@@ -214,6 +217,7 @@ const op_def op_LpPool = {
     .out = { { "y", "as x" } },
     .attrs = { POOL_ATTRS, INT("p", 2) },
     .infer = pool_infer,
+    .gradient = GRADIENT(gradient_lp_pool),
     .variants = norm_variants,
     .cases = CASES(norm_cases),
 };

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "op/elems.h"
+#include "op/gradient.h"
 #include "op/op_util.h"
 #include "op/reduce.h"
 #include "plan/lower.h"
@@ -41,7 +42,7 @@ static u32 default_axes(const node *n, u32 rank, u32 bits)
     return attr_int(n, "noop_with_empty_axes", 0) ? 0 : (1u << rank) - 1;
 }
 
-static u32 axes_of_node(graph *g, const node *n, u32 rank)
+u32 reduce_axes(graph *g, const node *n, u32 rank)
 {
     bool has;
     return default_axes(n, rank, node_axes(g, n, "axes", 1, rank, &has));
@@ -113,7 +114,7 @@ static reduction reduction_of_node(lowering *l, const node *n)
     graph *g = lower_graph_mut(l);
     const type *x = lower_type(l, lower_in(l, n, 0));
     reduction r;
-    reduction_of(g, x, axes_of_node(g, n, x->rank), &r);
+    reduction_of(g, x, reduce_axes(g, n, x->rank), &r);
     return r;
 }
 
@@ -123,7 +124,7 @@ static bool fits_form(const lowering *l, const node *n)
     graph *g = lower_graph_mut((lowering *)l);
     const type *x = lower_type(l, lower_in(l, n, 0));
     reduction r;
-    return reduction_of(g, x, axes_of_node(g, n, x->rank), &r);
+    return reduction_of(g, x, reduce_axes(g, n, x->rank), &r);
 }
 
 static bool fits_float(const lowering *l, const node *n)
@@ -326,7 +327,7 @@ static qn_status expand_reduce(build *b, const node *n)
 {
     val x = build_in(b, 0);
     const type *t = build_type(b, x);
-    u32 bits = axes_of_node(b->g, n, t->rank), last = 0, row = row_of(n);
+    u32 bits = reduce_axes(b->g, n, t->rank), last = 0, row = row_of(n);
     for (u32 d = t->rank; d-- > 0;) {
         if (bits >> d & 1) last |= 1u << d;
         else if (last) break;
@@ -349,7 +350,7 @@ static qn_status expand_log_sum_exp(build *b, const node *n)
     const type ty = *build_type(b, n->out[0]);
     if (!dtype_is_float(ty.dtype)) x = build_cast(b, x, QN_F32);
     const type t = *build_type(b, x);
-    u32 bits = axes_of_node(b->g, n, t.rank);
+    u32 bits = reduce_axes(b->g, n, t.rank);
     val top = build_reduce(b, OP_ReduceMax, x, bits);
     top =
         build_node(b, OP_Where, (const val[]){ build_op1(b, OP_IsInf, top), build_scalar(b, t.dtype, 0), top }, 3, NULL, 0);
@@ -390,6 +391,7 @@ static const op_case order_cases[] = {
                                 .out = { { "reduced", "as data" } },                                                        \
                                 .attrs = { INTS("axes"), INT("keepdims", 1), INT("noop_with_empty_axes", 0) },              \
                                 .infer = infer_reduce,                                                                      \
+                                .gradient = GRADIENT(gradient_reduce),                                                      \
                                 .expand = expand_reduce,                                                                    \
                                 .variants = reduce_variants,                                                                \
                                 .cases = CASES(cases_) };
@@ -424,6 +426,7 @@ const op_def op_ReduceLogSumExp = {
     .out = { { "reduced", "as data" } },
     .attrs = { INTS("axes"), INT("keepdims", 1), INT("noop_with_empty_axes", 0) },
     .infer = infer_reduce,
+    .gradient = GRADIENT(gradient_reduce),
     .expand = expand_log_sum_exp,
     .cases = CASES(log_sum_exp_cases),
 };

@@ -10,6 +10,8 @@ typedef struct reduction {
 
 /* Merge the dimensions of t, those in `bits` folded. false: they alternate more often than the form has room for. */
 bool reduction_of(graph *g, const type *t, u32 bits, reduction *out);
+/* The dimensions that a reduction folds, as bits; after inference. */
+u32 reduce_axes(graph *g, const node *n, u32 rank);
 /* A reduction node over `axes` (bits), every folded dimension kept as 1. */
 val build_reduce(build *b, op_id op, val x, u32 bits);
 #endif

@@ -1,5 +1,6 @@
 /* CumSum and CumProd: running sums and products along an axis, which is an operand that must be known. */
 #include "op/elems.h"
+#include "op/gradient.h"
 #include "op/op_util.h"
 #include "plan/lower.h"
 
@@ -78,14 +79,15 @@ static const op_case scan_cases[] = {
     { "f64[9]=0.5..1.5 i64[]={0}", "", 1e-12, "double" },
     { 0 },
 };
-#define SCAN(name_, doc_)                                                                                                   \
+#define SCAN(name_, doc_, gradient_)                                                                                        \
     const op_def op_##name_ = { .name = #name_,                                                                             \
                                 .doc = DOC(doc_),                                                                           \
                                 .in = { { "x", "float|i32|i64|u32|u64" }, { "axis", "i32|i64" } },                          \
                                 .out = { { "y", "as x" } },                                                                 \
                                 .attrs = { INT("exclusive", 0), INT("reverse", 0) },                                        \
+                                .gradient = GRADIENT(gradient_),                                                            \
                                 .infer = infer_scan,                                                                        \
                                 .variants = scan_variants,                                                                  \
                                 .cases = CASES(scan_cases) };
-SCAN(CumSum, "running sums along an axis")
-SCAN(CumProd, "running products along an axis")
+SCAN(CumSum, "running sums along an axis", gradient_cumsum)
+SCAN(CumProd, "running products along an axis", NULL)

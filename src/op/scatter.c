@@ -4,6 +4,7 @@
  * the other way copies and then walks the updates. Kernels pass over an index outside its axis; lower_places lets such a run fail. */
 #include "op/copy.h"
 #include "op/elems.h"
+#include "op/gradient.h"
 #include "op/op_util.h"
 
 static const char *const modes[] = { "none", "add", "mul", "max", "min" };
@@ -185,6 +186,7 @@ const op_def op_ScatterElements = {
     .out = { { "output", "as data" } },
     .attrs = { INT("axis", 0), TEXT("reduction", "none") },
     .infer = infer_scatter_elements,
+    .gradient = GRADIENT(gradient_scatter_elements),
     .places = places_on_axis,
     .variants = scatter_elements_variants,
     .cases = CASES(scatter_elements_cases),
@@ -322,6 +324,7 @@ const op_def op_ScatterND = {
     .attrs = { TEXT("reduction", "none") },
     .host_elems = true,
     .infer = infer_scatter_nd,
+    .gradient = GRADIENT(gradient_scatter_nd),
     .places = places_nd,
     .variants = scatter_nd_variants,
     .cases = CASES(scatter_nd_cases),

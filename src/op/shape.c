@@ -3,6 +3,7 @@
  * Views are aliases: their output is their first input's bytes. Shape and Size give known elements and never run.
  * Moving elements is in move.c. */
 #include "op/elems.h"
+#include "op/gradient.h"
 #include "op/op_util.h"
 #include "plan/lower.h"
 
@@ -116,6 +117,7 @@ const op_def op_Reshape = {
     .alias = true,
     .host_elems = true,
     .infer = infer_reshape,
+    .gradient = GRADIENT(gradient_view),
     .cases = CASES(reshape_cases),
 };
 
@@ -148,6 +150,7 @@ const op_def op_Flatten = {
     .alias = true,
     .host_elems = true,
     .infer = infer_flatten,
+    .gradient = GRADIENT(gradient_view),
     .cases = CASES(flatten_cases),
 };
 
@@ -182,6 +185,7 @@ const op_def op_Squeeze = {
     .alias = true,
     .host_elems = true,
     .infer = infer_squeeze,
+    .gradient = GRADIENT(gradient_view),
     .cases = CASES(squeeze_cases),
 };
 
@@ -220,6 +224,7 @@ const op_def op_Unsqueeze = {
     .alias = true,
     .host_elems = true,
     .infer = infer_unsqueeze,
+    .gradient = GRADIENT(gradient_view),
     .cases = CASES(unsqueeze_cases),
 };
 
@@ -234,6 +239,7 @@ const op_def op_Identity = {
     .alias = true,
     .host_elems = true,
     .infer = infer_identity,
+    .gradient = GRADIENT(gradient_view),
     .cases = CASES(identity_cases),
 };
 

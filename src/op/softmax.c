@@ -1,4 +1,5 @@
 /* Softmax, LogSoftmax, Hardmax along one axis: composites, the first two with fused kernels over x[outer][cols][inner]. */
+#include "op/gradient.h"
 #include "op/op_util.h"
 #include "op/reduce.h"
 #include "plan/lower.h"
@@ -119,16 +120,17 @@ static const op_case softmax_cases[] = {
     { "f64[3,100]",           "",        1e-12, "double"                    }, { "f32[0,4]",     "",        0,    "empty"                  }, { 0 }
 };
 /* clang-format on */
-#define SOFTMAX(name_, doc_, expand_, variants_)                                                                            \
+#define SOFTMAX(name_, doc_, expand_, variants_, gradient_)                                                                 \
     const op_def op_##name_ = { .name = #name_,                                                                             \
                                 .doc = DOC(doc_),                                                                           \
                                 .in = { { "input", "float" } },                                                             \
                                 .out = { { "output", "as input" } },                                                        \
                                 .attrs = { INT("axis", -1) },                                                               \
                                 .infer = infer_along_axis,                                                                  \
+                                .gradient = GRADIENT(gradient_),                                                            \
                                 .expand = expand_,                                                                          \
                                 .variants = variants_,                                                                      \
                                 .cases = CASES(softmax_cases) };
-SOFTMAX(Softmax, "e^x, divided by its sum along `axis`", expand_softmax, softmax_variants)
-SOFTMAX(LogSoftmax, "the logarithm of Softmax", expand_softmax, softmax_variants)
-SOFTMAX(Hardmax, "1 at the first largest element along `axis`, 0 elsewhere", expand_hardmax, NULL)
+SOFTMAX(Softmax, "e^x, divided by its sum along `axis`", expand_softmax, softmax_variants, gradient_softmax)
+SOFTMAX(LogSoftmax, "the logarithm of Softmax", expand_softmax, softmax_variants, gradient_softmax)
+SOFTMAX(Hardmax, "1 at the first largest element along `axis`, 0 elsewhere", expand_hardmax, NULL, NULL)

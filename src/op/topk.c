@@ -1,5 +1,6 @@
 /* TopK: the k first along an axis, with their places, in order. k is an operand: known, or read when the model runs. */
 #include "op/elems.h"
+#include "op/gradient.h"
 #include "op/op_util.h"
 #include "plan/lower.h"
 
@@ -132,6 +133,7 @@ const op_def op_TopK = {
     .out = { { "Values", "as X" }, { "Indices", "i64" } },
     .attrs = { INT("axis", -1), INT("largest", 1), INT("sorted", 1) },
     .infer = infer_topk,
+    .gradient = GRADIENT(gradient_topk),
     .variants = topk_variants,
     .cases = CASES(topk_cases),
 };

@@ -1,0 +1,195 @@
+/* The walk. In: a graph, xs and ys in it. Out: nodes that compute the xs' gradients, of simple ops that have gradients themselves.
+ *
+ * Forward it is marked what depends on an x, and backward what a y depends on. Composites that are both are expanded, until every node on
+ * the way has a gradient or cannot be expanded. Then, backward again, each node that something arrives at hands it on (op_gradient); where a
+ * value is used several times its gradients are added up, and where it was broadcast they are summed back to its shape.
+ * A gradient goes through floats only: what becomes an integer, a truth value or a random number on the way gets none. */
+#include "op/gradient.h"
+#include "op/op_util.h"
+#include "train/autodiff.h"
+
+typedef struct walk {
+    build *b;
+    const autodiff *what;
+    u8 *leaf, *depends, *needed; /* by value */
+    val *got;                    /* by value: its gradient, live; 0: none yet */
+    u32 n;                       /* values that are marked; what is built later has none of these */
+} walk;
+
+static bool carries(qn_dtype d) { return dtype_is_float(d) || d == QN_SEQUENCE || d == QN_OPTIONAL; }
+
+static void drop(walk *w) { mem_free(w->leaf), mem_free(w->got), w->leaf = NULL, w->got = NULL; }
+
+static qn_status make(walk *w)
+{
+    drop(w);
+    w->n = w->b->g->n_values + 1;
+    w->leaf = mem_zalloc(3 * (size_t)w->n);
+    w->got = mem_zalloc(w->n * sizeof *w->got);
+    if (!w->leaf || !w->got) return fail_nomem(w->n);
+    w->depends = w->leaf + w->n, w->needed = w->depends + w->n;
+    return QN_OK;
+}
+
+/* ------------------------------------------------------------------ the way from the xs to the ys */
+
+static void mark_forward(walk *w)
+{
+    const graph *g = w->b->g;
+    for (u32 i = 0; i < w->what->n_fixed; i++) w->leaf[live(g, w->what->fixed[i])] = true;
+    for (u32 i = 0; i < w->what->n_xs; i++) {
+        val x = live(g, w->what->xs[i]);
+        w->leaf[x] = w->depends[x] = true;
+    }
+    for (nid n = g->first; n && n != w->b->before; n = node_at(g, n)->next) {
+        const node *at = node_at(g, n);
+        bool any = false;
+        for (u32 i = 0; i < at->n_in; i++) any = any || (node_in(g, at, i) && w->depends[node_in(g, at, i)]);
+        for (u32 i = 0; i < at->n_out && any && !op_of(at)->random; i++) {
+            val y = live(g, at->out[i]);
+            if (!w->leaf[y] && carries(value_at(g, y)->type.dtype)) w->depends[y] = true;
+        }
+    }
+}
+
+static bool is_needed(const walk *w, const node *n)
+{
+    bool any = false;
+    for (u32 i = 0; i < n->n_out; i++) {
+        val y = live(w->b->g, n->out[i]);
+        any = any || (w->needed[y] && w->depends[y] && !w->leaf[y]);
+    }
+    return any;
+}
+
+static void mark_backward(walk *w)
+{
+    const graph *g = w->b->g;
+    for (u32 i = 0; i < w->what->n_ys; i++) w->needed[live(g, w->what->ys[i])] = true;
+    for (nid n = node_at(g, w->b->before)->prev; n; n = node_at(g, n)->prev) {
+        const node *at = node_at(g, n);
+        if (!is_needed(w, at)) continue;
+        for (u32 i = 0; i < at->n_in; i++)
+            if (node_in(g, at, i)) w->needed[node_in(g, at, i)] = true;
+    }
+}
+
+/* A composite's expansion stands in front of it, so it is seen in the next round. */
+static qn_status expand_once(walk *w, bool *again)
+{
+    graph *g = w->b->g;
+    *again = false;
+    for (nid n = g->first, next; n && n != w->b->before; n = next) {
+        const node *at = node_at(g, n);
+        next = at->next;
+        if (op_has_gradient(op_of(at)) || !op_of(at)->expand || !is_needed(w, at)) continue;
+        build b = { .g = g, .before = n, .n = at };
+        QN_TRY(op_of(at)->expand(&b, at));
+        *again = true;
+    }
+    return QN_OK;
+}
+
+static qn_status find_the_way(walk *w)
+{
+    enum { ROUNDS = 16 }; /* composites in composites; what is made of itself has no gradient after these either */
+    bool again = true;
+    for (u32 round = 0; again && round < ROUNDS; round++) {
+        QN_TRY(make(w));
+        mark_forward(w);
+        mark_backward(w);
+        QN_TRY(expand_once(w, &again));
+    }
+    if (!again) return QN_OK;
+    QN_TRY(make(w));
+    mark_forward(w);
+    return QN_OK;
+}
+
+/* ------------------------------------------------------------------ gradients */
+
+static void add_to(walk *w, val v, val g)
+{
+    val had = w->got[v];
+    g = build_sum_to(w->b, g, build_type(w->b, v));
+    w->got[v] = had ? build_op2(w->b, OP_Add, had, g) : g;
+}
+
+static qn_status refuse(const node *n)
+{
+    return fail(QN_E_UNSUPPORTED, "%s '%s': this op has no gradient, and one is asked of it", op_of(n)->name, n->name);
+}
+
+/* What arrives at the node's outputs; false: nothing. */
+static bool arriving(const walk *w, const node *n, val *dy)
+{
+    bool any = false;
+    for (u32 i = 0; i < n->n_out; i++) {
+        val y = live(w->b->g, n->out[i]);
+        dy[i] = y < w->n && w->depends[y] && !w->leaf[y] ? w->got[y] : 0;
+        any = any || dy[i];
+    }
+    return any;
+}
+
+static qn_status hand_on(walk *w, const node *n, const val *dy, val *dx, bool *wanted)
+{
+    const graph *g = w->b->g;
+    if (!op_has_gradient(op_of(n))) return refuse(n);
+    for (u32 i = 0; i < n->n_in; i++) {
+        val v = node_in(g, n, i);
+        wanted[i] = v && w->depends[v] && dtype_is_float(value_at(g, v)->type.dtype);
+        dx[i] = 0;
+    }
+    w->b->n = n;
+    op_gradient(&(grads){ .b = w->b, .dy = dy, .wanted = wanted, .dx = dx });
+    for (u32 i = 0; i < n->n_in && w->b->status == QN_OK; i++)
+        if (wanted[i] && dx[i]) add_to(w, node_in(g, n, i), dx[i]);
+    return w->b->status;
+}
+
+static qn_status visit(walk *w, const node *n)
+{
+    val *dy = mem_alloc((n->n_out + n->n_in + 1) * sizeof *dy);
+    bool *wanted = mem_alloc(n->n_in + 1);
+    qn_status status = dy && wanted ? QN_OK : fail_nomem(n->n_in);
+    if (status == QN_OK && arriving(w, n, dy)) status = hand_on(w, n, dy, dy + n->n_out, wanted);
+    mem_free(dy), mem_free(wanted);
+    return status;
+}
+
+/* From the end to the start; what is built stands in front of `before`, behind all that is walked. */
+static qn_status walk_back(walk *w)
+{
+    const graph *g = w->b->g;
+    const autodiff *what = w->what;
+    nid last = node_at(g, w->b->before)->prev;
+    for (u32 i = 0; i < what->n_ys; i++) {
+        val y = live(g, what->ys[i]),
+            dy = what->dys && what->dys[i] ? what->dys[i] : build_fill(w->b, build_type(w->b, y), 1);
+        if (w->depends[y]) add_to(w, y, dy);
+    }
+    for (nid n = last; n && w->b->status == QN_OK; n = node_at(g, n)->prev) QN_TRY(visit(w, node_at(g, n)));
+    return w->b->status;
+}
+
+static qn_status build_all(walk *w, val *dxs)
+{
+    QN_TRY(find_the_way(w));
+    const node *whose = w->b->n;
+    QN_TRY(walk_back(w));
+    w->b->n = whose;
+    for (u32 i = 0; i < w->what->n_xs; i++) {
+        val x = live(w->b->g, w->what->xs[i]);
+        dxs[i] = w->got[x] ? w->got[x] : build_fill(w->b, build_type(w->b, x), 0);
+    }
+    return w->b->status;
+}
+
+qn_status autodiff_build(build *b, const autodiff *what, val *dxs)
+{
+    walk w = { .b = b, .what = what };
+    qn_status status = build_all(&w, dxs);
+    drop(&w);
+    return status;
+}

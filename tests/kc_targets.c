@@ -24,19 +24,30 @@ static const char *const vector_rows[] = {
     "ldexp(load4(zs, k), 2).x", "sigmoid(load4(zs, k)).x", "gelu(load4(zs, k)).y", "sumw(loadw_part(h, k, 4) + loadw_part(b, k, 2))", "floor(load4(zs, k)).x",
     "exp(load4(xs, k) * -0.0f).y",
 };
+/* What drivers' compilers were seen to get wrong (random kernels): NaN and infinities that they take for numbers, in constants or for good. */
+static const char *const special_rows[] = {
+    "min(x, NAN)", "max(x, NAN)", "clamp(x, -1.0f, NAN)", "min(load4(xs, k), NAN).y", "isnan(-min(x, NAN)) ? 1 : 2", "isnan(floor(min(x, NAN))) ? 1 : 2",
+    "x - x", "x / x", "x / -x", "-x + x", "fabs(x) / fabs(x)", "(load4(xs, k) - load4(xs, k)).z", "(load4(xs, k) / load4(xs, k)).y", "x < x - x ? 1 : 2",
+    "x == x ? 1 : 2", "x != x ? 1 : 2", "x <= x ? 1 : 2", "x > x ? 1 : 2", "!(x < z) ? 1 : 2", "!(x >= z) ? 1 : 2", "!(x < z && z < 1) ? 1 : 2", "!(floor(x) < x) ? 1 : 2",
+    "kind(log(x))", "kind(log2(x))", "kind(log10(x))", "kind(log1p(x))", "kind(acosh(x))", "kind(gelu(x))", "kind(gelu(fabs(x)))", "kind(asin(x))", "kind(erfc(x))",
+    "kind(sinh(trunc(NAN)))", "kind(floor(NAN))", "kind(ceil(NAN))", "kind(round(INFINITY))", "kind(copysign(round(INFINITY), z))", "kind(trunc(-INFINITY))",
+    "not_less(x, z)", "steps(x)",
+};
 static const char *const i32_rows[] = {                      /* of i32 a, b; u32 u, v; f32 x */
     "a + b", "a - b", "a * b", "a + INT32_MIN < 1", "a - b < 0", "-a > 0", "a * 3 > a", "b != 0 && b != -1 ? a / b : 0", "b != 0 && b != -1 ? a % b : 0", "a & b", "a | b", "a ^ b", "~a", "-a", "shl(a, u)",
     "shr(a, u)", "a << 3", "a >> 5", "min(a, b)", "max(a, b)", "clamp(a, -5, 5)", "clamp(a, 5, -5)", "abs(a)", "a < b", "a >= b", "TO(i32, x)", "TO(i8, x)", "TO(u8, x)",
     "TO(i16, x)", "TO(u16, x)", "TO(i8, a)", "TO(u8, a)", "TO(i16, a)", "(u8)a", "(i8)(a * 3)", "as_i32(x)", "dot4_i8(u, v, a)", "dot4_u8i8(u, v, a)",
-    "TO(bool, x)", "select(a > b, a, b)", "(i32)u", "(bool)a", "a == b ? -1 : 1",
+    "TO(bool, x)", "select(a > b, a, b)", "(i32)u", "(bool)a", "a == b ? -1 : 1", "abs(a) < 1", "TO(i8, copysign(round(INFINITY), x))", "(a >> 20) >> 20", "TO(i8, fabs(x / x))",
 };
 static const char *const u32_rows[] = {
     "u + v", "u - v", "u * v", "v != 0 ? u / v : 7", "v != 0 ? u % v : 7", "shl(u, v)", "shr(u, v)", "min(u, v)", "max(u, v)", "popcount(u)", "clz(u)",
     "ctz(u)", "TO(u32, x)", "as_u32(x)", "u < v", "(u32)a > u", "popcount((u64)u << 20)", "clz((u64)u)", "ctz((u64)u << 32)", "u ^ (u >> 3)",
+    "(u32)(i8)u / ((v & 127) + 1)", "((u32)(i8)u + shr(0u, v)) / ((k & 127) + 1)", "(u32)(i16)a % ((k & 127) + 1)", "once(u)",
 };
 static const char *const i64_rows[] = {                      /* of i64 p, q */
     "p + q", "p - q", "p * q", "q != 0 && q != -1 ? p / q : 0", "q != 0 && q != -1 ? p % q : 0", "p & q", "shl(p, 40)", "shr(p, 7)", "min(p, q)", "max(p, q)",
     "(i64)a * b", "TO(i64, x)", "p < q", "(i64)u", "abs(p)", "-p", "(i64)((u64)p >> 3)", "TO(u64, x) > 5ul ? 1 : 2",
+    "~as_i32(fabs(x)) >> 1", "(i64)(a >> 3)", "(i64)(a >> 3) >> 36 >> 31", "(p >> 33) >> 40",
 };
 static const char *const f64_rows[] = { "TO(i64, (f64)x * 1e12)", "(i64)((f64)a * 0.5)", "(f64)a / 3.0 < (f64)x ? 1 : 2" };
 /* clang-format on */
@@ -50,6 +61,7 @@ typedef struct suite {
 static const suite suites[] = {
     { "f32", true, false, false, float_rows, COUNT(float_rows) },
     { "f32", true, false, false, vector_rows, COUNT(vector_rows) },
+    { "f32", true, false, false, special_rows, COUNT(special_rows) },
     { "i32", false, false, false, i32_rows, COUNT(i32_rows) },
     { "u32", false, false, false, u32_rows, COUNT(u32_rows) },
     { "i64", false, true, false, i64_rows, COUNT(i64_rows) },
@@ -88,10 +100,21 @@ static void fill_inputs(inputs *in)
 }
 
 /* ------------------------------------------------------------------ one suite on one device */
+static const char functions[] =
+    "#include \"quern_kernel.h\"\n"
+    "static f32 kind(f32 x) { return isnan(x) ? -9.0f : isinf(x) ? (x > 0 ? 9.0f : -9.5f) : clamp(x, -8.0f, 8.0f); }\n"
+    "static f32 not_less(f32 x, f32 z)\n{\n    bool less = x < z;\n    if (less) {\n    } else {\n        return less ? 1 : "
+    "2;\n    }\n    return !less ? 3 : 4;\n}\n"
+    "static f32 steps(f32 x)\n{\n    u32 n = 0;\n    while (x < 3.0f && n < 9) {\n        x += 1.0f;\n        n++;\n    }\n "
+    "   return (f32)n;\n}\n"
+    "static u32 once(u32 u)\n{\n    u32 w = 1u;\n    do {\n        u += w;\n        w--;\n    } while (w > 0);\n    return "
+    "u ^ w;\n}\n";
+
 static void write_source(const suite *s, str *out)
 {
+    str_add(out, functions);
     str_print(out,
-              "#include \"quern_kernel.h\"\nMAP(%s) rows(u32 i, IN(f32) xs, IN(f32) zs, IN(i32) as, IN(i32) bs, IN(i64) ps, "
+              "MAP(%s) rows(u32 i, IN(f32) xs, IN(f32) zs, IN(i32) as, IN(i32) bs, IN(i64) ps, "
               "IN(i64) qs, IN(f16) h, IN(bf16) b)\n"
               "{\n    u32 row = i / %d, k = i %% %d;\n    f32 x = xs[k], z = zs[k];\n    i64 p = ps[k], q = qs[k];\n",
               s->result, (int)INPUTS, (int)INPUTS);
@@ -199,4 +222,5 @@ void test_kc_targets(test *t)
     test_on(t, "cuda", NULL, "cuda", &in, want);
     test_on(t, "opencl", NULL, "opencl", &in, want);
     test_on(t, "webgpu", NULL, "webgpu", &in, want);
+    test_on(t, "webgl", NULL, "webgl", &in, want);
 }

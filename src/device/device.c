@@ -122,7 +122,9 @@ qn_status qn_device_list(uint32_t index, qn_device_info *out)
         qn_device_close(d);
         return w.status;
     }
-    return fail(QN_E_NAME, "there are no %u devices", index + 1);
+    return fail(QN_E_NAME,
+                "there are %u devices here, and none of index %u: quern doctor lists them, and says why others are missing",
+                index - left, index);
 }
 
 qn_status qn_device_poll(qn_device *d, qn_ticket t, bool *done)

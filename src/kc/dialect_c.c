@@ -25,6 +25,8 @@ static const helper c_helpers[] = {
     { "qc_max.whole", NULL, INLINE "$T $F($T a, $T b)\n{\n    return a > b ? a : b;\n}" },
     { "qc_max.lanes", NULL, INLINE "$T $F($T a, $T b)\n{\n    $M m = ($M)((a > b) | (a != a));\n    return ($T)((m & ($M)a) | (~m & ($M)b));\n}" },
     { "qc_abs", NULL, INLINE "$T $F($T a)\n{\n    return a < 0 ? -a : a;\n}" },
+    /* gcc takes the abs of a signed -a for never negative, -fwrapv or not */
+    { "qc_abs.whole", NULL, INLINE "$T $F($T a)\n{\n    return a < 0 ? ($T)(0ull - a) : a;\n}" },
     { "qc_abs.lanes", NULL, INLINE "$T $F($T a)\n{\n    $M m = ($M)(a < 0);\n    return ($T)((m & ($M)-a) | (~m & ($M)a));\n}" },
     { "qc_div", NULL, INLINE "$T $F($T a, $T b)\n{\n    return a / (b != 0 ? b : 1);\n}" },
     { "qc_div.signed", NULL, INLINE "$T $F($T a, $T b)\n{\n    return a / (b == 0 || (b == -1 && a == $0) ? 1 : b);\n}" },

@@ -165,6 +165,9 @@ static void glsl_elem(printer *p, const kc_expr *e)
     str_add(p->out, ")");
 }
 
+/* A driver that sees that a do turns once gets wrong what its counter is afterwards, so it may not see that. */
+static void glsl_last_test(printer *p, const kc_expr *e) { glsl_put_call(p, glsl_helper(p, "qc_again"), &e, 1); }
+
 static bool glsl_array(printer *p, const kc_stmt *s)
 {
     const kc_var *v = s->var;
@@ -239,7 +242,7 @@ static bool may_vanish(const kc_expr *e)
 {
     if (!kc_is_float((kc_scalar)e->a[0]->type.scalar)) return false;
     if (e->op == K_MUL) return is_zero(e->a[0]) || is_zero(e->a[1]);
-    return (e->op == K_SUB || e->op == K_DIV) && fold_same(e->a[0], e->a[1]);
+    return fold_vanishes(e);
 }
 
 /* One operand goes through a word that only the launcher knows to be 0. */
@@ -254,8 +257,10 @@ static void put_hidden(printer *p, const kc_expr *e)
     str_add(p->out, ")");
 }
 
+/* !(a < b) is no a >= b where one is NaN, but a driver's compiler may say so: it does not see through qc_not. */
 static bool glsl_is_call(const kc_expr *e)
 {
+    if (e->op == K_NOT) return kc_of_floats(e->a[0]);
     if (e->op >= K_BINARY_COUNT && e->op != K_NEG) return false;
     kc_type t = e->a[0]->type;
     if (e->op < K_BINARY_COUNT && may_vanish(e)) return true;
@@ -284,7 +289,9 @@ static void put_wide_operator(printer *p, const kc_expr *e)
 static void glsl_operator_call(printer *p, const kc_expr *e)
 {
     kc_type t = e->a[0]->type;
-    if (glsl_is_wide(t)) {
+    if (e->op == K_NOT) {
+        glsl_put_call(p, glsl_helper(p, "qc_not"), e->a, 1);
+    } else if (glsl_is_wide(t)) {
         put_wide_operator(p, e);
     } else if (e->op < K_BINARY_COUNT && may_vanish(e)) {
         put_hidden(p, e);
@@ -323,6 +330,7 @@ const dialect dialect_glsl = {
     .is_call = glsl_is_call,
     .operator_call = glsl_operator_call,
     .array = glsl_array,
+    .last_test = glsl_last_test,
     .builtins = { /* what GLSL promises to be exact; all else is glsl_helpers.c */
         [KC_B_sqrt] = "sqrt", [KC_B_floor] = "floor", [KC_B_ceil] = "ceil", [KC_B_trunc] = "trunc", [KC_B_round] = "roundEven",
         [KC_B_mad] = "($1 * $2 + $3)", [KC_B_select] = "($1 ? $2 : $3)",

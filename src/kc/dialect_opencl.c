@@ -15,7 +15,8 @@ static const helper opencl_helpers[] = {
 #define WRAPPED(name, value) { "qc_" name, NULL, "$T $F($T a, $T b)\n{\n    return as_$T(" value ");\n}" }
     { "qc_abs", NULL, "$T $F($T a)\n{\n    return a < 0 ? -a : a;\n}" },
     { "qc_abs.lanes", NULL, "$T $F($T a)\n{\n    return select(a, -a, a < ($T)(0));\n}" },
-    { "qc_abs.whole", NULL, "$T $F($T a)\n{\n    return as_$T(abs(a));\n}" },
+    /* an abs may be taken for never negative, which that of the least number is */
+    { "qc_abs.whole", NULL, "$T $F($T a)\n{\n    return a < 0 ? as_$T(0 - as_u$T(a)) : a;\n}" },
     WRAPPED("add", "as_u$T(a) + as_u$T(b)"), WRAPPED("sub", "as_u$T(a) - as_u$T(b)"), WRAPPED("mul", "as_u$T(a) * as_u$T(b)"),
     { "qc_neg", NULL, "$T $F($T a)\n{\n    return as_$T(~as_u$T(a) + 1u);\n}" },
     { "qc_div", NULL, "$T $F($T a, $T b)\n{\n    return a / (b != 0 ? b : 1);\n}" },
@@ -253,6 +254,8 @@ static bool opencl_call(printer *p, const kc_expr *e, const char *text)
     kc_type t = e->a[0]->type;
     if (is_memory((kc_builtin)e->call)) {
         call_memory(p, e, text);
+    } else if (e->call == KC_B_abs && kc_is_integer((kc_scalar)t.scalar) && !kc_is_signed((kc_scalar)t.scalar)) {
+        print_expr(p, e->a[0], PRINT_UNARY);
     } else if (e->call == KC_B_atomic_add && t.scalar == KC_F32) {
         helper_use use = { .value = t };
         use.space = p->d->space(e->a[0]->var, &use.space_name);

@@ -22,6 +22,10 @@ static const helper wgsl_helpers[] = {
     { "qc_times_zero", NULL,
       "fn $F(a: $T, b: $T) -> $T {\n    let sign = (bitcast<$M>(a) ^ bitcast<$M>(b)) & ~$M(0x7fffffff);\n    let most = max(bitcast<$M>(a) & $M(0x7fffffff), bitcast<$M>(b) & $M(0x7fffffff));\n"
       "    return bitcast<$T>(select(sign, $M(0x7fc00000), most >= $M(0x7f800000)));\n}" },
+    /* and x - x for 0, x / x for 1 */
+    { "qc_minus_self", NULL, "fn $F(x: $T) -> $T {\n    return bitcast<$T>(select($M(0), $M(0x7fc00000), (bitcast<$M>(x) & $M(0x7fffffff)) >= $M(0x7f800000)));\n}" },
+    { "qc_over_self", NULL,
+      "fn $F(x: $T) -> $T {\n    let size = bitcast<$M>(x) & $M(0x7fffffff);\n    return bitcast<$T>(select($M(0x3f800000), $M(0x7fc00000), (size == $M(0)) | (size >= $M(0x7f800000))));\n}" },
     { "qc_isnan", NULL, "fn qc_isnan_f32(x: f32) -> bool {\n    return " IS_NAN("x") ";\n}" },
     { "qc_isinf", NULL, "fn qc_isinf_f32(x: f32) -> bool {\n    return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;\n}" },
     { "qc_signbit", NULL, "fn qc_signbit_f32(x: f32) -> bool {\n    return (bitcast<u32>(x) >> 31u) != 0u;\n}" },

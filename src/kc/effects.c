@@ -135,6 +135,15 @@ static void walk_expr(effects *x, const kc_expr *e)
     for (u32 i = from; i < e->n_args; i++) walk_expr(x, e->a[i]);
 }
 
+bool kc_of_floats(const kc_expr *e)
+{
+    bool compares = e->op >= K_LT && e->op <= K_GE && kc_is_float((kc_scalar)e->a[0]->type.scalar);
+    if (compares || (e->op == K_VAR && e->var->of_floats)) return true;
+    for (u32 i = 0; i < e->n_args && e->type.scalar == KC_BOOL; i++)
+        if (kc_of_floats(e->a[i])) return true;
+    return false;
+}
+
 static void walk_target(effects *x, const kc_expr *target)
 {
     const kc_expr *root = target->op == K_LANE ? target->a[0] : target;
@@ -152,6 +161,8 @@ static void walk_list(effects *x, const kc_stmt *s)
         if (s->target) walk_target(x, s->target);
         if (s->op == S_DECL) note_type(x, s->var->type);
         if (s->op == S_DECL && (s->value || s->zeroed)) s->var->written = true;
+        kc_var *set = s->op == S_DECL ? s->var : s->op == S_ASSIGN && s->target->op == K_VAR ? s->target->var : NULL;
+        if (set && s->value && set->type.scalar == KC_BOOL) set->of_floats |= kc_of_floats(s->value);
         walk_list(x, s->body);
         walk_list(x, s->other);
         walk_list(x, s->step);

@@ -170,6 +170,16 @@ static const kc_expr *fold_identity(const kc_expr *e)
     return e;
 }
 
+/* x == x and its like ask whether x is NaN, so they say so: a driver may think that there is none. */
+static const kc_expr *fold_self_compared(front *f, const kc_expr *e)
+{
+    const kc_expr *x = e->a[0];
+    if (!is_float_type(x->type) || x->type.lanes != 1 || !fold_same(x, e->a[1]) || !fold_is_pure(x)) return e;
+    if (e->op == K_LT || e->op == K_GT) return int_like(f, e, 0);
+    const kc_expr *nan = type_make_call(f, KC_B_isnan, e->type, &x, 1, e->pos);
+    return e->op == K_NE ? nan : type_unary(f, K_NOT, nan, e->pos);
+}
+
 static const kc_expr *fold_binary(front *f, const kc_expr *e)
 {
     const kc_expr *a = e->a[0], *b = e->a[1];
@@ -177,7 +187,7 @@ static const kc_expr *fold_binary(front *f, const kc_expr *e)
     if (is_const(a) && is_const(b))
         return is_float_type(a->type) ? fold_float(f, e, a->value.f, b->value.f)
                                       : fold_integer(f, e, a->value.i, b->value.i);
-    return e->op < K_LT || e->op > K_NE ? fold_identity(e) : e;
+    return e->op < K_LT || e->op > K_NE ? fold_identity(e) : fold_self_compared(f, e);
 }
 
 static const kc_expr *fold_unary(front *f, const kc_expr *e)
@@ -190,11 +200,33 @@ static const kc_expr *fold_unary(front *f, const kc_expr *e)
     return int_like(f, e, e->op == K_NEG ? (i64)(0 - (u64)a->value.i) : ~a->value.i);
 }
 
-/* min, max, clamp and abs of integers: what index arithmetic is made of. */
+/* What has one exact answer, of constant floats: drivers' compilers that work it out themselves get NaN and infinities wrong. */
+static const kc_expr *fold_float_call(front *f, const kc_expr *e)
+{
+    const kc_expr *a = e->a[0], *b = e->n_args > 1 ? e->a[1] : a;
+    if (!is_const(a) || !is_const(b) || !is_float_type(a->type) || !is_float_type(b->type) || a->type.lanes != 1) return e;
+    f64 x = a->value.f, y = b->value.f;
+    switch (e->call) {
+    case KC_B_floor: return float_like(f, e, floor(x));
+    case KC_B_ceil: return float_like(f, e, ceil(x));
+    case KC_B_round: return float_like(f, e, rint(x));
+    case KC_B_trunc: return float_like(f, e, trunc(x));
+    case KC_B_abs:
+    case KC_B_fabs: return float_like(f, e, fabs(x));
+    case KC_B_isnan: return int_like(f, e, isnan(x));
+    case KC_B_isinf: return int_like(f, e, isinf(x) != 0);
+    case KC_B_min: return float_like(f, e, x < y || isnan(x) ? x : y);
+    case KC_B_max: return float_like(f, e, x > y || isnan(x) ? x : y);
+    default: return e;
+    }
+}
+
+/* min, max and abs of integers: what index arithmetic is made of. */
 static const kc_expr *fold_call(front *f, const kc_expr *e)
 {
     i64 v[3] = { 0 };
-    if (e->n_args > 3 || e->type.lanes != 1) return e;
+    if (e->n_args > 3 || e->n_args == 0 || e->type.lanes != 1) return e;
+    if (is_float_type(e->a[0]->type)) return fold_float_call(f, e);
     for (u32 i = 0; i < e->n_args; i++)
         if (!fold_is_int(e->a[i], &v[i])) return e;
     bool is_unsigned = !kc_is_signed((kc_scalar)e->type.scalar);
@@ -261,4 +293,13 @@ bool fold_same(const kc_expr *a, const kc_expr *b)
     for (u32 i = 0; i < a->n_args; i++)
         if (!fold_same(a->a[i], b->a[i])) return false;
     return true;
+}
+
+bool fold_vanishes(const kc_expr *e)
+{
+    if (!is_float_type(e->a[0]->type)) return false;
+    const kc_expr *a = e->a[0], *b = e->a[1];
+    bool turned = a->op == K_NEG ? fold_same(a->a[0], b) : b->op == K_NEG && fold_same(a, b->a[0]);
+    if (e->op == K_ADD) return turned;
+    return (e->op == K_SUB && fold_same(a, b)) || (e->op == K_DIV && (turned || fold_same(a, b)));
 }

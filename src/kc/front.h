@@ -261,7 +261,8 @@ const kc_expr *fold_all(front *f, const kc_expr *e);  /* from the leaves up */
 bool fold_is_int(const kc_expr *e, i64 *out);         /* an integer or bool constant */
 bool fold_is_pure(const kc_expr *e);                  /* no atomics, no stores */
 bool fold_same(const kc_expr *a, const kc_expr *b);   /* the same tree */
-f64 fold_round(kc_scalar s, f64 value);               /* to the precision of s */
+bool fold_vanishes(const kc_expr *e);   /* a binary of floats that is x - x, x + -x, x / x or x / -x: 0, 1, -1 or NaN */
+f64 fold_round(kc_scalar s, f64 value); /* to the precision of s */
 
 /* Statement lists under construction. */
 typedef struct stmt_list {

@@ -8,6 +8,8 @@ static void put_load(printer *p, const kc_expr *e)
 {
     const kc_expr *array = e->a[0];
     bool part = e->call == KC_B_loadw_part;
+    bool narrow = array->type.scalar == KC_F16 || array->type.scalar == KC_BF16;
+    const char *from = narrow ? glsl_helper(p, array->type.scalar == KC_F16 ? "qc_from_f16" : "qc_from_bf16") : "";
     if (part) str_print(p->out, "%s(", glsl_helper(p, "qc_part"));
     if (array->var->storage == KC_V_BUFFER) {
         glsl_said(p, print_text(p, "%s in fours", print_named(p, array->var)));
@@ -15,8 +17,6 @@ static void put_load(printer *p, const kc_expr *e)
         glsl_put_index(p, e->a[1]);
         str_add(p->out, ")");
     } else {
-        bool narrow = array->type.scalar == KC_F16 || array->type.scalar == KC_BF16;
-        const char *from = narrow ? glsl_helper(p, array->type.scalar == KC_F16 ? "qc_from_f16" : "qc_from_bf16") : "";
         str_print(p->out, "%s(", print_type(p, e->type));
         for (u32 k = 0; k < kc_lanes(p->m, e->type); k++) {
             str_print(p->out, "%s%s(%s[", k ? ", " : "", from, print_named(p, array->var));

@@ -73,7 +73,7 @@ const helper glsl_helpers[] = {
       "    int n = int(bits - 0x3f3504f3u) >> 23;\n    e = float(n - (tiny ? 25 : 0));\n    f = uintBitsToFloat(bits - (uint(n) << 23)) - 1.0;\n"
       "    return qc_log_near(f);\n}" },
     { "qc_log_edge", "qc_isnan", /* what log is where x is not positive and finite */
-      "bool qc_log_edge(float x, out float y)\n{\n    y = qc_isnan(x) || x == " INF_ " ? x : x == 0.0 ? -" INF_ " : " NAN_ ";\n    return !(x > 0.0) || x == " INF_ ";\n}" },
+      "bool qc_log_edge(float x, out float y)\n{\n    y = qc_isnan(x) || x == " INF_ " ? x : x == 0.0 ? -" INF_ " : " NAN_ ";\n    return qc_isnan(x) || x <= 0.0 || x == " INF_ ";\n}" },
     { "qc_log", "qc_log_parts qc_log_edge",
       "float qc_log(float x)\n{\n    float f, e, y;\n    if (qc_log_edge(x, y)) return y;\n    y = qc_log_parts(x, f, e);\n    return (f + (y - e * 2.12194440e-4)) + e * 0.693359375;\n}" },
     { "qc_log2", "qc_log_parts qc_log_edge",
@@ -97,7 +97,7 @@ const helper glsl_helpers[] = {
       "    float s = top + f, low = (top - s) + f + (z - e * 2.12194440e-4), l = s + low;\n    low += s - l;\n"
       "    float yh = uintBitsToFloat(floatBitsToUint(y) & 0xfffff000u), yl = y - yh, lh = uintBitsToFloat(floatBitsToUint(l) & 0xfffff000u), ll = l - lh;\n"
       "    float p = y * l, rest = (((yh * lh - p) + yh * ll) + yl * lh) + yl * ll + y * low;\n"
-      "    if (!(p > -105.0)) return sign * 0.0;\n    if (!(p < 89.5)) return sign * " INF_ ";\n    float r;\n    int n;\n"
+      "    if (p <= -105.0) return sign * 0.0;\n    if (p >= 89.5) return sign * " INF_ ";\n    float r;\n    int n;\n"
       "    float q = qc_exp_parts(p, rest, r, n);\n    return sign * qc_scale((r * r * q + r) + 1.0, n);\n}" },
     { "qc_cbrt", "qc_copysign qc_isinf qc_isnan", /* a guess from the exponent, then Halley */
       "float qc_cbrt(float x)\n{\n    float a = uintBitsToFloat(floatBitsToUint(x) & 0x7fffffffu), by = 1.0;\n    if (x == 0.0 || qc_isinf(x) || qc_isnan(x)) return x;\n"
@@ -121,9 +121,9 @@ const helper glsl_helpers[] = {
     { "qc_gelu", "qc_isnan qc_fabs qc_tail qc_top",
       "float qc_gelu(float x)\n{\n    if (qc_isnan(x)) return x;\n    float a = qc_fabs(x), z = x * x;\n    if (a < 1.0) {\n"
       "        float near = 0.0099617308 + z * (-0.00116218661 + z * 9.10794624e-05);\n        return x * (0.5 + x * (0.398942143 + z * (-0.0664880201 + z * near)));\n    }\n"
-      "    int n;\n    float t = min(a, 14.4), h = qc_top(t), tail = qc_tail(t, -0.5 * (h * h), -0.5 * ((t - h) * (t + h)), n);\n    return x < 0.0 ? qc_scale(max(x, -15.0) * tail, n) : x * (1.0 - qc_scale(tail, n));\n}" },
-    { "qc_erfc", "qc_erf qc_tail qc_top", /* erfc(x) = 2 P(z <= -x sqrt 2) */
-      "float qc_erfc(float x)\n{\n    if (!(x > 0.75)) return 1.0 - qc_erf(x);\n    if (x > 10.1) return 0.0;\n    int n;\n"
+      "    if (x > 8.0) return x;\n    int n;\n    float t = min(a, 14.4), h = qc_top(t), tail = qc_tail(t, -0.5 * (h * h), -0.5 * ((t - h) * (t + h)), n);\n    return x < 0.0 ? qc_scale(max(x, -15.0) * tail, n) : x * (1.0 - qc_scale(tail, n));\n}" },
+    { "qc_erfc", "qc_isnan qc_erf qc_tail qc_top", /* erfc(x) = 2 P(z <= -x sqrt 2) */
+      "float qc_erfc(float x)\n{\n    if (qc_isnan(x) || x <= 0.75) return 1.0 - qc_erf(x);\n    if (x > 10.1) return 0.0;\n    int n;\n"
       "    float h = qc_top(x), tail = qc_tail(x * 1.41421356, -(h * h), -((x - h) * (x + h)), n);\n    return qc_scale(2.0 * tail, n);\n}" },
 
     /* ---- circular functions */
@@ -152,10 +152,10 @@ const helper glsl_helpers[] = {
       "    return qc_copysign(base + (t + t * z * (-0.333333155 + z * (0.199984894 + z * (-0.142438487 + z * (0.105960014 + z * -0.0608345304))))), x);\n}" },
     { "qc_asin_near", NULL, /* |x| <= 1/2 */
       "float qc_asin_near(float x)\n{\n    float z = x * x;\n    return x + x * z * (0.166667539 + z * (0.0749524177 + z * (0.0454770989 + z * (0.0241476011 + z * 0.0422185665))));\n}" },
-    { "qc_asin", "qc_fabs qc_copysign qc_asin_near",
-      "float qc_asin(float x)\n{\n    float a = qc_fabs(x);\n    if (!(a <= 1.0)) return " NAN_ ";\n    return a <= 0.5 ? qc_asin_near(x) : qc_copysign(1.57079633 - 2.0 * qc_asin_near(sqrt(0.5 - 0.5 * a)), x);\n}" },
-    { "qc_acos", "qc_fabs qc_asin_near",
-      "float qc_acos(float x)\n{\n    float a = qc_fabs(x);\n    if (!(a <= 1.0)) return " NAN_ ";\n    if (a <= 0.5) return 1.57079633 - qc_asin_near(x);\n"
+    { "qc_asin", "qc_isnan qc_fabs qc_copysign qc_asin_near",
+      "float qc_asin(float x)\n{\n    float a = qc_fabs(x);\n    if (qc_isnan(a) || a > 1.0) return " NAN_ ";\n    return a <= 0.5 ? qc_asin_near(x) : qc_copysign(1.57079633 - 2.0 * qc_asin_near(sqrt(0.5 - 0.5 * a)), x);\n}" },
+    { "qc_acos", "qc_isnan qc_fabs qc_asin_near",
+      "float qc_acos(float x)\n{\n    float a = qc_fabs(x);\n    if (qc_isnan(a) || a > 1.0) return " NAN_ ";\n    if (a <= 0.5) return 1.57079633 - qc_asin_near(x);\n"
       "    float y = 2.0 * qc_asin_near(sqrt(0.5 - 0.5 * a));\n    return x < 0.0 ? 3.14159265 - y : y;\n}" },
     { "qc_atan2", "qc_atan",
       "float qc_atan2(float y, float x)\n{\n    if (qc_isnan(x) || qc_isnan(y)) return " NAN_ ";\n    float a = qc_fabs(y), b = qc_fabs(x);\n"
@@ -164,6 +164,8 @@ const helper glsl_helpers[] = {
 
     /* ---- narrow types */
     { "qc_hidden", NULL, "float qc_hidden(float x)\n{\n    return uintBitsToFloat(floatBitsToUint(x) ^ qk_u[0].w);\n}" },
+    { "qc_not", NULL, "bool qc_not(bool v)\n{\n    return uint(v) == qk_u[0].w;\n}" },
+    { "qc_again", NULL, "bool qc_again(bool v)\n{\n    return uint(v) != qk_u[0].w;\n}" },
     { "qc_from_f16", NULL,
       "float qc_from_f16(uint h)\n{\n    uint e = (h >> 10) & 31u, m = h & 1023u, sign = (h & 0x8000u) << 16;\n"
       "    if (e == 0u) return uintBitsToFloat(floatBitsToUint(float(m) * 5.9604644775390625e-08) | sign);\n    return uintBitsToFloat(sign | (e == 31u ? 255u : e + 112u) << 23 | m << 13);\n}" },
@@ -203,7 +205,7 @@ const helper glsl_helpers[] = {
       "int qc_dot4_u8i8(uint a, uint b, int c)\n{\n    for (int k = 24; k >= 0; k -= 8) c += int((a << k) >> 24) * (int(b << k) >> 24);\n    return c;\n}" },
 
     /* ---- integers of 64 bits */
-    { "qc_wide_i32", NULL, "uvec2 qc_wide_i32(int v)\n{\n    return uvec2(uint(v), uint(v >> 31));\n}" },
+    { "qc_wide_i32", NULL, "uvec2 qc_wide_i32(int v)\n{\n    return uvec2(uint(v), v < 0 ? 4294967295u : 0u);\n}" }, /* of v >> 1 and >> 31 a driver makes >> 32, and that 0 */
     { "qc_add64", NULL, "uvec2 qc_add64(uvec2 a, uvec2 b)\n{\n    uint low = a.x + b.x;\n    return uvec2(low, a.y + b.y + uint(low < a.x));\n}" },
     { "qc_sub64", NULL, "uvec2 qc_sub64(uvec2 a, uvec2 b)\n{\n    return uvec2(a.x - b.x, a.y - b.y - uint(a.x < b.x));\n}" },
     { "qc_neg64", "qc_sub64", "uvec2 qc_neg64(uvec2 a)\n{\n    return qc_sub64(uvec2(0u), a);\n}" },
@@ -217,7 +219,7 @@ const helper glsl_helpers[] = {
       "uvec2 qc_shr_u64(uvec2 a, uint n)\n{\n    n &= 63u;\n    if (n == 0u) return a;\n    return n >= 32u ? uvec2(a.y >> (n - 32u), 0u) : uvec2(a.x >> n | a.y << (32u - n), a.y >> n);\n}" },
     { "qc_shr_i64", NULL,
       "uvec2 qc_shr_i64(uvec2 a, uint n)\n{\n    n &= 63u;\n    if (n == 0u) return a;\n    int top = int(a.y);\n"
-      "    return n >= 32u ? uvec2(uint(top >> (n - 32u)), uint(top >> 31)) : uvec2(a.x >> n | a.y << (32u - n), uint(top >> n));\n}" },
+      "    return n >= 32u ? uvec2(uint(top >> (n - 32u)), top < 0 ? 4294967295u : 0u) : uvec2(a.x >> n | a.y << (32u - n), uint(top >> n));\n}" },
     { "qc_lt_u64", NULL, "bool qc_lt_u64(uvec2 a, uvec2 b)\n{\n    return a.y < b.y || (a.y == b.y && a.x < b.x);\n}" },
     { "qc_lt_i64", NULL, "bool qc_lt_i64(uvec2 a, uvec2 b)\n{\n    return int(a.y) < int(b.y) || (a.y == b.y && a.x < b.x);\n}" },
     { "qc_divide", "qc_sub64 qc_lt_u64",
@@ -244,8 +246,8 @@ const helper glsl_helpers[] = {
       "    return float(top | uint(rest != 0u)) * uintBitsToFloat((159u - n) << 23);\n}" },
     { "qc_float_i64", "qc_float_u64 qc_abs_i64",
       "float qc_float_i64(uvec2 v)\n{\n    float a = qc_float_u64(qc_abs_i64(v));\n    return int(v.y) < 0 ? -a : a;\n}" },
-    { "qc_to_u64", "qc_shl64",
-      "uvec2 qc_to_u64(float x)\n{\n    if (!(x >= 1.0)) return uvec2(0u);\n    if (x >= 18446744073709551616.0) return uvec2(4294967295u);\n"
+    { "qc_to_u64", "qc_isnan qc_shl64",
+      "uvec2 qc_to_u64(float x)\n{\n    if (qc_isnan(x) || x < 1.0) return uvec2(0u);\n    if (x >= 18446744073709551616.0) return uvec2(4294967295u);\n"
       "    int e = int(floatBitsToUint(x) >> 23) - 150;\n    uint m = (floatBitsToUint(x) & 0x7fffffu) | 0x800000u;\n    return e < 0 ? uvec2(m >> -e, 0u) : qc_shl64(uvec2(m, 0u), uint(e));\n}" },
     { "qc_to_i64", "qc_to_u64 qc_neg64",
       "uvec2 qc_to_i64(float x)\n{\n    if (x >= 9223372036854775808.0) return uvec2(4294967295u, 2147483647u);\n    if (x <= -9223372036854775808.0) return uvec2(0u, 2147483648u);\n"

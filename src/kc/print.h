@@ -47,8 +47,9 @@ typedef struct dialect {
     void (*cast)(printer *p, const kc_expr *e);    /* a K_CAST or K_TO */
     bool (*is_call)(const kc_expr *e);             /* this operator is no operator there: printed by `operator_call`, */
     void (*operator_call)(printer *p, const kc_expr *e); /* and no `a op= b` */
-    bool (*subgroup)(printer *p, const kc_stmt *s); /* a subgroup_... as a statement; false: in phases, by print_phases */
-    bool (*array)(printer *p, const kc_stmt *s);    /* the declaration of an array, with its newline; false: as C's */
+    bool (*subgroup)(printer *p, const kc_stmt *s);  /* a subgroup_... as a statement; false: in phases, by print_phases */
+    bool (*array)(printer *p, const kc_stmt *s);     /* the declaration of an array, with its newline; false: as C's */
+    void (*last_test)(printer *p, const kc_expr *e); /* what stands in the while of a do */
 } dialect;
 
 struct printer {

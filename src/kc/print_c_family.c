@@ -275,10 +275,10 @@ static void print_if(printer *p, const kc_stmt *s)
     bool dirty = p->dirty; /* the branches start alike; one that does nothing leaves it so */
     start_line(p);
     for (;;) {
-        const kc_expr *test = s->value;
         bool swapped = !s->body && s->other;
-        str_add(p->out, swapped ? "if (!" : "if (");
-        print_expr(p, test, swapped ? PRINT_UNARY : 0);
+        kc_expr turned = { .op = K_NOT, .n_args = 1, .depth = 1, .type = { KC_BOOL, 1 }, .a = { s->value } };
+        str_add(p->out, "if (");
+        print_expr(p, swapped ? &turned : s->value, 0);
         str_add(p->out, ")");
         const kc_stmt *other = swapped ? NULL : s->other;
         if (!other) {
@@ -332,7 +332,8 @@ static void print_loop(printer *p, const kc_stmt *s)
         str_add(p->out, "do");
         print_braced(p, s->body);
         str_add(p->out, " while (");
-        print_expr(p, s->value, 0);
+        if (p->d->last_test) p->d->last_test(p, s->value);
+        else print_expr(p, s->value, 0);
         str_add(p->out, ");\n");
     } else {
         print_loop_head(p, s);

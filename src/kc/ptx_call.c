@@ -1,5 +1,7 @@
 /* Builtins as PTX: an instruction where the hardware has one that is exact, else a function of kernels/float_math.h, compiled by kc and
  * put in place. */
+#include <stdlib.h>
+
 #include "kc/ptx.h"
 
 enum { MAX_MATH_DEPTH = 4, MMA_ARCH = 80 };
@@ -77,11 +79,19 @@ static const char *call_math(ptx *p, const kc_expr *e, kc_scalar s, const char *
 }
 
 /* ------------------------------------------------------------------ one lane of a builtin of values */
+/* A number as ptx_const writes it, of f32 or f64. */
+static bool is_nan_number(const char *text)
+{
+    u64 bits = strtoull(text + 2, NULL, 16);
+    return text[1] == 'f' ? (bits & 0x7fffffff) > 0x7f800000 : bits << 1 > 0xffe0000000000000;
+}
+
 const char *ptx_extreme(ptx *p, bool is_min, kc_scalar s, const char *a, const char *b)
 {
     ptx_class c = ptx_class_of(s);
     const char *type = ptx_type(s);
     if (!kc_is_float(s)) return ptx_op2(p, c, ptx_text(p, "%s.%s", is_min ? "min" : "max", type), ptx_held(p, s, a), b);
+    if (b[0] != '%' && is_nan_number(b)) return ptx_held(p, s, b);
     a = ptx_held(p, s, a);
     const char *first = ptx_reg(p, PTX_P);
     if (b[0] != '%') { /* a number: unordered means that a is NaN */

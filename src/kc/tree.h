@@ -66,6 +66,7 @@ typedef struct kc_var {
     kc_pos pos;
     bool is_const;                /* declared const: assigned at its declaration only */
     bool read, written;           /* effects: by any statement of the kernel (atomics: both) */
+    bool of_floats;               /* effects: a bool that floats are compared for */
     const kc_expr *const *values; /* KC_V_TABLE: K_CONST nodes of `type` */
 } kc_var;
 
@@ -225,6 +226,8 @@ u32 kc_lanes(const kc_module *m, kc_type t);
 /* C leaves it undefined for some operands, the language does not (docs/kernel-language.md, Types): an integer / or %, a shift, a cast of
  * a float to an integer. Constants that are harmless need no guard. A printer guards what its target does not define alike. */
 bool kc_needs_guard(const kc_expr *e);
+/* effects.c: is this bool, or a variable in it, what < <= > >= say of floats? */
+bool kc_of_floats(const kc_expr *e);
 /* fail() with "file:line:col: sentence", the source line and a caret under the place. */
 qn_status kc_fail_at(const kc_module *m, qn_status code, kc_pos pos, const char *format, ...) PRINTF_LIKE(4, 5);
 

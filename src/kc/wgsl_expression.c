@@ -141,6 +141,7 @@ static bool is_times_zero(const kc_expr *e)
 
 bool wgsl_is_call(const kc_expr *e)
 {
+    if (e->op < K_BINARY_COUNT && fold_vanishes(e)) return true;
     return is_times_zero(e) || (is_signed_rem(e) && !(e->a[1]->op == K_CONST && e->a[1]->value.i == 0));
 }
 
@@ -216,6 +217,14 @@ static void print_binary(printer *p, const kc_expr *e)
     bool by_zero = (e->op == K_DIV || e->op == K_REM) && b->op == K_CONST && !is_float(b->type) && b->value.i == 0;
     if (by_zero) { /* x / 0 is x and x % 0 is 0, but WGSL refuses the text */
         str_print(p->out, "(%s %s 0)", wgsl_text(p, a, 12), e->op == K_DIV ? "+" : "*");
+        return;
+    }
+    if (fold_vanishes(e)) {
+        const kc_expr *x = e->a[0]->op == K_NEG ? e->a[1] : e->a[0];
+        bool turned = e->op == K_DIV && !fold_same(e->a[0], e->a[1]);
+        str_add(p->out, turned ? "(-" : "");
+        call(p, wgsl_helper(p, e->op == K_DIV ? "qc_over_self" : "qc_minus_self", e->type), x, NULL);
+        str_add(p->out, turned ? ")" : "");
         return;
     }
     if (wgsl_is_call(e)) {

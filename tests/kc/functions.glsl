@@ -17,6 +17,10 @@ uint qk_word(usampler2D memory, uvec2 place, uint at)
 {
     return qk_texel(memory, place, at >> 2)[at & 3u];
 }
+bool qc_again(bool v)
+{
+    return uint(v) != qk_u[0].w;
+}
 uint keys(uint i)
 {
     return qk_word(qk_0, qk_u[1].xy, i);
@@ -119,7 +123,7 @@ int functions_(uint i, uint n)
             chosen = sum + weight_3;
         }
         sum = chosen;
-    } while (sum < 0);
+    } while (qc_again(sum < 0));
     return sum;
 }
 

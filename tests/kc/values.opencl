@@ -78,7 +78,7 @@ uint qc_to_u32_f32(float x)
 }
 int qc_abs_i32(int a)
 {
-    return as_int(abs(a));
+    return a < 0 ? as_int(0 - as_uint(a)) : a;
 }
 
 __constant float taps[3] = {

@@ -15,10 +15,12 @@ export function onnxWriter() {
   const block = (field, body) => join([head(field, body.length), body]);
   const text = (field, s) => block(field, new TextEncoder().encode(s));
   const FLOAT = 1, STRING = 8;
-  const value = (field, name, dims, type = FLOAT) => {
-    const shape = block(2, join(dims.map((d) => block(1, join([number(1, d)])))));
-    return block(field, join([text(1, name), block(2, block(1, join([number(1, type), shape])))]));
-  };
+  /* TypeProtos */
+  const tensorType = (dims, type = FLOAT) => block(1, join([number(1, type), block(2, join(dims.map((d) => block(1, join([number(1, d)])))))]));
+  const sequenceOf = (type) => block(4, block(1, type));
+  const optionalOf = (type) => block(9, block(1, type));
+  const typed = (field, name, type) => block(field, join([text(1, name), block(2, type)]));
+  const value = (field, name, dims, type = FLOAT) => typed(field, name, tensorType(dims, type));
   const node = (op, ins, outs) => block(1, join([...ins.map((i) => text(1, i)), ...outs.map((o) => text(2, o)), text(4, op)]));
   /* Without its elements: what stands before raw_data of n bytes. */
   const tensorHead = (name, dims, n) => join([...dims.map((d) => number(1, d)), number(2, FLOAT), text(8, name), head(9, n)]);
@@ -42,5 +44,5 @@ export function onnxWriter() {
     const [before, after] = around(1, [], around(5, join([text(2, name), text(4, 'Constant')]), tensor));
     return [before, { blob, bytes: blob.size }, after];
   };
-  return { value, node, external, model, weight, constant, STRING };
+  return { value, typed, tensorType, sequenceOf, optionalOf, node, external, model, weight, constant, STRING };
 }

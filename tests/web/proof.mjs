@@ -1,7 +1,8 @@
 /* What `quern_tests` and `quern conformance` do natively, on every device of a real browser:  node tests/web/proof.mjs [PART...] [on DEVICE...]
  * One line for each part and device goes into the table of devices (tests/device_table.py); the last line is "N passed, N failed, N skipped".
- * QUERN_FULL=1 runs all of each part; without it a part takes what a seed picks (QUERN_TEST_SEED, else the day) within its time. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+ * QUERN_FULL=1 runs all of each part; without it a part takes what a seed picks (QUERN_TEST_SEED, else the day) within its time.
+ * QUERN_PROOF_JSON=FOLDER keeps there what each device says of ONNX's tests, for tools/conformance.py. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { executable, launch } from './browser.mjs';
 import { ISOLATED, serve } from './server.mjs';
@@ -36,6 +37,9 @@ function onnxTests(folder, mount) {
   });
 }
 
+/* ONNX's own: node, simple, pytorch-operator, ... */
+const suiteTests = () => readdirSync(suite).sort().flatMap((part) => onnxTests(path.join(suite, part), `/onnx/${part}/`).map((test) => ({ ...test, name: `${part}/${test.name}` })));
+
 /* The ONNX models of cases.json whose inputs are stored, and the detector of voice. */
 function modelCases(device) {
   if (!models) return [];
@@ -44,11 +48,7 @@ function modelCases(device) {
   return [...cases, { name: 'silero', model: 'vad/silero_vad.onnx', wav: 'speech/jfk.wav', want: 'expected/silero_vad_jfk.out.prob_per_512.npy', chunks: device.slow ? 10 : 100 }];
 }
 
-/* Minutes where a processor does a graphics card's work. */
-const SLOW = ['vit_encoder', 'mobilenet_inverted', 'squeezenet_fp16_kitten', 'yolox_nano_onnx_pets', 'version-slim-320_ulf5', 'superres10_cat'];
-const quickly = (device, tests) => tests.map((t) => (!isFull && device.slow && SLOW.includes(t.name) ? { ...t, skip: 'slow without a graphics card; QUERN_FULL=1 runs it' } : t));
-
-const networks = process.env.QUERN_NETWORKS || `${root}build/test/networks`, node = `${root}build/test/onnx/node`;
+const networks = process.env.QUERN_NETWORKS || `${root}build/test/networks`, suite = `${root}build/test/onnx`;
 const seconds = (device, most) => (isFull ? 0 : device.slow ? most : 0);
 
 const leaks = ({ slow }) => (isFull ? { runs: 1000, rounds: 100 } : slow ? { runs: 60, rounds: 6 } : { runs: 200, rounds: 20 });
@@ -58,9 +58,9 @@ const absent = (folder, why) => (existsSync(folder) ? undefined : why);
 /* absent: why it cannot be run here. page: the file in pages/ whose run(options) does it; each has { seed, seconds, lanes } and what `options` adds. */
 const PARTS = [
   { name: 'op cases', page: 'op_cases.mjs', options: (d) => ({ seconds: seconds(d, 50) }) },
-  { name: 'small networks', page: 'onnx_tests.mjs', absent: absent(networks, 'tests/make_test_models.py makes them'), options: (d) => ({ seconds: seconds(d, 20), tests: quickly(d, onnxTests(networks, '/networks/')) }) },
-  { name: 'ONNX node tests', page: 'onnx_tests.mjs', absent: absent(node, 'there was no generator for them (QUERN_PEERS)'), options: (d) => ({ seconds: isFull ? 0 : 15, tests: onnxTests(node, '/node/') }) },
-  { name: 'shared models', page: 'models.mjs', absent: models ? undefined : 'there are no shared models (QUERN_MODELS)', options: (d) => ({ seconds: seconds(d, 25), cases: quickly(d, modelCases(d)) }) },
+  { name: 'small networks', page: 'onnx_tests.mjs', absent: absent(networks, 'tests/make_test_models.py makes them'), options: (d) => ({ seconds: seconds(d, 20), tests: onnxTests(networks, '/networks/') }) },
+  { name: 'ONNX tests', page: 'onnx_tests.mjs', absent: absent(suite, 'there was no generator for them (QUERN_PEERS)'), options: () => ({ seconds: isFull ? 0 : 15, tests: suiteTests() }) },
+  { name: 'shared models', page: 'models.mjs', absent: models ? undefined : 'there are no shared models (QUERN_MODELS)', options: (d) => ({ seconds: seconds(d, 25), cases: modelCases(d) }) },
   { name: 'leaks', page: 'leaks.mjs', absent: absent(networks, 'tests/make_test_models.py makes its network'), options: (d) => ({ model: '/networks/loop_body/model.onnx', ...leaks(d) }) },
 ];
 
@@ -92,6 +92,17 @@ function report(part, device, { passed, failed, skipped, failures, slowest = [] 
   return { passed, failed, skipped: left };
 }
 
+/* As `quern conformance --json` tells it, for tools/conformance.py. */
+function keep(device, { passed, failed, skipped, tests }) {
+  const reasons = new Map();
+  for (const one of tests.flatMap((t) => t.on_host ?? [])) reasons.set(JSON.stringify(one), (reasons.get(JSON.stringify(one)) ?? 0) + 1);
+  const on_the_host = [...reasons].map(([one, n]) => ({ ...JSON.parse(one), tests: n })).sort((a, b) => b.tests - a.tests);
+  const skipped_because = Object.entries(skipped).map(([why, n]) => ({ why, tests: n }));
+  const told = { device: device.name, tests: tests.map(({ test, ...more }) => ({ test: `/${test}`, ...more })), skipped_because, on_the_host, passed, failed, skipped: tests.length - passed - failed,
+    judged_by_shape_only: tests.filter((t) => t.shape_only).length };
+  writeFileSync(path.join(process.env.QUERN_PROOF_JSON, `${device.name}.json`), JSON.stringify(told, null, 1));
+}
+
 async function runColumn(column, parts, servers, total) {
   if (!column.length) return;
   const browser = await launch();
@@ -99,6 +110,7 @@ async function runColumn(column, parts, servers, total) {
     for (const part of parts) {
       const from = Date.now();
       const result = part.absent ? { passed: 0, failed: 0, skipped: { [part.absent]: 1 }, failures: [] } : await runOn(browser, servers, part, device);
+      if (part.name === 'ONNX tests' && process.env.QUERN_PROOF_JSON && result.tests) keep(device, result);
       const counts = report(part, device, result, (Date.now() - from) / 1000);
       for (const key of Object.keys(total)) total[key] += counts[key];
     }
@@ -112,7 +124,7 @@ async function main(words) {
   }
   const split = words.includes('on') ? words.indexOf('on') : words.length;
   const wantedParts = words.slice(0, split), wantedDevices = words.slice(split + 1);
-  const mounts = [['/pkg/', `${root}web/dist/`], ['/build/', `${root}build/web/`], ['/networks/', `${networks}/`], ['/node/', `${node}/`], ['/', `${here}pages/`]];
+  const mounts = [['/pkg/', `${root}web/dist/`], ['/build/', `${root}build/web/`], ['/networks/', `${networks}/`], ['/onnx/', `${suite}/`], ['/', `${here}pages/`]];
   if (models) mounts.unshift(['/models/', `${models}/`]);
   const servers = { plain: await serve(mounts), isolated: await serve(mounts, { headers: ISOLATED }) };
   const parts = PARTS.filter((p) => !wantedParts.length || wantedParts.some((w) => p.name.includes(w)));

@@ -14,6 +14,7 @@ import { cases as pieces } from './pieces.mjs';
 import { cases as shortage } from './shortage.mjs';
 import { cases as threads } from './threads.mjs';
 import { cases as trials } from './trials.mjs';
+import { cases as values } from './values.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
 const root = new URL('../..', import.meta.url).pathname;
@@ -38,7 +39,7 @@ async function main(wanted) {
   const browser = await launch();
   const counts = { passed: 0, failed: 0, skipped: 0 };
 
-  for (const { name, run, needs } of [...pages, ...devices, ...autos, ...downloads, ...pieces, ...lives, ...hidden, ...shortage, ...threads, ...trials, ...bundles]) {
+  for (const { name, run, needs } of [...pages, ...devices, ...autos, ...downloads, ...pieces, ...lives, ...hidden, ...shortage, ...threads, ...trials, ...values, ...bundles]) {
     if (wanted.length && !wanted.some((w) => name.includes(w))) continue;
     const context = await browser.newContext({ serviceWorkers: name.includes('offline') ? 'allow' : 'block' });
     const complaints = [];

@@ -2,7 +2,7 @@
  * through the package. */
 import { Device, Session, Tensor } from '/pkg/quern.js';
 import { readNpy, relativeError } from './tensor_file.mjs';
-import { runSlice, Skip } from './slice.mjs';
+import { runSlice } from './slice.mjs';
 
 async function bytesAt(file) {
   const response = await fetch(`/models/${file}`);
@@ -14,11 +14,11 @@ const tensorAt = async (file) => readNpy(await bytesAt(file));
 const asTensor = ({ dtype, dims, data }) => Tensor.from(data, dims, dtype);
 const allowed = (t) => (t.dtype === 'f16' ? 1e-2 : 1e-4); // of the norm
 
-async function stored(device, { name, model, inputs, outputs }) {
-  const session = await Session.open(`/models/${model}`, { device, cache: 'none' });
+async function stored(device, { name, model, inputs, outputs }, signal) {
+  const session = await Session.open(`/models/${model}`, { device, signal, cache: 'none' });
   const feeds = {};
   for (const i of inputs) feeds[i.name] = asTensor(await tensorAt(i.file));
-  const got = await session.run(feeds);
+  const got = await session.run(feeds, { signal });
   for (const o of outputs) {
     const error = relativeError(got[o.name], await tensorAt(o.file));
     if (!(error <= allowed(got[o.name]))) throw new Error(`${name}: output '${o.name}' is off by ${error}`);
@@ -35,15 +35,15 @@ function samples(bytes) {
 }
 
 /* Silero's detector of voice: 64 samples of the chunk before and 512 new ones, and a state that goes round. */
-async function voice(device, { name, model, wav, want, chunks }) {
-  const session = await Session.open(`/models/${model}`, { device, cache: 'none' });
+async function voice(device, { name, model, wav, want, chunks }, signal) {
+  const session = await Session.open(`/models/${model}`, { device, signal, cache: 'none' });
   const x = samples(await bytesAt(wav)), expected = (await tensorAt(want)).data;
   const chunk = new Float32Array(576), rate = Tensor.from(new BigInt64Array([16000n]), []);
   let state = new Float32Array(256);
   for (let k = 0; k < Math.min(chunks, expected.length) && (k + 1) * 512 <= x.length; k++) {
     chunk.copyWithin(0, 512);
     chunk.set(x.subarray(k * 512, k * 512 + 512), 64);
-    const got = await session.run({ input: Tensor.from(chunk, [1, 576]), state: Tensor.from(state, [2, 1, 128]), sr: rate });
+    const got = await session.run({ input: Tensor.from(chunk, [1, 576]), state: Tensor.from(state, [2, 1, 128]), sr: rate }, { signal });
     const [p, next] = session.outputs.map((o) => got[o.name].data);
     if (!(Math.abs(p[0] - expected[k]) < 1e-3)) throw new Error(`${name}, chunk ${k}: ${p[0]}, the peer says ${expected[k]}`);
     state = next;
@@ -51,14 +51,9 @@ async function voice(device, { name, model, wav, want, chunks }) {
   session.close();
 }
 
-function runCase(device, one) {
-  if (one.skip) throw new Skip(one.skip);
-  return (one.wav ? voice : stored)(device, one);
-}
-
 /** options: { kind, threads, seed, seconds, lanes, cases: [{ name, model, inputs, outputs: [{ name, file }...] } or { name, model, wav, want, chunks }] }. */
 export function run(options) {
   const { kind, threads, cases } = options;
   return runSlice({ ...options, n: cases.length, nameOf: (index) => cases[index].name, open: () => Device.open({ kind, threads }),
-    run: (device, index) => runCase(device, cases[index]) });
+    run: (device, index, signal) => (cases[index].wav ? voice : stored)(device, cases[index], signal) });
 }

@@ -1,9 +1,7 @@
 /* Folders of the ONNX backend-test layout on one kind of device of this page, as `quern conformance` judges them. */
 import { Device, Session, Tensor } from '/pkg/quern.js';
-import { differs, readPb } from './tensor_file.mjs';
+import { differs, readValue } from './tensor_file.mjs';
 import { runSlice, Skip } from './slice.mjs';
-
-const RANDOM = /^test_(bernoulli|training_dropout|randomnormal|randomuniform|multinomial)(?!.*zero_ratio)/; // judged by shape and type
 
 async function bytesAt(url) {
   const response = await fetch(url);
@@ -11,15 +9,17 @@ async function bytesAt(url) {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-async function tensorAt(url) {
-  const tensor = readPb(await bytesAt(url));
-  if (!tensor) throw new Skip('its data are text, or of a type that a page cannot hold');
-  return tensor;
+const valueAt = async (url, info) => readValue(await bytesAt(url), info);
+
+/* As the package takes it. */
+function given(value) {
+  if (value === null) return null;
+  if (Array.isArray(value)) return value.map(given);
+  return value.texts ? Tensor.ofTexts(value.texts, value.dims) : Tensor.from(value.data, value.dims, value.dtype);
 }
 
 /* What many models' refusals have in common; `quern conformance` names each op and type. */
-const KINDS = [[/^node .* is not in this build/, 'an op is not in this build'], [/element type|is not a number type/, 'a type that this build cannot hold'],
-  [/optional|sequence/, 'a value that is optional or a sequence']];
+const KINDS = [[/^node .* is not in this build/, 'an op is not in this build'], [/element type|is not a number type/, 'a type that this build cannot hold']];
 const shared = (sentence) => KINDS.find(([of]) => of.test(sentence))?.[1] ?? sentence.replace(/^(\w+) '[^']*': /, '$1: ').replace(/(input|output|node) '[^']*'/g, '$1');
 
 async function orSkip(promise) {
@@ -31,10 +31,17 @@ async function orSkip(promise) {
   }
 }
 
-async function runSet(session, base, { inputs, outputs }, shapeOnly) {
-  const given = await Promise.all(inputs.map((f) => tensorAt(base + f))), wanted = await Promise.all(outputs.map((f) => tensorAt(base + f)));
-  const feeds = Object.fromEntries(given.map(({ dtype, dims, data }, i) => [session.inputs[i].name, Tensor.from(data, dims, dtype)]));
-  const got = await orSkip(session.run(feeds));
+/* What a test tells of itself, as `quern conformance --json` does. */
+function told(session) {
+  const { host_nodes: nodes, stats } = session.report();
+  const on_host = [...new Map(nodes.map(({ op, reason, why }) => [`${op} ${why}`, { op, reason, why }])).values()];
+  return { shape_only: stats.random_launches > 0, nodes_on_host: nodes.length, type_lacking: nodes.length > 0 && nodes.every((n) => n.reason === 'type'), on_host };
+}
+
+async function runSet(session, base, { inputs, outputs }, signal) {
+  const fed = await Promise.all(inputs.map((f, i) => valueAt(base + f, session.inputs[i]))), wanted = await Promise.all(outputs.map((f, i) => valueAt(base + f, session.outputs[i])));
+  const got = await orSkip(session.run(Object.fromEntries(fed.map((value, i) => [session.inputs[i].name, given(value)])), { signal }));
+  const shapeOnly = session.report().stats.random_launches > 0; // the answers that are stored were drawn too
   if (wanted.length !== session.outputs.length) throw new Error(`the test stores ${wanted.length} outputs, the model has ${session.outputs.length}`);
   wanted.forEach((want, i) => {
     const why = differs(got[session.outputs[i].name], want, shapeOnly);
@@ -42,15 +49,15 @@ async function runSet(session, base, { inputs, outputs }, shapeOnly) {
   });
 }
 
-async function runTest(device, { name, base, files, sets, skip }) {
-  if (skip) throw new Skip(skip);
+async function runTest(device, { name, base, files, sets }, signal) {
   const bytes = await bytesAt(`${base}model.onnx`);
   const weights = Object.fromEntries(await Promise.all(files.map(async (f) => [f, await bytesAt(base + f)])));
-  const session = await orSkip(Session.open(bytes, { device, files: weights }));
+  const session = await orSkip(Session.open(bytes, { device, files: weights, signal }));
   try {
-    for (const set of sets) await runSet(session, base, set, RANDOM.test(name));
+    for (const set of sets) await runSet(session, base, set, signal);
+    return told(session);
   } catch (error) {
-    throw error instanceof Skip ? error : Object.assign(error, { message: `${name}: ${error.message}` });
+    throw error instanceof Skip || signal?.aborted ? error : Object.assign(error, { message: `${name}: ${error.message}` });
   } finally {
     session.close();
   }
@@ -59,5 +66,5 @@ async function runTest(device, { name, base, files, sets, skip }) {
 /** options: { kind, threads, seed, seconds, lanes, tests: [{ name, base, files, sets: [{ inputs, outputs: [file...] }] }] }. */
 export function run(options) {
   const { kind, threads, tests } = options;
-  return runSlice({ ...options, n: tests.length, nameOf: (index) => tests[index].name, open: () => Device.open({ kind, threads }), run: (device, index) => runTest(device, tests[index]) });
+  return runSlice({ ...options, n: tests.length, nameOf: (index) => tests[index].name, open: () => Device.open({ kind, threads }), run: (device, index, signal) => runTest(device, tests[index], signal) });
 }

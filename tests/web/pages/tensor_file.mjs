@@ -1,8 +1,10 @@
-/* Tensors from files, as the tests hold them: ONNX's TensorProto (.pb) and NumPy's .npy; and whether two agree. For pages and for Node. */
+/* Values from files, as the tests hold them: ONNX's TensorProto, SequenceProto and OptionalProto (.pb) and NumPy's .npy; and whether two agree. As the
+ * package has them: sequences are arrays, an optional is what it holds or null. For pages and for Node. */
 
 const TYPES = { 1: ['f32', Float32Array], 2: ['u8', Uint8Array], 3: ['i8', Int8Array], 4: ['u16', Uint16Array], 5: ['i16', Int16Array], 6: ['i32', Int32Array],
   7: ['i64', BigInt64Array], 9: ['bool', Uint8Array], 10: ['f16', Uint16Array], 11: ['f64', Float64Array], 12: ['u32', Uint32Array], 13: ['u64', BigUint64Array],
-  16: ['bf16', Uint16Array] };
+  8: ['string', Array], 16: ['bf16', Uint16Array], 17: ['f8e4m3fn', Uint8Array], 18: ['f8e4m3fnuz', Uint8Array], 19: ['f8e5m2', Uint8Array], 20: ['f8e5m2fnuz', Uint8Array],
+  21: ['u4', Uint8Array, 4], 22: ['i4', Int8Array, 4], 23: ['f4e2m1', Uint8Array, 4], 24: ['f8e8m0', Uint8Array], 25: ['u2', Uint8Array, 2], 26: ['i2', Int8Array, 2] };
 
 function varint(b, at) {
   let v = 0n, shift = 0n;
@@ -37,25 +39,43 @@ function* entries(b) {
 }
 
 const bytesOf = (parts) => Uint8Array.from(parts.flatMap((p) => [...p]));
-const FLOATS = 4, INTS = 5, LONGS = 7, NAME = 8, RAW = 9, DOUBLES = 10, ULONGS = 11;
+const FLOATS = 4, INTS = 5, TEXTS = 6, LONGS = 7, NAME = 8, RAW = 9, DOUBLES = 10, ULONGS = 11;
 
-/** {name, dtype, dims, data: typed array (f16 and bf16 as bits)}; undefined for a tensor of text or of another type than these. */
+/* Elements of so many bits, packed from the low ones of each byte on. */
+function unpacked(bytes, bits, Maker, count) {
+  const signed = Maker === Int8Array, spare = 32 - bits;
+  const code = (i) => (bytes[Math.floor((i * bits) / 8)] >> ((i * bits) % 8)) << spare;
+  return Maker.from({ length: count }, (_, i) => (signed ? code(i) >> spare : code(i) >>> spare));
+}
+
+/** {name, dtype, dims, data: typed array (f16 and bf16 as bits) or texts: strings}; undefined for another type than these. */
 export function readPb(b) {
-  const dims = [], values = [], parts = [];
+  const dims = [], values = [], parts = [], texts = [];
   let type = 0, name = '', raw;
   for (const [field, wire, v] of entries(b)) {
     if (field === 1) dims.push(...(wire === 2 ? varints(v) : [v]).map(Number));
     else if (field === 2) type = Number(v);
     else if (field === NAME) name = new TextDecoder().decode(v);
+    else if (field === TEXTS) texts.push(new TextDecoder().decode(v));
     else if (field === RAW) raw = Uint8Array.from(v);
     else if (field === FLOATS || field === DOUBLES) parts.push(v);
     else if (field === INTS || field === LONGS || field === ULONGS) values.push(...(wire === 2 ? varints(v) : [v]));
   }
   if (!TYPES[type]) return undefined;
-  const [dtype, Maker] = TYPES[type], count = dims.reduce((a, c) => a * c, 1);
+  const [dtype, Maker, bits] = TYPES[type], count = dims.reduce((a, c) => a * c, 1);
+  if (dtype === 'string') return texts.length === count ? { name, dtype, dims, texts } : undefined;
+  if (bits) return { name, dtype, dims, data: unpacked(raw ?? Uint8Array.from(values, Number), bits, Maker, count) };
   const big = Maker === BigInt64Array || Maker === BigUint64Array;
   const data = raw || parts.length ? new Maker((raw ?? bytesOf(parts)).buffer) : Maker.from(values, big ? undefined : Number);
   return data.length === count ? { name, dtype, dims, data } : undefined;
+}
+
+/** What a .pb holds: a tensor, or what `info` declares. The element's message stands in the field of its kind. */
+export function readValue(b, info) {
+  if (!info.of) return readPb(b);
+  const kind = info.of.dtype, field = kind === 'optional' ? 7 : kind === 'sequence' ? 5 : 3, items = [];
+  for (const [at, wire, v] of entries(b)) if (wire === 2 && at === field) items.push(readValue(v, info.of));
+  return info.dtype === 'sequence' ? items : (items[0] ?? null);
 }
 
 const NPY = { f4: 1, u1: 2, i1: 3, u2: 4, i2: 5, i4: 6, i8: 7, b1: 9, f2: 10, f8: 11, u4: 12, u8: 13 };
@@ -96,9 +116,24 @@ function sameFloat(got, want, [relative, absolute]) {
   return Math.abs(got - want) <= absolute + relative * Math.abs(want);
 }
 
-/** Why two tensors do not agree, or undefined: floats within their type's tolerance, all others exactly, types and shapes always. */
+/* Why two sequences do not agree: the first element that does not. */
+function listsDiffer(got, want, shapeOnly) {
+  if (got.length !== want.length) return `${got.length} elements, not ${want.length}`;
+  for (const [i, item] of want.entries()) {
+    const why = differs(got[i], item, shapeOnly);
+    if (why) return `element ${i}: ${why}`;
+  }
+  return undefined;
+}
+
+/** Why two values do not agree, or undefined: floats within their type's tolerance, all others exactly, types and shapes always. */
 export function differs(got, want, shapeOnly = false) {
+  const kind = (v) => (v === null ? 'nothing' : Array.isArray(v) ? 'a sequence' : 'a tensor');
+  if (kind(got) !== kind(want)) return `${kind(got)}, not ${kind(want)}`;
+  if (want === null) return undefined;
+  if (Array.isArray(want)) return listsDiffer(got, want, shapeOnly);
   if (got.dtype !== want.dtype || String(got.dims) !== String(want.dims)) return `${got.dtype}[${got.dims}], not ${want.dtype}[${want.dims}]`;
+  if (want.texts) return shapeOnly || JSON.stringify(got.texts) === JSON.stringify(want.texts) ? undefined : `${JSON.stringify(got.texts)}, not ${JSON.stringify(want.texts)}`;
   const tolerance = TOLERANCES[want.dtype];
   for (let i = 0; !shapeOnly && i < want.data.length; i++) {
     const same = tolerance ? sameFloat(numberAt(got, i), numberAt(want, i), tolerance) : got.data[i] === want.data[i];

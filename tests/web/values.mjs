@@ -1,0 +1,71 @@
+/* Values that are no tensors, in a page and out of it: sequences as arrays, optionals as what they hold or null, texts, one in the other. */
+import { onnxWriter } from './onnx.mjs';
+
+const WRITER = `(${onnxWriter})()`;
+
+async function ready(t) {
+  const page = await t.page(`${t.url}/index.html`);
+  await page.waitForFunction(() => globalThis.quern);
+  await page.evaluate((writer) => {
+    const onnx = eval(writer);
+    const { tensorType, sequenceOf, optionalOf, typed, node, model } = onnx;
+    globalThis.types = { numbers: tensorType([2]), texts: tensorType([2], onnx.STRING), sequenceOf, optionalOf };
+    /* A model of one node, of which inputs and outputs have these types. */
+    globalThis.open = (device, op, ins, outs) => quern.Session.open(new Blob(model([node(op, Object.keys(ins), Object.keys(outs)),
+      ...Object.entries(ins).map(([name, type]) => typed(11, name, type)), ...Object.entries(outs).map(([name, type]) => typed(12, name, type))])), { device });
+    globalThis.plain = (value) => (value === null ? null : Array.isArray(value) ? value.map(plain) : value.texts ?? Array.from(value.data, Number));
+    globalThis.two = (...numbers) => quern.Tensor.from(Float32Array.from(numbers));
+  }, WRITER);
+  return page;
+}
+
+const each = (name, run) => ['wasm', 'webgpu', 'webgl'].map((kind) => ({ name: `values: ${name}, ${kind}`, run: (t) => run(t, kind) }));
+
+export const cases = [
+  ...each('sequences of tensors, grown, empty and again', async (t, kind) => {
+    const got = await (await ready(t)).evaluate(async (kind) => {
+      const device = await quern.Device.open({ kind }), { numbers, sequenceOf } = types;
+      const session = await open(device, 'SequenceInsert', { s: sequenceOf(numbers), x: numbers }, { y: sequenceOf(numbers) });
+      const run = async (s) => plain((await session.run({ s, x: two(5, 6) })).y);
+      const answers = [await run([two(1, 2), two(3, 4)]), await run([]), await run([new Float32Array([1, 2])])];
+      const blocks = device.engine.x.qw_blocks();
+      for (let i = 0; i < 5; i++) await run([two(1, 2), two(3, 4)]);
+      const info = session.inputs[0], grown = device.engine.x.qw_blocks() - blocks;
+      device.close();
+      return { answers, info, grown };
+    }, kind);
+    t.same(got.answers, [[[1, 2], [3, 4], [5, 6]], [[5, 6]], [[1, 2], [5, 6]]], 'answers');
+    t.same([got.info.dtype, got.info.of.dtype, got.info.of.dims], ['sequence', 'f32', [2]], 'what the model declares');
+    t.check(got.grown <= 0, `${got.grown} blocks are left by five runs`);
+  }),
+  ...each('optionals, with something in them and without', async (t, kind) => {
+    const got = await (await ready(t)).evaluate(async (kind) => {
+      const device = await quern.Device.open({ kind }), { numbers, texts, sequenceOf, optionalOf } = types;
+      const same = async (type, values) => {
+        const session = await open(device, 'Identity', { x: type }, { y: type }), answers = [];
+        for (const x of values) answers.push(plain((await session.run({ x })).y));
+        return answers;
+      };
+      const words = quern.Tensor.ofTexts(['a', 'wörter']);
+      const answers = [await same(optionalOf(numbers), [null, two(1, 2), null]), await same(optionalOf(sequenceOf(texts)), [null, [], [words, words]]), await same(sequenceOf(texts), [[words], []])];
+      device.close();
+      return answers;
+    }, kind);
+    t.same(got, [[null, [1, 2], null], [null, [], [['a', 'wörter'], ['a', 'wörter']]], [[['a', 'wörter']], []]], 'answers');
+  }),
+  {
+    name: 'values: what is no such value is refused, and the session goes on',
+    async run(t) {
+      const got = await (await ready(t)).evaluate(async () => {
+        const device = await quern.Device.open({ kind: 'wasm' }), { numbers, sequenceOf } = types;
+        const session = await open(device, 'Identity', { x: sequenceOf(numbers) }, { y: sequenceOf(numbers) });
+        const said = (x, options) => session.run({ x }, options).then((r) => plain(r.y), (e) => [e.code, e.message]);
+        const answers = [await said(two(1, 2)), await said(null), await said([null]), await said([two(1, 2)], { keep: ['y'] }), await said([two(1, 2)])];
+        device.close();
+        return answers;
+      });
+      t.same(got, [['usage', "input 'x' is a sequence; give an array of tensors"], ['usage', "input 'x' is a sequence; give an array of tensors"],
+        ['usage', "input 'x' is no tensor; give a Tensor or a typed array"], ['unsupported', "output 'y' is a sequence, which lives on the page and cannot stay on the device"], [[1, 2]]], 'what is said');
+    },
+  },
+];

@@ -85,7 +85,7 @@ static const helper opencl_helpers[] = {
       "#ifdef QK_SUBGROUPS\n$T $F($T v, __local $T *cells)\n{\n" fold "    if (get_sub_group_local_id() == 0) cells[get_sub_group_id()] = v;\n    barrier(CLK_LOCAL_MEM_FENCE);\n    v = cells[0];\n" \
       "    for (uint k = 1; k < get_num_sub_groups(); k++) v = " step ";\n    barrier(CLK_LOCAL_MEM_FENCE);\n    return v;\n}\n#endif" }
 #define SUBGROUP_NAN(name) SUBGROUP(name ".nan", "qc_" name, \
-      "    bool nan = sub_group_any(isnan(v)) != 0;\n    v = sub_group_reduce_" name "(v);\n    v = nan ? ($T)NAN : v;\n", "qc_" name "_$K(v, cells[k])")
+      "    bool nan = sub_group_reduce_max(isnan(v) ? 1 : 0) != 0;\n    v = sub_group_reduce_" name "(v);\n    v = nan ? ($T)NAN : v;\n", "qc_" name "_$K(v, cells[k])")
     SUBGROUP("add", NULL, "    v = sub_group_reduce_add(v);\n", "v + cells[k]"),
     SUBGROUP("min", NULL, "    v = sub_group_reduce_min(v);\n", "min(v, cells[k])"),
     SUBGROUP("max", NULL, "    v = sub_group_reduce_max(v);\n", "max(v, cells[k])"),

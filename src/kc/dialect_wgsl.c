@@ -16,6 +16,8 @@ static const helper wgsl_helpers[] = {
     /* constant expressions may not be infinite; a variable is none, and one of a function is alike for all items of a group */
     { "qc_inf", NULL, "fn qc_inf() -> f32 {\n    var bits = 0x7f800000u;\n    return bitcast<f32>(bits);\n}" },
     { "qc_nan", "qc_inf", "fn qc_nan() -> f32 {\n    var bits = 0x7fc00000u;\n    return bitcast<f32>(bits);\n}" },
+    /* a driver divides a number of 32 bits whose upper ones are copies of its sign as if it were small; nothing runs where the count is 0 */
+    { "qc_any_u32", NULL, "fn qc_any_u32(v: u32) -> u32 {\n    return v ^ select(0u, 0x5a5a5a5au, qk.qk_count == 0u);\n}" },
     { "qc_known", NULL, "fn $F(x: $T) -> $T {\n    return x;\n}" }, /* and the result of a function is no constant */
     /* Vulkan leaves the remainder of negative numbers open, but not their quotient */
     { "qc_rem", NULL, "fn $F(a: $T, b: $T) -> $T {\n    let by = select(b, $T(1), b == $T(0));\n    return a - a / by * by;\n}" },

@@ -225,6 +225,8 @@ static const kc_expr *fold_float_call(front *f, const kc_expr *e)
 static const kc_expr *fold_call(front *f, const kc_expr *e)
 {
     i64 v[3] = { 0 };
+    bool extreme = e->call == KC_B_min || e->call == KC_B_max;
+    if (extreme && fold_same(e->a[0], e->a[1]) && fold_is_pure(e->a[0])) return e->a[0];
     if (e->n_args > 3 || e->n_args == 0 || e->type.lanes != 1) return e;
     if (is_float_type(e->a[0]->type)) return fold_float_call(f, e);
     for (u32 i = 0; i < e->n_args; i++)

@@ -335,7 +335,10 @@ static const char *converted(printer *p, kc_type from, kc_type to, const char *t
     if (is_float(to)) return print_text(p, "f32(%s)", text);
     bool fits = kc_scalar_bytes((kc_scalar)from.scalar) <= kc_scalar_bytes(t) && from.scalar != KC_BOOL &&
                 (is_unsigned(from) == is_unsigned(to));
-    return fits ? text : cut(p, from, t, text);
+    if (fits) return text;
+    const char *made = cut(p, from, t, text);
+    if (t != KC_U32 || (from.scalar != KC_I8 && from.scalar != KC_I16)) return made;
+    return print_text(p, "%s(%s)", wgsl_helper(p, "qc_any_u32", (kc_type){ KC_VOID, 1 }), made);
 }
 
 static void print_cast(printer *p, const kc_expr *e)

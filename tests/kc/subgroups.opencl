@@ -21,7 +21,7 @@ float qc_max_f32(float a, float b)
 #ifdef QK_SUBGROUPS
 float qc_subgroup_max_f32(float v, __local float *cells)
 {
-    bool nan = sub_group_any(isnan(v)) != 0;
+    bool nan = sub_group_reduce_max(isnan(v) ? 1 : 0) != 0;
     v = sub_group_reduce_max(v);
     v = nan ? (float)NAN : v;
     if (get_sub_group_local_id() == 0) cells[get_sub_group_id()] = v;

@@ -94,6 +94,9 @@ fn qc_dot4_u8i8(a: u32, b: u32, c: i32) -> i32 {
     }
     return sum;
 }
+fn qc_any_u32(v: u32) -> u32 {
+    return v ^ select(0u, 0x5a5a5a5au, qk.qk_count == 0u);
+}
 fn qk_load_wide(i: u32) -> vec2<u32> {
     return vec2<u32>(wide[i * 2u], wide[i * 2u + 1u]);
 }
@@ -220,7 +223,7 @@ fn values_(i: u32) -> u32 {
     var a: i32 = qk_load_bytes(i);
     var b: i32 = qc_rem_i32(a, qk.by);
     var u: u32 = u32(a << u32(qk.by)) ^ u32(b >> 3u) ^ countLeadingZeros(u32(a)) ^ countTrailingZeros(u32(b));
-    u += u32(qc_dot4_i8(u, 16909060u, b)) + u32(qc_dot4_u8i8(u, 7u, a)) + u / 7u + u % 8u + u32(extractBits(a, 0u, 16u));
+    u += u32(qc_dot4_i8(u, 16909060u, b)) + u32(qc_dot4_u8i8(u, 7u, a)) + u / 7u + u % 8u + qc_any_u32(u32(extractBits(a, 0u, 16u)));
     var bits: vec2<u32> = qk_load_wide(i);
     var whole: vec2<u32> = qc_i64_sub(qc_i64_add(qc_i64_add(qc_i64_div(qk_load_wide(i), qc_i64_from_i32(qk.by)), qc_i64_mul(qc_u64_shr(bits, 7u), vec2<u32>(3u, 0u))), vec2<u32>(qc_u64_popcount(bits), 0u)), qc_i64_min(qk_load_wide(i), qc_i64_from_i32(qk.by)));
     return ((u32(qc_to_i32(f)) + qc_to_u32(f) + (u + whole.x + u32(abs(a)) + u32(b != 0)) + u32(select(0, 1, odd))) & 0xffu);

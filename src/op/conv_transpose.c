@@ -268,6 +268,7 @@ const op_def op_Col2Im = {
     .out = { { "y", "as x" } },
     .attrs = { INTS("dilations"), INTS("pads"), INTS("strides") },
     .infer = col2im_infer,
+    .gradient = GRADIENT(gradient_col2im),
     .variants = col2im_variants,
     .cases = CASES(col2im_cases),
 };

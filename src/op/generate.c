@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "op/elems.h"
+#include "op/gradient.h"
 #include "op/op_util.h"
 #include "plan/lower.h"
 
@@ -208,6 +209,7 @@ const op_def op_EyeLike = {
     .out = { { "y", "any" } },
     .attrs = { INT("dtype", 0), INT("k", 0) },
     .infer = infer_eye,
+    .gradient = GRADIENT(gradient_shape),
     .variants = eye_variants,
     .cases = CASES(eye_cases),
 };

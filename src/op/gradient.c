@@ -80,27 +80,36 @@ val build_fit(build *b, val x, const sym *before, const sym *size)
     return fits ? x : build_node(b, OP_Pad, (const val[]){ x, build_syms(b, pads, 2u * t.rank) }, 2, NULL, 0);
 }
 
-/* 0, 1, 2, ... in the shape of t. */
-static val places_of(build *b, const type *t)
+/* from, from + 1, ... in the shape of t. */
+static val places_from(build *b, sym from, const type *t)
 {
     const type of = *t;
-    sym n = type_elems(b->g, &of);
-    val limit = build_cast(b, build_reshape(b, build_syms(b, &n, 1), NULL, 0), QN_I32);
-    const val in[] = { build_scalar(b, QN_I32, 0), limit, build_scalar(b, QN_I32, 1) };
-    return build_reshape(b, build_node(b, OP_Range, in, 3, NULL, 0), of.dims, of.rank);
+    sym ends[] = { from, sym_add(b->g, from, type_elems(b->g, &of)) };
+    val at[2];
+    for (u32 i = 0; i < 2; i++) at[i] = build_cast(b, build_reshape(b, build_syms(b, &ends[i], 1), NULL, 0), QN_I32);
+    val all = build_node(b, OP_Range, (const val[]){ at[0], at[1], build_scalar(b, QN_I32, 1) }, 3, NULL, 0);
+    return build_reshape(b, all, of.dims, of.rank);
 }
 
-void gradient_by_places(grads *c)
+void gradient_by_places(grads *c, u32 n_data)
 {
     build *b = c->b;
     const node *n = b->n;
-    const type x = *grads_in_type(c, 0), y = *grads_out_type(c, 0);
-    type flat = { .dtype = x.dtype, .rank = 1, .known = true, .dims = { type_elems(b->g, &x) } };
-    val in[8] = { places_of(b, &x) };
-    for (u32 i = 1; i < n->n_in && i < COUNT(in); i++) in[i] = grads_in(c, i);
-    sym moved = type_elems(b->g, &y);
-    val from = build_reshape(b, build_node(b, (op_id)n->op, in, n->n_in, n->attrs, n->n_attrs), &moved, 1);
+    val in[8] = { 0 };
+    sym start[9] = { sym_zero(b->g) };
+    for (u32 i = 0; i < n->n_in && i < COUNT(in); i++) {
+        in[i] = i < n_data ? places_from(b, start[i], grads_in_type(c, i)) : grads_in(c, i);
+        start[i + 1] = i < n_data ? sym_add(b->g, start[i], type_elems(b->g, grads_in_type(c, i))) : 0;
+    }
+    type flat = { .dtype = grads_in_type(c, 0)->dtype, .rank = 1, .known = true, .dims = { start[n_data] } };
+    val from = build_node(b, (op_id)n->op, in, n->n_in, n->attrs, n->n_attrs);
+    sym moved = type_elems(b->g, build_type(b, from));
     attr add = attr_of_text("reduction", "add");
-    const val scatter[] = { build_fill(b, &flat, 0), from, build_reshape(b, c->dy[0], &moved, 1) };
-    c->dx[0] = build_reshape(b, build_node(b, OP_ScatterElements, scatter, 3, &add, 1), x.dims, x.rank);
+    const val scatter[] = { build_fill(b, &flat, 0), build_reshape(b, from, &moved, 1),
+                            build_reshape(b, c->dy[0], &moved, 1) };
+    val all = build_node(b, OP_ScatterElements, scatter, 3, &add, 1);
+    for (u32 i = 0; i < n_data; i++) {
+        const type x = *grads_in_type(c, i);
+        c->dx[i] = build_reshape(b, n_data > 1 ? build_slice(b, all, 0, start[i], start[i + 1]) : all, x.dims, x.rank);
+    }
 }

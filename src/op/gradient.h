@@ -17,22 +17,25 @@ val build_sum_to(build *b, val x, const type *to);
 val build_turn(build *b, val x, const i64 *perm); /* Transpose */
 /* x cut, or grown by zeros, so that along axis d it starts before[d] earlier (negative: later) and has size[d]. */
 val build_fit(build *b, val x, const sym *before, const sym *size);
-/* Of an op that only moves elements of its input 0: the node again, over the places of the elements, says where each came from. */
-void gradient_by_places(grads *c);
+/* Of an op that only moves elements of its first n_data inputs: the node again, over the places of the elements, says whence each came. */
+void gradient_by_places(grads *c, u32 n_data);
 
 /* elementwise_gradient.c */
 void gradient_extreme(grads *c); /* Max Min */
 void gradient_cast(grads *c);    /* Cast */
 /* gradient_move.c */
-void gradient_view(grads *c);      /* Reshape Flatten Squeeze Unsqueeze Identity */
-void gradient_transpose(grads *c); /* Transpose */
-void gradient_expand(grads *c);    /* Expand */
-void gradient_tile(grads *c);      /* Tile */
-void gradient_concat(grads *c);    /* Concat */
-void gradient_split(grads *c);     /* Split */
-void gradient_slice(grads *c);     /* Slice */
-void gradient_pad(grads *c);       /* Pad */
-void gradient_same(grads *c);      /* the node again, over what arrives: Trilu ReverseSequence */
+void gradient_view(grads *c);           /* Reshape Flatten Squeeze Unsqueeze Identity */
+void gradient_transpose(grads *c);      /* Transpose */
+void gradient_expand(grads *c);         /* Expand */
+void gradient_tile(grads *c);           /* Tile */
+void gradient_concat(grads *c);         /* Concat */
+void gradient_split(grads *c);          /* Split */
+void gradient_slice(grads *c);          /* Slice */
+void gradient_pad(grads *c);            /* Pad */
+void gradient_compress(grads *c);       /* Compress */
+void gradient_tensor_scatter(grads *c); /* TensorScatter */
+void gradient_shape(grads *c);          /* nothing, where only a shape is read: EyeLike */
+void gradient_same(grads *c);           /* the node again, over what arrives: Trilu ReverseSequence */
 /* gradient_gather.c */
 void gradient_gather(grads *c);           /* Gather */
 void gradient_gather_elements(grads *c);  /* GatherElements */
@@ -49,9 +52,13 @@ void gradient_cumsum(grads *c);  /* CumSum */
 void gradient_matmul(grads *c);         /* MatMul */
 void gradient_conv(grads *c);           /* Conv */
 void gradient_conv_transpose(grads *c); /* ConvTranspose */
+void gradient_col2im(grads *c);         /* Col2Im */
 /* What each window over x (of a node with strides, dilations, group) gave to coarse, times weights, back where the window lay in x. */
 struct window;
 val build_unwindow(build *b, val coarse, val weights, const struct window *w, const type *x);
+/* gradient_resize.c */
+void gradient_resize(grads *c);      /* Resize */
+void gradient_affine_grid(grads *c); /* AffineGrid */
 /* gradient_pool.c */
 void gradient_max_pool(grads *c);     /* MaxPool */
 void gradient_average_pool(grads *c); /* AveragePool */

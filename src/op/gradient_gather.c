@@ -53,7 +53,7 @@ void gradient_gather_elements(grads *c)
 void gradient_gather_nd(grads *c)
 {
     if (attr_int(c->b->n, "batch_dims", 0)) {
-        gradient_by_places(c);
+        gradient_by_places(c, 1);
         return;
     }
     val zeros = build_fill(c->b, grads_in_type(c, 0), 0);

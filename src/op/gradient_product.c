@@ -165,3 +165,21 @@ void gradient_conv_transpose(grads *c)
     if (c->wanted[1]) c->dx[1] = weights_gradient(b, g, grads_in(c, 0), &w);
     if (wants(c, 2)) c->dx[2] = bias_gradient(b, c->dy[0]);
 }
+
+/* The columns of dy's blocks: a convolution of each plane with every element of a block alone. */
+void gradient_col2im(grads *c)
+{
+    build *b = c->b;
+    const type x = *grads_in_type(c, 0), y = *grads_out_type(c, 0);
+    i64 block[3] = { 1, 1, 1 };
+    u32 rank = y.rank - 2u;
+    (void)known_ints(b->g, grads_in(c, 2), block, rank);
+    sym elems = sym_number(b->g, block[0] * block[1] * block[2]), dims[5] = { elems, sym_one(b->g) };
+    for (u32 d = 0; d < rank; d++) dims[2 + d] = sym_number(b->g, block[d]);
+    const type square = { .dtype = x.dtype, .rank = 2, .known = true, .dims = { elems, elems } };
+    val one_each = build_reshape(b, build_op1(b, OP_EyeLike, build_fill(b, &square, 0)), dims, rank + 2);
+    dims[0] = sym_mul(b->g, y.dims[0], y.dims[1]);
+    for (u32 d = 0; d < rank; d++) dims[2 + d] = y.dims[2 + d];
+    const val in[] = { build_reshape(b, c->dy[0], dims, rank + 2), one_each };
+    c->dx[0] = build_reshape(b, build_node(b, OP_Conv, in, 2, b->n->attrs, b->n->n_attrs), x.dims, x.rank);
+}

@@ -56,6 +56,7 @@ void gradient_reduce(grads *c)
     c->dx[0] = build_node(b, OP_Expand, (const val[]){ g, build_syms(b, x.dims, x.rank) }, 2, NULL, 0);
 }
 
+/* A row of NaN, in which nothing was to be seen and which somebody put zeros over, gets nothing. */
 void gradient_softmax(grads *c)
 {
     build *b = c->b;
@@ -63,7 +64,7 @@ void gradient_softmax(grads *c)
     val g = c->dy[0], y = grads_out(c, 0);
     bool logs = b->n->op == OP_LogSoftmax;
     val sum = build_reduce(b, OP_ReduceSum, logs ? g : build_op2(b, OP_Mul, g, y), bits);
-    c->dx[0] = build_formula(b, logs ? "g - Exp(y) * t" : "y * (g - t)", "gyt", g, y, sum);
+    c->dx[0] = build_formula(b, logs ? "g - Exp(y) * t" : "y == y ? y * (g - t) : 0", "gyt", g, y, sum);
 }
 
 /* What an element was added to lies behind it, so the sums run the other way. */

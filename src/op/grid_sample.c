@@ -1,5 +1,6 @@
 /* GridSample and AffineGrid: reading a tensor at places given by another one, and making such places from matrices. */
 #include "op/elems.h"
+#include "op/gradient.h"
 #include "op/op_util.h"
 #include "plan/lower.h"
 
@@ -136,6 +137,7 @@ const op_def op_AffineGrid = {
     .out = { { "grid", "as theta" } },
     .attrs = { INT("align_corners", 0) },
     .infer = infer_affine_grid,
+    .gradient = GRADIENT(gradient_affine_grid),
     .variants = affine_grid_variants,
     .cases = CASES(affine_grid_cases),
 };

@@ -1,6 +1,7 @@
 /* Ops whose result's size the data decide: NonZero, Compress, Unique. They run on the host. */
 #include <stdlib.h>
 
+#include "op/gradient.h"
 #include "op/op_util.h"
 
 /* ------------------------------------------------------------------ NonZero */
@@ -110,6 +111,7 @@ const op_def op_Compress = {
     .out = { { "output", "as input" } },
     .attrs = { { "axis", ATTR_INT, false, 0, 0, NULL } },
     .infer = infer_compress,
+    .gradient = GRADIENT(gradient_compress),
     .host = host_compress,
     .cases = CASES(compress_cases),
 };

@@ -3,19 +3,10 @@
  * Sizes come from the input `sizes` (numbers or expressions) or from `scales`, which must be constant. */
 #include <math.h>
 
+#include "op/gradient.h"
 #include "op/op_util.h"
+#include "op/resize.h"
 #include "plan/lower.h"
-
-typedef struct resized {
-    u32 axis;
-    f64 scale;
-    sym in, out;
-    f64 crop_from, crop_to;
-} resized; /* scale 0: out / in */
-typedef struct resize_plan {
-    u32 n;
-    resized at[QN_MAX_RANK];
-} resize_plan;
 
 /* clang-format off */
 static const char *const coordinate_modes[] = { "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
@@ -157,7 +148,7 @@ static const char *crop_of(graph *g, const node *n, resize_plan *p)
     return NULL;
 }
 
-static const char *resize_plan_of(graph *g, const node *n, const type *x, resize_plan *out)
+const char *resize_plan_of(graph *g, const node *n, const type *x, resize_plan *out)
 {
     resize_plan p = { 0 };
     u32 axes[QN_MAX_RANK];
@@ -423,6 +414,7 @@ const op_def op_Resize = {
                TEXT("keep_aspect_ratio_policy", "stretch"), TEXT("mode", "nearest"),
                TEXT("nearest_mode", "round_prefer_floor") },
     .infer = resize_infer,
+    .gradient = GRADIENT(gradient_resize),
     .variants = resize_variants,
     .cases = CASES(resize_cases),
 };

@@ -126,6 +126,14 @@ qn_status rnn_layer_of(lowering *l, const node *n, rnn_layer *out)
     return wrong ? lower_fail(l, n, QN_E_SHAPE, "%s", wrong) : QN_OK;
 }
 
+qn_status rnn_layer_built(build *b, rnn_layer *out)
+{
+    const type *x = build_type(b, build_in(b, RNN_X)), *w = build_type(b, build_in(b, RNN_W));
+    const char *wrong = layer_of(b->g, b->n, x, w, build_type(b, build_in(b, RNN_R)), out);
+    if (!wrong) wrong = activations_of(b->n, out);
+    return wrong ? build_fail(b, QN_E_SHAPE, "%s", wrong) : QN_OK;
+}
+
 qn_status rnn_input_product(lowering *l, const node *n, const rnn_layer *p, val *out)
 {
     graph *g = lower_graph_mut(l);
@@ -262,6 +270,7 @@ const op_def op_LSTM = {
     .out = { { "y", "optional as x" }, { "y_h", "optional as x" }, { "y_c", "optional as x" } },
     .attrs = { RNN_ATTRS, INT("input_forget", 0) },
     .infer = rnn_infer,
+    .expand = rnn_unroll,
     .places = places_of_lengths,
     .variants = rnn_variants,
     .cases = CASES(lstm_cases),
@@ -286,6 +295,7 @@ const op_def op_GRU = {
     .out = { { "y", "optional as x" }, { "y_h", "optional as x" } },
     .attrs = { RNN_ATTRS, INT("linear_before_reset", 0) },
     .infer = rnn_infer,
+    .expand = rnn_unroll,
     .places = places_of_lengths,
     .variants = rnn_variants,
     .cases = CASES(gru_cases),
@@ -307,6 +317,7 @@ const op_def op_RNN = {
     .out = { { "y", "optional as x" }, { "y_h", "optional as x" } },
     .attrs = { RNN_ATTRS },
     .infer = rnn_infer,
+    .expand = rnn_unroll,
     .places = places_of_lengths,
     .variants = rnn_variants,
     .cases = CASES(rnn_cases),

@@ -23,6 +23,10 @@ typedef struct rnn_layer {
 qn_status rnn_layer_of(lowering *l, const node *n, rnn_layer *out);
 /* xw[dirs][steps * batch][gates * hidden] = x times the weights of each direction. */
 qn_status rnn_input_product(lowering *l, const node *n, const rnn_layer *p, val *out);
+/* The layer of b->n. */
+qn_status rnn_layer_built(build *b, rnn_layer *out);
+/* rnn_unroll.c: what the op means, in simpler ops; for a number of steps that is known. */
+qn_status rnn_unroll(build *b, const node *n);
 /* rnn_steps.c: the row that needs nothing. */
 qn_status rnn_steps_emit(lowering *l, const node *n);
 

@@ -1,4 +1,5 @@
 /* TensorScatter: a run of entries written into a cache along its sequence axis, at a place for each sample. */
+#include "op/gradient.h"
 #include "op/op_util.h"
 #include "plan/lower.h"
 
@@ -66,6 +67,7 @@ const op_def op_TensorScatter = {
     .out = { { "present_cache", "as past_cache" } },
     .attrs = { INT("axis", -2), TEXT("mode", "linear") },
     .infer = infer_tensor_scatter,
+    .gradient = GRADIENT(gradient_tensor_scatter),
     .places = places_in_cache,
     .variants = tensor_scatter_variants,
     .cases = CASES(tensor_scatter_cases),

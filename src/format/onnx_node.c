@@ -98,6 +98,14 @@ static void order_captures(scope *s, const capture *order, u32 n)
     for (u32 i = 0; i < n; i++) s->g->inputs[formal + i] = find_capture(s, order[i].name)->input;
 }
 
+/* Inputs left out at a node's end are not in the list; what stands behind them must not take their places. */
+static qn_status fill_places(door *d)
+{
+    op_id op = op_by_name(d->domain, d->op);
+    for (u32 least = op == OP_NONE ? 0 : op_defs[op]->min_in; d->n_in < least;) QN_TRY(push_in(d, 0));
+    return QN_OK;
+}
+
 /* "captures" is for this reader to say: a file's own would be believed. */
 static qn_status join_captures(door *d, const bodies *b)
 {
@@ -105,6 +113,7 @@ static qn_status join_captures(door *d, const bodies *b)
         if (strcmp(d->attrs.items[i].name, "captures") == 0)
             return fail(QN_E_UNSUPPORTED, "attribute 'captures' is not one this op has");
     if (b->n == 0) return QN_OK;
+    QN_TRY(fill_places(d));
     for (u32 i = 0; i < b->n; i++)
         for (u32 k = 0; k < b->items[i]->n_captures; k++)
             for (u32 j = 0; j < b->n; j++) QN_TRY(give_capture(b->items[j], &b->items[i]->captures[k]));

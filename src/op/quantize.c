@@ -133,10 +133,11 @@ static qn_status check_steps(infer *c)
 {
     const type *x = infer_in(c, 0), *s = infer_in(c, 1);
     i64 block = infer_int(c, "block_size");
-    bool one = is_one(c->g, s);
+    bool one = block == 0 && is_one(c->g, s);
     u32 axis;
     if (block < 0) return infer_fail(c, QN_E_SHAPE, "block_size=%lld is negative", (long long)block);
-    if (block > 0 && one) return infer_fail(c, QN_E_SHAPE, "block_size=%lld, but there is one scale", (long long)block);
+    if (block > 0 && s->rank == 0)
+        return infer_fail(c, QN_E_SHAPE, "block_size=%lld, but there is one scale", (long long)block);
     if (!one) QN_TRY(infer_axis(c, infer_int(c, "axis"), x->rank, &axis));
     if (block > 0) QN_TRY(check_blocks(c, x, s, axis, block));
     else if (!one && (s->rank != 1 || infer_differ(c->g, s->dims[0], x->dims[axis])))
@@ -197,6 +198,7 @@ static const op_case quantize_cases[] = {
     { "f32[2,3,5]=-99..99 f32[3]={0.5,1,3} i8[3]={-2,0,5}", "", 0, "a scale for each channel" },
     { "f32[2,9]=-99..99 f32[2,3]={1,2,3,0.5,4,2} i16[2,3]={0,1,-9,7,2,0}", "axis=1, block_size=4", 0,
       "blocks, the last one short" },
+    { "f32[12]=-99..99 f32[1]={2} u8[1]={3}", "axis=0, block_size=12", 0, "one block" },
     { "f16[3,40]=-9..9 f16[]={0.5}", "output_dtype=22", 0, "half, to i4" },
     { "f32[30]=-999..999 f32[]={2}", "output_dtype=17, axis=0", 0, "to e4m3fn" },
     { "f32[8]={0,-0.0,0.4,-0.5,1.5,2.5,inf,nan} f32[1]={1}", "axis=0", 0, "halves to even; what is no number" },
@@ -209,6 +211,7 @@ static const op_case dequantize_cases[] = {
     { "u8[4,30]=0..255 f32[]={0.5} u8[]={128}", "", 1e-6, "one scale" },
     { "i8[2,3,5]=-128..127 f32[3]={0.5,1,3} i8[3]={-2,0,5}", "axis=-2", 1e-6, "a scale for each channel" },
     { "i4[4,6]=-8..7 f16[2,6] i4[2,6]=-8..7", "axis=0, block_size=2", 1e-3, "blocks of i4, half" },
+    { "i8[5]=-99..99 f32[1]={0.1}", "axis=0, block_size=8", 1e-6, "one block, a short one" },
     { "i32[5]=-99..99 f32[]={0.1}", "", 1e-6, "32 bits" },
     { "f8e5m2[40]=0..120 f32[]={0.5}", "", 1e-6, "e5m2" },
     { 0 },

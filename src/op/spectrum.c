@@ -83,8 +83,10 @@ static qn_status dft_of(infer *c, u32 *axis, dft *f)
     graph *g = c->g;
     const type *x = infer_in(c, 0);
     const sym *length = NULL;
-    i64 parts, at = -2;
-    if (x->rank < 2 || !sym_is_number(g, x->dims[x->rank - 1], &parts) || parts < 1 || parts > 2)
+    i64 parts = 0, at = -2;
+    if (x->rank >= 2 && !sym_is_number(g, x->dims[x->rank - 1], &parts))
+        return infer_fail(c, QN_E_UNSUPPORTED, "the last dimension must be known before the model runs");
+    if (x->rank < 2 || parts < 1 || parts > 2)
         return infer_fail(c, QN_E_SHAPE, "the last dimension must be 1 (real numbers) or 2 (complex ones)");
     if (infer_has(c, 2) && infer_ints(c, 2, &at, 1) != 1) return infer_fail(c, QN_E_UNSUPPORTED, "the axis must be known");
     QN_TRY(infer_axis(c, at, x->rank, axis));

@@ -54,13 +54,14 @@ static bool has_body(const node *n)
     return false;
 }
 
-/* A view of a constant is the same bytes under another shape. */
+/* A view of a constant is the same bytes under another shape, or as another type. */
 static qn_status fold_alias(pass_job *j, nid id, qn_tensor *out)
 {
     const node *n = node_at(j->g, id);
     *out = constant_tensor(j->g, node_in(j->g, n, 0));
     const type *t = &value_at(j->g, n->out[0])->type;
     out->rank = t->rank;
+    out->dtype = t->dtype;
     for (u32 d = 0; d < t->rank; d++)
         if (!sym_is_number(j->g, t->dims[d], &out->dims[d])) return fail(QN_E_BUG, "a view of unknown size");
     return QN_OK;
@@ -103,6 +104,9 @@ const pass_def pass_fold_constants = {
             "const a: i64[2,2] = {1, 2, 3, 4}; const b: i64[2,2] = {1, 0, 0, 2}; in x: i64[2,2]; c = MatMul(a, b); y = "
             "Add(x, c); out y"
             " -> const c: i64[2,2] = {1, 4, 3, 8}; in x: i64[2,2]; y = Add(x, c); out y"
+            "\n---\n"
+            "const a: i32[2] = {-1, 2}; in x: u32[2]; b = BitCast(a, to=12); y = Add(x, b); out y"
+            " -> const b: u32[2] = {4294967295, 2}; in x: u32[2]; y = Add(x, b); out y"
             "\n---\n"
             "const n: i64[2] = {30000, 30000}; in x: f32[1]; a = ConstantOfShape(n); y = Add(a, x); out y"
             " -> const n: i64[2] = {30000, 30000}; in x: f32[1]; a = ConstantOfShape(n); y = Add(a, x); out y",

@@ -76,6 +76,11 @@ bool match_like_out(const graph *g, const node *n, u32 i)
     return x && match_same_type(g, x, n->out[0]);
 }
 
+bool match_is_reshape(const graph *g, const node *n)
+{
+    return n && op_of(n)->alias && match_type(g, node_in(g, n, 0))->dtype == match_type(g, n->out[0])->dtype;
+}
+
 bool match_float(const graph *g, val v) { return dtype_is_float(match_type(g, v)->dtype); }
 bool match_int(const graph *g, val v) { return dtype_is_int(match_type(g, v)->dtype); }
 i64 match_ints(graph *g, val v, i64 *out, u32 max) { return v ? known_ints(g, v, out, max) : -1; }

@@ -16,8 +16,9 @@ bool match_elems_are(const graph *g, val v, i64 n);  /* v has surely n elements 
 val match_beside_constant(const graph *g, const node *n, f64 *c, u32 *at);
 /* Does input i of n decide n's type alone: n gives a tensor like it? Then n may become that input. */
 bool match_like_out(const graph *g, const node *n, u32 i);
-bool match_float(const graph *g, val v); /* f16 bf16 f32 f64 */
-bool match_int(const graph *g, val v);   /* signed or not; no bool */
+bool match_is_reshape(const graph *g, const node *n); /* n, may be NULL, is a view that keeps the type of the elements */
+bool match_float(const graph *g, val v);              /* f16 bf16 f32 f64 */
+bool match_int(const graph *g, val v);                /* signed or not; no bool */
 /* Known numbers of a small integer operand: how many, or -1. */
 i64 match_ints(graph *g, val v, i64 *out, u32 max);
 

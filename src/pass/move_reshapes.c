@@ -6,8 +6,6 @@
  * residual, an activation) then meets the product itself and can fuse with it. Every element is computed as before. */
 #include "pass/match.h"
 
-static bool is_view(const node *n) { return n && op_of(n)->alias; }
-
 static bool same_last(const graph *g, val x, val y)
 {
     const type *a = match_type(g, x), *b = match_type(g, y);
@@ -37,9 +35,9 @@ static bool move(pass_job *j, nid id)
 {
     graph *g = j->g;
     const node *n = node_at(g, id);
-    const node *p = is_view(n) ? matrix_product(g, node_in(g, n, 0)) : NULL;
+    const node *p = match_is_reshape(g, n) ? matrix_product(g, node_in(g, n, 0)) : NULL;
     const node *before = p ? match_maker(g, node_in(g, p, 0)) : NULL;
-    if (!is_view(before) || value_at(g, n->out[0])->elems_read) return false;
+    if (!match_is_reshape(g, before) || value_at(g, n->out[0])->elems_read) return false;
     const type y = *match_type(g, n->out[0]);
     if (y.rank < 2 || !same_last(g, n->out[0], p->out[0]) || !pass_sizes_known(j, y.dims, y.rank)) return false;
     build b = pass_build(j, id);
@@ -63,6 +61,13 @@ const pass_def pass_move_reshapes = {
             "in x: f32[2,b,2,2]; in w: f32[4,3]; " FLAT "a = Reshape(x, f); p = MatMul(a, w); y = Reshape(p, r); out y"
             " -> in x: f32[2,b,2,2]; in w: f32[4,3]; sizes s: i64[3] = {2, b, 4}; a = Reshape(x, s, allowzero=1); y = "
             "MatMul(a, w); out y"
+            "\n---\n"
+            "in x: i32[2,3,4]; in w: f32[4,3]; const r: i64[3] = {2, 3, 3}; const f: i64[2] = {6, 4}; a = Reshape(x, f); c "
+            "= BitCast(a, to=1); "
+            "p = MatMul(c, w); y = Reshape(p, r); out y"
+            " -> in x: i32[2,3,4]; in w: f32[4,3]; const r: i64[3] = {2, 3, 3}; const f: i64[2] = {6, 4}; a = Reshape(x, "
+            "f); c = BitCast(a, to=1); "
+            "p = MatMul(c, w); y = Reshape(p, r); out y"
             "\n---\n"
             "in x: f32[2,b,4]; in w: f32[4,3]; sizes s: i64[2] = {6*b, 1}; " FLAT
             "a = Reshape(x, f); p = MatMul(a, w); y = Reshape(p, s); out y"

@@ -72,10 +72,11 @@ static bool changes_nothing(graph *g, const node *n)
     return false;
 }
 
-/* The first value behind a chain of views: the same elements. */
+/* The first value behind a chain of views: the same elements, of the same type. */
 static val behind_views(const graph *g, val v)
 {
-    for (const node *n; (n = match_maker(g, v)) && op_of(n)->alias && !value_at(g, v)->elems_read;) v = node_in(g, n, 0);
+    for (const node *n; (n = match_maker(g, v)) && match_is_reshape(g, n) && !value_at(g, v)->elems_read;)
+        v = node_in(g, n, 0);
     return v;
 }
 
@@ -86,7 +87,7 @@ static val one_reshape(pass_job *j, build *b, const node *n)
     const type *t = match_type(g, n->out[0]);
     val x = node_in(g, n, 0);
     bool moves_ones = n->op == OP_Transpose && keeps_order(g, n);
-    if (!moves_ones && !op_of(n)->alias) return 0;
+    if (!moves_ones && !match_is_reshape(g, n)) return 0;
     val root = behind_views(g, x);
     if (root == x && !moves_ones) return 0;
     if (match_same_type(g, root, n->out[0])) return root;
@@ -132,6 +133,12 @@ const pass_def pass_remove_identities = {
             "const n: i64[3] = {0, 3, 4}; in x: f32[b,12]; a = Reshape(x, n); y = Flatten(a, axis=2); out y, a"
             " -> const n: i64[3] = {0, 3, 4}; sizes m: i64[2] = {3*b, 4}; in x: f32[b,12];"
             "    a = Reshape(x, n); y = Reshape(x, m, allowzero=1); out y, a"
+            "\n---\n"
+            "in x: i32[2,3]; a = BitCast(x, to=12); y = Flatten(a, axis=0); out y"
+            " -> in x: i32[2,3]; a = BitCast(x, to=12); y = Flatten(a, axis=0); out y"
+            "\n---\n"
+            "const n: i64[1] = {0}; in x: i8[3]; a = Unsqueeze(x, n); y = quern.HeldAs(a, to=22); out y"
+            " -> const n: i64[1] = {0}; in x: i8[3]; a = Unsqueeze(x, n); y = quern.HeldAs(a, to=22); out y"
             "\n---\n"
             "in x: f32[b,1,4]; y = Transpose(x, perm=[1,0,2]); out y"
             " -> in x: f32[b,1,4]; sizes m: i64[3] = {1, b, 4}; y = Reshape(x, m, allowzero=1); out y"

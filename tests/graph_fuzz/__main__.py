@@ -14,6 +14,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases
+import coverage
 import crew
 import engine
 import judge
@@ -81,9 +82,12 @@ def main():
     p.add_argument("--shrink", type=int, default=400, help="graphs tried to make a failing one small")
     p.add_argument("--shrink-seconds", type=float, default=120)
     p.add_argument("--only", type=int)
+    p.add_argument("--coverage", type=int, nargs="?", const=60, help="what the generators never make: operators, and in so many rounds types")
     for flag in ("--worker", "--crash", "--peer", "--ops", "--text"):
         p.add_argument(flag, action="store_true")
     args = p.parse_args()
+    if args.coverage is not None:
+        sys.exit(not coverage.report(args.coverage))
     if args.only is not None:
         sys.exit(one(args))
     if args.worker:

@@ -54,4 +54,16 @@ g (double[2] x) => (double[] y) <double k = {1.702}> { a = Mul (k, x)  b = Sigmo
 g () => (bool[] y) <float[1,2,1] x = {0, 1}, int64[1,1,3] k = {0, 0, 0}> { a = DFT (x)  b = NonZero (a)  y = Greater (b, k) }""", {}),
     ("Hardmax of an empty dimension was refused", """<ir_version: 10, opset_import: ["" : 17]>
 g (float[1,0] x) => (float[] y) { y = Hardmax (x) }""", {}),
+    ("a constant seen as another type kept its own", """<ir_version: 10, opset_import: ["" : 27]>
+g () => (uint32[] y) <int32 x = {-2}> { y = BitCast <to = 12> (x) }""", {}),
+    ("... and so did what a view of such a view gives", """<ir_version: 10, opset_import: ["" : 27]>
+g (int32[2,3] x) => (uint32[] y) { a = BitCast <to = 12> (x)  y = Flatten (a) }""", {"x": [-1, 2, -3, 4, 5, 6]}),
+    ("4-bit integers in another shape became bytes", """<ir_version: 10, opset_import: ["" : 23]>
+g (float[1,1,2] x, float s) => (float[] y) <int64[1] n = {-1}> { q = QuantizeLinear <output_dtype = 22> (x, s)  r = Reshape (q, n)  y = Cast <to = 1> (r) }""", {"s": [0.5]}),
+    ("one block for the whole axis was refused", """<ir_version: 10, opset_import: ["" : 26]>
+g (float[12] x, float[1] s) => (uint8[] y) { y = QuantizeLinear <axis = 0, block_size = 12> (x, s) }""", {"s": [0.5]}),
+    ("a Loop without condition and states took what its body reads for them", """<ir_version: 10, opset_import: ["" : 21]>
+g (float[2] x, int64 n) => (float[] y) { y = Loop (n, "") <body: graph = body (int64 i, bool on) => (bool go, float[2] z) { go = Identity (on)  z = Neg (x) }> }""", {"n": [2]}),
+    ("... or had too few inputs", """<ir_version: 10, opset_import: ["" : 21]>
+g (int64 n) => (int64[] y) { y = Loop (n, "") <body: graph = body (int64 i, bool on) => (bool go, int64 z) { go = Identity (on)  z = Neg (i) }> }""", {"n": [3]}),
 ]

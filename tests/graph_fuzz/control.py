@@ -3,13 +3,14 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from families import FAMILIES, family
+from table import FAMILIES, family
 from graph import ONNX, names_read
 from grow import Grow, Unfit
 
 
 def info(name, a):
-    return helper.make_tensor_value_info(name, ONNX[a.dtype], None)
+    """Type and rank, which onnxruntime must know of what bodies take and give."""
+    return helper.make_tensor_value_info(name, ONNX[a.dtype], [None] * a.ndim)
 
 
 def fill(b, nodes):
@@ -20,9 +21,12 @@ def fill(b, nodes):
 
 
 def step(g):
-    """One family's proposal: taken whole or, where it is refused, what stood before the refusal stays."""
+    """A family's proposal: taken whole or, where it is refused, what stood before the refusal stays."""
     weights = np.array([w for w, _ in FAMILIES], float)
-    f = FAMILIES[int(g.rng.choice(len(FAMILIES), p=weights / weights.sum()))][1]
+    propose(g, FAMILIES[int(g.rng.choice(len(FAMILIES), p=weights / weights.sum()))][1])
+
+
+def propose(g, f):
     if f in NESTING and depth(g) >= 2:
         return
     try:
@@ -118,9 +122,10 @@ def loop(g):
         go += "b"
     outs = [out_of(b, e, nodes) for e in ends + scans]
     body = helper.make_graph(nodes, "body", [info(turn, b.a(turn)), info(on, b.a(on))] + [info(n, b.a(n)) for n in names],
-                             [helper.make_tensor_value_info(go, 9, None)] + [info(o, b.a(e)) for o, e in zip(outs, ends + scans)])
-    count = g.new(np.asarray(g.pick([0, 1, 2, 3, 4]), np.int64)) if g.chance(0.9) else g.value([np.int64], shape=[], lo=0, hi=5)
-    cond = "" if g.chance(0.5) else g.new(np.asarray(g.chance(0.85)))
+                             [helper.make_tensor_value_info(go, 9, [])] + [info(o, b.a(e)) for o, e in zip(outs, ends + scans)])
+    stacked = any(b.a(s).ndim for s in scans)  # of no turn at all onnxruntime says that their sizes are 0
+    count = g.new(np.asarray(g.pick([1, 2, 3, 4] if stacked else [0, 1, 2, 3, 4]), np.int64)) if g.chance(0.9) else g.value([np.int64], shape=[], lo=int(stacked), hi=5)
+    cond = "" if g.chance(0.5) else g.new(np.asarray(stacked or g.chance(0.85)))
     g.take(helper.make_node("Loop", [count, cond] + starts, [g.fresh() for _ in outs], body=body))
 
 

@@ -10,9 +10,15 @@ import layout
 STATUS_UNSUPPORTED, STATUS_DATA = 101, 504
 
 # qn_dtype, in the header's order
-NUMPY = [None, np.float32, np.float16, ml_dtypes.bfloat16, np.float64, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.bool_]
+NUMPY = [None, np.float32, np.float16, ml_dtypes.bfloat16, np.float64, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.bool_, np.object_,
+         ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e4m3fnuz, ml_dtypes.float8_e5m2, ml_dtypes.float8_e5m2fnuz, ml_dtypes.float8_e8m0fnu, ml_dtypes.float4_e2m1fn,
+         ml_dtypes.int4, ml_dtypes.uint4, ml_dtypes.int2, ml_dtypes.uint2]
 NUMBER = {np.dtype(t): i for i, t in enumerate(NUMPY) if t}
-C_DTYPES = "NONE F32 F16 BF16 F64 I8 I16 I32 I64 U8 U16 U32 U64 BOOL".split()
+C_DTYPES = "NONE F32 F16 BF16 F64 I8 I16 I32 I64 U8 U16 U32 U64 BOOL STRING F8E4M3FN F8E4M3FNUZ F8E5M2 F8E5M2FNUZ F8E8M0 F4E2M1 I4 U4 I2 U2".split()
+
+
+class Bytes(c.Structure):
+    _fields_ = [("data", c.c_char_p), ("n", c.c_size_t)]
 
 
 class Tensor(c.Structure):
@@ -39,8 +45,11 @@ class Stats(c.Structure):
     _fields_ += [(n, c.c_double) for n in ("read_ms", "check_ms", "passes_ms", "plan_ms", "prepare_ms", "verify_ms")]
 
 
-STRUCTS = {"qn_tensor": Tensor, "qn_named": Named, "qn_device_desc": DeviceDesc, "qn_session_desc": SessionDesc, "qn_stats": Stats}
+STRUCTS = {"qn_bytes": Bytes, "qn_tensor": Tensor, "qn_named": Named, "qn_device_desc": DeviceDesc, "qn_session_desc": SessionDesc, "qn_stats": Stats}
 NUMBERS = {f"QN_{d}": i for i, d in enumerate(C_DTYPES)} | {"QN_E_UNSUPPORTED": STATUS_UNSUPPORTED, "QN_E_DATA": STATUS_DATA}
+
+
+SIGNED = (ml_dtypes.int4, ml_dtypes.int2)  # which the library wants sign-extended
 
 
 def check_layout():
@@ -89,6 +98,12 @@ class Device:
         self.lib.qn_device_close(self.handle)
 
 
+def texts(a):
+    """The elements as an array of Bytes, which keeps what it points to."""
+    said = [str(t).encode() for t in a.ravel()]
+    return (Bytes * max(len(said), 1))(*[Bytes(t, len(t)) for t in said])
+
+
 class Session:
     def __init__(self, device, handle, model):
         self.device, self.handle, self.model = device, handle, model
@@ -97,10 +112,11 @@ class Session:
         ins = (Named * max(len(feeds), 1))()
         keep = []
         for slot, (name, a) in zip(ins, feeds.items()):
-            a = np.ascontiguousarray(a).reshape(a.shape)
-            keep.append(a)
+            data = texts(a) if a.dtype == object else np.ascontiguousarray(a.astype(np.int8) if a.dtype in SIGNED else a)
+            keep.append(data)
             slot.name = name.encode()
-            slot.tensor.dtype, slot.tensor.rank, slot.tensor.data = NUMBER[a.dtype], a.ndim, a.ctypes.data
+            slot.tensor.dtype, slot.tensor.rank = NUMBER[a.dtype], a.ndim
+            slot.tensor.data = c.addressof(data) if a.dtype == object else data.ctypes.data
             for i, d in enumerate(a.shape):
                 slot.tensor.dims[i] = d
         ticket = c.c_uint64()
@@ -117,6 +133,9 @@ class Session:
         n = int(np.prod(shape, dtype=np.int64))
         if n == 0:
             return np.zeros(shape, dtype)
+        if dtype == object:
+            items = c.cast(t.data, c.POINTER(Bytes))
+            return np.array([c.string_at(items[i].data, items[i].n).decode(errors="replace") if items[i].n else "" for i in range(n)], object).reshape(shape)
         return np.frombuffer(c.string_at(t.data, n * dtype.itemsize), dtype).reshape(shape).copy()
 
     def stats(self):

@@ -7,24 +7,55 @@ import copy
 import ml_dtypes
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 NUMPY = {
     TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16, TensorProto.BFLOAT16: ml_dtypes.bfloat16, TensorProto.DOUBLE: np.float64,
     TensorProto.INT8: np.int8, TensorProto.INT16: np.int16, TensorProto.INT32: np.int32, TensorProto.INT64: np.int64,
     TensorProto.UINT8: np.uint8, TensorProto.UINT16: np.uint16, TensorProto.UINT32: np.uint32, TensorProto.UINT64: np.uint64, TensorProto.BOOL: np.bool_,
 }
-ONNX = {np.dtype(v): k for k, v in NUMPY.items()}
-FLOATS = (np.float32, np.float16, ml_dtypes.bfloat16, np.float64)
+NARROW = {TensorProto.FLOAT8E4M3FN: ml_dtypes.float8_e4m3fn, TensorProto.FLOAT8E4M3FNUZ: ml_dtypes.float8_e4m3fnuz, TensorProto.FLOAT8E5M2: ml_dtypes.float8_e5m2,
+          TensorProto.FLOAT8E5M2FNUZ: ml_dtypes.float8_e5m2fnuz, TensorProto.FLOAT8E8M0: ml_dtypes.float8_e8m0fnu, TensorProto.FLOAT4E2M1: ml_dtypes.float4_e2m1fn,
+          TensorProto.INT4: ml_dtypes.int4, TensorProto.UINT4: ml_dtypes.uint4, TensorProto.INT2: ml_dtypes.int2, TensorProto.UINT2: ml_dtypes.uint2}
+TEXT = np.object_
+ONNX = {np.dtype(v): k for k, v in [*NUMPY.items(), *NARROW.items(), (TensorProto.STRING, TEXT)]}
+BF16 = ml_dtypes.bfloat16
+TREES_SINCE = 24  # from this opset on graphs have ai.onnx.ml 5, which replaced two operators of 4 by TreeEnsemble
+FLOATS = (np.float32, np.float16, BF16, np.float64)
 EPSILON = {np.dtype(np.float32): 2.0**-24, np.dtype(np.float16): 2.0**-11, np.dtype(ml_dtypes.bfloat16): 2.0**-8, np.dtype(np.float64): 2.0**-53}
 
 
+class List(list):
+    """A sequence of tensors of one type. Only between nodes: no input, constant or output of a graph."""
+
+    def __init__(self, items, dtype):
+        super().__init__(items)
+        self.dtype = np.dtype(dtype)
+
+
+class Maybe:
+    """An optional: `value` is an array, a List, or None. Only between nodes."""
+
+    def __init__(self, value):
+        self.value = value
+
+
 def is_float(a):
-    return a.dtype in EPSILON
+    return isinstance(a, np.ndarray) and a.dtype in EPSILON
 
 
 def tensor_of(a, name=""):
+    if a.dtype == TEXT:
+        return helper.make_tensor(name, TensorProto.STRING, a.shape, [str(t).encode() for t in a.ravel()])
+    if ONNX[a.dtype] in NARROW:
+        return numpy_helper.from_array(a, name)
     return helper.make_tensor(name, ONNX[a.dtype], a.shape, np.ascontiguousarray(a).tobytes(), raw=True)
+
+
+def imports_of(nodes, opset):
+    """The opsets that these nodes and their bodies need."""
+    others = {name.rpartition(".")[0] for n in nodes for name in names_run(n)} - {""}
+    return [helper.make_opsetid("", opset)] + [helper.make_opsetid(d, (5 if opset >= TREES_SINCE else 4) if d == "ai.onnx.ml" else 1) for d in sorted(others)]
 
 
 def names_read(node):
@@ -79,7 +110,7 @@ class Graph:
                for n in self.inputs]
         outs = [helper.make_tensor_value_info(n, ONNX[self.at[n].dtype], None) for n in self.outputs]
         g = helper.make_graph(self.nodes, "g", ins, outs, [tensor_of(self.at[n], n) for n in self.constants])
-        return helper.make_model(g, opset_imports=[helper.make_opsetid("", self.opset), helper.make_opsetid("com.microsoft", 1)], ir_version=10)
+        return helper.make_model(g, opset_imports=imports_of(self.nodes, self.opset), ir_version=10)
 
     def text(self):
         return onnx.printer.to_text(self.model())

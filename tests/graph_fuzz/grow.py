@@ -4,12 +4,13 @@ import onnx
 from onnx import helper
 
 import peer
-from graph import EPSILON, FLOATS, NUMPY, ONNX, Graph, is_float
+from graph import EPSILON, NARROW, NUMPY, ONNX, TEXT, Graph, is_float, tensor_of
 
 TYPE_OF_TEXT = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(bfloat16)": NUMPY[onnx.TensorProto.BFLOAT16], "tensor(double)": np.float64,
                 "tensor(bool)": np.bool_, **{f"tensor({s}int{b})": np.dtype(f"{s}int{b}").type for s in ("", "u") for b in (8, 16, 32, 64)}}
 LIKED = {np.float32: 12, np.float16: 2, NUMPY[onnx.TensorProto.BFLOAT16]: 1.5, np.float64: 2, np.int32: 3, np.int64: 3, np.bool_: 2}
 MOST_ELEMENTS = 6000
+WORDS = ["", "a", "B", "ab", "Ab c", "the", "The end", "x,y", " a  b ", "ünï", "ÜNÏ", "0", "cat", "dog", "a-b-c"]
 WINDOWED = ("Conv", "ConvInteger", "QLinearConv", "MaxPool", "AveragePool", "LpPool")
 
 
@@ -34,6 +35,8 @@ def fit(a):
     """Numbers that one can go on with: finite and not so large that the next product leaves the type."""
     if a.size > MOST_ELEMENTS or a.ndim > 8:
         return False
+    if a.dtype == TEXT:
+        return all(len(t) < 100 for t in a.ravel())
     if is_float(a) and a.size:
         x = np.abs(a.astype(np.float64))
         return bool(np.all(np.isfinite(x))) and float(x.max()) <= largest(a.dtype)
@@ -91,6 +94,10 @@ class Grow:
         dtype, shape = np.dtype(dtype), tuple(shape)
         if dtype == np.bool_:
             return np.asarray(self.rng.random(shape) < 0.5)
+        if dtype == TEXT:
+            return np.array([self.pick(WORDS) for _ in range(int(np.prod(shape)))], object).reshape(shape)
+        if ONNX[dtype] in NARROW:
+            return self.rng.uniform(-7, 7, shape).astype(np.float32).astype(dtype) if np.dtype(dtype).kind == "V" or "float" in dtype.name else self.rng.integers(0, 4, shape).astype(dtype)
         if dtype in EPSILON:
             lo, hi = (-2.0, 2.0) if lo is None else (lo, hi)
             kind = self.int(0, 5)
@@ -120,7 +127,6 @@ class Grow:
         self.g.at[name] = a
         constant = self.chance(0.5) if constant is None else constant
         if self.outer or (constant and self.chance(0.1)):
-            from graph import tensor_of
             self.g.nodes.append(helper.make_node("Constant", [], [name], value=tensor_of(a, name)))
         elif constant:
             self.g.constants.append(name)
@@ -200,13 +206,13 @@ class Grow:
             raise Unfit(f"{n.op_type}: {e}") from None
         if n.op_type in WINDOWED and not all(a.size for a in got):
             raise Unfit("a window larger than its padded input, which the library refuses")
-        if not all(fit(a) and a.dtype in ONNX for a in got):
+        if not all(fit(a) and a.dtype in ONNX for a in got if isinstance(a, np.ndarray)):
             raise Unfit(f"{n.op_type}: values not fit")
         names = [o for o in n.output if o]
         for name, a in zip(names, got):
             self.g.at[name] = a
         self.g.nodes.append(n)
-        self.values += names
+        self.values += [o for o, a in zip(names, got) if isinstance(a, np.ndarray)]
         return names[0] if len(n.output) == 1 else names
 
     def types(self, op, variable="T", domain=""):

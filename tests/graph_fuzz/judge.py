@@ -11,10 +11,11 @@ import numpy as np
 import known
 import peer
 from engine import STATUS_DATA, STATUS_UNSUPPORTED, Refused
-from graph import EPSILON, is_float
+from graph import BF16, EPSILON, TEXT, List, Maybe, is_float
 
 UNSURE = (3, STATUS_DATA)  # sizes and indices that hang on roundings
 BASE = 256  # roundings of the largest element of the tensor
+FLUSHED = {np.dtype(np.float32): 2.0**-126, np.dtype(BF16): 2.0**-126, np.dtype(np.float64): 2.0**-1022}  # what is smaller may be 0, on either side
 UNTOLD = "the peer can tell of no output"
 SHAKES, ROOM = 8, 12  # runs with random roundings, and how many times the widest movement is allowed
 # Nodes that only move, choose or count: they do not round, so they are not shaken.
@@ -42,6 +43,10 @@ def bare(sentence):
 
 def shaken(a, rng, sums=False):
     """a, each number rounded anew; of sums: also by what their terms may have lost."""
+    if isinstance(a, List):
+        return List([shaken(x, rng, sums) for x in a], a.dtype)
+    if isinstance(a, Maybe):
+        return Maybe(shaken(a.value, rng, sums))
     if not is_float(a) or not a.size:
         return a
     e, x = EPSILON[a.dtype] * 2, a.astype(np.float64)
@@ -98,11 +103,14 @@ class Judge:
             raise Difference(f"shape {list(got.shape)}, wants {list(want.shape)}")
         if not want.size or np.array_equal(got, want):
             return None
+        if want.dtype == TEXT:
+            k = int(np.argmax(got.ravel() != want.ravel()))
+            raise Difference(f"text {k} of {list(want.shape)}: {got.flat[k]!r}, wants {want.flat[k]!r}")
         w, g = want.astype(np.float64), got.astype(np.float64)
         with np.errstate(all="ignore"):
             error = np.where((w == g) | (np.isnan(w) & np.isnan(g)), 0, np.abs(w - g))
             error[np.isnan(error)] = np.inf
-            bound = BASE * EPSILON[want.dtype] * np.max(np.abs(w), where=np.isfinite(w), initial=0) if is_float(want) else 0
+            bound = BASE * EPSILON[want.dtype] * np.max(np.abs(w), where=np.isfinite(w), initial=0) + FLUSHED.get(want.dtype, 0) if is_float(want) else 0
         if np.all(error <= bound):
             return None
         moved = np.zeros(w.shape)

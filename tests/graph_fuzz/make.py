@@ -3,11 +3,10 @@ import numpy as np
 
 import control
 import families  # noqa: F401 (fills the table)
-import motifs  # noqa: F401
 import peer
 from grow import Grow
 
-OPSETS = (13, 17, 18, 20, 21, 22, 23)
+OPSETS = (13, 17, 18, 20, 21, 22, 23, 24, 25, 26, 27, 28)
 
 
 def make(seed, number):
@@ -20,7 +19,7 @@ def make(seed, number):
             break
         control.step(g)
     graph = g.g
-    made = [o for n in graph.nodes for o in n.output if o]
+    made = [o for n in graph.nodes for o in n.output if o and isinstance(graph.at[o], np.ndarray)]
     read = {i for n in graph.nodes for i in peer.names_read(n)}
     ends = [v for v in made if v not in read]
     some = [v for v in made if v in read and rng.random() < 0.08]

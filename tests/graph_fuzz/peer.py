@@ -1,20 +1,24 @@
 """What onnxruntime answers on one node, with all its graph optimizations off. Sessions are kept by node, so most answers cost microseconds.
 
-bfloat16, which onnxruntime lacks, is computed in f32; where its numbers are poor, ONNX's own reference evaluator answers. `Unknown`: neither can tell."""
+bfloat16, which onnxruntime lacks, is computed in f32; where its numbers are poor, where it has no kernel for what newer opsets brought, and for
+types that only ONNX has, ONNX's own reference evaluator answers. `Unknown`: neither can tell."""
 import collections
 
-import ml_dtypes
 import numpy as np
 import onnx
 import onnx.reference
 import onnxruntime
 from onnx import helper
 
-from graph import ONNX, is_float, names_read, tensor_of
+from graph import NARROW, ONNX, TEXT, BF16, List, Maybe, imports_of, names_read
 
-BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+BFLOAT16 = np.dtype(BF16)
 MOST_SESSIONS = 1500
 LOSSY = ("InstanceNormalization",)  # onnxruntime takes out the mean after the scale: what is left of equal elements is noise
+NEWEST = 23  # behind it onnxruntime may lack a kernel
+OLDER = (NEWEST, 21)  # 22 and 24 brought types that it has no kernels for
+SHAPED = ("MatMulNBits",)  # it wants the shapes of what it reads before it runs
+OPTIONALS = ("Optional", "OptionalGetElement", "OptionalHasElement")
 
 
 class Unknown(Exception):
@@ -30,28 +34,39 @@ options.add_session_config_entry("session.set_denormal_as_zero", "0")
 sessions = collections.OrderedDict()
 
 
-def session_of(node, read, arrays, opset):
+def info(name, a, shaped=False):
+    """The type of a value, its shape open or told."""
+    if isinstance(a, List):
+        return helper.make_tensor_sequence_value_info(name, ONNX[a.dtype], None)
+    return helper.make_tensor_value_info(name, ONNX[a.dtype], a.shape if shaped else None)
+
+
+def model_of(node, ins, opset):
+    g = helper.make_graph([node], "g", ins, [onnx.ValueInfoProto(name=n) for n in node.output if n])
+    return helper.make_model(g, opset_imports=imports_of([node], opset), ir_version=10)
+
+
+def session_of(node, read, values, opset):
     """A session of this node alone. Its bodies keep their names, so a node with bodies is keyed by all of its text."""
     mine = onnx.NodeProto()
     mine.CopyFrom(node)
     mine.name = ""
-    has_body = any(a.HasField("g") for a in node.attribute)
+    if node.op_type == "StringNormalizer":  # its own default is a locale that a machine may lack
+        mine.attribute.append(helper.make_attribute("locale", "C.UTF-8"))
     names = read
-    if not has_body:
+    if not has_body(node):
         short = {n: f"i{k}" for k, n in enumerate(read)}
         names = list(short.values())
         ins = [short[n] if n else "" for n in node.input]
         outs = [f"o{k}" if n else "" for k, n in enumerate(node.output)]
         del mine.input[:], mine.output[:]
         mine.input.extend(ins), mine.output.extend(outs)
-    key = (mine.SerializeToString(), opset, *[a.dtype.num for a in arrays])
+    shaped = node.op_type in SHAPED
+    key = (mine.SerializeToString(), opset, *[(type(a) is List, a.dtype.num, a.shape if shaped else ()) for a in values])
     if key in sessions:
         sessions.move_to_end(key)
         return sessions[key], names
-    ins = [helper.make_tensor_value_info(n, ONNX[a.dtype], None) for n, a in zip(names, arrays)]
-    outs = [onnx.ValueInfoProto(name=n) for n in mine.output if n]
-    g = helper.make_graph([mine], "g", ins, outs)
-    m = helper.make_model(g, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)], ir_version=10)
+    m = model_of(mine, [info(n, a, shaped) for n, a in zip(names, values)], opset)
     sessions[key] = onnxruntime.InferenceSession(m.SerializeToString(), options, providers=["CPUExecutionProvider"])
     if len(sessions) > MOST_SESSIONS:
         sessions.popitem(last=False)
@@ -60,31 +75,43 @@ def session_of(node, read, arrays, opset):
 
 def by_onnxruntime(node, at, opset):
     read = names_read(node)
-    arrays = [at[n] for n in read]
+    values = [at[n] for n in read]
     try:
-        session, names = session_of(node, read, arrays, opset)
-        return session.run(None, dict(zip(names, arrays)))
+        session, names = session_of(node, read, values, opset)
+        return session.run(None, dict(zip(names, values)))
     except Exception as e:
         raise Unknown(str(e)) from None
 
 
 def by_reference(node, at, opset):
     read = names_read(node)
-    ins = [helper.make_tensor_value_info(n, ONNX[at[n].dtype], None) for n in read]
-    g = helper.make_graph([node], "g", ins, [onnx.ValueInfoProto(name=n) for n in node.output if n])
     try:
-        m = helper.make_model(g, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
-        got = onnx.reference.ReferenceEvaluator(m).run(None, {n: at[n] for n in read})
-        return [np.asarray(a) for a in got]
+        m = model_of(node, [info(n, at[n]) for n in read], opset)
+        with np.errstate(all="ignore"):
+            got = onnx.reference.ReferenceEvaluator(m).run(None, {n: at[n] for n in read})
     except Exception as e:
         raise Unknown(str(e)) from None
+    return [a if d is None or isinstance(a, list) else np.asarray(a).astype(d) for a, d in zip(got, result_types(node, at, opset))]
+
+
+def optional(node, at):
+    """The three operators of optionals: what they answer is in their definition, and no peer passes an optional from node to node."""
+    x = at[node.input[0]] if node.input and node.input[0] else None
+    if node.op_type == "Optional":
+        return [Maybe(x)]
+    x = x.value if isinstance(x, Maybe) else x
+    if node.op_type == "OptionalHasElement":
+        return [np.asarray(x is not None)]
+    if x is None:
+        raise Unknown("an empty optional has no element")
+    return [x]
 
 
 def widened(node, at, opset):
     """bfloat16 by way of float32, rounded once at the end, as the library does it."""
     if node.op_type == "EyeLike":
         raise Unknown("its result has a type of its own")
-    wide = {n: at[n].astype(np.float32) if at[n].dtype == BFLOAT16 else at[n] for n in names_read(node)}
+    wide = {n: at[n].astype(np.float32) if is_bf16(at[n]) else at[n] for n in names_read(node)}
     mine = onnx.NodeProto()
     mine.CopyFrom(node)
     to_bf16 = False
@@ -95,34 +122,100 @@ def widened(node, at, opset):
             a.i, to_bf16 = onnx.TensorProto.FLOAT, True
         if a.HasField("t") and a.t.data_type == onnx.TensorProto.BFLOAT16:
             raise Unknown("an attribute with bfloat16")
-    got = by_onnxruntime(mine, wide, opset)
-    kinds = result_kinds(node, at, opset)
-    return [a.astype(BFLOAT16) if a.dtype == np.float32 and (to_bf16 or k == "bf16") else a for a, k in zip(got, kinds)]
+    got = answer(mine, wide, opset)
+    return [a.astype(BFLOAT16) if a.dtype == np.float32 and (to_bf16 or k) else a for a, k in zip(got, becomes_bf16(node, at, opset))]
 
 
-def result_kinds(node, at, opset):
-    """For each output: "bf16" when its type is one variable with an input that is bfloat16."""
-    schema = onnx.defs.get_schema(node.op_type, opset, node.domain)
+def is_bf16(a):
+    return isinstance(a, np.ndarray) and a.dtype == BFLOAT16
+
+
+def has_body(node):
+    return any(a.HasField("g") for a in node.attribute)
+
+
+def schema_of(node, opset):
+    return onnx.defs.get_schema(node.op_type, opset, node.domain) if onnx.defs.has(node.op_type, node.domain) else None
+
+
+def result_types(node, at, opset):
+    """For each output the type of the inputs that share a variable of the schema with it; None: there is none."""
+    schema = schema_of(node, opset)
+    if schema is None or has_body(node):
+        return [None for name in node.output if name]
     of = {}
     for i, name in enumerate(node.input):
         formal = schema.inputs[min(i, len(schema.inputs) - 1)]
-        if name:
+        if name and isinstance(at[name], np.ndarray):
             of.setdefault(formal.type_str, at[name].dtype)
-    out = []
-    for i, name in enumerate(node.output):
-        formal = schema.outputs[min(i, len(schema.outputs) - 1)]
-        if name:
-            out.append("bf16" if of.get(formal.type_str) == BFLOAT16 else "")
-    return out
+    return [of.get(schema.outputs[min(i, len(schema.outputs) - 1)].type_str) for i, name in enumerate(node.output) if name]
+
+
+def becomes_bf16(node, at, opset):
+    """For each output. Of an operator that ONNX does not know: each one."""
+    if schema_of(node, opset) is None:
+        return [True for name in node.output if name]
+    return [d == BFLOAT16 for d in result_types(node, at, opset)]
+
+
+def is_narrow(a):
+    return isinstance(a, np.ndarray) and ONNX[a.dtype] in NARROW
+
+
+def to_narrow(node):
+    return any(a.name in ("to", "dtype", "output_dtype") and a.i in NARROW or a.HasField("t") and a.t.data_type in NARROW for a in node.attribute)
+
+
+def newer(node, opset):
+    schema = schema_of(node, opset)
+    return schema is not None and schema.domain == "" and schema.since_version > NEWEST or node.domain.startswith("ai.onnx.preview")
+
+
+def fails_at(node, at):
+    """onnxruntime ends the process; or, of texts, copies the first of a row alone."""
+    x = at[node.input[0]] if node.input and node.input[0] else None
+    return node.op_type == "Unique" and not x.size or node.op_type == "Gather" and x.dtype == TEXT
+
+
+def answer(node, at, opset):
+    if is_lossy(node, at) or to_narrow(node) or any(is_narrow(at[n]) for n in names_read(node)) or fails_at(node, at):
+        return by_reference(node, at, opset)
+    for older in (opset, *[v for v in OLDER if v < opset]):  # what came later to an operator that was there are types, and attributes that it would refuse
+        try:
+            return by_onnxruntime(node, at, older)
+        except Unknown as e:
+            if "NOT_IMPLEMENTED" not in str(e):
+                first = e
+                break
+            first = e
+    if not newer(node, opset) or has_body(node):
+        raise first
+    return by_reference(node, at, opset)
+
+
+def is_lossy(node, at):
+    return node.op_type in LOSSY or (node.op_type == "Sigmoid" and at[node.input[0]].dtype == np.float64)  # its f64 tail has 8 digits
+
+
+def taken(a, node, at):
+    """An answer as this tool holds it."""
+    if isinstance(a, (list, tuple)):
+        before = [at[n].dtype for n in node.input if n and isinstance(at[n], (List, np.ndarray))]
+        said = [d for d, t in ONNX.items() for x in node.attribute if x.name == "dtype" and x.i == t]
+        return List([np.asarray(x) for x in a], a[0].dtype if a else said[0] if said else before[0] if before else np.float32)
+    if isinstance(a, (List, Maybe)):
+        return a
+    a = np.asarray(a)
+    return a.astype(object) if a.dtype.kind in "US" else a
 
 
 def evaluate(node, at, opset):
-    """The arrays of the node's outputs (without absent ones), or Unknown."""
+    """The values of the node's outputs (without absent ones), or Unknown."""
+    if node.op_type in OPTIONALS:
+        return optional(node, at)
     read = names_read(node)
-    if any(at[n].dtype == BFLOAT16 for n in read) or any(a.name in ("to", "dtype") and a.i == onnx.TensorProto.BFLOAT16 for a in node.attribute):
+    if any(is_bf16(at[n]) for n in read) or any(a.name in ("to", "dtype") and a.i == onnx.TensorProto.BFLOAT16 for a in node.attribute):
         got = widened(node, at, opset)
-    elif node.op_type in LOSSY or (node.op_type == "Sigmoid" and at[node.input[0]].dtype == np.float64):  # its f64 tail has 8 digits
-        got = by_reference(node, at, opset)
     else:
-        got = by_onnxruntime(node, at, opset)
-    return [np.asarray(a) for a in got]
+        got = answer(node, at, opset)
+    return [taken(a, node, at) for a in got]

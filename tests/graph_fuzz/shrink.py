@@ -3,10 +3,9 @@ import time
 
 import numpy as np
 import onnx
-from onnx import helper
 
 import peer
-from graph import is_float, names_read
+from graph import TEXT, is_float
 
 
 def recomputed(graph):
@@ -126,7 +125,7 @@ def smaller(g):
 def plainer_numbers(g):
     for n in g.inputs + g.constants:
         a = g.at[n]
-        if not a.size or a.dtype == np.bool_:
+        if not a.size or a.dtype in (np.bool_, TEXT):
             continue
         for new in (np.zeros_like(a), np.ones_like(a), np.round(a) if is_float(a) else None, np.arange(a.size).reshape(a.shape).astype(a.dtype)):
             if new is not None and not np.array_equal(new, a) and not (is_plain(a) and a.size):

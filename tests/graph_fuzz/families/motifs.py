@@ -1,9 +1,8 @@
 """What exporters write and passes look for, with small deviations: a constant that is a little off, a factor on the other side, a second reader."""
 import numpy as np
 
-from families import FAMILIES, family, INTS
-from graph import FLOATS, is_float
 from grow import Unfit
+from table import family
 
 F = np.float32
 

@@ -1,0 +1,92 @@
+"""Numbers of 8, 4 and 2 bits that only ONNX has: casts there and back, moves between, quantization with a scale for all, an axis or blocks."""
+import numpy as np
+
+from graph import BF16, NARROW, ONNX
+from grow import Unfit
+from table import family
+
+F = np.float32
+SINCE = {"float8_e4m3fn": 19, "float8_e4m3fnuz": 19, "float8_e5m2": 19, "float8_e5m2fnuz": 19, "int4": 21, "uint4": 21, "float4_e2m1fn": 23, "float8_e8m0fnu": 24, "int2": 25, "uint2": 25}
+LIMITS = {"int4": (-8, 7), "uint4": (0, 15), "int2": (-2, 1), "uint2": (0, 3), "float4_e2m1fn": (-6, 6), "float8_e8m0fnu": (0.01, 100)}
+
+
+def kind(g, but=()):
+    found = [np.dtype(t) for t in NARROW.values() if SINCE[np.dtype(t).name] <= g.opset and np.dtype(t).name not in but]
+    if not found:
+        raise Unfit("opset")
+    return g.pick(found)
+
+
+def numbers(g, t, least=0):
+    lo, hi = LIMITS.get(t.name, (-400, 400))
+    return g.value([F, F, np.float16, BF16], least=least, lo=lo, hi=hi, test=lambda x: x.size > 0)
+
+
+def back(g, v):
+    """As numbers that other families take."""
+    g.node("Cast", [v], to=g.pick([1, 1, 10, 16]))
+
+
+def moved(g, v):
+    """What moves elements without looking at them."""
+    x = g.a(v)
+    op = g.int(0, 6)
+    if op == 0 and x.ndim > 1:
+        return g.node("Transpose", [v], perm=[int(i) for i in g.rng.permutation(x.ndim)])
+    if op == 1:
+        return g.node("Reshape", [v, g.const([-1])])
+    if op == 2:
+        return g.node("Unsqueeze", [v, g.const([0])])
+    if op == 3:
+        return g.node("Identity", [v])
+    if op == 4 and x.ndim:
+        return g.node("Flatten", [v], axis=g.int(0, x.ndim))
+    if op == 5:
+        g.node("Shape", [v])
+    return v
+
+
+@family(4)
+def there_and_back(g):
+    t = kind(g)
+    v = g.node("Cast", [numbers(g, t)], to=ONNX[t], saturate=g.pick([None, 0]) if t.name in ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz") else None)
+    for _ in range(g.int(0, 2)):
+        v = moved(g, v)
+    back(g, v)
+
+
+@family(1)
+def given(g):
+    """Elements that are narrow in the file, or come in so."""
+    t = kind(g)
+    lo, hi = LIMITS.get(t.name, (-400, 400))
+    a = g.rng.uniform(lo, hi, g.shape(g.int(0, 3)))
+    v = g.new((np.round(a) if "int" in t.name else a).astype(F).astype(t))
+    back(g, moved(g, v))
+
+
+@family(3)
+def quantized_narrow(g):
+    """QuantizeLinear and DequantizeLinear: a scale for all, for an axis, or for blocks."""
+    t = kind(g, but=("float8_e8m0fnu",))
+    how = g.pick(["all", "axis", "blocks"])
+    a = g.value([F, F, np.float16] if g.opset >= 19 else [F], least=1, test=lambda x: x.size > 0)
+    x = g.a(a)
+    axis = g.int(0, x.ndim - 1)
+    shape, block = [], None
+    if how == "axis":
+        shape = [x.shape[axis]]
+    if how == "blocks":
+        if g.opset < 21 or x.shape[axis] < 2:
+            raise Unfit("no blocks")
+        block = g.pick([k for k in range(1, x.shape[axis] + 1) if x.shape[axis] % k == 0])
+        shape = list(x.shape)
+        shape[axis] //= block
+    scale = g.new(g.rng.uniform(0.1, 0.5, shape).astype(x.dtype), constant=g.chance(0.8))
+    zero = np.zeros(shape) if "float" in t.name else g.rng.integers(0, 2, shape)
+    pair = [scale, g.new(zero.astype(F).astype(t), constant=True)]
+    attrs = {"axis": axis if how != "all" else None, "block_size": block}
+    q = g.node("QuantizeLinear", [a] + pair, **attrs)
+    if how == "all":
+        q = moved(g, q)
+    g.node("DequantizeLinear", [q] + pair, **attrs)

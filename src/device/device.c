@@ -123,7 +123,7 @@ qn_status qn_device_list(uint32_t index, qn_device_info *out)
         return w.status;
     }
     return fail(QN_E_NAME,
-                "there are %u devices here, and none of index %u: quern doctor lists them, and says why others are missing",
+                "there are %u devices here, none of index %u: quern doctor lists them, and says why others are missing",
                 index - left, index);
 }
 

@@ -38,14 +38,15 @@ static int show_bounds(void)
 }
 
 /* What `only` names and was not opened, in words. */
-static bool one_is_missing(const char *only, const way *ways, u32 n)
+static bool one_is_missing(const char *only, bool total, const way *ways, u32 n)
 {
     for (const char *at = only; at && *at; at += *at == ',') {
         size_t length = strcspn(at, ",");
         bool found = false;
         for (u32 i = 0; i < n; i++) found |= strlen(ways[i].name) == length && !strncmp(ways[i].name, at, length);
         if (!found) {
-            fprintf(stderr, "way %.*s is not here: %s\n", (int)length, at, qn_last_error());
+            fprintf(stderr, "way %.*s is not here%s: %s\n", (int)length, at, total ? ", or takes no total kernels" : "",
+                    qn_last_error());
             return true;
         }
         at += length;
@@ -79,7 +80,7 @@ int main(int argc, char **argv)
     }
     way ways[KFUZZ_MAX_WAYS];
     u32 n = ways_open(only, p.total, ways);
-    if (one_is_missing(only, ways, n)) return 4;
+    if (one_is_missing(only, p.total, ways, n)) return 4;
     u64 passed = 0, refused = 0;
     u32 failed = kfuzz_compare(&p, ways, n);
     for (u32 i = 0; i < n; i++) {

@@ -205,7 +205,7 @@ const helper glsl_helpers[] = {
       "int qc_dot4_u8i8(uint a, uint b, int c)\n{\n    for (int k = 24; k >= 0; k -= 8) c += int((a << k) >> 24) * (int(b << k) >> 24);\n    return c;\n}" },
 
     /* ---- integers of 64 bits */
-    { "qc_wide_i32", NULL, "uvec2 qc_wide_i32(int v)\n{\n    return uvec2(uint(v), v < 0 ? 4294967295u : 0u);\n}" }, /* of v >> 1 and >> 31 a driver makes >> 32, and that 0 */
+    { "qc_wide_i32", NULL, "uvec2 qc_wide_i32(int v)\n{\n    return uvec2(uint(v), uint((v ^ int(qk_u[0].w)) >> 31));\n}" }, /* hidden: a driver was seen to take ~fabs(x) >> 1 for positive */
     { "qc_add64", NULL, "uvec2 qc_add64(uvec2 a, uvec2 b)\n{\n    uint low = a.x + b.x;\n    return uvec2(low, a.y + b.y + uint(low < a.x));\n}" },
     { "qc_sub64", NULL, "uvec2 qc_sub64(uvec2 a, uvec2 b)\n{\n    return uvec2(a.x - b.x, a.y - b.y - uint(a.x < b.x));\n}" },
     { "qc_neg64", "qc_sub64", "uvec2 qc_neg64(uvec2 a)\n{\n    return qc_sub64(uvec2(0u), a);\n}" },
@@ -218,8 +218,8 @@ const helper glsl_helpers[] = {
     { "qc_shr_u64", NULL,
       "uvec2 qc_shr_u64(uvec2 a, uint n)\n{\n    n &= 63u;\n    if (n == 0u) return a;\n    return n >= 32u ? uvec2(a.y >> (n - 32u), 0u) : uvec2(a.x >> n | a.y << (32u - n), a.y >> n);\n}" },
     { "qc_shr_i64", NULL,
-      "uvec2 qc_shr_i64(uvec2 a, uint n)\n{\n    n &= 63u;\n    if (n == 0u) return a;\n    int top = int(a.y);\n"
-      "    return n >= 32u ? uvec2(uint(top >> (n - 32u)), top < 0 ? 4294967295u : 0u) : uvec2(a.x >> n | a.y << (32u - n), uint(top >> n));\n}" },
+      "uvec2 qc_shr_i64(uvec2 a, uint n)\n{\n    n &= 63u;\n    if (n == 0u) return a;\n    int top = int(a.y ^ qk_u[0].w);\n"
+      "    return n >= 32u ? uvec2(uint(top >> (n - 32u)), uint(top >> 31)) : uvec2(a.x >> n | a.y << (32u - n), uint(top >> n));\n}" },
     { "qc_lt_u64", NULL, "bool qc_lt_u64(uvec2 a, uvec2 b)\n{\n    return a.y < b.y || (a.y == b.y && a.x < b.x);\n}" },
     { "qc_lt_i64", NULL, "bool qc_lt_i64(uvec2 a, uvec2 b)\n{\n    return int(a.y) < int(b.y) || (a.y == b.y && a.x < b.x);\n}" },
     { "qc_divide", "qc_sub64 qc_lt_u64",

@@ -217,7 +217,7 @@ uvec2 qc_div_i64(uvec2 a, uvec2 b)
 }
 uvec2 qc_wide_i32(int v)
 {
-    return uvec2(uint(v), v < 0 ? 4294967295u : 0u);
+    return uvec2(uint(v), uint((v ^ int(qk_u[0].w)) >> 31));
 }
 uvec2 qc_mul64(uvec2 a, uvec2 b)
 {

@@ -5,6 +5,7 @@
  * compiler runs with a fixed argument list, no shell, its own process group, and a time limit. */
 #include "device/cpu_compile.h"
 
+#include <stdatomic.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -238,8 +239,13 @@ static void put_key(char *out, size_t n, const char *text, const isa_flags *flag
     snprintf(out, n, "kernel-%016llx%016llx.so", (unsigned long long)high, (unsigned long long)low);
 }
 
+static _Atomic u64 asked;
+
+u64 cpu_compile_asked(void) { return atomic_load(&asked); }
+
 qn_status cpu_compile(const char *text, const char *isa, void **code, host_kernel_fn *run)
 {
+    atomic_fetch_add(&asked, 1);
     const isa_flags *flags = flags_of(isa);
     if (!cpu_compiler_found() || !flags) return fail(QN_E_UNSUPPORTED, "no C compiler for '%s' here", isa ? isa : "");
     char cache[PATH_BYTES], name[NAME_BYTES], kept[PATH_BYTES], work[PATH_BYTES], made[PATH_BYTES];

@@ -15,6 +15,9 @@ bool cpu_compiler_found(void);
 qn_status cpu_compile(const char *text, const char *isa, void **code, host_kernel_fn *run);
 void cpu_code_free(void *code); /* NULL is fine */
 
+/* How many texts cpu_compile has been given since the program began. */
+u64 cpu_compile_asked(void);
+
 /* The same for a kernel, whatever the compiler here reads. */
 qn_status cpu_compile_kernel(const kc_module *m, const kc_kernel *k, const char *isa, void **code, host_kernel_fn *run);
 extern const char *const cpu_compiler_how; /* "system compiler": what qn_kernel_how says of it */

@@ -1,6 +1,7 @@
 /* Users' kernels: compiled from text on every device found here, run and compared; launches and sources that must be refused;
  * translations; and the cache of program binaries. */
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@ static const char source[] =
     "#endif\n"
     "#define GROUP 32\n"
     "MAP(f32) saxpy(u32 i, IN(f32) x, IN(f32) y, f32 a) { return a * x[i] + y[i]; }\n"
+    "MAP(f32x2) quotient(u32 i, IN(f32) x, IN(f32) y) { return x[i] / MAKE2(f32, y[i], y[i] * 2.0f); }\n"
     "MAP(u8) bytes(u32 i, IN(i32) x, i32 add) { return TO(u8, (x[i] + add) & 255); }\n"
     "MAP(i64) wide(u32 i, i64 a, u64 b, u32 c) { return a + TO(i64, b) + TO(i64, c) + TO(i64, i * STEP); }\n"
     "MAP(f64) twice(u32 i, IN(f64) x, f64 by) { return x[i] * by; }\n"
@@ -88,6 +90,45 @@ done:
     qn_buffer_free(bx);
     qn_buffer_free(by);
     qn_buffer_free(bo);
+}
+
+/* A number between 2^-20 and 2^20 or below 0; a short one has 12 binary digits. */
+static f32 digits(u32 seed, bool is_short)
+{
+    u32 bits = seed * 0x9e3779b9u;
+    bits ^= bits >> 15, bits *= 0x2c1b3c6du, bits ^= bits >> 12;
+    u32 all = (bits & 0x7fffffu) | 0x800000u;
+    return ldexpf((f32)(is_short ? all & 0xfff000u : all), (int)(bits >> 24) % 41 - 43) * (bits >> 31 ? -1.0f : 1.0f);
+}
+
+/* The nearest number, on every device: of quotients that are numbers themselves, of any others, and beside infinities, NaN and 0. */
+static void run_quotient(test *t, qn_device *d)
+{
+    static const f32 edges[] = { 0.0f, -0.0f, 1.0f, -3.0f, 1e30f, 1e-30f, 3e38f, INFINITY, -INFINITY, NAN };
+    static f32 x[N], y[N], out[2 * N];
+    u32 wrong = 0, first = 0;
+    for (u32 i = 0; i < N; i++) {
+        bool whole = i % 2 == 0; /* a product of two numbers of 12 digits, over one of them */
+        y[i] = digits(2 * i + 1, whole);
+        x[i] = whole ? digits(2 * i, true) * y[i] : digits(2 * i, false);
+        if (i < COUNT(edges) * COUNT(edges)) x[i] = edges[i % COUNT(edges)], y[i] = edges[i / COUNT(edges)];
+    }
+    qn_kernel *k = kernel_of(t, d, "quotient");
+    qn_buffer *bx = buffer_of(t, d, x, sizeof x), *by = buffer_of(t, d, y, sizeof y),
+              *bo = buffer_of(t, d, NULL, sizeof out);
+    const qn_arg args[] = { { .buffer = bx }, { .buffer = by }, { .buffer = bo } };
+    if (k) CHECK_OK(t, qn_kernel_launch(k, N, args, COUNT(args)));
+    if (k && read_all(t, d, bo, out))
+        for (u32 i = 0; i < 2 * N; i++) {
+            f32 want = x[i / 2] / (i % 2 ? y[i / 2] * 2.0f : y[i / 2]);
+            bool tiny = fabsf(want) < 1e-37f && want != 0; /* may be 0 where there are no such numbers */
+            bool same = isnan(want) ? isnan(out[i]) : out[i] == want || (tiny && fabsf(out[i]) < 1e-37f);
+            if (!same && !wrong++) first = i;
+        }
+    CHECK(t, wrong == 0, "quotient on %s: %u of %u are not the nearest number, first %.9g / %.9g: %.9g", d->info.spec, wrong,
+          2 * N, (f64)x[first / 2], (f64)y[first / 2] * (first % 2 ? 2 : 1), (f64)out[first]);
+    qn_kernel_free(k);
+    qn_buffer_free(bx), qn_buffer_free(by), qn_buffer_free(bo);
 }
 
 static void run_types(test *t, qn_device *d)
@@ -403,6 +444,7 @@ static void program_cache(test *t)
 static void one_device(test *t, qn_device *d)
 {
     run_saxpy(t, d);
+    run_quotient(t, d);
     run_types(t, d);
     run_groups(t, d);
     bad_launches(t, d);

@@ -265,6 +265,7 @@ static bool glsl_is_call(const kc_expr *e)
     kc_type t = e->a[0]->type;
     if (e->op < K_BINARY_COUNT && may_vanish(e)) return true;
     if (glsl_is_wide(t)) return !is_bitwise(e->op);
+    if (fold_rounds(e)) return true;
     if (!kc_is_integer((kc_scalar)t.scalar)) return false;
     if (e->op == K_SHL || e->op == K_SHR) return !small_shift(e->a[1]);
     if (e->op != K_DIV && e->op != K_REM) return false;
@@ -295,6 +296,8 @@ static void glsl_operator_call(printer *p, const kc_expr *e)
         put_wide_operator(p, e);
     } else if (e->op < K_BINARY_COUNT && may_vanish(e)) {
         put_hidden(p, e);
+    } else if (fold_rounds(e)) {
+        glsl_put_helper(p, "qc_quotient", e->type, e->a, 2);
     } else if (e->op == K_SHL || e->op == K_SHR) {
         str_add(p->out, "(");
         print_expr(p, e->a[0], PRINT_UNARY);

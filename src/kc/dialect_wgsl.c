@@ -28,6 +28,12 @@ static const helper wgsl_helpers[] = {
     { "qc_minus_self", NULL, "fn $F(x: $T) -> $T {\n    return bitcast<$T>(select($M(0), $M(0x7fc00000), (bitcast<$M>(x) & $M(0x7fffffff)) >= $M(0x7f800000)));\n}" },
     { "qc_over_self", NULL,
       "fn $F(x: $T) -> $T {\n    let size = bitcast<$M>(x) & $M(0x7fffffff);\n    return bitcast<$T>(select($M(0x3f800000), $M(0x7fc00000), (size == $M(0)) | (size >= $M(0x7f800000))));\n}" },
+    /* WGSL's division may be off by 2.5 units in the last place. What is left of a, exact in halves of 12 bits, says by how much: the nearest
+     * number comes of it, but where two are all but as near. Only a finite quotient with all its digits is corrected. */
+    { "qc_quotient", NULL,
+      "fn $F(a: $T, b: $T) -> $T {\n    let q = a / b;\n    let qh = bitcast<$T>(bitcast<$M>(q) & ~$M(0xfff));\n    let bh = bitcast<$T>(bitcast<$M>(b) & ~$M(0xfff));\n"
+      "    let left = (((a - qh * bh) - qh * (b - bh)) - (q - qh) * bh) - (q - qh) * (b - bh);\n    let e = bitcast<$M>(q) & $M(0x7f800000);\n"
+      "    return select(q, q + left / b, (e != $M(0)) & (e != $M(0x7f800000)));\n}" },
     { "qc_isnan", NULL, "fn qc_isnan_f32(x: f32) -> bool {\n    return " IS_NAN("x") ";\n}" },
     { "qc_isinf", NULL, "fn qc_isinf_f32(x: f32) -> bool {\n    return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;\n}" },
     { "qc_signbit", NULL, "fn qc_signbit_f32(x: f32) -> bool {\n    return (bitcast<u32>(x) >> 31u) != 0u;\n}" },

@@ -305,3 +305,11 @@ bool fold_vanishes(const kc_expr *e)
     if (e->op == K_ADD) return turned;
     return (e->op == K_SUB && fold_same(a, b)) || (e->op == K_DIV && (turned || fold_same(a, b)));
 }
+
+bool fold_rounds(const kc_expr *e)
+{
+    if (e->op != K_DIV || !is_float_type(e->type)) return false;
+    const kc_expr *by = e->a[1]->op == K_SPLAT ? e->a[1]->a[0] : e->a[1];
+    int exponent;
+    return by->op != K_CONST || fabs(frexp(by->value.f, &exponent)) != 0.5;
+}

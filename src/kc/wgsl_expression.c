@@ -142,7 +142,7 @@ static bool is_times_zero(const kc_expr *e)
 bool wgsl_is_call(const kc_expr *e)
 {
     if (e->op < K_BINARY_COUNT && fold_vanishes(e)) return true;
-    return is_times_zero(e) || (is_signed_rem(e) && !(e->a[1]->op == K_CONST && e->a[1]->value.i == 0));
+    return fold_rounds(e) || is_times_zero(e) || (is_signed_rem(e) && !(e->a[1]->op == K_CONST && e->a[1]->value.i == 0));
 }
 
 static const char *sign_name(kc_type t) { return t.scalar == KC_I64 ? "i64" : "u64"; }
@@ -228,8 +228,8 @@ static void print_binary(printer *p, const kc_expr *e)
         return;
     }
     if (wgsl_is_call(e)) {
-        bool rem = e->op == K_REM;
-        call(p, wgsl_helper(p, rem ? "qc_rem" : "qc_times_zero", e->type), rem ? a : e->a[0], rem ? b : e->a[1]);
+        const char *name = e->op == K_REM ? "qc_rem" : e->op == K_DIV ? "qc_quotient" : "qc_times_zero";
+        call(p, wgsl_helper(p, name, e->type), e->a[0], e->a[1]);
         return;
     }
     bool unequal = e->op == K_NE && is_float(a->type); /* some take != of a NaN for false */

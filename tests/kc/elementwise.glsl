@@ -40,6 +40,13 @@ float qc_min(float a, float b)
 {
     return qc_isnan(b) ? b : a < b || qc_isnan(a) ? a : b;
 }
+float qc_quotient(float a, float b)
+{
+    float q = a / b, qh = uintBitsToFloat(floatBitsToUint(q) & 0xfffff000u), bh = uintBitsToFloat(floatBitsToUint(b) & 0xfffff000u);
+    float left = (((a - qh * bh) - qh * (b - bh)) - (q - qh) * bh) - (q - qh) * (b - bh);
+    uint e = floatBitsToUint(q) & 0x7f800000u;
+    return e != 0u && e != 0x7f800000u ? q + left / b : q;
+}
 float qc_fabs(float x)
 {
     return uintBitsToFloat(floatBitsToUint(x) & 0x7fffffffu);
@@ -94,7 +101,7 @@ uint elementwise_(uint i, float by, uint act, uint cols)
     if (act == 1u) {
         v = qc_max(v, 0.0f);
     } else if (act == 2u) {
-        v *= qc_min(qc_max(v / 6.0f + 0.5f, 0.0f), 1.0f);
+        v *= qc_min(qc_max(qc_quotient(v, 6.0f) + 0.5f, 0.0f), 1.0f);
     } else {
         v = qc_sigmoid(v);
     }

@@ -30,6 +30,14 @@ fn qc_min_f32(a: f32, b: f32) -> f32 {
     let least = select(b, a, a < b);
     return select(select(least, b, (bitcast<i32>(b) & i32(0x7fffffff)) > i32(0x7f800000)), a, (bitcast<i32>(a) & i32(0x7fffffff)) > i32(0x7f800000));
 }
+fn qc_quotient_f32(a: f32, b: f32) -> f32 {
+    let q = a / b;
+    let qh = bitcast<f32>(bitcast<i32>(q) & ~i32(0xfff));
+    let bh = bitcast<f32>(bitcast<i32>(b) & ~i32(0xfff));
+    let left = (((a - qh * bh) - qh * (b - bh)) - (q - qh) * bh) - (q - qh) * (b - bh);
+    let e = bitcast<i32>(q) & i32(0x7f800000);
+    return select(q, q + left / b, (e != i32(0)) & (e != i32(0x7f800000)));
+}
 fn qc_scale_f32(v: f32, n: i32) -> f32 {
     let half = n >> u32(1u);
     return v * bitcast<f32>((half + i32(127)) << u32(23u)) * bitcast<f32>((n - half + i32(127)) << u32(23u));
@@ -70,7 +78,7 @@ fn elementwise_(i: u32) -> u32 {
     if (qk.act == 1u) {
         v = qc_max_f32(v, 0.0);
     } else if (qk.act == 2u) {
-        v *= qc_min_f32(qc_max_f32(v / 6.0 + 0.5, 0.0), 1.0);
+        v *= qc_min_f32(qc_max_f32(qc_quotient_f32(v, 6.0) + 0.5, 0.0), 1.0);
     } else {
         v = qc_sigmoid_f32(v);
     }

@@ -28,6 +28,14 @@ fn qc_exp_f32(x: f32) -> f32 {
     let q = 0.499999911 + r * (0.166664973 + r * (0.0416686684 + r * (0.00837149657 + r * 0.00138088339)));
     return select(qc_scale_f32((r * r * q + r) + 1.0, i32(n)), x, (bitcast<i32>(x) & i32(0x7fffffff)) > i32(0x7f800000));
 }
+fn qc_quotient_f32(a: f32, b: f32) -> f32 {
+    let q = a / b;
+    let qh = bitcast<f32>(bitcast<i32>(q) & ~i32(0xfff));
+    let bh = bitcast<f32>(bitcast<i32>(b) & ~i32(0xfff));
+    let left = (((a - qh * bh) - qh * (b - bh)) - (q - qh) * bh) - (q - qh) * (b - bh);
+    let e = bitcast<i32>(q) & i32(0x7f800000);
+    return select(q, q + left / b, (e != i32(0)) & (e != i32(0x7f800000)));
+}
 
 var<private> qk_item: u32;
 
@@ -83,7 +91,7 @@ fn qk_run(@builtin(workgroup_id) qk_id: vec3<u32>, @builtin(num_workgroups) qk_g
     {
         let t = qk_item;
         for (var c: u32 = t; c < qk.cols; c += 32u) {
-            y[row * qk.cols + c] = qc_exp_f32(x[row * qk.cols + c] - top) / part[0];
+            y[row * qk.cols + c] = qc_quotient_f32(qc_exp_f32(x[row * qk.cols + c] - top), part[0]);
         }
     }
 }

@@ -83,6 +83,14 @@ fn qk_subgroupMin_i32(v: i32) -> i32 {
     workgroupBarrier();
     return told;
 }
+fn qc_quotient_f32(a: f32, b: f32) -> f32 {
+    let q = a / b;
+    let qh = bitcast<f32>(bitcast<i32>(q) & ~i32(0xfff));
+    let bh = bitcast<f32>(bitcast<i32>(b) & ~i32(0xfff));
+    let left = (((a - qh * bh) - qh * (b - bh)) - (q - qh) * bh) - (q - qh) * (b - bh);
+    let e = bitcast<i32>(q) & i32(0x7f800000);
+    return select(q, q + left / b, (e != i32(0)) & (e != i32(0x7f800000)));
+}
 
 var<private> qk_item: u32;
 
@@ -107,7 +115,7 @@ fn qk_run(@builtin(workgroup_id) qk_id: vec3<u32>, @builtin(num_workgroups) qk_g
     low = qk_subgroupMin_i32(low);
     {
         let t = qk_item;
-        y[group * 64u + t] = (x[group * 64u + t] - top) / sum;
+        y[group * 64u + t] = qc_quotient_f32(x[group * 64u + t] - top, sum);
         z[group * 64u + t] = low;
     }
     workgroupBarrier();

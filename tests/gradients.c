@@ -367,9 +367,39 @@ static void run_told(test *t, const told *c, bool optimize)
     arena_free(mem);
 }
 
+static qn_status run_once(const told *c, const qn_tensor *in, u32 n_in)
+{
+    graph_run r = { .device = test_cpu(), .optimize = true, .mem = arena_make() };
+    if (!r.mem) return QN_E_NOMEM;
+    qn_status status = graph_run_text(&r, c->text, in, n_in);
+    arena_free(r.mem);
+    return status;
+}
+
+/* Every allocation failing in turn: a status, and nothing is left behind. */
+static void check_failing_allocations(test *t, const told *c)
+{
+    arena *mem = arena_make();
+    qn_tensor in[8];
+    u32 n_in = tensors_of(c->in, mem, in, COUNT(in));
+    qn_status usual = run_once(c, in, n_in), s = QN_E_NOMEM;
+    u64 alive = mem_blocks_alive(), bad = 0, at = 1;
+    for (; s == QN_E_NOMEM && at < 100000; at++) {
+        mem_fail_at(at);
+        s = run_once(c, in, n_in);
+        mem_fail_at(0);
+        if (mem_blocks_alive() != alive) bad++, alive = mem_blocks_alive();
+        if (s != QN_E_NOMEM && s != usual) bad++;
+    }
+    CHECK(t, bad == 0 && at > 2, "Gradient, %s: %llu of %llu failing allocations leak or give another status", c->why,
+          (unsigned long long)bad, (unsigned long long)at);
+    arena_free(mem);
+}
+
 void test_gradients(test *t)
 {
     for (u32 i = 0; i < 2 * COUNT(operator_cases); i++) run_told(t, &operator_cases[i / 2], i % 2);
+    for (u32 i = 0; i < COUNT(operator_cases); i++) check_failing_allocations(t, &operator_cases[i]);
     const char *only = getenv("QUERN_OP");
     skips s = { 0 };
     for (u32 k = 0, all = op_case_count(); k < all; k++) {

@@ -258,7 +258,10 @@ static qn_status check_source(graph *g, val v)
             return fail(QN_E_SHAPE, "size %u of '%s' is %lld", d, name, (long long)number);
     }
     QN_TRY(sym_status(g));
-    if (!type_elems(g, &t)) return fail(QN_E_SHAPE, "'%s' would have more elements than 64 bits can count", name);
+    if (!type_elems(g, &t)) {
+        QN_TRY(sym_status(g));
+        return fail(QN_E_SHAPE, "'%s' would have more elements than 64 bits can count", name);
+    }
     value_at(g, v)->type = t;
     return QN_OK;
 }

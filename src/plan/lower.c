@@ -160,11 +160,17 @@ static void add_word(launch *k, word w)
     else k->words[k->n_words++] = w;
 }
 
+/* A size expression that is 0 where none may be: there was no memory for it, or its variant is wrong. */
+static qn_status unknown(const launch *k, const char *what, u32 number)
+{
+    QN_TRY(sym_status(k->l->p->g));
+    return fail(QN_E_BUG, "%s: %s %u of kernel '%s' is not known", k->file, what, number, k->entry ? k->entry : "");
+}
+
 void launch_size(launch *k, sym s)
 {
     i64 v;
-    if (usable(k) && !s)
-        stop(k, fail(QN_E_BUG, "%s: scalar %u of kernel '%s' is not known", k->file, k->n_words, k->entry ? k->entry : ""));
+    if (usable(k) && !s) stop(k, unknown(k, "scalar", k->n_words));
     else if (usable(k) && sym_is_number(k->l->p->g, s, &v)) launch_number(k, v);
     else add_word(k, (word){ .kind = WORD_SIZE, .size = s });
 }
@@ -277,7 +283,7 @@ static qn_status finish(launch *k, sym count)
 {
     if (!usable(k)) return k == &broken ? fail_nomem(sizeof(launch)) : k->status;
     lowering *l = k->l;
-    if (!count) return fail(QN_E_BUG, "%s: the count of kernel '%s' is not known", k->file, k->entry ? k->entry : "");
+    if (!count) return unknown(k, "count", 1);
     if (k->zero_first) QN_TRY(zero(l, k->zero_first));
     const char *defines = defines_text(k);
     if (!defines) return fail_nomem(64);

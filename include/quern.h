@@ -389,7 +389,7 @@ typedef struct qn_image {
     uint32_t width, height;
     uint8_t *rgba;
 } qn_image; /* rgba[height][width][4], straight alpha, upright (EXIF applied) */
-QN_API qn_status qn_image_load(const char *path, qn_image *out); /* JPEG, PNG, BMP, WebP, by content */
+QN_API qn_status qn_image_load(const char *path, qn_image *out); /* JPEG, PNG, WebP, BMP, TIFF, JPEG 2000, PNM, by content */
 QN_API qn_status qn_image_decode(qn_bytes file, qn_image *out);
 QN_API void qn_image_free(qn_image *im);
 typedef enum qn_fit { QN_FIT_CROP, QN_FIT_SQUASH, QN_FIT_LETTERBOX } qn_fit;

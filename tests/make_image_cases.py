@@ -195,11 +195,63 @@ def bmps():
     refuse_case("jpeg_inside.bmp", bmp(4, 4, 24, b"\0" * 64, compression=4))
 
 
+def tiffs():
+    p = photo(61, 43, 9)
+    rgba = with_alpha(p)
+    for name, image, how in [("rgb", p, {}), ("lzw", p, {"compression": "tiff_lzw"}), ("deflate", p, {"compression": "tiff_adobe_deflate"}), ("packbits", p, {"compression": "packbits"}),
+                             ("alpha", rgba, {}), ("alpha_lzw", rgba, {"compression": "tiff_lzw"}), ("grey", p.convert("L"), {}), ("pal", p.quantize(200), {}), ("one", p.convert("1"), {}),
+                             ("group4", p.convert("1"), {"compression": "group4"}), ("big", p, {"big_tiff": True})]:
+        decode_case(f"{name}.tif", encode(image, "TIFF", **how))
+    decode_case("jpeg.tif", encode(p, "TIFF", compression="jpeg", quality=90), 1)
+    for o in (3, 6):
+        decode_case(f"turned{o}.tif", encode(p, "TIFF", tiffinfo={0x0112: o}), 0, upright(p, o))
+    sixteen = np.random.default_rng(4).integers(0, 65536, (43, 61)).astype(np.uint16)
+    decode_case("grey16.tif", encode(Image.fromarray(sixteen), "TIFF"), 1, Image.fromarray((sixteen >> 8).astype(np.uint8), "L"))
+    short = encode(p, "TIFF")
+    at = short.index(struct.pack("<HHI", 0x0100, 3 if struct.pack("<HHI", 0x0100, 3, 1) in short else 4, 1)) + 8
+    refuse_case("wide.tif", short[:at] + struct.pack("<I", 60000) + short[at + 4:])
+    refuse_case("head.tif", b"II*\0" + struct.pack("<I", 1 << 30))
+    refuse_case("loop.tif", b"II*\0" + struct.pack("<IHI", 8, 0, 8))
+
+
+def jp2s():
+    p = photo(61, 43, 10)
+    rgba = with_alpha(p)
+    for name, image, how in [("rgb", p, {}), ("alpha", rgba, {}), ("grey", p.convert("L"), {}), ("la", rgba.convert("LA"), {}), ("tiles", p, {"tile_size": (32, 32)}),
+                             ("layers", p, {"quality_mode": "rates", "quality_layers": [20, 5, 1]}), ("codestream", p, {"no_jp2": True})]:
+        decode_case(f"{name}.jp2", encode(image, "JPEG2000", **how))
+    decode_case("lossy.jp2", encode(p, "JPEG2000", irreversible=True, quality_mode="rates", quality_layers=[10]), 2)
+    data = encode(p, "JPEG2000")
+    at = data.index(b"\xff\x4f\xff\x51") + 8
+    refuse_case("huge.jp2", data[:at] + struct.pack(">II", 1 << 31, 1 << 31) + data[at + 8:])
+
+
+def pnms():
+    p = photo(37, 21, 11)
+    rgb = np.asarray(p)
+    grey = p.convert("L")
+    decode_case("rgb.ppm", encode(p, "PPM"), 0, p)
+    decode_case("grey.pgm", encode(grey, "PPM"))
+    decode_case("one.pbm", encode(p.convert("1"), "PPM"))
+    text = lambda kind, values, most, head="": (f"{kind}\n#a comment\n37 21{head}\n" + (f"{most}\n" if most else "") + " ".join(str(v) for v in values.ravel()) + "\n").encode()
+    decode_case("text.ppm", text("P3", rgb, 255), 0, p)
+    decode_case("text.pgm", text("P2", np.asarray(grey), 255, " # another"), 0, grey)
+    one = np.asarray(p.convert("1"))
+    decode_case("text.pbm", b"P1 37\n21\n" + b"\n".join(bytes(48 + (not v) for v in row) for row in one), 0, p.convert("1"))
+    few = np.asarray(grey) // 20
+    decode_case("few.pgm", b"P5 37 21 12 " + few.astype(np.uint8).tobytes(), 1)
+    sixteen = np.random.default_rng(12).integers(0, 60001, (21, 37)).astype(np.uint16)
+    eight = Image.fromarray(((sixteen.astype(np.uint32) * 255 + 30000) // 60000).astype(np.uint8), "L")
+    decode_case("grey16.pgm", b"P5\n37 21\n60000\n" + sixteen.astype(">u2").tobytes(), 0, eight)
+    for name, data in [("no_size", b"P6\n"), ("huge", b"P6 60000 60000 255\n" + bytes(99)), ("past_int", b"P5 99999999999 1 255\n\0"), ("minus", b"P5 -1 1 255\n\0"), ("no_top", b"P5 1 1 0\n\0"),
+                       ("bright", b"P5 1 1 9\n\x0a"), ("words", b"P2 1 1 255\nten\n"), ("two", b"P1 2 1\n12"), ("kind", b"P7 1 1 255\n\0\0\0")]:
+        refuse_case(f"{name}.pnm", data)
+
+
 def others():
     refuse_case("text.jpg", b"this is not a picture")
     refuse_case("empty.png", b"")
     refuse_case("picture.gif", encode(photo(9, 9).quantize(8), "GIF"))
-    refuse_case("picture.tif", encode(photo(9, 9), "TIFF"))
     huge = bytearray(encode(photo(9, 9), "PNG"))
     import zlib
     huge[16:24] = struct.pack(">II", 60000, 60000)
@@ -254,7 +306,7 @@ def tensors():
 
 
 os.makedirs(folder, exist_ok=True)
-for make in (jpegs, pngs, webps, bmps, others, resizes, tensors):
+for make in (jpegs, pngs, webps, bmps, tiffs, jp2s, pnms, others, resizes, tensors):
     make()
 with open(os.path.join(folder, "cases.txt"), "w") as f:
     f.write("\n".join(lines) + "\n")

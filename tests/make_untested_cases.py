@@ -1,12 +1,13 @@
 """Operators and forms that ONNX's own tests leave out, with onnxruntime's answers: pools over p-norms, regions, unpooling, Hardmax, every mode of
-Resize and Upsample in each opset that changed them; what patterns say of texts; and random operators, judged by what their numbers look like.
+Resize and Upsample in each opset that changed them; what patterns say of texts; pictures, as Pillow reads them; and random operators, judged by what their numbers look like.
 
-  python tests/make_untested_cases.py OUT      needs numpy, onnx, onnxruntime
+  python tests/make_untested_cases.py OUT      needs numpy, onnx, onnxruntime, Pillow
 
 Writes OUT/NAME/model.onnx and OUT/NAME/test_data_set_0/{input,output}_J.pb, the layout of ONNX's own backend tests. What onnxruntime refuses to
 run is no case; how many of each operator is printed.
 """
 import collections
+import io
 import itertools
 import os
 import shutil
@@ -15,6 +16,7 @@ import sys
 import numpy as np
 import onnx
 import onnxruntime
+from PIL import Image
 from onnx import TensorProto, helper, numpy_helper
 
 rng = np.random.default_rng(7)
@@ -167,6 +169,36 @@ def patterns():
         case(f"pattern_shape_{len(shape)}_{x.size}", "RegexFullMatch", x, 20, out=bool, pattern="[^b]*")
 
 
+# ---------------------------------------------------------------- pictures: what Pillow makes of them; nothing, of what is none
+def pictures():
+    y, x = np.mgrid[0:19, 0:26]
+    v = np.stack([x * 9, y * 12, (x * y) % 256], -1).astype(np.uint8)
+    colours = Image.fromarray(v, "RGB")
+    alpha = Image.fromarray(np.concatenate([v, v[..., 2:]], -1), "RGBA")
+    kinds = {"bmp": ("BMP", {}), "jpeg": ("JPEG", {}), "jpeg420": ("JPEG", dict(subsampling=2, quality=60)), "jpeg422": ("JPEG", dict(subsampling=1)), "jp2": ("JPEG2000", {}), "png": ("PNG", {}),
+             "tiff": ("TIFF", dict(compression="tiff_lzw")), "webp": ("WEBP", dict(lossless=True)), "pnm": ("PPM", {})}
+    for (kind, (codec, how)), (tag, image), layout in itertools.product(kinds.items(), (("rgb", colours), ("rgba", alpha), ("grey", colours.convert("L"))), ("RGB", "BGR", "Grayscale", None)):
+        if tag == "rgba" and kind not in ("png", "tiff", "jp2") or tag != "rgb" and layout is None:
+            continue
+        f = io.BytesIO()
+        image.save(f, codec, **how)
+        picture_case(f"{kind}_{tag}_{layout}", f.getvalue(), layout)
+    f = io.BytesIO()
+    colours.save(f, "PNG")
+    for name, data in (("none", b""), ("text", b"this is no picture"), ("cut", f.getvalue()[:-20]), ("damaged", f.getvalue()[:60] + b"damage" + f.getvalue()[66:])):
+        for layout in ("RGB", "Grayscale"):
+            picture_case(f"{name}_{layout}", data, layout, np.zeros((0, 0, 1 if layout == "Grayscale" else 3), np.uint8))
+
+
+def picture_case(name, data, layout, want=None):
+    x = np.frombuffer(data, np.uint8)
+    node = helper.make_node("ImageDecoder", ["x"], ["y"], **({"pixel_format": layout} if layout else {}))
+    if want is None:
+        rgb = Image.open(io.BytesIO(data))
+        want = np.array(rgb.convert("L"))[..., None] if layout == "Grayscale" else np.array(rgb.convert("RGB"))[..., :: -1 if layout == "BGR" else 1]
+    CASES[f"picture_{name}"] = model_of([node], {"x": x}, [("y", TensorProto.UINT8)], 20), {"x": x}, [want], None
+
+
 # ---------------------------------------------------------------- writing
 def write_tensor(path, array):
     with open(path, "wb") as f:
@@ -194,7 +226,7 @@ def write(folder, name):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    for make in (pools, resizes, randoms, patterns):
+    for make in (pools, resizes, randoms, patterns, pictures):
         make()
     shutil.rmtree(sys.argv[1], ignore_errors=True)
     made, without, why = collections.Counter(), collections.Counter(), {}

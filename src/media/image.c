@@ -18,6 +18,16 @@
 #else
 #define WEBP_DECODE NULL
 #endif
+#if defined(QUERN_HAVE_TIFF) && QUERN_HAVE_TIFF
+#define TIFF_DECODE image_tiff_decode
+#else
+#define TIFF_DECODE NULL
+#endif
+#if defined(QUERN_HAVE_JP2) && QUERN_HAVE_JP2
+#define JP2_DECODE image_jp2_decode
+#else
+#define JP2_DECODE NULL
+#endif
 
 typedef struct picture_format {
     const char *name, *library; /* library NULL: recognised, so that it can be refused by name */
@@ -32,9 +42,18 @@ static const picture_format formats[] = {
     { "PNG",  "libpng",        0, "\x89PNG\r\n\x1a\n", PNG_DECODE },
     { "WebP", "libwebp",       8, "WEBP",             WEBP_DECODE },
     { "BMP",  "built in",      0, "BM",               image_bmp_decode },
+    { "TIFF", "libtiff",       0, "II*",              TIFF_DECODE },
+    { "TIFF", "libtiff",       0, "MM",               TIFF_DECODE },
+    { "TIFF", "libtiff",       0, "II+",              TIFF_DECODE },
+    { "JPEG 2000", "OpenJPEG", 4, "jP  \r\n\x87\n",   JP2_DECODE },
+    { "JPEG 2000", "OpenJPEG", 0, "\xff\x4f\xff\x51", JP2_DECODE },
+    { "PNM",  "built in",      0, "P1",               image_pnm_decode },
+    { "PNM",  "built in",      0, "P2",               image_pnm_decode },
+    { "PNM",  "built in",      0, "P3",               image_pnm_decode },
+    { "PNM",  "built in",      0, "P4",               image_pnm_decode },
+    { "PNM",  "built in",      0, "P5",               image_pnm_decode },
+    { "PNM",  "built in",      0, "P6",               image_pnm_decode },
     { "GIF",  NULL,            0, "GIF8",             NULL },
-    { "TIFF", NULL,            0, "II*",              NULL },
-    { "TIFF", NULL,            0, "MM",               NULL },
     { "AVIF", NULL,            4, "ftypavif",         NULL },
     { "HEIC", NULL,            4, "ftyphei",          NULL },
     { "PSD",  NULL,            0, "8BPS",             NULL },
@@ -116,20 +135,26 @@ static qn_status refuse_unknown(qn_bytes file)
 {
     if (file.n == 0) return fail(QN_E_FORMAT, "the picture file is empty");
     const u8 *b = file.data;
-    return fail(QN_E_FORMAT, "not a JPEG, PNG, BMP or WebP picture: it starts with bytes %02x %02x %02x", b[0],
+    return fail(QN_E_FORMAT,
+                "not a JPEG, PNG, WebP, BMP, TIFF, JPEG 2000 or PNM picture: it starts with bytes %02x %02x %02x", b[0],
                 file.n > 1 ? b[1] : 0, file.n > 2 ? b[2] : 0);
+}
+
+qn_status image_decode(qn_bytes file, decoded *out)
+{
+    const picture_format *f = format_of(file);
+    if (!f) return refuse_unknown(file);
+    if (!f->library) return fail(QN_E_UNSUPPORTED, "%s pictures are not read; convert it to PNG, JPEG or WebP", f->name);
+    if (!f->decode) return fail(QN_E_UNSUPPORTED, "this build reads no %s: it was made without %s", f->name, f->library);
+    *out = (decoded){ .orientation = 1 };
+    return f->decode(file, out);
 }
 
 qn_status qn_image_decode(qn_bytes file, qn_image *out)
 {
     if (!out || (!file.data && file.n)) return fail(QN_E_USAGE, "qn_image_decode: file bytes and out are needed");
-    const picture_format *f = format_of(file);
-    if (!f) return refuse_unknown(file);
-    if (!f->library)
-        return fail(QN_E_UNSUPPORTED, "%s pictures are not read; convert it to PNG, JPEG, WebP or BMP", f->name);
-    if (!f->decode) return fail(QN_E_UNSUPPORTED, "this build reads no %s: it was made without %s", f->name, f->library);
-    decoded d = { .orientation = 1 };
-    QN_TRY(f->decode(file, &d));
+    decoded d;
+    QN_TRY(image_decode(file, &d));
     qn_status s = make_upright(&d);
     if (s != QN_OK) {
         qn_image_free(&d.image);

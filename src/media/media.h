@@ -20,6 +20,11 @@ qn_status image_jpeg_decode(qn_bytes file, decoded *out);
 qn_status image_png_decode(qn_bytes file, decoded *out);
 qn_status image_webp_decode(qn_bytes file, decoded *out);
 qn_status image_bmp_decode(qn_bytes file, decoded *out);
+qn_status image_tiff_decode(qn_bytes file, decoded *out);
+qn_status image_jp2_decode(qn_bytes file, decoded *out);
+qn_status image_pnm_decode(qn_bytes file, decoded *out);
+/* A file of any of these formats, as stored. QN_E_UNSUPPORTED: a format or kind that is not read here. */
+qn_status image_decode(qn_bytes file, decoded *out);
 
 /* EXIF orientation 1..8 of a block of EXIF, with or without its "Exif\0\0" head; 1 when it has none or cannot be read. */
 u32 image_exif_orientation(qn_bytes exif);

@@ -2,7 +2,7 @@
 """The table of docs/conformance.md, from what `quern conformance` says.
 
   build/quern conformance build/test/onnx --device cpu --json > cpu.json
-  python tools/conformance.py [--on "Intel Xeon, 2 threads"] cpu.json ...      puts a row for each file into the page, in place of the device's old one
+  python tools/conformance.py [--on "Intel Xeon, 2 threads"] [--at COMMIT] cpu.json ...      puts a row for each file into the page, in place of the device's old one
 
 A row: the device and the machine; tests passed, failed and skipped, by suite and in all; those judged by shape and type alone (random answers);
 and of the passed ones how many ran with every node on the device, of those whose types the device has.
@@ -21,7 +21,7 @@ SUITES = ("node", "simple", "pytorch-operator", "pytorch-converted", "light")
 HEAD = ["| device | on | " + " | ".join(SUITES) + " | all: passed / failed / skipped | by shape alone | whole on the device | commit |", "|" + "---|" * (len(SUITES) + 6)]
 
 
-def row(path, machine):
+def row(path, machine, at):
     with open(path) as f:
         said = json.load(f)
     count, whole, has_types = collections.Counter(), 0, 0
@@ -34,7 +34,7 @@ def row(path, machine):
         whole += t.get("nodes_on_host", 0) == 0
     all_of = lambda s: sum(n for (suite, _), n in count.items() if suite == s)
     cells = [f"{count[s, 'passed']} of {all_of(s)}" if all_of(s) else "-" for s in SUITES]
-    commit = subprocess.run(["git", "rev-parse", "--short=7", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    commit = at or subprocess.run(["git", "rev-parse", "--short=7", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     total = f"{said['passed']} / {said['failed']} / {said['skipped']}"
     share = f"{whole} of {has_types} ({100 * whole / max(has_types, 1):.1f} %)"
     return said["device"], "| " + " | ".join([said["device"], machine, *cells, total, str(said["judged_by_shape_only"]), share, f"{commit}, {datetime.date.today()}"]) + " |"
@@ -43,6 +43,7 @@ def row(path, machine):
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--on", default="-")
+    a.add_argument("--at", help="the commit that was built (default: the one that is checked out)")
     a.add_argument("files", nargs="+")
     a = a.parse_args()
     with open(PAGE) as f:
@@ -50,7 +51,7 @@ def main():
     start, end = page.index(HEAD[0]), page.index("\n\n", page.index(HEAD[0]))
     rows = {re.match(r"\| ([^|]+) \|", line)[1]: line for line in page[start:end].splitlines()[2:]}
     for path in a.files:
-        device, line = row(path, a.on)
+        device, line = row(path, a.on, a.at)
         rows[device] = line
     with open(PAGE, "w") as f:
         f.write(page[:start] + "\n".join([*HEAD, *rows.values()]) + page[end:])

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "base/base.h"
 
 enum { MAX_FILES = 1 << 16, NAME_BYTES = 96 };
@@ -43,13 +44,7 @@ typedef struct listing {
 
 static bool note(listing *l, const char *name, const struct stat *s)
 {
-    if (l->n == l->cap) {
-        u32 cap = l->cap ? l->cap * 2 : 256;
-        entry *grown = cap > MAX_FILES ? NULL : mem_resize(l->at, l->cap * sizeof *grown, cap * sizeof *grown);
-        if (!grown) return false;
-        l->at = grown;
-        l->cap = cap;
-    }
+    if (l->n >= MAX_FILES || !GROW_ROOM(l->at, l->n, l->cap)) return false;
     entry *e = &l->at[l->n++];
     snprintf(e->name, sizeof e->name, "%s", name);
     e->used = (i64)s->st_mtim.tv_sec * 1000000000 + s->st_mtim.tv_nsec;

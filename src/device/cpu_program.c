@@ -69,11 +69,7 @@ static qn_status build(cpu_program *p, const kc_program *program, const cpu_choi
     const kc_options options = { .width = cpu_isa_width(choice->isa),
                                  .no_simplify = p->run != NULL,
                                  .unbound = choice->interpret };
-    QN_TRY(kc_compile(p->a, program, &options, &p->module));
-    p->k = kc_kernel_find(p->module, program->entry);
-    if (!p->k)
-        return fail(QN_E_NAME, "%s: no kernel '%s'", program->file ? program->file : "kernel",
-                    program->entry ? program->entry : "");
+    QN_TRY(device_compile(p->a, program, &options, &p->module, &p->k));
     QN_TRY(device_shape_of(p->k, &p->shape));
     QN_TRY(choose(p, program, choice));
     if (p->way == WAY_BLOCK || p->way == WAY_INTERPRETER) return QN_OK;

@@ -58,42 +58,18 @@ static qn_status build(const cuda_builder *b, const str *text, cuda_program *p)
     return cuda_check(b->cu->cuModuleGetFunction(&p->function, p->module, "qk_run"), "cuModuleGetFunction");
 }
 
-/* ------------------------------------------------------------------ what the kernel takes */
-static qn_status check_needs(const cuda_builder *b, const kc_kernel *k)
-{
-    const qn_caps *caps = b->caps;
-    if (k->group > caps->max_group)
-        return fail(QN_E_UNSUPPORTED, "kernel '%s' has groups of %u; this device allows %u", k->name, k->group,
-                    caps->max_group);
-    if (k->shared_bytes > caps->group_memory_bytes)
-        return fail(QN_E_UNSUPPORTED, "kernel '%s' shares %llu bytes in a group; this device has %u", k->name,
-                    (unsigned long long)k->shared_bytes, caps->group_memory_bytes);
-    return QN_OK;
-}
-
-static void put_args(cuda_program *p, const kc_kernel *k)
-{
-    for (u32 i = 0; i < k->n_params; i++) {
-        const kc_param *param = &k->params[i];
-        p->arg_words[p->n_args++] = device_is_buffer(param) ? 0 : (u8)device_scalar_words((kc_scalar)param->type.scalar);
-    }
-    if (k->form == KC_MAP) p->arg_words[p->n_args++] = 0;
-    p->group = k->group;
-}
-
+/* ------------------------------------------------------------------ the whole */
 static qn_status make(const cuda_builder *b, arena *a, const kc_program *program, str *text, cuda_program *p)
 {
     const kc_options options = { .width = b->caps->width };
     kc_module *module;
-    QN_TRY(kc_compile(a, program, &options, &module));
-    const kc_kernel *k = kc_kernel_find(module, program->entry);
-    if (!k)
-        return fail(QN_E_NAME, "%s: no kernel '%s'", program->file ? program->file : "kernel",
-                    program->entry ? program->entry : "");
+    const kc_kernel *k;
+    QN_TRY(device_compile(a, program, &options, &module, &k));
     snprintf(p->name, sizeof p->name, "%s", k->name);
-    QN_TRY(check_needs(b, k));
+    QN_TRY(device_check_group(b->caps, k));
     QN_TRY(device_shape_of(k, &p->shape));
-    put_args(p, k);
+    p->n_args = device_args_of(k, p->arg_words);
+    p->group = k->group;
     QN_TRY(kc_print(module, k, KC_PTX, text));
     if (text->bad || !text->text) return fail_nomem(text->n);
     return build(b, text, p);

@@ -11,15 +11,15 @@ typedef struct cuda_builder {
     const qn_caps *caps;
 } cuda_builder;
 
-enum { CUDA_MAX_ARGS = DEVICE_MAX_BUFFERS + DEVICE_MAX_WORDS + 1 };
+enum { CUDA_MAX_ARGS = DEVICE_MAX_ARGS + 1 }; /* with `count` */
 
 typedef struct cuda_program {
     cu_module module;
     cu_function function;
     prog_shape shape;
-    u32 n_args;                  /* without `count` */
-    u8 arg_words[CUDA_MAX_ARGS]; /* in order: 0 a buffer, 1 or 2 words of a scalar */
-    u32 group;                   /* of a KERNEL */
+    u32 n_args;                    /* without `count` */
+    u8 arg_words[DEVICE_MAX_ARGS]; /* in order: 0 a buffer, 1 or 2 words of a scalar */
+    u32 group;                     /* of a KERNEL */
     bool from_cache;
     char name[64];
 } cuda_program;

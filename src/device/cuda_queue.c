@@ -1,19 +1,9 @@
 /* Tickets, staging and reads on one CUDA stream. Small copies go through pinned memory, so that they are queued and nobody waits; a stage is
  * used again once its copies are done. */
-#include <stdio.h>
-
+#include "base/grow.h"
 #include "device/cuda_queue.h"
 
 enum { READ_STAGED_BYTES = 16 << 20, READS_KEPT = 16 };
-
-static void *grown(void *items, u32 n, u32 *cap, size_t elem_bytes)
-{
-    if (n < *cap) return items;
-    u32 wider = *cap ? *cap * 2 : 16;
-    void *moved = mem_resize(items, n * elem_bytes, wider * elem_bytes);
-    if (moved) *cap = wider;
-    return moved;
-}
 
 qn_status cuda_queue_open(cuda_queue *q, const cuda_api *cu)
 {
@@ -23,16 +13,12 @@ qn_status cuda_queue_open(cuda_queue *q, const cuda_api *cu)
     return QN_OK;
 }
 
-static qn_status broken(const cuda_queue *q) { return q->failed == QN_OK ? QN_OK : fail(q->failed, "%s", q->sentence); }
-
 /* After a failure of queued work: nothing is under way, nothing more will be. */
 static qn_status stop(cuda_queue *q, qn_status status)
 {
-    if (status == QN_E_NOMEM) status = QN_E_DEVICE;
-    q->failed = status;
-    snprintf(q->sentence, sizeof q->sentence, "%s", qn_last_error());
+    tickets_stop(&q->tickets, status == QN_E_NOMEM ? QN_E_DEVICE : status);
     q->cu->cuStreamSynchronize(q->stream);
-    return status;
+    return q->tickets.failed;
 }
 
 /* A launch that the driver refuses is the caller's error; one that broke the context is everyone's. */
@@ -40,7 +26,7 @@ static qn_status noted(cuda_queue *q, qn_status status) { return status == QN_E_
 
 qn_status cuda_queue_send(cuda_queue *q)
 {
-    QN_TRY(broken(q));
+    QN_TRY(tickets_broken(&q->tickets));
     return noted(q, cuda_list_send(&q->pending, q->cu, q->stream));
 }
 
@@ -58,9 +44,7 @@ static qn_status take_event(cuda_queue *q, cu_event *out)
 
 static void drop_event(cuda_queue *q, cu_event e)
 {
-    cu_event *all = grown(q->spare, q->n_spare, &q->spare_cap, sizeof *all);
-    if (all) {
-        q->spare = all;
+    if (GROW_ROOM(q->spare, q->n_spare, q->spare_cap)) {
         q->spare[q->n_spare++] = e;
         return;
     }
@@ -133,9 +117,7 @@ static qn_status find_landing(cuda_queue *q, u64 bytes, cuda_landing **out)
     for (u32 i = 0; i < q->n_landings && q->n_landings >= READS_KEPT;)
         if (!q->landings[i].done_by) free_landing(q, &q->landings[i]);
         else i++;
-    cuda_landing *all = grown(q->landings, q->n_landings, &q->landings_cap, sizeof *all);
-    if (!all) return fail_nomem(sizeof *all);
-    q->landings = all;
+    if (!GROW_ROOM(q->landings, q->n_landings, q->landings_cap)) return fail_nomem(sizeof *q->landings);
     u64 room = 4096;
     while (room < bytes) room *= 2;
     void *pinned;
@@ -155,7 +137,7 @@ qn_status cuda_queue_read(cuda_queue *q, cu_memory from, void *to, u64 bytes)
     QN_TRY(find_landing(q, bytes, &l));
     QN_TRY(
         noted(q, cuda_check(q->cu->cuMemcpyDtoHAsync_v2(l->pinned, from, (size_t)bytes, q->stream), "cuMemcpyDtoHAsync")));
-    l->to = to, l->bytes = bytes, l->done_by = q->last + 1;
+    l->to = to, l->bytes = bytes, l->done_by = q->tickets.last + 1;
     return QN_OK;
 }
 
@@ -163,7 +145,7 @@ static void land(cuda_queue *q, bool deliver)
 {
     for (u32 i = 0; i < q->n_landings; i++) {
         cuda_landing *l = &q->landings[i];
-        if (!l->done_by || (deliver && l->done_by > q->done)) continue;
+        if (!l->done_by || (deliver && l->done_by > q->tickets.done)) continue;
         if (deliver) memcpy(l->to, l->pinned, (size_t)l->bytes);
         l->done_by = 0;
     }
@@ -172,23 +154,19 @@ static void land(cuda_queue *q, bool deliver)
 /* ------------------------------------------------------------------ tickets */
 static void drop_oldest(cuda_queue *q, u32 n)
 {
-    for (u32 i = 0; i < n; i++) {
-        q->done = q->tickets[i].id;
-        drop_event(q, q->tickets[i].event);
-    }
-    q->n_tickets -= n;
-    if (n) memmove(q->tickets, q->tickets + n, q->n_tickets * sizeof *q->tickets);
+    for (u32 i = 0; i < n; i++) drop_event(q, q->tickets.list[i].event);
+    tickets_finish(&q->tickets, n);
     if (n) land(q, true);
 }
 
 /* Moves `done` on over all tickets that are. */
 static qn_status collect(cuda_queue *q)
 {
-    QN_TRY(broken(q));
+    QN_TRY(tickets_broken(&q->tickets));
     u32 finished = 0;
     i32 code = CU_SUCCESS;
-    for (; finished < q->n_tickets; finished++)
-        if ((code = q->cu->cuEventQuery(q->tickets[finished].event)) != CU_SUCCESS) break;
+    for (; finished < q->tickets.n; finished++)
+        if ((code = q->cu->cuEventQuery(q->tickets.list[finished].event)) != CU_SUCCESS) break;
     drop_oldest(q, finished);
     if (code == CU_SUCCESS || code == CU_NOT_READY) return QN_OK;
     qn_status status = stop(q, cuda_check(code, "queued work"));
@@ -198,15 +176,11 @@ static qn_status collect(cuda_queue *q)
 
 static qn_status add_ticket(cuda_queue *q, qn_ticket *out)
 {
-    cuda_ticket *all = grown(q->tickets, q->n_tickets, &q->tickets_cap, sizeof *all);
-    if (!all) return fail_nomem(sizeof *all);
-    q->tickets = all;
+    if (!tickets_room(&q->tickets)) return fail_nomem(sizeof(ticket));
     cu_event event;
     QN_TRY(take_event(q, &event));
-    q->tickets[q->n_tickets++] = (cuda_ticket){ ++q->last, event };
-    QN_TRY(cuda_check(q->cu->cuEventRecord(event, q->stream), "cuEventRecord"));
-    *out = q->last;
-    return QN_OK;
+    *out = tickets_add(&q->tickets, event);
+    return cuda_check(q->cu->cuEventRecord(event, q->stream), "cuEventRecord");
 }
 
 qn_status cuda_queue_flush(cuda_queue *q, qn_ticket *out)
@@ -221,26 +195,23 @@ qn_status cuda_queue_flush(cuda_queue *q, qn_ticket *out)
 
 qn_status cuda_queue_poll(cuda_queue *q, qn_ticket t, bool *done)
 {
-    if (t > q->last) return fail(QN_E_USAGE, "poll: no such ticket");
-    if (t > q->done) QN_TRY(collect(q));
-    *done = t <= q->done;
+    if (t > q->tickets.last) return fail(QN_E_USAGE, "poll: no such ticket");
+    if (t > q->tickets.done) QN_TRY(collect(q));
+    *done = t <= q->tickets.done;
     return QN_OK;
 }
 
 void cuda_queue_wait(cuda_queue *q, qn_ticket t)
 {
-    for (u32 i = 0; i < q->n_tickets; i++) {
-        if (q->tickets[i].id < t) continue;
-        q->cu->cuEventSynchronize(q->tickets[i].event); /* its error is read by the next poll */
-        return;
-    }
+    cu_event event = tickets_event(&q->tickets, t);
+    if (event) q->cu->cuEventSynchronize(event); /* its error is read by the next poll */
 }
 
 void cuda_queue_close(cuda_queue *q)
 {
     if (!q->stream) return;
     q->cu->cuStreamSynchronize(q->stream);
-    drop_oldest(q, q->n_tickets);
+    drop_oldest(q, q->tickets.n);
     while (q->n_landings) free_landing(q, &q->landings[0]);
     for (u32 i = 0; i < CUDA_STAGES; i++) {
         if (q->stages[i].free_again) drop_event(q, q->stages[i].free_again);
@@ -248,7 +219,7 @@ void cuda_queue_close(cuda_queue *q)
     }
     while (q->n_spare) q->cu->cuEventDestroy_v2(q->spare[--q->n_spare]), cuda_count(-1);
     cuda_list_close(&q->pending, q->cu);
-    mem_free(q->tickets);
+    mem_free(q->tickets.list);
     mem_free(q->spare);
     mem_free(q->landings);
     q->cu->cuStreamDestroy_v2(q->stream);

@@ -4,13 +4,10 @@
 #define CUDA_QUEUE_H
 
 #include "device/cuda_list.h"
+#include "device/tickets.h"
 
 enum { CUDA_STAGES = 4, CUDA_STAGE_BYTES = 4 << 20 };
 
-typedef struct cuda_ticket {
-    qn_ticket id;
-    cu_event event;
-} cuda_ticket;
 typedef struct cuda_stage { /* pinned memory that writes pass through, in turn */
     u8 *memory;
     cu_event free_again; /* after the copies out of it */
@@ -26,18 +23,14 @@ typedef struct cuda_landing { /* a read on its way: pinned -> the caller's memor
 typedef struct cuda_queue {
     const cuda_api *cu;
     cu_stream stream;
-    cuda_list pending;    /* launches not sent yet */
-    qn_ticket last, done; /* handed out so far; all up to `done` are done */
-    cuda_ticket *tickets;
-    u32 n_tickets, tickets_cap; /* not done, oldest first */
+    cuda_list pending; /* launches not sent yet */
+    tickets tickets;   /* events of the driver */
     cu_event *spare;
     u32 n_spare, spare_cap;
     cuda_stage stages[CUDA_STAGES];
     u32 stage;
     cuda_landing *landings;
     u32 n_landings, landings_cap;
-    qn_status failed; /* sticky: why the queue stopped */
-    char sentence[256];
 } cuda_queue;
 
 qn_status cuda_queue_open(cuda_queue *q, const cuda_api *cu);

@@ -12,6 +12,38 @@ u32 device_scalar_bytes(kc_type t) { return scalar_bytes[t.scalar] * (u32)MAX(t.
 
 bool device_is_buffer(const kc_param *p) { return p->role == KC_IN || p->role == KC_OUT || p->role == KC_INOUT; }
 
+qn_status device_compile(arena *a, const kc_program *p, const kc_options *o, kc_module **m, const kc_kernel **out)
+{
+    QN_TRY(kc_compile(a, p, o, m));
+    *out = kc_kernel_find(*m, p->entry);
+    if (*out) return QN_OK;
+    const char *file = p->file ? p->file : "kernel";
+    if (p->entry) return fail(QN_E_NAME, "%s: there is no MAP or KERNEL '%s'", file, p->entry);
+    return fail(QN_E_NAME, "%s: has %u kernels; desc.entry must say which", file, kc_kernel_count(*m));
+}
+
+qn_status device_check_group(const qn_caps *caps, const kc_kernel *k)
+{
+    if (k->group > caps->max_group)
+        return fail(QN_E_UNSUPPORTED, "kernel '%s' has groups of %u; this device allows %u", k->name, k->group,
+                    caps->max_group);
+    if (k->shared_bytes > caps->group_memory_bytes)
+        return fail(QN_E_UNSUPPORTED, "kernel '%s' shares %llu bytes in a group; this device has %u", k->name,
+                    (unsigned long long)k->shared_bytes, caps->group_memory_bytes);
+    return QN_OK;
+}
+
+u32 device_args_of(const kc_kernel *k, u8 *out)
+{
+    u32 n = 0;
+    for (u32 i = 0; i < k->n_params; i++) {
+        const kc_param *p = &k->params[i];
+        out[n++] = device_is_buffer(p) ? 0 : (u8)device_scalar_words((kc_scalar)p->type.scalar);
+    }
+    if (k->form == KC_MAP) out[n++] = 0;
+    return n;
+}
+
 qn_status device_shape_of(const kc_kernel *k, prog_shape *out)
 {
     prog_shape shape = { .form = k->form };

@@ -96,11 +96,9 @@ static qn_status shape_of_program(const kc_program *p, prog_shape *out)
     arena *a = arena_make();
     if (!a) return fail_nomem(0);
     kc_module *m;
-    qn_status status = kc_compile(a, p, NULL, &m);
-    const kc_kernel *k = status == QN_OK ? kc_kernel_find(m, p->entry) : NULL;
-    if (k) status = device_shape_of(k, out);
-    else if (status == QN_OK)
-        status = fail(QN_E_NAME, "%s: no kernel '%s'", p->file ? p->file : "kernel", p->entry ? p->entry : "");
+    const kc_kernel *k;
+    qn_status status = device_compile(a, p, NULL, &m, &k);
+    if (status == QN_OK) status = device_shape_of(k, out);
     arena_free(a);
     return status;
 }

@@ -90,22 +90,7 @@ static qn_status check_needs(const opencl_builder *b, const kc_kernel *k)
         return fail(QN_E_UNSUPPORTED, "kernel '%s' computes in f64, which this device lacks", k->name);
     if (k->uses_i64 && !caps->i64)
         return fail(QN_E_UNSUPPORTED, "kernel '%s' computes in i64, which this device lacks", k->name);
-    if (k->group > caps->max_group)
-        return fail(QN_E_UNSUPPORTED, "kernel '%s' has groups of %u; this device allows %u", k->name, k->group,
-                    caps->max_group);
-    if (k->shared_bytes > caps->group_memory_bytes)
-        return fail(QN_E_UNSUPPORTED, "kernel '%s' shares %llu bytes in a group; this device has %u", k->name,
-                    (unsigned long long)k->shared_bytes, caps->group_memory_bytes);
-    return QN_OK;
-}
-
-static void put_args(opencl_program *p, const kc_kernel *k)
-{
-    for (u32 i = 0; i < k->n_params; i++) {
-        const kc_param *param = &k->params[i];
-        p->arg_words[p->n_args++] = device_is_buffer(param) ? 0 : (u8)device_scalar_words((kc_scalar)param->type.scalar);
-    }
-    if (k->form == KC_MAP) p->arg_words[p->n_args++] = 0;
+    return device_check_group(caps, k);
 }
 
 /* The driver may allow a kernel fewer items than the device: registers run out. */
@@ -129,15 +114,12 @@ static qn_status make(const opencl_builder *b, arena *a, const kc_program *progr
 {
     const kc_options options = { .width = b->caps->width };
     kc_module *module;
-    QN_TRY(kc_compile(a, program, &options, &module));
-    const kc_kernel *k = kc_kernel_find(module, program->entry);
-    if (!k)
-        return fail(QN_E_NAME, "%s: no kernel '%s'", program->file ? program->file : "kernel",
-                    program->entry ? program->entry : "");
+    const kc_kernel *k;
+    QN_TRY(device_compile(a, program, &options, &module, &k));
     snprintf(p->name, sizeof p->name, "%s", k->name);
     QN_TRY(check_needs(b, k));
     QN_TRY(device_shape_of(k, &p->shape));
-    put_args(p, k);
+    p->n_args = device_args_of(k, p->arg_words);
     QN_TRY(kc_print(module, k, KC_OPENCL, text));
     if (text->bad || !text->text) return fail_nomem(text->n);
     QN_TRY(build(b, text, p));

@@ -20,9 +20,9 @@ typedef struct opencl_program {
     cl_program program;
     cl_kernel kernel;
     prog_shape shape;
-    u32 n_args;                                          /* without `count` */
-    u8 arg_words[DEVICE_MAX_BUFFERS + DEVICE_MAX_WORDS]; /* in order: 0 a buffer, 1 or 2 words of a scalar */
-    size_t local;                                        /* work-items in a group */
+    u32 n_args;                    /* without `count` */
+    u8 arg_words[DEVICE_MAX_ARGS]; /* in order: 0 a buffer, 1 or 2 words of a scalar */
+    size_t local;                  /* work-items in a group */
     bool from_cache;
     char name[64];
 } opencl_program;

@@ -4,11 +4,8 @@
 #define OPENCL_QUEUE_H
 
 #include "device/opencl_api.h"
+#include "device/tickets.h"
 
-typedef struct opencl_ticket {
-    qn_ticket id;
-    cl_event event;
-} opencl_ticket;
 typedef struct opencl_staged {
     void *copy;
     u64 bytes;
@@ -18,14 +15,10 @@ typedef struct opencl_staged {
 typedef struct opencl_queue {
     const opencl_api *cl;
     cl_queue queue;
-    qn_ticket last, done; /* handed out so far; all up to `done` are done */
-    opencl_ticket *tickets;
-    u32 n_tickets, tickets_cap; /* not done, oldest first */
+    tickets tickets; /* events of markers */
     opencl_staged *staged;
     u32 n_staged, staged_cap;
     u64 staged_bytes;
-    qn_status failed; /* sticky: why the queue stopped */
-    char sentence[256];
 } opencl_queue;
 
 qn_status opencl_queue_write(opencl_queue *q, cl_mem to, u64 at, qn_bytes from);

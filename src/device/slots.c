@@ -1,18 +1,8 @@
 /* Ids for objects. An id is generation * SLOTS_MAX + index; index 0 is never used. */
+#include "base/grow.h"
 #include "device/slots.h"
 
 enum { GENERATIONS = (1u << 12) - 1 };
-
-static bool slots_grow(slots *s)
-{
-    u32 cap = s->cap ? s->cap * 2 : 64;
-    if (s->n >= SLOTS_MAX) return false;
-    slot *all = mem_resize(s->all, s->cap * sizeof *all, cap * sizeof *all);
-    if (!all) return false;
-    s->all = all;
-    s->cap = cap;
-    return true;
-}
 
 bool slots_add(slots *s, void *item, u32 *id)
 {
@@ -20,7 +10,7 @@ bool slots_add(slots *s, void *item, u32 *id)
     if (at) {
         s->free_head = s->all[at].next_free;
     } else {
-        if (s->n + 1 >= s->cap && !slots_grow(s)) return false;
+        if (s->n >= SLOTS_MAX - 1 || !GROW_ROOM(s->all, s->n + 1, s->cap)) return false;
         at = ++s->n;
         s->all[at] = (slot){ 0 };
     }

@@ -146,22 +146,13 @@ static qn_status program_of(arena *a, const qn_kernel_desc *desc, kc_program *ou
     return whole ? QN_OK : fail_nomem(strlen(desc->source));
 }
 
-static qn_status compile(arena *a, const kc_program *p, const kc_options *options, kc_module **module, const kc_kernel **out)
-{
-    QN_TRY(kc_compile(a, p, options, module));
-    *out = kc_kernel_find(*module, p->entry);
-    if (*out) return QN_OK;
-    if (p->entry) return fail(QN_E_NAME, "%s: there is no MAP or KERNEL '%s'", p->file, p->entry);
-    return fail(QN_E_NAME, "%s: has %u kernels; desc.entry must say which", p->file, kc_kernel_count(*module));
-}
-
 static qn_status kernel_make(qn_kernel *k, const qn_kernel_desc *desc)
 {
     kc_program program;
     kc_module *module;
     QN_TRY(program_of(k->a, desc, &program));
     const kc_options options = { .width = k->device->info.caps.width, .unbound = k->device->checks };
-    QN_TRY(compile(k->a, &program, &options, &module, &k->k));
+    QN_TRY(device_compile(k->a, &program, &options, &module, &k->k));
     QN_TRY(device_shape_of(k->k, &k->shape));
     while (k->n_given < k->k->n_params && !k->k->params[k->n_given].length_of) k->n_given++;
     return k->device->backend->prog_make(k->device, &program, &k->prog);
@@ -346,7 +337,7 @@ static qn_status translate(arena *a, const qn_kernel_desc *desc, kc_target targe
     kc_module *module;
     const kc_kernel *k;
     QN_TRY(program_of(a, desc, &program));
-    QN_TRY(compile(a, &program, &(kc_options){ .unbound = true }, &module, &k));
+    QN_TRY(device_compile(a, &program, &(kc_options){ .unbound = true }, &module, &k));
     QN_TRY(kc_print(module, k, target, out));
     return out->bad || !out->text ? fail_nomem(out->n) : QN_OK;
 }

@@ -2,6 +2,7 @@
  * something is new. Two processes that write at once lose one list: then those kernels are looked at again. */
 #include <stdio.h>
 
+#include "base/grow.h"
 #include "device/verdicts.h"
 
 enum { NAME_BYTES = 48, MAX_KNOWN = 1 << 16 };
@@ -71,13 +72,7 @@ static qn_status make_room(struct verdicts *v)
         v->n -= MAX_KNOWN / 4;
         memmove(v->list, v->list + MAX_KNOWN / 4, v->n * sizeof *v->list);
     }
-    if (v->n < v->cap) return QN_OK;
-    u32 cap = v->cap ? MIN(v->cap * 2, (u32)MAX_KNOWN) : 64;
-    known *grown = mem_resize(v->list, v->cap * sizeof *grown, cap * sizeof *grown);
-    if (!grown) return fail_nomem(cap * sizeof *grown);
-    v->list = grown;
-    v->cap = cap;
-    return QN_OK;
+    return GROW_ROOM(v->list, v->n, v->cap) ? QN_OK : fail_nomem(sizeof *v->list);
 }
 
 qn_status verdicts_add(qn_device *d, const kc_program *p, verdict what)

@@ -84,12 +84,9 @@ static qn_status check_needs(const webgl_gl *g, const qn_caps *caps, const kc_ke
 static qn_status make(webgl_gl *g, const qn_caps *caps, const kc_program *program, str *text, webgl_program *p)
 {
     kc_module *module;
-    QN_TRY(kc_compile(p->mem, program, &(kc_options){ .width = caps->width }, &module));
-    const kc_kernel *k = p->kernel = kc_kernel_find(module, program->entry);
+    QN_TRY(device_compile(p->mem, program, &(kc_options){ .width = caps->width }, &module, &p->kernel));
+    const kc_kernel *k = p->kernel;
     p->module = module;
-    if (!k)
-        return fail(QN_E_NAME, "%s: no kernel '%s'", program->file ? program->file : "kernel",
-                    program->entry ? program->entry : "");
     snprintf(p->name, sizeof p->name, "%s", k->name);
     QN_TRY(device_shape_of(k, &p->shape));
     QN_TRY(kc_print(module, k, KC_GLSL, text));

@@ -1,26 +1,16 @@
 /* One fence a ticket; a fence that is done hands out the reads before it. */
+#include "base/grow.h"
 #include "device/webgl_queue.h"
 
 #include <stdio.h>
 
 enum { WAIT_US = 100 * 1000, MOST_READ = 1 << 30 };
 
-static void *grown(void *items, u32 n, u32 *cap, size_t elem_bytes)
-{
-    if (n < *cap) return items;
-    u32 wider = *cap ? *cap * 2 : 16;
-    void *moved = mem_resize(items, n * elem_bytes, wider * elem_bytes);
-    if (moved) *cap = wider;
-    return moved;
-}
-
 /* ---- reads */
 
 static qn_status read_piece(webgl_queue *q, webgl_gl *g, const webgl_buf *from, u64 at, void *to, u64 bytes)
 {
-    webgl_read *all = grown(q->reads, q->n_reads, &q->cap_reads, sizeof *all);
-    if (!all) return fail_nomem(sizeof *all);
-    q->reads = all;
+    if (!GROW_ROOM(q->reads, q->n_reads, q->cap_reads)) return fail_nomem(sizeof *q->reads);
     u64 first = at / WEBGL_TEXEL, n = (at + bytes - 1) / WEBGL_TEXEL - first + 1;
     webgl_read r = { .skip = (u32)(at % WEBGL_TEXEL), .to = to, .bytes = bytes, .done_by = q->last + 1 };
     g->gl->GenBuffers(1, &r.buffer);
@@ -128,9 +118,7 @@ static qn_status collect(webgl_queue *q, webgl_gl *g)
 
 static qn_status add_ticket(webgl_queue *q, webgl_gl *g, qn_ticket *out)
 {
-    webgl_ticket *all = grown(q->tickets, q->n_tickets, &q->cap_tickets, sizeof *all);
-    if (!all) return fail_nomem(sizeof *all);
-    q->tickets = all;
+    if (!GROW_ROOM(q->tickets, q->n_tickets, q->cap_tickets)) return fail_nomem(sizeof *q->tickets);
     u32 sync = g->gl->sync_make();
     if (!sync) return g->gl->lost() ? webgl_check(g, "a fence") : fail(QN_E_NOMEM, "WebGL: out of memory for a fence");
     webgl_count(1);

@@ -133,7 +133,6 @@ bool webgpu_reads_under_way(const webgpu_device *w, qn_ticket t);
 void webgpu_reads_drop(webgpu_device *w, qn_ticket t);   /* of one ticket; 0: all */
 void webgpu_forget_buffer(webgpu_device *w, u32 buffer); /* bind groups with it; 0: all */
 void webgpu_forget_pipeline(webgpu_device *w, u32 pipeline);
-qn_status webgpu_array_room(void *array_of_pointer, u32 n, u32 *cap, size_t elem_bytes);
 
 /* ---- webgpu_bytes.c: writes and copies at any byte */
 qn_status webgpu_write_bytes(webgpu_device *w, const webgpu_buf *to, u64 at, qn_bytes from);

@@ -2,6 +2,7 @@
  * dispatch, so views of one buffer share a binding that spans them, and the kernel is printed anew with places in it. */
 #include <stdio.h>
 
+#include "base/grow.h"
 #include "device/webgpu.h"
 
 typedef struct variant {
@@ -21,18 +22,6 @@ struct webgpu_program {
 const prog_shape *webgpu_program_shape(const webgpu_program *p) { return &p->shape; }
 
 /* ---- making */
-static qn_status check_needs(const webgpu_device *w, const kc_kernel *k)
-{
-    const qn_caps *caps = &w->head.info.caps;
-    if (k->group > caps->max_group)
-        return fail(QN_E_UNSUPPORTED, "kernel '%s' has groups of %u; this device allows %u", k->name, k->group,
-                    caps->max_group);
-    if (k->shared_bytes > caps->group_memory_bytes)
-        return fail(QN_E_UNSUPPORTED, "kernel '%s' shares %llu bytes in a group; this device has %u", k->name,
-                    (unsigned long long)k->shared_bytes, caps->group_memory_bytes);
-    return QN_OK;
-}
-
 static kc_layout features_of(const webgpu_device *w)
 {
     return (kc_layout){ .f16 = w->head.info.caps.f16, .subgroups = w->head.info.caps.subgroup != 0 };
@@ -43,13 +32,9 @@ static qn_status make(webgpu_device *w, const kc_program *program, webgpu_progra
     const kc_options options = { .width = w->head.info.caps.width };
     kc_module *module;
     str text = { 0 };
-    QN_TRY(kc_compile(p->mem, program, &options, &module));
+    QN_TRY(device_compile(p->mem, program, &options, &module, &p->kernel));
     p->module = module;
-    p->kernel = kc_kernel_find(module, program->entry);
-    if (!p->kernel)
-        return fail(QN_E_NAME, "%s: no kernel '%s'", program->file ? program->file : "kernel",
-                    program->entry ? program->entry : "");
-    QN_TRY(check_needs(w, p->kernel));
+    QN_TRY(device_check_group(&w->head.info.caps, p->kernel));
     QN_TRY(device_shape_of(p->kernel, &p->shape));
     const kc_layout plain = features_of(w);
     qn_status status =
@@ -142,7 +127,7 @@ static qn_status pipeline_for(webgpu_device *w, webgpu_program *p, const kc_layo
         *out = p->variants[i].pipeline;
         return QN_OK;
     }
-    QN_TRY(webgpu_array_room(&p->variants, p->n_variants, &p->cap_variants, sizeof *p->variants));
+    if (!GROW_ROOM(p->variants, p->n_variants, p->cap_variants)) return fail_nomem(sizeof *p->variants);
     variant v = { .layout = *layout };
     QN_TRY(make_pipeline(w, p, layout, &v.pipeline));
     p->variants[p->n_variants++] = v;

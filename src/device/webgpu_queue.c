@@ -1,18 +1,7 @@
 /* What is recorded on a WebGPU device and what is under way: uniform blocks in one page that goes up with each submit, bind groups kept by
  * what they bind, reads through mapped buffers. */
+#include "base/grow.h"
 #include "device/webgpu.h"
-
-qn_status webgpu_array_room(void *array_of_pointer, u32 n, u32 *cap, size_t elem_bytes)
-{
-    void **items = array_of_pointer;
-    if (n < *cap) return QN_OK;
-    u32 wider = *cap ? *cap * 2 : 16;
-    void *moved = mem_resize(*items, n * elem_bytes, wider * elem_bytes);
-    if (!moved) return fail_nomem(wider * elem_bytes);
-    *items = moved;
-    *cap = wider;
-    return QN_OK;
-}
 
 /* ---- submits */
 void webgpu_submit(webgpu_device *w)
@@ -35,7 +24,7 @@ qn_status webgpu_record_read(webgpu_device *w, const webgpu_work *work)
     const u64 at = work->of.read.at, bytes = work->of.read.bytes;
     u32 skip = (u32)(at % 4), words = (u32)((skip + bytes + 3) / 4), blocks = words / (WEBGPU_BLOCK / 4) + 1;
     if (!work->of.read.to) return QN_OK; /* nobody waits for it any more */
-    QN_TRY(webgpu_array_room(&w->reads, w->n_reads, &w->cap_reads, sizeof *w->reads));
+    if (!GROW_ROOM(w->reads, w->n_reads, w->cap_reads)) return fail_nomem(sizeof *w->reads);
     u32 staging = w->api->buffer_make(w->id, WEBGPU_READBACK, blocks);
     if (!staging) {
         QN_TRY(webgpu_trouble(w));
@@ -131,7 +120,7 @@ static qn_status bindings_for(webgpu_device *w, u32 pipeline, const webgpu_span 
         webgpu_submit(w);
         forget(w, 0, 0);
     }
-    QN_TRY(webgpu_array_room(&w->bound, w->n_bound, &w->cap_bound, sizeof *w->bound));
+    if (!GROW_ROOM(w->bound, w->n_bound, w->cap_bound)) return fail_nomem(sizeof *w->bound);
     webgpu_bound b = {
         .key = key, .pipeline = pipeline, .n = n, .id = w->api->bindings_make(w->id, pipeline, spans, n, w->uniform)
     };

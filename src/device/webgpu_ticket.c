@@ -2,6 +2,7 @@
  * nothing else. Trouble that belongs to no kernel fails all that is under way; only a loss is for good. */
 #include <stdio.h>
 
+#include "base/grow.h"
 #include "device/webgpu.h"
 
 static webgpu_ticket *find(webgpu_device *w, qn_ticket id)
@@ -129,8 +130,9 @@ static void give_up(webgpu_device *w, qn_ticket id)
 qn_status webgpu_flush(webgpu_device *w, qn_ticket *out)
 {
     const webgpu_work work = { .kind = WEBGPU_FLUSH, .ticket = w->last_ticket + 1 };
-    qn_status status = webgpu_array_room(&w->tickets, w->n_tickets, &w->cap_tickets, sizeof *w->tickets);
-    if (status == QN_OK) {
+    bool room = GROW_ROOM(w->tickets, w->n_tickets, w->cap_tickets);
+    qn_status status = room ? QN_OK : fail_nomem(sizeof *w->tickets);
+    if (room) {
         add_ticket(w, work.ticket);
         status = webgpu_do(w, &work);
     }

@@ -1,5 +1,6 @@
 /* Work in order. It is recorded at once where its pipelines are there; from the first launch on whose pipeline is still being made, all that comes
  * after is held and done later, in the same order: nothing waits, and pipelines are made side by side while launches queue up. */
+#include "base/grow.h"
 #include "device/webgpu.h"
 
 static bool waits(const webgpu_device *w, const webgpu_work *work)
@@ -54,7 +55,7 @@ static qn_status hold(webgpu_device *w, const webgpu_work *work)
 {
     webgpu_work kept = *work;
     kept.ticket = w->last_ticket + 1;
-    QN_TRY(webgpu_array_room(&w->held, w->n_held, &w->cap_held, sizeof *w->held));
+    if (!GROW_ROOM(w->held, w->n_held, w->cap_held)) return fail_nomem(sizeof *w->held);
     if (work->kind == WEBGPU_WRITE) {
         const size_t bytes = (size_t)work->of.write.words * 4;
         void *data = mem_alloc(bytes);

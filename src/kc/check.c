@@ -66,7 +66,7 @@ static void check_expr(checker *c, const kc_expr *e)
         check_mma(c, e);
         return;
     }
-    if (e->op == K_CALL && kc_builtin_is_subgroup((kc_builtin)e->call)) return; /* subgroup.c has checked it */
+    if (e->op == K_CALL && kc_builtin_is_subgroup((kc_builtin)e->call)) return; /* inline_subgroup.c has checked it */
     if (e->op == K_CALL && e->n_args && e->a[0]->op == K_ARRAY) {
         kc_builtin b = (kc_builtin)e->call;
         if (kc_builtin_is_atomic(b)) check_atomic(c, e);

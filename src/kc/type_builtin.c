@@ -242,7 +242,7 @@ static const kc_expr *sig_mma(const call *c)
     return made(c, (kc_type){ KC_VOID, 1 });
 }
 
-/* Numbers that the language computes with; what they are is checked against the group in subgroup.c. */
+/* Numbers that the language computes with; what they are is checked against the group in inline_subgroup.c. */
 static const kc_expr *sig_subgroup(const call *c)
 {
     front *f = c->f;

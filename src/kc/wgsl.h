@@ -34,11 +34,19 @@ void wgsl_memory_shared(printer *p);
 void wgsl_memory_load(printer *p, const kc_expr *elem, bool low); /* low: of a 64-bit element the low word */
 void wgsl_memory_store(printer *p, const kc_expr *elem, const kc_expr *value);
 bool wgsl_memory_plain(const printer *p, const kc_expr *elem);  /* an assignment operator can act on it */
-void wgsl_memory_call(printer *p, const kc_expr *e);            /* load4, atomic_add, ... */
 bool wgsl_memory_native(const printer *p, const kc_expr *elem); /* an element of a buffer of f16, read and written as such */
 const char *wgsl_memory_float(printer *p, const kc_expr *elem); /* its value as an f32 */
 const char *wgsl_memory_value(printer *p, const wgsl_memory *m, const char *index);
 void wgsl_memory_put(printer *p, const wgsl_memory *m, const char *index, const char *value); /* a statement without ';' */
+
+wgsl_memory wgsl_memory_of(printer *p, const kc_var *v); /* an array of any storage */
+const char *wgsl_memory_place(printer *p, const wgsl_memory *m,
+                              const char *index);                          /* the element; its address where it is atomic */
+const char *wgsl_memory_index(printer *p, const kc_expr *e, bool summand); /* as a u32; beside a place it is a summand */
+const char *wgsl_memory_cast(printer *p, kc_scalar from, kc_scalar to, const char *text); /* the same 32 bits */
+
+/* wgsl_array.c */
+void wgsl_array_call(printer *p, const kc_expr *e); /* load4, atomic_add, ... */
 
 /* wgsl_expression.c */
 void wgsl_expr(printer *p, const kc_expr *e, int least);

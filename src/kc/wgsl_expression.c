@@ -404,7 +404,7 @@ static void print_call(printer *p, const kc_expr *e)
     const char *name = p->d->builtins[e->call];
     bool counts = e->call == KC_B_popcount || e->call == KC_B_clz || e->call == KC_B_ctz;
     if (is_memory(e->call)) {
-        wgsl_memory_call(p, e);
+        wgsl_array_call(p, e);
         return;
     }
     if (e->call == KC_B_select) {

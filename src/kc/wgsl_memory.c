@@ -132,6 +132,14 @@ static wgsl_memory shared_of(printer *p, const kc_var *v)
                           .written = true };
 }
 
+wgsl_memory wgsl_memory_of(printer *p, const kc_var *v)
+{
+    if (v->storage == KC_V_BUFFER) return *buffer_of(p, v);
+    if (v->storage == KC_V_SHARED) return shared_of(p, v);
+    return (
+        wgsl_memory){ .label = "", .name = print_named(p, v), .at = "", .type = v->type, .elem = (kc_scalar)v->type.scalar };
+}
+
 void wgsl_memory_shared(printer *p)
 {
     for (u32 slot = 0; slot < p->e->n_vars; slot++) {
@@ -147,12 +155,12 @@ void wgsl_memory_shared(printer *p)
 }
 
 /* ------------------------------------------------------------------ elements, by the text of their index */
-static const char *cast_text(printer *p, kc_scalar from, kc_scalar to, const char *text)
+const char *wgsl_memory_cast(printer *p, kc_scalar from, kc_scalar to, const char *text)
 {
     return from == to ? text : print_text(p, "bitcast<%s>(%s)", p->d->scalars[to], text);
 }
 
-static const char *place_text(printer *p, const wgsl_memory *m, const char *index)
+const char *wgsl_memory_place(printer *p, const wgsl_memory *m, const char *index)
 {
     return print_text(p, "%s%s[%s%s]", m->atomic ? "&" : "", m->name, m->at, index);
 }
@@ -160,8 +168,8 @@ static const char *place_text(printer *p, const wgsl_memory *m, const char *inde
 /* One word of the variable, as a value of type `to`. */
 static const char *word_text(printer *p, const wgsl_memory *m, const char *index, kc_scalar to)
 {
-    const char *place = place_text(p, m, index);
-    return cast_text(p, m->elem, to, m->atomic ? print_text(p, "atomicLoad(%s)", place) : place);
+    const char *place = wgsl_memory_place(p, m, index);
+    return wgsl_memory_cast(p, m->elem, to, m->atomic ? print_text(p, "atomicLoad(%s)", place) : place);
 }
 
 static const char *narrow_body(printer *p, const wgsl_memory *m)
@@ -207,7 +215,7 @@ static const char *bits_of_half(printer *p, const char *place)
 
 const char *wgsl_memory_value(printer *p, const wgsl_memory *m, const char *index)
 {
-    if (m->half) return bits_of_half(p, place_text(p, m, index));
+    if (m->half) return bits_of_half(p, wgsl_memory_place(p, m, index));
     if (is_whole_word(m->type)) return word_text(p, m, index, (kc_scalar)m->type.scalar);
     return print_text(p, "%s(%s)", load_function(p, m), index);
 }
@@ -224,15 +232,15 @@ static const char *narrow_bits(printer *p, kc_type t, const char *value)
 static const char *narrow_store(printer *p, const wgsl_memory *m)
 {
     u32 bits = 8 * kc_scalar_bytes((kc_scalar)m->type.scalar), each = 32 / bits;
-    const char *place = place_text(p, m, each == 4 ? "(i >> 2u)" : "(i >> 1u)");
+    const char *place = wgsl_memory_place(p, m, each == 4 ? "(i >> 2u)" : "(i >> 1u)");
     return print_text(p, "    let by = (i & %uu) * %uu;\n    atomicAnd(%s, ~(%s << by));\n    atomicOr(%s, %s << by);\n",
                       each - 1, bits, place, bits == 8 ? "0xffu" : "0xffffu", place, narrow_bits(p, m->type, "v"));
 }
 
 static const char *put_word(printer *p, const wgsl_memory *m, const char *index, kc_scalar from, const char *value)
 {
-    value = cast_text(p, from, m->elem, value);
-    const char *place = place_text(p, m, index);
+    value = wgsl_memory_cast(p, from, m->elem, value);
+    const char *place = wgsl_memory_place(p, m, index);
     return m->atomic ? print_text(p, "atomicStore(%s, %s)", place, value) : print_text(p, "%s = %s", place, value);
 }
 
@@ -260,7 +268,7 @@ static const char *store_function(printer *p, const wgsl_memory *m)
 void wgsl_memory_put(printer *p, const wgsl_memory *m, const char *index, const char *value)
 {
     if (m->half) { /* the bits are rounded already, so this is exact, whatever WGSL's own rounding is */
-        str_print(p->out, "%s = f16(unpack2x16float(%s).x)", place_text(p, m, index), value);
+        str_print(p->out, "%s = f16(unpack2x16float(%s).x)", wgsl_memory_place(p, m, index), value);
         return;
     }
     if (is_whole_word(m->type)) str_add(p->out, put_word(p, m, index, (kc_scalar)m->type.scalar, value));
@@ -270,8 +278,7 @@ void wgsl_memory_put(printer *p, const wgsl_memory *m, const char *index, const 
 /* ------------------------------------------------------------------ elements in expressions */
 enum { SUM = 11 };
 
-/* An index as a u32; beside a place it is a summand. */
-static const char *index_text(printer *p, const kc_expr *e, bool summand)
+const char *wgsl_memory_index(printer *p, const kc_expr *e, bool summand)
 {
     if (e->op == K_CONST) return print_text(p, "%uu", (u32)e->value.i);
     bool is_signed = e->type.scalar != KC_U32;
@@ -300,9 +307,9 @@ static void load_buffer(printer *p, const kc_expr *e, bool low)
 {
     const wgsl_memory *m = buffer_of(p, e->var);
     bool uniform = is_uniform(p) && m->written, whole = is_whole_word(m->type) || m->half;
-    const char *index = index_text(p, e->a[0], whole && *m->at && !uniform);
+    const char *index = wgsl_memory_index(p, e->a[0], whole && *m->at && !uniform);
     if (uniform) str_print(p->out, "%s(%s)%s", uniform_function(p, m), index, low ? ".x" : "");
-    else if (low) str_add(p->out, word_text(p, m, print_text(p, "%s * 2u", index_text(p, e->a[0], true)), KC_U32));
+    else if (low) str_add(p->out, word_text(p, m, print_text(p, "%s * 2u", wgsl_memory_index(p, e->a[0], true)), KC_U32));
     else str_add(p->out, wgsl_memory_value(p, m, index));
 }
 
@@ -321,7 +328,7 @@ static void load_shared(printer *p, const kc_expr *e)
     wgsl_memory m = shared_of(p, e->var);
     bool cast = m.elem != (kc_scalar)m.type.scalar && m.atomic;
     if (is_uniform(p) && m.atomic) {
-        str_print(p->out, "%s(%s)", uniform_function(p, &m), index_text(p, e->a[0], false));
+        str_print(p->out, "%s(%s)", uniform_function(p, &m), wgsl_memory_index(p, e->a[0], false));
         return;
     }
     if (cast) str_print(p->out, "bitcast<%s>(", p->d->scalars[m.type.scalar]);
@@ -357,7 +364,7 @@ bool wgsl_memory_native(const printer *p, const kc_expr *e)
 const char *wgsl_memory_float(printer *p, const kc_expr *e)
 {
     const wgsl_memory *m = buffer_of(p, e->var);
-    return print_text(p, "f32(%s)", place_text(p, m, index_text(p, e->a[0], *m->at != 0)));
+    return print_text(p, "f32(%s)", wgsl_memory_place(p, m, wgsl_memory_index(p, e->a[0], *m->at != 0)));
 }
 
 bool wgsl_memory_plain(const printer *p, const kc_expr *e)
@@ -375,200 +382,20 @@ void wgsl_memory_store(printer *p, const kc_expr *e, const kc_expr *value)
         bool native = m->half, summand = (native || is_whole_word(m->type)) && *m->at;
         if (native && wgsl_memory_native(p, value)) { /* moved as it is */
             const wgsl_memory *from = buffer_of(p, value->var);
-            const char *to = place_text(p, m, index_text(p, e->a[0], summand));
-            str_print(p->out, "%s = %s", to, place_text(p, from, index_text(p, value->a[0], *from->at != 0)));
+            const char *to = wgsl_memory_place(p, m, wgsl_memory_index(p, e->a[0], summand));
+            str_print(p->out, "%s = %s", to, wgsl_memory_place(p, from, wgsl_memory_index(p, value->a[0], *from->at != 0)));
             return;
         }
-        wgsl_memory_put(p, m, index_text(p, e->a[0], summand), wgsl_text(p, value, 0));
+        wgsl_memory_put(p, m, wgsl_memory_index(p, e->a[0], summand), wgsl_text(p, value, 0));
         return;
     }
     bool atomic = e->var->storage == KC_V_SHARED && p->wgsl->atomics[e->var->slot];
     if (atomic) {
         wgsl_memory m = shared_of(p, e->var);
-        wgsl_memory_put(p, &m, index_text(p, e->a[0], false), wgsl_text(p, value, 0));
+        wgsl_memory_put(p, &m, wgsl_memory_index(p, e->a[0], false), wgsl_text(p, value, 0));
         return;
     }
     str_add(p->out, print_named(p, e->var));
     print_indices(p, e);
     str_print(p->out, " = %s", wgsl_text(p, value, 0));
-}
-
-/* ------------------------------------------------------------------ four at a time */
-/* The array that a call acts on: memory with functions of its own, or one of the function's, written in place. */
-typedef struct array_of {
-    wgsl_memory m;
-    const char *row; /* "[row]" of a two-dimensional one, else "" */
-    bool is_global;
-} array_of;
-
-static array_of array_of_call(printer *p, const kc_expr *array)
-{
-    const kc_var *v = array->var;
-    array_of a = { .row = "", .is_global = v->storage == KC_V_BUFFER };
-    if (v->storage == KC_V_BUFFER) a.m = *buffer_of(p, v);
-    else if (v->storage == KC_V_SHARED) a.m = shared_of(p, v);
-    else
-        a.m = (wgsl_memory){
-            .label = "", .name = print_named(p, v), .at = "", .type = v->type, .elem = (kc_scalar)v->type.scalar
-        };
-    if (array->n_args > 0) {
-        a.row = print_text(p, "[%s]", wgsl_text(p, array->a[0], 0));
-        a.m.name = print_text(p, "%s%s", a.m.name, a.row);
-    }
-    return a;
-}
-
-/* One lane as f32 (or the array's own type). */
-static const char *lane_value(printer *p, const wgsl_memory *m, bool is_local, const char *index)
-{
-    if (!is_local && m->half) return print_text(p, "f32(%s)", place_text(p, m, index));
-    const char *text = is_local ? print_text(p, "%s[%s]", m->name, index) : wgsl_memory_value(p, m, index);
-    if (m->type.scalar == KC_F16)
-        return print_text(p, "%s(%s)", wgsl_helper(p, "qc_from_f16", (kc_type){ KC_VOID, 1 }), text);
-    if (m->type.scalar == KC_BF16)
-        return print_text(p, "%s(%s)", wgsl_helper(p, "qc_from_bf16", (kc_type){ KC_VOID, 1 }), text);
-    return text;
-}
-
-static const char *lane_put(printer *p, const wgsl_memory *m, bool is_local, const char *index, const char *value)
-{
-    if (m->type.scalar == KC_F16)
-        value = print_text(p, "%s(%s)", wgsl_helper(p, "qc_to_f16", (kc_type){ KC_VOID, 1 }), value);
-    if (m->type.scalar == KC_BF16)
-        value = print_text(p, "%s(%s)", wgsl_helper(p, "qc_to_bf16", (kc_type){ KC_VOID, 1 }), value);
-    if (is_local) return print_text(p, "%s[%s] = %s", m->name, index, value);
-    str text = { 0 }, *out = p->out;
-    p->out = &text;
-    wgsl_memory_put(p, m, index, value);
-    p->out = out;
-    const char *made = print_text(p, "%s", text.text ? text.text : "");
-    str_free(&text);
-    return made;
-}
-
-static const char *plus(printer *p, const char *index, u32 l) { return l ? print_text(p, "%s + %uu", index, l) : index; }
-
-static const char *all_lanes(printer *p, const wgsl_memory *m, bool is_local, kc_type type, const char *index,
-                             const char *limit)
-{
-    const char *text = print_text(p, "%s(", print_type(p, type));
-    for (u32 l = 0; l < kc_lanes(p->m, type); l++) {
-        const char *value = lane_value(p, m, is_local, plus(p, index, l));
-        if (limit) value = print_text(p, "select(0.0, %s, %uu < %s)", value, l, limit);
-        text = print_text(p, "%s%s%s", text, l ? ", " : "", value);
-    }
-    return print_text(p, "%s)", text);
-}
-
-static void load_lanes(printer *p, const kc_expr *e, bool part)
-{
-    array_of a = array_of_call(p, e->a[0]);
-    const char *limit = part ? index_text(p, e->a[2], false) : NULL;
-    if (!a.is_global) {
-        const char *index = index_text(p, e->a[1], true);
-        str_add(p->out, all_lanes(p, &a.m, true, e->type, index, limit ? print_text(p, "(%s)", limit) : NULL));
-        return;
-    }
-    const char *name = print_text(p, "qk_load%s_%s", part ? "_part" : "4", a.m.label);
-    wgsl_emit(p, name,
-              print_text(p, "fn %s(i: u32%s) -> %s {\n    return %s;\n}\n", name, part ? ", n: u32" : "",
-                         print_type(p, e->type), all_lanes(p, &a.m, false, e->type, "i", part ? "n" : NULL)));
-    str_print(p->out, "%s(%s%s%s)", name, index_text(p, e->a[1], false), part ? ", " : "", part ? limit : "");
-}
-
-static const char *put_lanes(printer *p, const wgsl_memory *m, bool is_local, u32 lanes, const char *index,
-                             const char *value, const char *limit)
-{
-    const char *text = "";
-    for (u32 l = 0; l < lanes; l++) {
-        const char *put = lane_put(p, m, is_local, plus(p, index, l), print_text(p, "%s.%c", value, "xyzw"[l]));
-        text = limit ? print_text(p, "%s    if (%uu < %s) {\n        %s;\n    }\n", text, l, limit, put)
-                     : print_text(p, "%s    %s;\n", text, put);
-    }
-    return text;
-}
-
-static void store_lanes(printer *p, const kc_expr *e, bool part)
-{
-    array_of a = array_of_call(p, e->a[0]);
-    u32 lanes = kc_lanes(p->m, e->a[2]->type);
-    const char *limit = part ? index_text(p, e->a[3], false) : NULL, *value = wgsl_text(p, e->a[2], 0);
-    if (!a.is_global) { /* a block of its own; the caller ends it with ';' */
-        str_print(p->out, "{\n    let qk_v = %s;\n    let qk_k = %s;\n%s}", value, index_text(p, e->a[1], false),
-                  put_lanes(p, &a.m, true, lanes, "qk_k", "qk_v", limit ? print_text(p, "(%s)", limit) : NULL));
-        return;
-    }
-    const char *name = print_text(p, "qk_store%s_%s", part ? "_part" : "4", a.m.label);
-    wgsl_emit(p, name,
-              print_text(p, "fn %s(i: u32, v: %s%s) {\n%s}\n", name, print_type(p, e->a[2]->type), part ? ", n: u32" : "",
-                         put_lanes(p, &a.m, false, lanes, "i", "v", part ? "n" : NULL)));
-    str_print(p->out, "%s(%s, %s%s%s)", name, index_text(p, e->a[1], false), value, part ? ", " : "", part ? limit : "");
-}
-
-/* ------------------------------------------------------------------ atomics */
-/* What WGSL has no atomic for is tried until nobody was faster. `next` makes the new word from `old`. */
-static const char *retry_function(printer *p, const wgsl_memory *m, const char *what, const char *next)
-{
-    const char *name = print_text(p, "qk_%s_%s", what, m->label), *type = p->d->scalars[m->type.scalar];
-    const char *place = place_text(p, m, "i");
-    wgsl_emit(
-        p, name,
-        print_text(p,
-                   "fn %s(i: u32, v: %s) -> %s {\n    var old = atomicLoad(%s);\n    for (var done = false; !done; ) {\n"
-                   "        let seen = atomicCompareExchangeWeak(%s, old, %s);\n        done = seen.exchanged;\n"
-                   "        if (!done) {\n            old = seen.old_value;\n        }\n    }\n    return %s;\n}\n",
-                   name, type, type, place, place, next, cast_text(p, m->elem, (kc_scalar)m->type.scalar, "old")));
-    return name;
-}
-
-/* WGSL's own may fail for no reason. */
-static const char *cas_function(printer *p, const wgsl_memory *m)
-{
-    const char *name = print_text(p, "qk_cas_%s", m->label), *type = p->d->scalars[m->type.scalar];
-    kc_scalar own = (kc_scalar)m->type.scalar;
-    wgsl_emit(p, name,
-              print_text(p,
-                         "fn %s(i: u32, expected: %s, v: %s) -> %s {\n    let wanted = %s;\n    var old = wanted;\n    for "
-                         "(var done = false; !done; ) {\n"
-                         "        let seen = atomicCompareExchangeWeak(%s, wanted, %s);\n        old = seen.old_value;\n"
-                         "        done = seen.exchanged || old != wanted;\n    }\n    return %s;\n}\n",
-                         name, type, type, type, cast_text(p, own, m->elem, "expected"), place_text(p, m, "i"),
-                         cast_text(p, own, m->elem, "v"), cast_text(p, m->elem, own, "old")));
-    return name;
-}
-
-static void call_atomic(printer *p, const kc_expr *e)
-{
-    array_of a = array_of_call(p, e->a[0]);
-    kc_scalar own = (kc_scalar)a.m.type.scalar;
-    bool least = e->call == KC_B_atomic_min, most = e->call == KC_B_atomic_max;
-    const char *index = index_text(p, e->a[1], *a.m.at != 0), *value = wgsl_text(p, e->a[2], 0), *name = NULL;
-    if (e->call == KC_B_atomic_cas) {
-        str_print(p->out, "%s(%s, %s, %s)", cas_function(p, &a.m), index, value, wgsl_text(p, e->a[3], 0));
-        return;
-    }
-    if (own == KC_F32 && e->call == KC_B_atomic_add)
-        name = retry_function(p, &a.m, "add", "bitcast<u32>(bitcast<f32>(old) + v)");
-    else if (own != a.m.elem && least) name = retry_function(p, &a.m, "min", "bitcast<u32>(min(bitcast<i32>(old), v))");
-    else if (own != a.m.elem && most) name = retry_function(p, &a.m, "max", "bitcast<u32>(max(bitcast<i32>(old), v))");
-    if (name) {
-        str_print(p->out, "%s(%s, %s)", name, index, value);
-        return;
-    }
-    const char *call =
-        print_text(p, "%s(%s, %s)", p->d->builtins[e->call], place_text(p, &a.m, index), cast_text(p, own, a.m.elem, value));
-    str_add(p->out, cast_text(p, a.m.elem, own, call));
-}
-
-void wgsl_memory_call(printer *p, const kc_expr *e)
-{
-    switch (e->call) {
-    case KC_B_load4:
-    case KC_B_loadw: load_lanes(p, e, false); break;
-    case KC_B_loadw_part: load_lanes(p, e, true); break;
-    case KC_B_store4:
-    case KC_B_storew: store_lanes(p, e, false); break;
-    case KC_B_storew_part: store_lanes(p, e, true); break;
-    default: call_atomic(p, e); break;
-    }
 }

@@ -22,7 +22,8 @@ static qn_status divided(const infer *c, const char *what, sym whole, sym heads,
 static qn_status heads_of(const infer *c, sym *out)
 {
     i64 heads = attr_int(c->n, "num_heads", 0);
-    if (heads < 1 || heads > INT32_MAX) return infer_fail(c, QN_E_SHAPE, "num_heads is %lld", (long long)heads);
+    if (heads < 1 || heads > INT32_MAX)
+        return infer_fail(c, QN_E_SHAPE, "num_heads is %lld, at least 1 is wanted", (long long)heads);
     *out = sym_number(c->g, heads);
     return QN_OK;
 }

@@ -11,7 +11,8 @@ static qn_status infer_blocks(infer *c)
     const char *mode = attr_text(c->g, c->n, "mode", "DCR");
     i64 side = attr_int(c->n, "blocksize", 0), size;
     if (out.rank != 4) return infer_fail(c, QN_E_SHAPE, "the input has rank %u, 4 is wanted", out.rank);
-    if (side < 1 || side > 1 << 15) return infer_fail(c, QN_E_SHAPE, "blocksize is %lld", (long long)side);
+    if (side < 1 || side > 1 << 15)
+        return infer_fail(c, QN_E_SHAPE, "blocksize is %lld, from 1 on is wanted", (long long)side);
     if (!text_same(mode, "DCR") && !text_same(mode, "CRD"))
         return infer_fail(c, QN_E_UNSUPPORTED, "mode '%s' is neither DCR nor CRD", mode);
     bool to_space = c->n->op == OP_DepthToSpace;

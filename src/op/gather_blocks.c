@@ -21,7 +21,8 @@ static qn_status table_of(const infer *c, table *p)
     p->bits = infer_int(c, "bits"), p->block = infer_int(c, "block_size"), p->bytes = data->dtype == QN_U8;
     bool is_float = dtype_is_narrow_float(data->dtype);
     if (p->bytes && p->bits != 2 && p->bits != 4 && p->bits != 8)
-        return infer_fail(c, QN_E_UNSUPPORTED, "%lld bits", (long long)p->bits);
+        return infer_fail(c, QN_E_UNSUPPORTED, "elements of %lld bits are not in this build, only 2, 4 and 8",
+                          (long long)p->bits);
     if ((p->block < 16 || (p->block & (p->block - 1))) && !(is_float && p->block == 0))
         return infer_fail(c, QN_E_SHAPE, "block_size is %lld, no power of two from 16 on", (long long)p->block);
     if (p->bytes && (p->gather != 0 || (p->bits < 8 && p->along == p->gather)))

@@ -38,11 +38,11 @@ static qn_status infer_constant_of_shape(infer *c)
     if (filler && filler->kind == ATTR_TENSOR && qn_tensor_elems(filler->tensor) != 1)
         return infer_fail(c, QN_E_SHAPE, "value must be one element");
     type out = { .dtype = fill_value(c->n, bytes), .rank = (u8)rank, .known = true };
-    if (out.dtype == QN_STRING) return infer_fail(c, QN_E_UNSUPPORTED, "a value of type string");
+    if (out.dtype == QN_STRING) return infer_fail(c, QN_E_UNSUPPORTED, "a value of type string is not in this build");
     for (u32 d = 0; d < rank; d++) {
         i64 size;
         if (sym_is_number(c->g, dims[d], &size) && size < 0)
-            return infer_fail(c, QN_E_SHAPE, "size %u is %lld", d, (long long)size);
+            return infer_fail(c, QN_E_SHAPE, "the input asks for a size of %lld in dimension %u", (long long)size, d);
         out.dims[d] = dims[d];
     }
     u32 n;

@@ -14,9 +14,12 @@ static qn_status infer_matmul_nbits(infer *c)
     const type *a = infer_in(c, 0), *w = infer_in(c, 1);
     i64 k = infer_int(c, "K"), n = infer_int(c, "N"), bits = infer_int(c, "bits"), block = infer_int(c, "block_size");
     if ((bits != 2 && bits != 4 && bits != 8) || block < 16 || (block & (block - 1)) || block > 1 << 16 || k < 1 || n < 1)
-        return infer_fail(c, QN_E_UNSUPPORTED, "%lld bits in blocks of %lld", (long long)bits, (long long)block);
+        return infer_fail(
+            c, QN_E_UNSUPPORTED,
+            "bits %lld, block_size %lld: 2, 4 or 8 bits in blocks of a power of two from 16 on are in this build",
+            (long long)bits, (long long)block);
     if (infer_int(c, "weight_prepacked"))
-        return infer_fail(c, QN_E_UNSUPPORTED, "weights in another device's order (weight_prepacked)");
+        return infer_fail(c, QN_E_UNSUPPORTED, "weights in another device's order (weight_prepacked) are not in this build");
     i64 blocks = (k + block - 1) / block;
     bool omitted = sym_is(c->g, type_elems(c->g, w), 0);
     if (a->rank < 1 || infer_differ(c->g, a->dims[a->rank - 1], sym_number(c->g, k)))
@@ -31,7 +34,7 @@ static qn_status infer_matmul_nbits(infer *c)
         if (infer_differ(c->g, type_elems(c->g, infer_in(c, 3)), sym_number(c->g, n * (bytes ? packed : blocks))))
             return infer_fail(c, QN_E_SHAPE, "the zero points do not fit the weights");
     }
-    if (infer_has(c, 4)) return infer_fail(c, QN_E_UNSUPPORTED, "an order of columns (g_idx)");
+    if (infer_has(c, 4)) return infer_fail(c, QN_E_UNSUPPORTED, "an order of columns (g_idx) is not in this build");
     return infer_product(c, a, n);
 }
 

@@ -132,7 +132,7 @@ val ml_transform(build *b, const node *n, val s)
     if (text_same(how, "SOFTMAX")) return build_op1(b, OP_Softmax, s);
     if (text_same(how, "SOFTMAX_ZERO")) return softmax_zero(b, s);
     if (text_same(how, "PROBIT")) return probit(b, s);
-    b->status = build_fail(b, QN_E_UNSUPPORTED, "post_transform '%s'", how);
+    b->status = build_fail(b, QN_E_UNSUPPORTED, "post_transform '%s' is not in this build", how);
     return 0;
 }
 
@@ -143,7 +143,7 @@ static const char *transform_of(build *b, const node *n)
     const char *how = attr_text(b->g, n, "post_transform", "NONE");
     for (size_t i = 0; i < COUNT(words); i++)
         if (text_same(how, words[i])) return words[i];
-    if (b->status == QN_OK) b->status = build_fail(b, QN_E_UNSUPPORTED, "post_transform '%s'", how);
+    if (b->status == QN_OK) b->status = build_fail(b, QN_E_UNSUPPORTED, "post_transform '%s' is not in this build", how);
     return words[0];
 }
 

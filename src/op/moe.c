@@ -131,14 +131,17 @@ static qn_status check_packed(const infer *c)
     i64 block = infer_int(c, "block_size");
     if (!is_packed(c->n)) return QN_OK;
     const char *kind = attr_text(c->g, c->n, "quant_type", "int");
-    if (!text_same(kind, "int")) return infer_fail(c, QN_E_UNSUPPORTED, "weights of quant_type '%s'", kind);
+    if (!text_same(kind, "int"))
+        return infer_fail(c, QN_E_UNSUPPORTED, "weights of quant_type '%s' are not in this build, only int", kind);
     for (u32 i = 0; i < 3; i++)
         if (bits_of(c->n, i) != 2 && bits_of(c->n, i) != 4 && bits_of(c->n, i) != 8)
-            return infer_fail(c, QN_E_UNSUPPORTED, "weights of %lld bits", (long long)bits_of(c->n, i));
+            return infer_fail(c, QN_E_UNSUPPORTED, "weights of %lld bits are not in this build, only 2, 4 and 8",
+                              (long long)bits_of(c->n, i));
     if (block && (block < 16 || (block & (block - 1))))
-        return infer_fail(c, QN_E_SHAPE, "block_size is %lld", (long long)block);
+        return infer_fail(c, QN_E_SHAPE, "block_size is %lld, no power of two from 16 on", (long long)block);
     for (u32 i = FIRST_SCALE_OF_FLOATS; i < c->n->n_in; i++)
-        if (infer_has(c, i)) return infer_fail(c, QN_E_UNSUPPORTED, "scales of floats (input %u)", i);
+        if (infer_has(c, i))
+            return infer_fail(c, QN_E_UNSUPPORTED, "input %u: scales of float weights are not in this build", i);
     return QN_OK;
 }
 
@@ -153,8 +156,10 @@ static qn_status infer_moe(infer *c)
     if ((x.rank != 2 && x.rank != 3) || router->rank != 2 || w1->rank != 3 || w2->rank != 3)
         return infer_fail(c, QN_E_SHAPE, "input, router or weights have a wrong number of dimensions");
     if (kind == ACT_NONE)
-        return infer_fail(c, QN_E_UNSUPPORTED, "activation_type '%s'", attr_text(g, c->n, "activation_type", "relu"));
-    if (infer_int(c, "use_sparse_mixer")) return infer_fail(c, QN_E_UNSUPPORTED, "use_sparse_mixer");
+        return infer_fail(c, QN_E_UNSUPPORTED, "activation_type '%s' is not in this build",
+                          attr_text(g, c->n, "activation_type", "relu"));
+    if (infer_int(c, "use_sparse_mixer is not in this build"))
+        return infer_fail(c, QN_E_UNSUPPORTED, "use_sparse_mixer is not in this build");
     if (infer_int(c, "k") < 1) return infer_fail(c, QN_E_SHAPE, "k is less than 1");
     if (fusion < 0 || fusion > 2 || third != (kind == ACT_SWIGLU && fusion == 0) || (kind == ACT_GEGLU && !fusion))
         return infer_fail(c, QN_E_SHAPE, "a third layer belongs to swiglu with swiglu_fusion 0, and to nothing else");

@@ -9,7 +9,8 @@ static qn_status infer_held_as(infer *c)
 {
     type out = *infer_in(c, 0);
     QN_TRY(infer_any_dtype(c, "to", QN_NONE, &out.dtype));
-    if (qn_dtype_bytes(out.dtype) != 1) return infer_fail(c, QN_E_DTYPE, "%s is no byte", qn_dtype_name(out.dtype));
+    if (qn_dtype_bytes(out.dtype) != 1)
+        return infer_fail(c, QN_E_DTYPE, "to is %s, which does not fill a byte", qn_dtype_name(out.dtype));
     return infer_out(c, 0, &out);
 }
 
@@ -80,7 +81,8 @@ static qn_status infer_encode(infer *c)
 {
     type out = *infer_in(c, 0);
     QN_TRY(infer_any_dtype(c, "to", QN_NONE, &out.dtype));
-    if (!dtype_is_narrow_float(out.dtype)) return infer_fail(c, QN_E_DTYPE, "%s has no codes", qn_dtype_name(out.dtype));
+    if (!dtype_is_narrow_float(out.dtype))
+        return infer_fail(c, QN_E_DTYPE, "to is %s, no float of 8 or 4 bits", qn_dtype_name(out.dtype));
     return infer_out(c, 0, &out);
 }
 
@@ -164,7 +166,9 @@ qn_status narrow_expand_cast(build *b, const node *n)
         x = dtype_is_narrow_float(from) ? build_op1(b, OP_NarrowDecode, x)
                                         : narrow_held_as(b, x, is_signed(from) ? QN_I8 : QN_U8);
     if (from == to) x = build_op1(b, OP_Identity, x);
-    else if (from == QN_STRING || to == QN_STRING) return build_fail(b, QN_E_UNSUPPORTED, "to or from texts");
+    else if (from == QN_STRING || to == QN_STRING)
+        return build_fail(b, QN_E_UNSUPPORTED, "texts cannot be cast to or from %s",
+                          qn_dtype_name(from == QN_STRING ? to : from));
     else x = dtype_is_narrow(to) ? to_narrow(b, n, x, to) : build_cast(b, x, to);
     return build_done(b, &x, 1);
 }

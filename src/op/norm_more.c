@@ -161,7 +161,8 @@ static qn_status infer_lrn(infer *c)
 {
     if (infer_in(c, 0)->rank < 2)
         return infer_fail(c, QN_E_SHAPE, "the input has rank %u, at least 2 are wanted", infer_in(c, 0)->rank);
-    if (infer_int(c, "size") < 1) return infer_fail(c, QN_E_SHAPE, "size=%lld", (long long)infer_int(c, "size"));
+    if (infer_int(c, "size") < 1)
+        return infer_fail(c, QN_E_SHAPE, "size is %lld, at least 1 is wanted", (long long)infer_int(c, "size"));
     return infer_like_first_input(c);
 }
 

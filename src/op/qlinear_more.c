@@ -139,7 +139,7 @@ static qn_status infer_concat(infer *c)
             return infer_fail(c, QN_E_DTYPE, "inputs differ in type or rank, or a scale is no float");
         for (u32 d = 0; d < y.rank; d++)
             if (d != axis && infer_differ(c->g, y.dims[d], t->dims[d]))
-                return infer_fail(c, QN_E_SHAPE, "dimension %u differs", d);
+                return infer_fail(c, QN_E_SHAPE, "input %u differs from input 2 in dimension %u", i, d);
         if (i > 2) y.dims[axis] = sym_add(c->g, y.dims[axis], t->dims[axis]);
     }
     return infer_out(c, 0, &y);
@@ -150,7 +150,7 @@ static qn_status expand_concat(build *b, const node *n)
     attr axis = attr_of_int("axis", attr_int(n, "axis", 0));
     u32 count = (n->n_in - 2) / 3;
     val *in = ARENA_ARRAY(b->g->mem, count, val);
-    if (!in) return build_fail(b, QN_E_NOMEM, "no memory");
+    if (!in) return b->status = fail_nomem(count * sizeof *in);
     for (u32 i = 0; i < count; i++) in[i] = quant_operand(b, 2 + 3 * i);
     return quant_done(b, build_node(b, OP_Concat, in, count, &axis, 1), 0, build_type(b, build_in(b, 2))->dtype);
 }

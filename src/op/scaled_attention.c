@@ -16,7 +16,7 @@ static qn_status scaled_attention_infer(infer *c)
     if (infer_differ(g, k->dims[2], v->dims[2]) || infer_differ(g, k->dims[1], v->dims[1]))
         return infer_fail(c, QN_E_SHAPE, "k and v have different lengths or numbers of heads");
     if (infer_differ(g, q->dims[0], k->dims[0]) || infer_differ(g, q->dims[0], v->dims[0]))
-        return infer_fail(c, QN_E_SHAPE, "the batches differ");
+        return infer_fail(c, QN_E_SHAPE, "q, k and v have different batches");
     if (infer_differ(g, sym_mod(g, q->dims[1], k->dims[1]), sym_number(g, 0)))
         return infer_fail(c, QN_E_SHAPE, "the heads of q are no multiple of those of k");
     type y = *q, scores = *q;

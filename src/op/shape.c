@@ -127,7 +127,7 @@ static qn_status infer_flatten(infer *c)
     const type *x = infer_in(c, 0);
     i64 axis = infer_int(c, "axis");
     if (axis < -(i64)x->rank || axis > x->rank)
-        return infer_fail(c, QN_E_SHAPE, "axis %lld of rank %u", (long long)axis, x->rank);
+        return infer_fail(c, QN_E_SHAPE, "axis %lld is outside the %u dimensions of its input", (long long)axis, x->rank);
     u32 at = (u32)(axis < 0 ? axis + x->rank : axis);
     type out = {
         .dtype = x->dtype, .rank = 2, .known = true, .dims = { sym_span(c->g, x, 0, at), sym_span(c->g, x, at, x->rank) }
@@ -164,7 +164,7 @@ static qn_status infer_squeeze(infer *c)
     for (u32 d = 0; d < x->rank; d++) {
         bool drop = has ? bits >> d & 1 : sym_is(c->g, x->dims[d], 1);
         if (drop && infer_differ(c->g, x->dims[d], sym_one(c->g)))
-            return infer_fail(c, QN_E_SHAPE, "dimension %u is not 1", d);
+            return infer_fail(c, QN_E_SHAPE, "dimension %u is not 1 and cannot be left out", d);
         if (!drop) out.dims[out.rank++] = x->dims[d];
     }
     return elems_infer_alias(c, &out);
@@ -195,14 +195,14 @@ static qn_status infer_unsqueeze(infer *c)
     i64 list[QN_MAX_RANK], n;
     u32 bits = 0;
     QN_TRY(infer_ints_of(c, "axes", 1, list, QN_MAX_RANK, &n));
-    if (n < 0) return infer_fail(c, QN_E_SHAPE, "no axes");
+    if (n < 0) return infer_fail(c, QN_E_SHAPE, "axes are missing");
     if (x->rank + n > QN_MAX_RANK)
         return infer_fail(c, QN_E_SHAPE, "rank %lld, at most %d", (long long)(x->rank + n), QN_MAX_RANK);
     type out = { .dtype = x->dtype, .rank = (u8)(x->rank + n), .known = true };
     for (i64 k = 0; k < n; k++) {
         u32 axis;
         QN_TRY(infer_axis(c, list[k], out.rank, &axis));
-        if (bits >> axis & 1) return infer_fail(c, QN_E_SHAPE, "axis %u twice", axis);
+        if (bits >> axis & 1) return infer_fail(c, QN_E_SHAPE, "axes name %u twice", axis);
         bits |= 1u << axis;
     }
     for (u32 d = 0, from = 0; d < out.rank; d++) out.dims[d] = bits >> d & 1 ? sym_one(c->g) : x->dims[from++];

@@ -19,7 +19,8 @@ qn_status text_moves_expand(build *b, const node *n)
     u32 n_texts = 1;
     val in[64], texts[65] = { 0 }, outs[16] = { 0 };
     sym first = sym_zero(g);
-    if (n->n_in > COUNT(in) || n->n_out > COUNT(outs)) return build_fail(b, QN_E_UNSUPPORTED, "so many texts");
+    if (n->n_in > COUNT(in) || n->n_out > COUNT(outs))
+        return build_fail(b, QN_E_UNSUPPORTED, "more than 64 inputs or 16 outputs are not in this build for texts");
     for (u32 i = 0; i < n->n_in; i++) {
         in[i] = build_in(b, i);
         if (!in[i] || build_type(b, in[i])->dtype != QN_STRING) continue;

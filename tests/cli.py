@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""The command line, from outside:  cli.py QUERN FOLDER.  Only the standard library: models, pictures and arrays are written here, byte by byte.
+"""The command line, from outside:  cli.py QUERN FOLDER.  Only the standard library: models, pictures and arrays are written byte by byte (cli_files.py).
 
 Prints each failed check and, last, `N passed, N failed, N skipped`.
 """
-import ast
 import json
 import math
 import os
 import pathlib
 import shutil
-import struct
 import subprocess
 import sys
+
+from cli_files import constant, graph, load_npy, model, node, put, save_bmp, save_npy, tensor, value
 
 QUERN = os.path.abspath(sys.argv[1])
 WORK = pathlib.Path(sys.argv[2]).absolute()
@@ -57,88 +57,6 @@ def quern_json(*args, code=0):
     except ValueError as e:
         check(False, f"quern {[str(a) for a in args]} --json: {e}: {out[:200]!r}")
         return {}
-
-
-# ---- files made by hand
-def varint(n):
-    out = b""
-    while True:
-        low, n = n & 127, n >> 7
-        out += bytes([low | (128 if n else 0)])
-        if not n:
-            return out
-
-
-def put(number, value):
-    """One protobuf field: int, bytes or str."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    data = os.fsencode(value) if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(data)) + data
-
-
-TYPES = {"f": 1, "B": 2, "b": 3, "i": 6, "q": 7, "d": 11, "?": 9}
-
-
-def tensor(name, dims, values, kind="f"):
-    raw = struct.pack(f"<{len(values)}{kind}", *values)
-    return b"".join(put(1, d) for d in dims) + put(2, TYPES[kind]) + (put(8, name) if name else b"") + put(9, raw)
-
-
-def value(name, dims, kind="f"):
-    shape = b"".join(put(1, put(2, d) if isinstance(d, str) else put(1, d)) for d in dims)
-    return put(1, name) + put(2, put(1, put(1, TYPES[kind]) + put(2, shape)))
-
-
-def node(op, inputs, outputs, domain="", **ints):
-    out = b"".join(put(1, i) for i in inputs) + b"".join(put(2, o) for o in outputs) + put(3, outputs[0]) + put(4, op)
-    for k, v in ints.items():
-        out += put(5, put(1, k) + put(3, v) + put(20, 2))
-    return out + (put(7, domain) if domain else b"")
-
-
-def model(path, nodes, inputs, outputs, weights=(), metadata=()):
-    graph = b"".join(put(1, n) for n in nodes) + put(2, "g") + b"".join(put(5, w) for w in weights)
-    graph += b"".join(put(11, i) for i in inputs) + b"".join(put(12, o) for o in outputs)
-    data = put(1, 8) + put(2, "cli.py") + put(7, graph) + put(8, put(1, "") + put(2, 13)) + put(8, put(1, "my.ops") + put(2, 1))
-    data += b"".join(put(14, put(1, k) + put(2, v)) for k, v in metadata)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return path
-
-
-def save_npy(path, dims, values, kind="f"):
-    names = {"f": "<f4", "q": "<i8", "B": "|u1"}
-    head = f"{{'descr': '{names[kind]}', 'fortran_order': False, 'shape': {tuple(dims)}, }}"
-    head += " " * (-(len(head) + 11) % 64) + "\n"
-    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(values)}{kind}", *values))
-    return path
-
-
-def constant(name, dims, values):
-    return put(2, name) + put(3, name) + put(4, "Constant") + put(5, put(1, "value") + put(5, tensor("", dims, values)) + put(20, 4))
-
-
-def graph(nodes, inputs, outputs, weights=()):
-    return (b"".join(put(1, n) for n in nodes) + put(2, "body") + b"".join(put(5, w) for w in weights) + b"".join(put(11, i) for i in inputs) +
-            b"".join(put(12, o) for o in outputs))
-
-
-def load_npy(path):
-    data = path.read_bytes()
-    n = struct.unpack("<H", data[8:10])[0]
-    head = ast.literal_eval(data[10:10 + n].decode().strip())
-    kind = {"<f4": "f", "<i8": "q"}[head["descr"]]
-    body = data[10 + n:]
-    return head["shape"], list(struct.unpack(f"<{len(body) // struct.calcsize(kind)}{kind}", body))
-
-
-def save_bmp(path, width, height, colour):
-    row = bytes(colour[::-1]) * width
-    row += b"\0" * (-len(row) % 4)
-    data = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, len(row) * height, 0, 0, 0, 0) + row * height
-    path.write_bytes(b"BM" + struct.pack("<IHHI", 14 + len(data), 0, 0, 54) + data)
-    return path
 
 
 # ---- the checks

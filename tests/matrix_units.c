@@ -16,12 +16,16 @@ static const char source[] =
     "    PER_ITEMS(u32, left, 4 * ROWS);\n"
     "    PER_ITEMS(u32, right, 2 * COLS);\n"
     "    ITEMS(t) {\n"
+    "#pragma unroll\n"
     "        for (u32 i = 0; i < 4 * ROWS; i++) left[t][i] = a[(group * GROUP + t) * (4 * ROWS) + i];\n"
+    "#pragma unroll\n"
     "        for (u32 i = 0; i < 2 * COLS; i++) right[t][i] = b[(group * GROUP + t) * (2 * COLS) + i];\n"
+    "#pragma unroll\n"
     "        for (u32 i = 0; i < 4 * ROWS * COLS; i++) sums[t][i] = y[(group * GROUP + t) * (4 * ROWS * COLS) + i];\n"
     "    }\n"
     "    KIND(sums, left, right);\n"
     "    ITEMS(t)\n"
+    "#pragma unroll\n"
     "        for (u32 i = 0; i < 4 * ROWS * COLS; i++) y[(group * GROUP + t) * (4 * ROWS * COLS) + i] = sums[t][i];\n"
     "}\n";
 /* clang-format on */

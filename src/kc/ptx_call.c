@@ -278,7 +278,11 @@ static ptx_value mma(ptx *p, const kc_expr *e)
     for (u32 i = 0; i < 3; i++) {
         const kc_var *v = e->a[i]->var;
         regs[i] = ptx_place_of(p, v)->regs;
-        if (!regs[i]) ptx_refuse(p, e->a[i]->pos, "'%s' has an index that is no constant, and mma takes registers: write #pragma unroll before the loops that use it", v->name);
+        if (!regs[i])
+            ptx_refuse(p, e->a[i]->pos,
+                       "'%s' has an index that is no constant, and mma takes registers: write #pragma unroll before the "
+                       "loops that use it",
+                       v->name);
         if (!regs[i]) return none;
     }
     p->needs = MAX(p->needs, MMA_ARCH);

@@ -23,29 +23,22 @@
 
 #define AXIS_PARAMS u32 length, u32 out, u32 taps, COORD given, COORD crop_from, COORD crop_to, CONST(u32) coordinates
 
-/* a / b, rounded once: a device's own quotient may be 2.5 units off, and what lies in the middle of two elements would go to the wrong one. */
-static COORD ratio(COORD a, COORD b)
-{
-    COORD q = a / b;
-    return b != 0 ? q + fma(-q, b, a) / b : q;
-}
-
 /* Where output position o lies in the input. given: the scale, 0 for out / length. */
 static COORD place(u32 o, u32 length, u32 out, COORD given, COORD crop_from, COORD crop_to, u32 mode)
 {
     COORD half = (COORD)0.5f;
-    COORD scale = given != 0 ? given : ratio((COORD)out, (COORD)length);
+    COORD scale = given != 0 ? given : (COORD)out / (COORD)length;
     COORD exact = scale * (COORD)length;                      /* the output's size before it was made whole */
     COORD last = (COORD)length - 1;
-    COORD at = ratio((COORD)o + half, scale) - half;
-    if (mode == HALF_PIXEL_SYMMETRIC) at += (COORD)length * half * (1 - ratio((COORD)out, exact));
+    COORD at = ((COORD)o + half) / scale - half;
+    if (mode == HALF_PIXEL_SYMMETRIC) at += (COORD)length * half * (1 - (COORD)out / exact);
     if (mode == PYTORCH_HALF_PIXEL && exact == 1) at = 0;
-    if (mode == ASYMMETRIC) at = ratio((COORD)o, scale);
-    if (mode == HALF_PIXEL_FOR_NEAREST) at = ratio((COORD)o + half, scale);
-    if (mode == ALIGN_CORNERS) at = exact == 1 ? 0 : ratio((COORD)o * last, exact - 1);
+    if (mode == ASYMMETRIC) at = (COORD)o / scale;
+    if (mode == HALF_PIXEL_FOR_NEAREST) at = ((COORD)o + half) / scale;
+    if (mode == ALIGN_CORNERS) at = exact == 1 ? 0 : (COORD)o * last / (exact - 1);
     if (mode == CROP_AND_RESIZE) {
         COORD span = (crop_to - crop_from) * last;
-        at = crop_from * last + (exact == 1 ? span * half : ratio((COORD)o * span, exact - 1));
+        at = crop_from * last + (exact == 1 ? span * half : (COORD)o * span / (exact - 1));
     }
     return at;
 }

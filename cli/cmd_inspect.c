@@ -9,6 +9,18 @@ const option inspect_options[] = {
     { 0 },
 };
 
+/* A tensor's type and shape; of a sequence or optional also what it holds. */
+static void put_type(const qn_value_info *v)
+{
+    json_put_text("dtype", qn_dtype_name(v->dtype));
+    if (v->rank_known) json_put_dims("shape", v->dims, v->rank, v->dim_names);
+    else json_put_text("shape", NULL);
+    if (!v->of) return;
+    json_begin("of", '{');
+    put_type(v->of);
+    json_end('}');
+}
+
 static void put_values(const char *key, const qn_session *s, uint32_t n,
                        const qn_value_info *(*at)(const qn_session *, uint32_t))
 {
@@ -17,12 +29,25 @@ static void put_values(const char *key, const qn_session *s, uint32_t n,
         const qn_value_info *v = at(s, i);
         json_begin(NULL, '{');
         json_put_text("name", v->name);
-        json_put_text("dtype", qn_dtype_name(v->dtype));
-        if (v->rank_known) json_put_dims("shape", v->dims, v->rank, v->dim_names);
-        else json_put_text("shape", NULL);
+        put_type(v);
         json_end('}');
     }
     json_end(']');
+}
+
+static const char *type_words(const qn_value_info *v)
+{
+    if (!v->of) return qn_dtype_name(v->dtype);
+    return text_print("%s of %s", qn_dtype_name(v->dtype), type_words(v->of));
+}
+
+/* Of a sequence or optional the shape of what it holds in the end. */
+static const char *shape_words(const qn_value_info *v)
+{
+    const qn_value_info *held = v;
+    while (held->of) held = held->of;
+    const char *shape = held->rank_known ? text_shape(held->dims, held->rank, held->dim_names) : "any shape";
+    return v->of ? text_print(held->rank_known ? "each %s" : "each of %s", shape) : shape;
 }
 
 static void print_values(const char *title, const qn_session *s, uint32_t n,
@@ -31,8 +56,7 @@ static void print_values(const char *title, const qn_session *s, uint32_t n,
     table t = { .align = "lll" };
     for (uint32_t i = 0; i < n; i++) {
         const qn_value_info *v = at(s, i);
-        table_row(&t, v->name, qn_dtype_name(v->dtype),
-                  v->rank_known ? text_shape(v->dims, v->rank, v->dim_names) : "any shape");
+        table_row(&t, v->name, type_words(v), shape_words(v));
     }
     printf("\n%s\n", title);
     table_print(&t, "  ");

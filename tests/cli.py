@@ -272,6 +272,12 @@ def inspect():
     check({o["op"]: o["count"] for o in r.get("ops", [])} == {"Mul": 1, "Add": 1, "Relu": 1, "Shape": 1}, f"ops: {r.get('ops')}")
     out, _ = quern("inspect", WORK / "scale.onnx")
     check("[n, 3]" in out and "4 parameters" in out, f"inspect: {out!r}")
+    held = put(1, "s") + put(2, put(4, put(1, put(1, put(1, 1)))))
+    m = model(WORK / "held.onnx", [node("SequenceConstruct", ["x", "x"], ["s"])], [value("x", ["n", 3])], [held])
+    s = quern_json("inspect", m).get("outputs")
+    check(s == [{"name": "s", "dtype": "sequence", "shape": s[0]["shape"], "of": {"dtype": "f32", "shape": s[0]["of"]["shape"]}}], f"what a sequence holds: {s}")
+    out, _ = quern("inspect", m)
+    check("sequence of f32" in out, f"what a sequence holds: {out!r}")
 
 
 def inspect_bodies():

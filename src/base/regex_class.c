@@ -26,6 +26,8 @@ void regex_put_range(str *out, u32 from, u32 to)
         u32 c = end ? to : from;
         if (end) str_add(out, "-");
         if (c == '-') str_add(out, "\\-");
+        else if (c == ':' || c == '=')
+            str_print(out, "\\x%02x", c); /* [:alpha:] as a class of its own is its letters, and an error in PCRE2 */
         else regex_put_char(out, c);
     }
 }

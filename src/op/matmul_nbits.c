@@ -16,7 +16,7 @@ static qn_status infer_matmul_nbits(infer *c)
     if ((bits != 2 && bits != 4 && bits != 8) || block < 16 || (block & (block - 1)) || block > 1 << 16 || k < 1 || n < 1)
         return infer_fail(
             c, QN_E_UNSUPPORTED,
-            "bits %lld, block_size %lld: 2, 4 or 8 bits in blocks of a power of two from 16 on are in this build",
+            "%lld bits in blocks of %lld: only 2, 4 and 8 bits are in this build, in blocks of a power of two from 16 on",
             (long long)bits, (long long)block);
     if (infer_int(c, "weight_prepacked"))
         return infer_fail(c, QN_E_UNSUPPORTED, "weights in another device's order (weight_prepacked) are not in this build");

@@ -158,8 +158,7 @@ static qn_status infer_moe(infer *c)
     if (kind == ACT_NONE)
         return infer_fail(c, QN_E_UNSUPPORTED, "activation_type '%s' is not in this build",
                           attr_text(g, c->n, "activation_type", "relu"));
-    if (infer_int(c, "use_sparse_mixer is not in this build"))
-        return infer_fail(c, QN_E_UNSUPPORTED, "use_sparse_mixer is not in this build");
+    if (infer_int(c, "use_sparse_mixer")) return infer_fail(c, QN_E_UNSUPPORTED, "use_sparse_mixer is not in this build");
     if (infer_int(c, "k") < 1) return infer_fail(c, QN_E_SHAPE, "k is less than 1");
     if (fusion < 0 || fusion > 2 || third != (kind == ACT_SWIGLU && fusion == 0) || (kind == ACT_GEGLU && !fusion))
         return infer_fail(c, QN_E_SHAPE, "a third layer belongs to swiglu with swiglu_fusion 0, and to nothing else");

@@ -145,8 +145,9 @@ else
     skip "ONNX node tests" "no generator (QUERN_PEERS)"
 fi
 stage "one plan for all sizes: small networks against fresh plans" $python tests/dynamic_shapes.py "$work/networks" --seed "$QUERN_TEST_SEED"
+stage "random graphs: every operator is made, or has a reason not to be" $python tests/graph_fuzz --coverage
 if [ "$mode" = full ]; then
-    stage "50,000 random graphs against onnxruntime" $python tests/graph_fuzz --count 50000 --seed "$QUERN_TEST_SEED" --save "$work/graphs"
+    stage "50,000 random graphs against onnxruntime" $python tests/graph_fuzz --count 50000 --jobs "$cores" --seed "$QUERN_TEST_SEED" --save "$work/graphs"
     for device in $devices; do
         on_device "$device" "random graphs" $python tests/graph_fuzz --count 2000 --seconds 900 --seed "$QUERN_TEST_SEED" --devices "$device" --save "$work/graphs"
     done

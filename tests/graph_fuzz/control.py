@@ -4,7 +4,7 @@ import onnx
 from onnx import helper
 
 from table import FAMILIES, family
-from graph import ONNX, names_read
+from graph import ONNX, TEXT, names_read
 from grow import Grow, Unfit
 
 
@@ -37,6 +37,11 @@ def propose(g, f):
 
 def depth(g):
     return 1 + depth(g.outer) if g.outer else 0
+
+
+def stackable(b):
+    """What a turn may give to be stacked; of texts onnxruntime keeps those of the first turn alone."""
+    return [v for v in b.values if b.a(v).dtype != TEXT]
 
 
 def kept(b, ends):
@@ -112,7 +117,7 @@ def loop(g):
     b.values.append(turn)
     fill(b, g.int(1, 5))
     ends = ends_of(b, names)
-    scans = [b.pick(b.values) for _ in range(g.int(0 if starts else 1, 2))]
+    scans = [b.pick(stackable(b)) for _ in range(g.int(0 if starts else 1, 2))]
     nodes = kept(b, ends + scans)
     go = out_of(b, on, nodes)
     if g.chance(0.3):
@@ -139,7 +144,7 @@ def scan(g):
     b.values.append(x)
     fill(b, g.int(1, 5))
     ends = ends_of(b, names)
-    scans = [b.pick(b.values) for _ in range(g.int(0 if starts else 1, 2))]
+    scans = [b.pick(stackable(b)) for _ in range(g.int(0 if starts else 1, 2))]
     nodes = kept(b, ends + scans)
     outs = [out_of(b, e, nodes) for e in ends + scans]
     body = helper.make_graph(nodes, "body", [info(n, b.a(n)) for n in names + [x]], [info(o, b.a(e)) for o, e in zip(outs, ends + scans)])

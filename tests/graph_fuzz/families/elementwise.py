@@ -73,6 +73,8 @@ def power(g):
     dtype = g.pick([g.a(a).dtype, np.float32, np.int64]) if g.chance(0.3) else g.a(a).dtype
     if not is_float(g.a(a)) and exponent < 0:
         raise Unfit("an integer to a negative power")
+    if not is_float(g.a(a)) and exponent % 1 and g.a(a).min(initial=0) < 0:
+        raise Unfit("no number, as an integer")
     g.node("Pow", [a, g.new(np.full(g.pick([[], [1]]), exponent).astype(dtype))] if g.chance(0.8) else [a, g.partner(a, lo=0, hi=2)])
 
 

@@ -36,6 +36,13 @@ def normalized(g):
 
 
 @family(1)
+def matched(g):
+    if g.opset < 20:
+        raise Unfit("opset")
+    g.node("RegexFullMatch", [text(g)], pattern=g.pick(["[a-c]+", "(the|The).*", "\\w*", ".*[ ,].*", "a|b|cat", "[^a]*", "(?i)ab?", "\\d{1,2}"]))
+
+
+@family(1)
 def counted(g):
     """TfIdfVectorizer, of text and of numbers."""
     words = ["a", "ab", "the", "cat"]

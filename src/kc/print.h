@@ -95,8 +95,11 @@ void print_array(printer *p, const kc_expr *e);                      /* a K_ARRA
 const kc_expr *print_beside(const kc_expr *e, const kc_expr *other); /* beside a vector, a splat is its scalar */
 const char *print_symbol(kc_op op);                                  /* of a binary operator */
 
-/* print_c_family.c */
-const helper *print_find_helper(const printer *p, const char *name);    /* NULL: the dialect has none */
+/* print_helper.c */
+const helper *print_find_helper(const printer *p, const char *name);           /* NULL: the dialect has none */
+const char *print_helper(printer *p, const char *name, const helper_use *use); /* its full name */
+
+/* print_c_family.c, print_name.c */
 void print_line(printer *p, const char *format, ...) PRINTF_LIKE(2, 3); /* indented, with its newline */
 void print_body(printer *p, const kc_stmt *s);                          /* a list, one deeper */
 void print_phases(printer *p, const kc_stmt *body);                     /* a list in braces */
@@ -104,8 +107,7 @@ const char *print_type(printer *p, kc_type t);
 const char *print_memory_type(printer *p, kc_type t); /* of an element of an array */
 const char *print_name(printer *p, kc_var *v);        /* declare: a name that nothing visible has */
 const char *print_named(const printer *p, const kc_var *v);
-void print_forget(printer *p, u32 to);                                         /* end of a scope: n_visible at its start */
-const char *print_helper(printer *p, const char *name, const helper_use *use); /* its full name */
+void print_forget(printer *p, u32 to);         /* end of a scope: n_visible at its start */
 bool print_shares(const kc_stmt *phase);       /* its items touch what others may: a barrier follows */
 void print_globals(printer *p);                /* what stands outside the kernel keeps its name; locals give way */
 bool print_once(printer *p, const char *name); /* true the first time that it is asked */

@@ -93,7 +93,8 @@ typedef struct answer_case {
 static const f32 one_two[] = { 1, 2 }, minus[] = { -1, -2 }, sparse[] = { 0, 3, 0, 0, 5, 6 },
                  with_nan[] = { 1, NAN, 3, 2, NAN, 0 }; /* as onnxruntime orders them */
 static const u8 yes[] = { 1 }, no[] = { 0 };
-static const i64 three[] = { 3 }, zero[] = { 0 }, least[] = { INT64_MIN }, two_three[] = { 2, 3 };
+static const i64 three[] = { 3 }, zero[] = { 0 }, least[] = { INT64_MIN }, was_unbound[] = { INT64_MIN + 0x5eed },
+                 two_three[] = { 2, 3 };
 
 #define IF_GRAPH                                                                                                            \
     "in c: bool[]\nin x: f32[2]\n"                                                                                          \
@@ -202,6 +203,14 @@ static const answer_case answers[] = {
       "in e: i64[1]\nin x: f32[6]\nconst b: i64[1] = {2}\nconst a: i64[1] = {0}\nconst t: i64[1] = {-1}\n"
       "y = Slice(x, b, e, a, t)\nout y\n",
       { { QN_I64, 1, { 1 }, least }, { QN_F32, 1, { 6 }, sparse } },
+      2,
+      { 3 },
+      1,
+      { 0, 3, 0 } },
+    { "a number that once stood for none",
+      "in e: i64[1]\nin x: f32[6]\nconst b: i64[1] = {2}\nconst a: i64[1] = {0}\nconst t: i64[1] = {-1}\n"
+      "y = Slice(x, b, e, a, t)\nout y\n",
+      { { QN_I64, 1, { 1 }, was_unbound }, { QN_F32, 1, { 6 }, sparse } },
       2,
       { 3 },
       1,

@@ -100,11 +100,11 @@ static void test_random_sizes(test *t)
     u64 state = 42;
     arena *mem = arena_make();
     graph *g = fresh_graph(mem);
-    const i64 at[3] = { 1 + 6, 13, 4 };
+    const sym_at at[3] = { { 1 + 6, true }, { 13, true }, { 4, true } };
     for (u32 turn = 0; turn < 3000; turn++) {
         random_size known[12];
         for (u32 i = 0; i < 3; i++)
-            known[i] = (random_size){ sym_variable(g, (const char *[]){ "a", "b", "c" }[i]), at[i], true };
+            known[i] = (random_size){ sym_variable(g, (const char *[]){ "a", "b", "c" }[i]), at[i].is, true };
         for (u32 i = 3; i < 6; i++) {
             i64 number = (i64)(next_random(&state) % 9) - 2;
             known[i] = (random_size){ sym_number(g, number), number, true };
@@ -137,10 +137,10 @@ static void test_size_order(test *t)
     sym f = sym_fresh(g, "n"), f1 = sym_fresh(g, "n"), f2 = sym_fresh(g, "a");
     CHECK(t, f && f1 && f2 && f != f1 && f2 != a, "fresh variables differ");
     CHECK(t, sym_variable_index(g, f) != UINT32_MAX && sym_variable_index(g, a1) == UINT32_MAX, "index");
-    i64 at[8], v;
-    for (u32 i = 0; i < 8; i++) at[i] = SYM_UNBOUND;
+    i64 v;
+    sym_at at[8] = { 0 };
     CHECK(t, sym_variable_count(g) <= 8 && !sym_eval(g, a1, at, &v) && sym_uses_unbound(g, a1, at), "unbound");
-    at[sym_variable_index(g, a)] = INT64_MAX;
+    at[sym_variable_index(g, a)] = (sym_at){ INT64_MAX, true };
     CHECK(t, !sym_eval(g, a1, at, &v) && !sym_uses_unbound(g, a1, at), "overflow when evaluated");
     CHECK(t, !sym_add(g, 0, a) && !sym_mul(g, a, 0) && !sym_select(g, a, 0, a), "unknown stays unknown");
     arena_free(mem);

@@ -21,7 +21,22 @@ typedef struct sizes_case {
 #define NORM      "in x: f32[2,a]; in s: f32[b]; y = LayerNormalization(x, s); out y"
 #define WHERE     "in c: bool[n]; in x: f32[m]; in z: f32[q]; y = Where(c, x, z); out y"
 #define UNIQUE    "in x: f32[n]; y = Unique(x); out y"
+/* composites, which are gone when the run begins */
+#define STFT      "in x: f32[1,n,1]; in s: i64[]; in l: i64[]; y = STFT(x, s, _, l); out y"
+#define DFT       "in x: f32[1,n,1]; in l: i64[]; const a: i64[] = {1}; y = DFT(x, l, a); out y"
+#define SUM       "in x: f32[n]; in z: f32[m]; in w: f32[q]; y = Sum(x, z, w); out y"
+#define GROUPS    "in x: f32[1,n,2]; in s: f32[n]; in b: f32[m]; y = GroupNormalization(x, s, b, num_groups=2); out y"
+#define PRELU     "in x: f32[n]; in z: f32[m]; y = PRelu(x, z); out y"
+#define LOSS      "in x: f32[n,c]; in t: i64[m]; y = SoftmaxCrossEntropyLoss(x, t); out y"
 static const sizes_case cases[] = {
+    { STFT, "f32[1,9,1] i64[]={2} i64[]={4}", "f32[1,3,3,2]" },         { STFT, "f32[1,3,1] i64[]={2} i64[]={4}", NULL },
+    { STFT, "f32[1,9,1] i64[]={-2} i64[]={4}", NULL },                  { STFT, "f32[1,3,1] i64[]={2} i64[]={9}", NULL },
+    { DFT, "f32[1,4,1] i64[]={6}", "f32[1,6,2]" },                      { DFT, "f32[1,4,1] i64[]={0}", NULL },
+    { SUM, "f32[4] f32[1] f32[4]", "f32[4]" },  { SUM, "f32[4] f32[1] f32[3]", NULL },
+    { GROUPS, "f32[1,4,2] f32[4] f32[4]", "f32[1,4,2]" },               { GROUPS, "f32[1,3,2] f32[3] f32[3]", NULL },
+    { GROUPS, "f32[1,4,2] f32[4] f32[6]", NULL },
+    { PRELU, "f32[4] f32[1]", "f32[4]" },       { PRELU, "f32[4] f32[3]", NULL },
+    { LOSS, "f32[4,2] i64[4]={0,1,1,0}", "f32[]" },                     { LOSS, "f32[4,2] i64[3]={0,1,1}", NULL },
     { SQUEEZE, "f32[1,4]", "f32[4]" },          { SQUEEZE, "f32[2,4]", NULL },
     { ADD, "f32[4] f32[4]", "f32[4]" },         { ADD, "f32[1] f32[4]", "f32[4]" },           { ADD, "f32[4] f32[1]", "f32[4]" },
     { ADD, "f32[0] f32[1]", "f32[0]" },         { ADD, "f32[3] f32[4]", NULL },               { ADD, "f32[0] f32[4]", NULL },

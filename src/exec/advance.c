@@ -257,29 +257,32 @@ static qn_status need_fails(const exec *x, const graph *g, const node_need *n)
 }
 
 /* What inference took for granted about sizes that only the inputs decide. */
+static qn_status check_need(const exec *x, const graph *g, const node_need *need, u16 op, const char *name)
+{
+    i64 holds;
+    if (sym_uses_unbound(g, need->holds, x->bound)) return QN_OK;
+    qn_status s = exec_size(x, need->holds, &holds);
+    if (s == QN_OK && !holds) s = need_fails(x, g, need);
+    return s == QN_OK ? s : fail_in(s, "%s '%s': ", op_defs[op]->name, name ? name : "");
+}
+
 static qn_status check_needs(const exec *x, const frame *f, const step *s)
 {
     const graph *g = f->p->g;
     const node *n = s->node ? node_at(g, s->node) : NULL;
-    for (u32 i = 0; n && i < n->n_needs; i++) {
-        i64 holds;
-        if (sym_uses_unbound(g, n->needs[i].holds, x->bound)) continue;
-        QN_TRY(exec_size(x, n->needs[i].holds, &holds));
-        if (!holds) return need_fails(x, g, &n->needs[i]);
-    }
+    for (u32 i = 0; n && i < n->n_left; i++) QN_TRY(check_need(x, g, &n->left[i], n->left[i].op, n->left[i].name));
+    for (u32 i = 0; n && i < n->n_needs; i++) QN_TRY(check_need(x, g, &n->needs[i], n->op, n->name));
     return QN_OK;
 }
 
 qn_status exec_check_needs(exec *x)
 {
-    for (u32 i = 0; i < x->main->p->n_steps; i++)
-        QN_TRY(of_node(x->main, &x->main->p->steps[i], check_needs(x, x->main, &x->main->p->steps[i])));
+    for (u32 i = 0; i < x->main->p->n_steps; i++) QN_TRY(check_needs(x, x->main, &x->main->p->steps[i]));
     return QN_OK;
 }
 
 static qn_status run_step(exec *x, frame *f, const step *s, bool *pending)
 {
-    QN_TRY(check_needs(x, f, s));
     switch (s->kind) {
     case STEP_LAUNCH: return run_launch(x, f, s, pending);
     case STEP_HOST: return run_host(x, f, s, pending);
@@ -288,7 +291,7 @@ static qn_status run_step(exec *x, frame *f, const step *s, bool *pending)
     case STEP_BRANCH: return control_branch(x, f, s, pending);
     case STEP_LOOP: return control_loop(x, f, s, pending);
     case STEP_PLACES: return faults_check(x, f, s, pending);
-    case STEP_CHECK: return QN_OK; /* done above, as for every step */
+    case STEP_CHECK: return QN_OK; /* done before, as for every step */
     case STEP_REPEAT: return run_repeat(x, f, s);
     case STEP_REPEAT_END: run_repeat_end(f, s); return QN_OK;
     }
@@ -380,6 +383,7 @@ static qn_status go_on(exec *x)
         const step *s = &f->p->steps[f->at];
         u32 at = f->at;
         bool pending = false;
+        QN_TRY(check_needs(x, f, s));
         QN_TRY(of_node(f, s, run_step(x, f, s, &pending)));
         if (pending) return QN_OK;
         if (x->now != f) continue; /* a body was entered; it comes back here */

@@ -60,8 +60,8 @@ typedef struct exec {
     arena *mem;      /* of the plan */
     arena *call;     /* of this run: host tensors */
     frame *main, *now, *made;
-    i64 *bound, *capacity;
-    u32 n_bound; /* by sym variable; SYM_UNBOUND: not bound, no capacity yet */
+    sym_at *bound, *capacity; /* by sym variable */
+    u32 n_bound;
     qn_buf memory;
     u64 memory_bytes; /* all values that are not late */
     qn_buf *apart;    /* or a buffer for each, where the device wants that */

@@ -176,10 +176,9 @@ static qn_status make_outputs(exec *x)
 static qn_status make_bindings(exec *x)
 {
     x->n_bound = sym_variable_count(x->main->p->g);
-    x->bound = ARENA_ARRAY(x->mem, x->n_bound + 1, i64);
-    x->capacity = ARENA_ARRAY(x->mem, x->n_bound + 1, i64);
-    if (!x->bound || !x->capacity) return fail_nomem(x->n_bound * sizeof(i64));
-    for (u32 i = 0; i < x->n_bound; i++) x->bound[i] = x->capacity[i] = SYM_UNBOUND;
+    x->bound = ARENA_ARRAY(x->mem, x->n_bound + 1, sym_at);
+    x->capacity = ARENA_ARRAY(x->mem, x->n_bound + 1, sym_at);
+    if (!x->bound || !x->capacity) return fail_nomem(x->n_bound * sizeof(sym_at));
     return QN_OK;
 }
 

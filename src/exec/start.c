@@ -39,12 +39,12 @@ qn_status exec_bind_type(exec *x, const type *t, const i64 *dims, const char *wh
 {
     for (u32 i = 0; i < t->rank; i++) {
         u32 variable = sym_variable_index(x->main->p->g, t->dims[i]);
-        if (variable != UINT32_MAX && x->bound[variable] == SYM_UNBOUND) x->bound[variable] = dims[i];
+        if (variable != UINT32_MAX && !x->bound[variable].bound) x->bound[variable] = (sym_at){ dims[i], true };
         i64 want;
         QN_TRY(exec_size(x, t->dims[i], &want));
         if (want == dims[i]) continue;
         if (variable != UINT32_MAX && x->now && x->now != x->main)
-            x->bound[variable] = dims[i]; /* a body's size changes with the turn */
+            x->bound[variable] = (sym_at){ dims[i], true }; /* a body's size changes with the turn */
         else
             return fail(QN_E_SHAPE, "'%s': dimension %u is %lld, %s%s%s wants %lld", what ? what : "?", i,
                         (long long)dims[i], variable != UINT32_MAX ? "'" : "the model",
@@ -103,7 +103,7 @@ void exec_bind_elems(exec *x, const value *v, const qn_tensor *t)
 {
     for (u32 e = 0; e < v->n_elems; e++) {
         u32 variable = sym_variable_index(x->main->p->g, v->elems[e]);
-        if (variable != UINT32_MAX) x->bound[variable] = integer_at(t, e);
+        if (variable != UINT32_MAX) x->bound[variable] = (sym_at){ integer_at(t, e), true };
     }
 }
 
@@ -130,7 +130,7 @@ static qn_status bind_input(exec *x, u32 index, const qn_named *in)
 
 /* ---- layout */
 
-static qn_status bytes_at(const exec *x, const plan_value *v, const i64 *at, u64 *out)
+static qn_status bytes_at(const exec *x, const plan_value *v, const sym_at *at, u64 *out)
 {
     i64 elems;
     if (!sym_eval(x->main->p->g, v->elems, at, &elems) || elems < 0) return exec_size(x, v->elems, &elems);
@@ -154,12 +154,12 @@ static bool grow_capacity(exec *x)
 {
     bool grew = false;
     for (u32 i = 0; i < x->n_bound; i++) {
-        bool had = x->capacity[i] != SYM_UNBOUND;
-        if (x->bound[i] == SYM_UNBOUND || (had && x->bound[i] <= x->capacity[i])) continue;
-        i64 room = x->bound[i];
+        const sym_at now = x->bound[i], had = x->capacity[i];
+        if (!now.bound || (had.bound && now.is <= had.is)) continue;
+        i64 room = now.is;
         if (x->laid_out)
-            for (room = 64; room < x->bound[i] && room < INT64_MAX / 2;) room *= 2;
-        x->capacity[i] = MAX(room, x->bound[i]);
+            for (room = 64; room < now.is && room < INT64_MAX / 2;) room *= 2;
+        x->capacity[i] = (sym_at){ MAX(room, now.is), true };
         grew = true;
     }
     return grew;
@@ -288,7 +288,7 @@ static qn_status make_room(exec *x, qn_buf *old)
     qn_status s = lay_out(x, old);
     if (s !=
         QN_OK) { /* what others asked for may be what does not fit: this run's own sizes then, so that one too large spoils no other */
-        for (u32 i = 0; i < x->n_bound; i++) x->capacity[i] = MAX(x->bound[i], 0);
+        for (u32 i = 0; i < x->n_bound; i++) x->capacity[i] = (sym_at){ MAX(x->bound[i].is, 0), x->bound[i].bound };
         s = lay_out(x, old);
     }
     return s == QN_OK ? fits(x, &enough) : s;
@@ -426,7 +426,7 @@ static void forget(exec *x)
         f->at = f->late_at = 0;
     }
     free_late(&x->late), free_late(&x->late_here); /* also what a failed run had under way between two slots */
-    for (u32 i = 0; i < x->n_bound; i++) x->bound[i] = SYM_UNBOUND;
+    for (u32 i = 0; i < x->n_bound; i++) x->bound[i] = (sym_at){ 0 };
     x->n_rows = 0;
 }
 
@@ -441,7 +441,7 @@ void exec_give_back(exec *x)
     x->late.n = 0;
     x->memory = 0, x->memory_bytes = 0;
     x->laid_out = false;
-    for (u32 i = 0; i < x->n_bound; i++) x->capacity[i] = SYM_UNBOUND; /* the size that was too large */
+    for (u32 i = 0; i < x->n_bound; i++) x->capacity[i] = (sym_at){ 0 }; /* the size that was too large */
 }
 
 static qn_status begin(exec *x, const qn_named *in, size_t n_in, qn_buf *old)
@@ -484,6 +484,9 @@ qn_status exec_reserve(exec *x, u32 variable, i64 size)
 {
     if (x->running) return fail(QN_E_USAGE, "a run is under way; poll its ticket first");
     if (size < 0) return fail(QN_E_SHAPE, "a dimension of %lld", (long long)size);
-    if (size > x->capacity[variable]) x->capacity[variable] = size, x->laid_out = false;
+    const sym_at had = x->capacity[variable];
+    if (had.bound && size <= had.is) return QN_OK;
+    x->capacity[variable] = (sym_at){ size, true };
+    x->laid_out = false;
     return QN_OK;
 }

@@ -9,7 +9,7 @@ static const i64 guesses[] = { 16, 3, 64, 1, 256 }; /* for sizes that inputs dec
 
 typedef struct sizes {
     const plan *p;
-    i64 *at;
+    sym_at *at;
 } sizes;
 
 static bool number_of(const sizes *s, sym size, i64 least, i64 most, i64 *out)
@@ -76,14 +76,14 @@ static u64 bytes_of(const verify_launch *l)
 }
 
 /* The smallest launch of the program. */
-static bool find_launch(const plan *p, u32 program, i64 *at, verify_launch *out)
+static bool find_launch(const plan *p, u32 program, sym_at *at, verify_launch *out)
 {
     const sizes s = { p, at };
     u32 n = sym_variable_count(p->g);
     for (u32 g = 0; g < COUNT(guesses); g++) {
         bool found = false;
         verify_launch l;
-        for (u32 i = 0; i < n; i++) at[i] = guesses[g];
+        for (u32 i = 0; i < n; i++) at[i] = (sym_at){ guesses[g], true };
         for (u32 i = 0; i < p->n_steps; i++) {
             const launch *k = p->steps[i].kind == STEP_LAUNCH ? p->steps[i].launch : NULL;
             if (!k || k->program != program || !launch_of(&s, k, &l)) continue;
@@ -133,7 +133,7 @@ struct trial {
     qn_ticket waits;
 };
 
-static qn_status add(trial *t, const plan *p, u32 program, i64 *at)
+static qn_status add(trial *t, const plan *p, u32 program, sym_at *at)
 {
     tried r = { .p = p, .program = program, .verdict = verify_known(t->d, &p->programs[program]) };
     if (r.verdict == VERDICT_WRONG || r.verdict == VERDICT_REFUSED) {
@@ -148,7 +148,7 @@ static qn_status add(trial *t, const plan *p, u32 program, i64 *at)
 
 static qn_status add_plan(trial *t, const plan *p)
 {
-    i64 *at = arena_array(t->mem, sym_variable_count(p->g) + 1, sizeof *at);
+    sym_at *at = arena_array(t->mem, sym_variable_count(p->g) + 1, sizeof *at);
     if (!at) return fail_nomem(sizeof *at);
     for (u32 i = 0; i < p->n_programs; i++)
         if (!p->programs_on_host[i]) QN_TRY(add(t, p, i, at));

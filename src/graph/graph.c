@@ -217,10 +217,50 @@ void graph_replace(graph *g, val old, val by)
     from->uses = 0;
 }
 
+static bool has_need(const node_need *needs, u32 n, sym holds)
+{
+    for (u32 i = 0; i < n; i++)
+        if (needs[i].holds == holds) return true;
+    return false;
+}
+
+static void leave(graph *g, node *heir, node_need what)
+{
+    if (has_need(heir->needs, heir->n_needs, what.holds) || has_need(heir->left, heir->n_left, what.holds)) return;
+    if (ARENA_PUSH_ROOM(g->mem, heir->left, heir->n_left, heir->cap_left, MAX_NODES)) heir->left[heir->n_left++] = what;
+    else heir->needs_lost = true;
+}
+
+nid graph_first_since(const graph *g, u32 n_nodes, nid before)
+{
+    nid first = before;
+    while (node_at(g, first)->prev > n_nodes) first = node_at(g, first)->prev;
+    return first;
+}
+
+void graph_kill_for(graph *g, nid n, nid heir)
+{
+    const node *gone = node_at(g, n);
+    if (gone->dead) return;
+    for (u32 i = 0; heir && heir != n && i < gone->n_needs; i++) {
+        const node_need *own = &gone->needs[i];
+        leave(g, node_at(g, heir), (node_need){ own->holds, own->a, own->b, own->says, gone->op, gone->name });
+    }
+    graph_kill(g, n);
+}
+
+/* What it was left by others goes to the next node in the order of running. */
+static void pass_on(graph *g, const node *gone)
+{
+    nid heir = gone->next ? gone->next : gone->prev;
+    for (u32 i = 0; heir && i < gone->n_left; i++) leave(g, node_at(g, heir), gone->left[i]);
+}
+
 void graph_kill(graph *g, nid n)
 {
     node *gone = node_at(g, n);
     if (gone->dead) return;
+    if (gone->n_left) pass_on(g, gone);
     for (u32 i = 0; i < gone->n_in; i++)
         if (gone->in[i]) value_at(g, live(g, gone->in[i]))->uses--;
     for (u32 i = 0; i < gone->n_out; i++) value_at(g, gone->out[i])->maker = 0;

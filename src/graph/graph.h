@@ -87,6 +87,8 @@ typedef struct value {
 typedef struct node_need {
     sym holds, a, b;
     const char *says;
+    u16 op;           /* of a node that is gone, */
+    const char *name; /* and its name */
 } node_need;
 
 typedef struct node {
@@ -99,6 +101,8 @@ typedef struct node {
     nid prev, next;   /* in running order */
     node_need *needs; /* what its inference took for granted (infer_need) */
     u32 n_needs, cap_needs;
+    node_need *left; /* what nodes that are gone needed (graph_kill_for) */
+    u32 n_left, cap_left;
     bool needs_lost; /* no memory for one */
 } node;
 
@@ -138,9 +142,13 @@ val graph_value(graph *g, const char *name); /* no type yet: an output of a node
 nid graph_node(graph *g, nid before, u16 op, const char *name, const val *in, u32 n_in, val *out, u32 n_out,
                const attr *attrs, u32 n_attrs);
 qn_status graph_output(graph *g, val v);
-void graph_replace(graph *g, val old, val by);    /* all uses of old now mean `by` (also graph outputs) */
-void graph_kill(graph *g, nid n);                 /* take a node out of the list, drop its uses */
-val live(const graph *g, val v);                  /* v after all replacements; 0 stays 0 */
+void graph_replace(graph *g, val old, val by); /* all uses of old now mean `by` (also graph outputs) */
+void graph_kill(graph *g, nid n);              /* take a node out of the list, drop its uses */
+/* The same for a node that others take the place of: what it needed is checked when `heir` runs, in its name. */
+void graph_kill_for(graph *g, nid n, nid heir);
+nid graph_first_since(const graph *g, u32 n_nodes,
+                      nid before); /* of the nodes made since there were n_nodes, in front of `before`; or that */
+val live(const graph *g, val v);   /* v after all replacements; 0 stays 0 */
 void graph_set_in(graph *g, nid n, u32 i, val v); /* change one input, keeping uses right */
 val graph_find(const graph *g, const char *name); /* linear; 0: no such value */
 
@@ -208,10 +216,13 @@ bool sym_differ(const graph *g, sym a, sym b);
 u32 sym_variable_count(const graph *g); /* variables are numbered from 0 */
 const char *sym_variable_name(const graph *g, u32 i);
 u32 sym_variable_index(const graph *g, sym s); /* UINT32_MAX: not a plain variable */
-#define SYM_UNBOUND (INT64_MIN + 0x5eed)       /* no number that a model would use */
-/* Evaluate with variables bound to at[i], SYM_UNBOUND where unbound: false when an unbound one is needed, a division by zero or overflow. */
-bool sym_eval(const graph *g, sym s, const i64 *at, i64 *out);
-bool sym_uses_unbound(const graph *g, sym s, const i64 *at);
+typedef struct sym_at {
+    i64 is;
+    bool bound;
+} sym_at; /* what a variable is, if it is known */
+/* Evaluate with variables as at[i] says: false when an unbound one is needed, a division by zero or overflow. */
+bool sym_eval(const graph *g, sym s, const sym_at *at, i64 *out);
+bool sym_uses_unbound(const graph *g, sym s, const sym_at *at);
 u32 sym_newest_variable(const graph *g, sym s);  /* the highest number of a variable in s plus one; 0: none */
 qn_status sym_status(const graph *g);            /* QN_E_NOMEM when any answer was 0 for want of memory */
 void sym_print(const graph *g, sym s, str *out); /* "2*h + 1" */

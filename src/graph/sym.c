@@ -371,12 +371,12 @@ static bool eval_div(i64 a, i64 b, i64 *out)
     return true;
 }
 
-static bool eval_factor(const graph *g, const factor *f, const i64 *at, i64 *out)
+static bool eval_factor(const graph *g, const factor *f, const sym_at *at, i64 *out)
 {
     i64 a, b;
     if (f->op == FACTOR_VARIABLE) {
-        *out = at[f->variable];
-        return *out != SYM_UNBOUND;
+        *out = at[f->variable].is;
+        return at[f->variable].bound;
     }
     if (!sym_eval(g, f->arg[0], at, &a)) return false;
     if (f->op == FACTOR_SELECT) return sym_eval(g, f->arg[a ? 1 : 2], at, out);
@@ -394,7 +394,7 @@ static bool eval_factor(const graph *g, const factor *f, const i64 *at, i64 *out
     return false;
 }
 
-bool sym_eval(const graph *g, sym s, const i64 *at, i64 *out)
+bool sym_eval(const graph *g, sym s, const sym_at *at, i64 *out)
 {
     const poly *x = poly_of(g, s);
     i64 total = 0;
@@ -412,15 +412,15 @@ bool sym_eval(const graph *g, sym s, const i64 *at, i64 *out)
     return true;
 }
 
-static bool factor_uses_unbound(const graph *g, const factor *f, const i64 *at)
+static bool factor_uses_unbound(const graph *g, const factor *f, const sym_at *at)
 {
-    if (f->op == FACTOR_VARIABLE) return at[f->variable] == SYM_UNBOUND;
+    if (f->op == FACTOR_VARIABLE) return !at[f->variable].bound;
     for (u32 i = 0; i < COUNT(f->arg); i++)
         if (f->arg[i] && sym_uses_unbound(g, f->arg[i], at)) return true;
     return false;
 }
 
-bool sym_uses_unbound(const graph *g, sym s, const i64 *at)
+bool sym_uses_unbound(const graph *g, sym s, const sym_at *at)
 {
     const poly *x = poly_of(g, s);
     for (u32 i = 0; s && i < x->n; i++) {

@@ -132,6 +132,12 @@ static bool type_fits(const graph *g, const type *want, const type *have)
     return true;
 }
 
+nid build_heir(const build *b)
+{
+    nid first = graph_first_since(b->g, b->n_nodes, b->before);
+    return first != b->before ? first : node_at(b->g, first)->next ? node_at(b->g, first)->next : node_at(b->g, first)->prev;
+}
+
 qn_status build_done(build *b, const val *outs, u32 n)
 {
     if (b->status != QN_OK) return b->status;
@@ -145,7 +151,7 @@ qn_status build_done(build *b, const val *outs, u32 n)
             return build_fail(b, QN_E_BUG, "output %u has another type after expansion", i);
         graph_replace(b->g, gone->out[i], outs[i]);
     }
-    graph_kill(b->g, b->before);
+    graph_kill_for(b->g, b->before, build_heir(b));
     return QN_OK;
 }
 

@@ -118,7 +118,7 @@ void infer_need(graph *g, sym holds, const char *says, sym a, sym b)
     for (u32 i = 0; i < n->n_needs; i++)
         if (n->needs[i].holds == holds) return;
     if (ARENA_PUSH_ROOM(g->mem, n->needs, n->n_needs, n->cap_needs, 1 << 20))
-        n->needs[n->n_needs++] = (node_need){ holds, a, b, says };
+        n->needs[n->n_needs++] = (node_need){ .holds = holds, .a = a, .b = b, .says = says };
     else n->needs_lost = true;
 }
 

@@ -170,6 +170,8 @@ static qn_status infer_channels(infer *c)
     i64 groups = attr_int(c->n, "num_groups", 1), channels;
     if (groups <= 0 || (sym_is_number(c->g, x.dims[1], &channels) && channels % groups != 0))
         return infer_fail(c, QN_E_SHAPE, "num_groups=%lld does not divide the channels", (long long)groups);
+    sym of = sym_number(c->g, groups), rest = sym_mod(c->g, x.dims[1], of);
+    infer_need(c->g, sym_compare(c->g, '=', rest, sym_zero(c->g)), "# channels do not divide into # groups", x.dims[1], of);
     return infer_out(c, 0, &x);
 }
 

@@ -73,7 +73,8 @@ typedef struct build {
     nid before;
     const node *n;
     qn_status status;
-} build; /* sticky: after a failure vals are 0 */
+    u32 n_nodes; /* of the graph when it began */
+} build;         /* sticky: after a failure vals are 0 */
 val build_in(const build *b, u32 i);
 val build_node(build *b, op_id op, const val *in, u32 n_in, const attr *attrs, u32 n_attrs); /* its first output */
 nid build_node_outs(build *b, op_id op, const val *in, u32 n_in, u32 n_out, const attr *attrs, u32 n_attrs);
@@ -88,6 +89,7 @@ val build_slice_by(build *b, val x, i64 axis, sym from, sym to, i64 step);
 val build_concat(build *b, val x, val y, i64 axis);
 val build_cast(build *b, val x, qn_dtype d);
 const type *build_type(const build *b, val v);
+nid build_heir(const build *b); /* who checks what the node needed when it is gone (graph_kill_for) */
 qn_status build_done(build *b, const val *outs, u32 n); /* the node's outputs become these; b->status passes up */
 qn_status build_fail(build *b, qn_status code, const char *format, ...) PRINTF_LIKE(3, 4);
 

@@ -18,7 +18,7 @@ u32 pass_count(void) { return (u32)COUNT(pass_defs) - 1; }
 
 build pass_build(pass_job *j, nid n)
 {
-    return (build){ .g = j->g, .before = n, .n = node_at(j->g, n), .status = j->status };
+    return (build){ .g = j->g, .before = n, .n = node_at(j->g, n), .status = j->status, .n_nodes = j->g->n_nodes };
 }
 
 /* The node that now makes the output keeps the name that people know: messages and profiles speak of it. */
@@ -37,7 +37,7 @@ bool pass_replace(pass_job *j, build *b, nid n, const val *outs, u32 n_outs)
     if (n_outs && outs[0]) keep_name(j->g, n, live(j->g, outs[0]));
     for (u32 i = 0; i < n_outs; i++)
         if (outs[i]) graph_replace(j->g, node_at(j->g, n)->out[i], outs[i]);
-    graph_kill(j->g, n);
+    graph_kill_for(j->g, n, n == b->before ? build_heir(b) : node_at(j->g, n)->next);
     return true;
 }
 
@@ -65,7 +65,7 @@ static void note_outputs(pass_job *j, nid n)
 static void bind(pass_job *j, sym s)
 {
     u32 i = sym_variable_index(j->g, s);
-    if (i < j->n_bound) j->bound[i] = 1;
+    if (i < j->n_bound) j->bound[i].bound = true;
 }
 
 /* Variables in the sizes of inputs, and inputs whose elements are read, are bound when a run starts. */
@@ -73,9 +73,8 @@ static qn_status find_bound(pass_job *j)
 {
     graph *g = j->g;
     j->n_bound = sym_variable_count(g);
-    j->bound = mem_alloc((j->n_bound + 1) * sizeof *j->bound);
+    j->bound = mem_zalloc((j->n_bound + 1) * sizeof *j->bound);
     if (!j->bound) return fail_nomem(j->n_bound * sizeof *j->bound);
-    for (u32 i = 0; i < j->n_bound; i++) j->bound[i] = SYM_UNBOUND;
     for (u32 i = 0; i < g->n_inputs; i++) {
         const value *v = value_at(g, g->inputs[i]);
         for (u32 d = 0; d < v->type.rank; d++) bind(j, v->type.dims[d]);

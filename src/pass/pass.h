@@ -23,7 +23,7 @@ typedef struct pass_job {
     const pass_env *env;
     qn_status status; /* sticky, set by helpers */
     bool stale;       /* a value was replaced by one whose sizes read differently */
-    i64 *bound;
+    sym_at *bound;
     u32 n_bound; /* the variables that are known when a run starts */
 } pass_job;
 

@@ -85,12 +85,17 @@ static bool is_size_arithmetic(const graph *g, const node *n)
     return n->n_out > 0;
 }
 
+static qn_status plan_check(plan *p, nid id, const node *n)
+{
+    return n->n_needs + n->n_left == 0 || plan_add_step(p, STEP_CHECK, id) ? QN_OK : QN_E_NOMEM;
+}
+
 static qn_status plan_alias(plan *p, nid id, const node *n)
 {
     val x = node_in(p->g, n, 0);
     QN_TRY(plan_need(p, x, id));
     p->values[n->out[0]].root = plan_root(p, x);
-    return n->n_needs == 0 || plan_add_step(p, STEP_CHECK, id) ? QN_OK : QN_E_NOMEM;
+    return plan_check(p, id, n);
 }
 
 static void store_outputs(plan *p, const node *n)
@@ -165,7 +170,7 @@ static qn_status plan_node(plan *p, nid id)
 {
     const node *n = node_at(p->g, id);
     const op_def *d = op_of(n);
-    if (is_size_arithmetic(p->g, n)) return QN_OK;
+    if (is_size_arithmetic(p->g, n)) return plan_check(p, id, n);
     qn_status s = d->alias     ? plan_alias(p, id, n)
                   : d->control ? plan_control(p, id, n)
                   : d->host    ? plan_host(p, id, n)
@@ -228,7 +233,7 @@ static void find_lives(plan *p)
 static void bind(const plan *p, sym s)
 {
     u32 variable = sym_variable_index(p->g, s);
-    if (variable != UINT32_MAX) p->bound_at_start[variable] = 1;
+    if (variable != UINT32_MAX) p->bound_at_start[variable].bound = true;
 }
 
 /* Variables that the inputs decide are known when a run starts. */
@@ -237,7 +242,6 @@ static qn_status find_bound(plan *p)
     u32 n = sym_variable_count(p->g);
     p->bound_at_start = arena_array(p->mem, n + 1, sizeof *p->bound_at_start);
     if (!p->bound_at_start) return fail_nomem(n * sizeof *p->bound_at_start);
-    for (u32 i = 0; i < n; i++) p->bound_at_start[i] = SYM_UNBOUND;
     for (u32 i = 0; i < p->g->n_inputs; i++) {
         const value *v = value_at(p->g, p->g->inputs[i]);
         for (u32 d = 0; d < v->type.rank; d++) bind(p, v->type.dims[d]);

@@ -129,7 +129,7 @@ struct plan {
     u32 n_programs, cap_programs;
     struct plan_places_list *places;
     struct plan_placed_list *placed;
-    i64 *bound_at_start; /* by sym variable: SYM_UNBOUND where the inputs do not decide it */
+    sym_at *bound_at_start; /* by sym variable: is it one that the inputs decide? */
     const char *only_variants;
     const plan_avoided *avoided;
     bool is_body; /* of an If or Loop: every size is late */

@@ -6,12 +6,12 @@
 
 /* ---- launches */
 
-static qn_status fill_words(exec *x, const frame *f, const struct launch *k, qn_launch *out)
+static qn_status fill_words(exec *x, const frame *f, const struct launch *k, const u32 *numbers, qn_launch *out)
 {
     out->n_words = k->n_words;
     for (u32 i = 0; i < k->n_words; i++) {
         const word *w = &k->words[i];
-        out->words[i] = w->kind == WORD_STEP ? f->turn : w->bits;
+        out->words[i] = w->kind == WORD_STEP ? f->turn : w->kind == WORD_CHOSEN ? numbers[w->bits] : w->bits;
         if (w->kind != WORD_SIZE) continue;
         i64 v;
         QN_TRY(exec_size(x, w->size, &v));
@@ -22,10 +22,11 @@ static qn_status fill_words(exec *x, const frame *f, const struct launch *k, qn_
     return QN_OK;
 }
 
-static qn_status count_of(const exec *x, const struct launch *k, u64 *out)
+/* numbers: what the launch chooses from the sizes. */
+static qn_status count_of(const exec *x, const struct launch *k, u64 *out, u32 *numbers)
 {
     i64 count;
-    QN_TRY(exec_size(x, k->count, &count));
+    if (!launch_count(x->main->p->g, k, x->bound, &count, numbers)) QN_TRY(exec_size(x, k->count, &count));
     if (count < 0 || count > (i64)UINT32_MAX)
         return fail(QN_E_SHAPE, "a launch of %lld elements is too large", (long long)count);
     *out = (u64)count;
@@ -35,7 +36,8 @@ static qn_status count_of(const exec *x, const struct launch *k, u64 *out)
 static qn_status fill_launch(exec *x, frame *f, const step *s, qn_launch *out)
 {
     const struct launch *k = s->launch;
-    QN_TRY(count_of(x, k, &out->count));
+    u32 numbers[CHOICE_NUMBERS] = { 0 };
+    QN_TRY(count_of(x, k, &out->count, numbers));
     if (!out->count) return QN_OK;
     x->stats.random_launches += op_of(node_at(f->p->g, s->node))->random;
     out->prog = f->programs[k->program];
@@ -46,7 +48,7 @@ static qn_status fill_launch(exec *x, frame *f, const step *s, qn_launch *out)
         if (k->written[i] && !s->on_host) f->slots[plan_root(f->p, k->bufs[i])].host = NULL;
     }
     if (k->fault_row) out->bufs[out->n_bufs++] = faults_row(x, k->fault_row);
-    return fill_words(x, f, k, out);
+    return fill_words(x, f, k, numbers, out);
 }
 
 /* Names a failure after the node that was running. */
@@ -124,7 +126,8 @@ static qn_status gather_inputs(exec *x, frame *f, const struct launch *k, bool *
 static qn_status launch_on_host(exec *x, frame *f, const step *s, bool *pending)
 {
     qn_launch l = { 0 };
-    QN_TRY(count_of(x, s->launch, &l.count));
+    u32 numbers[CHOICE_NUMBERS];
+    QN_TRY(count_of(x, s->launch, &l.count, numbers));
     if (!l.count) return QN_OK;
     QN_TRY(gather_inputs(x, f, s->launch, pending));
     if (*pending) return QN_OK;

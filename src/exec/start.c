@@ -19,7 +19,8 @@ u64 exec_flops(const exec *x, const plan *p)
     u64 total = 0;
     for (u32 i = 0; i < p->n_steps; i++) {
         const step *s = &p->steps[i];
-        i64 flops;
+        i64 flops, on = 1;
+        if (s->launch && s->launch->when && sym_eval(p->g, s->launch->when, x->bound, &on) && !on) continue;
         if (s->flops && sym_eval(p->g, s->flops, x->bound, &flops) && flops > 0) total += (u64)flops;
         if (s->body[0]) total += exec_flops(x, s->body[0]);
     }

@@ -42,10 +42,10 @@ static bool buffer_of(const sizes *s, val v, verify_buffer *out)
     return true;
 }
 
-static bool word_of(const sizes *s, const word *w, u32 *out)
+static bool word_of(const sizes *s, const word *w, const u32 *numbers, u32 *out)
 {
     i64 v;
-    *out = w->bits;
+    *out = w->kind == WORD_CHOSEN ? numbers[w->bits] : w->bits;
     if (w->kind == WORD_STEP) *out = 0;
     if (w->kind != WORD_SIZE) return true;
     if (!number_of(s, w->size, INT32_MIN, UINT32_MAX, &v)) return false;
@@ -57,14 +57,15 @@ static bool word_of(const sizes *s, const word *w, u32 *out)
 static bool launch_of(const sizes *s, const launch *k, verify_launch *out)
 {
     i64 count;
+    u32 numbers[CHOICE_NUMBERS];
     *out = (verify_launch){ .program = &s->p->programs[k->program], .n_bufs = k->n_bufs, .n_words = k->n_words };
-    if (k->fault_row || !number_of(s, k->count, 1, UINT32_MAX, &count))
+    if (k->fault_row || !launch_count(s->p->g, k, s->at, &count, numbers) || count < 1 || count > (i64)UINT32_MAX)
         return false; /* words of the executor's are bound to it */
     out->count = (u64)count;
     for (u32 i = 0; i < k->n_bufs; i++)
         if (!k->bufs[i] || k->bufs[i] > s->p->n_values || !buffer_of(s, k->bufs[i], &out->bufs[i])) return false;
     for (u32 i = 0; i < k->n_words; i++)
-        if (!word_of(s, &k->words[i], &out->words[i])) return false;
+        if (!word_of(s, &k->words[i], numbers, &out->words[i])) return false;
     return true;
 }
 

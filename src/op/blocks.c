@@ -20,13 +20,11 @@ static u64 cost(u64 m, u64 n, u64 count, u64 rows, u64 cols, u64 workers, u64 fi
     return rounds * (tall * wide + fill * wide + 32 * tall + GROUP_COST / 16);
 }
 
-blocks blocks_choose(const graph *g, const qn_caps *caps, sym m, sym n, sym count, u32 fill)
+static blocks best_for(const qn_caps *caps, i64 ms, i64 ns, i64 times, u64 fill)
 {
-    i64 ms, ns, times;
     blocks best = { ROWS_MAX / 2, COLS_MAX - COLS_STEP };
-    if (!sym_is_number(g, m, &ms) || !sym_is_number(g, n, &ns) || ms < 1 || ns < 1 || ms > INT32_MAX || ns > INT32_MAX)
-        return best;
-    if (!sym_is_number(g, count, &times) || times < 1 || times > INT32_MAX) times = 1;
+    if (ms < 1 || ns < 1 || ms > INT32_MAX || ns > INT32_MAX) return best;
+    if (times < 1 || times > INT32_MAX) times = 1;
     u64 workers = MAX(caps->workers, 1u), least = UINT64_MAX;
     for (u32 cols = COLS_MAX; cols >= COLS_STEP; cols -= COLS_STEP)
         for (u32 rows = ROWS_MAX; rows >= ROW_STEP; rows -= ROW_STEP) {
@@ -37,6 +35,23 @@ blocks blocks_choose(const graph *g, const qn_caps *caps, sym m, sym n, sym coun
             }
         }
     return best;
+}
+
+/* More groups than fit in 32 bits are as many as no launch takes. */
+static void choose(const qn_caps *caps, const i64 *sizes, u32 *numbers)
+{
+    const i64 m = sizes[0], n = sizes[1], count = sizes[2];
+    blocks b = best_for(caps, m, n, count, (u64)sizes[3]);
+    u64 tall = m > 0 ? ((u64)m + b.rows - 1) / b.rows : 0, wide = n > 0 ? ((u64)n + b.cols - 1) / b.cols : 0, groups;
+    bool fits = mul_u64(tall, wide, &groups) && mul_u64(groups, count > 0 ? (u64)count : 0, &groups);
+    numbers[BLOCKS_ROWS] = b.rows;
+    numbers[BLOCKS_COLS] = b.cols;
+    numbers[BLOCKS_GROUPS] = fits && groups < UINT32_MAX ? (u32)groups : UINT32_MAX;
+}
+
+void blocks_choose(launch *k, sym m, sym n, sym count, u32 fill)
+{
+    launch_choose(k, choose, (const sym[]){ m, n, count, launch_sym(k, fill) }, 4);
 }
 
 sym blocks_count(graph *g, blocks b, sym m, sym n, sym count)

@@ -12,7 +12,8 @@ typedef struct blocks {
 enum { BLOCKS_TILE_NUMBERS = 125088, BLOCKS_ATTENTION_NUMBERS = 154112 };
 bool blocks_fit(const qn_caps *caps, qn_dtype d, u64 numbers); /* d: of the factors, a float */
 /* For `count` products [m][k] x [k][n]. fill: what copying one element of the right factor costs, in multiply-adds. */
-blocks blocks_choose(const graph *g, const qn_caps *caps, sym m, sym n, sym count, u32 fill);
+void blocks_choose(launch *k, sym m, sym n, sym count, u32 fill); /* its numbers: rows, columns, groups (launch_chosen) */
+enum { BLOCKS_ROWS, BLOCKS_COLS, BLOCKS_GROUPS };
 sym blocks_count(graph *g, blocks b, sym m, sym n, sym count);
 /* kernels/tile_block.h: blocks of 16 * per_m x 16 * per_n by 256 items, where many workers share the work. */
 typedef struct item_tile {

@@ -133,17 +133,17 @@ static qn_status emit_tile(lowering *l, const node *n)
     graph *g = lower_graph_mut(l);
     sym columns = pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups);
     bool point = sym_is(g, p.win.kernel[2], 1) && sym_is(g, p.win.kernel[1], 1) && p.win.step[2] == 1;
-    blocks cut = blocks_choose(g, lower_caps(l), p.out_channels, columns, parts, point ? FILL_STRAIGHT : FILL_TAPS);
     launch *k = begin(l, &p, "conv_tile.c", "conv_tile");
     epilogue_buffers(k, &p.end, p.x);
     launch_out(k, p.y);
     launch_size(k, p.batch);
-    launch_number(k, cut.rows);
-    launch_number(k, cut.cols);
+    blocks_choose(k, p.out_channels, columns, parts, point ? FILL_STRAIGHT : FILL_TAPS);
+    launch_chosen(k, BLOCKS_ROWS);
+    launch_chosen(k, BLOCKS_COLS);
     conv_params(k, &p);
     epilogue_params(k, &p.end);
     epilogue_consts(k, &p.end);
-    return launch_groups(k, blocks_count(g, cut, p.out_channels, columns, parts));
+    return launch_chosen_groups(k, BLOCKS_GROUPS);
 }
 
 static bool fits_group(const lowering *l, const node *n)
@@ -262,53 +262,79 @@ static qn_status emit_mma(lowering *l, const node *n)
 
 enum { BAND_ELEMS = 16384, BAND_TAPS = 1024, BAND_CHANNELS = 4, BAND_NUMBERS = 33808 };
 
-typedef struct band {
-    i64 rows, count;
-} band;
+/* What bands hang on: numbers of the node, padded to two dimensions, and the sizes of the result. */
+typedef struct banded {
+    i64 kernel[2], step[2], dilation[2];
+    sym out[2];
+} banded;
 
-static bool to_number(const graph *g, sym s, i64 most, i64 *out) { return sym_is_number(g, s, out) && *out <= most; }
-
-/* How many output rows a band has; rows 0: the kernel does not fit. Sizes by the node's own numbers, no sym is made. */
-static band cut_bands(const graph *g, const type *x, const type *w, const type *y, const i64 *step, const i64 *dilation)
+static bool banded_of(const lowering *l, const node *n, banded *out)
 {
-    u32 rank = x->rank - 2u;
-    i64 kernel[2] = { 1, 1 }, out[2] = { 1, 1 };
+    const type *w = lower_type(l, lower_in(l, n, 1)), *y = lower_type(l, n->out[0]);
+    u32 rank = w->rank - 2u, at = 2 - rank;
+    *out = (banded){ { 1, 1 }, { 1, 1 }, { 1, 1 }, { 0 } };
+    if (rank > 2 || window_ints(n, "strides", rank, 1, 1, out->step + at) ||
+        window_ints(n, "dilations", rank, 1, 1, out->dilation + at))
+        return false;
     for (u32 d = 0; d < rank; d++) {
-        if (!to_number(g, w->dims[2 + d], BAND_TAPS, &kernel[2 - rank + d])) return (band){ 0 };
-        if (!to_number(g, y->dims[2 + d], BAND_ELEMS, &out[2 - rank + d])) return (band){ 0 };
+        if (!sym_is_number(lower_graph(l), w->dims[2 + d], &out->kernel[at + d]) || out->kernel[at + d] > BAND_TAPS)
+            return false;
+        out->out[at + d] = y->dims[2 + d];
     }
-    if (kernel[0] * kernel[1] > BAND_TAPS || step[1] > 8 || dilation[1] > BAND_ELEMS || dilation[0] > BAND_ELEMS)
-        return (band){ 0 };
-    i64 pitch = (out[1] - 1) * step[1] + 1 + (kernel[1] - 1) * dilation[1];
-    i64 fit = (BAND_ELEMS / pitch - (kernel[0] - 1) * dilation[0] - 1) / step[0] + 1;
-    if (BAND_ELEMS / pitch < (kernel[0] - 1) * dilation[0] + 1) return (band){ 0 };
-    i64 rows = MIN(fit, out[0]);
-    i64 count = rows > 0 ? (out[0] + rows - 1) / rows : 0;
-    return count ? (band){ (out[0] + count - 1) / count, count } : (band){ 0 };
+    return out->kernel[0] * out->kernel[1] <= BAND_TAPS && out->step[1] <= 8 && out->dilation[0] <= BAND_ELEMS &&
+           out->dilation[1] <= BAND_ELEMS;
 }
 
-static band bands_of(const lowering *l, const node *n)
+/* Numbers of a band that makes `out` elements a row: of the input, a row and all rows that one of the result reads. */
+static sym pitch_of(graph *g, const banded *b)
 {
-    const graph *g = lower_graph(l);
-    const type *x = lower_type(l, lower_in(l, n, 0)), *w = lower_type(l, lower_in(l, n, 1));
-    i64 steps[2] = { 1, 1 }, dilations[2] = { 1, 1 };
-    u32 rank = x->rank - 2u;
-    if (rank > 2) return (band){ 0 };
-    if (window_ints(n, "strides", rank, 1, 1, steps + 2 - rank) ||
-        window_ints(n, "dilations", rank, 1, 1, dilations + 2 - rank))
-        return (band){ 0 };
-    return cut_bands(g, x, w, lower_type(l, n->out[0]), steps, dilations);
+    sym steps = sym_mul(g, sym_sub(g, b->out[1], sym_one(g)), sym_number(g, b->step[1]));
+    return sym_add(g, steps, sym_number(g, 1 + (b->kernel[1] - 1) * b->dilation[1]));
+}
+
+static sym when_depthwise(const lowering *l, const node *n, graph *g)
+{
+    banded b;
+    if (!banded_of(l, n, &b)) return sym_zero(g);
+    sym rows = b.out[0] ? b.out[0] : sym_one(g), most = sym_number(g, BAND_ELEMS + 1);
+    sym needs = sym_mul(g, pitch_of(g, &b), sym_number(g, (b.kernel[0] - 1) * b.dilation[0] + 1));
+    sym fits = sym_compare(g, '<', sym_max(g, needs, sym_max(g, rows, b.out[1])), most);
+    sym some = sym_compare(g, '<', sym_zero(g), sym_min(g, rows, b.out[1]));
+    return sym_mul(g, fits, some);
+}
+
+enum { BAND_ROWS, BAND_COUNT, BAND_GROUPS };
+
+/* sizes: rows of the result, pitch, rows that the first reads, step, images */
+static void choose_bands(const qn_caps *caps, const i64 *sizes, u32 *numbers)
+{
+    (void)caps;
+    const i64 out = MAX(sizes[0], 1), pitch = MAX(sizes[1], 1), reads = sizes[2], step = sizes[3];
+    i64 fit = BAND_ELEMS / pitch < reads ? 1 : (BAND_ELEMS / pitch - reads) / step + 1, rows = MIN(fit, out);
+    i64 count = (out + rows - 1) / rows;
+    u64 groups;
+    bool few = mul_u64((u64)count, (u64)MAX(sizes[4], 0), &groups) && groups < UINT32_MAX;
+    numbers[BAND_ROWS] = (u32)((out + count - 1) / count);
+    numbers[BAND_COUNT] = (u32)count;
+    numbers[BAND_GROUPS] = few ? (u32)groups : UINT32_MAX;
+}
+
+static void bands_choose(launch *k, graph *g, const banded *b, sym images)
+{
+    sym reads = sym_number(g, (b->kernel[0] - 1) * b->dilation[0] + 1), rows = b->out[0] ? b->out[0] : sym_one(g);
+    launch_choose(k, choose_bands, (const sym[]){ rows, pitch_of(g, b), reads, sym_number(g, b->step[0]), images }, 5);
 }
 
 static bool fits_depthwise(const lowering *l, const node *n)
 {
     const type *w = lower_type(l, lower_in(l, n, 1));
     i64 channels;
+    banded b;
     if (!is_float(l, n) || !sym_is(lower_graph(l), w->dims[1], 1) || !blocks_fit(lower_caps(l), w->dtype, BAND_NUMBERS))
         return false;
     if (!sym_is_number(lower_graph(l), w->dims[0], &channels) || channels > BAND_CHANNELS * attr_int(n, "group", 1))
         return false;
-    return bands_of(l, n).rows > 0;
+    return banded_of(l, n, &b);
 }
 
 static qn_status emit_depthwise(lowering *l, const node *n)
@@ -316,13 +342,15 @@ static qn_status emit_depthwise(lowering *l, const node *n)
     conv p;
     QN_TRY(conv_of(l, n, &p));
     graph *g = lower_graph_mut(l);
-    band cut = bands_of(l, n);
+    banded b;
+    if (!banded_of(l, n, &b)) return lower_fail(l, n, QN_E_BUG, "its bands are not known");
     launch *k = begin(l, &p, "conv_depthwise.c", "conv_depthwise");
+    bands_choose(k, g, &b, sym_mul(g, p.batch, p.groups));
     epilogue_buffers(k, &p.end, p.x);
     launch_out(k, p.y);
     launch_size(k, p.batch);
-    launch_number(k, cut.rows);
-    launch_number(k, cut.count);
+    launch_chosen(k, BAND_ROWS);
+    launch_chosen(k, BAND_COUNT);
     launch_size(k, p.groups);
     for (u32 d = 1; d < 3; d++) launch_size(k, p.win.in[d]);
     launch_size(k, p.out_channels);
@@ -333,11 +361,11 @@ static qn_status emit_depthwise(lowering *l, const node *n)
     for (u32 d = 1; d < 3; d++) launch_size(k, p.win.pad[d]);
     epilogue_params(k, &p.end);
     epilogue_consts(k, &p.end);
-    return launch_groups(k, sym_mul(g, sym_mul(g, p.batch, p.groups), sym_number(g, cut.count)));
+    return launch_chosen_groups(k, BAND_GROUPS);
 }
 
 static const variant conv_variants[] = {
-    { "conv_depthwise", NEED_LANES, fits_depthwise, emit_depthwise },
+    { "conv_depthwise", NEED_LANES | NEED_SIZES, fits_depthwise, emit_depthwise },
     { "conv_tile", NEED_LANES, fits_tile, emit_tile },
     { "conv_mma", NEED_GROUP | NEED_MMA, fits_mma, emit_mma },
     { "conv_block", NEED_GROUP, fits_block, emit_block },
@@ -400,6 +428,7 @@ const op_def op_Conv = {
     .attrs = { CONV_ATTRS },
     .infer = conv_infer,
     .gradient = GRADIENT(gradient_conv),
+    .when = when_depthwise,
     .variants = conv_variants,
     .flops = conv_flops,
     .cases = CASES(conv_cases),
@@ -449,6 +478,7 @@ const op_def op_ConvFused = {
     .attrs = { CONV_ATTRS, EPILOGUE_SCHEMA },
     .infer = conv_infer,
     .expand = conv_fused_expand,
+    .when = when_depthwise,
     .variants = conv_variants,
     .flops = conv_flops,
     .cases = CASES(conv_fused_cases),

@@ -118,7 +118,8 @@ enum {                 /* what a variant needs of qn_caps */
        NEED_ATOMICS = 2,
        NEED_LANES = 4, /* wide lanes and groups of one: best_group is 1 */
        NEED_HOST_MEMORY = 8,
-       NEED_MMA = 16, /* the mma builtins */
+       NEED_MMA = 16,   /* the mma builtins */
+       NEED_SIZES = 32, /* for the sizes that op_def.when tells; at most one row of an op, without repeats */
 };
 typedef struct variant {
     const char *name; /* unique: "conv_tile", "reduce_map" */
@@ -169,6 +170,9 @@ struct op_def {
     const char *bodies[2];                                       /* their attributes: then and else, or the loop's body */
     qn_status (*infer)(infer *c);
     qn_status (*expand)(build *b, const node *n);
+    /* Not 0 for the sizes that the row with NEED_SIZES suits. While they are open, its launches and the next row's are both planned, and each
+     * run takes those that suit its sizes. */
+    sym (*when)(const lowering *l, const node *n, graph *g);
     const variant *variants;
     void (*gradient)(grads *c);
     qn_status (*host)(host_call *h);

@@ -94,19 +94,28 @@ enum { ROW_MAX = 4096, LANES_MOST = 16 }; /* longest padded row of kernels/pool_
 
 static bool fits_rows(const lowering *l, const node *n)
 {
-    const graph *g = lower_graph(l);
-    const type *x = lower_type(l, lower_in(l, n, 0)), *y = lower_type(l, n->out[0]);
-    u32 rank = x->rank - 2u, last = x->rank - 1u;
-    i64 sizes[2], steps[2], dilations[2], in, out;
+    const type *x = lower_type(l, lower_in(l, n, 0));
+    u32 rank = x->rank - 2u;
+    i64 sizes[2], steps[2], dilations[2];
     if (!dtype_is_float(x->dtype) || rank > 2 || !blocks_fit(lower_caps(l), x->dtype, 3 * ROW_MAX + 3 * LANES_MOST))
         return false;
     if (window_ints(n, "kernel_shape", rank, 1, 1, sizes) || window_ints(n, "strides", rank, 1, 1, steps)) return false;
     if (window_ints(n, "dilations", rank, 1, 1, dilations)) return false;
-    if (!sym_is_number(g, x->dims[last], &in) || !sym_is_number(g, y->dims[last], &out)) return false;
-    if (in > ROW_MAX || out > ROW_MAX || steps[rank - 1] > ROW_MAX || dilations[rank - 1] > ROW_MAX ||
-        sizes[rank - 1] > ROW_MAX)
-        return false;
-    return (out - 1) * steps[rank - 1] + 1 + (sizes[rank - 1] - 1) * dilations[rank - 1] <= ROW_MAX;
+    return steps[rank - 1] <= ROW_MAX && dilations[rank - 1] <= ROW_MAX && sizes[rank - 1] <= ROW_MAX;
+}
+
+/* A row, its padding and what windows reach beyond it must fit in the kernel's memory. */
+static sym when_rows(const lowering *l, const node *n, graph *g)
+{
+    const type *x = lower_type(l, lower_in(l, n, 0)), *y = lower_type(l, n->out[0]);
+    u32 rank = x->rank - 2u, last = x->rank - 1u;
+    i64 sizes[2], steps[2], dilations[2];
+    (void)window_ints(n, "kernel_shape", rank, 1, 1, sizes);
+    (void)window_ints(n, "strides", rank, 1, 1, steps);
+    (void)window_ints(n, "dilations", rank, 1, 1, dilations);
+    sym reach = sym_number(g, 1 + (sizes[rank - 1] - 1) * dilations[rank - 1]);
+    sym needs = sym_add(g, sym_mul(g, sym_sub(g, y->dims[last], sym_one(g)), sym_number(g, steps[rank - 1])), reach);
+    return sym_compare(g, '<', sym_max(g, needs, x->dims[last]), sym_number(g, ROW_MAX + 1));
 }
 
 static qn_status rows(lowering *l, const node *n, bool mean)
@@ -139,7 +148,7 @@ static qn_status emit_mean_rows(lowering *l, const node *n) { return rows(l, n, 
     TEXT("auto_pad", "NOTSET"), INT("ceil_mode", 0), INTS("dilations"), NEEDED("kernel_shape", ATTR_INTS), INTS("pads"),    \
         INTS("strides")
 
-static const variant max_variants[] = { { "pool_rows", NEED_LANES, fits_rows, emit_max_rows },
+static const variant max_variants[] = { { "pool_rows", NEED_LANES | NEED_SIZES, fits_rows, emit_max_rows },
                                         { "pool_map", 0, NULL, emit_max },
                                         { 0 } };
 
@@ -168,11 +177,12 @@ const op_def op_MaxPool = {
     .attrs = { POOL_ATTRS, INT("storage_order", 0) },
     .infer = pool_infer,
     .gradient = GRADIENT(gradient_max_pool),
+    .when = when_rows,
     .variants = max_variants,
     .cases = CASES(max_cases),
 };
 
-static const variant mean_variants[] = { { "pool_rows", NEED_LANES, fits_rows, emit_mean_rows },
+static const variant mean_variants[] = { { "pool_rows", NEED_LANES | NEED_SIZES, fits_rows, emit_mean_rows },
                                          { "pool_map", 0, NULL, emit_mean },
                                          { 0 } };
 
@@ -197,6 +207,7 @@ const op_def op_AveragePool = {
     .attrs = { POOL_ATTRS, INT("count_include_pad", 0) },
     .infer = pool_infer,
     .gradient = GRADIENT(gradient_average_pool),
+    .when = when_rows,
     .variants = mean_variants,
     .cases = CASES(mean_cases),
 };

@@ -172,23 +172,25 @@ static qn_status launch_by_element(lowering *l, const product *p)
     return launch_map(k, elems(lower_graph_mut(l), p));
 }
 
-static bool few_rows(const lowering *l, const node *n)
+/* Not 0 where the left factor, with its batch where that becomes rows, has few. */
+sym product_when_few_rows(const lowering *l, const node *n, graph *g)
 {
     const type *a = lower_type(l, lower_in(l, n, 0)), *b = lower_type(l, lower_in(l, n, 1));
-    const graph *g = lower_graph(l);
     bool trans_a = attr_int(n, "transA", 0) != 0 && a->rank > 1, trans_b = attr_int(n, "transB", 0) != 0;
-    if (!is_float(l, n)) return false;
-    i64 rows = 1, columns = 2;
+    i64 columns = 2;
     if (b->rank == 1) columns = 1;
     else sym_is_number(g, b->dims[b->rank - (trans_b ? 2 : 1)], &columns);
-    if (columns == 1 && !lower_in(l, n, 2)) return true; /* becomes a single row */
-    if (a->rank > 1 && !sym_is_number(g, a->dims[a->rank - (trans_a ? 1 : 2)], &rows)) return false;
-    for (u32 d = 0; b_is_one_matrix(g, b) && !trans_a && d + 2 < a->rank; d++) {
-        i64 size;
-        if (!sym_is_number(g, a->dims[d], &size) || size > ROWS_FEW) return false;
-        rows *= size;
-    }
-    return rows <= ROWS_FEW && !(trans_a && trans_b && rows > 1);
+    if (columns == 1 && !lower_in(l, n, 2)) return sym_one(g); /* becomes a single row */
+    sym rows = a->rank > 1 ? a->dims[a->rank - (trans_a ? 1 : 2)] : sym_one(g);
+    for (u32 d = 0; b_is_one_matrix(g, b) && !trans_a && d + 2 < a->rank; d++) rows = sym_mul(g, rows, a->dims[d]);
+    return sym_compare(g, '<', rows, sym_number(g, trans_a && trans_b ? 2 : ROWS_FEW + 1));
+}
+
+static bool few_rows(const lowering *l, const node *n)
+{
+    i64 few;
+    sym when = product_when_few_rows(l, n, lower_graph_mut((lowering *)l));
+    return is_float(l, n) && when && sym_is_number(lower_graph(l), when, &few) && few;
 }
 
 /* Columns of a group: a few groups for each worker, in runs as long as that allows. */
@@ -219,17 +221,16 @@ static qn_status launch_by_rows(lowering *l, const product *p)
 
 static qn_status launch_by_tiles(lowering *l, const product *p)
 {
-    graph *g = lower_graph_mut(l);
-    blocks cut = blocks_choose(g, lower_caps(l), p->m, p->n, p->batch, FILL_COPY);
     launch *k = begin(l, p, "matmul_tile.c", "matmul_tile");
     epilogue_buffers(k, &p->end, p->a);
     launch_out(k, p->y);
     sizes(k, p);
-    launch_number(k, cut.rows);
-    launch_number(k, cut.cols);
+    blocks_choose(k, p->m, p->n, p->batch, FILL_COPY);
+    launch_chosen(k, BLOCKS_ROWS);
+    launch_chosen(k, BLOCKS_COLS);
     batch_params(k, p);
     ending(k, p);
-    return launch_groups(k, blocks_count(g, cut, p->m, p->n, p->batch));
+    return launch_chosen_groups(k, BLOCKS_GROUPS);
 }
 
 static qn_status launch_by_groups(lowering *l, const product *p)
@@ -415,7 +416,7 @@ static qn_status emit_block(lowering *l, const node *n)
 }
 
 const variant product_variants[] = {
-    { "matmul_row", NEED_LANES, few_rows, emit_row },
+    { "matmul_row", NEED_LANES | NEED_SIZES, is_float, emit_row },
     { "matmul_tile", NEED_LANES, fits_tile, emit_tile },
     { "matmul_thin", NEED_GROUP, fits_thin, emit_thin },
     { "matmul_mma", NEED_GROUP | NEED_MMA, fits_mma, emit_mma },

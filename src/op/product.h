@@ -20,7 +20,8 @@ typedef struct product {
 /* Launches of the variant that suits the device, for ops that need a product on their way (end, alpha 1 and strides set by hand). */
 qn_status product_emit(lowering *l, const product *p);
 qn_status product_of(lowering *l, const node *n, product *out);
-extern const variant product_variants[]; /* for MatMul and MatMulFused */
+extern const variant product_variants[];                               /* for MatMul and MatMulFused */
+sym product_when_few_rows(const lowering *l, const node *n, graph *g); /* the row matmul_row */
 sym product_flops(lowering *l, const node *n);
 val product_node(graph *g, val a,
                  val b); /* matmul.c: the product of two matrices, as a node at the end of the graph; 0: no memory */

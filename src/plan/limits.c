@@ -62,7 +62,7 @@ static qn_status check_turns(const launch *k, arena *mem, const kc_program *prog
     bool open[DEVICE_MAX_WORDS];
     i64 count;
     for (u32 i = 0; i < k->n_words; i++) words[i] = k->words[i].bits, open[i] = k->words[i].kind != WORD_LITERAL;
-    bool known = sym_is_number(k->l->p->g, k->count, &count);
+    bool known = k->count && sym_is_number(k->l->p->g, k->count, &count);
     QN_TRY(kc_compile(mem, program, &(kc_options){ .width = caps->width }, &m));
     const kc_kernel *kernel = kc_kernel_find(m, program->entry);
     if (!kernel) return fail(QN_E_BUG, "%s: no kernel '%s'", k->file, program->entry ? program->entry : "");

@@ -247,6 +247,46 @@ void launch_repeat_end(lowering *l)
     l->repeat_at = UINT32_MAX;
 }
 
+/* ---- choices */
+
+void launch_choose(launch *k, launch_choice choose, const sym *sizes, u32 n)
+{
+    i64 known[CHOICE_SIZES];
+    bool all = true;
+    if (!usable(k)) return;
+    for (u32 i = 0; i < n; i++) {
+        if (!sizes[i]) stop(k, fail(QN_E_BUG, "%s: size %u of a choice is not known", k->file, i));
+        k->choice[i] = sizes[i];
+        all = all && sizes[i] && sym_is_number(k->l->p->g, sizes[i], &known[i]);
+    }
+    k->n_choice = n;
+    k->caps = k->l->caps;
+    k->choose = all ? NULL : choose;
+    if (all) choose(k->l->caps, known, k->numbers);
+}
+
+sym launch_sym(const launch *k, i64 v) { return k->l ? sym_number(k->l->p->g, v) : 0; }
+
+void launch_chosen(launch *k, u32 which)
+{
+    if (usable(k) && !k->choose) launch_number(k, k->numbers[which]);
+    else add_word(k, (word){ .kind = WORD_CHOSEN, .bits = which });
+}
+
+bool launch_count(const graph *g, const launch *k, const sym_at *at, i64 *count, u32 *numbers)
+{
+    i64 sizes[CHOICE_SIZES], when = 1;
+    *count = 0;
+    if (k->when && !sym_eval(g, k->when, at, &when)) return false;
+    if (!when) return true;
+    for (u32 i = 0; k->choose && i < k->n_choice; i++)
+        if (!sym_eval(g, k->choice[i], at, &sizes[i])) return false;
+    if (k->choose) k->choose(k->caps, sizes, numbers);
+    if (k->count) return sym_eval(g, k->count, at, count);
+    *count = numbers[k->count_is];
+    return true;
+}
+
 /* ---- finishing */
 
 static const char *defines_text(launch *k)
@@ -283,11 +323,12 @@ static qn_status finish(launch *k, sym count)
 {
     if (!usable(k)) return k == &broken ? fail_nomem(sizeof(launch)) : k->status;
     lowering *l = k->l;
-    if (!count) return unknown(k, "count", 1);
+    if (!count && !k->choose) return unknown(k, "count", 1);
     if (k->zero_first) QN_TRY(zero(l, k->zero_first));
     const char *defines = defines_text(k);
     if (!defines) return fail_nomem(64);
     k->count = count;
+    k->when = l->when;
     QN_TRY(add_program(k, &(kc_program){ .file = k->file, .text = k->text, .entry = k->entry, .defines = defines }));
     step *s = plan_add_step(l->p, STEP_LAUNCH, l->node);
     if (!s) return fail_nomem(sizeof *s);
@@ -299,3 +340,10 @@ static qn_status finish(launch *k, sym count)
 
 qn_status launch_map(launch *k, sym count) { return finish(k, count); }
 qn_status launch_groups(launch *k, sym count) { return finish(k, count); }
+
+qn_status launch_chosen_groups(launch *k, u32 which)
+{
+    if (usable(k) && !k->choose) return finish(k, sym_number(k->l->p->g, k->numbers[which]));
+    k->count_is = which;
+    return finish(k, 0);
+}

@@ -57,6 +57,14 @@ void launch_zero_first(launch *k, val out);                 /* fill the buffer w
 void launch_repeat_begin(lowering *l, sym times);
 void launch_repeat_end(lowering *l);
 void launch_step(launch *k);
+/* Numbers that follow from sizes in ways that expressions do not tell, as block sizes do: chosen in each run, or at once where all sizes are
+ * known. They are parameters, and the count. */
+enum { CHOICE_SIZES = 10, CHOICE_NUMBERS = 3 };
+typedef void (*launch_choice)(const qn_caps *caps, const i64 *sizes, u32 *numbers);
+void launch_choose(launch *k, launch_choice choose, const sym *sizes, u32 n);
+sym launch_sym(const launch *k, i64 v);   /* a size for it that is a number */
+void launch_chosen(launch *k, u32 which); /* numbers[which] as a u32 parameter */
+qn_status launch_chosen_groups(launch *k, u32 which);
 qn_status launch_map(launch *k, sym count); /* errors of all the calls above come out here */
 qn_status launch_groups(launch *k, sym count);
 const char *dtype_word(qn_dtype d); /* "f32", "i64", ..., "bool": the kernel language's word */

@@ -70,20 +70,38 @@ static qn_status emit(lowering *l, const node *n, const variant *v)
     return QN_OK;
 }
 
-/* Row after row until one takes the node; what the first that refused said is told when none does, and in a word in *reason. */
+/* Narrows the sizes that the next launches are for; the others are left for other rows. 0: none are. */
+static sym split_sizes(lowering *l, const node *n, const variant *v)
+{
+    graph *g = l->p->g;
+    sym all = l->when, fits = v->needs & NEED_SIZES ? op_of(n)->when(l, n, g) : 0;
+    i64 known;
+    if (!fits || sym_is_number(g, fits, &known)) return 0;
+    sym rest = sym_sub(g, sym_one(g), fits);
+    l->when = all ? sym_mul(g, all, fits) : fits;
+    return all ? sym_mul(g, all, rest) : rest;
+}
+
+/* Row after row until one takes the node; what the first that refused said is told when none does, and in a word in *reason. A row that is
+ * for some sizes only leaves the others to the next. */
 static qn_status plan_on(lowering *l, const node *n, qn_host_reason *reason)
 {
-    const mark before = mark_of(l->p);
+    const mark start = mark_of(l->p);
+    mark before = start;
     const variant *rows = op_of(n)->variants;
     char first[300] = "";
     for (const variant *v = plan_select(l, n); v; v = v - rows < 64 ? plan_select(l, n) : NULL) {
+        const sym all = l->when, rest = split_sizes(l, n, v);
         qn_status s = emit(l, n, v);
-        if (s != QN_E_UNSUPPORTED) return s;
-        if (!first[0]) snprintf(first, sizeof first, "%s", qn_last_error());
+        if (s != QN_E_UNSUPPORTED && (s != QN_OK || !rest)) return s;
+        if (s == QN_OK) before = mark_of(l->p);
+        else if (!first[0]) snprintf(first, sizeof first, "%s", qn_last_error());
+        l->when = s == QN_OK ? rest : all;
         go_back_to(l->p, before);
         if (v - rows < 64) l->refused |= (u64)1 << (v - rows);
         l->repeat_at = UINT32_MAX;
     }
+    go_back_to(l->p, start);
     if (!first[0]) return no_row(l, n, reason);
     *reason = QN_HOST_LIMIT;
     return fail(QN_E_UNSUPPORTED, "%s", first);

@@ -10,7 +10,7 @@
 #include "device/device.h"
 #include "plan/lower.h"
 
-typedef enum word_kind { WORD_LITERAL, WORD_SIZE, WORD_STEP } word_kind;
+typedef enum word_kind { WORD_LITERAL, WORD_SIZE, WORD_STEP, WORD_CHOSEN } word_kind; /* CHOSEN: bits is which number */
 typedef struct word {
     u8 kind;
     u32 bits;
@@ -30,7 +30,12 @@ struct launch {
     val bufs[DEVICE_MAX_BUFFERS];
     bool written[DEVICE_MAX_BUFFERS];
     word words[DEVICE_MAX_WORDS];
-    sym count;
+    sym count; /* 0: numbers[count_is] */
+    sym when;  /* 0: always; else it runs where this is not 0 */
+    launch_choice choose;
+    const qn_caps *caps; /* for it */
+    sym choice[CHOICE_SIZES];
+    u32 n_choice, count_is, numbers[CHOICE_NUMBERS]; /* numbers: where all sizes are known, then choose is NULL */
     val zero_first;
     u32 fault_row;    /* not 0: its last buffer is that row of the fault words */
     qn_status status; /* sticky */
@@ -143,6 +148,7 @@ struct lowering {
     nid node;
     const char *variant;
     u64 refused;   /* rows of the op that cannot do this node here: a bit each */
+    sym when;      /* of the launches that are emitted; 0: always */
     u32 repeat_at; /* the open STEP_REPEAT, UINT32_MAX: none */
 };
 
@@ -156,6 +162,8 @@ qn_status plan_make(graph *g, const plan_desc *desc, arena *mem, plan **out);
 /* place.c: the node's launches, on the device or on the host. */
 qn_status plan_place(plan *p, nid id, const node *n);
 qn_status plan_note_host(plan *p, nid id, const node *n); /* a node that the host computes whatever the device is */
+/* A launch with sizes as numbers: how often it runs, and the numbers chosen. False: a size cannot be evaluated. */
+bool launch_count(const graph *g, const launch *k, const sym_at *at, i64 *count, u32 *numbers);
 /* limits.c: QN_E_UNSUPPORTED when a launch that is complete asks more than its side can do. */
 qn_status plan_within_limits(const launch *k, const kc_program *program);
 /* QN_E_UNSUPPORTED when some launch cannot bind its values, each from a buffer of its own. */

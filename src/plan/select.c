@@ -24,10 +24,18 @@ static bool is_refused(const lowering *l, const node *n, const variant *v)
     return at < 64 && l->refused >> at & 1;
 }
 
+/* The node as it is; with NEED_SIZES, for some sizes at least. */
+static bool fits(const lowering *l, const node *n, const variant *v)
+{
+    if (is_refused(l, n, v) || (v->fits && !v->fits(l, n))) return false;
+    if (!(v->needs & NEED_SIZES)) return true;
+    sym when = op_of(n)->when(l, n, l->p->g);
+    return when && !sym_is(l->p->g, when, 0);
+}
+
 static bool runs(const lowering *l, const node *n, const variant *v)
 {
-    if (is_refused(l, n, v) || (!l->on_host && is_avoided(l, v))) return false;
-    return has(l->caps, v->needs) && (!v->fits || v->fits(l, n));
+    return (l->on_host || !is_avoided(l, v)) && has(l->caps, v->needs) && fits(l, n, v);
 }
 
 /* GROUP kernels in groups of one are for CPUs and groups of many for GPUs, but each is right on both: a name that asks for a row gets it,
@@ -36,7 +44,7 @@ static bool runs_when_asked(const lowering *l, const node *n, const variant *v)
 {
     u32 must = v->needs & ~(u32)NEED_LANES;
     if ((v->needs & NEED_LANES) && l->caps->max_group == 0) return false;
-    return !is_refused(l, n, v) && has(l->caps, must) && (!v->fits || v->fits(l, n));
+    return has(l->caps, must) && fits(l, n, v);
 }
 
 const variant *plan_select(const lowering *l, const node *n)

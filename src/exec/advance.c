@@ -22,11 +22,15 @@ static qn_status fill_words(exec *x, const frame *f, const struct launch *k, con
     return QN_OK;
 }
 
-/* numbers: what the launch chooses from the sizes. */
-static qn_status count_of(const exec *x, const struct launch *k, u64 *out, u32 *numbers)
+static bool size_for_launch(const void *x, sym s, i64 *out)
+{
+    return exec_size_kept(x, s, out) || exec_size(x, s, out) == QN_OK;
+}
+
+static qn_status count_of(const exec *x, frame *f, const struct launch *k, u64 *out)
 {
     i64 count;
-    if (!launch_count(x->main->p->g, k, x->bound, &count, numbers)) QN_TRY(exec_size(x, k->count, &count));
+    if (!launch_count(k, size_for_launch, x, &f->chosen[k->choice_at], &count)) return QN_E_SHAPE;
     if (count < 0 || count > (i64)UINT32_MAX)
         return fail(QN_E_SHAPE, "a launch of %lld elements is too large", (long long)count);
     *out = (u64)count;
@@ -36,8 +40,7 @@ static qn_status count_of(const exec *x, const struct launch *k, u64 *out, u32 *
 static qn_status fill_launch(exec *x, frame *f, const step *s, qn_launch *out)
 {
     const struct launch *k = s->launch;
-    u32 numbers[CHOICE_NUMBERS] = { 0 };
-    QN_TRY(count_of(x, k, &out->count, numbers));
+    QN_TRY(count_of(x, f, k, &out->count));
     if (!out->count) return QN_OK;
     x->stats.random_launches += op_of(node_at(f->p->g, s->node))->random;
     out->prog = f->programs[k->program];
@@ -48,7 +51,7 @@ static qn_status fill_launch(exec *x, frame *f, const step *s, qn_launch *out)
         if (k->written[i] && !s->on_host) f->slots[plan_root(f->p, k->bufs[i])].host = NULL;
     }
     if (k->fault_row) out->bufs[out->n_bufs++] = faults_row(x, k->fault_row);
-    return fill_words(x, f, k, numbers, out);
+    return fill_words(x, f, k, f->chosen[k->choice_at].numbers, out);
 }
 
 /* Names a failure after the node that was running. */
@@ -126,8 +129,7 @@ static qn_status gather_inputs(exec *x, frame *f, const struct launch *k, bool *
 static qn_status launch_on_host(exec *x, frame *f, const step *s, bool *pending)
 {
     qn_launch l = { 0 };
-    u32 numbers[CHOICE_NUMBERS];
-    QN_TRY(count_of(x, s->launch, &l.count, numbers));
+    QN_TRY(count_of(x, f, s->launch, &l.count));
     if (!l.count) return QN_OK;
     QN_TRY(gather_inputs(x, f, s->launch, pending));
     if (*pending) return QN_OK;
@@ -263,8 +265,9 @@ static qn_status need_fails(const exec *x, const graph *g, const node_need *n)
 static qn_status check_need(const exec *x, const graph *g, const node_need *need, u16 op, const char *name)
 {
     i64 holds;
-    if (sym_uses_unbound(g, need->holds, x->bound)) return QN_OK;
-    qn_status s = exec_size(x, need->holds, &holds);
+    bool kept = exec_size_kept(x, need->holds, &holds);
+    if (!kept && sym_uses_unbound(g, need->holds, x->bound)) return QN_OK;
+    qn_status s = kept ? QN_OK : exec_size(x, need->holds, &holds);
     if (s == QN_OK && !holds) s = need_fails(x, g, need);
     return s == QN_OK ? s : fail_in(s, "%s '%s': ", op_defs[op]->name, name ? name : "");
 }

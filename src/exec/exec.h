@@ -25,6 +25,7 @@ typedef struct frame {
     u32 late_at;
     u32 at;            /* the step to run next */
     u32 turn, turns;   /* of the open repeat */
+    chosen *chosen;    /* by launch.choice_at */
     struct loop *loop; /* when this is the body of a LOOP step under way */
 } frame;
 
@@ -53,6 +54,12 @@ typedef struct owned_buffer {
     qn_buf buf;
 } owned_buffer;
 
+typedef struct known_size {
+    i64 is;
+    u64 round; /* of the exec when it was computed; 0: never */
+    bool late; /* other variables are in it */
+} known_size;
+
 typedef struct exec {
     qn_device *device;
     const qn_backend *b;
@@ -62,6 +69,11 @@ typedef struct exec {
     frame *main, *now, *made;
     sym_at *bound, *capacity; /* by sym variable */
     u32 n_bound;
+    known_size *known; /* by sym: sizes that the inputs alone decide are the same until those change */
+    u32 n_known;
+    sym_at *known_for; /* by sym variable: what `known` is for */
+    u64 round;         /* counts how often that changed */
+    bool settled;      /* this run's inputs are bound, and none of their sizes has another meaning since */
     qn_buf memory;
     u64 memory_bytes; /* all values that are not late */
     qn_buf *apart;    /* or a buffer for each, where the device wants that */
@@ -121,6 +133,7 @@ qn_status exec_bind_input(exec *x, u32 i, qn_buffer *b); /* QN_E_UNSUPPORTED: it
 qn_status exec_bind_output(exec *x, u32 i, qn_buffer *b);
 qn_status exec_reserve(exec *x, u32 variable, i64 size);
 qn_status exec_size(const exec *x, sym s, i64 *out); /* QN_E_SHAPE when it cannot be evaluated */
+bool exec_size_kept(const exec *x, sym s, i64 *out); /* without a look at its variables; false: it must be computed */
 u64 exec_flops(const exec *x, const plan *p);        /* of the last run, where known; each body once */
 qn_status exec_dims(const exec *x, const type *t, i64 *dims);
 qn_status exec_bind_type(exec *x, const type *t, const i64 *dims, const char *what); /* bind variables, compare the rest */

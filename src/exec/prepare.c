@@ -152,7 +152,8 @@ static qn_status frame_make(exec *x, const plan *p)
     f->p = p;
     f->slots = ARENA_ARRAY(x->mem, p->n_values + 1, slot);
     f->programs = ARENA_ARRAY(x->mem, p->n_programs + 1, qn_prog);
-    if (!f->slots || !f->programs) return fail_nomem(p->n_values * sizeof(slot));
+    f->chosen = ARENA_ARRAY(x->mem, p->n_choices + 1, chosen);
+    if (!f->slots || !f->programs || !f->chosen) return fail_nomem(p->n_values * sizeof(slot));
     f->next_made = x->made;
     x->made = f;
     if (!x->main) x->main = f;
@@ -178,7 +179,10 @@ static qn_status make_bindings(exec *x)
     x->n_bound = sym_variable_count(x->main->p->g);
     x->bound = ARENA_ARRAY(x->mem, x->n_bound + 1, sym_at);
     x->capacity = ARENA_ARRAY(x->mem, x->n_bound + 1, sym_at);
-    if (!x->bound || !x->capacity) return fail_nomem(x->n_bound * sizeof(sym_at));
+    x->known_for = ARENA_ARRAY(x->mem, x->n_bound + 1, sym_at);
+    x->n_known = sym_count(x->main->p->g);
+    x->known = ARENA_ARRAY(x->mem, x->n_known + 1, known_size);
+    if (!x->bound || !x->capacity || !x->known_for || !x->known) return fail_nomem(x->n_bound * sizeof(sym_at));
     return QN_OK;
 }
 

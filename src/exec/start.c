@@ -1,10 +1,54 @@
 /* The start of a run: inputs matched by name, sizes bound, memory laid out when something grew, input bytes queued. */
 #include "exec/exec.h"
 
+/* ---- sizes: computed once for the sizes of the inputs, not once for each use */
+
+bool exec_size_kept(const exec *x, sym s, i64 *out)
+{
+    if (!x->settled || s >= x->n_known || x->known[s].round != x->round) return false;
+    *out = x->known[s].is;
+    return true;
+}
+
+static bool size_now(const exec *x, sym s, i64 *out)
+{
+    const graph *g = x->main->p->g;
+    if (exec_size_kept(x, s, out)) return true;
+    if (!sym_eval(g, s, x->bound, out)) return false;
+    known_size *k = x->settled && s < x->n_known ? &x->known[s] : NULL;
+    if (!k || k->late) return true;
+    if (sym_uses_unbound(g, s, x->main->p->bound_at_start)) k->late = true;
+    else k->is = *out, k->round = x->round;
+    return true;
+}
+
+/* The inputs are bound: what is known for the same sizes stays known. */
+static void settle(exec *x)
+{
+    const plan *p = x->main->p;
+    bool same = x->round != 0;
+    for (u32 i = 0; i < p->n_bound_at_start; i++) {
+        if (!p->bound_at_start[i].bound) continue;
+        same = same && x->known_for[i].bound == x->bound[i].bound && x->known_for[i].is == x->bound[i].is;
+        x->known_for[i] = x->bound[i];
+    }
+    x->round += !same;
+    x->settled = true;
+}
+
+/* A body may give the name of an outer size to another one. */
+static void bind(exec *x, u32 variable, i64 to)
+{
+    const plan *p = x->main->p;
+    bool at_start = variable < p->n_bound_at_start && p->bound_at_start[variable].bound;
+    if (at_start && (!x->bound[variable].bound || x->bound[variable].is != to)) x->settled = false;
+    x->bound[variable] = (sym_at){ to, true };
+}
+
 qn_status exec_size(const exec *x, sym s, i64 *out)
 {
     const graph *g = x->main->p->g;
-    if (s && sym_eval(g, s, x->bound, out)) return QN_OK;
+    if (s && size_now(x, s, out)) return QN_OK;
     str text = { 0 };
     if (s) sym_print(g, s, &text);
     bool tells = text.text && !text.bad && text.n <= 60; /* a longer one nobody reads */
@@ -40,12 +84,12 @@ qn_status exec_bind_type(exec *x, const type *t, const i64 *dims, const char *wh
 {
     for (u32 i = 0; i < t->rank; i++) {
         u32 variable = sym_variable_index(x->main->p->g, t->dims[i]);
-        if (variable != UINT32_MAX && !x->bound[variable].bound) x->bound[variable] = (sym_at){ dims[i], true };
+        if (variable != UINT32_MAX && !x->bound[variable].bound) bind(x, variable, dims[i]);
         i64 want;
         QN_TRY(exec_size(x, t->dims[i], &want));
         if (want == dims[i]) continue;
         if (variable != UINT32_MAX && x->now && x->now != x->main)
-            x->bound[variable] = (sym_at){ dims[i], true }; /* a body's size changes with the turn */
+            bind(x, variable, dims[i]); /* a body's size changes with the turn */
         else
             return fail(QN_E_SHAPE, "'%s': dimension %u is %lld, %s%s%s wants %lld", what ? what : "?", i,
                         (long long)dims[i], variable != UINT32_MAX ? "'" : "the model",
@@ -104,7 +148,7 @@ void exec_bind_elems(exec *x, const value *v, const qn_tensor *t)
 {
     for (u32 e = 0; e < v->n_elems; e++) {
         u32 variable = sym_variable_index(x->main->p->g, v->elems[e]);
-        if (variable != UINT32_MAX) x->bound[variable] = (sym_at){ integer_at(t, e), true };
+        if (variable != UINT32_MAX) bind(x, variable, integer_at(t, e));
     }
 }
 
@@ -134,7 +178,8 @@ static qn_status bind_input(exec *x, u32 index, const qn_named *in)
 static qn_status bytes_at(const exec *x, const plan_value *v, const sym_at *at, u64 *out)
 {
     i64 elems;
-    if (!sym_eval(x->main->p->g, v->elems, at, &elems) || elems < 0) return exec_size(x, v->elems, &elems);
+    bool known = at == x->bound ? v->elems && size_now(x, v->elems, &elems) : sym_eval(x->main->p->g, v->elems, at, &elems);
+    if (!known || elems < 0) return exec_size(x, v->elems, &elems);
     return mul_u64((u64)elems, qn_dtype_bytes(v->dtype), out)
                ? QN_OK
                : fail(QN_E_SHAPE, "a tensor of %lld elements is too large", (long long)elems);
@@ -450,6 +495,7 @@ static qn_status begin(exec *x, const qn_named *in, size_t n_in, qn_buf *old)
     const graph *g = x->main->p->g;
     QN_TRY(check_names(x, in, n_in));
     for (u32 i = 0; i < g->n_inputs; i++) QN_TRY(bind_input(x, i, given(in, n_in, value_at(g, g->inputs[i])->name)));
+    settle(x);
     QN_TRY(faults_at_start(x, in, n_in));
     QN_TRY(faults_clear(x));
     u64 old_bytes = x->memory_bytes;
@@ -466,6 +512,7 @@ qn_status exec_start(exec *x, const qn_named *in, size_t n_in)
     qn_buf old = 0;
     x->call = NULL;
     x->now = NULL;
+    x->settled = false;
     forget(x);
     qn_status s = begin(x, in, n_in, &old);
     if (old) x->b->buf_free(x->device, old);

@@ -53,19 +53,25 @@ static bool word_of(const sizes *s, const word *w, const u32 *numbers, u32 *out)
     return true;
 }
 
+static bool size_here(const void *user, sym size, i64 *out)
+{
+    const sizes *s = user;
+    return sym_eval(s->p->g, size, s->at, out);
+}
+
 /* The launch with numbers for its sizes; false: they cannot all be computed, or nothing would run. */
 static bool launch_of(const sizes *s, const launch *k, verify_launch *out)
 {
     i64 count;
-    u32 numbers[CHOICE_NUMBERS];
+    chosen numbers = { 0 };
     *out = (verify_launch){ .program = &s->p->programs[k->program], .n_bufs = k->n_bufs, .n_words = k->n_words };
-    if (k->fault_row || !launch_count(s->p->g, k, s->at, &count, numbers) || count < 1 || count > (i64)UINT32_MAX)
+    if (k->fault_row || !launch_count(k, size_here, s, &numbers, &count) || count < 1 || count > (i64)UINT32_MAX)
         return false; /* words of the executor's are bound to it */
     out->count = (u64)count;
     for (u32 i = 0; i < k->n_bufs; i++)
         if (!k->bufs[i] || k->bufs[i] > s->p->n_values || !buffer_of(s, k->bufs[i], &out->bufs[i])) return false;
     for (u32 i = 0; i < k->n_words; i++)
-        if (!word_of(s, &k->words[i], numbers, &out->words[i])) return false;
+        if (!word_of(s, &k->words[i], numbers.numbers, &out->words[i])) return false;
     return true;
 }
 

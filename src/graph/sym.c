@@ -333,6 +333,8 @@ bool sym_differ(const graph *g, sym a, sym b)
     return d.lo > 0 || d.hi < 0;
 }
 
+u32 sym_count(const graph *g) { return g->syms->n_polys; }
+
 u32 sym_variable_count(const graph *g) { return g->syms->n_variables; }
 
 const char *sym_variable_name(const graph *g, u32 i) { return g->syms->factors[g->syms->variables[i]].name; }

@@ -262,6 +262,7 @@ void launch_choose(launch *k, launch_choice choose, const sym *sizes, u32 n)
     k->n_choice = n;
     k->caps = k->l->caps;
     k->choose = all ? NULL : choose;
+    k->choice_at = k->l->p->n_choices++;
     if (all) choose(k->l->caps, known, k->numbers);
 }
 
@@ -273,17 +274,22 @@ void launch_chosen(launch *k, u32 which)
     else add_word(k, (word){ .kind = WORD_CHOSEN, .bits = which });
 }
 
-bool launch_count(const graph *g, const launch *k, const sym_at *at, i64 *count, u32 *numbers)
+bool launch_count(const launch *k, bool (*size)(const void *user, sym s, i64 *out), const void *user, chosen *last,
+                  i64 *count)
 {
-    i64 sizes[CHOICE_SIZES], when = 1;
+    i64 sizes[CHOICE_SIZES] = { 0 }, when = 1;
     *count = 0;
-    if (k->when && !sym_eval(g, k->when, at, &when)) return false;
+    if (k->when && !size(user, k->when, &when)) return false;
     if (!when) return true;
     for (u32 i = 0; k->choose && i < k->n_choice; i++)
-        if (!sym_eval(g, k->choice[i], at, &sizes[i])) return false;
-    if (k->choose) k->choose(k->caps, sizes, numbers);
-    if (k->count) return sym_eval(g, k->count, at, count);
-    *count = numbers[k->count_is];
+        if (!size(user, k->choice[i], &sizes[i])) return false;
+    if (k->choose && (!last->made || memcmp(last->sizes, sizes, sizeof sizes) != 0)) {
+        memcpy(last->sizes, sizes, sizeof sizes);
+        k->choose(k->caps, sizes, last->numbers);
+        last->made = true;
+    }
+    if (k->count) return size(user, k->count, count);
+    *count = last->numbers[k->count_is];
     return true;
 }
 

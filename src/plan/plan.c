@@ -239,7 +239,7 @@ static void bind(const plan *p, sym s)
 /* Variables that the inputs decide are known when a run starts. */
 static qn_status find_bound(plan *p)
 {
-    u32 n = sym_variable_count(p->g);
+    u32 n = p->n_bound_at_start = sym_variable_count(p->g);
     p->bound_at_start = arena_array(p->mem, n + 1, sizeof *p->bound_at_start);
     if (!p->bound_at_start) return fail_nomem(n * sizeof *p->bound_at_start);
     for (u32 i = 0; i < p->g->n_inputs; i++) {

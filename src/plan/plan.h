@@ -35,6 +35,7 @@ struct launch {
     launch_choice choose;
     const qn_caps *caps; /* for it */
     sym choice[CHOICE_SIZES];
+    u32 choice_at;                                   /* counts those of the plan */
     u32 n_choice, count_is, numbers[CHOICE_NUMBERS]; /* numbers: where all sizes are known, then choose is NULL */
     val zero_first;
     u32 fault_row;    /* not 0: its last buffer is that row of the fault words */
@@ -134,6 +135,8 @@ struct plan {
     u32 n_programs, cap_programs;
     struct plan_places_list *places;
     struct plan_placed_list *placed;
+    u32 n_choices;
+    u32 n_bound_at_start;
     sym_at *bound_at_start; /* by sym variable: is it one that the inputs decide? */
     const char *only_variants;
     const plan_avoided *avoided;
@@ -162,8 +165,14 @@ qn_status plan_make(graph *g, const plan_desc *desc, arena *mem, plan **out);
 /* place.c: the node's launches, on the device or on the host. */
 qn_status plan_place(plan *p, nid id, const node *n);
 qn_status plan_note_host(plan *p, nid id, const node *n); /* a node that the host computes whatever the device is */
-/* A launch with sizes as numbers: how often it runs, and the numbers chosen. False: a size cannot be evaluated. */
-bool launch_count(const graph *g, const launch *k, const sym_at *at, i64 *count, u32 *numbers);
+/* A launch with sizes as numbers: how often it runs, and the numbers chosen. last: what it chose last, or {0}. False: a size cannot be told. */
+typedef struct chosen {
+    bool made;
+    i64 sizes[CHOICE_SIZES];
+    u32 numbers[CHOICE_NUMBERS];
+} chosen;
+bool launch_count(const launch *k, bool (*size)(const void *user, sym s, i64 *out), const void *user, chosen *last,
+                  i64 *count);
 /* limits.c: QN_E_UNSUPPORTED when a launch that is complete asks more than its side can do. */
 qn_status plan_within_limits(const launch *k, const kc_program *program);
 /* QN_E_UNSUPPORTED when some launch cannot bind its values, each from a buffer of its own. */

@@ -170,8 +170,7 @@ if [ "$mode" = full ]; then
     done
     stage "reference models against onnxruntime" $python tests/reference_models.py build/quern "$peers" "$work/reference"
     made=${QUERN_REFERENCE:-$work/reference}
-    stage "one plan for all sizes: a decoder against fresh plans" $python tests/dynamic_shapes.py "$made/gpt2_decode.onnx"
-    stage "one plan for all sizes: pictures against fresh plans" $python tests/dynamic_shapes.py --free --sizes 32,48,64,97 "$made/espcn_x3.onnx" "$made/fast_neural_style.onnx" "$made/squeezenet1_1.onnx" "$made/mobilenetv2.onnx" "$made/resnet50.onnx"
+    stage "one plan for all sizes: the reference models against fresh plans" $python tests/dynamic_shapes.py --free --sizes 56,64,70,96,97,112,128 "$made"/*.onnx
 fi
 
 small="squeezenet1_1 mobilenetv2 espcn_x3" reference=${QUERN_REFERENCE:-$work/reference}

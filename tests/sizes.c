@@ -1,5 +1,7 @@
 /* Sizes that only the inputs decide: where they fit together the answer has the right shape, where they do not the run is refused with
  * QN_E_SHAPE, before a kernel could read past a tensor's end. */
+#include <stdio.h>
+
 #include "run_graph.h"
 
 typedef struct sizes_case {
@@ -28,7 +30,19 @@ typedef struct sizes_case {
 #define GROUPS    "in x: f32[1,n,2]; in s: f32[n]; in b: f32[m]; y = GroupNormalization(x, s, b, num_groups=2); out y"
 #define PRELU     "in x: f32[n]; in z: f32[m]; y = PRelu(x, z); out y"
 #define LOSS      "in x: f32[n,c]; in t: i64[m]; y = SoftmaxCrossEntropyLoss(x, t); out y"
+/* nothing found, nothing given */
+#define NONZERO   "in x: f32[n]; a = NonZero(x); b = Cast(a, to=1); y = Exp(b); out y"
+#define NMS       "in b: f32[1,n,4]; in s: f32[1,1,n]; const m: i64[] = {3}; const o: f32[] = {0.5}; y = NonMaxSuppression(b, s, m, o, o); out y"
+#define COMPRESS  "in x: f32[n,2]; in c: bool[n]; a = Compress(x, c, axis=0); y = Mul(a, a); out y"
+#define BATCH     "in x: f32[n,3]; in w: f32[3,5]; a = MatMul(x, w); b = Softmax(a, axis=-1); y = ReduceSum(b, keepdims=0); out y"
 static const sizes_case cases[] = {
+    { NONZERO, "f32[4]={0,2,0,1}", "f32[1,2]" },                        { NONZERO, "f32[3]={0,0,0}", "f32[1,0]" },
+    { NONZERO, "f32[0]", "f32[1,0]" },                                  { UNIQUE, "f32[0]", "f32[0]" },
+    { NMS, "f32[1,2,4]={0,0,1,1,2,2,3,3} f32[1,1,2]={0.9,0.8}", "i64[2,3]" },
+    { NMS, "f32[1,2,4] f32[1,1,2]={0,0}", "i64[0,3]" },                 { NMS, "f32[1,0,4] f32[1,1,0]", "i64[0,3]" },
+    { COMPRESS, "f32[3,2] bool[3]={0,1,1}", "f32[2,2]" },               { COMPRESS, "f32[3,2] bool[3]={0,0,0}", "f32[0,2]" },
+    { COMPRESS, "f32[0,2] bool[0]", "f32[0,2]" },                       { BATCH, "f32[0,3] f32[3,5]", "f32[]" },
+    { BATCH, "f32[1,3] f32[3,5]", "f32[]" },
     { STFT, "f32[1,9,1] i64[]={2} i64[]={4}", "f32[1,3,3,2]" },         { STFT, "f32[1,3,1] i64[]={2} i64[]={4}", NULL },
     { STFT, "f32[1,9,1] i64[]={-2} i64[]={4}", NULL },                  { STFT, "f32[1,3,1] i64[]={2} i64[]={9}", NULL },
     { DFT, "f32[1,4,1] i64[]={6}", "f32[1,6,2]" },                      { DFT, "f32[1,4,1] i64[]={0}", NULL },
@@ -93,6 +107,47 @@ static void test_sizes_case(test *t, const test_device *d, const sizes_case *c, 
     arena_free(r.mem);
 }
 
+/* Kernels and blocks that hang on sizes: one plan for all sizes gives at each what a plan for that one gives, on both sides of the limits. */
+static const struct {
+    const char *graph, *in; /* %s, %d: the size */
+    i64 sizes[6];
+} chosen_cases[] = {
+    { "in x: f32[%s,40]; in w: f32[40,70]; y = MatMul(x, w); out y", "f32[%d,40] f32[40,70]", { 1, 8, 9, 2, 300, 0 } },
+    { "in x: f32[1,%s,3]; in w: f32[3,500]; y = MatMul(x, w); out y", "f32[1,%d,3] f32[3,500]", { 9, 1, 8, 64 } },
+    { "in x: f32[1,4,6,%s]; in w: f32[4,1,3,3]; y = Conv(x, w, group=4, pads=[1,1,1,1]); out y",
+      "f32[1,4,6,%d] f32[4,1,3,3]",
+      { 5, 40, 5400, 5600, 3 } },
+    { "in x: f32[1,3,6,%s]; in w: f32[20,3,3,3]; y = Conv(x, w); out y", "f32[1,3,6,%d] f32[20,3,3,3]", { 5, 400, 3, 31 } },
+    { "in x: f32[2,3,6,%s]; y = MaxPool(x, kernel_shape=[3,3], strides=[2,2]); out y",
+      "f32[2,3,6,%d]",
+      { 5, 4096, 4097, 9000, 3 } },
+};
+
+static void test_chosen(test *t, const test_device *d, u32 c)
+{
+    char text[200], of[16];
+    qn_tensor in[8];
+    graph_session s = { 0 };
+    graph_run all = { .device = d->device, .mem = arena_make() };
+    snprintf(text, sizeof text, chosen_cases[c].graph, "n");
+    CHECK_OK(t, graph_open_text(&all, text, &s));
+    for (u32 i = 0; s.x && i < COUNT(chosen_cases[c].sizes) && (i == 0 || chosen_cases[c].sizes[i]); i++) {
+        const int size = (int)chosen_cases[c].sizes[i];
+        graph_run one = { .device = d->device, .mem = arena_make() };
+        snprintf(of, sizeof of, "%d", size);
+        snprintf(text, sizeof text, chosen_cases[c].in, size);
+        u32 n = read_inputs(one.mem, text, in);
+        qn_status got = graph_session_run(&all, &s, in, n);
+        snprintf(text, sizeof text, chosen_cases[c].graph, of);
+        qn_status want = graph_run_text(&one, text, in, n);
+        CHECK(t, got == QN_OK && want == QN_OK && relative_error(&all.out[0], &one.out[0]) < 1e-5,
+              "%s: %s differs from a plan for %d", d->name, chosen_cases[c].graph, size);
+        arena_free(one.mem);
+    }
+    graph_session_close(&s);
+    arena_free(all.mem);
+}
+
 /* What one run or reservation asked for in vain is nothing to the next. */
 static void test_too_large_once(test *t, const test_device *d)
 {
@@ -119,6 +174,8 @@ void test_sizes(test *t)
             test_sizes_case(t, &devices[d], &cases[i], false);
             test_sizes_case(t, &devices[d], &cases[i], true);
         }
+        bool chooses = devices[d].device->info.caps.best_group == 1; /* the others have one kernel for all sizes */
+        for (u32 c = 0; chooses && c < COUNT(chosen_cases); c++) test_chosen(t, &devices[d], c);
         test_too_large_once(t, &devices[d]);
     }
 }

@@ -12,7 +12,7 @@ typedef struct decoded {
     u32 orientation;
 } decoded;
 
-/* Memory for a picture, after its sizes were checked against the limits; `what` names the format in the message. */
+/* pixels.c: memory for a picture, after its sizes were checked against the limits; `what` names the format in the message. */
 qn_status image_make(const char *what, u64 width, u64 height, qn_image *out);
 
 /* The decoders: whole file in; QN_E_FORMAT carries the codec's own words. `out` is untouched on failure. */

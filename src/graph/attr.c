@@ -124,7 +124,7 @@ i64 value_elems(graph *g, val v, const sym **out)
     u64 n = qn_tensor_elems(&t);
     if (n > MAX_ELEMS || t.dtype < QN_I8 || t.dtype > QN_BOOL) return -1;
     sym *elems = ARENA_ARRAY(g->mem, (size_t)n, sym);
-    if (!elems) return -1;
+    if (!elems) return sym_lost(g), -1;
     for (u64 i = 0; i < n; i++) {
         i64 number;
         if (!load_i64(t.dtype, (const u8 *)t.data + i * qn_dtype_bytes(t.dtype), &number)) return -1;

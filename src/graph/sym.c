@@ -349,6 +349,8 @@ u32 sym_variable_index(const graph *g, sym s)
 
 qn_status sym_status(const graph *g) { return g->syms->no_memory ? fail_nomem(sizeof(poly)) : QN_OK; }
 
+void sym_lost(graph *g) { g->syms->no_memory = true; }
+
 sym type_elems(graph *g, const type *t)
 {
     if (!t->known) return 0;

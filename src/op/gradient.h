@@ -48,6 +48,7 @@ void gradient_one_hot(grads *c);          /* OneHot */
 void gradient_reduce(grads *c);  /* ReduceSum and its family */
 void gradient_softmax(grads *c); /* Softmax LogSoftmax */
 void gradient_cumsum(grads *c);  /* CumSum */
+void gradient_cumprod(grads *c); /* CumProd */
 /* gradient_product.c */
 void gradient_matmul(grads *c);         /* MatMul */
 void gradient_conv(grads *c);           /* Conv */

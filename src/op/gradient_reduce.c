@@ -67,11 +67,28 @@ void gradient_softmax(grads *c)
     c->dx[0] = build_formula(b, logs ? "g - Exp(y) * t" : "y == y ? y * (g - t) : 0", "gyt", g, y, sum);
 }
 
-/* What an element was added to lies behind it, so the sums run the other way. */
-void gradient_cumsum(grads *c)
+static val scan(grads *c, op_id op, val x, bool exclusive, bool reverse)
 {
-    const node *n = c->b->n;
-    const attr attrs[] = { attr_of_int("exclusive", attr_int(n, "exclusive", 0)),
-                           attr_of_int("reverse", !attr_int(n, "reverse", 0)) };
-    c->dx[0] = build_node(c->b, OP_CumSum, (const val[]){ c->dy[0], grads_in(c, 1) }, 2, attrs, 2);
+    const attr attrs[] = { attr_of_int("exclusive", exclusive), attr_of_int("reverse", reverse) };
+    return build_node(c->b, op, (const val[]){ x, grads_in(c, 1) }, 2, attrs, 2);
+}
+
+static bool flag(const grads *c, const char *name) { return attr_int(c->b->n, name, 0) != 0; }
+
+/* What an element was added to lies behind it, so the sums run the other way. */
+static val sums_behind(grads *c, val g) { return scan(c, OP_CumSum, g, flag(c, "exclusive"), !flag(c, "reverse")); }
+
+void gradient_cumsum(grads *c) { c->dx[0] = sums_behind(c, c->dy[0]); }
+
+/* An element is a factor of all products behind it: what they got, divided by it. The first 0 is a factor of zeros: it gets what it would
+ * get if it were 1; whatever stands behind it gets nothing. */
+void gradient_cumprod(grads *c)
+{
+    build *b = c->b;
+    val a = grads_in(c, 0), g = c->dy[0], zero = build_formula(b, "a == 0 ? 1 : 0", "a", a);
+    val first = build_formula(b, "z * (n == 1 ? 1 : 0)", "zn", zero, scan(c, OP_CumSum, zero, false, flag(c, "reverse")));
+    val other = scan(c, OP_CumProd, build_op2(b, OP_Add, a, first), flag(c, "exclusive"), flag(c, "reverse"));
+    val all = sums_behind(c, build_op2(b, OP_Mul, g, grads_out(c, 0)));
+    val rest = sums_behind(c, build_op2(b, OP_Mul, g, other));
+    c->dx[0] = build_formula(b, "f == 1 ? r : z == 1 ? 0 : s / (a + z)", "frzsa", first, rest, zero, all, a);
 }

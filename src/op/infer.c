@@ -22,9 +22,11 @@ f64 infer_float(const infer *c, const char *name)
     return attr_float(c->n, name, a ? a->f : 0);
 }
 
+/* Where there was no memory for a size or an element, nothing else is to blame. */
 qn_status(infer_fail)(const infer *c, qn_status code, const char *format, ...)
 {
     va_list args;
+    QN_TRY(sym_status(c->g));
     va_start(args, format);
     op_fail(c->n, code, format, args);
     va_end(args);

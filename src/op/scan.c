@@ -90,4 +90,4 @@ static const op_case scan_cases[] = {
                                 .variants = scan_variants,                                                                  \
                                 .cases = CASES(scan_cases) };
 SCAN(CumSum, "running sums along an axis", gradient_cumsum)
-SCAN(CumProd, "running products along an axis", NULL)
+SCAN(CumProd, "running products along an axis", gradient_cumprod)

@@ -36,6 +36,8 @@ class List(list):
 class Maybe:
     """An optional: `value` is an array, a List, or None. Only between nodes."""
 
+    dtype = None
+
     def __init__(self, value):
         self.value = value
 

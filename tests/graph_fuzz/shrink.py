@@ -31,7 +31,7 @@ def fewer_outputs(g):
 def earlier_outputs(g):
     for n in g.nodes:
         for o in n.output:
-            if o and o not in g.outputs:
+            if o and o not in g.outputs and isinstance(g.at[o], np.ndarray):
                 h = g.copy()
                 h.outputs = [o]
                 yield h.prune()
@@ -41,7 +41,7 @@ def cuts(g):
     """A node's outputs become inputs with the values that they had."""
     for k in reversed(range(len(g.nodes))):
         outs = [o for o in g.nodes[k].output if o]
-        if any(o in g.outputs for o in outs):
+        if any(o in g.outputs or not isinstance(g.at[o], np.ndarray) for o in outs):
             continue
         for constant in (False, True):
             h = g.copy()

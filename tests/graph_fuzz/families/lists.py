@@ -43,6 +43,8 @@ def read(g, s):
         return g.node("SequenceAt", [s, g.const(g.int(-n, n - 1), g.pick(INTS))])
     axis = g.int(0, items[0].ndim - 1) if items[0].ndim else 0
     if kind == 3:
+        if len({i.shape[:axis] + i.shape[axis + 1:] for i in items}) > 1:  # onnxruntime passes over what is empty
+            raise Unfit("sizes differ elsewhere too")
         return g.node("ConcatFromSequence", [s], axis=axis)
     if any(i.shape != items[0].shape for i in items):
         raise Unfit("not of one shape")

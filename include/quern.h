@@ -189,7 +189,8 @@ QN_API qn_status qn_device_list(uint32_t index, qn_device_info *out);
 QN_API qn_status qn_device_self_test(qn_device *d);
 /* Where a driver's compiler is between a kernel and the device, a session tries each of its kernels out on a few elements when it is first
  * opened on that adapter and driver, and remembers the result in the cache. A kernel that is wrong there, or does not compile, gives way to the
- * next variant of its op. The i-th kernel that is not used on this device for that reason, as a sentence; NULL past the end. */
+ * next variant of its op. The i-th kernel of which variants are not used on this device for that reason, as one line with these and what is
+ * wrong; lent until the next; NULL past the end. */
 QN_API const char *qn_device_note(qn_device *d, uint32_t i);
 /* How many kernels are known there: right, not judged (they take too long, or made-up data tells nothing), wrong, not compiled. */
 typedef struct qn_tried {

@@ -303,16 +303,45 @@ static void check_full(test *t)
     kc_program p = { .file = "many.c", .text = "MAP(f32) many(u32 i, IN(f32) x) { return x[i] + N; }", .defines = defines };
     qn_device *d = open_faulty(t, NULL, false);
     if (!d) return;
-    qn_status status = verdicts_add(d, &p, VERDICT_RIGHT);
+    qn_status status = verdicts_add(d, &p, VERDICT_RIGHT, "");
     for (u32 i = 1; i < MANY && status == QN_OK; i++) {
         snprintf(defines, sizeof defines, "N=%u", i);
-        status = verdicts_add(d, &p, VERDICT_RIGHT);
+        status = verdicts_add(d, &p, VERDICT_RIGHT, "");
     }
     CHECK(t, status == QN_OK, "a full list takes no more: %s", qn_last_error());
     CHECK(t, verify_known(d, &p) == VERDICT_RIGHT, "the newest is known");
     snprintf(defines, sizeof defines, "N=0");
     CHECK(t, verify_known(d, &p) == VERDICT_NONE, "the oldest is forgotten");
     close_faulty(d);
+}
+
+/* One sentence for each kernel, whatever the number of its variants; the same from the cache. */
+static void check_sentences(test *t)
+{
+    static const char want[] =
+        "kernel 'two' of many.c is not used on cpu with N=0, N=2, N=4, N=6, N=8, N=10 and 2 more: computes wrong (its "
+        "result "
+        "is off); with N=1, N=3, N=5, N=7, N=9, N=11 and 2 more: does not compile or run (line 7: no)";
+    char defines[32];
+    const kc_program one = { .file = "many.c", .entry = "one" },
+                     two = { .file = "many.c", .entry = "two", .defines = defines };
+    for (u32 start = 0; start < 2; start++) {
+        qn_device *d = open_faulty(t, NULL, false);
+        for (u32 i = 0; d && !start && i < 16; i++) {
+            snprintf(defines, sizeof defines, "N=%u", i);
+            CHECK_OK(t, verdicts_add(d, &two, i % 2 ? VERDICT_REFUSED : VERDICT_WRONG,
+                                     i % 2 ? "line 7: no" : "its result is off"));
+        }
+        if (d && !start) CHECK_OK(t, verdicts_add(d, &one, VERDICT_WRONG, ""));
+        const char *note = d ? qn_device_note(d, 0) : NULL;
+        CHECK(t, note && strcmp(note, want) == 0, "the device says: %s", note ? note : "");
+        note = d ? qn_device_note(d, 1) : NULL;
+        CHECK(t, note && strcmp(note, "kernel 'one' of many.c is not used on cpu: computes wrong") == 0,
+              "the device says: %s", note ? note : "");
+        CHECK(t, d && !qn_device_note(d, 2), "one sentence for each kernel");
+        if (d) verify_save(d);
+        close_faulty(d);
+    }
 }
 
 void test_trial(test *t)
@@ -338,6 +367,9 @@ void test_trial(test *t)
         setenv("QUERN_CACHE", folder, 1);
         check_fault(t, faults[i].victim, faults[i].refuse, want);
     }
+    snprintf(folder, sizeof folder, "%s/sentences", test_temp_folder());
+    setenv("QUERN_CACHE", folder, 1);
+    check_sentences(t);
     check_trusted(t);
     check_stepwise(t, want);
     check_given_up(t);

@@ -4,6 +4,8 @@
 
 #include "device/verify.h"
 
-qn_status verdicts_add(qn_device *d, const kc_program *p, verdict v);
+enum { VERDICT_WHY_BYTES = 160 };
+/* why: in a few words, of one that is wrong or refused. */
+qn_status verdicts_add(qn_device *d, const kc_program *p, verdict v, const char *why);
 
 #endif

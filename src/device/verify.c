@@ -3,6 +3,7 @@
  * them stays inside; constants of the plan come as they are. Tolerances belong to the type: what they must catch is a kernel that is wrong,
  * not one that rounds in its own way. */
 #include <math.h>
+#include <stdio.h>
 
 #include "device/cpu_compile.h"
 #include "device/cpu_program.h"
@@ -24,12 +25,14 @@ struct verify {
     u64 count, piece, spent_ns; /* that the interpreter got through; that it does next; its time so far */
     bool interpreted;
     kc_type types[DEVICE_MAX_BUFFERS];
+    const char *names[DEVICE_MAX_BUFFERS];
     bool writes[DEVICE_MAX_BUFFERS];
     kc_memory want[DEVICE_MAX_BUFFERS];                      /* the interpreter's */
     void *was[DEVICE_MAX_BUFFERS], *got[DEVICE_MAX_BUFFERS]; /* of those that are written: before; the device's */
     qn_launch launch;
     qn_buf bufs[DEVICE_MAX_BUFFERS]; /* by the first that lies in it */
     qn_ticket ticket;
+    char why[VERDICT_WHY_BYTES];
 };
 
 /* ---- data */
@@ -247,7 +250,7 @@ static f64 tolerance_of(kc_scalar s)
     return s >= KC_F16 && s <= KC_F64 ? floats[s] : 0.02;
 }
 
-static bool is_right(const verify *t)
+static bool is_right(verify *t)
 {
     for (u32 i = 0; i < t->l.n_bufs; i++) {
         kc_scalar s = (kc_scalar)t->types[i].scalar;
@@ -256,7 +259,11 @@ static bool is_right(const verify *t)
         p.elems = result ? t->count * t->types[i].lanes : t->want[i].bytes / p.each;
         if (!t->writes[i]) continue;
         f64 error = s >= KC_F16 ? float_error(s, &p) : integer_error(&p);
-        if (!(error <= tolerance_of(s))) return false;
+        if (error <= tolerance_of(s)) continue;
+        snprintf(t->why, sizeof t->why,
+                 s >= KC_F16 ? "%s is off by %.2g of its size" : "%s is wrong in %.2g of its elements",
+                 result ? "its result" : t->names[i], error);
+        return false;
     }
     return true;
 }
@@ -275,7 +282,7 @@ static qn_status look_at(verify *t)
         return fail(QN_E_BUG, "%s: a launch that does not fit its kernel", t->l.program->file);
     u32 n = 0;
     for (u32 i = 0; i < t->k->n_params; i++)
-        if (device_is_buffer(&t->k->params[i])) t->types[n++] = t->k->params[i].type;
+        if (device_is_buffer(&t->k->params[i])) t->names[n] = t->k->params[i].name, t->types[n++] = t->k->params[i].type;
     if (t->k->form == KC_MAP) t->types[n] = t->k->result;
     for (u32 i = 0; i < shape.n_bufs; i++) t->writes[i] = shape.writes[i] != 0;
     if (t->k->form == KC_MAP) /* it writes no more than is asked for */
@@ -297,10 +304,13 @@ static qn_status prepare(verify *t)
 
 static bool stops_everything(qn_status s) { return s == QN_E_NOMEM || s == QN_E_LOST; }
 
-/* A driver that does not take the kernel, or fails to run it. */
+/* A driver that does not take the kernel, or fails to run it. What it says becomes one line. */
 static qn_status refused(verify *t, qn_status s)
 {
     if (s == QN_OK || stops_everything(s)) return s;
+    snprintf(t->why, sizeof t->why, "%s", qn_last_error());
+    for (char *c = t->why; *c; c++)
+        if ((u8)*c < ' ') *c = ' ';
     t->stage = VERIFY_REFUSED;
     return QN_OK;
 }
@@ -349,7 +359,7 @@ qn_status verify_step(verify *t, bool alone, bool *moved, verdict *out)
     if (s != QN_OK || *out == VERDICT_NONE) return s;
     drop(t);
     if (launched && !alone) return QN_OK;
-    return verdicts_add(t->d, t->l.program, *out);
+    return verdicts_add(t->d, t->l.program, *out, t->why);
 }
 
 /* Only which views share a buffer is looked at. */
@@ -391,6 +401,7 @@ bool verify_again(verify *t)
     if (!t->prog) return false;
     if (t->mem) drop(t);
     t->stage = VERIFY_MADE;
+    t->why[0] = 0;
     return true;
 }
 

@@ -49,7 +49,7 @@ void verify_save(qn_device *d);          /* what is new */
 void verify_free(qn_device *d);          /* when it closes */
 /* How many kernels got each verdict: counts[VERDICT_REFUSED + 1]. */
 void verify_counts(qn_device *d, u32 *counts);
-/* The i-th kernel that is not used on this device, as a sentence; NULL past the end. */
+/* The i-th kernel of which variants are not used on this device, as a sentence with these and why; NULL past the end. Lent until the next. */
 const char *verify_note(qn_device *d, u32 i);
 
 #endif

@@ -69,7 +69,8 @@ void put_error(const char *text, const char *status); /* the JSON of all three *
 /* Rows for the option tables of commands that run models. */
 #define DEVICE_OPTIONS                                                                                                      \
     { "--device", "D", "one of `quern doctor`: cpu, opencl:1, null, ... or auto (the default: the fastest found)" },        \
-        { "--threads", "N", "threads of the CPU device (default: one per core)" }
+        { "--threads", "N", "threads of the CPU device (default: one per core)" },                                          \
+        { "--verbose", NULL, "say on stderr what is waited for, also where that is no terminal" }
 
 /* ---- text.c: for people */
 const char *text_print(const char *format, ...) __attribute__((format(printf, 1, 2))); /* one of 16 buffers in turn */
@@ -87,7 +88,8 @@ typedef struct table {
 } table;
 void table_row(table *t, ...);                  /* const char * for each column */
 void table_print(table *t, const char *indent); /* and empties it */
-/* A line on stderr that is drawn over, only on a terminal. */
+/* What is waited for: a line on stderr that is drawn over, only on a terminal; with --verbose plain lines. */
+void progress_verbose(bool on);
 void progress_show(const char *what, double part); /* 0..1 */
 void progress_clear(void);
 

@@ -212,8 +212,10 @@ static int answer(job *j)
     qn_status s = qn_classify_open(&desc, &j->classify);
     if (s != QN_OK) return report_failure(j->a, s);
     double from = now_ms();
+    progress_show("first run", 0);
     s = qn_classify_start(j->classify, &j->image);
     if (s == QN_OK) s = qn_classify_wait(j->classify);
+    progress_clear();
     if (s == QN_OK) return show(j, now_ms() - from);
     int code = report_failure(j->a, s);
     return s == QN_E_SHAPE ? EXIT_FILE : code; /* the labels or the picture are not this model's */

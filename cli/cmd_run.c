@@ -213,10 +213,12 @@ static int run_and_show(const args *a, qn_session *s, const qn_device *d)
         for (int i = 0; i < (args_flag(a, "--profile") ? PROFILED_RUN : 1) && status == QN_OK; i++) {
             double from = now_ms();
             qn_ticket t;
+            progress_show("first run", 0);
             status = qn_run(s, in.named, in.n, &t);
             if (status == QN_OK) status = qn_wait(s, t);
             ms = now_ms() - from;
         }
+        progress_clear();
         code = status == QN_OK ? save_outputs(a, s) : report_failure(a, status);
         if (status != QN_OK) inputs_explain(s, &in);
         if (!code) code = save_trace(a, s);

@@ -50,6 +50,7 @@ static int run_command(const command *c, int argc, char **argv)
             args_help(c, stdout);
             code = EXIT_DONE;
         } else {
+            progress_verbose(args_flag(&a, "--verbose"));
             code = c->run(&a);
         }
     }

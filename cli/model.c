@@ -61,21 +61,22 @@ int tell_failure(const args *a, int code, qn_status kind, const char *format, ..
 
 int tell_nomem(const args *a) { return tell_failure(a, EXIT_RUN, QN_E_NOMEM, "out of memory"); }
 
-int open_device(const args *a, qn_device **out)
-{
-    const char *spec = args_text(a, "--device");
-    qn_device_desc desc = { .threads = args_number(a, "--threads", 0) };
-    qn_status s = qn_device_open(spec ? spec : "auto", &desc, out);
-    if (s == QN_OK) return 0;
-    int code = report_failure(a, s);
-    return s == QN_E_NAME || s == QN_E_USAGE ? EXIT_DEVICE : code;
-}
-
 static bool on_progress(void *user, const char *stage, double part)
 {
     (void)user;
     progress_show(stage, part);
     return true;
+}
+
+int open_device(const args *a, qn_device **out)
+{
+    const char *spec = args_text(a, "--device");
+    qn_device_desc desc = { .threads = args_number(a, "--threads", 0), .progress = on_progress };
+    qn_status s = qn_device_open(spec ? spec : "auto", &desc, out);
+    progress_clear();
+    if (s == QN_OK) return 0;
+    int code = report_failure(a, s);
+    return s == QN_E_NAME || s == QN_E_USAGE ? EXIT_DEVICE : code;
 }
 
 int open_model(const args *a, const char *path, qn_session_desc *desc, qn_session **out)

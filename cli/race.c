@@ -73,6 +73,12 @@ static double agreement(const race *r, qn_session *s)
 }
 
 /* ---- one device */
+static bool on_progress(void *user, const char *stage, double part)
+{
+    progress_show(text_print("%s: %s", (const char *)user, stage), part);
+    return true;
+}
+
 static qn_status open_racer(const race *r, racer *x)
 {
     qn_device_desc device = { .threads = args_number(r->a, "--threads", 0) };
@@ -80,7 +86,11 @@ static qn_status open_racer(const race *r, racer *x)
     qn_status s = qn_device_open(x->info.spec, &device, &x->device);
     x->t.device_ms = now_ms() - from;
     if (s != QN_OK) return s;
-    qn_session_desc desc = { .device = x->device, .path = r->a->words[0], .no_optimize = args_flag(r->a, "--no-optimize") };
+    qn_session_desc desc = { .device = x->device,
+                             .path = r->a->words[0],
+                             .no_optimize = args_flag(r->a, "--no-optimize"),
+                             .progress = on_progress,
+                             .progress_user = x->info.spec };
     from = now_ms();
     s = qn_session_open(&desc, &x->session);
     x->t.open_ms = now_ms() - from;

@@ -163,15 +163,12 @@ void table_print(table *t, const char *indent)
 }
 
 /* ---- progress */
-static bool progress_shown;
+static bool progress_shown, verbose;
 
-void progress_show(const char *what, double part)
+void progress_verbose(bool on) { verbose = on; }
+
+static void draw_bar(const char *what, double part)
 {
-    static double last = -1000;
-    if (!isatty(STDERR_FILENO)) return;
-    double now = now_ms();
-    if (now - last < 50) return;
-    last = now;
     char bar[21];
     int done = (int)(fmin(fmax(part, 0), 1) * 20 + 0.5);
     for (int i = 0; i < 20; i++) bar[i] = i < done ? '#' : '.';
@@ -179,6 +176,21 @@ void progress_show(const char *what, double part)
     fprintf(stderr, "\r\x1b[K%s %3.0f %%  %.40s", bar, part * 100, what);
     fflush(stderr);
     progress_shown = true;
+}
+
+/* At once when it is something new; then every 50 ms, in plain lines every 2 s. */
+void progress_show(const char *what, double part)
+{
+    static double last = -1000;
+    static char before[64];
+    bool terminal = isatty(STDERR_FILENO) && !verbose, fresh = strncmp(before, what, sizeof before - 1) != 0;
+    double now = now_ms();
+    if ((!terminal && !verbose) || (!fresh && now - last < (terminal ? 50 : 2000))) return;
+    last = now;
+    snprintf(before, sizeof before, "%s", what);
+    if (terminal) draw_bar(what, part);
+    else if (part > 0 && part < 1) fprintf(stderr, "quern: %s, %.0f %%\n", what, part * 100);
+    else fprintf(stderr, "quern: %s\n", what);
 }
 
 void progress_clear(void)

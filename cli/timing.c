@@ -61,6 +61,7 @@ qn_status timing_measure(qn_session *s, const inputs *in, uint32_t wanted, timin
 {
     t->warm_ms = calloc(wanted ? wanted : MOST_RUNS, sizeof *t->warm_ms);
     if (!t->warm_ms) return QN_E_NOMEM;
+    progress_show("first run", 0);
     qn_status status = run_once(s, in, &t->first_ms);
     if (status == QN_OK) status = run_warm(s, in, wanted, t);
     progress_clear();

@@ -167,6 +167,9 @@ typedef struct qn_device_desc {
     bool interpret;      /* cpu: run every kernel in kc's checking interpreter */
     bool reverse_items;  /* cpu: items of a group in reverse order (shows races) */
     bool trust;          /* do not try kernels out on first use (see qn_device_note) */
+    bool (*progress)(void *user, const char *stage,
+                     double part); /* "auto": what is measured; 0..1; false cancels: QN_E_USAGE */
+    void *progress_user;
 } qn_device_desc;
 /* Open a device: a kind, or the second of it as "opencl:1", or "auto" for the fastest found. desc may be NULL. */
 QN_API qn_status qn_device_open(const char *spec, const qn_device_desc *desc, qn_device **out);

@@ -34,6 +34,26 @@ static void check_choice(test *t)
     if (n < 2) SKIP(t, "auto has no choice here: one device computes");
 }
 
+static bool give_up(void *user, const char *stage, double part)
+{
+    u32 *told = user;
+    return ++*told < 2 && text_starts(stage, "measuring ") && part >= 0 && part < 1;
+}
+
+/* It tells what it measures, and stops when it is told to. */
+static void check_progress(test *t)
+{
+    qn_device_info all[MOST];
+    u32 n = computing_devices(all), told = 0;
+    qn_device *d = NULL;
+    if (n < 2) return; /* one device is not measured */
+    for (u32 i = 0; i < n; i++) probe_keep(&all[i], 1.5 + i);
+    u64 alive = mem_blocks_alive();
+    qn_status s = qn_device_open("auto", &(qn_device_desc){ .progress = give_up, .progress_user = &told }, &d);
+    CHECK(t, s == QN_E_USAGE && told == 2 && !d, "%s after %u", qn_status_text(s), told);
+    CHECK(t, mem_blocks_alive() <= alive, "%lld blocks are left", (long long)(mem_blocks_alive() - alive));
+}
+
 static void check_probe(test *t)
 {
     qn_device *d = NULL;
@@ -60,6 +80,7 @@ void test_choose(test *t)
     snprintf(before, sizeof before, "%s", was ? was : "");
     setenv("QUERN_CACHE", test_temp_folder(), 1); /* nobody's own measurements are touched */
     check_choice(t);
+    check_progress(t);
     check_probe(t);
     if (was) setenv("QUERN_CACHE", before, 1);
     else unsetenv("QUERN_CACHE");

@@ -311,6 +311,9 @@ def bench():
     check("passes: " in out and out.count("fold_constants ") == 1, f"--passes: {out!r}")
     check("planned peak" in out and "lower bound" in out and "minimum" in out, f"bench: {out!r}")
     quern("bench", WORK / "scale.onnx", "--runs", 0, code=2)
+    _, quiet = quern("bench", WORK / "scale.onnx", "--device", "cpu", "--runs", 3)
+    _, told = quern("bench", WORK / "scale.onnx", "--device", "cpu", "--runs", 3, "--verbose")
+    check(quiet == "" and "quern: optimizing" in told and "quern: first run\n" in told and "\x1b" not in told, f"--verbose: {quiet!r}, {told!r}")
     picky = model(WORK / "picky.onnx", [node("Add", ["x", "z"], ["y"])], [value("x", ["a", 3]), value("z", [2, "b"])], [value("y", [2, 3])])
     for tool in ("run", "bench"):
         _, err = quern(tool, picky, "--device", "cpu", "--dim", "b=2", code=1)

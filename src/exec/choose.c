@@ -19,18 +19,29 @@ static u32 open_all(const qn_device_desc *desc, qn_device **all)
     return n;
 }
 
-/* The place in all of the fastest; where none could be measured, of the first that only cannot be waited for. n: there is none. */
-static u32 fastest(qn_device *const *all, u32 n)
+static bool tell(const qn_device_desc *desc, const qn_device *d, u32 i, u32 n)
 {
-    u32 best = n, unmeasured = n;
+    char stage[64];
+    if (!desc || !desc->progress) return true;
+    snprintf(stage, sizeof stage, "measuring %s", d->info.spec);
+    return desc->progress(desc->progress_user, stage, (f64)i / n);
+}
+
+/* *best: the place in all of the fastest; where none could be measured, of the first that only cannot be waited for. n: there is none. */
+static qn_status fastest(const qn_device_desc *desc, qn_device *const *all, u32 n, u32 *best)
+{
+    u32 unmeasured = n;
     f64 least = 0;
+    *best = n;
     for (u32 i = 0; i < n; i++) {
         f64 ms;
+        if (!tell(desc, all[i], i, n)) return fail(QN_E_USAGE, "cancelled while measuring devices");
         qn_status s = qn_device_probe(all[i], false, &ms);
         if (s == QN_E_UNSUPPORTED && unmeasured == n) unmeasured = i;
-        if (s == QN_OK && (best == n || ms < least)) best = i, least = ms;
+        if (s == QN_OK && (*best == n || ms < least)) *best = i, least = ms;
     }
-    return best < n ? best : unmeasured;
+    if (*best == n) *best = unmeasured;
+    return QN_OK;
 }
 
 /* The choice is kept for a day, so that the other drivers need not be opened to be passed over: spec, name, driver, seconds, a line each. */
@@ -88,10 +99,12 @@ static qn_status open_measured(const qn_device_desc *desc, qn_device **out)
 {
     qn_device *all[MOST_DEVICES];
     attempt_begin(); /* a device that is absent or not measured is no failure of ours */
-    u32 n = open_all(desc, all), best = n == 1 ? 0 : fastest(all, n);
-    attempt_end(false);
+    u32 n = open_all(desc, all), best = 0;
+    qn_status s = n == 1 ? QN_OK : fastest(desc, all, n, &best);
+    attempt_end(s != QN_OK);
     for (u32 i = 0; i < n; i++)
-        if (i != best) qn_device_close(all[i]);
+        if (i != best || s != QN_OK) qn_device_close(all[i]);
+    QN_TRY(s);
     if (best == n) return fail(QN_E_NO_DEVICE, "no device that computes can be opened here; 'quern doctor' says why");
     *out = all[best];
     return QN_OK;

@@ -101,6 +101,9 @@ typedef enum qn_dtype {
 } qn_dtype;
 QN_API const char *qn_dtype_name(qn_dtype t); /* "f32", "i64", ...; numpy's name is qn_dtype_numpy */
 QN_API size_t qn_dtype_bytes(qn_dtype t);     /* of one element; 0 for QN_NONE */
+/* n floats of one width in another: QN_F32, QN_F16 and QN_BF16, rounded to nearest, ties to even; too large becomes infinite, a NaN stays one.
+ * from and to may be the same place where both types have the same size; else they do not overlap. QN_E_DTYPE: another type. */
+QN_API qn_status qn_convert_floats(qn_dtype from_type, const void *from, qn_dtype to_type, void *to, size_t n);
 
 /* A dense row-major tensor. In a qn_named for a run: data lent by the caller. From the library: lent to the caller. */
 typedef struct qn_tensor {

@@ -215,6 +215,39 @@ static void halves(test *t)
           "bf16 ties go to even");
 }
 
+static void converted_floats(test *t)
+{
+    static const f32 wide[] = { 0, -0.0f, 1, -2.5f, 65504, 65519, 65520, 1e-7f, 3e38f, INFINITY, 1.00390625f };
+    static const u16 as_f16[] = { 0, 0x8000, 0x3c00, 0xc100, 0x7bff, 0x7bff, 0x7c00, 0x0002, 0x7c00, 0x7c00, 0x3c04 };
+    static const u16 as_bf16[] = { 0, 0x8000, 0x3f80, 0xc020, 0x4780, 0x4780, 0x4780, 0x33d7, 0x7f62, 0x7f80, 0x3f80 };
+    enum { N = COUNT(wide) };
+    u16 narrow[N], same[N];
+    f32 back[N];
+    CHECK_OK(t, qn_convert_floats(QN_F32, wide, QN_F16, narrow, N));
+    CHECK(t, memcmp(narrow, as_f16, sizeof narrow) == 0, "f32 to f16");
+    CHECK_OK(t, qn_convert_floats(QN_F16, narrow, QN_F32, back, N));
+    for (u32 i = 0; i < N; i++) CHECK(t, float_bits(back[i]) == float_bits(f16_to_f32(as_f16[i])), "f16 to f32, %u", i);
+    CHECK_OK(t, qn_convert_floats(QN_F32, wide, QN_BF16, narrow, N));
+    CHECK(t, memcmp(narrow, as_bf16, sizeof narrow) == 0, "f32 to bf16");
+    CHECK_OK(t, qn_convert_floats(QN_BF16, narrow, QN_F16, same, N));
+    CHECK_OK(t, qn_convert_floats(QN_BF16, narrow, QN_F16, narrow, N));
+    CHECK(t, memcmp(narrow, same, sizeof same) == 0 && narrow[3] == 0xc100 && narrow[8] == 0x7c00,
+          "bf16 to f16, in its place");
+    u8 odd[1 + sizeof wide];
+    CHECK_OK(t, qn_convert_floats(QN_F16, as_f16, QN_F32, odd + 1, N));
+    memcpy(back, odd + 1, sizeof back);
+    CHECK(t, back[3] == -2.5f, "at an odd address");
+    f32 nan = NAN;
+    CHECK_OK(t, qn_convert_floats(QN_F32, &nan, QN_F16, narrow, 1));
+    CHECK(t, isnan(f16_to_f32(narrow[0])), "a NaN stays one");
+    CHECK(t,
+          qn_convert_floats(QN_F32, wide, QN_I8, narrow, N) == QN_E_DTYPE &&
+              qn_convert_floats(QN_F64, wide, QN_F32, back, 1) == QN_E_DTYPE,
+          "other types");
+    CHECK(t, qn_convert_floats(QN_F32, NULL, QN_F16, narrow, 1) == QN_E_USAGE, "no place");
+    CHECK_OK(t, qn_convert_floats(QN_F32, NULL, QN_F16, NULL, 0));
+}
+
 static void hashes(test *t)
 {
     map m = { 0 };
@@ -519,6 +552,7 @@ void test_base(test *t)
     text(t);
     cursors(t);
     halves(t);
+    converted_floats(t);
     hashes(t);
     logs_and_clock(t);
     files(t);

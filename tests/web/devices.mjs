@@ -142,6 +142,25 @@ export const cases = [
       t.same(await page.evaluate(() => globalThis.answer), { answers: { webgpu: [2, 4, 6], webgl: [2, 4, 6], wasm: [2, 4, 6] }, violations: [] }, 'answers');
     },
   },
+  ...each('using: what goes out of scope is closed, and a device takes all that is on it along', async (t, kind) => {
+    const page = await ready(t);
+    const got = await page.evaluate(async (k) => {
+      const code = async (call) => (await Promise.resolve().then(call).catch((e) => e))?.code;
+      const device = await quern.Device.open({ kind: k }), { engine } = device;
+      const open = () => quern.Session.open('/pkg/glyphs.onnx', { device, cache: 'none' });
+      const source = '#include "quern_kernel.h"\nMAP(f32) f(u32 i, IN(f32) x) { return x[i]; }', image = quern.Tensor.from(new Float32Array(1024), [1, 1, 32, 32]);
+      const dispose = (thing) => (thing[Symbol.dispose](), thing[Symbol.dispose]()); // twice is fine
+      const session = await open(), buffer = device.buffer(16), kernel = await device.kernel(source);
+      const { probabilities } = await session.run({ image }, { keep: ['probabilities'] });
+      [probabilities, kernel, buffer, session].forEach(dispose);
+      const apart = [await code(() => session.run({ image })), await code(() => buffer.read()), await code(() => kernel.launch(4, [buffer, buffer]))];
+      const other = await open(), left = device.buffer(16);
+      dispose(device);
+      const along = [await code(() => other.run({ image })), await code(() => left.read()), await code(() => device.kernel(source))];
+      return { apart, along, buffers: engine.webgpu.objectCount };
+    }, kind);
+    t.same(got, { apart: ['usage', 'usage', 'usage'], along: ['usage', 'usage', 'usage'], buffers: 0 }, 'codes');
+  }),
   {
     name: 'several devices in one page agree',
     async run(t) {

@@ -47,7 +47,7 @@ static const char *const u32_rows[] = {
 static const char *const i64_rows[] = {                      /* of i64 p, q */
     "p + q", "p - q", "p * q", "q != 0 && q != -1 ? p / q : 0", "q != 0 && q != -1 ? p % q : 0", "p & q", "shl(p, 40)", "shr(p, 7)", "min(p, q)", "max(p, q)",
     "(i64)a * b", "TO(i64, x)", "p < q", "(i64)u", "abs(p)", "-p", "(i64)((u64)p >> 3)", "TO(u64, x) > 5ul ? 1 : 2",
-    "~as_i32(fabs(x)) >> 1", "(i64)(a >> 3)", "(i64)(a >> 3) >> 36 >> 31", "(p >> 33) >> 40",
+    "~as_i32(isnan(x) ? 1.0f : fabs(x)) >> 1", "(i64)(a >> 3)", "(i64)(a >> 3) >> 36 >> 31", "(p >> 33) >> 40",
 };
 static const char *const f64_rows[] = { "TO(i64, (f64)x * 1e12)", "(i64)((f64)a * 0.5)", "(f64)a / 3.0 < (f64)x ? 1 : 2" };
 /* clang-format on */

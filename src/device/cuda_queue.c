@@ -31,25 +31,20 @@ qn_status cuda_queue_send(cuda_queue *q)
 }
 
 /* ------------------------------------------------------------------ events */
+/* Those that are spare are not counted: how many there are hangs on how far the card was behind. */
 static qn_status take_event(cuda_queue *q, cu_event *out)
 {
-    if (q->n_spare) {
-        *out = q->spare[--q->n_spare];
-        return QN_OK;
-    }
-    QN_TRY(cuda_check(q->cu->cuEventCreate(out, CU_EVENT_DISABLE_TIMING), "cuEventCreate"));
+    if (q->n_spare) *out = q->spare[--q->n_spare];
+    else QN_TRY(cuda_check(q->cu->cuEventCreate(out, CU_EVENT_DISABLE_TIMING), "cuEventCreate"));
     cuda_count(1);
     return QN_OK;
 }
 
 static void drop_event(cuda_queue *q, cu_event e)
 {
-    if (GROW_ROOM(q->spare, q->n_spare, q->spare_cap)) {
-        q->spare[q->n_spare++] = e;
-        return;
-    }
-    q->cu->cuEventDestroy_v2(e);
     cuda_count(-1);
+    if (GROW_ROOM(q->spare, q->n_spare, q->spare_cap)) q->spare[q->n_spare++] = e;
+    else q->cu->cuEventDestroy_v2(e);
 }
 
 /* ------------------------------------------------------------------ writes */
@@ -217,7 +212,7 @@ void cuda_queue_close(cuda_queue *q)
         if (q->stages[i].free_again) drop_event(q, q->stages[i].free_again);
         if (q->stages[i].memory) q->cu->cuMemFreeHost(q->stages[i].memory), cuda_count(-1);
     }
-    while (q->n_spare) q->cu->cuEventDestroy_v2(q->spare[--q->n_spare]), cuda_count(-1);
+    while (q->n_spare) q->cu->cuEventDestroy_v2(q->spare[--q->n_spare]);
     cuda_list_close(&q->pending, q->cu);
     mem_free(q->tickets.list);
     mem_free(q->spare);

@@ -237,7 +237,7 @@ static bool is_zero(const kc_expr *e)
     return e->op == K_CONST && e->value.f == 0;
 }
 
-/* x - x, x / x and x * 0 of floats: NaN for an infinity or a NaN, but a driver's compiler may say 0 or 1. */
+/* x - x and x * 0 of floats: NaN for an infinity or a NaN, but a driver's compiler may say 0. */
 static bool may_vanish(const kc_expr *e)
 {
     if (!kc_is_float((kc_scalar)e->a[0]->type.scalar)) return false;

@@ -24,15 +24,16 @@ static const helper wgsl_helpers[] = {
     { "qc_times_zero", NULL,
       "fn $F(a: $T, b: $T) -> $T {\n    let sign = (bitcast<$M>(a) ^ bitcast<$M>(b)) & ~$M(0x7fffffff);\n    let most = max(bitcast<$M>(a) & $M(0x7fffffff), bitcast<$M>(b) & $M(0x7fffffff));\n"
       "    return bitcast<$T>(select(sign, $M(0x7fc00000), most >= $M(0x7f800000)));\n}" },
-    /* and x - x for 0, x / x for 1 */
+    /* and x - x for 0 */
     { "qc_minus_self", NULL, "fn $F(x: $T) -> $T {\n    return bitcast<$T>(select($M(0), $M(0x7fc00000), (bitcast<$M>(x) & $M(0x7fffffff)) >= $M(0x7f800000)));\n}" },
-    { "qc_over_self", NULL,
-      "fn $F(x: $T) -> $T {\n    let size = bitcast<$M>(x) & $M(0x7fffffff);\n    return bitcast<$T>(select($M(0x3f800000), $M(0x7fc00000), (size == $M(0)) | (size >= $M(0x7f800000))));\n}" },
-    /* WGSL's division may be off by 2.5 units in the last place. What is left of a, exact in halves of 12 bits, says by how much: the nearest
-     * number comes of it, but where two are all but as near. Only a finite quotient with all its digits is corrected. */
+    /* WGSL's division may be off by 2.5 units in the last place, and drivers take x / x for 1, y / infinity for 0 and what is by 1 / y beyond 2^126
+     * for 0. What is left of x, exact in halves of 12 bits, says by how much: the nearest number comes of it, but where two are all but as near.
+     * `unknown` is 0, which the driver does not know, so it cannot put the halves together again. */
     { "qc_quotient", NULL,
-      "fn $F(a: $T, b: $T) -> $T {\n    let q = a / b;\n    let qh = bitcast<$T>(bitcast<$M>(q) & ~$M(0xfff));\n    let bh = bitcast<$T>(bitcast<$M>(b) & ~$M(0xfff));\n"
-      "    let left = (((a - qh * bh) - qh * (b - bh)) - (q - qh) * bh) - (q - qh) * (b - bh);\n    let e = bitcast<$M>(q) & $M(0x7f800000);\n"
+      "fn $F(x: $T, y: $T) -> $T {\n    let unknown = $M(select(0, 1, qk.qk_count == 0u));\n    let by = select($T(1.0), $T(2.3283064e-10), abs(y) > $T(4e37));\n"
+      "    let a = x * by;\n    let b = bitcast<$T>(bitcast<$M>(y * by) ^ unknown);\n    let q = a / b;\n    let qh = bitcast<$T>(bitcast<$M>(q) & ~$M(0xfff));\n"
+      "    let bh = bitcast<$T>(bitcast<$M>(b) & ~$M(0xfff));\n    let ql = bitcast<$T>(bitcast<$M>(q - qh) ^ unknown);\n    let bl = bitcast<$T>(bitcast<$M>(b - bh) ^ unknown);\n"
+      "    let left = (((a - qh * bh) - qh * bl) - ql * bh) - ql * bl;\n    let e = bitcast<$M>(q) & $M(0x7f800000);\n"
       "    return select(q, q + left / b, (e != $M(0)) & (e != $M(0x7f800000)));\n}" },
     { "qc_isnan", NULL, "fn qc_isnan_f32(x: f32) -> bool {\n    return " IS_NAN("x") ";\n}" },
     { "qc_isinf", NULL, "fn qc_isinf_f32(x: f32) -> bool {\n    return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;\n}" },

@@ -302,8 +302,7 @@ bool fold_vanishes(const kc_expr *e)
     if (!is_float_type(e->a[0]->type)) return false;
     const kc_expr *a = e->a[0], *b = e->a[1];
     bool turned = a->op == K_NEG ? fold_same(a->a[0], b) : b->op == K_NEG && fold_same(a, b->a[0]);
-    if (e->op == K_ADD) return turned;
-    return (e->op == K_SUB && fold_same(a, b)) || (e->op == K_DIV && (turned || fold_same(a, b)));
+    return e->op == K_ADD ? turned : e->op == K_SUB && fold_same(a, b);
 }
 
 bool fold_rounds(const kc_expr *e)

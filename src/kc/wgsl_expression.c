@@ -17,6 +17,7 @@ static const int precedences[] = {
 
 bool wgsl_is_64(kc_type t) { return t.scalar == KC_I64 || t.scalar == KC_U64; }
 static bool is_half(kc_type t) { return t.scalar == KC_F16 || t.scalar == KC_BF16; }
+static bool is_narrow_signed(kc_type t) { return t.scalar == KC_I8 || t.scalar == KC_I16; }
 static bool is_float(kc_type t) { return t.scalar == KC_F32 || t.scalar == KC_F64; }
 static bool is_unsigned(kc_type t) { return t.scalar == KC_U8 || t.scalar == KC_U16 || t.scalar == KC_U32; }
 
@@ -220,11 +221,7 @@ static void print_binary(printer *p, const kc_expr *e)
         return;
     }
     if (fold_vanishes(e)) {
-        const kc_expr *x = e->a[0]->op == K_NEG ? e->a[1] : e->a[0];
-        bool turned = e->op == K_DIV && !fold_same(e->a[0], e->a[1]);
-        str_add(p->out, turned ? "(-" : "");
-        call(p, wgsl_helper(p, e->op == K_DIV ? "qc_over_self" : "qc_minus_self", e->type), x, NULL);
-        str_add(p->out, turned ? ")" : "");
+        call(p, wgsl_helper(p, "qc_minus_self", e->type), e->a[0]->op == K_NEG ? e->a[1] : e->a[0], NULL);
         return;
     }
     if (wgsl_is_call(e)) {
@@ -337,7 +334,7 @@ static const char *converted(printer *p, kc_type from, kc_type to, const char *t
                 (is_unsigned(from) == is_unsigned(to));
     if (fits) return text;
     const char *made = cut(p, from, t, text);
-    if (t != KC_U32 || (from.scalar != KC_I8 && from.scalar != KC_I16)) return made;
+    if (t != KC_U32 || !is_narrow_signed(from)) return made;
     return print_text(p, "%s(%s)", wgsl_helper(p, "qc_any_u32", (kc_type){ KC_VOID, 1 }), made);
 }
 
@@ -366,7 +363,8 @@ static void print_cast(printer *p, const kc_expr *e)
         str_add(p->out, converted(p, (kc_type){ KC_F32, 1 }, e->type, wgsl_memory_float(p, a)));
         return;
     }
-    str_add(p->out, converted(p, a->type, e->type, wgsl_text(p, a, wgsl_is_64(a->type) ? PRINT_POSTFIX : 0)));
+    kc_type from = a->type.scalar == KC_I32 && a->op == K_CAST && is_narrow_signed(a->a[0]->type) ? a->a[0]->type : a->type;
+    str_add(p->out, converted(p, from, e->type, wgsl_text(p, a, wgsl_is_64(a->type) ? PRINT_POSTFIX : 0)));
 }
 
 /* Does a conversion print its operand and nothing else? */

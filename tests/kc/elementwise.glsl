@@ -40,10 +40,15 @@ float qc_min(float a, float b)
 {
     return qc_isnan(b) ? b : a < b || qc_isnan(a) ? a : b;
 }
-float qc_quotient(float a, float b)
+float qc_hidden(float x)
 {
-    float q = a / b, qh = uintBitsToFloat(floatBitsToUint(q) & 0xfffff000u), bh = uintBitsToFloat(floatBitsToUint(b) & 0xfffff000u);
-    float left = (((a - qh * bh) - qh * (b - bh)) - (q - qh) * bh) - (q - qh) * (b - bh);
+    return uintBitsToFloat(floatBitsToUint(x) ^ qk_u[0].w);
+}
+float qc_quotient(float x, float y)
+{
+    float by = abs(y) > 4e37 ? 2.3283064e-10 : 1.0, a = x * by, b = qc_hidden(y * by), q = a / b;
+    float qh = uintBitsToFloat(floatBitsToUint(q) & 0xfffff000u), bh = uintBitsToFloat(floatBitsToUint(b) & 0xfffff000u), ql = qc_hidden(q - qh), bl = qc_hidden(b - bh);
+    float left = (((a - qh * bh) - qh * bl) - ql * bh) - ql * bl;
     uint e = floatBitsToUint(q) & 0x7f800000u;
     return e != 0u && e != 0x7f800000u ? q + left / b : q;
 }

@@ -28,11 +28,17 @@ fn qc_exp_f32(x: f32) -> f32 {
     let q = 0.499999911 + r * (0.166664973 + r * (0.0416686684 + r * (0.00837149657 + r * 0.00138088339)));
     return select(qc_scale_f32((r * r * q + r) + 1.0, i32(n)), x, (bitcast<i32>(x) & i32(0x7fffffff)) > i32(0x7f800000));
 }
-fn qc_quotient_f32(a: f32, b: f32) -> f32 {
+fn qc_quotient_f32(x: f32, y: f32) -> f32 {
+    let unknown = i32(select(0, 1, qk.qk_count == 0u));
+    let by = select(f32(1.0), f32(2.3283064e-10), abs(y) > f32(4e37));
+    let a = x * by;
+    let b = bitcast<f32>(bitcast<i32>(y * by) ^ unknown);
     let q = a / b;
     let qh = bitcast<f32>(bitcast<i32>(q) & ~i32(0xfff));
     let bh = bitcast<f32>(bitcast<i32>(b) & ~i32(0xfff));
-    let left = (((a - qh * bh) - qh * (b - bh)) - (q - qh) * bh) - (q - qh) * (b - bh);
+    let ql = bitcast<f32>(bitcast<i32>(q - qh) ^ unknown);
+    let bl = bitcast<f32>(bitcast<i32>(b - bh) ^ unknown);
+    let left = (((a - qh * bh) - qh * bl) - ql * bh) - ql * bl;
     let e = bitcast<i32>(q) & i32(0x7f800000);
     return select(q, q + left / b, (e != i32(0)) & (e != i32(0x7f800000)));
 }

@@ -261,7 +261,7 @@ const kc_expr *fold_all(front *f, const kc_expr *e);  /* from the leaves up */
 bool fold_is_int(const kc_expr *e, i64 *out);         /* an integer or bool constant */
 bool fold_is_pure(const kc_expr *e);                  /* no atomics, no stores */
 bool fold_same(const kc_expr *a, const kc_expr *b);   /* the same tree */
-bool fold_vanishes(const kc_expr *e);   /* a binary of floats that is x - x or x + -x: 0 or NaN */
+bool fold_vanishes(const kc_expr *e);                 /* a binary of floats that is x - x or x + -x: 0 or NaN */
 bool fold_rounds(const kc_expr *e);     /* a quotient of floats that is not always a number itself: not by a power of two */
 f64 fold_round(kc_scalar s, f64 value); /* to the precision of s */
 

@@ -74,7 +74,7 @@ static void decide_by_status(verdict *v, qn_status s, const char *where)
     decide(v, s == QN_E_UNSUPPORTED ? SKIPPED : FAILED, why);
 }
 
-/* "ops: X, Y" of those that this build lacks; "" when that is not why. */
+/* "op X, Y" of those that this build lacks; "" when that is not why. */
 static void missing_ops(const char *model, char *out, size_t bytes)
 {
     qn_session *s;

@@ -7,7 +7,6 @@ Each process takes a batch of tests. Where one dies or hangs, its tests run agai
 With --seconds, what is not done some seconds after is not judged, and is told as "not run".
 """
 import argparse
-import collections
 import concurrent.futures
 import json
 import os
@@ -44,7 +43,8 @@ def died(test, why):
 
 def run_all(a, tests):
     end = time.monotonic() + a.seconds if a.seconds else float("inf")
-    batches = collections.deque(tests[i::-(-len(tests) // a.batch)] for i in range(-(-len(tests) // a.batch)))
+    n = -(-len(tests) // a.batch)
+    batches = [tests[i::n] for i in range(n)]
     left, said = [], []
 
     def one(batch):

@@ -83,9 +83,9 @@ static qn_status property(rewriting *r, bool negated)
 
 static u32 digit_of(int c, u32 base)
 {
-    u32 d = c >= '0' && c <= '9'                           ? (u32)c - '0'
-            : c >= 0 && (c | 32) >= 'a' && (c | 32) <= 'f' ? (u32)(c | 32) - 'a' + 10
-                                                           : 99;
+    u32 d = 99;
+    if (c >= '0' && c <= '9') d = (u32)c - '0';
+    else if (c >= 0 && (c | 32) >= 'a' && (c | 32) <= 'f') d = (u32)(c | 32) - 'a' + 10;
     return d < base ? d : 99;
 }
 
@@ -123,11 +123,17 @@ static qn_status escaped_char(rewriting *r, u32 *out)
     return QN_OK;
 }
 
-/* \d \D \s \S \w \W \p \P, which stand for many characters; false: it is none of them. */
+/* \d \D \s \S \w \W \p \P, which stand for many characters. */
+static bool at_escaped_class(const rewriting *r)
+{
+    return peek(r, 0) == '\\' && peek(r, 1) > 0 && strchr("dDsSwWpP", peek(r, 1));
+}
+
+/* false: there is none. */
 static bool escaped_class(rewriting *r, qn_status *s)
 {
+    if (!at_escaped_class(r)) return false;
     int c = peek(r, 1);
-    if (peek(r, 0) != '\\' || c <= 0 || !strchr("dDsSwWpP", c)) return false;
     r->at += 2;
     char lower = (char)(c | 32);
     *s = QN_OK;
@@ -287,8 +293,8 @@ static qn_status escape(rewriting *r)
 {
     qn_status s;
     u32 c;
-    bool many = peek(r, 1) > 0 && strchr("dDsSwWpP", peek(r, 1)), folds = r->now.fold;
-    if (many) {
+    bool folds = r->now.fold;
+    if (at_escaped_class(r)) {
         bool negated = peek(r, 1) == 'W' && folds; /* its complement is spelled out without what folds to it: keep it so */
         str_add(r->out, folds && !negated ? "(?i:[" : "[");
         if (escaped_class(r, &s)) QN_TRY(s);

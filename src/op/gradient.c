@@ -39,6 +39,33 @@ val build_turn(build *b, val x, const i64 *perm)
     return build_node(b, OP_Transpose, &x, 1, &how, 1);
 }
 
+val build_total(build *b, val x)
+{
+    attr drop = attr_of_int("keepdims", 0);
+    return build_node(b, OP_ReduceSum, &x, 1, &drop, 1);
+}
+
+val build_added_at(build *b, sym n, val at, val x)
+{
+    type flat = { .dtype = build_type(b, x)->dtype, .rank = 1, .known = true, .dims = { n } };
+    sym elems = type_elems(b->g, build_type(b, x));
+    attr add = attr_of_text("reduction", "add");
+    const val in[] = { build_fill(b, &flat, 0), build_reshape(b, at, &elems, 1), build_reshape(b, x, &elems, 1) };
+    return build_node(b, OP_ScatterElements, in, 3, &add, 1);
+}
+
+u32 grads_attrs_but(const grads *c, const char *const *without, attr *out)
+{
+    const node *n = c->b->n;
+    u32 count = 0;
+    for (u32 i = 0; i < n->n_attrs && count < GRADS_MAX_ATTRS; i++) {
+        const char *const *w = without;
+        while (*w && !text_same(*w, n->attrs[i].name)) w++;
+        if (!*w) out[count++] = n->attrs[i];
+    }
+    return count;
+}
+
 /* A dimension that is 1 or as in x, which only a run knows, is summed over x's part of it: x[...][have / want][want][...]. */
 static val sum_open_dim(build *b, val x, u32 d, sym want)
 {
@@ -101,13 +128,8 @@ void gradient_by_places(grads *c, u32 n_data)
         in[i] = i < n_data ? places_from(b, start[i], grads_in_type(c, i)) : grads_in(c, i);
         start[i + 1] = i < n_data ? sym_add(b->g, start[i], type_elems(b->g, grads_in_type(c, i))) : 0;
     }
-    type flat = { .dtype = grads_in_type(c, 0)->dtype, .rank = 1, .known = true, .dims = { start[n_data] } };
     val from = build_node(b, (op_id)n->op, in, n->n_in, n->attrs, n->n_attrs);
-    sym moved = type_elems(b->g, build_type(b, from));
-    attr add = attr_of_text("reduction", "add");
-    const val scatter[] = { build_fill(b, &flat, 0), build_reshape(b, from, &moved, 1),
-                            build_reshape(b, c->dy[0], &moved, 1) };
-    val all = build_node(b, OP_ScatterElements, scatter, 3, &add, 1);
+    val all = build_added_at(b, start[n_data], from, c->dy[0]);
     for (u32 i = 0; i < n_data; i++) {
         const type x = *grads_in_type(c, i);
         c->dx[i] = build_reshape(b, n_data > 1 ? build_slice(b, all, 0, start[i], start[i + 1]) : all, x.dims, x.rank);

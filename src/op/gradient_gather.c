@@ -103,12 +103,6 @@ static val single(build *b, val x)
     return build_reshape(b, x, &one, 1);
 }
 
-static val total(build *b, val x)
-{
-    attr drop = attr_of_int("keepdims", 0);
-    return single(b, build_node(b, OP_ReduceSum, &x, 1, &drop, 1));
-}
-
 /* values[1] gets what arrives where the index is, values[0] all the rest. */
 void gradient_one_hot(grads *c)
 {
@@ -116,6 +110,6 @@ void gradient_one_hot(grads *c)
     qn_dtype d = grads_in_type(c, 2)->dtype;
     val ends = build_concat(b, single(b, build_scalar(b, d, 0)), single(b, build_scalar(b, d, 1)), 0);
     val hot = build_node(b, OP_OneHot, (const val[]){ grads_in(c, 0), grads_in(c, 1), ends }, 3, b->n->attrs, b->n->n_attrs);
-    val on = total(b, build_op2(b, OP_Mul, c->dy[0], hot)), all = total(b, c->dy[0]);
+    val on = single(b, build_total(b, build_op2(b, OP_Mul, c->dy[0], hot))), all = single(b, build_total(b, c->dy[0]));
     c->dx[2] = build_concat(b, build_op2(b, OP_Sub, all, on), on, 0);
 }

@@ -95,12 +95,6 @@ void gradient_slice(grads *c)
     else gradient_by_places(c, 1);
 }
 
-static val total(build *b, val x)
-{
-    attr drop = attr_of_int("keepdims", 0);
-    return build_node(b, OP_ReduceSum, &x, 1, &drop, 1);
-}
-
 /* Padding with a constant is undone by padding with less; all that stood outside x is the constant's. */
 void gradient_pad(grads *c)
 {
@@ -114,7 +108,7 @@ void gradient_pad(grads *c)
     c->dx[0] = dx;
     if (b->n->n_in < 3 || !c->wanted[2]) return;
     const type v = *grads_in_type(c, 2);
-    c->dx[2] = build_reshape(b, build_op2(b, OP_Sub, total(b, c->dy[0]), total(b, dx)), v.dims, v.rank);
+    c->dx[2] = build_reshape(b, build_op2(b, OP_Sub, build_total(b, c->dy[0]), build_total(b, dx)), v.dims, v.rank);
 }
 
 void gradient_same(grads *c)

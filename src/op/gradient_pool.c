@@ -4,33 +4,18 @@
 #include "op/op_util.h"
 #include "op/window.h"
 
-/* The node's attributes but `without`; how many. */
-static u32 attrs_but(const node *n, const char *without, attr *out, u32 most)
-{
-    u32 count = 0;
-    for (u32 i = 0; i < n->n_attrs && count < most; i++)
-        if (!text_same(n->attrs[i].name, without)) out[count++] = n->attrs[i];
-    return count;
-}
-
-enum { POOL_ATTRS_MOST = 12 };
-
 /* Each window's gradient goes to its largest element, which the pool's second output names. */
 void gradient_max_pool(grads *c)
 {
     build *b = c->b;
     const type x = *grads_in_type(c, 0);
-    attr attrs[POOL_ATTRS_MOST];
-    u32 n = attrs_but(b->n, "storage_order", attrs, COUNT(attrs));
+    attr attrs[GRADS_MAX_ATTRS];
+    u32 n = grads_attrs_but(c, (const char *const[]){ "storage_order", NULL }, attrs);
     val in = grads_in(c, 0);
     nid again = build_node_outs(b, OP_MaxPool, &in, 1, 2, attrs, n);
     if (!again) return;
-    type flat = { .dtype = x.dtype, .rank = 1, .known = true, .dims = { type_elems(b->g, &x) } };
-    sym windows = type_elems(b->g, build_type(b, c->dy[0]));
-    attr add = attr_of_text("reduction", "add");
-    const val scatter[] = { build_fill(b, &flat, 0), build_reshape(b, node_at(b->g, again)->out[1], &windows, 1),
-                            build_reshape(b, c->dy[0], &windows, 1) };
-    c->dx[0] = build_reshape(b, build_node(b, OP_ScatterElements, scatter, 3, &add, 1), x.dims, x.rank);
+    val dx = build_added_at(b, type_elems(b->g, &x), node_at(b->g, again)->out[1], c->dy[0]);
+    c->dx[0] = build_reshape(b, dx, x.dims, x.rank);
 }
 
 /* t[N][C][...] as [N * C][1][...] */
@@ -70,9 +55,9 @@ void gradient_average_pool(grads *c)
 {
     build *b = c->b;
     const type x = *grads_in_type(c, 0), one = with_one_plane(b, &x);
-    attr attrs[POOL_ATTRS_MOST + 1];
+    attr attrs[GRADS_MAX_ATTRS + 1];
     val ones = build_fill(b, &one, 1), mean = build_node(b, OP_AveragePool, &ones, 1, b->n->attrs, b->n->n_attrs);
-    u32 n = attrs_but(b->n, "count_include_pad", attrs, POOL_ATTRS_MOST);
+    u32 n = grads_attrs_but(c, (const char *const[]){ "count_include_pad", NULL }, attrs);
     attrs[n++] = attr_of_int("p", 1);
     val count = build_node(b, OP_LpPool, &ones, 1, attrs, n);
     c->dx[0] = add_windows(c, build_formula(b, "g * m / n", "gmn", c->dy[0], mean, count));

@@ -1,59 +1,75 @@
 /* Gradients of what folds a dimension: reductions, Softmax, running sums. Formulas over x, and over y with the folded dimensions as 1. */
+#include <assert.h>
+
 #include "op/formula.h"
 #include "op/gradient.h"
 #include "op/op_util.h"
 #include "op/reduce.h"
 
-/* x / count of what was folded into one. */
-static val mean_of(build *b, val g, const type *x, const type *y)
+/* A reduction: dy and y with the dimensions in `bits` as 1, and x. */
+typedef struct folded {
+    val g, y, a;
+    u32 bits;
+} folded;
+
+/* g / count of what was folded into one. */
+static val of_mean(build *b, const folded *f)
 {
-    sym many = type_elems(b->g, x), each = sym_max(b->g, type_elems(b->g, y), sym_one(b->g));
-    sym count = sym_div(b->g, many, each);
-    val n = build_cast(b, build_reshape(b, build_syms(b, &count, 1), NULL, 0), x->dtype);
-    return build_op2(b, OP_Div, g, n);
+    const type x = *build_type(b, f->a), y = *build_type(b, f->y);
+    sym each = sym_max(b->g, type_elems(b->g, &y), sym_one(b->g)), count = sym_div(b->g, type_elems(b->g, &x), each);
+    val n = build_cast(b, build_reshape(b, build_syms(b, &count, 1), NULL, 0), x.dtype);
+    return build_op2(b, OP_Div, f->g, n);
 }
 
 /* Equal extremes share. */
-static val share(build *b, val g, val a, val y, u32 bits)
+static val of_extreme(build *b, const folded *f)
 {
-    val hit = build_formula(b, "a == y ? 1 : 0", "ay", a, y);
-    return build_formula(b, "g * h / n", "ghn", g, hit, build_reduce(b, OP_ReduceSum, hit, bits));
+    val hit = build_formula(b, "a == y ? 1 : 0", "ay", f->a, f->y);
+    return build_formula(b, "g * h / n", "ghn", f->g, hit, build_reduce(b, OP_ReduceSum, hit, f->bits));
 }
 
 /* The product of the others: of the elements but the zeros, wherever no other is 0. */
-static val product_of_others(build *b, val g, val a, u32 bits)
+static val of_product(build *b, const folded *f)
 {
-    val t = build_formula(b, "a == 0 ? 1 : a", "a", a), z = build_formula(b, "a == 0 ? 1 : 0", "a", a);
-    val p = build_reduce(b, OP_ReduceProd, t, bits), n = build_reduce(b, OP_ReduceSum, z, bits);
-    return build_formula(b, "g * p * (n == 0 ? 1 / t : n == 1 ? z : 0)", "gptnz", g, p, t, n, z);
+    val t = build_formula(b, "a == 0 ? 1 : a", "a", f->a), z = build_formula(b, "a == 0 ? 1 : 0", "a", f->a);
+    val p = build_reduce(b, OP_ReduceProd, t, f->bits), n = build_reduce(b, OP_ReduceSum, z, f->bits);
+    return build_formula(b, "g * p * (n == 0 ? 1 / t : n == 1 ? z : 0)", "gptnz", f->g, p, t, n, z);
 }
+
+/* What an element gets; where it hangs on none of them (each: false), all that were folded into one get the same. */
+static const struct {
+    u16 op;
+    bool each;
+    const char *formula; /* over g, a, y; NULL: */
+    val (*make)(build *b, const folded *f);
+} reductions[] = {
+    { OP_ReduceSum, false, "g", NULL },
+    { OP_ReduceMean, false, NULL, of_mean },
+    { OP_ReduceLogSum, false, "g / Exp(y)", NULL },
+    { OP_ReduceSumSquare, true, "g * 2 * a", NULL },
+    { OP_ReduceL1, true, "g * Sign(a)", NULL },
+    { OP_ReduceL2, true, "t = y == 0 ? 1 : y; g * a / t", NULL },
+    { OP_ReduceLogSumExp, true, "g * Exp(a - y)", NULL },
+    { OP_ReduceMax, true, NULL, of_extreme },
+    { OP_ReduceMin, true, NULL, of_extreme },
+    { OP_ReduceProd, true, NULL, of_product },
+};
 
 void gradient_reduce(grads *c)
 {
-    static const struct {
-        u16 op;
-        const char *formula;
-    } rows[] = {
-        { OP_ReduceSumSquare, "g * 2 * a" },
-        { OP_ReduceL1, "g * Sign(a)" },
-        { OP_ReduceL2, "t = y == 0 ? 1 : y; g * a / t" },
-        { OP_ReduceLogSumExp, "g * Exp(a - y)" },
-    };
     build *b = c->b;
-    const type x = *grads_in_type(c, 0), ty = *grads_out_type(c, 0);
-    u32 bits = reduce_axes(b->g, b->n, x.rank);
+    const type x = *grads_in_type(c, 0);
     sym kept[QN_MAX_RANK];
-    for (u32 d = 0; d < x.rank; d++) kept[d] = bits >> d & 1 ? sym_one(b->g) : x.dims[d];
-    val a = grads_in(c, 0), y = build_reshape(b, grads_out(c, 0), kept, x.rank),
-        g = build_reshape(b, c->dy[0], kept, x.rank);
-    for (u32 i = 0; i < COUNT(rows); i++)
-        if (rows[i].op == b->n->op) c->dx[0] = build_formula(b, rows[i].formula, "gay", g, a, y);
-    if (b->n->op == OP_ReduceMax || b->n->op == OP_ReduceMin) c->dx[0] = share(b, g, a, y, bits);
-    if (b->n->op == OP_ReduceProd) c->dx[0] = product_of_others(b, g, a, bits);
-    if (c->dx[0]) return;
-    if (b->n->op == OP_ReduceLogSum) g = build_formula(b, "g / Exp(y)", "gy", g, y);
-    if (b->n->op == OP_ReduceMean) g = mean_of(b, g, &x, &ty);
-    c->dx[0] = build_node(b, OP_Expand, (const val[]){ g, build_syms(b, x.dims, x.rank) }, 2, NULL, 0);
+    folded f = { .bits = reduce_axes(b->g, b->n, x.rank), .a = grads_in(c, 0) };
+    for (u32 d = 0; d < x.rank; d++) kept[d] = f.bits >> d & 1 ? sym_one(b->g) : x.dims[d];
+    f.y = build_reshape(b, grads_out(c, 0), kept, x.rank);
+    f.g = build_reshape(b, c->dy[0], kept, x.rank);
+    u32 i = 0;
+    while (i + 1 < COUNT(reductions) && reductions[i].op != b->n->op) i++;
+    assert(reductions[i].op == b->n->op);
+    val dx = reductions[i].make ? reductions[i].make(b, &f) : build_formula(b, reductions[i].formula, "gay", f.g, f.a, f.y);
+    if (!reductions[i].each) dx = build_node(b, OP_Expand, (const val[]){ dx, build_syms(b, x.dims, x.rank) }, 2, NULL, 0);
+    c->dx[0] = dx;
 }
 
 /* A row of NaN, in which nothing was to be seen and which somebody put zeros over, gets nothing. */

@@ -13,18 +13,16 @@ static val pair(build *b, f64 x, f64 y)
 }
 
 /* m[in][out]: what each element along the axis gives to each of the result's. */
-static val matrix_of(build *b, const resized *r, qn_dtype d)
+static val matrix_of(const grads *c, const resized *r, qn_dtype d)
 {
+    build *b = c->b;
     const type square = { .dtype = d, .rank = 2, .known = true, .dims = { r->in, r->in } };
     const f32 ends[] = { 0, (f32)r->crop_from, 1, (f32)r->crop_to };
     val roi = graph_constant_copy(b->g, NULL, &(qn_tensor){ QN_F32, 1, { 4 }, ends });
     val sizes = r->scale == 0 ? build_syms(b, (const sym[]){ r->in, r->out }, 2) : 0;
     const val in[] = { build_op1(b, OP_EyeLike, build_fill(b, &square, 0)), roi, sizes ? 0 : pair(b, 1, r->scale), sizes };
-    attr attrs[12];
-    u32 n = 0;
-    for (u32 i = 0; i < b->n->n_attrs && n < COUNT(attrs); i++)
-        if (!text_same(b->n->attrs[i].name, "axes") && !text_same(b->n->attrs[i].name, "extrapolation_value"))
-            attrs[n++] = b->n->attrs[i];
+    attr attrs[GRADS_MAX_ATTRS];
+    u32 n = grads_attrs_but(c, (const char *const[]){ "axes", "extrapolation_value", NULL }, attrs);
     return build_node(b, OP_Resize, in, 4, attrs, n);
 }
 
@@ -46,7 +44,7 @@ void gradient_resize(grads *c)
         i64 swap[QN_MAX_RANK], back[2] = { 1, 0 };
         if (!crops && sym_same(b->g, r->in, r->out) && (r->scale == 0 || r->scale == 1)) continue;
         for (u32 d = 0; d < x.rank; d++) swap[d] = d == r->axis ? x.rank - 1 : d == x.rank - 1u ? (i64)r->axis : d;
-        val m = build_turn(b, matrix_of(b, r, x.dtype), back);
+        val m = build_turn(b, matrix_of(c, r, x.dtype), back);
         g = build_turn(b, build_op2(b, OP_MatMul, build_turn(b, g, swap), m), swap);
     }
     c->dx[0] = g;

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static int earlier_first(const void *a, const void *b)
+int lives_earlier_first(const void *a, const void *b)
 {
     const span *x = *(span *const *)a, *y = *(span *const *)b;
     if (x->first != y->first) return x->first < y->first ? -1 : 1;
@@ -24,7 +24,7 @@ qn_status lives_make(const span *spans, u32 n, lives *out)
         return fail_nomem(bytes);
     }
     for (u32 i = 0; i < n; i++) out->order[i] = (span *)&spans[i];
-    qsort(out->order, n, sizeof *out->order, earlier_first);
+    qsort(out->order, n, sizeof *out->order, lives_earlier_first);
     for (u32 i = 0; i < n; i++) out->place[out->order[i] - spans] = i;
     return QN_OK;
 }

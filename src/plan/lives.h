@@ -12,6 +12,7 @@ typedef struct lives {
     u32 n, width; /* leaves of the tree: a power of two */
 } lives;
 
+int lives_earlier_first(const void *a, const void *b); /* for qsort of span pointers: by their first steps */
 qn_status lives_make(const span *spans, u32 n, lives *out);
 void lives_free(lives *l);
 void lives_add(lives *l, const span *s);

@@ -1,5 +1,6 @@
 /* A slot is of one of a few sizes, four for each power of two, and the free ones of a size are a list: taking and giving cost nothing.
  * What that loses: what a slot's largest span has more than the others, and slots of a size that is needed no more. */
+#include "plan/lives.h"
 #include "plan/reuse.h"
 
 #include <stdlib.h>
@@ -40,13 +41,6 @@ static u32 take(slots *s, u32 size)
     return s->n++;
 }
 
-static int earlier_first(const void *a, const void *b)
-{
-    const span *x = *(span *const *)a, *y = *(span *const *)b;
-    if (x->first != y->first) return x->first < y->first ? -1 : 1;
-    return x < y ? -1 : x > y;
-}
-
 static int earlier_last(const void *a, const void *b)
 {
     const span *x = *(span *const *)a, *y = *(span *const *)b;
@@ -74,7 +68,7 @@ qn_status reuse_make(span **spans, u32 n, u64 *bytes, u32 *n_slots)
     const bool there = s.next && s.size && ending;
     if (there) {
         memcpy(ending, spans, n * sizeof *ending);
-        qsort(spans, n, sizeof *spans, earlier_first);
+        qsort(spans, n, sizeof *spans, lives_earlier_first);
         qsort(ending, n, sizeof *ending, earlier_last);
         sweep(&s, spans, ending, n, bytes);
         *n_slots = s.n;

@@ -1,6 +1,6 @@
-/* What the library asks to keep: which kernels are right on the devices here, and how fast these are. Small entries, in memory for all devices of a page, and as files in the
- * origin private file system where there is one (quern/kept/NAME). A page is not told the version of a driver, so what is older than a month is
- * found out anew, and all of it by another version of the browser. */
+/* What the library asks to keep: which kernels are right on the devices here, and how fast these are. Small entries, in memory for all devices
+ * of a page, and as files in the origin private file system where there is one (quern/kept/NAME). A page is not told the version of a driver,
+ * so what is older than a month is found out anew, and all of it by another version of the browser. */
 import { writeFile } from './download.js';
 
 const MOST_AGE_MS = 30 * 24 * 3_600_000;

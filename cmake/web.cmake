@@ -12,7 +12,7 @@ add_link_options(-target wasm32-wasi ${FEATURES})
 # ---- kernels: one copy, SIMD128 with four lanes of f32w. No T=f64 set: such kernels run by kc, slower and as exact. Nor some large ones
 # that are for GPUs, where the cpu has rows of its own that come first, and some of rare ops: kc makes these where somebody asks for them.
 set(LEFT_TO_KC expert_nbits forest matmul_group matmul_block matmul_thin matmul_mma conv_group conv_block conv_mma grid_sample roi linear_states matmul_nbits narrow
-    col2im eye norm_group pad_map random range resize reduce_group reduce_parts rnn_map scan scatter_tuples softmax_group tensor_scatter topk)
+    col2im eye norm_group pad_map random range resize reduce_group reduce_parts rnn_map scan scatter_lines scatter_tuples softmax_group tensor_scatter topk)
 set(NO_ROWS "#include \"device/host_kernels.h\"\n")
 foreach(name ${LEFT_TO_KC})
     list(REMOVE_ITEM HOST_SOURCES ${GEN}/host_${name}.c)
@@ -32,10 +32,20 @@ qn_status kc_block_make(arena *a, const kc_module *m, const kc_kernel *k, kc_blo
 void kc_block_run(const kc_block *b, void *const *bufs, const u32 *words, u64 from, u64 to) { (void)b, (void)bufs, (void)words, (void)from, (void)to; }
 " @ONLY)
 
+# ---- no gradients: 9 KB of records and formulas that a page has not asked for yet
+file(CONFIGURE OUTPUT ${GEN}/no_gradients.c CONTENT
+"#include \"train/autodiff.h\"
+qn_status autodiff_build(build *b, const autodiff *what, val *dxs)
+{
+    (void)what, (void)dxs;
+    return build_fail(b, QN_E_UNSUPPORTED, \"this module computes no gradients: it was built without them\");
+}
+" @ONLY)
+
 # ---- the library: no files, no drivers to load, no codecs (a browser decodes pictures)
 file(GLOB SOURCES CONFIGURE_DEPENDS src/*.c src/base/*.c src/format/*.c src/graph/*.c src/op/*.c src/pass/*.c src/plan/*.c src/kc/*.c
      src/device/*.c src/exec/*.c src/train/*.c src/media/*.c src/pipeline/*.c src/web/*.c)
-set(NATIVE "base/(cache|file|platform_posix|regex)|kc/block(_emit|_eval|_loops|_make|)|media/image(_bmp|_exif|_jp2|_jpeg|_png|_pnm|_tiff|_webp|)|device/(cpu_compile|cuda|cuda_api|cuda_list|cuda_program|cuda_queue|driver_library|opencl|opencl_api|opencl_program|opencl_queue|webgpu_adapter|webgpu_native|webgpu_pipeline)")
+set(NATIVE "base/(cache|file|platform_posix|regex)|kc/block(_emit|_eval|_loops|_make|)|media/image(_bmp|_exif|_jp2|_jpeg|_png|_pnm|_tiff|_webp|)|device/(cpu_compile|cuda|cuda_api|cuda_list|cuda_program|cuda_queue|driver_library|opencl|opencl_api|opencl_program|opencl_queue|webgpu_adapter|webgpu_native|webgpu_pipeline)|train/autodiff")
 list(FILTER SOURCES EXCLUDE REGEX "src/(${NATIVE})\\.c$")
 # The model of drawn glyphs is a file beside the module: a page fetches it when it wants it.
 file(CONFIGURE OUTPUT ${GEN}/no_glyphs.c CONTENT
@@ -43,9 +53,9 @@ file(CONFIGURE OUTPUT ${GEN}/no_glyphs.c CONTENT
 set(OPS ${SOURCES})
 list(FILTER OPS INCLUDE REGEX "src/op/")
 list(REMOVE_ITEM SOURCES ${OPS})
-add_library(library OBJECT ${SOURCES} ${GEN}/embedded.c ${GEN}/build_hash.c ${GEN}/no_glyphs.c ${GEN}/no_block_machine.c)
+add_library(library OBJECT ${SOURCES} ${GEN}/embedded.c ${GEN}/build_hash.c ${GEN}/no_glyphs.c ${GEN}/no_block_machine.c ${GEN}/no_gradients.c)
 add_library(ops OBJECT ${OPS}) # without their test cases
-target_compile_definitions(ops PRIVATE QUERN_NO_CASES)
+target_compile_definitions(ops PRIVATE QUERN_NO_CASES QUERN_NO_GRADIENTS)
 add_executable(quern_wasm ${GEN}/host_table.c $<TARGET_OBJECTS:library> $<TARGET_OBJECTS:ops> $<TARGET_OBJECTS:kernels>)
 target_compile_definitions(quern_wasm PRIVATE QUERN_NO_DOUBLE)
 set_target_properties(quern_wasm PROPERTIES OUTPUT_NAME quern SUFFIX .wasm)

@@ -27,6 +27,12 @@ most=2400; [ "$mode" = full ] && most=20000 # seconds for one stage: what hangs 
 begun=$(date +%s)
 echo "seed of the slices: $QUERN_TEST_SEED"
 
+# Seconds that processors have worked for this run's commands: a figure that does not hang on what else the machine does.
+processor() {
+    times >"$work/times.$$"
+    awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, t, /[ms]/); s += t[1] * 60 + t[2] } printf "%d", s }' "$work/times.$$"
+}
+
 say() { printf '\n== %s\n' "$*"; }
 
 # stage NAME COMMAND...: counts the command's own "N passed, N failed, N skipped", or itself as one test.
@@ -34,7 +40,7 @@ stage() {
     name=$1; shift
     say "$name"
     log="$work/$(printf '%s' "$name" | tr -c 'a-zA-Z0-9\n' _).log"
-    start=$(date +%s)
+    start=$(date +%s) before=$(processor)
     timeout -k 10 "$most" "$@" >"$log" 2>&1
     status=$?
     [ "$status" -eq 124 ] && echo "stopped after $most s" >>"$log"
@@ -54,7 +60,7 @@ stage() {
     fi
     grep -E '^skipped' "$log" | head -n 20
     grep -E '^device [^:]+:' "$log" >>"$work/devices.txt"
-    printf '%s  (%s s)\n' "$line" "$(($(date +%s) - start))"
+    printf '%s  (%s s, %s of processors)\n' "$line" "$(($(date +%s) - start))" "$(($(processor) - before))"
 }
 
 # on_device DEVICE KIND COMMAND...: a stage whose counts go into the table of devices.

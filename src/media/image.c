@@ -2,62 +2,35 @@
  * Not here: the codecs (image_jpeg.c ...), resizing (resize.c), tensors (prep.c). */
 #include "media/media.h"
 
-/* A codec that the build left out has a row too, so that the message can name it. */
-#if defined(QUERN_HAVE_JPEG) && QUERN_HAVE_JPEG
-#define JPEG_DECODE image_jpeg_decode
-#else
-#define JPEG_DECODE NULL
-#endif
-#if defined(QUERN_HAVE_PNG) && QUERN_HAVE_PNG
-#define PNG_DECODE image_png_decode
-#else
-#define PNG_DECODE NULL
-#endif
-#if defined(QUERN_HAVE_WEBP) && QUERN_HAVE_WEBP
-#define WEBP_DECODE image_webp_decode
-#else
-#define WEBP_DECODE NULL
-#endif
-#if defined(QUERN_HAVE_TIFF) && QUERN_HAVE_TIFF
-#define TIFF_DECODE image_tiff_decode
-#else
-#define TIFF_DECODE NULL
-#endif
-#if defined(QUERN_HAVE_JP2) && QUERN_HAVE_JP2
-#define JP2_DECODE image_jp2_decode
-#else
-#define JP2_DECODE NULL
-#endif
-
 typedef struct picture_format {
-    const char *name, *library; /* library NULL: recognised, so that it can be refused by name */
-    u32 at;                     /* where the magic bytes lie */
+    const char *name;
+    u32 at; /* where the magic bytes lie */
     const char *magic;
-    qn_status (*decode)(qn_bytes file, decoded *out);
+    qn_status (*decode)(qn_bytes file, decoded *out); /* NULL: recognised, so that it can be refused by name */
 } picture_format;
 
 /* clang-format off */
 static const picture_format formats[] = {
-    { "JPEG", "libjpeg-turbo", 0, "\xff\xd8\xff",     JPEG_DECODE },
-    { "PNG",  "libpng",        0, "\x89PNG\r\n\x1a\n", PNG_DECODE },
-    { "WebP", "libwebp",       8, "WEBP",             WEBP_DECODE },
-    { "BMP",  "built in",      0, "BM",               image_bmp_decode },
-    { "TIFF", "libtiff",       0, "II*",              TIFF_DECODE },
-    { "TIFF", "libtiff",       0, "MM",               TIFF_DECODE },
-    { "TIFF", "libtiff",       0, "II+",              TIFF_DECODE },
-    { "JPEG 2000", "OpenJPEG", 4, "jP  \r\n\x87\n",   JP2_DECODE },
-    { "JPEG 2000", "OpenJPEG", 0, "\xff\x4f\xff\x51", JP2_DECODE },
-    { "PNM",  "built in",      0, "P1",               image_pnm_decode },
-    { "PNM",  "built in",      0, "P2",               image_pnm_decode },
-    { "PNM",  "built in",      0, "P3",               image_pnm_decode },
-    { "PNM",  "built in",      0, "P4",               image_pnm_decode },
-    { "PNM",  "built in",      0, "P5",               image_pnm_decode },
-    { "PNM",  "built in",      0, "P6",               image_pnm_decode },
-    { "GIF",  NULL,            0, "GIF8",             NULL },
-    { "AVIF", NULL,            4, "ftypavif",         NULL },
-    { "HEIC", NULL,            4, "ftyphei",          NULL },
-    { "PSD",  NULL,            0, "8BPS",             NULL },
-    { "JPEG XL", NULL,         0, "\xff\x0a",         NULL },
+    { "JPEG",      0, "\xff\xd8\xff",      image_jpeg_decode },
+    { "PNG",       0, "\x89PNG\r\n\x1a\n", image_png_decode },
+    { "WebP",      8, "WEBP",              image_webp_decode },
+    { "BMP",       0, "BM",                image_bmp_decode },
+    { "TIFF",      0, "II*",               image_tiff_decode },
+    { "TIFF",      0, "MM",                image_tiff_decode },
+    { "TIFF",      0, "II+",               image_tiff_decode },
+    { "JPEG 2000", 4, "jP  \r\n\x87\n",   image_jp2_decode },
+    { "JPEG 2000", 0, "\xff\x4f\xff\x51",  image_jp2_decode },
+    { "PNM",       0, "P1",                image_pnm_decode },
+    { "PNM",       0, "P2",                image_pnm_decode },
+    { "PNM",       0, "P3",                image_pnm_decode },
+    { "PNM",       0, "P4",                image_pnm_decode },
+    { "PNM",       0, "P5",                image_pnm_decode },
+    { "PNM",       0, "P6",                image_pnm_decode },
+    { "GIF",       0, "GIF8",              NULL },
+    { "AVIF",      4, "ftypavif",          NULL },
+    { "HEIC",      4, "ftyphei",           NULL },
+    { "PSD",       0, "8BPS",              NULL },
+    { "JPEG XL",   0, "\xff\x0a",          NULL },
 };
 /* clang-format on */
 
@@ -124,8 +97,7 @@ qn_status image_decode(qn_bytes file, decoded *out)
 {
     const picture_format *f = format_of(file);
     if (!f) return refuse_unknown(file);
-    if (!f->library) return fail(QN_E_UNSUPPORTED, "%s pictures are not read; convert it to PNG, JPEG or WebP", f->name);
-    if (!f->decode) return fail(QN_E_UNSUPPORTED, "this build reads no %s: it was made without %s", f->name, f->library);
+    if (!f->decode) return fail(QN_E_UNSUPPORTED, "%s pictures are not read; convert it to PNG, JPEG or WebP", f->name);
     *out = (decoded){ .orientation = 1 };
     return f->decode(file, out);
 }

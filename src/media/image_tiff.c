@@ -132,5 +132,9 @@ qn_status image_tiff_decode(qn_bytes file, decoded *out)
     return s;
 }
 #else
-typedef int image_tiff_left_out;
+qn_status image_tiff_decode(qn_bytes file, decoded *out)
+{
+    (void)file, (void)out;
+    return image_left_out("TIFF", "libtiff");
+}
 #endif

@@ -84,5 +84,9 @@ qn_status image_webp_decode(qn_bytes file, decoded *out)
     return s;
 }
 #else
-typedef int image_webp_left_out;
+qn_status image_webp_decode(qn_bytes file, decoded *out)
+{
+    (void)file, (void)out;
+    return image_left_out("WebP", "libwebp");
+}
 #endif

@@ -15,6 +15,9 @@ typedef struct decoded {
 /* pixels.c: memory for a picture, after its sizes were checked against the limits; `what` names the format in the message. */
 qn_status image_make(const char *what, u64 width, u64 height, qn_image *out);
 
+/* pixels.c: what a decoder says where the build has not its library. */
+qn_status image_left_out(const char *what, const char *library);
+
 /* The decoders: whole file in; QN_E_FORMAT carries the codec's own words. `out` is untouched on failure. */
 qn_status image_jpeg_decode(qn_bytes file, decoded *out);
 qn_status image_png_decode(qn_bytes file, decoded *out);

@@ -1,4 +1,4 @@
-/* Memory for pixels, within the limits. */
+/* What all codecs use: memory for pixels, within the limits, and the word of one that the build left out. */
 #include "media/media.h"
 
 qn_status image_make(const char *what, u64 width, u64 height, qn_image *out)
@@ -12,6 +12,11 @@ qn_status image_make(const char *what, u64 width, u64 height, qn_image *out)
     if (!rgba) return fail_nomem(bytes);
     *out = (qn_image){ (uint32_t)width, (uint32_t)height, rgba };
     return QN_OK;
+}
+
+qn_status image_left_out(const char *what, const char *library)
+{
+    return fail(QN_E_UNSUPPORTED, "this build reads no %s: it was made without %s", what, library);
 }
 
 void qn_image_free(qn_image *im)

@@ -294,6 +294,13 @@ static const told operator_cases[] = {
       "in a: f32[]; in b: f32[]; y = Mul(a, b);"
       "g, h = " GRADIENT_OF "(b, b, a, b, y, xs=[\"a\", \"b\"], y=\"y\"); out g, h",
       "f32[]={2} f32[]={3}", "f32[]={3} f32[]={3}" },
+    { "each symbol's value in the other's place",
+      "in a: f32[]; in b: f32[]; d = Mul(a, a); e = Mul(d, b);"
+      "g, h = " GRADIENT_OF "(b, a, a, b, e, xs=[\"a\", \"b\"], y=\"e\"); out g, h",
+      "f32[]={2} f32[]={3}", "f32[]={12} f32[]={9}" },
+    { "another value in y's place, and no node before", /* no node is copied */
+      "in a: f32[]; in b: f32[]; g, h = " GRADIENT_OF "(b, b, a, b, a, xs=[\"a\", \"b\"], y=\"a\"); out g, h",
+      "f32[]={2} f32[]={3}", "f32[]={1} f32[]={0}" },
     { "a tensor in the middle",
       "in a: f32[]; in b: f32[]; h = Mul(a, b); q = Mul(h, h); y = Mul(q, a);"
       "g = " GRADIENT_OF "(h, h, y, xs=[\"h\"], y=\"y\"); out g",

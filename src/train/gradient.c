@@ -41,7 +41,8 @@ static qn_status infer_gradient(infer *c)
 
 typedef struct copying {
     build *b;
-    val *now; /* by value: what stands for it; 0: itself */
+    nid last; /* of the nodes to copy: behind it stand only those that this made */
+    val *now; /* by value that was there before: what stands for it; 0: itself */
     u32 n;
 } copying;
 
@@ -70,13 +71,13 @@ static qn_status copy_node(copying *c, const node *n)
 static qn_status copy_all(copying *c)
 {
     const graph *g = c->b->g;
-    for (nid n = g->first, last = node_at(g, c->b->before)->prev; n; n = node_at(g, n)->next) {
+    for (nid n = c->last ? g->first : 0; n; n = node_at(g, n)->next) {
         const node *at = node_at(g, n);
         bool touched = false, symbol = false;
         for (u32 i = 0; i < at->n_in; i++) touched = touched || stands_for(c, at->in[i]) != node_in(g, at, i);
         for (u32 i = 0; i < at->n_out; i++) symbol = symbol || c->now[live(g, at->out[i])];
         if (touched && !symbol) QN_TRY(copy_node(c, at));
-        if (n == last) break;
+        if (n == c->last) break;
     }
     return QN_OK;
 }
@@ -86,6 +87,7 @@ static qn_status substitute(copying *c, parts p, val *symbols, val *y)
 {
     graph *g = c->b->g;
     bool any = false;
+    c->last = node_at(g, c->b->before)->prev;
     c->n = g->n_values + 1;
     c->now = mem_zalloc(c->n * sizeof *c->now);
     if (!c->now) return fail_nomem(c->n * sizeof *c->now);

@@ -127,18 +127,25 @@ f64 load_part(const exec *x);                              /* 0 to 1 */
 
 /* start.c */
 qn_status exec_start(exec *x, const qn_named *in, size_t n_in);
-void exec_free_apart(exec *x);
 void exec_give_back(exec *x); /* what runs took on the device; nothing is under way. Another run takes it anew */
 qn_status exec_bind_input(exec *x, u32 i, qn_buffer *b); /* QN_E_UNSUPPORTED: its values are needed on the host */
 qn_status exec_bind_output(exec *x, u32 i, qn_buffer *b);
 qn_status exec_reserve(exec *x, u32 variable, i64 size);
+
+/* sizes.c */
 qn_status exec_size(const exec *x, sym s, i64 *out); /* QN_E_SHAPE when it cannot be evaluated */
+bool exec_size_now(const exec *x, sym s, i64 *out);  /* false: not yet, or not at all */
 bool exec_size_kept(const exec *x, sym s, i64 *out); /* without a look at its variables; false: it must be computed */
+void exec_settle(exec *x);                           /* the inputs are bound: what is known for the same sizes stays known */
 u64 exec_flops(const exec *x, const plan *p);        /* of the last run, where known; each body once */
 qn_status exec_dims(const exec *x, const type *t, i64 *dims);
 qn_status exec_bind_type(exec *x, const type *t, const i64 *dims, const char *what); /* bind variables, compare the rest */
-
 void exec_bind_elems(exec *x, const value *v, const qn_tensor *t); /* an elems_read value: variables = elements */
+
+/* room.c */
+qn_status exec_make_room(
+    exec *x, qn_buf *old); /* old: memory that it no longer uses, in which input data may lie; the caller's to free */
+void exec_free_apart(exec *x);
 
 /* store.c: where values are */
 qn_status store_view(exec *x, frame *f, val v, buf_view *out);               /* on the device; late ones get room now */

@@ -1,7 +1,7 @@
-/* Convolutions: Conv, our ConvFused (rest and activation in the same kernel), and what reduces to them.
+/* Convolutions: Conv, and our ConvFused (rest and activation in the same kernel). Not here: other forms of them (conv_forms.c).
  * Every variant takes weights as ONNX stores them, [out channels][in channels / group][kernel...]. */
-#include "op/channels.h"
 #include "op/blocks.h"
+#include "op/conv.h"
 #include "op/epilogue.h"
 #include "op/gradient.h"
 #include "op/op_util.h"
@@ -36,9 +36,9 @@ static const char *conv_sizes(graph *g, const node *n, const type *x, const type
     return window_make(g, n, x, w->dims + 2, &out->win);
 }
 
-static qn_status conv_shape(infer *c, type *out)
+qn_status conv_shape(infer *c, const type *x, type *out)
 {
-    const type *x = infer_in(c, 0), *w = infer_in(c, 1);
+    const type *w = infer_in(c, 1);
     conv p;
     const char *wrong = conv_sizes(c->g, c->n, x, w, &p);
     i64 want, have;
@@ -57,10 +57,10 @@ static qn_status conv_shape(infer *c, type *out)
     return infer_fail(c, QN_E_SHAPE, "%s", wrong);
 }
 
-static qn_status conv_infer(infer *c)
+qn_status conv_infer(infer *c)
 {
     type y;
-    QN_TRY(conv_shape(c, &y));
+    QN_TRY(conv_shape(c, infer_in(c, 0), &y));
     QN_TRY(epilogue_check(c, 2, 3, y.dims[1], &y));
     return infer_out(c, 0, &y);
 }
@@ -416,9 +416,6 @@ static const op_case conv_cases[] = {
     { 0 },
 };
 
-#define CONV_ATTRS                                                                                                          \
-    TEXT("auto_pad", "NOTSET"), INTS("dilations"), INT("group", 1), INTS("kernel_shape"), INTS("pads"), INTS("strides")
-
 const op_def op_Conv = {
     .name = "Conv",
     .doc = DOC("Convolution over 1 to 3 dimensions, with groups, steps, dilations and padding, plus a bias for each output "
@@ -446,11 +443,9 @@ static const op_case conv_fused_cases[] = {
     { 0 },
 };
 
-enum { ATTRS_MAX = 12 };
 static const char *const conv_attr_names[] = { "auto_pad", "dilations", "group", "kernel_shape", "pads", "strides" };
 
-/* The attributes of a convolution that node n has, as they are. */
-static u32 copy_attrs(const node *n, attr *out)
+u32 conv_attrs(const node *n, attr *out)
 {
     u32 count = 0;
     for (u32 i = 0; i < COUNT(conv_attr_names); i++) {
@@ -462,8 +457,8 @@ static u32 copy_attrs(const node *n, attr *out)
 
 static qn_status conv_fused_expand(build *b, const node *n)
 {
-    attr attrs[ATTRS_MAX];
-    u32 count = copy_attrs(n, attrs);
+    attr attrs[CONV_MAX_ATTRS];
+    u32 count = conv_attrs(n, attrs);
     val y = build_node(b, OP_Conv, (val[]){ build_in(b, 0), build_in(b, 1), build_in(b, 2) }, 3, attrs, count);
     y = epilogue_steps(b, y, 0, build_in(b, 3));
     return build_done(b, &y, 1);
@@ -482,155 +477,4 @@ const op_def op_ConvFused = {
     .variants = conv_variants,
     .flops = conv_flops,
     .cases = CASES(conv_fused_cases),
-};
-
-/* ---- composites */
-
-/* com.microsoft's activation and activation_params behind the attributes of the convolution. */
-static qn_status activation_attrs(build *b, attr *attrs, u32 *count)
-{
-    const attr *params = attr_find(b->n, "activation_params");
-    const char *name = attr_text(b->g, b->n, "activation", "");
-    f64 p = 0, q = 0;
-    act a = act_of_onnx(name, params ? params->floats : NULL, params ? params->n : 0, &p, &q);
-    if (a == ACT_COUNT) return build_fail(b, QN_E_UNSUPPORTED, "there is no activation '%s'", name);
-    epilogue_attrs(a, p, q, attrs + *count);
-    *count += EPILOGUE_ATTRS;
-    return QN_OK;
-}
-
-static qn_status fused_conv_expand(build *b, const node *n)
-{
-    attr attrs[ATTRS_MAX];
-    u32 count = copy_attrs(n, attrs);
-    QN_TRY(activation_attrs(b, attrs, &count));
-    val y = build_node(b, OP_ConvFused, (val[]){ build_in(b, 0), build_in(b, 1), build_in(b, 2), build_in(b, 3) }, 4, attrs,
-                       count);
-    return build_done(b, &y, 1);
-}
-
-static const op_case fused_conv_cases[] = {
-    { "f32[1,3,9,8] f32[5,3,3,3] f32[5]", "pads=[1,1,1,1], activation=\"Relu\"", 1e-6, "an activation" },
-    { "f32[1,3,9,8] f32[5,3,3,3] f32[5] f32[1,5,9,8]", "pads=[1,1,1,1], activation=\"Clip\", activation_params=[0.0,6.0]",
-      1e-6, "a rest" },
-    { 0 },
-};
-
-const op_def op_FusedConv = {
-    .name = "FusedConv",
-    .domain = "com.microsoft",
-    .doc = DOC("Conv, plus a tensor of the result's shape, with an activation behind it"),
-    .in = { { "x", "float" }, { "w", "as x" }, { "bias", "optional as x" }, { "rest", "optional as x" } },
-    .out = { { "y", "as x" } },
-    .attrs = { CONV_ATTRS, TEXT("activation", ""), FLOATS("activation_params") },
-    .infer = conv_infer,
-    .expand = fused_conv_expand,
-    .cases = CASES(fused_conv_cases),
-};
-
-static qn_status nhwc_infer(infer *c)
-{
-    if (infer_in(c, 0)->rank < 3) return infer_fail(c, QN_E_SHAPE, "the input must have 1, 2 or 3 spatial dimensions");
-    type x = channels_moved(infer_in(c, 0), true), y = x;
-    conv p;
-    const char *wrong = conv_sizes(c->g, c->n, &x, infer_in(c, 1), &p);
-    if (wrong) return infer_fail(c, QN_E_SHAPE, "%s", wrong);
-    y.dims[1] = infer_in(c, 1)->dims[0];
-    for (u32 d = 0; d < p.win.rank; d++) y.dims[2 + d] = p.win.out[3 - p.win.rank + d];
-    y = channels_moved(&y, false);
-    return infer_out(c, 0, &y);
-}
-
-static qn_status nhwc_conv_expand(build *b, const node *n)
-{
-    attr attrs[ATTRS_MAX];
-    u32 count = copy_attrs(n, attrs);
-    QN_TRY(activation_attrs(b, attrs, &count));
-    val in[] = { channels_move(b, build_in(b, 0), true), build_in(b, 1), build_in(b, 2),
-                 channels_move(b, build_in(b, 3), true) };
-    val y = channels_move(b, build_node(b, OP_ConvFused, in, 4, attrs, count), false);
-    return build_done(b, &y, 1);
-}
-
-static const op_case nhwc_conv_cases[] = {
-    { "f32[1,9,8,3] f32[5,3,3,3] f32[5]", "pads=[1,1,1,1], activation=\"Relu\"", 1e-6, "channels last" },
-    { 0 },
-};
-
-static const op_case nhwc_conv_plain_cases[] = {
-    { "f32[1,9,8,4] f32[6,2,3,3] f32[6]", "group=2, strides=[2,1]", 1e-6, "groups" }, { 0 }
-};
-
-const op_def op_NhwcFusedConv = {
-    .name = "NhwcFusedConv",
-    .domain = "com.microsoft",
-    .doc = DOC("FusedConv of a tensor with its channels last"),
-    .in = { { "x", "float" }, { "w", "as x" }, { "bias", "optional as x" }, { "rest", "optional as x" } },
-    .out = { { "y", "as x" } },
-    .attrs = { CONV_ATTRS, TEXT("activation", ""), FLOATS("activation_params") },
-    .infer = nhwc_infer,
-    .expand = nhwc_conv_expand,
-    .cases = CASES(nhwc_conv_cases),
-};
-
-const op_def op_NhwcConv = {
-    .name = "NhwcConv",
-    .domain = "com.microsoft",
-    .doc = DOC("Conv of a tensor with its channels last"),
-    .in = { { "x", "float" }, { "w", "as x" }, { "bias", "optional as x" } },
-    .out = { { "y", "as x" } },
-    .attrs = { CONV_ATTRS },
-    .infer = nhwc_infer,
-    .expand = nhwc_conv_expand,
-    .cases = CASES(nhwc_conv_plain_cases),
-};
-
-static qn_status conv_integer_infer(infer *c)
-{
-    type y;
-    QN_TRY(conv_shape(c, &y));
-    y.dtype = QN_I32;
-    return infer_out(c, 0, &y);
-}
-
-/* x - zero as i32; a zero point for each filter [channels] stands in front of the filter's dimensions. */
-static val shifted(build *b, val x, val zero)
-{
-    val wide = build_cast(b, x, QN_I32);
-    if (!zero || b->status) return wide;
-    const type *t = build_type(b, zero), *xt = build_type(b, x);
-    sym one = sym_number(b->g, 1);
-    if (t->rank == 1 && !sym_is(b->g, t->dims[0], 1)) {
-        sym dims[QN_MAX_RANK] = { t->dims[0] };
-        for (u32 d = 1; d < xt->rank; d++) dims[d] = one;
-        zero = build_reshape(b, zero, dims, xt->rank);
-    }
-    return build_op2(b, OP_Sub, wide, build_cast(b, zero, QN_I32));
-}
-
-static qn_status conv_integer_expand(build *b, const node *n)
-{
-    attr attrs[ATTRS_MAX];
-    u32 count = copy_attrs(n, attrs);
-    val y = build_node(b, OP_Conv,
-                       (val[]){ shifted(b, build_in(b, 0), build_in(b, 2)), shifted(b, build_in(b, 1), build_in(b, 3)) }, 2,
-                       attrs, count);
-    return build_done(b, &y, 1);
-}
-
-static const op_case conv_integer_cases[] = {
-    { "u8[1,1,3,3] u8[1,1,2,2] u8[]={1}", "pads=[1,1,1,1]", 0, "a zero point; padding is that zero" },
-    { "u8[1,2,5,5] i8[3,2,3,3] u8[]={128} i8[3]={1,-2,3}", "", 0, "a zero point for each filter" },
-    { 0 },
-};
-
-const op_def op_ConvInteger = {
-    .name = "ConvInteger",
-    .doc = DOC("Conv of x - x_zero with w - w_zero, 8-bit factors and 32-bit sums"),
-    .in = { { "x", "i8|u8" }, { "w", "i8|u8" }, { "x_zero", "optional i8|u8" }, { "w_zero", "optional i8|u8" } },
-    .out = { { "y", "i32" } },
-    .attrs = { CONV_ATTRS },
-    .infer = conv_integer_infer,
-    .expand = conv_integer_expand,
-    .cases = CASES(conv_integer_cases),
 };

@@ -1,6 +1,7 @@
 /* Quantized convolutions and pools: integers are summed and scaled behind. com.microsoft's may have their channels last, and are ai.onnx's
  * between two moves. */
 #include "op/channels.h"
+#include "op/conv.h"
 #include "op/op_util.h"
 #include "op/quantize.h"
 #include "op/window.h"
@@ -105,8 +106,6 @@ static const op_case conv_cases[] = {
 #define CONV_IN                                                                                                             \
     { "x", "i8|u8" }, { "x_scale", "f32|f64" }, { "x_zero_point", "as x" }, { "w", "i8|u8" }, { "w_scale", "f32|f64" },     \
         { "w_zero_point", "as w" }, { "y_scale", "f32|f64" }, { "y_zero_point", "i8|u8" }, { "B", "optional i32" }
-#define CONV_ATTRS                                                                                                          \
-    TEXT("auto_pad", "NOTSET"), INTS("dilations"), INT("group", 1), INTS("kernel_shape"), INTS("pads"), INTS("strides")
 const op_def op_QLinearConv = {
     .name = "QLinearConv",
     .doc = DOC("Conv of quantized tensors, quantized"),

@@ -1,0 +1,168 @@
+/* Room for a run's values: laid out anew when one of its sizes has outgrown what the last layout was for. */
+#include "exec/exec.h"
+
+static qn_status bytes_at(const exec *x, const plan_value *v, const sym_at *at, u64 *out)
+{
+    i64 elems;
+    bool known =
+        at == x->bound ? v->elems && exec_size_now(x, v->elems, &elems) : sym_eval(x->main->p->g, v->elems, at, &elems);
+    if (!known || elems < 0) return exec_size(x, v->elems, &elems);
+    return mul_u64((u64)elems, qn_dtype_bytes(v->dtype), out)
+               ? QN_OK
+               : fail(QN_E_SHAPE, "a tensor of %lld elements is too large", (long long)elems);
+}
+
+/* Names a failure after the node whose result v is. */
+static qn_status of_value(const exec *x, val v, qn_status code)
+{
+    const graph *g = x->main->p->g;
+    const value *made = code != QN_OK && v <= g->n_values ? value_at(g, v) : NULL;
+    if (!made || !made->maker) return made && made->name ? fail_in(code, "'%s': ", made->name) : code;
+    const node *n = node_at(g, made->maker);
+    return fail_in(code, "%s '%s': ", op_of(n)->name, n->name ? n->name : "");
+}
+
+/* The first layout fits the sizes at hand; a size that grows later grows to a power of two, so that a loop settles. */
+static bool grow_capacity(exec *x)
+{
+    bool grew = false;
+    for (u32 i = 0; i < x->n_bound; i++) {
+        const sym_at now = x->bound[i], had = x->capacity[i];
+        if (!now.bound || (had.bound && now.is <= had.is)) continue;
+        i64 room = now.is;
+        if (x->laid_out)
+            for (room = 64; room < now.is && room < INT64_MAX / 2;) room *= 2;
+        x->capacity[i] = (sym_at){ MAX(room, now.is), true };
+        grew = true;
+    }
+    return grew;
+}
+
+static qn_status fits(exec *x, bool *out)
+{
+    const plan *p = x->main->p;
+    *out = x->laid_out;
+    for (u32 v = 1; v <= p->n_values && *out; v++) {
+        if (!plan_in_layout(p, v)) continue;
+        u64 bytes = 0;
+        QN_TRY(of_value(x, v, bytes_at(x, &p->values[v], x->bound, &bytes)));
+        if (bytes > x->main->slots[v].allotted) *out = false;
+        x->main->slots[v].view.bytes = bytes;
+    }
+    return QN_OK;
+}
+
+static qn_status fill_spans(exec *x, span *spans, u32 *n)
+{
+    const plan *p = x->main->p;
+    for (u32 v = 1; v <= p->n_values; v++) {
+        if (!plan_in_layout(p, v)) continue;
+        u64 now = 0, room = 0;
+        QN_TRY(of_value(x, v, bytes_at(x, &p->values[v], x->bound, &now)));
+        i64 ignored;
+        if (sym_eval(p->g, p->values[v].elems, x->capacity, &ignored) && ignored >= 0)
+            QN_TRY(of_value(x, v, bytes_at(x, &p->values[v], x->capacity, &room)));
+        spans[(*n)++] = (span){ .bytes = MAX(MAX(now, room), 4), .first = p->values[v].first, .last = p->values[v].last };
+    }
+    return QN_OK;
+}
+
+/* All values in one buffer. The old one is handed back: input data may still lie in it. */
+static qn_status place_together(exec *x, const layout_result *layout, qn_buf *old)
+{
+    qn_buf memory = x->memory;
+    if (layout->peak > x->memory_bytes) QN_TRY(x->b->buf_make(x->device, layout->peak, &memory));
+    if (memory != x->memory) {
+        if (x->memory) *old = x->memory;
+        x->stats.device_buffers++, x->memory_bytes = layout->peak;
+    }
+    x->memory = memory, x->layout = *layout;
+    return QN_OK;
+}
+
+void exec_free_apart(exec *x)
+{
+    for (u32 i = 0; i < x->n_apart; i++) x->b->buf_free(x->device, x->apart[i]);
+    x->n_apart = 0;
+    mem_free(x->apart);
+    x->apart = NULL;
+}
+
+static qn_status make_apart(exec *x, const u64 *bytes, u32 n)
+{
+    exec_free_apart(x);
+    x->apart = mem_zalloc(n * sizeof *x->apart);
+    if (!x->apart && n) return fail_nomem(n * sizeof *x->apart);
+    for (; x->n_apart < n; x->n_apart++) QN_TRY(x->b->buf_make(x->device, bytes[x->n_apart], &x->apart[x->n_apart]));
+    x->stats.device_buffers += n;
+    return QN_OK;
+}
+
+static qn_status place_apart(exec *x, span *spans, u32 n)
+{
+    u64 *bytes = mem_alloc((n + 1) * sizeof *bytes);
+    u32 n_buffers = 0;
+    if (!bytes) return fail_nomem(n * sizeof *bytes);
+    qn_status s = layout_make_apart(spans, n, bytes, &n_buffers, &x->layout);
+    if (s == QN_OK) s = make_apart(x, bytes, n_buffers);
+    mem_free(bytes);
+    return s;
+}
+
+/* One buffer for all, unless the device wants or needs several: each value may fit where all together do not. */
+static qn_status place(exec *x, span *spans, u32 n, qn_buf *old)
+{
+    const qn_caps *caps = &x->device->info.caps;
+    if (caps->buffers_apart || x->apart || x->main->p->apart) return place_apart(x, spans, n);
+    layout_result result = { 0 };
+    QN_TRY(layout_make(spans, n, &result));
+    if (caps->host_memory || !caps->max_buffer_bytes || result.peak <= caps->max_buffer_bytes)
+        return place_together(x, &result, old);
+    QN_TRY(plan_within_limits_apart(x->main->p));
+    if (x->memory) *old = x->memory;
+    x->memory = 0, x->memory_bytes = 0;
+    return place_apart(x, spans, n);
+}
+
+static void put_views(exec *x, const span *spans)
+{
+    const plan *p = x->main->p;
+    for (u32 v = 1; v <= p->n_values; v++) {
+        if (!plan_in_layout(p, v)) continue;
+        x->main->slots[v].view = (buf_view){ x->apart ? x->apart[spans->buffer] : x->memory, spans->at, 0 };
+        x->main->slots[v].allotted = spans++->bytes;
+    }
+}
+
+static qn_status lay_out(exec *x, qn_buf *old)
+{
+    const plan *p = x->main->p;
+    span *spans = mem_alloc((p->n_values + 1) * sizeof *spans);
+    if (!spans) return fail_nomem(p->n_values * sizeof *spans);
+    u32 n = 0;
+    qn_status s = fill_spans(x, spans, &n);
+    x->laid_out = false;
+    if (s == QN_OK) s = place(x, spans, n, old);
+    if (s == QN_OK) {
+        x->laid_out = true;
+        x->stats.layouts++;
+        put_views(x, spans);
+    }
+    mem_free(spans);
+    return s;
+}
+
+qn_status exec_make_room(exec *x, qn_buf *old)
+{
+    grow_capacity(x);
+    bool enough;
+    QN_TRY(fits(x, &enough));
+    if (enough) return QN_OK;
+    qn_status s = lay_out(x, old);
+    /* What others asked for may be what does not fit: this run's own sizes then, so that one too large spoils no other. */
+    if (s != QN_OK) {
+        for (u32 i = 0; i < x->n_bound; i++) x->capacity[i] = (sym_at){ MAX(x->bound[i].is, 0), x->bound[i].bound };
+        s = lay_out(x, old);
+    }
+    return s == QN_OK ? fits(x, &enough) : s;
+}

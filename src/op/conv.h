@@ -1,0 +1,17 @@
+/* What the forms of a convolution share. */
+#ifndef CONV_H
+#define CONV_H
+
+#include "op/op.h"
+
+#define CONV_ATTRS                                                                                                          \
+    TEXT("auto_pad", "NOTSET"), INTS("dilations"), INT("group", 1), INTS("kernel_shape"), INTS("pads"), INTS("strides")
+
+/* The result of a convolution of x, channels first, with the node's second input. */
+qn_status conv_shape(infer *c, const type *x, type *out);
+/* Of x, w, bias and rest, the last two optional. */
+qn_status conv_infer(infer *c);
+/* Those of CONV_ATTRS that node n has, as they are, to out[CONV_MAX_ATTRS], which has room for an epilogue's behind them; how many. */
+enum { CONV_MAX_ATTRS = 12 };
+u32 conv_attrs(const node *n, attr *out);
+#endif

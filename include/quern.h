@@ -99,7 +99,7 @@ typedef enum qn_dtype {
     QN_OPTIONAL, /* of one tensor or sequence, or of none: dims {1} or {0} */
     QN_DTYPE_COUNT
 } qn_dtype;
-QN_API const char *qn_dtype_name(qn_dtype t); /* "f32", "i64", ...; numpy's name is qn_dtype_numpy */
+QN_API const char *qn_dtype_name(qn_dtype t); /* "f32", "i64", ... */
 QN_API size_t qn_dtype_bytes(qn_dtype t);     /* of one element; 0 for QN_NONE */
 /* n floats of one width in another: QN_F32, QN_F16 and QN_BF16, rounded to nearest, ties to even; too large becomes infinite, a NaN stays one.
  * from and to may be the same place where both types have the same size; else they do not overlap. QN_E_DTYPE: another type. */
@@ -256,7 +256,7 @@ typedef struct qn_session_desc {
     const char *path;          /* the file, or */
     qn_bytes bytes;            /* its bytes, lent until the session closes, or */
     uint64_t piecewise;        /* its size, for a file that comes in pieces (qn_session_want) */
-    bool stepwise;             /* opening waits for nothing: ask qn_session_want until the session is open */
+    bool stepwise;             /* opens without waiting (qn_session_want); runs on the host give way every few ms (qn_poll) */
     bool no_optimize;          /* run the graph as the file has it */
     bool inspect_only;         /* read and check, make no plan; unsupported ops do not fail */
     bool widen;                /* compute every float as f64: the oracle of the tests */

@@ -110,6 +110,7 @@ static qn_status plan_prepare(qn_session *s)
     u64 clock = clock_ns();
     QN_TRY(progress(s, "preparing the device", 0.6));
     QN_TRY(exec_make(s->p, s->desc.device, s->plan_mem, s->desc.profile, s->trial, &s->x)); /* plan -> device    src/exec */
+    if (s->desc.stepwise && s->desc.device->info.caps.host_memory) s->x->turn_ns = 8000000; /* else the device computes */
     trial_over(s);
     QN_TRY(session_describe_host_nodes(s));
     s->stats.prepare_ms = ms_since(&clock);
@@ -498,7 +499,9 @@ qn_status qn_wait(qn_session *s, qn_ticket t)
 
 bool qn_session_busy(const qn_session *s)
 {
-    return s && (s->stage == SESSION_PLANNING || s->to_run) && s->trial && !trial_waits(s->trial);
+    if (!s) return false;
+    if ((s->stage == SESSION_PLANNING || s->to_run) && s->trial) return !trial_waits(s->trial);
+    return s->x && s->x->running && !s->x->waiting;
 }
 
 qn_status qn_output_at(qn_session *s, uint32_t i, const qn_tensor **out)

@@ -318,6 +318,39 @@ static void check_bound(test *t, const test_device *d)
     qn_buffer_free(from), qn_buffer_free(to), qn_buffer_free(small);
 }
 
+/* ---- event loops: a long run on the host comes back in between; given up in the middle, nothing is left of it */
+
+static void check_turns(test *t, const test_device *d)
+{
+    enum { TURNS = 30000 };
+    graph_run r = { .device = d->device, .optimize = true, .mem = arena_make() };
+    graph_session s;
+    const i64 turns = TURNS;
+    const f32 x = 0, one = 1;
+    const qn_tensor in[] = { { QN_I64, 0, { 0 }, &turns }, floats(&x, 1, 1, 0), floats(&one, 1, 1, 0) };
+    qn_status status =
+        graph_open_text(&r,
+                        "in m: i64[]\nin x: f32[1]\nin k: f32[1]\n"
+                        "y, z = Loop(m, _, x, k, body={in i: i64[]; in c: bool[]; in v: f32[1]; in w: f32[1]; "
+                        "n = Add(v, w); o = Identity(c); out o, n, w})\nout y\n",
+                        &s);
+    if (CHECK(t, status == QN_OK, "%s: %s", d->name, qn_last_error())) {
+        bool done = false;
+        u32 polls = 0;
+        s.x->turn_ns = 1000000;
+        for (u32 round = 0; round < 2 && status == QN_OK; round++, polls = 0) { /* the second is left in the middle */
+            status = graph_session_start(&r, &s, in, COUNT(in));
+            for (done = false; !done && status == QN_OK && !(round && polls == 1); polls++)
+                status = graph_session_poll(&r, &s, &done);
+            CHECK(t, status == QN_OK && (round ? !done : polls > 2), "%s: a long run does not come back: %u polls, %s",
+                  d->name, polls, qn_status_text(status));
+            if (!round && done) CHECK(t, at(&r, 0, 0) == TURNS, "%s: a run in turns gives %g", d->name, (f64)at(&r, 0, 0));
+        }
+        graph_session_close(&s);
+    }
+    arena_free(r.mem);
+}
+
 /* ---- every allocation failing */
 
 static qn_status open_run_close(qn_device *d, const char *path)
@@ -500,6 +533,8 @@ void test_exec(test *t)
         check_wide_loop(t, &devices[d], 100);
         for (u32 i = 0; i < COUNT(answers); i++)
             for (u32 optimize = 0; optimize < 2; optimize++) check_answer(t, &devices[d], &answers[i], optimize != 0);
-        if (!strcmp(devices[d].name, "cpu")) check_failing_allocations(t, &devices[d]);
+        if (strcmp(devices[d].name, "cpu") != 0) continue;
+        check_turns(t, &devices[d]);
+        check_failing_allocations(t, &devices[d]);
     }
 }

@@ -46,8 +46,8 @@ static void put_info(cpu_device *c)
 {
     qn_device_info *info = &c->head.info;
     platform_cpu_name(info->name, sizeof info->name);
-    snprintf(info->driver, sizeof info->driver, "quern %s, %s, %u threads%s", qn_version(), cpu_isa_name(c->choice.isa),
-             pool_threads(c->pool), c->choice.interpret ? ", interpreter" : "");
+    snprintf(info->driver, sizeof info->driver, "quern %s, %s, %u thread%s%s", qn_version(), cpu_isa_name(c->choice.isa),
+             pool_threads(c->pool), pool_threads(c->pool) == 1 ? "" : "s", c->choice.interpret ? ", interpreter" : "");
     u64 memory = platform_memory_bytes();
     info->caps = (qn_caps){
         .memory_bytes = memory,

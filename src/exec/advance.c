@@ -377,9 +377,10 @@ static qn_status finish(exec *x)
 
 /* ---- */
 
-static qn_status go_on(exec *x)
+/* Until the device must be asked, all is done, or, at a clock of until (0: never), the caller shall have a turn. */
+static qn_status go_on(exec *x, u64 until)
 {
-    while (x->now) {
+    while (x->now && !(until && clock_ns() >= until)) {
         frame *f = x->now;
         if (f->at == f->p->n_steps) {
             QN_TRY(f == x->main ? finish(x) : control_leave(x, f));
@@ -414,6 +415,7 @@ static qn_status stopped(exec *x, qn_status s)
 
 qn_status exec_advance(exec *x, bool *done)
 {
+    u64 until = x->turn_ns ? clock_ns() + x->turn_ns : 0;
     *done = false;
     while (x->running) {
         if (x->waiting) {
@@ -428,8 +430,9 @@ qn_status exec_advance(exec *x, bool *done)
             x->waiting = 0;
             if (!x->now) return *done = true, stopped(x, QN_OK);
         }
-        qn_status s = go_on(x);
+        qn_status s = go_on(x, until);
         if (s != QN_OK) return *done = true, stopped(x, s);
+        if (!x->waiting && x->now && until) return QN_OK;
         if (!x->waiting && !x->now) return *done = true, stopped(x, QN_OK);
     }
     *done = true;

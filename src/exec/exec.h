@@ -93,6 +93,7 @@ typedef struct exec {
     u8 *load_room;
     u64 load_room_bytes;
     bool running;
+    u64 turn_ns;       /* exec_advance gives way after so long, between two steps; 0: it goes on while there is work */
     qn_ticket waiting; /* of the device; 0: none */
     u64 run;           /* how many runs were started */
     qn_status result;  /* of the last run */

@@ -117,7 +117,8 @@ typedef struct inputs {
     qn_named *named;
     uint32_t n;
     qn_tensor *owned;
-    bool *random;
+    bool *random;        /* made here: its shape is the declared one */
+    const char **number; /* and this in all its elements; NULL: random numbers */
 } inputs;
 /* From --input and --dim, random where none is given. 0, or the exit code after telling. */
 int inputs_make(const args *a, const qn_session *s, inputs *out);

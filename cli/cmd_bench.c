@@ -6,7 +6,8 @@
 const option bench_options[] = {
     DEVICE_OPTIONS,
     { "--runs", "N", "warm runs (default: as many as fit in 3 seconds, 5 to 200)" },
-    { "--input", "NAME=FILE", "an input, from .npy or ONNX .pb; may be repeated; those not given are random" },
+    { "--input", "NAME=FILE",
+      "an input, from .npy or ONNX .pb, or NAME=NUMBER in all its elements; those not given are random" },
     { "--dim", "NAME=N", "size of a named dynamic dimension of random inputs (default: 1); may be repeated" },
     { "--race", NULL, "every device here, one after the other: a ranked table, with agreement with the CPU" },
     { "--memory", NULL, "show what the planner made of the intermediates" },

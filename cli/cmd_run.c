@@ -6,9 +6,10 @@
 #include "compare.h"
 
 const option run_options[] = {
-    { "--input", "NAME=FILE", "an input, from .npy or ONNX .pb; may be repeated; those not given are random" },
+    { "--input", "NAME=FILE",
+      "an input, from .npy or ONNX .pb, or NAME=NUMBER in all its elements; those not given are random" },
     { "--dim", "NAME=N", "size of a named dynamic dimension of random inputs (default: 1); may be repeated" },
-    { "--output", "DIR", "save the outputs as DIR/NAME.npy; sequences and optionals as .pb" },
+    { "--output", "DIR", "save the outputs as DIR/NAME.npy; what that cannot hold (sequences, texts, 4 bits...) as .pb" },
     DEVICE_OPTIONS,
     { "--profile", NULL, "time each launch of a warm run; print time per pass, node and kernel, and write a Chrome trace" },
     { "--trace", "FILE", "where the trace goes (default: quern-trace.json, in DIR with --output)" },
@@ -61,7 +62,10 @@ static summary summary_of(const qn_tensor *t)
     return s;
 }
 
-/* DIR/NAME.npy, of a sequence or optional .pb; two outputs whose names are one as file names are told apart by their numbers. */
+/* .npy has no way to write sequences and optionals, texts, and floats and integers that ONNX alone has; .pb writes all. */
+static bool saved_as_npy(const qn_value_info *info) { return !info->of && info->dtype < QN_STRING; }
+
+/* DIR/NAME.npy, or .pb; two outputs whose names are one as file names are told apart by their numbers. */
 static void output_path(const args *a, const qn_session *s, uint32_t i, char *out, size_t bytes)
 {
     char safe[200], other[200];
@@ -72,7 +76,8 @@ static void output_path(const args *a, const qn_session *s, uint32_t i, char *ou
         alike += strcmp(safe, other) == 0;
     }
     const char *number = alike > 1 ? text_print("_%u", i) : "";
-    snprintf(out, bytes, "%s/%s%s.%s", args_text(a, "--output"), safe, number, qn_output_info(s, i)->of ? "pb" : "npy");
+    snprintf(out, bytes, "%s/%s%s.%s", args_text(a, "--output"), safe, number,
+             saved_as_npy(qn_output_info(s, i)) ? "npy" : "pb");
 }
 
 static int save_outputs(const args *a, qn_session *s)
@@ -84,8 +89,8 @@ static int save_outputs(const args *a, qn_session *s)
         output_path(a, s, i, path, sizeof path);
         qn_status status = qn_output_at(s, i, &t);
         if (status == QN_OK)
-            status = qn_output_info(s, i)->of ? qn_tensor_save_pb(path, qn_output_info(s, i)->name, t)
-                                              : qn_tensor_save_npy(path, t);
+            status = saved_as_npy(qn_output_info(s, i)) ? qn_tensor_save_npy(path, t)
+                                                        : qn_tensor_save_pb(path, qn_output_info(s, i)->name, t);
         if (status != QN_OK) return report_failure(a, status), EXIT_RUN;
     }
     return 0;
@@ -136,15 +141,19 @@ static void show_inputs(const args *a, const inputs *in)
     if (a->json) json_begin("inputs", '[');
     for (uint32_t i = 0; i < in->n; i++) {
         const qn_tensor *t = &in->named[i].tensor;
+        const char *number = in->number[i];
         if (!a->json) {
-            table_row(&rows, in->named[i].name, text_tensor(t), in->random[i] ? "random" : "from file");
+            table_row(&rows, in->named[i].name, text_tensor(t),
+                      number          ? text_print("all %s", number)
+                      : in->random[i] ? "random"
+                                      : "from file");
             continue;
         }
         json_begin(NULL, '{');
         json_put_text("name", in->named[i].name);
         json_put_text("dtype", qn_dtype_name(t->dtype));
         json_put_dims("shape", t->dims, t->rank, NULL);
-        json_put_bool("random", in->random[i]);
+        json_put_bool("random", in->random[i] && !number);
         json_end('}');
     }
     if (a->json) json_end(']');

@@ -1,4 +1,4 @@
-/* A tensor for every input of a model: from --input NAME=FILE, else random ones of the declared shape, the same every time.
+/* A tensor for every input of a model: from --input NAME=FILE or NAME=NUMBER, else random ones of the declared shape, the same every time.
  * Dynamic sizes are what --dim NAME=N says, else those of the given inputs, else 1. */
 #include <math.h>
 #include <stdlib.h>
@@ -26,6 +26,22 @@ static uint16_t half_of_unit(double v) /* 0 <= v < 1 to f16, exact for multiples
     return bits;
 }
 
+/* A number from the command line, of the input's type: true, and element i of data has it, where the type holds it exactly or is a float. */
+static bool put_number(qn_dtype dtype, double v, void *data, uint64_t i)
+{
+    size_t bytes = qn_dtype_bytes(dtype);
+    void *at = (char *)data + i * bytes;
+    float f = (float)v;
+    if (dtype == QN_F64) return memcpy(at, &v, bytes), true;
+    if (dtype == QN_F32 || dtype == QN_F16 || dtype == QN_BF16) return qn_convert_floats(QN_F32, &f, dtype, at, 1) == QN_OK;
+    bool is_signed = dtype >= QN_I8 && dtype <= QN_I64, is_unsigned = dtype >= QN_U8 && dtype <= QN_U64;
+    if (!(is_signed || is_unsigned || dtype == QN_BOOL)) return false;
+    int bits = dtype == QN_BOOL ? 1 : (int)(8 * bytes) - is_signed;
+    if (v != floor(v) || v < (is_signed ? -ldexp(1, bits) : 0) || v >= ldexp(1, bits)) return false;
+    uint64_t whole = v < 0 ? (uint64_t)(int64_t)v : (uint64_t)v; /* little-endian, as the file formats */
+    return memcpy(at, &whole, bytes), true;
+}
+
 static void put_random(qn_dtype dtype, uint64_t *state, void *data, uint64_t i)
 {
     double v = unit(state);
@@ -45,7 +61,9 @@ static void put_random(qn_dtype dtype, uint64_t *state, void *data, uint64_t i)
     }
 }
 
-static int random_tensor(const args *a, const qn_value_info *info, const int64_t *dims, uint64_t *state, qn_tensor *out)
+/* Of the one number that was given, or random ones. */
+static int make_tensor(const args *a, const qn_value_info *info, const int64_t *dims, const char *number, uint64_t *state,
+                       qn_tensor *out)
 {
     qn_tensor t = { .dtype = info->dtype, .rank = info->rank };
     memcpy(t.dims, dims, sizeof t.dims);
@@ -53,13 +71,21 @@ static int random_tensor(const args *a, const qn_value_info *info, const int64_t
     for (uint32_t i = 0; i < t.rank; i++)
         if (__builtin_mul_overflow(elems, (uint64_t)dims[i], &elems)) elems = UINT64_MAX >> 8;
     if (bytes == 0 || t.dtype == QN_STRING || info->of)
-        return usage_error(a, "input '%s' is %s: no random values for that; give --input %s=FILE", info->name,
-                           qn_dtype_name(t.dtype), info->name);
+        return usage_error(a, "input '%s' is %s: no %s for that; give --input %s=FILE", info->name, qn_dtype_name(t.dtype),
+                           number ? "number" : "random values", info->name);
+    double v = number ? strtod(number, NULL) : 0;
     void *data = elems < UINT64_MAX >> 8 ? calloc(elems ? elems : 1, bytes) : NULL;
     if (!data)
         return tell_failure(a, EXIT_RUN, QN_E_NOMEM, "no memory for input '%s' of shape %s", info->name,
                             text_shape(dims, t.rank, NULL));
-    for (uint64_t i = 0; i < elems; i++) put_random(t.dtype, state, data, i);
+    bool held = true;
+    for (uint64_t i = 0; i < elems && held; i++)
+        if (number) held = put_number(t.dtype, v, data, i);
+        else put_random(t.dtype, state, data, i);
+    if (!held) {
+        free(data);
+        return usage_error(a, "input '%s' is %s, which cannot be %s", info->name, qn_dtype_name(t.dtype), number);
+    }
     t.data = data;
     *out = t;
     return 0;
@@ -140,17 +166,29 @@ static int check_all_given(const args *a, const qn_session *s, const inputs *in)
     return code;
 }
 
-static int take_file(const args *a, const qn_session *s, const char *text, inputs *in)
+/* Is the text a number, and no file's name? */
+static bool is_number(const char *text)
+{
+    char *end;
+    strtod(text, &end);
+    FILE *f = *text && !*end ? fopen(text, "rb") : NULL;
+    if (f) fclose(f);
+    return *text && !*end && !f;
+}
+
+static int take_input(const args *a, const qn_session *s, const char *text, inputs *in)
 {
     const char *equals = strchr(text, '=');
-    if (!equals || equals == text || !equals[1]) return usage_error(a, "--input wants NAME=FILE, not '%s'", text);
+    if (!equals || equals == text || !equals[1])
+        return usage_error(a, "--input wants NAME=FILE or NAME=NUMBER, not '%s'", text);
     size_t n = (size_t)(equals - text);
     const char *names[64];
     for (uint32_t i = 0; i < in->n; i++) {
         const char *name = qn_input_info(s, i)->name;
         if (i < COUNT(names)) names[i] = name;
         if (strlen(name) != n || memcmp(name, text, n) != 0) continue;
-        if (!in->random[i]) return usage_error(a, "input '%s' is given twice", name);
+        if (!in->random[i] || in->number[i]) return usage_error(a, "input '%s' is given twice", name);
+        if (is_number(equals + 1)) return in->number[i] = equals + 1, 0;
         qn_status status = qn_tensor_load_as(equals + 1, qn_input_info(s, i)->dtype, &in->owned[i]);
         if (status != QN_OK) return report_failure(a, status);
         in->random[i] = false;
@@ -205,7 +243,7 @@ static int fill_random(const args *a, const qn_session *s, inputs *in)
         int64_t dims[QN_MAX_RANK];
         sizes_of(a, s, in, info, dims);
         uint64_t state = 0x5155u + i;
-        int code = random_tensor(a, info, dims, &state, &in->named[i].tensor);
+        int code = make_tensor(a, info, dims, in->number[i], &state, &in->named[i].tensor);
         if (code) return code;
     }
     return 0;
@@ -214,14 +252,15 @@ static int fill_random(const args *a, const qn_session *s, inputs *in)
 int inputs_make(const args *a, const qn_session *s, inputs *out)
 {
     uint32_t n = qn_input_count(s);
-    inputs in = { calloc(n + 1, sizeof *in.named), n, calloc(n + 1, sizeof *in.owned), calloc(n + 1, sizeof *in.random) };
+    inputs in = { calloc(n + 1, sizeof *in.named), n, calloc(n + 1, sizeof *in.owned), calloc(n + 1, sizeof *in.random),
+                  calloc(n + 1, sizeof *in.number) };
     *out = in;
-    if (!in.named || !in.owned || !in.random) return tell_nomem(a);
+    if (!in.named || !in.owned || !in.random || !in.number) return tell_nomem(a);
     for (uint32_t i = 0; i < n; i++) in.named[i].name = qn_input_info(s, i)->name, in.random[i] = true;
     int code = 0;
     const char *v;
     for (uint32_t at = 0; !code && (v = args_next(a, "--dim", &at));) code = check_dim(a, s, v);
-    for (uint32_t at = 0; !code && (v = args_next(a, "--input", &at));) code = take_file(a, s, v, out);
+    for (uint32_t at = 0; !code && (v = args_next(a, "--input", &at));) code = take_input(a, s, v, out);
     if (!code) code = check_all_given(a, s, out);
     return code ? code : fill_random(a, s, out);
 }
@@ -231,7 +270,7 @@ static void explain(const qn_session *s, const inputs *in, uint32_t i)
 {
     const qn_value_info *info = qn_input_info(s, i);
     const qn_tensor *t = &in->named[i].tensor;
-    fprintf(stderr, "  %s  %s of random numbers: --input %s=FILE.npy", info->name, text_tensor(t), info->name);
+    fprintf(stderr, "  %s  %s of random numbers: --input %s=FILE.npy or =NUMBER", info->name, text_tensor(t), info->name);
     for (uint32_t d = 0; d < info->rank; d++)
         if (info->dims[d] < 0 && info->dim_names[d]) fprintf(stderr, ", --dim '%s=N'", info->dim_names[d]);
     fputc('\n', stderr);
@@ -240,11 +279,11 @@ static void explain(const qn_session *s, const inputs *in, uint32_t i)
 void inputs_explain(const qn_session *s, const inputs *in)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < in->n; i++) n += in->random[i];
+    for (uint32_t i = 0; i < in->n; i++) n += in->random[i] && !in->number[i];
     if (!n) return;
     fprintf(stderr, "Inputs that were not given were made up, their open sizes 1. A model may need particular ones:\n");
     for (uint32_t i = 0; i < in->n; i++)
-        if (in->random[i]) explain(s, in, i);
+        if (in->random[i] && !in->number[i]) explain(s, in, i);
 }
 
 void inputs_free(inputs *in)
@@ -256,5 +295,6 @@ void inputs_free(inputs *in)
     free(in->named);
     free(in->owned);
     free(in->random);
+    free((void *)in->number);
     *in = (inputs){ 0 };
 }

@@ -256,7 +256,7 @@ typedef struct qn_session_desc {
     const char *path;          /* the file, or */
     qn_bytes bytes;            /* its bytes, lent until the session closes, or */
     uint64_t piecewise;        /* its size, for a file that comes in pieces (qn_session_want) */
-    bool stepwise;             /* opens without waiting (qn_session_want); runs on the host give way every few ms (qn_poll) */
+    bool stepwise;             /* opens without waiting (qn_session_want); qn_poll gives way every few ms, on a CPU too */
     bool no_optimize;          /* run the graph as the file has it */
     bool inspect_only;         /* read and check, make no plan; unsupported ops do not fail */
     bool widen;                /* compute every float as f64: the oracle of the tests */

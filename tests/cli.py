@@ -186,6 +186,24 @@ def run():
                         ([f"x={x}", "--dim", "m=2"], "no dynamic dimension 'm'; did you mean n?")]:
         _, err = quern("run", m, "--device", "cpu", "--input", *args, code=2)
         check(words in err, f"{args}: {err!r} lacks {words!r}")
+    r = quern_json("run", m, "--device", "cpu", "--input", "x=1.5", "--dim", "n=2", "--output", "out")
+    check(load_npy(WORK / "out/a_b_y.npy") == ((2, 3), [3, 2, 4] * 2) and r["inputs"][0]["random"] is False, f"a number for an input: {r}")
+    step = model(WORK / "whole.onnx", [node("Neg", ["i"], ["y"])], [value("i", [2], "b")], [value("y", [2], "b")])
+    out, _ = quern("run", step, "--device", "cpu", "--input", "i=-7")
+    check("all -7" in out and " 7 " in out, f"a number for an input of integers: {out!r}")
+    for number in ("200", "0.5", "nan"):
+        _, err = quern("run", step, "--device", "cpu", "--input", f"i={number}", code=2)
+        check(f"i8, which cannot be {number}" in err, err)
+    _, err = quern("run", m, "--device", "cpu", "--input", "x=1", "--input", "x=2", code=2)
+    check("given twice" in err, err)
+    texts = model(WORK / "texts.onnx", [node("Identity", ["s"], ["t"]), node("Shape", ["s"], ["n"])], [value("s", ["k"], "s")],
+                  [value("t", ["k"], "s"), value("n", [1], "q")])
+    (WORK / "s.pb").write_bytes(put(1, 2) + put(2, 8) + put(6, "one") + put(6, "two"))
+    quern("run", texts, "--device", "cpu", "--input", "s=s.pb", "--output", "out")
+    check((WORK / "out/t.pb").exists() and load_npy(WORK / "out/n.npy") == ((1,), [2]), "texts are saved")
+    quern("run", texts, "--device", "cpu", "--input", "s=out/t.pb")
+    _, err = quern("run", texts, "--device", "cpu", "--input", "s=1", code=2)
+    check("s' is string: no number for that; give --input s=FILE" in err, err)
     two = model(WORK / "two.onnx", [node("Add", ["a", "b"], ["c"])], [value("a", ["n", 3]), value("b", ["n", 3])], [value("c", ["n", 3])])
     one = save_npy(WORK / "one.npy", [1, 3], [0] * 3)
     _, err = quern("run", two, "--device", "cpu", "--input", f"a={x}", "--input", f"b={one}", code=2)
@@ -317,7 +335,7 @@ def bench():
     picky = model(WORK / "picky.onnx", [node("Add", ["x", "z"], ["y"])], [value("x", ["a", 3]), value("z", [2, "b"])], [value("y", [2, 3])])
     for tool in ("run", "bench"):
         _, err = quern(tool, picky, "--device", "cpu", "--dim", "b=2", code=1)
-        check("Add" in err and "--input z=FILE.npy" in err and "--dim 'a=N'" in err, f"{tool} does not say which inputs were made up: {err!r}")
+        check("Add" in err and "--input z=FILE.npy or =NUMBER" in err and "--dim 'a=N'" in err, f"{tool} does not say which inputs were made up: {err!r}")
     r = quern_json("bench", WORK / "scale.onnx", "--race", "--runs", 3, "--dim", "n=4")
     rows = r.get("race", [])
     ran = [x for x in rows if x["ran"]]

@@ -13,7 +13,7 @@ def put(number, value):
     return msg(number, os.fsencode(value) if isinstance(value, str) else value)
 
 
-TYPES = {"f": 1, "B": 2, "b": 3, "i": 6, "q": 7, "d": 11, "?": 9}
+TYPES = {"f": 1, "B": 2, "b": 3, "i": 6, "q": 7, "d": 11, "?": 9, "s": 8}
 
 
 def tensor(name, dims, values, kind="f"):

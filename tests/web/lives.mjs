@@ -48,6 +48,28 @@ const hidden = ['webgpu', 'webgl', 'wasm'].map((kind) => ({
   },
 }));
 
+/* Some 2 GFLOP: long enough for timers everywhere, and for a page to feel it. */
+const aliveOnWasm = {
+  name: 'a long run on wasm: timers fire meanwhile, an abort is heard, the next run is right',
+  async run(t) {
+    const page = await ready(t);
+    const got = await page.evaluate(async () => {
+      const n = 256, layers = 60, w = new Blob([new Float32Array(n * n).fill(1 / n)]);
+      const parts = Array.from({ length: layers }, (_, i) => onnx.node('MatMul', [i ? `p${i}` : 'x', 'w'], [i < layers - 1 ? `p${i + 1}` : 'y']));
+      const file = new Blob(onnx.model([...parts, onnx.value(11, 'x', [n, n]), onnx.value(12, 'y', [n, n]), ...onnx.weight('w', [n, n], w)]));
+      const device = await quern.Device.open({ kind: 'wasm' });
+      const session = await quern.Session.open(await file.arrayBuffer(), { device });
+      const x = quern.Tensor.from(new Float32Array(n * n).fill(1), [n, n]), given = new AbortController();
+      setTimeout(() => given.abort(), 1);
+      const aborted = await session.run({ x }, { signal: given.signal }).then(() => 'ran', (e) => e.name);
+      const { y } = await session.run({ x });
+      device.close();
+      return { aborted, right: y.data.every((v) => Math.abs(v - 1) < 1e-4) };
+    });
+    t.same(got, { aborted: 'AbortError', right: true }, 'runs');
+  },
+};
+
 const lostWhileLoading = [
   ['webgpu', (device) => device.gpuDevice.destroy()],
   ['webgl', (device) => device.opened.gl.getExtension('WEBGL_lose_context').loseContext()],
@@ -80,6 +102,7 @@ const lostWhileLoading = [
 
 export const cases = [
   ...hidden,
+  aliveOnWasm,
   ...lostWhileLoading,
   ...['webgpu', 'webgl', 'wasm'].map((kind) => ({
     name: `profile: each launch is timed without blocking, ${kind}`,

@@ -214,6 +214,22 @@ def tiffs():
     refuse_case("loop.tif", b"II*\0" + struct.pack("<IHI", 8, 0, 8))
 
 
+def segment(marker, data):
+    return struct.pack(">HH", marker, len(data) + 2) + data
+
+
+def coding(precinct=None, layers=1, block=4):
+    sizes = b"" if precinct is None else bytes([precinct] * 6)
+    return segment(0xff52, struct.pack(">BBHBBBBBB", bool(sizes), 0, layers, 0, 5, block - 2, block - 2, 0, 1) + sizes)
+
+
+def code_stream(width, height, part=b"", **how):
+    """JPEG 2000 of one tile and three components, all of it head."""
+    siz = struct.pack(">H8IH", 0, width, height, 0, 0, width, height, 0, 0, 3) + b"\x07\x01\x01" * 3
+    head = b"\xff\x4f" + segment(0xff51, siz) + coding(**how) + segment(0xff5c, b"\x40" * 17)
+    return head + segment(0xff90, struct.pack(">HIBB", 0, 14 + len(part), 0, 1)) + part + b"\xff\x93\xff\xd9"
+
+
 def jp2s():
     p = photo(61, 43, 10)
     rgba = with_alpha(p)
@@ -224,6 +240,11 @@ def jp2s():
     data = encode(p, "JPEG2000")
     at = data.index(b"\xff\x4f\xff\x51") + 8
     refuse_case("huge.jp2", data[:at] + struct.pack(">II", 1 << 31, 1 << 31) + data[at + 8:])
+    # heads of some 100 bytes that would take the library gigabytes, or minutes
+    refuse_case("blocks.jp2", code_stream(8000, 8000, block=2))
+    refuse_case("precincts.jp2", code_stream(4000, 4000, precinct=0x11))
+    refuse_case("part_precincts.jp2", code_stream(4000, 4000, part=coding(0x11)))
+    refuse_case("many_layers.jp2", code_stream(8000, 8000, layers=65535))
 
 
 def pnms():

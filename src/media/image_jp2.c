@@ -90,6 +90,17 @@ static qn_status check_components(const opj_image_t *p)
     return QN_OK;
 }
 
+static qn_status check_head(const reading *r)
+{
+    const opj_image_t *p = r->picture;
+    opj_codestream_info_v2_t *code = opj_get_cstr_info(r->codec);
+    if (!code) return fail_nomem(sizeof *code);
+    jp2_sizes s = { MIN(code->tdx, p->x1 - p->x0), MIN(code->tdy, p->y1 - p->y0), 1, 1, p->numcomps };
+    opj_destroy_cstr_info(&code);
+    for (u32 i = 0; i < p->numcomps; i++) s.step_x = MAX(s.step_x, p->comps[i].dx), s.step_y = MAX(s.step_y, p->comps[i].dy);
+    return image_jp2_head_check(r->file, &s);
+}
+
 /* A sample as 0 to 255. */
 static u8 sample(const opj_image_comp_t *c, u32 x, u32 y)
 {
@@ -130,6 +141,7 @@ static qn_status decode_into(reading *r)
     if (p->x1 <= p->x0 || p->y1 <= p->y0) return fail(QN_E_FORMAT, "JPEG 2000: the picture has no pixels");
     QN_TRY(check_components(p));
     QN_TRY(image_make("JPEG 2000", p->x1 - p->x0, p->y1 - p->y0, &r->image));
+    QN_TRY(check_head(r));
     if (!opj_decode(r->codec, r->stream, r->picture) || !opj_end_decompress(r->codec, r->stream) || r->text[0])
         return fail_jp2(r);
     QN_TRY(check_components(p)); /* a palette makes others of them */

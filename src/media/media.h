@@ -25,6 +25,11 @@ qn_status image_webp_decode(qn_bytes file, decoded *out);
 qn_status image_bmp_decode(qn_bytes file, decoded *out);
 qn_status image_tiff_decode(qn_bytes file, decoded *out);
 qn_status image_jp2_decode(qn_bytes file, decoded *out);
+/* image_jp2_head.c: whether a file's code blocks and packets are few enough to be decoded; sizes of a tile, steps of the coarsest component. */
+typedef struct jp2_sizes {
+    u32 width, height, step_x, step_y, components;
+} jp2_sizes;
+qn_status image_jp2_head_check(qn_bytes file, const jp2_sizes *s);
 qn_status image_pnm_decode(qn_bytes file, decoded *out);
 /* A file of any of these formats, as stored. QN_E_UNSUPPORTED: a format or kind that is not read here. */
 qn_status image_decode(qn_bytes file, decoded *out);

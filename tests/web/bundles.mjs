@@ -66,14 +66,15 @@ export const cases = [
     name: 'bundle: Node runs it',
     async run(t) {
       const folder = project(t);
-      writeFileSync(join(folder, 'main.mjs'), `import { Device, Classifier } from 'quern';
+      writeFileSync(join(folder, 'main.mjs'), `import { Device, Classifier, Session } from 'quern';
 const device = await Device.open();
 const rgba = new Uint8Array(64 * 64 * 4).fill(255);
 for (let y = 8; y < 56; y++) for (let x = 29; x < 35; x++) rgba.set([0, 0, 0, 255], (y * 64 + x) * 4);
-console.log(device.kind, (await (await Classifier.glyphs(device)).classify({ width: 64, height: 64, rgba })).top[0].label);
+const said = await Session.open('model.onnx', { device }).catch((e) => e.code + (e.message.includes("'model.onnx' is no address here") ? ' beside nothing' : e.message));
+console.log(said, device.kind, (await (await Classifier.glyphs(device)).classify({ width: 64, height: 64, rgba })).top[0].label);
 device.close();`);
       try {
-        t.same(node(t, ['main.mjs'], { cwd: folder }).trim(), 'wasm 1', 'output');
+        t.same(node(t, ['main.mjs'], { cwd: folder }).trim(), 'usage beside nothing wasm 1', 'output');
       } finally {
         rmSync(folder, { recursive: true });
       }

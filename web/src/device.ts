@@ -66,7 +66,7 @@ async function openWebGPU(engine: Engine, options: DeviceOptions): Promise<Opene
   let gpu = options.gpuDevice;
   if (!gpu) {
     const api = (globalThis.navigator as Navigator | undefined)?.gpu;
-    if (!api) throw new QuernError('no_device', 'this browser has no WebGPU here: it needs a newer browser and a page from https or localhost');
+    if (!api) throw new QuernError('no_device', 'there is no WebGPU here: it needs a newer browser and a page from https or localhost');
     const adapter = await api.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' });
     if (!adapter) throw new QuernError('no_device', 'this browser has WebGPU, but offers no adapter: the graphics driver is missing or blocked');
     gpu = await WebGPUHost.request(adapter).catch((cause: unknown) => {
@@ -85,7 +85,7 @@ async function openWebGPU(engine: Engine, options: DeviceOptions): Promise<Opene
 function makeContext(powerPreference: GPUPowerPreference | undefined): WebGL2RenderingContext {
   const canvas = typeof OffscreenCanvas !== 'undefined' ? new OffscreenCanvas(1, 1) : globalThis.document?.createElement('canvas');
   const gl = canvas?.getContext('webgl2', { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: powerPreference ?? 'high-performance' });
-  if (!gl) throw new QuernError('no_device', 'this browser gives no WebGL 2 context: the graphics driver is missing or blocked, or too many contexts are open');
+  if (!gl) throw new QuernError('no_device', 'there is no WebGL 2 context here: the graphics driver is missing or blocked, or too many contexts are open');
   return gl as WebGL2RenderingContext;
 }
 

@@ -263,7 +263,9 @@ export function download(address: string | URL, options: DownloadOptions = {}): 
 
 /** The file at an address, on disk where the browser has room for it. @internal */
 export async function downloadBlob(address: string | URL, options: DownloadOptions = {}): Promise<Blob> {
-  const url = new URL(address, globalThis.location?.href).href;
+  const base = globalThis.location?.href;
+  wants(URL.canParse(address, base), `'${address}' is no address${base ? '' : ' here, as there is no page that it could be beside; give a whole one, or bytes'}`);
+  const url = new URL(address, base).href;
   if (options.cache === 'none' || !/^https?:/.test(url)) return fetchAll(url, undefined, options);
   return alone(url, options.signal, async () => fetchAll(url, await Kept.open(url), options));
 }

@@ -16,6 +16,15 @@ typedef struct walk {
     u32 n;                       /* values that are marked; what is built later has none of these */
 } walk;
 
+/* Gradients of gradients grow with a power of how often they are taken, and a page of a file can ask for any number. */
+static qn_status check_size(const build *b, const node *n)
+{
+    enum { NODES_MOST = 1 << 20 };
+    if (b->g->n_nodes <= NODES_MOST) return QN_OK;
+    return fail(QN_E_UNSUPPORTED, "%s '%s': with its gradients the model has more than %d nodes", op_of(n)->name, n->name,
+                NODES_MOST);
+}
+
 static bool carries(qn_dtype d) { return dtype_is_float(d) || d == QN_SEQUENCE || d == QN_OPTIONAL; }
 
 static void drop(walk *w) { mem_free(w->leaf), mem_free(w->got), w->leaf = NULL, w->got = NULL; }
@@ -83,6 +92,7 @@ static qn_status expand_once(walk *w, bool *again)
         const node *at = node_at(g, n);
         next = at->next;
         if (op_has_gradient(op_of(at)) || !op_of(at)->expand || !is_needed(w, at)) continue;
+        QN_TRY(check_size(w->b, at));
         build b = { .g = g, .before = n, .n = at };
         QN_TRY(op_of(at)->expand(&b, at));
         *again = true;
@@ -120,22 +130,18 @@ static qn_status refuse(const node *n)
     return fail(QN_E_UNSUPPORTED, "%s '%s': this op has no gradient, and one is asked of it", op_of(n)->name, n->name);
 }
 
-/* What arrives at the node's outputs; false: nothing. */
-static bool arriving(const walk *w, const node *n, val *dy)
+/* What arrives at a node's output; 0: nothing. */
+static val arriving(const walk *w, val y)
 {
-    bool any = false;
-    for (u32 i = 0; i < n->n_out; i++) {
-        val y = live(w->b->g, n->out[i]);
-        dy[i] = y < w->n && w->depends[y] && !w->leaf[y] ? w->got[y] : 0;
-        any = any || dy[i];
-    }
-    return any;
+    y = live(w->b->g, y);
+    return y < w->n && w->depends[y] && !w->leaf[y] ? w->got[y] : 0;
 }
 
 static qn_status hand_on(walk *w, const node *n, const val *dy, val *dx, bool *wanted)
 {
     const graph *g = w->b->g;
     if (!op_has_gradient(op_of(n))) return refuse(n);
+    QN_TRY(check_size(w->b, n));
     for (u32 i = 0; i < n->n_in; i++) {
         val v = node_in(g, n, i);
         wanted[i] = v && w->depends[v] && dtype_is_float(value_at(g, v)->type.dtype);
@@ -150,10 +156,14 @@ static qn_status hand_on(walk *w, const node *n, const val *dy, val *dx, bool *w
 
 static qn_status visit(walk *w, const node *n)
 {
+    bool any = false;
+    for (u32 i = 0; i < n->n_out; i++) any = any || arriving(w, n->out[i]);
+    if (!any) return QN_OK;
     val *dy = mem_alloc((n->n_out + n->n_in + 1) * sizeof *dy);
     bool *wanted = mem_alloc(n->n_in + 1);
     qn_status status = dy && wanted ? QN_OK : fail_nomem(n->n_in);
-    if (status == QN_OK && arriving(w, n, dy)) status = hand_on(w, n, dy, dy + n->n_out, wanted);
+    for (u32 i = 0; i < n->n_out && dy; i++) dy[i] = arriving(w, n->out[i]);
+    if (status == QN_OK) status = hand_on(w, n, dy, dy + n->n_out, wanted);
     mem_free(dy), mem_free(wanted);
     return status;
 }

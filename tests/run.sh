@@ -20,17 +20,17 @@ webgpu=$(ls .venv/lib/python3*/site-packages/wgpu/resources/libwgpu_native-relea
 export QUERN_CACHE="$PWD/build/test/cache" QUERN_NETWORKS="$PWD/$work/networks"
 commit=$(git rev-parse --short=7 HEAD 2>/dev/null | cut -c1-7)
 export QUERN_TEST_SEED="${QUERN_TEST_SEED:-$((0x${commit:-$(date +%Y%m)}))}" # picks what a quick run takes of a long list: another part for each commit
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 track=main
 most=2400; [ "$mode" = full ] && most=20000 # seconds for one stage: what hangs fails
 : >"$work/devices.txt"
 : >"$work/failed.txt"
 begun=$(date +%s)
 echo "seed of the slices: $QUERN_TEST_SEED"
 
-# Seconds that processors have worked for this run's commands: a figure that does not hang on what else the machine does.
-processor() {
-    times >"$work/times.$$"
-    awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, t, /[ms]/); s += t[1] * 60 + t[2] } printf "%d", s }' "$work/times.$$"
+# worked: seconds that processors have worked for this shell's commands, a figure that does not hang on what else the machine does.
+count_worked() {
+    times >"$work/times.$track"
+    worked=$(awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, t, /[ms]/); s += t[1] * 60 + t[2] } printf "%d", s }' "$work/times.$track")
 }
 
 say() { printf '\n== %s\n' "$*"; }
@@ -40,7 +40,8 @@ stage() {
     name=$1; shift
     say "$name"
     log="$work/$(printf '%s' "$name" | tr -c 'a-zA-Z0-9\n' _).log"
-    start=$(date +%s) before=$(processor)
+    start=$(date +%s)
+    count_worked; before=$worked
     timeout -k 10 "$most" "$@" >"$log" 2>&1
     status=$?
     [ "$status" -eq 124 ] && echo "stopped after $most s" >>"$log"
@@ -60,7 +61,8 @@ stage() {
     fi
     grep -E '^skipped' "$log" | head -n 20
     grep -E '^device [^:]+:' "$log" >>"$work/devices.txt"
-    printf '%s  (%s s, %s of processors)\n' "$line" "$(($(date +%s) - start))" "$(($(processor) - before))"
+    count_worked
+    printf '%s  (%s s, %s s of processors)\n' "$line" "$(($(date +%s) - start))" "$((worked - before))"
 }
 
 # on_device DEVICE KIND COMMAND...: a stage whose counts go into the table of devices.
@@ -75,7 +77,7 @@ skip() { say "$1"; printf 'skipped: %s\n' "$2"; skipped=$((skipped + 1)); }
 # beside TRACK: its stages run beside the others, at a lower priority, and are shown and counted by `joined TRACK`.
 beside() {
     (
-        passed=0 failed=0 skipped=0
+        passed=0 failed=0 skipped=0 track=$1
         renice -n 10 -p "$(exec sh -c 'echo $PPID')" >/dev/null
         "$1"
         echo "$passed $failed $skipped" >"$work/$1.counts"

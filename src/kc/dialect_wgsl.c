@@ -16,8 +16,9 @@ static const helper wgsl_helpers[] = {
     /* constant expressions may not be infinite; a variable is none, and one of a function is alike for all items of a group */
     { "qc_inf", NULL, "fn qc_inf() -> f32 {\n    var bits = 0x7f800000u;\n    return bitcast<f32>(bits);\n}" },
     { "qc_nan", "qc_inf", "fn qc_nan() -> f32 {\n    var bits = 0x7fc00000u;\n    return bitcast<f32>(bits);\n}" },
-    /* a driver divides a number of 32 bits whose upper ones are copies of its sign as if it were small; nothing runs where the count is 0 */
-    { "qc_any_u32", NULL, "fn qc_any_u32(v: u32) -> u32 {\n    return v ^ select(0u, 0x5a5a5a5au, qk.qk_count == 0u);\n}" },
+    /* a driver divides a number of 32 bits whose upper ones are copies of its sign as if it were small; no launch has so many items, but the
+     * driver cannot know (that a count is not 0 it can) */
+    { "qc_any_u32", NULL, "fn qc_any_u32(v: u32) -> u32 {\n    return v ^ select(0u, 0x5a5a5a5au, qk.qk_count == 0xffffffffu);\n}" },
     { "qc_known", NULL, "fn $F(x: $T) -> $T {\n    return x;\n}" }, /* and the result of a function is no constant */
     /* Vulkan leaves the remainder of negative numbers open, but not their quotient */
     { "qc_rem", NULL, "fn $F(a: $T, b: $T) -> $T {\n    let by = select(b, $T(1), b == $T(0));\n    return a - a / by * by;\n}" },
@@ -30,8 +31,8 @@ static const helper wgsl_helpers[] = {
      * for 0. What is left of x, exact in halves of 12 bits, says by how much: the nearest number comes of it, but where two are all but as near.
      * `unknown` is 0, which the driver does not know, so it cannot put the halves together again. */
     { "qc_quotient", NULL,
-      "fn $F(x: $T, y: $T) -> $T {\n    let unknown = $M(select(0, 1, qk.qk_count == 0u));\n    let by = select($T(1.0), $T(2.3283064e-10), abs(y) > $T(4e37));\n"
-      "    let a = x * by;\n    let b = bitcast<$T>(bitcast<$M>(y * by) ^ unknown);\n    let q = a / b;\n    let qh = bitcast<$T>(bitcast<$M>(q) & ~$M(0xfff));\n"
+      "fn $F(x: $T, y: $T) -> $T {\n    let unknown = $M(select(0, 1, qk.qk_count == 0xffffffffu));\n    let by = select($T(1.0), $T(2.3283064e-10), abs(y) > $T(4e37));\n"
+      "    let a = bitcast<$T>(bitcast<$M>(x) ^ unknown) * by;\n    let b = bitcast<$T>(bitcast<$M>(y) ^ unknown) * by;\n    let q = a / b;\n    let qh = bitcast<$T>(bitcast<$M>(q) & ~$M(0xfff));\n"
       "    let bh = bitcast<$T>(bitcast<$M>(b) & ~$M(0xfff));\n    let ql = bitcast<$T>(bitcast<$M>(q - qh) ^ unknown);\n    let bl = bitcast<$T>(bitcast<$M>(b - bh) ^ unknown);\n"
       "    let left = (((a - qh * bh) - qh * bl) - ql * bh) - ql * bl;\n    let e = bitcast<$M>(q) & $M(0x7f800000);\n"
       "    return select(q, q + left / b, (e != $M(0)) & (e != $M(0x7f800000)));\n}" },

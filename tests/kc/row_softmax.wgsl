@@ -29,10 +29,10 @@ fn qc_exp_f32(x: f32) -> f32 {
     return select(qc_scale_f32((r * r * q + r) + 1.0, i32(n)), x, (bitcast<i32>(x) & i32(0x7fffffff)) > i32(0x7f800000));
 }
 fn qc_quotient_f32(x: f32, y: f32) -> f32 {
-    let unknown = i32(select(0, 1, qk.qk_count == 0u));
+    let unknown = i32(select(0, 1, qk.qk_count == 0xffffffffu));
     let by = select(f32(1.0), f32(2.3283064e-10), abs(y) > f32(4e37));
-    let a = x * by;
-    let b = bitcast<f32>(bitcast<i32>(y * by) ^ unknown);
+    let a = bitcast<f32>(bitcast<i32>(x) ^ unknown) * by;
+    let b = bitcast<f32>(bitcast<i32>(y) ^ unknown) * by;
     let q = a / b;
     let qh = bitcast<f32>(bitcast<i32>(q) & ~i32(0xfff));
     let bh = bitcast<f32>(bitcast<i32>(b) & ~i32(0xfff));

@@ -95,7 +95,7 @@ fn qc_dot4_u8i8(a: u32, b: u32, c: i32) -> i32 {
     return sum;
 }
 fn qc_any_u32(v: u32) -> u32 {
-    return v ^ select(0u, 0x5a5a5a5au, qk.qk_count == 0u);
+    return v ^ select(0u, 0x5a5a5a5au, qk.qk_count == 0xffffffffu);
 }
 fn qk_load_wide(i: u32) -> vec2<u32> {
     return vec2<u32>(wide[i * 2u], wide[i * 2u + 1u]);

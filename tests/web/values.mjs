@@ -61,11 +61,17 @@ export const cases = [
         const session = await open(device, 'Identity', { x: sequenceOf(numbers) }, { y: sequenceOf(numbers) });
         const said = (x, options) => session.run({ x }, options).then((r) => plain(r.y), (e) => [e.code, e.message]);
         const answers = [await said(two(1, 2)), await said(null), await said([null]), await said([two(1, 2)], { keep: ['y'] }), await said([two(1, 2)])];
+        const gone = two(1, 2), around = [two(1, 2)];
+        structuredClone(gone.data, { transfer: [gone.data.buffer] });
+        around.push(around);
+        answers.push(await said([gone]), await said(around), await said(new Array(2)), await said([two(3, 4)]));
         device.close();
         return answers;
       });
       t.same(got, [['usage', "input 'x' is a sequence; give an array of tensors"], ['usage', "input 'x' is a sequence; give an array of tensors"],
-        ['usage', "input 'x' is no tensor; give a Tensor or a typed array"], ['unsupported', "output 'y' is a sequence, which lives on the page and cannot stay on the device"], [[1, 2]]], 'what is said');
+        ['usage', "input 'x' is no tensor; give a Tensor or a typed array"], ['unsupported', "output 'y' is a sequence, which lives on the page and cannot stay on the device"], [[1, 2]],
+        ['shape', "a tensor's array has 0 bytes now, and had 8: was it transferred?"], ['usage', 'an array among the inputs holds itself, or lies too deep in others'],
+        ['usage', "input 'x' is no tensor; give a Tensor or a typed array"], [[3, 4]]], 'what is said');
     },
   },
 ];

@@ -42,10 +42,13 @@ function itemsOf({ name, dtype }: ValueInfo, value: Given): readonly Given[] {
   return value as readonly Given[];
 }
 
+const MOST_NESTING = 16;
+
 /** The same with all its elements on the page, so that it can be fed without waiting. @internal */
-export async function onPage(value: Given, signal: AbortSignal | undefined): Promise<Given> {
+export async function onPage(value: Given, signal: AbortSignal | undefined, depth = 0): Promise<Given> {
+  wants(depth <= MOST_NESTING, 'an array among the inputs holds itself, or lies too deep in others');
   if (value instanceof Tensor) return value.buffer ? Tensor.from(await value.read(signal ? { signal } : {}), value.dims, value.dtype) : value;
-  return Array.isArray(value) ? Promise.all(value.map((item: Given) => onPage(item, signal))) : value;
+  return Array.isArray(value) ? Promise.all(value.map((item: Given) => onPage(item, signal, depth + 1))) : value;
 }
 
 /** Puts a value, which is on the page, into a place of the module's memory. @internal */
@@ -60,6 +63,9 @@ export function feed(engine: Engine, place: number, info: ValueInfo, value: Give
 function feedTensor(engine: Engine, place: number, tensor: Tensor): void {
   if (tensor.texts) return feedTexts(engine, place, tensor);
   const data = tensor.data!;
+  if (data.byteLength !== tensor.bytes) {
+    throw new QuernError('shape', `a tensor's array has ${data.byteLength} bytes now, and had ${tensor.bytes}: was it transferred?`);
+  }
   const to = withWords(engine, tensor.dims, (dims) => engine.need(engine.x.qw_feed(place, dtypeNumbers[tensor.dtype], tensor.dims.length, dims)));
   engine.heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), to);
 }

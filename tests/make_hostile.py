@@ -476,6 +476,13 @@ def ops():
     refuse("pool_kernel_0", model(graph([node("MaxPool", ["x"], ["y"], a_ints("kernel_shape", [0, 0]))], ins=[image])))
 
 
+def gradients():
+    domain = "ai.onnx.preview.training"
+    of = [attr("xs", A_STRINGS, msg(9, "x")), a_text("y", "m")]
+    many = [node("Gradient", ["x"], [f"g{i}"], *of, domain=domain) for i in range(1025)]
+    refuse("gradients_1025", model(graph([node("Relu", ["x"], ["m"]), *many], outs=[info("g0")]), imports=[num(2, 17), msg(1, domain) + num(2, 1)]))
+
+
 def flipped():
     rng = random.Random(2)
     data = base()
@@ -493,7 +500,7 @@ def main():
     out_folder = os.path.abspath(sys.argv[1])
     os.makedirs(out_folder, exist_ok=True)
     any_("base", base())
-    for part in (truncated, lying_lengths, not_models, versions, names, order, shapes, types, data, outside, attributes, bodies, functions, ops, flipped):
+    for part in (truncated, lying_lengths, not_models, versions, names, order, shapes, types, data, outside, attributes, bodies, functions, ops, gradients, flipped):
         part()
     # onnx.c has what is given to these, whose elements may have any rank
     listed = lambda name, number: msg(1, name) + msg(2, msg(number, msg(1, tensor_type(None))))

@@ -257,6 +257,8 @@ static qn_status name_values(door *d)
 {
     static const char *const named[] = { "xs", "zs", "y" };
     u32 given = d->n_in, lists = 0;
+    if (++d->s->file->n_gradients > ONNX_MAX_GRADIENTS)
+        return fail(QN_E_UNSUPPORTED, "the model has, or expands to, more than %d Gradients", ONNX_MAX_GRADIENTS);
     for (u32 k = 0; k < COUNT(named); k++)
         for (u32 i = 0; i < d->attrs.n; i++) {
             const attr *a = &d->attrs.items[i];

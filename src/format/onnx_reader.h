@@ -8,8 +8,9 @@
 #include "format/protobuf.h"
 
 enum {
-    ONNX_MAX_NESTING = 16,    /* of graphs in graphs, and of functions in functions */
-    ONNX_MAX_NODES = 1 << 18, /* with what functions expand to */
+    ONNX_MAX_NESTING = 16,        /* of graphs in graphs, and of functions in functions */
+    ONNX_MAX_NODES = 1 << 18,     /* with what functions expand to */
+    ONNX_MAX_GRADIENTS = 1 << 10, /* Gradient nodes: each walks through the whole graph */
     ONNX_OLDEST_OPSET = 1,
     ONNX_NEWEST_OPSET = 28,
 };
@@ -36,8 +37,8 @@ typedef struct onnx_file {
     opsets imports;
     onnx_function *functions;
     u32 n_functions, cap_functions;
-    u32 n_nodes; /* read so far */
-    bool blamed; /* the sentence of a failure names a node */
+    u32 n_nodes, n_gradients; /* read so far */
+    bool blamed;              /* the sentence of a failure names a node */
 } onnx_file;
 
 /* The attributes that a call of a function gave it, for the references in its body. */

@@ -302,6 +302,18 @@ static void check_reasons(test *t)
     }
 }
 
+/* 2^62 elements of four bytes: 2^64 bytes are said as what they are, not as 0. */
+static void check_bytes_past_64_bits(test *t)
+{
+    arena *mem = arena_make();
+    graph_session s = { 0 };
+    graph_run got = { .device = test_cpu(), .mem = mem };
+    qn_status status = graph_open_text(&got, "in x: f32[2147483648,2147483648]; y = MatMul(x, x); out y", &s);
+    CHECK(t, status != QN_OK && strstr(qn_last_error(), "more bytes than 64 bits can count"), "%s", qn_last_error());
+    if (status == QN_OK) graph_session_close(&s);
+    arena_free(mem);
+}
+
 static void check_null(test *t)
 {
     qn_device *d = NULL;
@@ -328,6 +340,7 @@ void test_place(test *t)
     for (size_t i = 0; i < COUNT(cases); i++) check_case(t, &cases[i]);
     check_all_ops(t);
     check_sizes(t);
+    check_bytes_past_64_bits(t);
     check_big(t);
     check_limits(t);
     check_bindings(t);

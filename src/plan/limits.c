@@ -46,7 +46,10 @@ static qn_status check_bytes(const launch *k)
         i64 elems;
         u64 bytes = 0;
         if (!v->elems || !sym_is_number(p->g, v->elems, &elems) || elems < 0) continue;
-        if (!mul_u64((u64)elems, qn_dtype_bytes(v->dtype), &bytes) || bytes > most)
+        if (!mul_u64((u64)elems, qn_dtype_bytes(v->dtype), &bytes))
+            return fail(QN_E_UNSUPPORTED, "a tensor of %lld elements has more bytes than 64 bits can count",
+                        (long long)elems);
+        if (bytes > most)
             return fail(QN_E_UNSUPPORTED, "a tensor of %llu bytes, a buffer there holds %llu", (unsigned long long)bytes,
                         (unsigned long long)most);
     }

@@ -30,7 +30,8 @@ class Named(c.Structure):
 
 
 class DeviceDesc(c.Structure):
-    _fields_ = [("threads", c.c_uint32), ("cpu_isa", c.c_char_p), ("interpret", c.c_bool), ("reverse_items", c.c_bool), ("trust", c.c_bool)]
+    _fields_ = [("threads", c.c_uint32), ("cpu_isa", c.c_char_p), ("interpret", c.c_bool), ("reverse_items", c.c_bool), ("trust", c.c_bool),
+                ("progress", c.c_void_p), ("progress_user", c.c_void_p)]
 
 
 class SessionDesc(c.Structure):

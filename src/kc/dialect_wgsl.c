@@ -29,10 +29,10 @@ static const helper wgsl_helpers[] = {
     { "qc_minus_self", NULL, "fn $F(x: $T) -> $T {\n    return bitcast<$T>(select($M(0), $M(0x7fc00000), (bitcast<$M>(x) & $M(0x7fffffff)) >= $M(0x7f800000)));\n}" },
     /* WGSL's division may be off by 2.5 units in the last place, and drivers take x / x for 1, y / infinity for 0 and what is by 1 / y beyond 2^126
      * for 0. What is left of x, exact in halves of 12 bits, says by how much: the nearest number comes of it, but where two are all but as near.
-     * `unknown` is 0, which the driver does not know, so it cannot put the halves together again. */
+     * `unknown` is 0, which the driver does not know, so it can neither put the halves together again nor the quotients. */
     { "qc_quotient", NULL,
       "fn $F(x: $T, y: $T) -> $T {\n    let unknown = $M(select(0, 1, qk.qk_count == 0xffffffffu));\n    let by = select($T(1.0), $T(2.3283064e-10), abs(y) > $T(4e37));\n"
-      "    let a = bitcast<$T>(bitcast<$M>(x) ^ unknown) * by;\n    let b = bitcast<$T>(bitcast<$M>(y) ^ unknown) * by;\n    let q = a / b;\n    let qh = bitcast<$T>(bitcast<$M>(q) & ~$M(0xfff));\n"
+      "    let a = bitcast<$T>(bitcast<$M>(x) ^ unknown) * by;\n    let b = bitcast<$T>(bitcast<$M>(y) ^ unknown) * by;\n    let q = bitcast<$T>(bitcast<$M>(a / b) ^ unknown);\n    let qh = bitcast<$T>(bitcast<$M>(q) & ~$M(0xfff));\n"
       "    let bh = bitcast<$T>(bitcast<$M>(b) & ~$M(0xfff));\n    let ql = bitcast<$T>(bitcast<$M>(q - qh) ^ unknown);\n    let bl = bitcast<$T>(bitcast<$M>(b - bh) ^ unknown);\n"
       "    let left = (((a - qh * bh) - qh * bl) - ql * bh) - ql * bl;\n    let e = bitcast<$M>(q) & $M(0x7f800000);\n"
       "    return select(q, q + left / b, (e != $M(0)) & (e != $M(0x7f800000)));\n}" },

@@ -166,7 +166,7 @@ const helper glsl_helpers[] = {
     { "qc_hidden", NULL, "float qc_hidden(float x)\n{\n    return uintBitsToFloat(floatBitsToUint(x) ^ qk_u[0].w);\n}" },
     /* GLSL leaves open how exact a division is: as in dialect_wgsl.c, by what is left of x */
     { "qc_quotient", "qc_hidden",
-      "float qc_quotient(float x, float y)\n{\n    float by = abs(y) > 4e37 ? 2.3283064e-10 : 1.0, a = qc_hidden(x) * by, b = qc_hidden(y) * by, q = a / b;\n"
+      "float qc_quotient(float x, float y)\n{\n    float by = abs(y) > 4e37 ? 2.3283064e-10 : 1.0, a = qc_hidden(x) * by, b = qc_hidden(y) * by, q = qc_hidden(a / b);\n"
       "    float qh = uintBitsToFloat(floatBitsToUint(q) & 0xfffff000u), bh = uintBitsToFloat(floatBitsToUint(b) & 0xfffff000u), ql = qc_hidden(q - qh), bl = qc_hidden(b - bh);\n"
       "    float left = (((a - qh * bh) - qh * bl) - ql * bh) - ql * bl;\n    uint e = floatBitsToUint(q) & 0x7f800000u;\n"
       "    return e != 0u && e != 0x7f800000u ? q + left / b : q;\n}" },

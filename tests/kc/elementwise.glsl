@@ -46,7 +46,7 @@ float qc_hidden(float x)
 }
 float qc_quotient(float x, float y)
 {
-    float by = abs(y) > 4e37 ? 2.3283064e-10 : 1.0, a = qc_hidden(x) * by, b = qc_hidden(y) * by, q = a / b;
+    float by = abs(y) > 4e37 ? 2.3283064e-10 : 1.0, a = qc_hidden(x) * by, b = qc_hidden(y) * by, q = qc_hidden(a / b);
     float qh = uintBitsToFloat(floatBitsToUint(q) & 0xfffff000u), bh = uintBitsToFloat(floatBitsToUint(b) & 0xfffff000u), ql = qc_hidden(q - qh), bl = qc_hidden(b - bh);
     float left = (((a - qh * bh) - qh * bl) - ql * bh) - ql * bl;
     uint e = floatBitsToUint(q) & 0x7f800000u;

@@ -35,7 +35,7 @@ fn qc_quotient_f32(x: f32, y: f32) -> f32 {
     let by = select(f32(1.0), f32(2.3283064e-10), abs(y) > f32(4e37));
     let a = bitcast<f32>(bitcast<i32>(x) ^ unknown) * by;
     let b = bitcast<f32>(bitcast<i32>(y) ^ unknown) * by;
-    let q = a / b;
+    let q = bitcast<f32>(bitcast<i32>(a / b) ^ unknown);
     let qh = bitcast<f32>(bitcast<i32>(q) & ~i32(0xfff));
     let bh = bitcast<f32>(bitcast<i32>(b) & ~i32(0xfff));
     let ql = bitcast<f32>(bitcast<i32>(q - qh) ^ unknown);

@@ -193,16 +193,21 @@ static bool few_rows(const lowering *l, const node *n)
     return is_float(l, n) && when && sym_is_number(lower_graph(l), when, &few) && few;
 }
 
-/* Columns of a group: a few groups for each worker, in runs as long as that allows. */
-static u32 row_block(const lowering *l, const product *p)
+enum { ROW_BLOCK, ROW_GROUPS };
+
+/* Columns of a group: a few groups for each worker, in runs as long as that allows. sizes: columns, products. More groups than fit in 32
+ * bits are as many as no launch takes. */
+static void choose_row_block(const qn_caps *caps, const i64 *sizes, u32 *numbers)
 {
-    i64 n, batch;
-    const graph *g = lower_graph(l);
-    if (!sym_is_number(g, p->n, &n) || !sym_is_number(g, p->batch, &batch)) return ROW_BLOCK_MAX / 4;
-    i64 share = n * MAX(batch, 1) / ((i64)MAX(lower_caps(l)->workers, 1u) * 4);
+    const u64 n = (u64)MAX(sizes[0], 0), batch = (u64)MAX(sizes[1], 0);
+    u64 all, groups;
+    if (!mul_u64(n, MAX(batch, 1u), &all)) all = UINT64_MAX;
+    const u64 share = all / ((u64)MAX(caps->workers, 1u) * 4);
     u32 block = 32;
     while (block < ROW_BLOCK_MAX && block * 2 <= share) block *= 2;
-    return block;
+    bool few = mul_u64(n / block + (n % block != 0), batch, &groups) && groups < UINT32_MAX;
+    numbers[ROW_BLOCK] = block;
+    numbers[ROW_GROUPS] = few ? (u32)groups : UINT32_MAX;
 }
 
 static qn_status launch_by_rows(lowering *l, const product *p)
@@ -211,12 +216,11 @@ static qn_status launch_by_rows(lowering *l, const product *p)
     epilogue_buffers(k, &p->end, p->a);
     launch_out(k, p->y);
     sizes(k, p);
-    u32 block = row_block(l, p);
-    launch_number(k, block);
+    launch_choose(k, choose_row_block, (const sym[]){ p->n, p->batch }, 2);
+    launch_chosen(k, ROW_BLOCK);
     batch_params(k, p);
     ending(k, p);
-    graph *g = lower_graph_mut(l);
-    return launch_groups(k, sym_mul(g, sym_ceil_div(g, p->n, sym_number(g, block)), p->batch));
+    return launch_chosen_groups(k, ROW_GROUPS);
 }
 
 static qn_status launch_by_tiles(lowering *l, const product *p)

@@ -30,6 +30,9 @@ typedef struct sizes_case {
 #define GROUPS    "in x: f32[1,n,2]; in s: f32[n]; in b: f32[m]; y = GroupNormalization(x, s, b, num_groups=2); out y"
 #define PRELU     "in x: f32[n]; in z: f32[m]; y = PRelu(x, z); out y"
 #define LOSS      "in x: f32[n,c]; in t: i64[m]; y = SoftmaxCrossEntropyLoss(x, t); out y"
+#define LINEAR(d, e) "in q: f32[1,a,b]; in k: f32[1,2,6]; in v: f32[1,2,4]; in d: f32[1,a," d "]; in e: f32[1,a," e "]; y, s = LinearAttention(q, k, v, _, d, e, q_num_heads=2, kv_num_heads=2, scale=0.5); out y"
+#define LINEAR_IN "f32[1,2,6] f32[1,2,6] f32[1,2,4] "
+#define CACHED    "in x: f32[1,c,d]; in p: f32[1,2,32]; in v: f32[1,2,32]; in n: i32[1]; const t: i32[] = {2}; in r: f32[2,8]; y, k, w = com.microsoft.GroupQueryAttention(x, p, v, _, _, n, t, r, r, do_rotary=1, kv_num_heads=2, num_heads=4, rotary_interleaved=1, scale=0.2); out y"
 /* nothing found, nothing given */
 #define NONZERO   "in x: f32[n]; a = NonZero(x); b = Cast(a, to=1); y = Exp(b); out y"
 #define NMS       "in b: f32[1,n,4]; in s: f32[1,1,n]; const m: i64[] = {3}; const o: f32[] = {0.5}; y = NonMaxSuppression(b, s, m, o, o); out y"
@@ -51,6 +54,13 @@ static const sizes_case cases[] = {
     { GROUPS, "f32[1,4,2] f32[4] f32[6]", NULL },
     { PRELU, "f32[4] f32[1]", "f32[4]" },       { PRELU, "f32[4] f32[3]", NULL },
     { LOSS, "f32[4,2] i64[4]={0,1,1,0}", "f32[]" },                     { LOSS, "f32[4,2] i64[3]={0,1,1}", NULL },
+    { LINEAR("c", "a"), LINEAR_IN "f32[1,2,6]=-1..0 f32[1,2,2]", "f32[1,2,4]" },
+    { LINEAR("c", "f"), LINEAR_IN "f32[1,2,6]=-1..0 f32[1,2,1]", "f32[1,2,4]" },
+    { LINEAR("c", "f"), LINEAR_IN "f32[1,2,2]=-1..0 f32[1,2,2]", "f32[1,2,4]" },
+    { LINEAR("c", "f"), LINEAR_IN "f32[1,2,6]=-1..0 f32[1,2,3]", NULL },
+    { LINEAR("c", "f"), LINEAR_IN "f32[1,2,3]=-1..0 f32[1,2,2]", NULL },
+    { LINEAR("c", "f"), LINEAR_IN "f32[1,2,4]=-1..0 f32[1,2,2]", NULL },
+    { CACHED, "f32[1,2,64] f32[1,2,32] f32[1,2,32] i32[1]={1} f32[2,8]", "f32[1,2,64]" },
     { SQUEEZE, "f32[1,4]", "f32[4]" },          { SQUEEZE, "f32[2,4]", NULL },
     { ADD, "f32[4] f32[4]", "f32[4]" },         { ADD, "f32[1] f32[4]", "f32[4]" },           { ADD, "f32[4] f32[1]", "f32[4]" },
     { ADD, "f32[0] f32[1]", "f32[0]" },         { ADD, "f32[3] f32[4]", NULL },               { ADD, "f32[0] f32[4]", NULL },

@@ -98,6 +98,18 @@ static const char *linear_of(graph *g, const node *n, linear *a)
     return NULL;
 }
 
+/* A size that may be either is looked at when it runs. */
+static bool differs_from_both(const infer *c, sym size, sym a, sym b)
+{
+    graph *g = c->g;
+    if (sym_same(g, size, a) || sym_same(g, size, b)) return false;
+    if (sym_differ(g, size, a)) return infer_differ(g, size, b);
+    if (sym_differ(g, size, b)) return infer_differ(g, size, a);
+    sym fits = sym_max(g, sym_compare(g, '=', size, a), sym_compare(g, '=', size, b));
+    infer_need(g, fits, "a decay or beta of # numbers does not suit # heads", size, a);
+    return false;
+}
+
 static qn_status infer_linear(infer *c)
 {
     linear a;
@@ -112,9 +124,9 @@ static qn_status infer_linear(infer *c)
     for (u32 i = 1; i < 6 && fits; i++)
         if (in[i] && i != 3) fits = in[i]->rank == 3 && !infer_differ(g, sym_mul(g, in[i]->dims[0], in[i]->dims[1]), rows);
     if (!fits) return infer_fail(c, QN_E_SHAPE, "its inputs do not fit together");
-    if (in[4] && !sym_same(g, in[4]->dims[2], heads) && infer_differ(g, in[4]->dims[2], keys))
+    if (in[4] && differs_from_both(c, in[4]->dims[2], heads, keys))
         return infer_fail(c, QN_E_SHAPE, "decay must have a number for each head, or for each element of the keys");
-    if (in[5] && !sym_same(g, in[5]->dims[2], heads) && infer_differ(g, in[5]->dims[2], sym_one(g)))
+    if (in[5] && differs_from_both(c, in[5]->dims[2], heads, sym_one(g)))
         return infer_fail(c, QN_E_SHAPE, "beta must have one number, or one for each head");
     type y = *in[0], state = {
         .dtype = in[3] ? in[3]->dtype : y.dtype, .rank = 4, .known = true, .dims = { a.batch, heads, a.key, a.value }
@@ -205,10 +217,35 @@ const op_def op_LinearStates = {
 };
 
 /* ---- the whole */
+/* Where only the run shows whether a head has one decay, or one for each element of its keys: one for each. */
+static val decays_apart(build *b, const linear *a, val decay, sym heads)
+{
+    graph *g = b->g;
+    const type t = *build_type(b, decay);
+    const sym keys = sym_mul(g, a->key, heads);
+    if (sym_same(g, t.dims[2], heads) || sym_same(g, t.dims[2], keys) || sym_differ(g, t.dims[2], heads)) return decay;
+    const sym apart[] = { t.dims[0], t.dims[1], heads, sym_div(g, t.dims[2], heads) };
+    const sym all[] = { t.dims[0], t.dims[1], heads, a->key }, joined[] = { t.dims[0], t.dims[1], keys };
+    decay = build_reshape(b, decay, apart, 4);
+    decay = build_node(b, OP_Expand, (const val[]){ decay, build_syms(b, all, 4) }, 2, NULL, 0);
+    return build_reshape(b, decay, joined, 3);
+}
+
+/* Where only the run shows whether all heads share a beta: one for each head. */
+static val betas_apart(build *b, val beta, sym heads)
+{
+    const type t = *build_type(b, beta);
+    if (sym_same(b->g, t.dims[2], heads) || sym_is(b->g, t.dims[2], 1)) return beta;
+    const sym all[] = { t.dims[0], t.dims[1], heads };
+    return build_node(b, OP_Expand, (const val[]){ beta, build_syms(b, all, 3) }, 2, NULL, 0);
+}
+
 /* Decays and betas side by side; how many there are of each goes into attributes. */
 static val gates_of(build *b, const linear *a, val decay, val beta, attr *kinds)
 {
     sym heads = sym_number(b->g, a->kv_heads);
+    if (decay) decay = decays_apart(b, a, decay, heads);
+    if (beta) beta = betas_apart(b, beta, heads);
     bool by_head = decay && sym_same(b->g, build_type(b, decay)->dims[2], heads);
     kinds[0] = attr_of_int("decays", !decay ? 0 : by_head ? 1 : 2);
     kinds[1] = attr_of_int("betas", !beta ? 0 : sym_is(b->g, build_type(b, beta)->dims[2], 1) ? 1 : 2);

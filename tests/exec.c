@@ -143,6 +143,16 @@ static const answer_case answers[] = {
       { 6, 6, 6, 44, 32, 32 } },
     { "If, yes", IF_GRAPH, { { QN_BOOL, 0, { 0 }, yes }, { QN_F32, 1, { 2 }, one_two } }, 2, { 2 }, 1, { -2, -4 } },
     { "If, no", IF_GRAPH, { { QN_BOOL, 0, { 0 }, no }, { QN_F32, 1, { 2 }, one_two } }, 2, { 2 }, 1, { 4, 8 } },
+    { "Loop, a state whose size changes in a turn, and a Scan over it",
+      "in m: i64[]\nin x: f32[n]\nconst k: f32[3] = {1, 2, 3}\n"
+      "y = Loop(m, _, k, x, body={in i: i64[]; in c: bool[]; in v: f32[3]; in x: f32[n]; o = Identity(c); "
+      "w = Scan(v, v, x, num_scan_inputs=1, body={in s: f32[3]; in r: f32[]; in x: f32[n]; e = Identity(x); out e}, "
+      "captures=1); out o, w}, captures=1)\nout y\n",
+      { { QN_I64, 0, { 0 }, three }, { QN_F32, 1, { 2 }, one_two } },
+      2,
+      { 2 },
+      1,
+      { 1, 2 } },
     { "Loop, three turns",
       LOOP_GRAPH "out y\n",
       { { QN_I64, 0, { 0 }, three }, { QN_F32, 1, { 2 }, one_two } },

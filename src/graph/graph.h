@@ -81,6 +81,7 @@ typedef struct value {
     bool elems_read; /* elems are variables, bound by reading this tensor at run time */
     bool is_input, is_constant;
     bool inferred; /* type is by inference, not only as a file declares it */
+    sym *open;     /* [QN_MAX_RANK] of a Loop's state in its body: variables of sizes that change with the turn */
 } value;
 
 /* Must not be 0 when the node runs. says: what is wrong then, with '#' for the values of a and b in turn; NULL: the expression itself. */

@@ -148,19 +148,34 @@ static qn_status state_after(const infer *c, const type *in, const type *out, ty
     return next->of ? QN_OK : QN_E_NOMEM;
 }
 
+static bool is_open(const value *state, u32 d) { return state->open && state->open[d] == state->type.dims[d]; }
+
+/* A size that changes with the turn keeps its variable when the graph is checked again: lists of sizes in the body name it. */
+static qn_status open_size(const infer *c, value *state, u32 d, sym fresh)
+{
+    if (!state->open) state->open = ARENA_ARRAY(c->g->mem, QN_MAX_RANK, sym);
+    if (!state->open) return fail_nomem(QN_MAX_RANK * sizeof(sym));
+    if (!state->open[d]) state->open[d] = fresh;
+    state->type.dims[d] = state->open[d];
+    return QN_OK;
+}
+
 /* The body once with the state's types as they are now; where a size of the state changes in a turn it becomes open. */
 static qn_status settle(const infer *c, const loop_shape *l, bool *settled)
 {
     QN_TRY(graph_check(l->body));
     *settled = true;
     for (u32 i = 0; i < l->n_state; i++) {
-        type *in = &value_at(l->body, l->body->inputs[2 + i])->type, next, both;
+        value *state = value_at(l->body, l->body->inputs[2 + i]);
+        type *in = &state->type, next, both;
         QN_TRY(state_after(c, in, control_body_out(l->body, 1 + i), &next));
         QN_TRY(meet(c, i, in, &next, &both));
         if (!list_same(in->of, both.of)) in->of = both.of, *settled = false;
         for (u32 d = 0; d < in->rank; d++)
-            if (both.dims[d] != in->dims[d] && sym_newest_variable(c->g, in->dims[d]) <= c->variables)
-                in->dims[d] = both.dims[d], *settled = false;
+            if (both.dims[d] != in->dims[d] && !is_open(state, d)) {
+                QN_TRY(open_size(c, state, d, both.dims[d]));
+                *settled = false;
+            }
     }
     return QN_OK;
 }
@@ -179,8 +194,21 @@ static qn_status infer_states(infer *c, const loop_shape *l)
     return QN_OK;
 }
 
+/* Variables of the body's own are from this number on. */
+static u32 inner_variables(const infer *c, const loop_shape *l)
+{
+    u32 least = c->variables;
+    for (u32 i = 0; i < l->n_state; i++) {
+        const value *state = value_at(l->body, l->body->inputs[2 + i]);
+        for (u32 d = 0; d < state->type.rank; d++)
+            if (is_open(state, d)) least = MIN(least, sym_newest_variable(c->g, state->open[d]) - 1);
+    }
+    return least;
+}
+
 static qn_status infer_scans(infer *c, const loop_shape *l)
 {
+    const u32 inner = inner_variables(c, l);
     for (u32 i = 0; i < l->n_scan && l->n_state + i < c->n->n_out; i++) {
         const type *one = control_body_out(l->body, 1 + l->n_state + i);
         if (one->rank == QN_MAX_RANK)
@@ -189,7 +217,7 @@ static qn_status infer_scans(infer *c, const loop_shape *l)
             return infer_fail(c, QN_E_DTYPE, "scan output %u is a %s; it must be a tensor", i, qn_dtype_name(one->dtype));
         type t = { .dtype = one->dtype, .rank = (u8)(one->rank + 1), .known = true, .dims = { sym_fresh(c->g, "turns") } };
         for (u32 d = 0; d < one->rank; d++)
-            t.dims[d + 1] = sym_newest_variable(c->g, one->dims[d]) > c->variables ? sym_fresh(c->g, "turn") : one->dims[d];
+            t.dims[d + 1] = sym_newest_variable(c->g, one->dims[d]) > inner ? sym_fresh(c->g, "turn") : one->dims[d];
         QN_TRY(infer_out(c, l->n_state + i, &t));
     }
     return QN_OK;

@@ -1,5 +1,5 @@
 """Operators and forms that ONNX's own tests leave out, with onnxruntime's answers: pools over p-norms, regions, unpooling, Hardmax, every mode of
-Resize and Upsample in each opset that changed them; what patterns say of texts; pictures, as Pillow reads them; and random operators, judged by what their numbers look like.
+Resize and Upsample in each opset that changed them; what patterns say of texts, and what numbers they spell; pictures, as Pillow reads them; and random operators, judged by what their numbers look like.
 
   python tests/make_untested_cases.py OUT      needs numpy, onnx, onnxruntime, Pillow
 
@@ -169,6 +169,19 @@ def patterns():
         case(f"pattern_shape_{len(shape)}_{x.size}", "RegexFullMatch", x, 20, out=bool, pattern="[^b]*")
 
 
+# ---------------------------------------------------------------- numbers that texts spell, and texts of numbers whose spelling all agree on
+SPELLED = {"f": "0 -0.5 +2.25 1e-5 1E8 .5 7. INF +inf -Inf NaN 0.47892547", "i": "0 -7 12 007 100 -128", "u": "0 7 012 200"}
+
+
+def casts():
+    for kind in (np.float32, np.float64, np.float16, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64):
+        name, of = np.dtype(kind).name, np.dtype(kind)
+        case(f"cast_text_{name}", "Cast", np.array(SPELLED[of.kind].split(), object), 21, out=kind, to=helper.np_dtype_to_tensor_dtype(of))
+        numbers = [0.5, -2.25, 1000000, 0.001] if of.kind == "f" else [0, 7, np.iinfo(kind).min, np.iinfo(kind).max]
+        if kind != np.float16:
+            case(f"cast_{name}_text", "Cast", np.array(numbers, kind).reshape(2, 2), 21, out=object, to=TensorProto.STRING)
+
+
 # ---------------------------------------------------------------- pictures: what Pillow makes of them; nothing, of what is none
 def pictures():
     y, x = np.mgrid[0:19, 0:26]
@@ -226,7 +239,7 @@ def write(folder, name):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    for make in (pools, resizes, randoms, patterns, pictures):
+    for make in (pools, resizes, randoms, patterns, casts, pictures):
         make()
     shutil.rmtree(sys.argv[1], ignore_errors=True)
     made, without, why = collections.Counter(), collections.Counter(), {}

@@ -41,7 +41,7 @@ static qn_status infer_cast(infer *c)
 {
     type out = *infer_in(c, 0);
     QN_TRY(infer_any_dtype(c, "to", QN_NONE, &out.dtype));
-    return elems_infer_cast(c, &out);
+    return dtype_is_for_host(out.dtype) ? infer_out(c, 0, &out) : elems_infer_cast(c, &out);
 }
 
 /* Strings are compared on the host. */
@@ -284,7 +284,8 @@ ROWN(Min, "number", "min(a, b)", many_number_cases, "the smallest of the operand
 static const ew_row row_Cast = { .expr = "a" };
 const op_def op_Cast = {
     .name = "Cast",
-    .doc = DOC("x in another type: integers wrap, floats go to integers toward 0 and saturate, to bool is x != 0"),
+    .doc = DOC("x in another type: integers wrap, floats go to integers toward 0 and saturate, to bool is x != 0; texts are "
+               "read and written"),
     .in = { { "x", "any" } },
     .out = { { "y", "any" } },
     .attrs = { NEEDED("to", ATTR_INT), INT("saturate", 1), TEXT("round_mode", "up") },

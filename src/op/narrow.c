@@ -162,13 +162,13 @@ qn_status narrow_expand_cast(build *b, const node *n)
 {
     val x = build_in(b, 0);
     qn_dtype from = build_type(b, x)->dtype, to = build_type(b, n->out[0])->dtype;
-    if (dtype_is_narrow(from) && from != to)
-        x = dtype_is_narrow_float(from) ? build_op1(b, OP_NarrowDecode, x)
-                                        : narrow_held_as(b, x, is_signed(from) ? QN_I8 : QN_U8);
     if (from == to) x = build_op1(b, OP_Identity, x);
-    else if (from == QN_STRING || to == QN_STRING)
-        return build_fail(b, QN_E_UNSUPPORTED, "texts cannot be cast to or from %s",
-                          qn_dtype_name(from == QN_STRING ? to : from));
-    else x = dtype_is_narrow(to) ? to_narrow(b, n, x, to) : build_cast(b, x, to);
+    else if (from == QN_STRING || to == QN_STRING) x = text_cast(b, n, x, from, to);
+    else {
+        if (dtype_is_narrow(from))
+            x = dtype_is_narrow_float(from) ? build_op1(b, OP_NarrowDecode, x)
+                                            : narrow_held_as(b, x, is_signed(from) ? QN_I8 : QN_U8);
+        x = dtype_is_narrow(to) ? to_narrow(b, n, x, to) : build_cast(b, x, to);
+    }
     return build_done(b, &x, 1);
 }

@@ -8,4 +8,6 @@
 qn_status narrow_expand_cast(build *b, const node *n);
 /* The bytes of x as another type of one byte. */
 val narrow_held_as(build *b, val x, qn_dtype d);
+/* Cast of numbers to texts and of texts to numbers (text_numbers.c). */
+val text_cast(build *b, const node *n, val x, qn_dtype from, qn_dtype to);
 #endif

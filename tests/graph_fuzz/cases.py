@@ -66,4 +66,14 @@ g (float[12] x, float[1] s) => (uint8[] y) { y = QuantizeLinear <axis = 0, block
 g (float[2] x, int64 n) => (float[] y) { y = Loop (n, "") <body: graph = body (int64 i, bool on) => (bool go, float[2] z) { go = Identity (on)  z = Neg (x) }> }""", {"n": [2]}),
     ("... or had too few inputs", """<ir_version: 10, opset_import: ["" : 21]>
 g (int64 n) => (int64[] y) { y = Loop (n, "") <body: graph = body (int64 i, bool on) => (bool go, int64 z) { go = Identity (on)  z = Neg (i) }> }""", {"n": [3]}),
+    ("integers had no spelling", """<ir_version: 10, opset_import: ["" : 25]>
+g (int64[3] x) => (string[] y) { y = Cast <to = 8> (x) }""", {"x": [0, -7, 9007199254740993]}),
+    ("texts were no integers", """<ir_version: 10, opset_import: ["" : 25]>
+g () => (int64[] y) <string[3] x = {"12", "-7", "9007199254740993"}> { y = Cast <to = 7> (x) }""", {}),
+    ("... and no floats", """<ir_version: 10, opset_import: ["" : 25]>
+g () => (float[] y) <string[6] x = {"0.47892547", "1000000", "1e-7", "NaN", "INF", "-INF"}> { y = Cast <to = 1> (x) }""", {}),
+    ("a text through an integer kept its own spelling", """<ir_version: 10, opset_import: ["" : 25]>
+g () => (string[] y) <string[2] x = {"007", "5"}> { a = Cast <to = 6> (x)  y = Cast <to = 8> (a) }""", {}),
+    ("float8 through an integer kept what stands behind the point", """<ir_version: 10, opset_import: ["" : 25]>
+g (float[3] x) => (float[] y) { f = Cast <to = 17> (x)  a = Cast <to = 6> (f)  y = Cast <to = 1> (a) }""", {"x": [1.5, -2.5, 3]}),
 ]

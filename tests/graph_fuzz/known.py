@@ -20,7 +20,7 @@ FAULTS = [
      "far below 0 Gelu's digits get lost in onnxruntime: 1 + erf(x / sqrt(2)) takes near numbers from each other"),
     ("Softplus", lambda n, g: first(n, g).size and first(n, g).max() < -2, "onnxruntime and the reference take log(1 + e^x) as it stands: far below 0 its digits get lost"),
     ("Mish", lambda n, g: first(n, g).size and first(n, g).max() < -2, "... and with them those of x * tanh(log(1 + e^x))"),
-    ("RNN", lambda n, g: all(np.abs(g.at[o]).max(initial=0) < 0.05 for o in n.output if o), "onnxruntime's tanh has seven digits of 1, not of a small number"),
+    ("RNN", lambda n, g: any(np.abs(g.at[o]).max(initial=0) < 0.05 for o in n.output if o), "onnxruntime's tanh has seven digits of 1, not of a small number: one of the outputs is small"),
     ("DynamicQuantizeLinear", lambda n, g: on_the_edge(first(n, g)), "whether its zero point is rounded up or down hangs on the last digit of a quotient"),
     ("DynamicQuantizeLinear", lambda n, g: not first(n, g).any(), "the scale of zeros is (0 - 0) / 255 by the standard's formula; onnxruntime says 1"),
     ("StringSplit", lambda n, g: any(a.name == "delimiter" and a.s for a in n.attribute) and (first(n, g) == "").any(),

@@ -18,6 +18,7 @@ LOSSY = ("InstanceNormalization",)  # onnxruntime takes out the mean after the s
 NEWEST = 23  # behind it onnxruntime may lack a kernel
 OLDER = (NEWEST, 21)  # 22 and 24 brought types that it has no kernels for
 SHAPED = ("MatMulNBits",)  # it wants the shapes of what it reads before it runs
+FLOAT8 = {f"tensor({onnx.TensorProto.DataType.Name(t).lower()})": d for d, t in ONNX.items() if t in NARROW and "FLOAT8" in onnx.TensorProto.DataType.Name(t)}  # as bytes
 OPTIONALS = ("Optional", "OptionalGetElement", "OptionalHasElement")
 
 
@@ -78,13 +79,16 @@ def by_onnxruntime(node, at, opset):
     values = [at[n] for n in read]
     try:
         session, names = session_of(node, read, values, opset)
-        return session.run(None, dict(zip(names, values)))
+        got = session.run(None, dict(zip(names, values)))
     except Exception as e:
         raise Unknown(str(e)) from None
+    return [a.view(FLOAT8[o.type]) if o.type in FLOAT8 else a for a, o in zip(got, session.get_outputs())]
 
 
 def by_reference(node, at, opset):
     read = names_read(node)
+    if node.op_type == "Loop":
+        raise Unknown("the reference puts what turns give one behind the other along their first axis, instead of stacking it")
     try:
         m = model_of(node, [info(n, at[n]) for n in read], opset)
         with np.errstate(all="ignore"):

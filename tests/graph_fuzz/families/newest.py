@@ -59,7 +59,7 @@ def linear_attention(g):
     since(g, 27)
     b, t, h, dk, dv = g.int(1, 2), g.int(1, 5), g.int(1, 2), g.int(1, 5), g.int(1, 5)
     q = h * g.int(1, 2)
-    d = g.dtype([F, F, np.float64])
+    d = g.dtype([F])  # by the standard no f64
     near = lambda shape, lo=-1.0, hi=1.0: g.new(g.array(d, shape, lo, hi))
     rule = g.pick(["linear", "gated", "delta", "gated_delta"])
     ins = [g.value([d], shape=[b, t, q * dk], lo=-4, hi=4), near([b, t, h * dk], -0.5, 0.5), near([b, t, h * dv]), near([b, h, dk, dv]) if g.chance(0.5) else ""]
@@ -73,7 +73,7 @@ def linear_attention(g):
 @family(1.5)
 def causal_conv(g):
     since(g, 27)
-    a = g.value((F, F, np.float64), rank=3, test=lambda x: 0 < x.size <= 1500)
+    a = g.value((F,), rank=3, test=lambda x: 0 < x.size <= 1500)
     x = g.a(a)
     k = g.int(1, 4)
     near = lambda *shape: g.new(g.array(x.dtype, shape, -1, 1))

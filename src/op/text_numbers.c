@@ -1,0 +1,200 @@
+/* Casts between texts and numbers, on the host. A text is a plain or scientific number ("100", "3.14", "1e-5"), or INF, +INF, -INF or NaN in
+ * any case; for an integer what stands behind the point is cut off. A float is written with the fewest digits that read back as it. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "op/narrow.h"
+#include "op/op_util.h"
+
+enum { NUMBER_BYTES = 48 }; /* of a number that is written here */
+
+/* ------------------------------------------------------------------ NumberOfText */
+static qn_status infer_number_of_text(infer *c)
+{
+    type y = *infer_in(c, 0);
+    QN_TRY(infer_any_dtype(c, "to", QN_NONE, &y.dtype));
+    return infer_out(c, 0, &y);
+}
+
+/* The names of floats that are no numbers; false: it is none of them. */
+static bool special(const char *text, size_t n, f64 *out)
+{
+    static const struct {
+        const char *name;
+        f64 value;
+    } names[] = { { "inf", HUGE_VAL }, { "+inf", HUGE_VAL }, { "-inf", -HUGE_VAL }, { "nan", (f64)NAN } };
+    for (u32 i = 0; i < COUNT(names); i++) {
+        const char *a = text, *b = names[i].name;
+        while (*b && (*a == *b || (*a >= 'A' && *a <= 'Z' && *a + 32 == *b))) a++, b++;
+        if (a != text + n || *b) continue;
+        *out = names[i].value;
+        return true;
+    }
+    return false;
+}
+
+/* f32 is read as such: by way of f64 it would be rounded twice. */
+static bool read_float(const char *text, size_t n, qn_dtype to, f64 *out)
+{
+    char *end;
+    if (special(text, n, out)) return true;
+    if (!n || strspn(text, "0123456789+-.eE") != n) return false; /* no blanks, no hexadecimal */
+    *out = to == QN_F32 ? (f64)strtof(text, &end) : strtod(text, &end);
+    return end == text + n;
+}
+
+/* The low 64 bits, with the sign. */
+static bool read_integer(const char *text, size_t n, qn_dtype to, u64 *out)
+{
+    char *end;
+    f64 real;
+    size_t sign = *text == '-' || *text == '+';
+    if (n > sign && strspn(text + sign, "0123456789") == n - sign) {
+        u64 size = strtoull(text + sign, &end, 10);
+        *out = *text == '-' ? 0 - size : size;
+        return true;
+    }
+    if (!read_float(text, n, QN_F64, &real) || !isfinite(real)) return false;
+    if (to == QN_U64 && real >= 0) *out = real >= 0x1p64 ? UINT64_MAX : (u64)real;
+    else *out = (u64)(real >= 0x1p63 ? INT64_MAX : real < -0x1p63 ? INT64_MIN : (i64)real);
+    return true;
+}
+
+static bool read_number(const char *text, size_t n, qn_dtype to, void *out)
+{
+    f64 real;
+    u64 bits;
+    if (!dtype_is_float(to)) {
+        if (!read_integer(text, n, to, &bits)) return false;
+        memcpy(out, &bits, qn_dtype_bytes(to)); /* the low bytes come first */
+        return true;
+    }
+    if (!read_float(text, n, to, &real)) return false;
+    if (to == QN_F32) *(f32 *)out = (f32)real;
+    else *(f64 *)out = real;
+    return true;
+}
+
+static qn_status host_number_of_text(host_call *h)
+{
+    const qn_tensor *x = h->in[0];
+    u64 n = qn_tensor_elems(x);
+    qn_dtype to = value_at(h->g, h->n->out[0])->type.dtype;
+    u8 *y = host_out(h, 0, to, x->rank, x->dims);
+    if (!y) return QN_E_NOMEM;
+    for (u64 i = 0; i < n; i++) {
+        qn_bytes text = ((const qn_bytes *)x->data)[i];
+        char *ended = arena_alloc(h->mem, text.n + 1);
+        if (!ended) return fail_nomem(text.n + 1);
+        if (text.n) memcpy(ended, text.data, text.n);
+        ended[text.n] = 0;
+        if (!read_number(ended, text.n, to, y + i * qn_dtype_bytes(to)))
+            return host_fail(h, QN_E_DATA, "text %llu, '%.40s', is no number for %s", (unsigned long long)i, ended,
+                             qn_dtype_name(to));
+    }
+    return QN_OK;
+}
+
+const op_def op_NumberOfText = {
+    .name = "NumberOfText",
+    .domain = "quern",
+    .doc = DOC("the numbers that texts spell"),
+    .in = { { "x", "string" } },
+    .out = { { "y", "f32|f64|i32|i64|u32|u64" } },
+    .attrs = { NEEDED("to", ATTR_INT) },
+    .infer = infer_number_of_text,
+    .host = host_number_of_text,
+};
+
+/* ------------------------------------------------------------------ TextOfNumber */
+static qn_status infer_text_of_number(infer *c)
+{
+    type y = type_with(infer_in(c, 0), QN_STRING);
+    return infer_out(c, 0, &y);
+}
+
+/* Plain where that is short: 1000000 and 0.0001, but 1e+20. */
+static void write_float(char *to, f64 v, bool narrow)
+{
+    i32 digits = 0, most = narrow ? 9 : 17;
+    if (!isfinite(v)) {
+        snprintf(to, NUMBER_BYTES, "%s", isnan(v) ? "NaN" : v > 0 ? "INF" : "-INF");
+        return;
+    }
+    do snprintf(to, NUMBER_BYTES, "%.*e", digits, v);
+    while (++digits < most && (narrow ? (f64)strtof(to, NULL) : strtod(to, NULL)) != v);
+    const char *power = strchr(to, 'e');
+    i32 exponent = power ? atoi(power + 1) : 0;
+    if (exponent >= -5 && exponent < 16) snprintf(to, NUMBER_BYTES, "%.*f", MAX(digits - 1 - exponent, 0), v);
+}
+
+static bool write_number(char *to, qn_dtype d, const void *from)
+{
+    union {
+        f32 f;
+        f64 d;
+        i64 i;
+        u64 u;
+        i32 narrow;
+        u32 below;
+    } x = { 0 };
+    memcpy(&x, from, qn_dtype_bytes(d));
+    switch (d) {
+    case QN_F32: write_float(to, (f64)x.f, true); return true;
+    case QN_F64: write_float(to, x.d, false); return true;
+    case QN_I32: snprintf(to, NUMBER_BYTES, "%d", x.narrow); return true;
+    case QN_I64: snprintf(to, NUMBER_BYTES, "%lld", (long long)x.i); return true;
+    case QN_U32: snprintf(to, NUMBER_BYTES, "%u", x.below); return true;
+    case QN_U64: snprintf(to, NUMBER_BYTES, "%llu", (unsigned long long)x.u); return true;
+    default: return false;
+    }
+}
+
+static qn_status host_text_of_number(host_call *h)
+{
+    const qn_tensor *x = h->in[0];
+    u64 n = qn_tensor_elems(x);
+    qn_bytes *y = host_out(h, 0, QN_STRING, x->rank, x->dims);
+    if (!y) return QN_E_NOMEM;
+    for (u64 i = 0; i < n; i++) {
+        char text[NUMBER_BYTES];
+        if (!write_number(text, x->dtype, (const u8 *)x->data + i * qn_dtype_bytes(x->dtype)))
+            return host_fail(h, QN_E_BUG, "%s has no spelling", qn_dtype_name(x->dtype));
+        size_t length = strlen(text);
+        char *kept = arena_alloc(h->mem, length + 1);
+        if (!kept) return fail_nomem(length + 1);
+        memcpy(kept, text, length + 1);
+        y[i] = (qn_bytes){ kept, length };
+    }
+    return QN_OK;
+}
+
+const op_def op_TextOfNumber = {
+    .name = "TextOfNumber",
+    .domain = "quern",
+    .doc = DOC("numbers as texts"),
+    .in = { { "x", "f32|f64|i32|i64|u32|u64" } },
+    .out = { { "y", "string" } },
+    .infer = infer_text_of_number,
+    .host = host_text_of_number,
+};
+
+/* ------------------------------------------------------------------ Cast */
+/* The type that spells the numbers of another. */
+static qn_dtype spelled_as(qn_dtype d)
+{
+    if (d == QN_F64 || d == QN_I64 || d == QN_U32 || d == QN_U64) return d;
+    return dtype_is_float(d) || dtype_is_narrow_float(d) ? QN_F32 : QN_I32;
+}
+
+val text_cast(build *b, const node *n, val x, qn_dtype from, qn_dtype to)
+{
+    attr how[3] = { attr_of_int("to", dtype_to_onnx(to)), attr_of_int("saturate", attr_int(n, "saturate", 1)),
+                    attr_of_text("round_mode", attr_text(b->g, n, "round_mode", "up")) };
+    qn_dtype via = spelled_as(from == QN_STRING ? to : from);
+    if (from != QN_STRING) return build_op1(b, OP_TextOfNumber, build_cast(b, x, via));
+    attr number = attr_of_int("to", dtype_to_onnx(via));
+    x = build_node(b, OP_NumberOfText, &x, 1, &number, 1);
+    return via == to ? x : build_node(b, OP_Cast, &x, 1, how, 3);
+}

@@ -44,6 +44,7 @@ f64 relative_error(const qn_tensor *a, const qn_tensor *b);
 typedef struct test_device {
     const char *name;
     qn_device *device;
+    u32 every, at; /* of a long list a quick run gives it each every-th, from `at` on */
 } test_device;
 u32 open_test_devices(test *t, const test_device **out);
 qn_device *test_cpu(void); /* what others are compared with: "cpu", whichever devices are tested */

@@ -49,7 +49,7 @@ const cases = [
   ["Session.open: no model", "usage", "a model is an address", () => Session.open(undefined, { device })],
   ["Session.open: a number", "usage", "a model is an address", () => Session.open(7, { device })],
   ["Session.open: a list", "usage", "a model is an address", () => Session.open([1, 2], { device })],
-  ["Session.open: no address", "usage", "URL", () => Session.open("http://[", { device })],
+  ["Session.open: no address", "usage", "no address here", () => Session.open("http://[", { device })],
   ["Session.open: nobody there", "io", "cannot be fetched", () => Session.open(away, { device, cache: "none" })],
   ["Session.open: no bytes", "format", "", () => Session.open(new Uint8Array(0), { device })],
   ["Session.open: bytes that are no model", "format", "", () => Session.open(new Uint8Array(64).fill(0x55), { device })],
@@ -154,7 +154,7 @@ const cases = [
   ["pixelsOf: null", "usage", "pixelsOf", () => pixelsOf(null)],
   ["pixelsOf: nothing to draw with", "usage|bug", "pixelsOf", () => pixelsOf({ width: 2, height: 2 })],
   ["pictureTensor: no device", "usage", "pictureTensor", () => pictureTensor(null, pixels, { width: 2, height: 2 })],
-  ["download: no address", "usage", "download", () => download("http://[")],
+  ["download: no address", "usage", "no address here", () => download("http://[")],
   ["download: nobody there", "io", "cannot be fetched", () => download(away, { cache: "none" })],
   ["clearCache: no storage here", "usage|bug", "clearCache", () => clearCache()],
 ];

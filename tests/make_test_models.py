@@ -403,7 +403,7 @@ def shape_arithmetic():
     shape = g.op("Shape", x)
     b, s = (g.op("Gather", shape, g.const(k), axis=0) for k in (0, 1))
     lift = lambda v: g.op("Unsqueeze", v, g.const([0]))
-    pairs = g.op("Reshape", x, g.op("Concat", lift(b), g.op("Mul", lift(s), g.const([2])), g.const([-1]), axis=0))
+    pairs = g.op("Reshape", x, g.op("Concat", lift(b), g.op("Mul", lift(s), g.const([2])), g.const([3]), axis=0))
     half = g.op("Div", g.op("Add", s, g.const(1)), g.const(2))
     head = g.op("Slice", pairs, g.const([0]), lift(half), g.const([1]), g.const([1]))
     back = g.op("Slice", x, g.const([-1]), g.const([-(2**31)]), g.const([1]), g.const([-1]))
@@ -415,6 +415,7 @@ def shape_arithmetic():
     masked = g.op("Where", causal, scores, g.op("ConstantOfShape", g.op("Shape", scores), value=helper.make_tensor("v", F32, [1], [-3.0])))
     index = g.op("Min", g.op("Mod", g.op("Mul", at, g.const(5)), s), g.op("Sub", s, g.const(1)))
     g.output("head", head, F32, ["batch", "half", 3])
+    g.output("rows", g.op("Reshape", x, g.op("Concat", g.const([-1]), g.const([2]), axis=0)), F32, ["rows", 2])  # -1 beside a 0 has no answer
     g.output("masked", g.op("Softmax", masked, axis=-1), F32, ["batch", "seq", "seq"])
     g.output("picked", g.op("Gather", x, index, axis=1), F32, ["batch", "seq", 6])
     g.output("index", index, I64, ["seq"])

@@ -81,7 +81,7 @@ u32 qt_start(void *handle, qn_device *d, const char *device, u32 k)
     arena_free(one->try_mem);
     one->try_mem = arena_make();
     if (!CHECK(&checks, one->try_mem, "no memory for a try")) return OP_RAN;
-    one->device = (test_device){ arena_text(one->try_mem, device, strlen(device)), d };
+    one->device = (test_device){ .name = arena_text(one->try_mem, device, strlen(device)), .device = d };
     one->now = (op_try){
         .of = one->of, .r = &one->run, .device = &one->device, .row = k ? qt_row(one, k) : NULL, .mem = one->try_mem
     };

@@ -1,18 +1,10 @@
-/* Convolutions: Conv, and our ConvFused (rest and activation in the same kernel). Not here: other forms of them (conv_forms.c).
+/* Convolutions: Conv, and our ConvFused (rest and activation in the same kernel). Not here: one channel a group by bands
+ * (conv_depthwise.c), other forms of them (conv_forms.c).
  * Every variant takes weights as ONNX stores them, [out channels][in channels / group][kernel...]. */
 #include "op/blocks.h"
-#include "op/conv.h"
-#include "op/epilogue.h"
+#include "op/conv_launch.h"
 #include "op/gradient.h"
 #include "op/op_util.h"
-#include "op/window.h"
-
-typedef struct conv {
-    val x, w, y;
-    window win;
-    sym batch, groups, in_channels, out_channels; /* channels of one group */
-    epilogue end;
-} conv;
 
 static const char *conv_sizes(graph *g, const node *n, const type *x, const type *w, conv *out)
 {
@@ -67,16 +59,16 @@ qn_status conv_infer(infer *c)
 
 /* ---- launches */
 
-static qn_status conv_of(lowering *l, const node *n, conv *out)
+qn_status conv_of(lowering *l, const node *n, conv *out)
 {
     *out = (conv){ .x = lower_in(l, n, 0), .w = lower_in(l, n, 1), .y = lower_out(l, n, 0), .end = epilogue_of(l, n, 2, 3) };
     const char *wrong = conv_sizes(lower_graph_mut(l), n, lower_type(l, out->x), lower_type(l, out->w), out);
     return wrong ? lower_fail(l, n, QN_E_SHAPE, "%s", wrong) : QN_OK;
 }
 
-static bool is_float(const lowering *l, const node *n) { return dtype_is_float(lower_type(l, lower_in(l, n, 0))->dtype); }
+bool conv_is_float(const lowering *l, const node *n) { return dtype_is_float(lower_type(l, lower_in(l, n, 0))->dtype); }
 
-static launch *begin(lowering *l, const conv *p, const char *file, const char *entry)
+launch *conv_begin(lowering *l, const conv *p, const char *file, const char *entry)
 {
     launch *k = launch_begin(l, file, entry);
     launch_define(k, "T", dtype_word(lower_type(l, p->x)->dtype));
@@ -106,8 +98,8 @@ static qn_status emit_map(lowering *l, const node *n)
 {
     conv p;
     QN_TRY(conv_of(l, n, &p));
-    launch *k = begin(l, &p, "conv.c", "conv_map");
-    bool whole = !is_float(l, n);
+    launch *k = conv_begin(l, &p, "conv.c", "conv_map");
+    bool whole = !conv_is_float(l, n);
     if (whole) launch_define(k, "WHOLE", "1");
     else epilogue_buffers(k, &p.end, p.x);
     launch_out(k, p.y);
@@ -133,7 +125,7 @@ static qn_status emit_tile(lowering *l, const node *n)
     graph *g = lower_graph_mut(l);
     sym columns = pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups);
     bool point = sym_is(g, p.win.kernel[2], 1) && sym_is(g, p.win.kernel[1], 1) && p.win.step[2] == 1;
-    launch *k = begin(l, &p, "conv_tile.c", "conv_tile");
+    launch *k = conv_begin(l, &p, "conv_tile.c", "conv_tile");
     epilogue_buffers(k, &p.end, p.x);
     launch_out(k, p.y);
     launch_size(k, p.batch);
@@ -151,7 +143,7 @@ static bool fits_group(const lowering *l, const node *n)
     const type *w = lower_type(l, lower_in(l, n, 1));
     i64 channels = GROUP_SIDE;
     sym_is_number(lower_graph(l), w->dims[0], &channels);
-    return is_float(l, n) && w->dtype != QN_F64 && channels / attr_int(n, "group", 1) >= 8;
+    return conv_is_float(l, n) && w->dtype != QN_F64 && channels / attr_int(n, "group", 1) >= 8;
 }
 
 static qn_status emit_group(lowering *l, const node *n)
@@ -159,7 +151,7 @@ static qn_status emit_group(lowering *l, const node *n)
     conv p;
     QN_TRY(conv_of(l, n, &p));
     graph *g = lower_graph_mut(l);
-    launch *k = begin(l, &p, "conv_group.c", "conv_group");
+    launch *k = conv_begin(l, &p, "conv_group.c", "conv_group");
     epilogue_buffers(k, &p.end, p.x);
     launch_out(k, p.y);
     conv_params(k, &p);
@@ -216,7 +208,7 @@ static qn_status emit_block(lowering *l, const node *n)
     graph *g = lower_graph_mut(l);
     sym columns = pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups);
     item_tile tile = blocks_for_items(g, lower_caps(l), p.out_channels, columns, parts);
-    launch *k = begin(l, &p, "conv_block.c", "conv_block");
+    launch *k = conv_begin(l, &p, "conv_block.c", "conv_block");
     launch_define(k, "PER_M", tile.per_m == 8 ? "8" : "4");
     launch_define(k, "PER_N", tile.per_n == 8 ? "8" : "4");
     epilogue_buffers(k, &p.end, p.x);
@@ -249,7 +241,7 @@ static qn_status emit_mma(lowering *l, const node *n)
     sym columns = pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups), depth = p.in_channels;
     for (u32 d = 0; d < 3; d++) depth = sym_mul(g, depth, p.win.kernel[d]);
     bool point = is_point(g, &p.win);
-    launch *k = begin(l, &p, "conv_mma.c", "conv_mma");
+    launch *k = conv_begin(l, &p, "conv_mma.c", "conv_mma");
     blocks cut = blocks_by_mma(l, k, p.out_channels, columns, parts, depth, point ? columns : 0);
     launch_define(k, "POINT", point ? "1" : "0");
     epilogue_buffers(k, &p.end, p.x);
@@ -258,114 +250,8 @@ static qn_status emit_mma(lowering *l, const node *n)
     return launch_groups(k, blocks_count(g, cut, p.out_channels, columns, parts));
 }
 
-/* ---- one input channel a group, by bands of rows (kernels/conv_depthwise.c) */
-
-enum { BAND_ELEMS = 16384, BAND_TAPS = 1024, BAND_CHANNELS = 4, BAND_NUMBERS = 33808 };
-
-/* What bands hang on: numbers of the node, padded to two dimensions, and the sizes of the result. */
-typedef struct banded {
-    i64 kernel[2], step[2], dilation[2];
-    sym out[2];
-} banded;
-
-static bool banded_of(const lowering *l, const node *n, banded *out)
-{
-    const type *w = lower_type(l, lower_in(l, n, 1)), *y = lower_type(l, n->out[0]);
-    u32 rank = w->rank - 2u, at = 2 - rank;
-    *out = (banded){ { 1, 1 }, { 1, 1 }, { 1, 1 }, { 0 } };
-    if (rank > 2 || window_ints(n, "strides", rank, 1, 1, out->step + at) ||
-        window_ints(n, "dilations", rank, 1, 1, out->dilation + at))
-        return false;
-    for (u32 d = 0; d < rank; d++) {
-        if (!sym_is_number(lower_graph(l), w->dims[2 + d], &out->kernel[at + d]) || out->kernel[at + d] > BAND_TAPS)
-            return false;
-        out->out[at + d] = y->dims[2 + d];
-    }
-    return out->kernel[0] * out->kernel[1] <= BAND_TAPS && out->step[1] <= 8 && out->dilation[0] <= BAND_ELEMS &&
-           out->dilation[1] <= BAND_ELEMS;
-}
-
-/* Numbers of a band that makes `out` elements a row: of the input, a row and all rows that one of the result reads. */
-static sym pitch_of(graph *g, const banded *b)
-{
-    sym steps = sym_mul(g, sym_sub(g, b->out[1], sym_one(g)), sym_number(g, b->step[1]));
-    return sym_add(g, steps, sym_number(g, 1 + (b->kernel[1] - 1) * b->dilation[1]));
-}
-
-static sym when_depthwise(const lowering *l, const node *n, graph *g)
-{
-    banded b;
-    if (!banded_of(l, n, &b)) return sym_zero(g);
-    sym rows = b.out[0] ? b.out[0] : sym_one(g), most = sym_number(g, BAND_ELEMS + 1);
-    sym needs = sym_mul(g, pitch_of(g, &b), sym_number(g, (b.kernel[0] - 1) * b.dilation[0] + 1));
-    sym fits = sym_compare(g, '<', sym_max(g, needs, sym_max(g, rows, b.out[1])), most);
-    sym some = sym_compare(g, '<', sym_zero(g), sym_min(g, rows, b.out[1]));
-    return sym_mul(g, fits, some);
-}
-
-enum { BAND_ROWS, BAND_COUNT, BAND_GROUPS };
-
-/* sizes: rows of the result, pitch, rows that the first reads, step, images */
-static void choose_bands(const qn_caps *caps, const i64 *sizes, u32 *numbers)
-{
-    (void)caps;
-    const i64 out = MAX(sizes[0], 1), pitch = MAX(sizes[1], 1), reads = sizes[2], step = sizes[3];
-    i64 fit = BAND_ELEMS / pitch < reads ? 1 : (BAND_ELEMS / pitch - reads) / step + 1, rows = MIN(fit, out);
-    i64 count = (out + rows - 1) / rows;
-    u64 groups;
-    bool few = mul_u64((u64)count, (u64)MAX(sizes[4], 0), &groups) && groups < UINT32_MAX;
-    numbers[BAND_ROWS] = (u32)((out + count - 1) / count);
-    numbers[BAND_COUNT] = (u32)count;
-    numbers[BAND_GROUPS] = few ? (u32)groups : UINT32_MAX;
-}
-
-static void bands_choose(launch *k, graph *g, const banded *b, sym images)
-{
-    sym reads = sym_number(g, (b->kernel[0] - 1) * b->dilation[0] + 1), rows = b->out[0] ? b->out[0] : sym_one(g);
-    launch_choose(k, choose_bands, (const sym[]){ rows, pitch_of(g, b), reads, sym_number(g, b->step[0]), images }, 5);
-}
-
-static bool fits_depthwise(const lowering *l, const node *n)
-{
-    const type *w = lower_type(l, lower_in(l, n, 1));
-    i64 channels;
-    banded b;
-    if (!is_float(l, n) || !sym_is(lower_graph(l), w->dims[1], 1) || !blocks_fit(lower_caps(l), w->dtype, BAND_NUMBERS))
-        return false;
-    if (!sym_is_number(lower_graph(l), w->dims[0], &channels) || channels > BAND_CHANNELS * attr_int(n, "group", 1))
-        return false;
-    return banded_of(l, n, &b);
-}
-
-static qn_status emit_depthwise(lowering *l, const node *n)
-{
-    conv p;
-    QN_TRY(conv_of(l, n, &p));
-    graph *g = lower_graph_mut(l);
-    banded b;
-    if (!banded_of(l, n, &b)) return lower_fail(l, n, QN_E_BUG, "its bands are not known");
-    launch *k = begin(l, &p, "conv_depthwise.c", "conv_depthwise");
-    bands_choose(k, g, &b, sym_mul(g, p.batch, p.groups));
-    epilogue_buffers(k, &p.end, p.x);
-    launch_out(k, p.y);
-    launch_size(k, p.batch);
-    launch_chosen(k, BAND_ROWS);
-    launch_chosen(k, BAND_COUNT);
-    launch_size(k, p.groups);
-    for (u32 d = 1; d < 3; d++) launch_size(k, p.win.in[d]);
-    launch_size(k, p.out_channels);
-    for (u32 d = 1; d < 3; d++) launch_size(k, p.win.out[d]);
-    for (u32 d = 1; d < 3; d++) launch_size(k, p.win.kernel[d]);
-    for (u32 d = 1; d < 3; d++) launch_number(k, p.win.step[d]);
-    for (u32 d = 1; d < 3; d++) launch_number(k, p.win.dilation[d]);
-    for (u32 d = 1; d < 3; d++) launch_size(k, p.win.pad[d]);
-    epilogue_params(k, &p.end);
-    epilogue_consts(k, &p.end);
-    return launch_chosen_groups(k, BAND_GROUPS);
-}
-
 static const variant conv_variants[] = {
-    { "conv_depthwise", NEED_LANES | NEED_SIZES, fits_depthwise, emit_depthwise },
+    { "conv_depthwise", NEED_LANES | NEED_SIZES, conv_depthwise_fits, conv_depthwise_emit },
     { "conv_tile", NEED_LANES, fits_tile, emit_tile },
     { "conv_mma", NEED_GROUP | NEED_MMA, fits_mma, emit_mma },
     { "conv_block", NEED_GROUP, fits_block, emit_block },
@@ -425,7 +311,7 @@ const op_def op_Conv = {
     .attrs = { CONV_ATTRS },
     .infer = conv_infer,
     .gradient = GRADIENT(gradient_conv),
-    .when = when_depthwise,
+    .when = conv_depthwise_when,
     .variants = conv_variants,
     .flops = conv_flops,
     .cases = CASES(conv_cases),
@@ -473,7 +359,7 @@ const op_def op_ConvFused = {
     .attrs = { CONV_ATTRS, EPILOGUE_SCHEMA },
     .infer = conv_infer,
     .expand = conv_fused_expand,
-    .when = when_depthwise,
+    .when = conv_depthwise_when,
     .variants = conv_variants,
     .flops = conv_flops,
     .cases = CASES(conv_fused_cases),

@@ -1,0 +1,25 @@
+/* What the launches of a convolution share: its tensors and sizes, and how each begins. */
+#ifndef CONV_LAUNCH_H
+#define CONV_LAUNCH_H
+
+#include "op/conv.h"
+#include "op/epilogue.h"
+#include "op/window.h"
+
+typedef struct conv {
+    val x, w, y;
+    window win;
+    sym batch, groups, in_channels, out_channels; /* channels of one group */
+    epilogue end;
+} conv;
+
+qn_status conv_of(lowering *l, const node *n, conv *out);
+bool conv_is_float(const lowering *l, const node *n);
+launch *conv_begin(lowering *l, const conv *p, const char *file,
+                   const char *entry); /* T, x and w; the rest is the kernel's own */
+
+/* conv_depthwise.c: a row of the variants, and the sizes that it suits (op_def.when). */
+bool conv_depthwise_fits(const lowering *l, const node *n);
+qn_status conv_depthwise_emit(lowering *l, const node *n);
+sym conv_depthwise_when(const lowering *l, const node *n, graph *g);
+#endif

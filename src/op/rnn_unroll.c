@@ -120,15 +120,27 @@ static val where(build *b, val alive, val x, val y)
     return alive ? build_node(b, OP_Where, (const val[]){ alive, x, y }, 3, NULL, 0) : x;
 }
 
+/* The n steps of x, one each. By halves: a part's gradient is padded to its half, so all of them together cost n log n. */
+static void apart(const unroll *u, val x, i64 n, val *out)
+{
+    build *b = u->b;
+    graph *g = b->g;
+    sym rows = sym_mul(g, u->p.hidden, sym_number(g, u->p.gates)), mid = sym_number(g, n / 2);
+    if (n == 1) *out = build_reshape(b, x, (const sym[]){ u->p.batch, rows }, 2);
+    if (n == 1 || b->status) return;
+    apart(u, build_slice(b, x, 0, sym_zero(g), mid), n / 2, out);
+    apart(u, build_slice(b, x, 0, mid, sym_number(g, n)), n - n / 2, out + n / 2);
+}
+
 /* One step; gives its output, [1][1][batch][hidden]. */
-static val step(unroll *u, i64 t)
+static val step(unroll *u, i64 t, val x)
 {
     static void (*const kinds[])(unroll *, val) = { step_rnn, step_gru, step_lstm };
     build *b = u->b;
     graph *g = b->g;
-    val h = u->h, c = u->c, x = build_slice(b, u->xw, 0, sym_number(g, t), sym_number(g, t + 1));
-    sym rows = sym_mul(g, u->p.hidden, sym_number(g, u->p.gates)), one = sym_one(g);
-    kinds[u->p.kind](u, build_reshape(b, x, (const sym[]){ u->p.batch, rows }, 2));
+    val h = u->h, c = u->c;
+    sym one = sym_one(g);
+    kinds[u->p.kind](u, x);
     val alive = u->lens ? build_op2(b, OP_Less, build_scalar(b, QN_I32, (f64)t), u->lens) : 0;
     val y = where(b, alive, u->h, scalar(u, 0));
     u->h = where(b, alive, u->h, h);
@@ -169,9 +181,10 @@ static void run_direction(unroll *u, val *ys, val *y, val *h, val *c)
               state[] = { u->p.batch_first ? u->p.batch : one, u->p.batch_first ? one : u->p.batch, u->p.hidden };
     bool back = u->p.backward || u->dir == 1;
     begin(u);
+    apart(u, u->xw, u->steps, ys);
     for (i64 k = 0; k < u->steps && b->status == QN_OK; k++) {
         i64 t = back ? u->steps - 1 - k : k;
-        ys[t] = step(u, t);
+        ys[t] = step(u, t, ys[t]);
     }
     *y = joined(b, ys, (u32)u->steps, 0);
     *h = build_reshape(b, u->h, state, 3);

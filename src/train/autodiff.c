@@ -1,6 +1,6 @@
 /* The walk. In: a graph, xs and ys in it. Out: nodes that compute the xs' gradients, of simple ops that have gradients themselves.
  *
- * Forward it is marked what depends on an x, and backward what a y depends on. Composites that are both are expanded, until every node on
+ * Between the first x and the last y it is marked, forward, what depends on an x, and backward what a y depends on. Composites that are both are expanded, until every node on
  * the way has a gradient or cannot be expanded. Then, backward again, each node that something arrives at hands it on (op_gradient); where a
  * value is used several times its gradients are added up, and where it was broadcast they are summed back to its shape.
  * A gradient goes through floats only: what becomes an integer, a truth value or a random number on the way gets none. */
@@ -14,6 +14,7 @@ typedef struct walk {
     u8 *leaf, *depends, *needed; /* by value */
     val *got;                    /* by value: its gradient, live; 0: none yet */
     u32 n;                       /* values that are marked; what is built later has none of these */
+    nid from, last; /* the nodes from the first that can depend on an x to the last that a y can need; 0: none */
 } walk;
 
 /* Gradients of gradients grow with a power of how often they are taken, and a page of a file can ask for any number. */
@@ -42,15 +43,42 @@ static qn_status make(walk *w)
 
 /* ------------------------------------------------------------------ the way from the xs to the ys */
 
-static void mark_forward(walk *w)
+/* Marks the xs and what is held fast; gives how many xs have makers, or all that there can be where one has none. */
+static u32 mark_leaves(walk *w)
 {
     const graph *g = w->b->g;
+    u32 made = 0;
     for (u32 i = 0; i < w->what->n_fixed; i++) w->leaf[live(g, w->what->fixed[i])] = true;
     for (u32 i = 0; i < w->what->n_xs; i++) {
         val x = live(g, w->what->xs[i]);
+        if (!value_at(g, x)->maker) made = UINT32_MAX;
+        else if (!w->depends[x] && made != UINT32_MAX) made++;
         w->leaf[x] = w->depends[x] = true;
     }
-    for (nid n = g->first; n && n != w->b->before; n = node_at(g, n)->next) {
+    return made;
+}
+
+/* So that many Gradients of what is near each other do not each walk the whole graph. */
+static void find_range(walk *w, u32 made)
+{
+    const graph *g = w->b->g;
+    const autodiff *what = w->what;
+    w->last = what->n_ys == 1 ? value_at(g, live(g, what->ys[0]))->maker : node_at(g, w->b->before)->prev;
+    w->from = w->last;
+    for (nid n = w->last; n && made; n = node_at(g, n)->prev) {
+        const node *at = node_at(g, n);
+        for (u32 i = 0; i < at->n_out && made != UINT32_MAX; i++) made -= w->depends[live(g, at->out[i])] != 0;
+        w->from = n;
+    }
+}
+
+static nid after(const walk *w, nid n) { return n == w->last ? 0 : node_at(w->b->g, n)->next; }
+static nid ahead_of(const walk *w, nid n) { return n == w->from ? 0 : node_at(w->b->g, n)->prev; }
+
+static void mark_forward(walk *w)
+{
+    const graph *g = w->b->g;
+    for (nid n = w->from; n; n = after(w, n)) {
         const node *at = node_at(g, n);
         bool any = false;
         for (u32 i = 0; i < at->n_in; i++) any = any || (node_in(g, at, i) && w->depends[node_in(g, at, i)]);
@@ -59,6 +87,14 @@ static void mark_forward(walk *w)
             if (!w->leaf[y] && carries(value_at(g, y)->type.dtype)) w->depends[y] = true;
         }
     }
+}
+
+static qn_status mark_from_xs(walk *w)
+{
+    QN_TRY(make(w));
+    find_range(w, mark_leaves(w));
+    mark_forward(w);
+    return QN_OK;
 }
 
 static bool is_needed(const walk *w, const node *n)
@@ -75,7 +111,7 @@ static void mark_backward(walk *w)
 {
     const graph *g = w->b->g;
     for (u32 i = 0; i < w->what->n_ys; i++) w->needed[live(g, w->what->ys[i])] = true;
-    for (nid n = node_at(g, w->b->before)->prev; n; n = node_at(g, n)->prev) {
+    for (nid n = w->last; n; n = ahead_of(w, n)) {
         const node *at = node_at(g, n);
         if (!is_needed(w, at)) continue;
         for (u32 i = 0; i < at->n_in; i++)
@@ -88,9 +124,9 @@ static qn_status expand_once(walk *w, bool *again)
 {
     graph *g = w->b->g;
     *again = false;
-    for (nid n = g->first, next; n && n != w->b->before; n = next) {
+    for (nid n = w->from, next; n; n = next) {
         const node *at = node_at(g, n);
-        next = at->next;
+        next = after(w, n);
         if (op_has_gradient(op_of(at)) || !op_of(at)->expand || !is_needed(w, at)) continue;
         QN_TRY(check_size(w->b, at));
         build b = { .g = g, .before = n, .n = at };
@@ -105,15 +141,12 @@ static qn_status find_the_way(walk *w)
     enum { ROUNDS = 16 }; /* composites in composites; what is made of itself has no gradient after these either */
     bool again = true;
     for (u32 round = 0; again && round < ROUNDS; round++) {
-        QN_TRY(make(w));
-        mark_forward(w);
+        QN_TRY(mark_from_xs(w));
         mark_backward(w);
         QN_TRY(expand_once(w, &again));
     }
     if (!again) return QN_OK;
-    QN_TRY(make(w));
-    mark_forward(w);
-    return QN_OK;
+    return mark_from_xs(w);
 }
 
 /* ------------------------------------------------------------------ gradients */
@@ -173,13 +206,12 @@ static qn_status walk_back(walk *w)
 {
     const graph *g = w->b->g;
     const autodiff *what = w->what;
-    nid last = node_at(g, w->b->before)->prev;
     for (u32 i = 0; i < what->n_ys; i++) {
         val y = live(g, what->ys[i]),
             dy = what->dys && what->dys[i] ? what->dys[i] : build_fill(w->b, build_type(w->b, y), 1);
         if (w->depends[y]) add_to(w, y, dy);
     }
-    for (nid n = last; n && w->b->status == QN_OK; n = node_at(g, n)->prev) QN_TRY(visit(w, node_at(g, n)));
+    for (nid n = w->last; n && w->b->status == QN_OK; n = ahead_of(w, n)) QN_TRY(visit(w, node_at(g, n)));
     return w->b->status;
 }
 

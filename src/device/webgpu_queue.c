@@ -140,8 +140,8 @@ static qn_status bindings_for(webgpu_device *w, u32 pipeline, const webgpu_span 
 static void fold(const webgpu_device *w, u32 groups, u32 *x, u32 *y)
 {
     u32 most = MAX(w->limits[WEBGPU_MAX_GROUPS], 1);
-    *y = MAX((groups + most - 1) / most, 1);
-    *x = (groups + *y - 1) / *y;
+    *y = groups ? (groups - 1) / most + 1 : 1;
+    *x = groups ? (groups - 1) / *y + 1 : 0;
 }
 
 qn_status webgpu_refused(webgpu_device *w, u32 pipeline, const char *kernel)

@@ -25,6 +25,27 @@ export const cases = [
     }, kind);
     t.same({ ...got, column: got.column > 60 }, { first: 999 / 8, last: 0, code: 'kernel', line: 2, column: true }, 'answers');
   }),
+  ...['webgpu', 'wasm'].map((kind) => ({
+    name: `kernel: more groups than one dimension holds, each ran once, ${kind}`,
+    async run(t) {
+      const page = await ready(t);
+      const got = await page.evaluate(async (k) => {
+        const dispatch = GPUComputePassEncoder.prototype.dispatchWorkgroups, rows = [];
+        GPUComputePassEncoder.prototype.dispatchWorkgroups = function (x, y, z) {
+          rows.push(y);
+          return dispatch.call(this, x, y, z);
+        };
+        const device = await quern.Device.open({ kind: k }), groups = 131101, behind = 64;
+        const y = device.buffer(Uint32Array.from({ length: groups + behind }, (_, i) => i ^ 0x55));
+        const kernel = await device.kernel('#include "quern_kernel.h"\n#define GROUP 1\nKERNEL visit(u32 group, INOUT(u32) y) { ITEMS(t) y[group] = y[group] * 3u + group; }');
+        kernel.launch(groups, [y]);
+        const values = new Uint32Array(await y.read());
+        device.close();
+        return { wrong: values.findIndex((v, i) => v !== (i < groups ? (i ^ 0x55) * 3 + i : i ^ 0x55)), rows: Math.max(0, ...rows) };
+      }, kind);
+      t.same(got, { wrong: -1, rows: kind === 'webgpu' ? 3 : 0 }, 'the first that is wrong, and rows of groups');
+    },
+  })),
   ...each('session: two on one device, queued and aborted runs', async (t, kind) => {
     const page = await ready(t);
     const got = await page.evaluate(async (k) => {

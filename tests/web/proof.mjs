@@ -1,10 +1,11 @@
 /* What `quern_tests` and `quern conformance` do natively, on every device of a real browser:  node tests/web/proof.mjs [PART...] [on DEVICE...]
  * One line for each part and device goes into the table of devices (tests/device_table.py); the last line is "N passed, N failed, N skipped".
- * QUERN_FULL=1 runs all of each part; without it a part takes what a seed picks (QUERN_TEST_SEED, else the day) within its time.
+ * QUERN_FULL=1 runs all of each part, or what a seed picks within QUERN_PROOF_SECONDS; without it a part takes what a seed picks (QUERN_TEST_SEED, else
+ * the day) within its own time.
  * QUERN_PROOF_JSON=FOLDER keeps there what each device says of ONNX's tests, for tools/conformance.py. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { executable, launch } from './browser.mjs';
+import { COLUMNS, executable, launch } from './browser.mjs';
 import { ISOLATED, serve } from './server.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
@@ -12,12 +13,6 @@ const root = new URL('../..', import.meta.url).pathname;
 const models = process.env.QUERN_MODELS && existsSync(process.env.QUERN_MODELS) ? process.env.QUERN_MODELS : undefined;
 const isFull = Boolean(process.env.QUERN_FULL);
 const seed = Number(process.env.QUERN_TEST_SEED || Math.floor(Date.now() / 86_400_000));
-
-/* Two columns, each in a browser of its own, side by side: a driver that compiles keeps one core busy. */
-const COLUMNS = [
-  [{ name: 'webgpu-browser', kind: 'webgpu', lanes: 2, slow: true }, { name: 'wasm-browser', kind: 'wasm', threads: 1 }],
-  [{ name: 'webgl-browser', kind: 'webgl', lanes: 2, slow: true }, { name: 'wasm-threads-browser', kind: 'wasm', threads: 3, isolated: true }],
-];
 
 /* ---- what there is to run */
 
@@ -49,7 +44,8 @@ function modelCases(device) {
 }
 
 const networks = process.env.QUERN_NETWORKS || `${root}build/test/networks`, suite = `${root}build/test/onnx`;
-const seconds = (device, most) => (isFull ? 0 : device.slow ? most : 0);
+const fullSeconds = Number(process.env.QUERN_PROOF_SECONDS || 0);
+const seconds = (device, most) => (isFull ? fullSeconds : device.slow ? most : 0);
 
 const leaks = ({ slow }) => (isFull ? { runs: 1000, rounds: 100 } : slow ? { runs: 60, rounds: 6 } : { runs: 200, rounds: 20 });
 
@@ -59,7 +55,7 @@ const absent = (folder, why) => (existsSync(folder) ? undefined : why);
 const PARTS = [
   { name: 'op cases', page: 'op_cases.mjs', options: (d) => ({ seconds: seconds(d, 50) }) },
   { name: 'small networks', page: 'onnx_tests.mjs', absent: absent(networks, 'tests/make_test_models.py makes them'), options: (d) => ({ seconds: seconds(d, 20), tests: onnxTests(networks, '/networks/') }) },
-  { name: 'ONNX tests', page: 'onnx_tests.mjs', absent: absent(suite, 'there was no generator for them (QUERN_PEERS)'), options: () => ({ seconds: isFull ? 0 : 15, tests: suiteTests() }) },
+  { name: 'ONNX tests', page: 'onnx_tests.mjs', absent: absent(suite, 'there was no generator for them (QUERN_PEERS)'), options: () => ({ seconds: isFull ? fullSeconds : 15, tests: suiteTests() }) },
   { name: 'shared models', page: 'models.mjs', absent: models ? undefined : 'there are no shared models (QUERN_MODELS)', options: (d) => ({ seconds: seconds(d, 25), cases: modelCases(d) }) },
   { name: 'leaks', page: 'leaks.mjs', absent: absent(networks, 'tests/make_test_models.py makes its network'), options: (d) => ({ model: '/networks/loop_body/model.onnx', ...leaks(d) }) },
 ];
@@ -68,7 +64,7 @@ const PARTS = [
 async function runOn(browser, servers, part, device) {
   const context = await browser.newContext({ serviceWorkers: 'block' });
   const failed = (why) => ({ passed: 0, failed: 1, skipped: {}, failures: [why] });
-  const limit = isFull ? 7200 : 300;
+  const limit = isFull ? Math.max(7200, 1.5 * fullSeconds) : 300;
   try {
     const page = await context.newPage();
     await page.goto(`${(device.isolated ? servers.isolated : servers.plain).url}/empty.html`);

@@ -89,6 +89,23 @@ export function readNpy(b) {
   return { name: '', dtype, dims: shape.split(',').filter((d) => d.trim()).map(Number), data: new Maker(b.slice(header).buffer) };
 }
 
+/** The arrays of a .npz as NumPy's savez writes it, not compressed: { name: what readNpy gives }. */
+export function readNpz(b) {
+  const view = new DataView(b.buffer, b.byteOffset, b.length), arrays = {};
+  let end = b.length - 22; // of the list of files, which stands last
+  while (end >= 0 && view.getUint32(end, true) !== 0x06054b50) end--;
+  if (end < 0) throw new Error('not a .npz');
+  for (let at = view.getUint32(end + 16, true), left = view.getUint16(end + 10, true); left > 0; left--) {
+    const method = view.getUint16(at + 10, true), bytes = view.getUint32(at + 24, true), [named, more, comment] = [28, 30, 32].map((o) => view.getUint16(at + o, true));
+    if (method !== 0) throw new Error('a .npz that is compressed');
+    const name = new TextDecoder().decode(b.subarray(at + 46, at + 46 + named)), local = view.getUint32(at + 42, true);
+    const from = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
+    arrays[name.replace(/\.npy$/, '')] = readNpy(b.subarray(from, from + bytes));
+    at += 46 + named + more + comment;
+  }
+  return arrays;
+}
+
 /* ---- numbers */
 
 const word = new DataView(new ArrayBuffer(4));

@@ -202,7 +202,7 @@ static void end_file(made_file *f)
     for (u32 i = 1; i < f->n; i++) inside += part_bytes(&f->parts[i]);
     str opset = { 0 }, *first = &f->parts[0].text;
     number(first, 1, 8);
-    number(&opset, 2, 17);
+    number(&opset, 2, 18);
     message(first, 8, &opset);
     head(first, 7, inside);
 }
@@ -347,6 +347,16 @@ static void make_odd_uses(made_file *f, u64 *rank, u64 *dims)
     each_output(f, "y places z same");
 }
 
+/* A weight under a shape that is known only once constants are folded. */
+static void make_late_shape(made_file *f, u64 *rank, u64 *dims)
+{
+    add_weight(f, "w", 3, DIMS(1, 96, 100), 1, 9);
+    add_node(f, "Shape", "w", "s"), add_node(f, "BitwiseAnd", "s s", "shape"), add_node(f, "Reshape", "w shape", "v");
+    add_node(f, "Add", "x v", "y");
+    *rank = 3, dims[0] = 2, dims[1] = 96, dims[2] = 100;
+    each_output(f, "y");
+}
+
 /* Weights in nodes, of the graph and of a branch. */
 static void make_constants(made_file *f, u64 *rank, u64 *dims)
 {
@@ -362,9 +372,8 @@ static void make_constants(made_file *f, u64 *rank, u64 *dims)
 }
 
 static const model_case model_cases[] = {
-    { "matrix products", make_product },
-    { "a convolution with its normalization", make_convolution },
-    { "odd uses of a weight", make_odd_uses },
+    { "matrix products", make_product },       { "a convolution with its normalization", make_convolution },
+    { "odd uses of a weight", make_odd_uses }, { "a shape that is known late", make_late_shape },
     { "weights in nodes", make_constants },
 };
 

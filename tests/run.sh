@@ -178,6 +178,7 @@ if [ "$mode" = full ]; then
     done
     stage "reference models against onnxruntime" $python tests/reference_models.py build/quern "$peers" "$work/reference"
     made=${QUERN_REFERENCE:-$work/reference}
+    stage "reference networks in Chromium against onnxruntime" tools/node tests/web/reference.mjs "$made" --seconds 900
     stage "one plan for all sizes: the reference models against fresh plans" $python tests/dynamic_shapes.py --free --sizes 56,64,70,96,97,112,128 "$made"/*.onnx
 fi
 

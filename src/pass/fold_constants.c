@@ -12,15 +12,6 @@ static bool all_constant(const graph *g, const node *n)
     return true;
 }
 
-/* A view of a constant whose elements are outside, by other constants, is one of the same elements. */
-static bool views_outside(const graph *g, const node *n)
-{
-    if (!op_of(n)->alias || !outside_of(g, node_in(g, n, 0))) return false;
-    for (u32 i = 1; i < n->n_in; i++)
-        if (node_in(g, n, i) && !is_constant(g, node_in(g, n, i))) return false;
-    return true;
-}
-
 static bool numbers(const graph *g, val v, u64 *bytes)
 {
     const type *t = &value_at(g, v)->type;
@@ -30,6 +21,16 @@ static bool numbers(const graph *g, val v, u64 *bytes)
         if (!sym_is_number(g, t->dims[d], &size) || size < 0 || !mul_u64(*bytes, (u64)size, bytes)) return false;
     }
     return !dtype_is_for_host(t->dtype);
+}
+
+/* A view of a constant whose elements are outside, by other constants, is one of the same elements, once its sizes are known. */
+static bool views_outside(const graph *g, const node *n)
+{
+    u64 bytes;
+    if (!op_of(n)->alias || !outside_of(g, node_in(g, n, 0)) || !numbers(g, n->out[0], &bytes)) return false;
+    for (u32 i = 1; i < n->n_in; i++)
+        if (node_in(g, n, i) && !is_constant(g, node_in(g, n, i))) return false;
+    return true;
 }
 
 static bool worth_it(const graph *g, const node *n)

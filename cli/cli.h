@@ -99,9 +99,14 @@ void json_end(char bracket);
 void json_put_text(const char *key, const char *value); /* NULL gives null */
 void json_put_number(const char *key, double value);    /* not finite gives null */
 void json_put_count(const char *key, uint64_t value);
+void json_put_integer(const char *key, int64_t value);
 void json_put_bool(const char *key, bool value);
 void json_put_dims(const char *key, const int64_t *dims, uint32_t rank, const char *const *names);
 void json_quote(FILE *to, const char *text); /* text of valid or broken UTF-8, with its quotes */
+
+/* ---- map_text.c: maps */
+const char *text_map(const qn_tensor *t);                 /* "map {a: 0.5, b: 0.25}" */
+void json_put_maps(const char *name, const qn_tensor *t); /* a map, or a list of them */
 
 /* ---- model.c: opening things as the flags say */
 double now_ms(void);                             /* since some fixed moment */

@@ -9,12 +9,13 @@ const option inspect_options[] = {
     { 0 },
 };
 
-/* A tensor's type and shape; of a sequence or optional also what it holds. */
+/* A tensor's type and shape; of a sequence, optional or map also what it holds. */
 static void put_type(const qn_value_info *v)
 {
     json_put_text("dtype", qn_dtype_name(v->dtype));
     if (v->rank_known) json_put_dims("shape", v->dims, v->rank, v->dim_names);
     else json_put_text("shape", NULL);
+    if (v->key) json_put_text("key", qn_dtype_name(v->key));
     if (!v->of) return;
     json_begin("of", '{');
     put_type(v->of);
@@ -38,6 +39,7 @@ static void put_values(const char *key, const qn_session *s, uint32_t n,
 static const char *type_words(const qn_value_info *v)
 {
     if (!v->of) return qn_dtype_name(v->dtype);
+    if (v->key) return text_print("map of %s to %s", qn_dtype_name(v->key), type_words(v->of));
     return text_print("%s of %s", qn_dtype_name(v->dtype), type_words(v->of));
 }
 

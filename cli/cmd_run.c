@@ -9,7 +9,8 @@ const option run_options[] = {
     { "--input", "NAME=FILE",
       "an input, from .npy or ONNX .pb, or NAME=NUMBER in all its elements; those not given are random" },
     { "--dim", "NAME=N", "size of a named dynamic dimension of random inputs (default: 1); may be repeated" },
-    { "--output", "DIR", "save the outputs as DIR/NAME.npy; what that cannot hold (sequences, texts, 4 bits...) as .pb" },
+    { "--output", "DIR",
+      "save the outputs as DIR/NAME.npy; what that cannot hold (sequences, maps, texts, 4 bits...) as .pb" },
     DEVICE_OPTIONS,
     { "--profile", NULL, "time each launch of a warm run; print time per pass, node and kernel, and write a Chrome trace" },
     { "--trace", "FILE", "where the trace goes (default: quern-trace.json, in DIR with --output)" },
@@ -46,7 +47,7 @@ typedef struct summary {
 static summary summary_of(const qn_tensor *t)
 {
     summary s = { 0 };
-    bool numbers = t->dtype != QN_STRING && t->dtype != QN_SEQUENCE && t->dtype != QN_OPTIONAL;
+    bool numbers = t->dtype != QN_STRING && (t->dtype < QN_SEQUENCE || t->dtype > QN_MAP);
     uint64_t n = numbers ? qn_tensor_elems(t) : 0, counted = 0;
     for (uint64_t i = 0; i < n; i++) {
         double v = compare_number(t, i);
@@ -62,7 +63,7 @@ static summary summary_of(const qn_tensor *t)
     return s;
 }
 
-/* .npy has no way to write sequences and optionals, texts, and floats and integers that ONNX alone has; .pb writes all. */
+/* .npy has no way to write sequences, optionals and maps, texts, and floats and integers that ONNX alone has; .pb writes all. */
 static bool saved_as_npy(const qn_value_info *info) { return !info->of && info->dtype < QN_STRING; }
 
 /* DIR/NAME.npy, or .pb; two outputs whose names are one as file names are told apart by their numbers. */
@@ -96,16 +97,24 @@ static int save_outputs(const args *a, qn_session *s)
     return 0;
 }
 
-static void put_output(const char *name, const qn_tensor *t, const summary *sum, const char *path)
+static bool holds_maps(const qn_value_info *info)
+{
+    for (; info && info->dtype != QN_MAP; info = info->of) continue;
+    return info != NULL;
+}
+
+/* Of maps all is told: {"key": value}, in a list for a sequence of them. */
+static void put_output(const qn_value_info *info, const qn_tensor *t, const summary *sum, const char *path)
 {
     json_begin(NULL, '{');
-    json_put_text("name", name);
+    json_put_text("name", info->name);
     json_put_text("dtype", qn_dtype_name(t->dtype));
     json_put_dims("shape", t->dims, t->rank, NULL);
     json_put_number("least", sum->any ? sum->lowest : (double)NAN);
     json_put_number("mean", sum->any ? sum->mean : (double)NAN);
     json_put_number("largest", sum->any ? sum->highest : (double)NAN);
     json_put_count("not_finite", sum->odd);
+    if (holds_maps(info)) json_put_maps("value", t);
     if (path) json_put_text("file", path);
     json_end('}');
 }
@@ -126,7 +135,7 @@ static void show_outputs(const args *a, qn_session *s)
         if (folder) output_path(a, s, i, path, sizeof path);
         summary sum = summary_of(t);
         const char *odd = sum.odd ? text_print(" (%s not finite)", text_count(sum.odd)) : "";
-        if (a->json) put_output(name, t, &sum, folder ? path : NULL);
+        if (a->json) put_output(qn_output_info(s, i), t, &sum, folder ? path : NULL);
         else
             table_row(&rows, name, text_print("%s%s", text_tensor(t), odd), text_number(&sum, sum.lowest),
                       text_number(&sum, sum.mean), text_number(&sum, sum.highest), path);

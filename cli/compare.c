@@ -128,6 +128,43 @@ static bool compare_lists(const qn_tensor *got, const qn_tensor *want, bool shap
     return true;
 }
 
+/* The key's place in a map; -1: it has none. Keys are tried from where they stood in the other map. */
+static int64_t place_of(const qn_tensor *keys, const qn_tensor *other, int64_t at)
+{
+    const qn_bytes *texts = keys->data, *want = (const qn_bytes *)other->data + at;
+    const int64_t *numbers = keys->data;
+    for (int64_t i = 0, n = keys->dims[0]; i < n; i++) {
+        int64_t k = (at + i) % n;
+        bool same = keys->dtype == QN_STRING
+                        ? texts[k].n == want->n && (!want->n || !memcmp(texts[k].data, want->data, want->n))
+                        : numbers[k] == ((const int64_t *)other->data)[at];
+        if (same) return k;
+    }
+    return -1;
+}
+
+/* Of two maps whose keys are of one type and number: the first key that one lacks, or whose values differ, is told by its place. */
+static bool compare_maps(const qn_tensor *got, const qn_tensor *want, bool shape_only, tolerance widest, double *worst,
+                         char *why, size_t why_bytes)
+{
+    const qn_tensor *g = got->data, *w = want->data;
+    if (g->dtype != w->dtype || g->dims[0] != w->dims[0] || g[1].dtype != w[1].dtype) {
+        snprintf(why, why_bytes, "got %s, not %s", text_tensor(got), text_tensor(want));
+        return false;
+    }
+    size_t bytes = qn_dtype_bytes(w[1].dtype);
+    for (int64_t i = 0; i < w->dims[0]; i++) {
+        char inner[300] = "it is not there";
+        int64_t at = place_of(g, w, i);
+        qn_tensor a = { .dtype = g[1].dtype, .data = (const char *)g[1].data + (size_t)(at < 0 ? 0 : at) * bytes };
+        qn_tensor b = { .dtype = w[1].dtype, .data = (const char *)w[1].data + (size_t)i * bytes };
+        if (at >= 0 && compare_tensors(&a, &b, shape_only, widest, worst, inner, sizeof inner)) continue;
+        snprintf(why, why_bytes, "key %lld: %s", (long long)i, inner);
+        return false;
+    }
+    return true;
+}
+
 bool compare_tensors(const qn_tensor *got, const qn_tensor *want, bool shape_only, tolerance widest, double *worst,
                      char *why, size_t why_bytes)
 {
@@ -135,6 +172,7 @@ bool compare_tensors(const qn_tensor *got, const qn_tensor *want, bool shape_onl
         snprintf(why, why_bytes, "got %s, not %s", text_tensor(got), text_tensor(want));
         return false;
     }
+    if (want->dtype == QN_MAP) return compare_maps(got, want, shape_only, widest, worst, why, why_bytes);
     if (want->dtype == QN_SEQUENCE || want->dtype == QN_OPTIONAL)
         return compare_lists(got, want, shape_only, widest, worst, why, why_bytes);
     if (shape_only) return true;

@@ -91,6 +91,12 @@ void json_put_count(const char *key, uint64_t value)
     printf("%llu", (unsigned long long)value);
 }
 
+void json_put_integer(const char *key, int64_t value)
+{
+    member(key);
+    printf("%lld", (long long)value);
+}
+
 void json_put_bool(const char *key, bool value)
 {
     member(key);

@@ -81,6 +81,7 @@ static const char *text_list(const qn_tensor *t)
 
 const char *text_tensor(const qn_tensor *t)
 {
+    if (t->dtype == QN_MAP) return text_map(t);
     if (t->dtype == QN_SEQUENCE || t->dtype == QN_OPTIONAL) return text_list(t);
     return text_print("%s %s", qn_dtype_name(t->dtype), text_shape(t->dims, t->rank, NULL));
 }

@@ -50,9 +50,19 @@ list(FILTER SOURCES EXCLUDE REGEX "src/(${NATIVE})\\.c$")
 # The model of drawn glyphs is a file beside the module: a page fetches it when it wants it.
 file(CONFIGURE OUTPUT ${GEN}/no_glyphs.c CONTENT
      "#include <stddef.h>\nconst unsigned char quern_glyphs_onnx[1] = { 0 };\nconst size_t quern_glyphs_onnx_bytes = 0;\n")
+# Nor does a page make maps or take them apart: 1.5 KB.
+file(CONFIGURE OUTPUT ${GEN}/no_maps.c CONTENT
+"#include \"op/ml.h\"
+static qn_status refuse(infer *c) { return infer_fail(c, QN_E_UNSUPPORTED, \"this module has no operators on maps: it was built without them\"); }
+ML(ZipMap, \"\", LIST({ \"X\", \"f32\" }), LIST({ \"Z\", \"sequence\" }), refuse, NULL, .attrs = LIST(INTS(\"classlabels_int64s\"), TEXTS(\"classlabels_strings\")))
+ML(DictVectorizer, \"\", LIST({ \"X\", \"map\" }), LIST({ \"Y\", \"value\" }), refuse, NULL, .attrs = LIST(INTS(\"int64_vocabulary\"), TEXTS(\"string_vocabulary\")))
+ML(CastMap, \"\", LIST({ \"X\", \"map\" }), LIST({ \"Y\", \"value\" }), refuse, NULL, .attrs = LIST(TEXT(\"cast_to\", 0), TEXT(\"map_form\", 0), INT(\"max_map\", 1)))
+" @ONLY)
 set(OPS ${SOURCES})
 list(FILTER OPS INCLUDE REGEX "src/op/")
 list(REMOVE_ITEM SOURCES ${OPS})
+list(FILTER OPS EXCLUDE REGEX "op/ml_maps")
+list(APPEND OPS ${GEN}/no_maps.c)
 add_library(library OBJECT ${SOURCES} ${GEN}/embedded.c ${GEN}/build_hash.c ${GEN}/no_glyphs.c ${GEN}/no_block_machine.c ${GEN}/no_gradients.c)
 add_library(ops OBJECT ${OPS}) # without their test cases
 target_compile_definitions(ops PRIVATE QUERN_NO_CASES QUERN_NO_GRADIENTS)

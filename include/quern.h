@@ -97,6 +97,8 @@ typedef enum qn_dtype {
     /* Tensors in a row, on the host only: rank 1, dims {how many}, data is qn_tensor[]. Their types and ranks may differ only as the model says. */
     QN_SEQUENCE, /* of tensors */
     QN_OPTIONAL, /* of one tensor or sequence, or of none: dims {1} or {0} */
+    /* Two tensors of one length, rank 1: the keys, QN_I64 or QN_STRING, in any order but each once, and the value of each. dims {2}. */
+    QN_MAP,
     QN_DTYPE_COUNT
 } qn_dtype;
 QN_API const char *qn_dtype_name(qn_dtype t); /* "f32", "i64", ... */
@@ -124,7 +126,7 @@ QN_API qn_status qn_tensor_load(const char *path, qn_tensor *out);
 QN_API qn_status qn_tensor_save_npy(const char *path, const qn_tensor *t);
 QN_API qn_status qn_tensor_save_pb(const char *path, const char *name, const qn_tensor *t);
 /* The same, told what a .pb holds, which its bytes alone do not always say: a SequenceProto (kind QN_SEQUENCE), an OptionalProto
- * (QN_OPTIONAL), or a tensor (any other kind). qn_tensor_save_pb writes all three. */
+ * (QN_OPTIONAL), a MapProto (QN_MAP), or a tensor (any other kind). qn_tensor_save_pb writes them all. */
 QN_API qn_status qn_tensor_load_as(const char *path, qn_dtype kind, qn_tensor *out);
 /* Only for tensors from qn_tensor_load, qn_tensor_load_as and qn_image_to_tensor; with all that they hold. */
 QN_API void qn_tensor_free(qn_tensor *t);
@@ -294,7 +296,7 @@ QN_API bool qn_session_busy(const qn_session *s);
 QN_API qn_status qn_session_give(qn_session *s, const void *data); /* as many bytes as were wanted; may go at once */
 
 /* What the model declares. dims < 0: dynamic, its name in dim_names (NULL: unnamed). A sequence or optional has rank 1 and says in `of` what
- * it holds. */
+ * it holds, a map in `key` and `of` what its keys and its values are. */
 typedef struct qn_value_info {
     const char *name;
     qn_dtype dtype;
@@ -303,6 +305,7 @@ typedef struct qn_value_info {
     const char *dim_names[QN_MAX_RANK];
     bool rank_known;
     const struct qn_value_info *of; /* of the elements: without a name; NULL: it is a tensor */
+    qn_dtype key;                   /* of a map: QN_I64 or QN_STRING */
 } qn_value_info;
 QN_API uint32_t qn_input_count(const qn_session *s); /* without those that have a default (initializer) */
 QN_API uint32_t qn_output_count(const qn_session *s);
@@ -311,7 +314,7 @@ QN_API const qn_value_info *qn_output_info(const qn_session *s, uint32_t i);
 QN_API const char *qn_metadata(const qn_session *s, const char *key); /* NULL: the file has no such entry */
 
 /* Queue one run of the model. Returns at once; the outputs exist when the ticket is done (qn_poll).
- * in       one entry per model input, matched by name, any order. Lent until the ticket is done, with all that sequences hold.
+ * in       one entry per model input, matched by name, any order. Lent until the ticket is done, with all that sequences and maps hold.
  * Shapes   as the model declares; a named dimension ("batch", "seq") takes any size >= 0, the same in all inputs.
  * Cost     a size larger than any before lays memory out again (see qn_reserve); nothing is planned or compiled again.
  * Errors   QN_E_NAME an input is missing or unknown; QN_E_SHAPE; QN_E_DTYPE; QN_E_NOMEM, the session stays usable. QN_E_DATA an index that
@@ -326,7 +329,7 @@ QN_API qn_status qn_bind_input(qn_session *s, const char *name, qn_buffer *b);
 QN_API qn_status qn_bind_output(qn_session *s, const char *name, qn_buffer *b);
 QN_API qn_status qn_poll(qn_session *s, qn_ticket t, bool *done); /* also moves the run on */
 QN_API qn_status qn_wait(qn_session *s, qn_ticket t);             /* polls until done; not in a browser */
-/* An output of the last finished run, by name or index; lent until the next run or close, with all that a sequence holds. */
+/* An output of the last finished run, by name or index; lent until the next run or close, with all that a sequence or map holds. */
 QN_API qn_status qn_output(qn_session *s, const char *name, const qn_tensor **out);
 QN_API qn_status qn_output_at(qn_session *s, uint32_t i, const qn_tensor **out);
 /* Lay memory out for a named dimension up to `size` now, so that growing to it costs nothing later. */

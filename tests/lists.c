@@ -1,4 +1,4 @@
-/* Sequences and optionals as inputs and outputs of a run, in bodies, and growing from turn to turn; what is wrong in them is refused with a
+/* Sequences, optionals and maps as inputs and outputs of a run, in bodies, and growing from turn to turn; what is wrong in them is refused with a
  * sentence, and every allocation of such a run fails once. On every device found. */
 #include <stdio.h>
 
@@ -20,9 +20,23 @@ static const qn_tensor rows[] = { { QN_F32, 1, { 1 }, numbers },
 #define OPTIONAL(list, n) { QN_OPTIONAL, 1, { n }, list }
 static const qn_tensor sequence_of_rows = SEQUENCE(rows, 3);
 
+#define MAP(pair) { QN_MAP, 1, { 2 }, pair }
+static const i64 whole[] = { 7, -1, 4 }, alike[] = { 7, 7 };
+static const qn_bytes words[] = { { "b", 1 }, { "", 0 }, { "w\xc3\xb6rter", 7 } };
+static const qn_tensor by_number[] = { { QN_I64, 1, { 3 }, whole }, { QN_F32, 1, { 3 }, numbers } },
+                       by_word[] = { { QN_STRING, 1, { 3 }, words }, { QN_F32, 1, { 3 }, numbers + 3 } },
+                       of_nothing[] = { { QN_I64, 1, { 0 }, NULL }, { QN_F32, 1, { 0 }, NULL } },
+                       of_no_type[] = { { QN_I64, 1, { 0 }, NULL }, { QN_F64, 1, { 0 }, NULL } },
+                       twice[] = { { QN_I64, 1, { 2 }, alike }, { QN_F32, 1, { 2 }, numbers } },
+                       uneven[] = { { QN_I64, 1, { 3 }, whole }, { QN_F32, 1, { 2 }, numbers } },
+                       of_matrix[] = { { QN_I64, 1, { 3 }, whole }, { QN_F32, 2, { 3, 1 }, numbers } },
+                       without_keys[] = { { QN_I64, 1, { 3 }, NULL }, { QN_F32, 1, { 3 }, numbers } };
+static const qn_tensor map_by_number = MAP(by_number), maps[] = { MAP(by_number), MAP(of_nothing) };
+static const qn_tensor sequence_of_maps = SEQUENCE(maps, 2);
+
 typedef struct list_case {
     const char *what, *graph;
-    qn_tensor in[2];
+    qn_tensor in[3];
     u32 n_in;
     qn_status want;
     const char *says; /* of a failure */
@@ -34,9 +48,10 @@ typedef struct list_case {
     "in m: i64[]\nin x: f32[n]\n" start                                                                                     \
     "y = Loop(m, _, s, x, body={in i: i64[]; in c: bool[]; in v: sequence[0] of f32[?]; in w: f32[n]; o = Identity(c);"     \
     " a = SequenceInsert(v, w); out o, a}, captures=1)\n"
-#define ANY "in s: sequence[n] of f32[?]\n"
-#define TWO { QN_I64, 0, { 0 }, &(const i64){ 2 } }
-#define X   { QN_F32, 1, { 3 }, numbers }
+#define NUMBERS "in m: map[2] of i64 to f32[?]\n"
+#define ANY     "in s: sequence[n] of f32[?]\n"
+#define TWO     { QN_I64, 0, { 0 }, &(const i64){ 2 } }
+#define X       { QN_F32, 1, { 3 }, numbers }
 
 /* clang-format off */
 static const list_case cases[] = {
@@ -71,6 +86,28 @@ static const list_case cases[] = {
     { "without data", ANY "y = Identity(s)\nout y\n", { SEQUENCE(no_data, 1) }, 1, QN_E_USAGE, "a tensor without data", 0, 0 },
     { "of a negative size", ANY "y = Identity(s)\nout y\n", { SEQUENCE(negative, 1) }, 1, QN_E_SHAPE, "dimension 0 is -2", 0, 0 },
     { "too large to count", ANY "y = Identity(s)\nout y\n", { SEQUENCE(huge, 1) }, 1, QN_E_SHAPE, "too large to count", 0, 0 },
+    { "a map in and out", NUMBERS "y = Identity(m)\nout y\n", { MAP(by_number) }, 1, QN_OK, "", 2, 6 },
+    { "a map of words", "in m: map[2] of string to f32[?]\ny = Identity(m)\nout y\n", { MAP(by_word) }, 1, QN_OK, "", 2, 15 },
+    { "an empty map", NUMBERS "y = Identity(m)\nout y\n", { MAP(of_nothing) }, 1, QN_OK, "", 2, 0 },
+    { "an empty map whose values could be others", NUMBERS "y = ai.onnx.ml.CastMap(m)\nout y\n", { MAP(of_no_type) }, 1, QN_OK, "", 1, 0 },
+    { "maps in a sequence", "in s: sequence[n] of map[2] of i64 to f32[?]\ny = Identity(s)\nout y\n", { SEQUENCE(maps, 2) }, 1, QN_OK, "", 2, 6 },
+    { "maps in a sequence in an optional", "in o: optional[n] of sequence[?] of map[2] of i64 to f32[?]\ny = OptionalGetElement(o)\nout y\n", { OPTIONAL(&sequence_of_maps, 1) }, 1, QN_OK, "", 2, 6 },
+    { "a map taken out of a sequence", "in s: sequence[n] of map[2] of i64 to f32[?]\nconst i: i64[] = {0}\na = SequenceAt(s, i)\ny = ai.onnx.ml.DictVectorizer(a, int64_vocabulary=[4, 4, 9])\nout y\n", { SEQUENCE(maps, 2) }, 1, QN_OK, "", 1, 6 },
+    { "maps made, and taken apart", "in x: f32[n,2]\nconst i: i64[] = {-1}\ns = ai.onnx.ml.ZipMap(x, classlabels_int64s=[5, -7])\na = SequenceAt(s, i)\ny = ai.onnx.ml.CastMap(a)\nout y\n", { { QN_F32, 2, { 3, 2 }, numbers } }, 1, QN_OK, "", 1, 11 },
+    { "maps made of no rows", "in x: f32[n,2]\ny = ai.onnx.ml.ZipMap(x, classlabels_int64s=[5, -7])\nout y\n", { { QN_F32, 2, { 0, 2 }, NULL } }, 1, QN_OK, "", 0, 0 },
+    { "maps made with labels of another number", "in x: f32[n,m]\ny = ai.onnx.ml.ZipMap(x, classlabels_int64s=[5, -7])\nout y\n", { { QN_F32, 2, { 2, 3 }, numbers } }, 1, QN_E_SHAPE, "ZipMap", 0, 0 },
+    { "a map by an If", NUMBERS "in c: bool[]\ny = If(c, m, then_branch={in a: map[2] of i64 to f32[?]; out a}, else_branch={in a: map[2] of i64 to f32[?]; b = Identity(a); out b}, captures=1)\nout y\n",
+      { MAP(by_number), { QN_BOOL, 0, { 0 }, &(const u8){ 0 } } }, 2, QN_OK, "", 2, 6 },
+    { "a map as a Loop's state", "in t: i64[]\n" NUMBERS "y = Loop(t, _, m, body={in i: i64[]; in c: bool[]; in v: map[2] of i64 to f32[?]; o = Identity(c); a = Identity(v); out o, a}, captures=0)\nout y\n", { TWO, MAP(by_number) }, 2, QN_OK, "", 2, 6 },
+    { "a map of two kinds of keys", NUMBERS "in w: map[2] of string to f32[?]\nin c: bool[]\ny = If(c, m, w, then_branch={in a: map[2] of i64 to f32[?]; in b: map[2] of string to f32[?]; out a}, else_branch={in a: map[2] of i64 to f32[?]; in b: map[2] of string to f32[?]; out b}, captures=2)\nout y\n",
+      { MAP(by_number), MAP(by_word), { QN_BOOL, 0, { 0 }, &(const u8){ 0 } } }, 3, QN_E_DTYPE, "keys of i64 one time and of string the other", 0, 0 },
+    { "a key twice", NUMBERS "y = ai.onnx.ml.CastMap(m)\nout y\n", { MAP(twice) }, 1, QN_E_DATA, "the map has the key 7 twice", 0, 0 },
+    { "a map with keys of another type", NUMBERS "y = Identity(m)\nout y\n", { MAP(by_word) }, 1, QN_E_DTYPE, "'m' holds a tensor of string, it must be i64", 0, 0 },
+    { "a map of one tensor", NUMBERS "y = Identity(m)\nout y\n", { { QN_MAP, 1, { 1 }, by_number } }, 1, QN_E_SHAPE, "not its keys and its values", 0, 0 },
+    { "a map of uneven parts", NUMBERS "y = Identity(m)\nout y\n", { MAP(uneven) }, 1, QN_E_SHAPE, "a map of 3 keys and 2 values", 0, 0 },
+    { "a map of matrices", NUMBERS "y = Identity(m)\nout y\n", { MAP(of_matrix) }, 1, QN_E_SHAPE, "rank 2, the model wants 1", 0, 0 },
+    { "a map without its keys", NUMBERS "y = Identity(m)\nout y\n", { MAP(without_keys) }, 1, QN_E_USAGE, "a tensor without data", 0, 0 },
+    { "of maps, one of them not", "in s: sequence[n] of map[2] of i64 to f32[?]\ny = Identity(s)\nout y\n", { SEQUENCE(rows, 3) }, 1, QN_E_DTYPE, "'s' holds a tensor of f32, it must be map", 0, 0 },
     { "of a negative length", ANY "y = Identity(s)\nout y\n", { SEQUENCE(rows, -1) }, 1, QN_E_SHAPE, "dimension 0 is -1", 0, 0 },
 };
 /* clang-format on */
@@ -78,6 +115,7 @@ static const list_case cases[] = {
 static f64 sum_of(const qn_tensor *t)
 {
     f64 sum = 0;
+    if (t->dtype == QN_MAP) return sum_of((const qn_tensor *)t->data + 1);
     for (u64 i = 0; i < qn_tensor_elems(t); i++)
         sum += t->dtype == QN_F32 ? (f64)((const f32 *)t->data)[i] : sum_of(&((const qn_tensor *)t->data)[i]);
     return sum;
@@ -129,8 +167,17 @@ static void check_files(test *t)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/list.pb", test_temp_folder());
-    const qn_tensor lists[] = { SEQUENCE(rows, 3), SEQUENCE(NULL, 0), OPTIONAL(&sequence_of_rows, 1), OPTIONAL(rows, 1),
-                                OPTIONAL(NULL, 0) };
+    const qn_tensor lists[] = { SEQUENCE(rows, 3),
+                                SEQUENCE(NULL, 0),
+                                OPTIONAL(&sequence_of_rows, 1),
+                                OPTIONAL(rows, 1),
+                                OPTIONAL(NULL, 0),
+                                MAP(by_number),
+                                MAP(by_word),
+                                MAP(of_nothing),
+                                SEQUENCE(maps, 2),
+                                OPTIONAL(&map_by_number, 1),
+                                OPTIONAL(&sequence_of_maps, 1) };
     for (u32 i = 0; i < COUNT(lists); i++) {
         qn_tensor back = { 0 };
         CHECK_OK(t, qn_tensor_save_pb(path, "name", &lists[i]));
@@ -140,6 +187,9 @@ static void check_files(test *t)
         qn_tensor_free(&back);
     }
     qn_tensor none;
+    CHECK(t, qn_tensor_save_pb(path, "name", &(qn_tensor)MAP(uneven)) == QN_E_USAGE,
+          "a map with more keys than values is written");
+    CHECK(t, qn_tensor_save_npy(path, &map_by_number) == QN_E_UNSUPPORTED, "a map is written as .npy");
     CHECK(t, qn_tensor_save_npy(path, &lists[0]) == QN_E_UNSUPPORTED, "a sequence is written as .npy");
     CHECK_OK(t, qn_tensor_save_pb(path, "name", &rows[0]));
     CHECK(t, qn_tensor_load_as(path, QN_SEQUENCE, &none) != QN_OK, "a tensor is taken for a sequence");

@@ -25,6 +25,7 @@ ONNX = {F32: TensorProto.FLOAT, F64: TensorProto.DOUBLE, I32: TensorProto.INT32,
 TRANSFORMS = ("NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT")
 REFERENCE = set()
 CASES = {}
+ANSWERS = {}  # name: what it must give, where neither peer answers
 REFUSED = {}  # name: words of the sentence that must refuse it
 rng = np.random.default_rng(5)
 
@@ -110,6 +111,68 @@ def lookups():
         case(f"one_hot_all_{d}", "OneHotEncoder", [np.array([5, 70, -1, 5], d)], [F32], cats_int64s=whole, zeros=0)
     case("one_hot_text", "OneHotEncoder", [texts("b", "q", "ccc")], [F32], cats_strings=words, zeros=1)
     case("one_hot_text_all", "OneHotEncoder", [texts("b", "ccc").reshape(2, 1)], [F32], cats_strings=words, zeros=0)
+
+
+# ---------------------------------------------------------------- maps
+def map_type(key, value):
+    return helper.make_map_type_proto(ONNX[np.dtype(key)], helper.make_tensor_type_proto(ONNX[np.dtype(value)], None))
+
+
+def map_case(name, op, x, kind, y, refused=None, answer=None, **attributes):
+    """x: an array, a dict or a list of dicts; kind and y: the TypeProtos of input and output. answer: where no peer has one."""
+    node = helper.make_node(op, ["x"], ["y"], domain=ML, **attributes)
+    graph = helper.make_graph([node], name, [helper.make_value_info("x", kind)], [helper.make_value_info("y", y)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid(ML, 3)], ir_version=8)
+    CASES[name] = model, {"x": x}
+    if answer is not None:
+        ANSWERS[name] = [answer]
+    if refused:
+        REFUSED[name] = refused
+
+
+def maps():
+    tensor = lambda d, shape=None: helper.make_tensor_type_proto(ONNX[np.dtype(d)], shape)
+    words, numbers_ = {"classlabels_strings": ["b", "a", "ccc"]}, {"classlabels_int64s": [5, -1, 2**40]}
+    for form, labels, key in (("text", words, TEXT), ("number", numbers_, I64)):
+        z = helper.make_sequence_type_proto(map_type(key, F32))
+        for rows_of, x in (("rows", rows(5)), ("row", rows(1)[0]), ("none", rows(0))):
+            map_case(f"zip_{form}_{rows_of}", "ZipMap", x, tensor(F32, ("N", 3) if x.ndim == 2 else (3,)), z, **labels)
+        map_case(f"zip_{form}_columns", "ZipMap", rows(2, 4), tensor(F32, (2, 4)), z, refused="another number of columns", **labels)
+    z = helper.make_sequence_type_proto(map_type(I64, F32))
+    map_case("zip_open_columns", "ZipMap", rows(2, 2), tensor(F32, ("N", "C")), z, classlabels_int64s=[0, 1])
+    map_case("zip_twice", "ZipMap", rows(2, 2), tensor(F32, (2, 2)), z, refused="the label 5 twice", classlabels_int64s=[5, 5])
+    map_case("zip_no_labels", "ZipMap", rows(2, 2), tensor(F32, (2, 2)), z, refused="labels of its classes")
+    map_case("zip_both", "ZipMap", rows(2, 2), tensor(F32, (2, 2)), z, refused="labels of its classes", classlabels_int64s=[0, 1], classlabels_strings=["a", "b"])
+    map_case("zip_cube", "ZipMap", rows(2, 2).reshape(1, 2, 2), tensor(F32, (1, 2, 2)), z, refused="[N][C]", classlabels_int64s=[0, 1])
+    vocabulary = {"string_vocabulary": ["a", "b", "b", "c", ""]}, {"int64_vocabulary": [7, -1, 7, 2**40]}
+    for d, values in ((F32, [1.5, -2.25]), (F64, [1.5, 0.1]), (I64, [2**60, -3])):
+        map_case(f"dict_text_{d}", "DictVectorizer", dict(zip(("b", "zz"), values)), map_type(TEXT, d), tensor(d),
+                 answer=None if d == F32 else np.array([[0, values[0], values[0], 0, 0]], d), **vocabulary[0])
+        if d != I64:
+            map_case(f"dict_number_{d}", "DictVectorizer", {-1: values[0], 9: values[1]}, map_type(I64, d), tensor(d),
+                     answer=None if d == F32 else np.array([[0, values[0], 0, 0]], d), **vocabulary[1])
+    map_case("dict_number_text", "DictVectorizer", {2**40: "wörter", 7: ""}, map_type(I64, TEXT), tensor(TEXT), answer=texts("", "", "", "wörter").reshape(1, 4), **vocabulary[1])
+    map_case("dict_empty", "DictVectorizer", {}, map_type(I64, F32), tensor(F32), answer=np.zeros((1, 4), np.float32), **vocabulary[1])
+    map_case("dict_other_keys", "DictVectorizer", {7: 1.0}, map_type(I64, F32), tensor(F32), refused="its vocabulary is string", **vocabulary[0])
+    map_case("dict_no_words", "DictVectorizer", {7: 1.0}, map_type(I64, F32), tensor(F32), refused="a vocabulary")
+    real, spelled = {4: 1.75, 0: -2.0, 2: 1e6 + 1 / 3, 9: -1e-7}, {3: "1.75", 0: "-2", 7: "1e3"}
+    for to, d in (("TO_FLOAT", F32), ("TO_INT64", I64), ("TO_STRING", TEXT)):
+        convert = {F32: float, I64: lambda t: int(float(t)), TEXT: str}[d]
+        zero = {F32: 0.0, I64: 0, TEXT: "0.f"}[d]  # as onnxruntime spells it
+        for form in ({}, {"map_form": "SPARSE", "max_map": 12}, {"map_form": "SPARSE", "max_map": 3}):
+            columns = range(form["max_map"]) if form else sorted(spelled)
+            name = f"{to}_{form.get('max_map', 'dense')}"
+            map_case(f"cast_{name}", "CastMap", real, map_type(I64, F32), tensor(d), cast_to=to, **form)
+            map_case(f"cast_text_{name}", "CastMap", spelled, map_type(I64, TEXT), tensor(d), cast_to=to,
+                     answer=np.array([[convert(spelled[k]) if k in spelled else zero for k in columns]], d), **form)
+    map_case("cast_default", "CastMap", {-3: 1.0, 4: 1e30}, map_type(I64, F32), tensor(F32))
+    map_case("cast_max_map_1", "CastMap", {1: 2.0}, map_type(I64, F32), tensor(F32), map_form="SPARSE")
+    map_case("cast_negative", "CastMap", {-3: 1.0}, map_type(I64, F32), tensor(F32), map_form="SPARSE", max_map=9, refused="the key -3 is no column")
+    map_case("cast_no_number", "CastMap", {3: "x"}, map_type(I64, TEXT), tensor(F32), refused="'x', is no number")
+    map_case("cast_to_what", "CastMap", {3: 1.0}, map_type(I64, F32), tensor(F32), cast_to="TO_COMPLEX", refused="TO_COMPLEX")
+    map_case("cast_form", "CastMap", {3: 1.0}, map_type(I64, F32), tensor(F32), map_form="LOOSE", refused="map_form")
+    map_case("cast_from_double", "CastMap", {3: 1.0}, map_type(I64, F64), tensor(F32), refused="from i64 to f32 or string")
+    map_case("cast_vast", "CastMap", {3: 1.0}, map_type(I64, F32), tensor(F32), map_form="SPARSE", max_map=-1, refused="max_map is -1")
 
 
 # ---------------------------------------------------------------- linear models
@@ -355,15 +418,31 @@ def learned():
     for name, (model, target) in models.items():
         steps = pipeline.make_pipeline(preprocessing.StandardScaler(), preprocessing.Normalizer("l2"), model) if name in ("logistic", "svc_rbf") else model
         steps.fit(x, target)
-        options = {"zipmap": False} if hasattr(steps, "classes_") and name != "svc_linear" else None
-        CASES[f"learned_{name}"] = to_onnx(steps, x[:1], target_opset={"": 18, ML: 3}, options=options), {"X": x[::7]}
+        CASES[f"learned_{name}"] = to_onnx(steps, x[:1], target_opset={"": 18, ML: 3}), {"X": x[::7]}  # with ZipMap, as it comes
+        if hasattr(steps, "classes_") and name != "svc_linear":
+            CASES[f"learned_{name}_plain"] = to_onnx(steps, x[:1], target_opset={"": 18, ML: 3}, options={"zipmap": False}), {"X": x[::7]}
     return None
 
 
 # ---------------------------------------------------------------- writing
-def write_tensor(path, name, array):
+def proto_of(value, name, kind):
+    if isinstance(value, list):
+        return onnx.SequenceProto(name=name, elem_type=onnx.SequenceProto.MAP, map_values=[proto_of(v, "", kind.sequence_type.elem_type) for v in value])
+    if not isinstance(value, dict):
+        return numpy_helper.from_array(np.asarray(value, order="C"), name)
+    key, d = kind.map_type.key_type, helper.tensor_dtype_to_np_dtype(kind.map_type.value_type.tensor_type.elem_type)
+    values = [numpy_helper.from_array(np.array(v, d)) for v in value.values()]
+    out = onnx.MapProto(name=name, key_type=key, values=onnx.SequenceProto(elem_type=onnx.SequenceProto.TENSOR, tensor_values=values))
+    if key == TensorProto.STRING:
+        out.string_keys.extend(k.encode() for k in value)
+    else:
+        out.keys.extend(value)
+    return out
+
+
+def write_value(path, name, value, kind):
     with open(path, "wb") as f:
-        f.write(numpy_helper.from_array(np.asarray(array, order="C"), name).SerializeToString(deterministic=True))
+        f.write(proto_of(value, name, kind).SerializeToString(deterministic=True))
 
 
 def swapped(model):
@@ -376,6 +455,8 @@ def swapped(model):
 
 
 def answers_of(name, model, feed):
+    if name in ANSWERS:
+        return ANSWERS[name]
     if name in REFERENCE:
         return ReferenceEvaluator(model).run(None, feed)
     o = onnxruntime.SessionOptions()
@@ -399,15 +480,15 @@ def write(folder, name, model, feed):
     if name in REFUSED:
         with open(os.path.join(where, "refused.txt"), "w") as f:
             f.write(REFUSED[name])
-    for side, values in (("input", feed), ("output", dict(zip((o.name for o in model.graph.output), outs)))):
-        for j, (n, v) in enumerate(values.items()):
-            write_tensor(os.path.join(where, "test_data_set_0", f"{side}_{j}.pb"), n, v)
+    for side, values, infos in (("input", list(feed.items()), model.graph.input), ("output", list(zip((o.name for o in model.graph.output), outs)), model.graph.output)):
+        for j, (n, v) in enumerate(values):
+            write_value(os.path.join(where, "test_data_set_0", f"{side}_{j}.pb"), n, v, next(i.type for i in infos if i.name == n))
 
 
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    for make in (numbers, lookups, linear, machines, trees, ensembles, hostile):
+    for make in (numbers, lookups, maps, linear, machines, trees, ensembles, hostile):
         make()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

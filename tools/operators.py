@@ -24,7 +24,7 @@ KINDS = {
     "primitive": "a primitive: kernels of its own",
     "composite": "a composite: other operators, put in its place",
     "view": "a view: the same bytes in another shape",
-    "host": "on the host: strings, or sizes that only the data decide",
+    "host": "on the host: strings, maps, or sizes that only the data decide",
     "control": "control flow: bodies, run by the executor",
     "reader": "by the reader of files: a constant, a rename or a rewrite to newer operators",
 }
@@ -139,7 +139,9 @@ def page(folder):
             else:
                 lines.append(f"| {k[1]} | {versions} | | reader | all | | | {tests[k] or ''} |")
         out += [f"## {NAMES.get(domain, domain)}", "", *table(lines)]
-    out += ["## Refused", "", "Operators of ONNX's schemas that are not here; a model that has one is refused by that name.", "", "| domain | operators |", "|---|---|"]
+    out += ["## Refused", "", "No operator of ONNX's schemas is missing; what is none of them is refused by its name."]
+    if refused:
+        out[-1:] = ["Operators of ONNX's schemas that are not here; a model that has one is refused by that name.", "", "| domain | operators |", "|---|---|"]
     for domain in sorted({k[0] for k in refused}):
         out.append(f"| {NAMES.get(domain, domain)} | {', '.join(n for d, n in refused if d == domain)} |")
     inner = [r for r in ops if r["domain"] == "quern"]

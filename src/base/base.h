@@ -111,7 +111,7 @@ u32 utf8_bytes(const u8 *at,
                size_t left); /* of the well-formed character there (no overlong forms, no surrogates); 0: it is none */
 
 /* ---- tensor_copy.c: a tensor with all that it points to, as one block of 16-aligned memory */
-static inline bool dtype_is_list(qn_dtype d) { return d == QN_SEQUENCE || d == QN_OPTIONAL; } /* its elements are tensors */
+static inline bool dtype_is_list(qn_dtype d) { return d >= QN_SEQUENCE && d <= QN_MAP; } /* its elements are tensors */
 static inline bool dtype_is_for_host(qn_dtype d) { return d == QN_STRING || dtype_is_list(d); } /* no device holds it */
 u64 tensor_room(const qn_tensor *t); /* the bytes of that block; UINT64_MAX: more than can be counted */
 void tensor_place(const qn_tensor *t, void *room, qn_tensor *out);

@@ -16,13 +16,14 @@ static void describe_dims(qn_session *s, const type *t, i64 *dims, const char **
     }
 }
 
-/* What a sequence or optional holds, and so on inward. */
+/* What a sequence, optional or map holds, and so on inward. */
 static qn_status describe_elements(qn_session *s, const type *t, qn_value_info *out)
 {
+    out->key = t->key;
     for (const type *of = t->of; of; of = of->of) {
         qn_value_info *made = ARENA_NEW(s->mem, qn_value_info);
         if (!made) return fail_nomem(sizeof *made);
-        *made = (qn_value_info){ .name = "", .dtype = of->dtype, .rank = of->rank, .rank_known = of->known };
+        *made = (qn_value_info){ .name = "", .dtype = of->dtype, .rank = of->rank, .rank_known = of->known, .key = of->key };
         if (of->known) describe_dims(s, of, made->dims, NULL);
         out->of = made;
         out = made;

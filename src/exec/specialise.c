@@ -69,7 +69,7 @@ static qn_status fix_elements(graph *g, val v, const qn_tensor *t)
 {
     value *x = value_at(g, v);
     if (!x->type.of || x->type.of->known || t->dtype != x->type.dtype || t->rank != 1) return QN_OK;
-    QN_TRY(list_check(g, x->type.of, t, x->name));
+    QN_TRY(list_check(g, &x->type, t, x->name));
     type given = list_of_tensor(g, t);
     if (!given.of) return QN_E_NOMEM;
     if (t->dims[0]) x->type.of = given.of;

@@ -155,20 +155,43 @@ static qn_status read_list_type(graph *g, qn_bytes message, qn_dtype kind, const
     return out->of ? QN_OK : QN_E_NOMEM;
 }
 
+/* TypeProto.Map: field 1 is the type of its keys, 2 of its values, each of which is one number or text: a shape, if any, says no more. */
+static qn_status read_map_type(graph *g, qn_bytes message, u32 depth, type *out)
+{
+    cursor c = cursor_of(message);
+    pb_field f;
+    type of = { 0 };
+    qn_dtype key = QN_NONE;
+    while (pb_next(&c, &f)) {
+        if (pb_is(&f, 1, PB_VARINT)) QN_TRY(onnx_dtype(f.bits, &key));
+        if (pb_is(&f, 2, PB_BYTES)) QN_TRY(read_type(g, f.bytes, NULL, depth + 1, &of));
+    }
+    if (c.bad || !of.dtype) return fail(QN_E_FORMAT, "the type of a map is damaged");
+    if ((key != QN_I64 && key != QN_STRING) || dtype_is_list(of.dtype))
+        return fail(QN_E_UNSUPPORTED, "it is a map from %s to %s; it must be from i64 or string to numbers or texts",
+                    qn_dtype_name(key), qn_dtype_name(of.dtype));
+    for (u32 d = 0; of.known && d < of.rank; d++)
+        if (!sym_is(g, of.dims[d], 1) && of.dims[d])
+            return fail(QN_E_UNSUPPORTED, "it is a map to tensors of many elements");
+    *out = map_type(g, key, of.dtype);
+    return out->of ? QN_OK : QN_E_NOMEM;
+}
+
 /* TypeProto. A declaration of an optional inside a sequence, or deeper lists, no op of ONNX makes. */
 static qn_status read_type(graph *g, qn_bytes message, const char *name, u32 depth, type *out)
 {
     static const struct {
         u32 field;
         const char *what;
-    } others[] = { { 5, "a map" }, { 7, "an opaque type" }, { 8, "a sparse tensor" } };
+    } others[] = { { 7, "an opaque type" }, { 8, "a sparse tensor" } };
     cursor c = cursor_of(message);
     pb_field f;
     *out = (type){ 0 };
-    if (depth > 2) return fail(QN_E_UNSUPPORTED, "its type is nested too deep");
+    if (depth > 3) return fail(QN_E_UNSUPPORTED, "its type is nested too deep");
     while (pb_next(&c, &f)) {
         if (pb_is(&f, 1, PB_BYTES)) QN_TRY(read_tensor_type(g, f.bytes, name, out));
         if (pb_is(&f, 4, PB_BYTES)) QN_TRY(read_list_type(g, f.bytes, QN_SEQUENCE, name, depth, out));
+        if (pb_is(&f, 5, PB_BYTES)) QN_TRY(read_map_type(g, f.bytes, depth, out));
         if (pb_is(&f, 9, PB_BYTES)) QN_TRY(read_list_type(g, f.bytes, QN_OPTIONAL, name, depth, out));
         for (size_t i = 0; i < COUNT(others); i++)
             if (f.number == others[i].field)

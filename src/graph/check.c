@@ -49,7 +49,7 @@ static const struct {
     { "narrow", NARROW_SET },
     { "value", FLOATS_SET | INTS_SET | UINTS_SET | 1 << QN_BOOL | 1 << QN_STRING },
     { "any", FLOATS_SET | INTS_SET | UINTS_SET | NARROW_SET | 1 << QN_BOOL | 1 << QN_STRING },
-    { "list", 1 << QN_SEQUENCE | 1 << QN_OPTIONAL },
+    { "list", 1 << QN_SEQUENCE | 1 << QN_OPTIONAL | 1 << QN_MAP },
 };
 
 static u32 set_of_word(const char *word, size_t n)

@@ -15,7 +15,8 @@ typedef u32 val;
 typedef u32 nid;
 typedef u32 sym; /* 0: not known (only before inference) */
 
-/* known: rank and dims are set. of: what a sequence or optional holds (list.c), whose own rank is 1 and whose dims[0] says how many. */
+/* known: rank and dims are set. of: what a sequence or optional holds (list.c), whose own rank is 1 and whose dims[0] says how many; of a
+ * map, which is {keys, values}: its values, and key is the type of its keys. */
 typedef struct type {
     qn_dtype dtype;
     u8 rank;
@@ -23,6 +24,7 @@ typedef struct type {
     sym dims[QN_MAX_RANK];
     const struct type *of;
     bool any_rank;
+    qn_dtype key;
 } type;
 
 typedef enum attr_kind {
@@ -180,16 +182,17 @@ void outside_apply(const outside *o, qn_dtype d, void *data, u64 from, u64 n);
 i64 value_elems(graph *g, val v, const sym **out);
 bool constant_f64(const graph *g, val v, f64 *out); /* v is a constant with all elements equal to *out */
 
-/* ---- list.c: types of sequences and optionals. What an element's type leaves open, elements may differ in: a size 0; the rank where
+/* ---- list.c: types of sequences, optionals and maps. What an element's type leaves open, elements may differ in: a size 0; the rank where
  * any_rank is set, or where neither that nor known is: there is no element yet, so any type of that dtype may join. */
 type list_type(graph *g, qn_dtype kind, sym n, const type *element); /* open sizes of element become 0; of NULL: no memory */
+type map_type(graph *g, qn_dtype key, qn_dtype of);                  /* of: NULL: no memory */
 /* A type for all elements of both; false: their dtypes differ. out->dtype QN_NONE: no memory. */
 bool list_meet(graph *g, const type *a, const type *b, type *out);
 /* What an element taken out is: sizes that are open become variables. Not known where its rank is open. */
 type list_element(graph *g, const type *list);
 bool list_same(const type *a, const type *b); /* what two lists hold is said alike */
-/* Is t, with all that it holds, of that type? what: of the value. QN_E_DTYPE, QN_E_SHAPE, QN_E_USAGE. */
-qn_status list_check(const graph *g, const type *of, const qn_tensor *t, const char *what);
+/* Is t, of the kind of `list`, of that type with all that it holds? what: of the value. QN_E_DTYPE, QN_E_SHAPE, QN_E_USAGE. */
+qn_status list_check(const graph *g, const type *list, const qn_tensor *t, const char *what);
 type list_of_tensor(graph *g, const qn_tensor *t); /* the type that t has, with all that it holds */
 
 /* ---- sym.c: sizes. Canonical sums of products: commutative, distributed, exact; division and the rest are atoms where they do not
@@ -240,6 +243,7 @@ type type_of(graph *g, qn_dtype d, u32 rank, const i64 *dims);
  *     b, c = Split(a, axis=1)
  *     sizes s: i64[2] = {batch, 2*h}              (graph_sizes)
  *     y = If(c, b, then_branch={in b: f32[2]; out b}, else_branch={...}, captures=1)
+ *     in l: sequence[n] of map[2] of string to f32[?]
  *     out b, c                                    ("out y = b" where y was replaced by b)
  * The part after " : " is printed when known and checked when parsed. Absent inputs are `_`. ';' ends a line too. */
 qn_status graph_print(const graph *g, str *out);

@@ -1,5 +1,6 @@
 /* Types of sequences and optionals: how many there are is a size like any other; what they hold is one type that fits all elements,
- * with as much left open as they differ in. Lists of lists (an optional of a sequence) say so in turn. */
+ * with as much left open as they differ in. Lists of lists (an optional of a sequence) say so in turn. A map is a list of two, its keys and its
+ * values, whose number is always open. */
 #include "graph/graph.h"
 
 static const type *keep(graph *g, const type *t)
@@ -25,11 +26,18 @@ type list_type(graph *g, qn_dtype kind, sym n, const type *element)
     return (type){ .dtype = kind, .rank = 1, .known = true, .dims = { n }, .of = keep(g, &of) };
 }
 
+type map_type(graph *g, qn_dtype key, qn_dtype of)
+{
+    type t = list_type(g, QN_MAP, sym_number(g, 2), &(type){ .dtype = of, .rank = 1, .known = true });
+    t.key = key;
+    return t;
+}
+
 static bool is_open(const type *t) { return !t->known && !t->any_rank; }
 
 bool list_meet(graph *g, const type *a, const type *b, type *out)
 {
-    if (a->dtype != b->dtype) return false;
+    if (a->dtype != b->dtype || a->key != b->key) return false;
     if (is_open(a) || is_open(b)) return *out = is_open(a) ? *b : *a, true;
     if (!a->known || !b->known || a->rank != b->rank) return *out = (type){ .dtype = a->dtype, .any_rank = true }, true;
     type both = without_variables(g, *a), inner;
@@ -55,8 +63,8 @@ type list_element(graph *g, const type *list)
 bool list_same(const type *a, const type *b)
 {
     if (!a || !b) return a == b;
-    return a->dtype == b->dtype && a->rank == b->rank && a->known == b->known && a->any_rank == b->any_rank &&
-           memcmp(a->dims, b->dims, a->rank * sizeof(sym)) == 0 && list_same(a->of, b->of);
+    return a->dtype == b->dtype && a->key == b->key && a->rank == b->rank && a->known == b->known &&
+           a->any_rank == b->any_rank && memcmp(a->dims, b->dims, a->rank * sizeof(sym)) == 0 && list_same(a->of, b->of);
 }
 
 /* ---- what really is there */
@@ -81,13 +89,30 @@ static qn_status check_one(const graph *g, const type *want, const qn_tensor *t,
     return bytes && !t->data ? fail(QN_E_USAGE, "'%s' holds a tensor without data", what) : QN_OK;
 }
 
-qn_status list_check(const graph *g, const type *of, const qn_tensor *t, const char *what)
+static qn_status check_map(const graph *g, const type *want, const qn_tensor *t, const char *what)
 {
     const qn_tensor *inner = t->data;
+    type keys = *want->of;
+    keys.dtype = want->key;
+    if (t->dims[0] != 2) return fail(QN_E_SHAPE, "'%s' holds a map that is not its keys and its values", what);
+    QN_TRY(check_one(g, &keys, &inner[0], what));
+    type values = *want->of;
+    if (inner[0].dims[0] == 0) values.dtype = inner[1].dtype; /* of none, as files have it, nobody says the type */
+    QN_TRY(check_one(g, &values, &inner[1], what));
+    return inner[0].dims[0] == inner[1].dims[0] ? QN_OK
+                                                : fail(QN_E_SHAPE, "'%s' holds a map of %lld keys and %lld values", what,
+                                                       (long long)inner[0].dims[0], (long long)inner[1].dims[0]);
+}
+
+qn_status list_check(const graph *g, const type *list, const qn_tensor *t, const char *what)
+{
+    const qn_tensor *inner = t->data;
+    if (t->dtype == QN_MAP) return check_map(g, list, t, what);
+    const type *of = list->of;
     if (t->dtype == QN_OPTIONAL && t->dims[0] > 1) return fail(QN_E_SHAPE, "'%s' is an optional of more than one", what);
     for (i64 i = 0; i < t->dims[0]; i++) {
         QN_TRY(check_one(g, of, &inner[i], what));
-        if (of->of) QN_TRY(list_check(g, of->of, &inner[i], what));
+        if (of->of) QN_TRY(list_check(g, of, &inner[i], what));
     }
     return QN_OK;
 }
@@ -97,6 +122,7 @@ type list_of_tensor(graph *g, const qn_tensor *t)
     type of = { 0 };
     if (!dtype_is_list(t->dtype)) return type_of(g, t->dtype, t->rank, t->dims);
     const qn_tensor *inner = t->data;
+    if (t->dtype == QN_MAP) return map_type(g, inner[0].dtype, inner[1].dtype);
     for (i64 i = 0; i < t->dims[0]; i++) {
         type one = list_of_tensor(g, &inner[i]);
         if (i == 0) of = one;

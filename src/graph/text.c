@@ -35,7 +35,7 @@ static void print_elem(qn_dtype d, const u8 *at, str *out)
     case QN_U32:  { GET(u32, v); str_print(out, "%u", v); break; }
     case QN_U64:  { GET(u64, v); str_print(out, "%llu", (unsigned long long)v); break; }
     case QN_STRING: { GET(qn_bytes, v); word_print_quoted(out, v.data, v.n); break; }
-    case QN_NONE: case QN_SEQUENCE: case QN_OPTIONAL: case QN_DTYPE_COUNT: break;
+    case QN_NONE: case QN_SEQUENCE: case QN_OPTIONAL: case QN_MAP: case QN_DTYPE_COUNT: break;
     }
 }
 #undef GET
@@ -68,6 +68,7 @@ void text_print_type(const graph *g, const type *t, str *out)
     str_add(out, "]");
     if (!t->of) return;
     str_add(out, " of ");
+    if (t->key) str_print(out, "%s to ", qn_dtype_name(t->key));
     text_print_type(g, t->of, out);
 }
 

@@ -96,23 +96,34 @@ static qn_status read_tensor_type(parser *p, type *out)
     return read_dims(p, out);
 }
 
-/* A list of lists is as deep as types go. */
+static qn_status read_link(parser *p, const char *want)
+{
+    const char *word;
+    QN_TRY(read_word(p, &word));
+    if (text_same(word, want)) return QN_OK;
+    return want[0] == 'o' ? wrong(p, "'of' and a type before this") : wrong(p, "'to' and a type before this");
+}
+
+/* An optional of a sequence of maps is as deep as types go. */
 static qn_status read_type(parser *p, type *out)
 {
-    type of[2];
-    const char *word;
+    type of[3];
     u32 n = 0;
     QN_TRY(read_tensor_type(p, out));
     for (type *t = out; dtype_is_list(t->dtype); t = &of[n++]) {
-        if (t->rank != 1 || n == COUNT(of)) return wrong(p, "one size, and at most two lists, before this");
-        QN_TRY(read_word(p, &word));
-        if (!text_same(word, "of")) return wrong(p, "'of' and a type before this");
+        if (t->rank != 1 || n == COUNT(of)) return wrong(p, "one size, and at most three lists, before this");
+        QN_TRY(read_link(p, "of"));
+        if (t->dtype == QN_MAP) {
+            QN_TRY(read_dtype(p, &t->key));
+            QN_TRY(read_link(p, "to"));
+        }
         QN_TRY(read_tensor_type(p, &of[n]));
         of[n].any_rank = !of[n].known;
     }
     for (u32 i = n; i-- > 0;) {
         type *t = i ? &of[i - 1] : out;
-        *t = list_type(p->g, t->dtype, t->dims[0], &of[i]);
+        qn_dtype key = t->key;
+        *t = key ? map_type(p->g, key, of[i].dtype) : list_type(p->g, t->dtype, t->dims[0], &of[i]);
         if (!t->of) return QN_E_NOMEM;
     }
     return QN_OK;
@@ -139,7 +150,7 @@ static void store(qn_dtype d, f64 real, i64 whole, u64 natural, u8 *to)
     case QN_U32:  PUT(u32, natural); break;
     case QN_U64:  PUT(u64, natural); break;
     case QN_BOOL: PUT(u8, whole != 0); break;
-    case QN_NONE: case QN_STRING: case QN_SEQUENCE: case QN_OPTIONAL: case QN_DTYPE_COUNT: break;
+    case QN_NONE: case QN_STRING: case QN_SEQUENCE: case QN_OPTIONAL: case QN_MAP: case QN_DTYPE_COUNT: break;
     }
 }
 #undef PUT

@@ -26,11 +26,15 @@ const type *control_body_out(const graph *body, u32 i) { return &value_at(body, 
 static qn_status meet_elements(const infer *c, u32 output, const type *a, const type *b, type *out)
 {
     type of;
+    if (a->key != b->key)
+        return infer_fail(c, QN_E_DTYPE, "output %u has keys of %s one time and of %s the other", output,
+                          qn_dtype_name(a->key), qn_dtype_name(b->key));
     if (!list_meet(c->g, a->of, b->of, &of))
         return infer_fail(c, QN_E_DTYPE, "output %u holds %s one time and %s the other", output, qn_dtype_name(a->of->dtype),
                           qn_dtype_name(b->of->dtype));
     if (!of.dtype) return QN_E_NOMEM;
     *out = list_type(c->g, a->dtype, out->dims[0], &of);
+    out->key = a->key;
     return out->of ? QN_OK : QN_E_NOMEM;
 }
 

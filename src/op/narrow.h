@@ -10,4 +10,6 @@ qn_status narrow_expand_cast(build *b, const node *n);
 val narrow_held_as(build *b, val x, qn_dtype d);
 /* Cast of numbers to texts and of texts to numbers (text_numbers.c). */
 val text_cast(build *b, const node *n, val x, qn_dtype from, qn_dtype to);
+/* The number of type `to` that text i spells; QN_E_DATA: none. */
+qn_status number_of_text(host_call *h, u64 i, qn_bytes text, qn_dtype to, void *out);
 #endif

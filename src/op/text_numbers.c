@@ -76,6 +76,17 @@ static bool read_number(const char *text, size_t n, qn_dtype to, void *out)
     return true;
 }
 
+qn_status number_of_text(host_call *h, u64 i, qn_bytes text, qn_dtype to, void *out)
+{
+    char *ended = arena_alloc(h->mem, text.n + 1);
+    if (!ended) return fail_nomem(text.n + 1);
+    if (text.n) memcpy(ended, text.data, text.n);
+    ended[text.n] = 0;
+    if (read_number(ended, text.n, to, out)) return QN_OK;
+    return host_fail(h, QN_E_DATA, "text %llu, '%.40s', is no number for %s", (unsigned long long)i, ended,
+                     qn_dtype_name(to));
+}
+
 static qn_status host_number_of_text(host_call *h)
 {
     const qn_tensor *x = h->in[0];
@@ -83,16 +94,7 @@ static qn_status host_number_of_text(host_call *h)
     qn_dtype to = value_at(h->g, h->n->out[0])->type.dtype;
     u8 *y = host_out(h, 0, to, x->rank, x->dims);
     if (!y) return QN_E_NOMEM;
-    for (u64 i = 0; i < n; i++) {
-        qn_bytes text = ((const qn_bytes *)x->data)[i];
-        char *ended = arena_alloc(h->mem, text.n + 1);
-        if (!ended) return fail_nomem(text.n + 1);
-        if (text.n) memcpy(ended, text.data, text.n);
-        ended[text.n] = 0;
-        if (!read_number(ended, text.n, to, y + i * qn_dtype_bytes(to)))
-            return host_fail(h, QN_E_DATA, "text %llu, '%.40s', is no number for %s", (unsigned long long)i, ended,
-                             qn_dtype_name(to));
-    }
+    for (u64 i = 0; i < n; i++) QN_TRY(number_of_text(h, i, ((const qn_bytes *)x->data)[i], to, y + i * qn_dtype_bytes(to)));
     return QN_OK;
 }
 

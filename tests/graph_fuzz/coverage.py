@@ -17,12 +17,14 @@ from table import FAMILIES
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "operators.md")
 RANDOM = "its numbers are random: tests/make_untested_cases.py looks at their moments"
 OLD = "an operator of opsets below 11 alone: tests/make_untested_cases.py"
+MAPS = "its graphs hold no maps: tests/make_ml_cases.py has onnxruntime's answers, tests/lists.c the ways of a map"
 NO_PEER = "onnxruntime has no kernel on its CPU: tests/make_contrib_cases.py computes what it stands for"
 REASONS = {
     "Bernoulli": RANDOM, "Multinomial": RANDOM, "RandomNormal": RANDOM, "RandomNormalLike": RANDOM, "RandomUniform": RANDOM, "RandomUniformLike": RANDOM,
     "Scatter": OLD, "Upsample": OLD,
     "ai.onnx.preview.training.Gradient": "no peer runs it: its own cases compare it with differences",
     "ImageDecoder": "it reads picture files: tests/make_untested_cases.py has Pillow's answers",
+    "ai.onnx.ml.ZipMap": MAPS, "ai.onnx.ml.DictVectorizer": MAPS, "ai.onnx.ml.CastMap": MAPS,
     "com.microsoft.NhwcConv": NO_PEER, "com.microsoft.NhwcFusedConv": NO_PEER, "com.microsoft.QLinearReduceMean": NO_PEER,
 }
 ROUNDS = 300
@@ -30,7 +32,7 @@ ROUNDS = 300
 SHORT = {np.dtype(t): "bf16" if np.dtype(t).name == "bfloat16" else "bool" if t is np.bool_ else f"{np.dtype(t).kind}{8 * np.dtype(t).itemsize}" for t in NUMPY.values()}
 FLOAT, WHOLE, UNSIGNED = "f16 bf16 f32 f64".split(), "i8 i16 i32 i64".split(), "u8 u16 u32 u64".split()
 WORDS = {"float": FLOAT, "int": WHOLE, "uint": UNSIGNED, "signed": FLOAT + WHOLE, "numbers": FLOAT + WHOLE + UNSIGNED, "number": FLOAT + WHOLE + UNSIGNED,
-         "narrow": ["narrow"], "string": ["string"], "list": ["list"], "sequence": ["list"], "any": FLOAT + WHOLE + UNSIGNED + ["bool", "string", "narrow"],
+         "narrow": ["narrow"], "string": ["string"], "list": ["list"], "sequence": ["list"], "optional": ["list"], "any": FLOAT + WHOLE + UNSIGNED + ["bool", "string", "narrow"],
          "all": FLOAT + WHOLE + UNSIGNED + ["bool", "string", "narrow"], "f8e8m0": ["narrow"], "i4": ["narrow"], "u4": ["narrow"]}
 
 

@@ -283,6 +283,36 @@ def bad_files():
     quern("run", WORK / "scale.onnx", "--device", "cpu:77", code=4)
 
 
+def maps():
+    """What a classifier of scikit-learn gives: a map for each row. Shown, as JSON, to a file and in again."""
+    labels = b"".join(put(9, t) for t in ["setosa", 'a "\n', ""])
+    zip_map = node("ZipMap", ["x"], ["z"], domain="ai.onnx.ml") + put(5, put(1, "classlabels_strings") + labels + put(20, 8))
+    held = put(2, put(4, put(1, put(5, put(1, 8) + put(2, put(1, put(1, 1)))))))
+    m = model(WORK / "zip.onnx", [zip_map], [value("x", ["n", 3])], [put(1, "z") + held])
+    m.write_bytes(m.read_bytes() + put(8, put(1, "ai.onnx.ml") + put(2, 3)))
+    x = save_npy(WORK / "zip.npy", [2, 3], [0.5, 0.25, 0.125, 1.0, float("nan"), -3.0])
+    want = [{"setosa": 0.5, 'a "\n': 0.25, "": 0.125}, {"setosa": 1, 'a "\n': None, "": -3}]
+    out, _ = quern("run", m, "--device", "cpu", "--input", f"x={x}", "--output", WORK / "zip")
+    check("sequence {map {setosa: 0.5" in out and "z.pb" in out, f"maps are shown: {out!r}")
+    z = quern_json("run", m, "--device", "cpu", "--input", f"x={x}")["outputs"][0]
+    check(z.get("value") == want and z["dtype"] == "sequence" and z["shape"] == [2], f"maps as JSON: {z}")
+    info = quern_json("inspect", m)["outputs"][0]
+    check(info["of"]["dtype"] == "map" and info["of"]["key"] == "string" and info["of"]["of"]["dtype"] == "f32", f"a map is told: {info}")
+    check("sequence of map of string to f32" in quern("inspect", m)[0], "inspect names a map")
+    same = model(WORK / "same.onnx", [node("Identity", ["z"], ["y"])], [put(1, "z") + held], [put(1, "y") + held])
+    y = quern_json("run", same, "--device", "cpu", "--input", f"z={WORK / 'zip' / 'z.pb'}")["outputs"][0]
+    check(y.get("value") == want, f"maps come back from a file: {y}")
+    integers = put(2, put(5, put(1, 7) + put(2, put(1, put(1, 7)))))
+    m = model(WORK / "one.onnx", [node("Identity", ["m"], ["y"])], [put(1, "m") + integers], [put(1, "y") + integers])
+    (WORK / "one.pb").write_bytes(put(2, 7) + put(3, 5) + put(3, 2**64 - 2) + put(5, put(2, 1) + put(3, tensor("", [], [2**60], "q")) + put(3, tensor("", [1], [-1], "q"))))
+    y = quern_json("run", m, "--device", "cpu", "--input", f"m={WORK / 'one.pb'}")["outputs"][0]
+    check(y.get("value") == {"5": 2**60, "-2": -1} and y["dtype"] == "map", f"one map: {y}")
+    for given in ["zip.npy", "zip/z.pb", "one.onnx"]:
+        _, err = quern("run", m, "--device", "cpu", "--input", f"m={WORK / given}", code=3)
+        check("map" in err, f"{given} is taken for a map: {err!r}")
+    quern("run", m, "--device", "cpu", code=2)  # no random maps
+
+
 def inspect():
     r = quern_json("inspect", WORK / "scale.onnx")
     check(r.get("inputs") == [{"name": "x", "dtype": "f32", "shape": ["n", 3]}], f"inputs: {r.get('inputs')}")
@@ -552,7 +582,7 @@ def kernel():
 
 shutil.rmtree(WORK, ignore_errors=True)
 WORK.mkdir(parents=True)
-for group in (usage, unknown_options, odd_names, run, profile, bad_files, inspect, inspect_bodies, bench, conformance, classify, shared_classifier, demo, doctor, kernel):
+for group in (usage, unknown_options, odd_names, run, profile, bad_files, maps, inspect, inspect_bodies, bench, conformance, classify, shared_classifier, demo, doctor, kernel):
     try:
         group()
     except Exception as e:  # a broken answer must not hide the checks after it

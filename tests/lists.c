@@ -195,6 +195,47 @@ static void check_files(test *t)
     CHECK(t, qn_tensor_load_as(path, QN_SEQUENCE, &none) != QN_OK, "a tensor is taken for a sequence");
 }
 
+/* MapProtos as no library writes them. */
+static void check_map_files(test *t)
+{
+#define ONE_FLOAT "\x1a\x08\x10\x01\x4a\x04\0\0\x80\x3f" /* of a SequenceProto's tensors: 1.0 */
+    static const struct {
+        const char *what, *bytes;
+        size_t n;
+        qn_status want;
+        const char *says;
+    } files[] = {
+#define MAP_FILE(what, bytes, want, says) { what, bytes, sizeof bytes - 1, want, says }
+        MAP_FILE("one entry", "\x10\x07\x18\x05\x2a\x0a" ONE_FLOAT, QN_OK, ""),
+        MAP_FILE("packed keys", "\x10\x07\x1a\x02\x05\x06\x2a\x14" ONE_FLOAT ONE_FLOAT, QN_OK, ""),
+        MAP_FILE("keys without values", "\x10\x07\x18\x05", QN_E_FORMAT, "a map of 1 keys and 0 values"),
+        MAP_FILE("values without keys", "\x10\x07\x2a\x0a" ONE_FLOAT, QN_E_FORMAT, "a map of 0 keys and 1 values"),
+        MAP_FILE("texts for numbers", "\x10\x07\x22\x01q\x2a\x0a" ONE_FLOAT, QN_E_FORMAT, "a map of 0 keys and 1 values"),
+        MAP_FILE("no type of keys", "\x18\x05\x2a\x0a" ONE_FLOAT, QN_E_FORMAT, "element type 0"),
+        MAP_FILE("floats for keys", "\x10\x01\x18\x05\x2a\x0a" ONE_FLOAT, QN_E_UNSUPPORTED, "the map's keys are f32"),
+        MAP_FILE("values of two", "\x10\x07\x18\x05\x2a\x10\x1a\x0e\x08\x02\x10\x01\x4a\x08\0\0\0\0\0\0\0\0",
+                 QN_E_UNSUPPORTED, "value 0 of the map is not one f32"),
+        MAP_FILE("values of two types", "\x10\x07\x1a\x02\x05\x06\x2a\x11" ONE_FLOAT "\x1a\x05\x10\x03\x4a\x01\0",
+                 QN_E_UNSUPPORTED, "value 1 of the map is not one f32"),
+        MAP_FILE("maps in a map", "\x10\x07\x18\x05\x2a\x04\x32\x02\x10\x07", QN_E_UNSUPPORTED,
+                 "value 0 of the map is not one map"),
+        MAP_FILE("cut short", "\x10\x07\x18\x05\x2a\x0a\x1a\x08\x10\x01", QN_E_FORMAT, "damaged"),
+        MAP_FILE("keys cut short", "\x10\x07\x1a\x01\x85", QN_E_FORMAT, "damaged"),
+    };
+    char path[512];
+    snprintf(path, sizeof path, "%s/map.pb", test_temp_folder());
+    for (u32 i = 0; i < COUNT(files); i++) {
+        qn_tensor m = { 0 };
+        CHECK_OK(t, file_write(path, (qn_bytes){ files[i].bytes, files[i].n }));
+        qn_status s = qn_tensor_load_as(path, QN_MAP, &m);
+        CHECK(t, s == files[i].want && (s == QN_OK || strstr(qn_last_error(), files[i].says)), "%s: %s: %s", files[i].what,
+              qn_status_text(s), s == QN_OK ? "it is read" : qn_last_error());
+        qn_tensor_free(&m);
+    }
+#undef MAP_FILE
+#undef ONE_FLOAT
+}
+
 void test_lists(test *t)
 {
     const test_device *devices;
@@ -204,4 +245,5 @@ void test_lists(test *t)
     for (u32 k = 0; k < COUNT(cases); k++)
         if (cases[k].want == QN_OK) check_failing_allocations(t, test_cpu(), &cases[k]);
     check_files(t);
+    check_map_files(t);
 }

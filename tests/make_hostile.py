@@ -234,6 +234,22 @@ def types():
     listed("split_by_matrix", node("SplitToSequence", ["t", "i"], ["y"]), ins=[info("t"), info("i", (2, 2), INT64)])
     listed("join_axis", node("ConcatFromSequence", ["x"], ["y"], a_int("axis", 5)), ins=[sequence])
     listed("map_without_body", node("SequenceMap", ["x"], ["y"]), ins=[sequence])
+    def map_of(key, value=tensor_type(())):
+        return msg(5, (num(1, key) if key is not None else b"") + (msg(2, value) if value is not None else b""))
+
+    for name, t in {"without_value": map_of(INT64, None), "without_key": map_of(None), "by_float": map_of(FLOAT), "by_int32": map_of(INT32), "by_none": map_of(99),
+                    "to_matrices": map_of(INT64, tensor_type((2, 3))), "to_maps": map_of(INT64, map_of(INT64)), "to_sequences": map_of(INT64, of(4, tensor_type(()))),
+                    "to_complex": map_of(STRING, tensor_type((), 15)), "damaged": msg(5, b"\x12\x70"), "in_optionals": of(9, of(9, map_of(INT64)))}.items():
+        listed(f"map_{name}", node("Identity", ["x"], ["y"]), ins=[msg(1, "x") + msg(2, t)])
+    one = msg(1, "x") + msg(2, map_of(INT64))
+    learning = lambda op, *attrs: node(op, ["x"], ["y"], *attrs, domain="ai.onnx.ml")
+    labels = a_ints("classlabels_int64s", [0, 1, 2])
+    for name, n, x in (("add", node("Add", ["x", "x"], ["y"]), one), ("at", node("SequenceAt", ["x"], ["y"]), one), ("shape", node("Shape", ["x"], ["y"]), one), ("zip", learning("ZipMap", labels), one),
+                       ("cast_of_tensor", learning("CastMap"), info("x")), ("vectorize_tensor", learning("DictVectorizer", a_ints("int64_vocabulary", [0])), info("x")),
+                       ("cast_of_sequence", learning("CastMap"), msg(1, "x") + msg(2, of(4, map_of(INT64)))), ("zip_text", learning("ZipMap", labels), info("x", (2, 3), STRING)),
+                       ("zip_kind", learning("ZipMap", a_int("classlabels_int64s", 3)), info("x")), ("zip_empty", learning("ZipMap", a_ints("classlabels_int64s", [])), info("x")),
+                       ("zip_columns", learning("ZipMap", labels), info("x", (2, 4))), ("cast_vast", learning("CastMap", a_text("map_form", "SPARSE"), a_int("max_map", 1 << 62)), one)):
+        refuse(f"map_{name}", model(graph([n], ins=[x], outs=[info("y", None)]), imports=[num(2, 17), msg(1, "ai.onnx.ml") + num(2, 3)]))
     refuse("type_nested_2000", relu(ins=[msg(1, "x") + msg(2, nested)]))
     refuse("input_without_type", relu(ins=[msg(1, "x")]))
     refuse("relu_of_text", relu(ins=[info("x", (2,), STRING)]))

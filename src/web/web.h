@@ -58,7 +58,7 @@ WEB u32 qw_session_give(void *session, const void *data); /* bool; as many bytes
 WEB void qw_session_close(void *session);
 WEB const char *qw_session_inputs(
     void *
-        session); /* [{name, dtype, dims: [n or "name" or null] or null, of}]: null: unknown. of: the same of what a sequence or optional holds */
+        session); /* [{name, dtype, dims: [n or "name" or null] or null, of}]: null: unknown. of: the same of what a sequence, optional or map holds; key: the type of a map's keys */
 WEB const char *qw_session_outputs(void *session); /* the same */
 WEB const char *qw_session_report(void *session);  /* {stats, ops: [...], passes: [...], weights: [...]} */
 WEB const char *qw_session_profile(
@@ -71,7 +71,8 @@ WEB void *qw_input(void *session, u32 index);
 WEB void *qw_feed(void *place, u32 dtype, u32 rank, const u32 *dims);
 /* The same for texts, one after the other in UTF-8, lengths[i] bytes each; all is copied. bool */
 WEB u32 qw_feed_texts(void *place, u32 rank, const u32 *dims, const u32 *lengths, const char *texts);
-/* The same for a sequence of n, or an optional of one or none; then feed each qw_item, which may be a list again. bool */
+/* The same for a sequence of n, an optional of one or none, or a map, of two: keys and values; then feed each qw_item, which may be a list
+ * again. bool */
 WEB u32 qw_feed_list(void *place, u32 dtype, u32 n);
 WEB void *qw_item(void *place, u32 i); /* the place of the i-th, lent until the list is fed anew */
 /* The index-th input from a buffer of the device, for the next runs; `b` 0: from the host again, by qw_feed. */
@@ -89,8 +90,8 @@ WEB f64 qw_tensor_bytes(const qn_tensor *t);
 WEB const void *qw_tensor_data(const qn_tensor *t);
 WEB const char *qw_tensor_text(const qn_tensor *t, u32 i); /* of a text's bytes, which are not NUL-terminated */
 WEB u32 qw_tensor_text_bytes(const qn_tensor *t, u32 i);
-WEB const qn_tensor *qw_tensor_item(const qn_tensor *t,
-                                    u32 i); /* of a sequence or optional, which has its number of items as dim 0 */
+WEB const qn_tensor *qw_tensor_item(
+    const qn_tensor *t, u32 i); /* of a sequence, optional or map (keys, values), which has its number of items as dim 0 */
 
 /* ------------------------------------------------------------------ the user's own kernels */
 WEB qn_buffer *qw_buffer_make(qn_device *d, f64 bytes); /* zeroed */

@@ -22,6 +22,7 @@ static void put_value(json *j, const char *key, const qn_value_info *v)
     json_text(j, "name", v->name);
     json_text(j, "dtype", qn_dtype_name(v->dtype));
     put_dims(j, v);
+    if (v->key) json_text(j, "key", qn_dtype_name(v->key));
     if (v->of) put_value(j, "of", v->of);
     json_close(j, '{');
 }

@@ -1,4 +1,4 @@
-/* What a page puts into a model and takes out of it: tensors of numbers and of texts, and sequences and optionals of such. */
+/* What a page puts into a model and takes out of it: tensors of numbers and of texts, and sequences, optionals and maps of such. */
 #include "web/web_private.h"
 
 void web_place_free(web_place *p)
@@ -98,7 +98,7 @@ u32 qw_feed_texts(void *place, u32 rank, const u32 *dims, const u32 *lengths, co
 u32 qw_feed_list(void *place, u32 dtype, u32 n)
 {
     web_place *p = place;
-    if (dtype != QN_SEQUENCE && dtype != QN_OPTIONAL) return web_ok(fail(QN_E_USAGE, "a list is a sequence or an optional"));
+    if (!dtype_is_list(dtype)) return web_ok(fail(QN_E_USAGE, "a list is a sequence, an optional or a map"));
     if (!describe(p, dtype, 1, &n) || !grow_items(p, n) || !grow(p, qn_tensor_bytes(&p->tensor))) return false;
     for (u32 i = 0; i < n; i++) p->items[i].fed = false;
     p->tensor.data = p->data;
@@ -108,8 +108,7 @@ u32 qw_feed_list(void *place, u32 dtype, u32 n)
 void *qw_item(void *place, u32 i)
 {
     web_place *p = place;
-    bool is_list = p->tensor.dtype == QN_SEQUENCE || p->tensor.dtype == QN_OPTIONAL;
-    if (p->fed && is_list && i < p->tensor.dims[0]) return &p->items[i];
+    if (p->fed && dtype_is_list(p->tensor.dtype) && i < p->tensor.dims[0]) return &p->items[i];
     web_ok(fail(QN_E_USAGE, "an input has no item number %u", i));
     return NULL;
 }
@@ -117,7 +116,7 @@ void *qw_item(void *place, u32 i)
 bool web_place_whole(web_place *p, const char *name)
 {
     if (!p->fed) return web_ok(fail(QN_E_USAGE, "input '%s': an item was not given", name));
-    if (p->tensor.dtype != QN_SEQUENCE && p->tensor.dtype != QN_OPTIONAL) return true;
+    if (!dtype_is_list(p->tensor.dtype)) return true;
     qn_tensor *items = p->data;
     for (u32 i = 0; i < p->tensor.dims[0]; i++) {
         if (!web_place_whole(&p->items[i], name)) return false;

@@ -14,11 +14,12 @@ export function onnxWriter() {
   const head = (field, n) => varint(field * 8 + 2).concat(varint(n));
   const block = (field, body) => join([head(field, body.length), body]);
   const text = (field, s) => block(field, new TextEncoder().encode(s));
-  const FLOAT = 1, STRING = 8;
+  const FLOAT = 1, INT64 = 7, STRING = 8;
   /* TypeProtos */
   const tensorType = (dims, type = FLOAT) => block(1, join([number(1, type), block(2, join(dims.map((d) => block(1, join([number(1, d)])))))]));
   const sequenceOf = (type) => block(4, block(1, type));
   const optionalOf = (type) => block(9, block(1, type));
+  const mapOf = (key, type) => block(5, join([number(1, key), block(2, type)]));
   const typed = (field, name, type) => block(field, join([text(1, name), block(2, type)]));
   const value = (field, name, dims, type = FLOAT) => typed(field, name, tensorType(dims, type));
   const node = (op, ins, outs) => block(1, join([...ins.map((i) => text(1, i)), ...outs.map((o) => text(2, o)), text(4, op)]));
@@ -44,5 +45,5 @@ export function onnxWriter() {
     const [before, after] = around(1, [], around(5, join([text(2, name), text(4, 'Constant')]), tensor));
     return [before, { blob, bytes: blob.size }, after];
   };
-  return { value, typed, tensorType, sequenceOf, optionalOf, node, external, model, weight, constant, STRING };
+  return { value, typed, tensorType, sequenceOf, optionalOf, mapOf, node, external, model, weight, constant, INT64, STRING };
 }

@@ -8,8 +8,8 @@ async function ready(t) {
   await page.waitForFunction(() => globalThis.quern);
   await page.evaluate((writer) => {
     const onnx = eval(writer);
-    const { tensorType, sequenceOf, optionalOf, typed, node, model } = onnx;
-    globalThis.types = { numbers: tensorType([2]), texts: tensorType([2], onnx.STRING), sequenceOf, optionalOf };
+    const { tensorType, sequenceOf, optionalOf, mapOf, typed, node, model } = onnx;
+    globalThis.types = { numbers: tensorType([2]), texts: tensorType([2], onnx.STRING), sequenceOf, optionalOf, mapOf, one: (type) => tensorType([], type), INT64: onnx.INT64, STRING: onnx.STRING };
     /* A model of one node, of which inputs and outputs have these types. */
     globalThis.open = (device, op, ins, outs) => quern.Session.open(new Blob(model([node(op, Object.keys(ins), Object.keys(outs)),
       ...Object.entries(ins).map(([name, type]) => typed(11, name, type)), ...Object.entries(outs).map(([name, type]) => typed(12, name, type))])), { device });
@@ -52,6 +52,27 @@ export const cases = [
       return answers;
     }, kind);
     t.same(got, [[null, [1, 2], null], [null, [], [['a', 'wörter'], ['a', 'wörter']]], [[['a', 'wörter']], []]], 'answers');
+  }),
+  ...each('maps, alone and in sequences', async (t, kind) => {
+    const got = await (await ready(t)).evaluate(async (kind) => {
+      const device = await quern.Device.open({ kind }), { sequenceOf, mapOf, one, INT64, STRING } = types, answers = [];
+      const told = (v) => (v instanceof Map ? [...v].map(([k, x]) => [typeof k, String(k), typeof x, String(x)]) : Array.isArray(v) ? v.map(told) : v);
+      const same = async (type, ...values) => {
+        const session = await open(device, 'Identity', { x: type }, { y: type });
+        for (const x of values) answers.push(await session.run({ x }).then((r) => told(r.y), (e) => [e.code, e.message]));
+        return session.inputs[0];
+      };
+      const info = await same(mapOf(INT64, one(1)), new Map([[2 ** 53 - 1, 0.5], [-3n, 2]]), new Map(), {}, new Map([[0.5, 1]]), new Map([['1', 1]]), new Map([[1, 'x']]));
+      await same(mapOf(STRING, one(STRING)), new Map([['wörter', 'a'], ['', '']]), new Map([[1, 'a']]));
+      await same(sequenceOf(mapOf(STRING, one(INT64))), [new Map([['a', 2n ** 60n]]), new Map(), new Map([['b', -1]])], []);
+      device.close();
+      return { answers, info };
+    }, kind);
+    const not = (type, v) => ['usage', `input 'x' is a map to or from ${type}, which '${v}' is not`];
+    t.same(got.answers, [[['bigint', '9007199254740991', 'number', '0.5'], ['bigint', '-3', 'number', '2']], [], ['usage', "input 'x' is a map; give a Map"], not('i64', 0.5), not('i64', 1), not('f32', 'x'),
+      [['string', 'wörter', 'string', 'a'], ['string', '', 'string', '']], ['usage', 'Tensor.ofTexts wants a list of strings'],
+      [[['string', 'a', 'bigint', '1152921504606846976']], [], [['string', 'b', 'bigint', '-1']]], []], 'answers');
+    t.same([got.info.dtype, got.info.key, got.info.of.dtype], ['map', 'i64', 'f32'], 'what the model declares');
   }),
   {
     name: 'values: what is no such value is refused, and the session goes on',

@@ -11,6 +11,6 @@ export { pictureTensor, type PictureOptions } from './picture_webgpu.js';
 export { Session, type Inputs, type ProfileRow, type RunOptions, type SessionOptions } from './session.js';
 export type { ModelFile, ModelSource } from './source.js';
 export { Tensor, type TypedArray } from './tensor.js';
-export type { Given, Value, ValueInfo } from './value.js';
+export type { Given, MapValue, Value, ValueInfo } from './value.js';
 export { version } from './version.js';
 export type { DType, ErrorCode } from './abi.js';

@@ -1,14 +1,16 @@
-/* What goes into a model and comes out of it: tensors; sequences, as arrays of what they hold; optionals, as what they hold or null. */
+/* What goes into a model and comes out of it: tensors; sequences, as arrays of what they hold; optionals, as what they hold or null; maps. */
 import { dtypeNames, dtypeNumbers, type DType } from './abi.js';
 import type { Engine } from './engine.js';
 import { QuernError, wants } from './error.js';
 import { utf8 } from './heap.js';
-import { arrayOf, elements, Tensor, type TypedArray } from './tensor.js';
+import { arrayOf, bytesOf, elements, Tensor, type TypedArray } from './tensor.js';
 
-/** An output: a tensor, an array for a sequence, null for an optional that is empty. */
-export type Value = Tensor | null | readonly Value[];
-/** An input: the same, and a bare array for a tensor whose shape the model says. */
-export type Given = Tensor | TypedArray | null | readonly Given[];
+/** A map: its keys are bigints (i64) or strings; its values what an array of their type holds. */
+export type MapValue = ReadonlyMap<bigint | string, number | bigint | string>;
+/** An output: a tensor, an array for a sequence, null for an optional that is empty, a Map for a map. */
+export type Value = Tensor | null | MapValue | readonly Value[];
+/** An input: the same, and a bare array for a tensor whose shape the model says. Keys of a map may be numbers, too. */
+export type Given = Tensor | TypedArray | null | ReadonlyMap<number | bigint | string, number | bigint | string> | readonly Given[];
 
 /** An input or output as the model declares it. A dimension is a size, the name of a dynamic one, or null. */
 export interface ValueInfo {
@@ -16,8 +18,10 @@ export interface ValueInfo {
   dtype: DType;
   /** null: not even the rank is known */
   dims: (number | string | null)[] | null;
-  /** What a sequence or optional holds. */
+  /** What a sequence or optional holds, or the values of a map are. */
   of?: ValueInfo;
+  /** What the keys of a map are. */
+  key?: 'i64' | 'string';
 }
 
 /* ---- in */
@@ -42,6 +46,23 @@ function itemsOf({ name, dtype }: ValueInfo, value: Given): readonly Given[] {
   return value as readonly Given[];
 }
 
+/* Keys or values of a map as a tensor. */
+function listOf({ name }: ValueInfo, dtype: DType, list: readonly unknown[]): Tensor {
+  if (dtype === 'string') return Tensor.ofTexts(list as string[]);
+  const array = arrayOf(dtype, new ArrayBuffer(list.length * bytesOf(dtype))), big = dtype === 'i64' || dtype === 'u64';
+  list.forEach((v, i) => {
+    wants(typeof v === 'bigint' || (typeof v === 'number' && (!big || Number.isSafeInteger(v))), `input '${name}' is a map to or from ${dtype}, which '${String(v)}' is not`);
+    (array as { [i: number]: number | bigint })[i] = big ? BigInt(v as bigint) : Number(v);
+  });
+  return Tensor.from(array, [list.length], dtype);
+}
+
+function partsOf(info: ValueInfo, value: Given): Given[] {
+  wants(value instanceof Map, `input '${info.name}' is a map; give a Map`);
+  const map = value as ReadonlyMap<unknown, unknown>;
+  return [listOf(info, info.key!, [...map.keys()]), listOf(info, info.of!.dtype, [...map.values()])];
+}
+
 const MOST_NESTING = 16;
 
 /** The same with all its elements on the page, so that it can be fed without waiting. @internal */
@@ -55,9 +76,9 @@ export async function onPage(value: Given, signal: AbortSignal | undefined, dept
 export function feed(engine: Engine, place: number, info: ValueInfo, value: Given): void {
   const { name, dtype, of } = info;
   if (!of) return feedTensor(engine, place, tensorOf(info, value));
-  const items = itemsOf(info, value);
+  const items = dtype === 'map' ? partsOf(info, value) : itemsOf(info, value);
   if (!engine.x.qw_feed_list(place, dtypeNumbers[dtype], items.length)) throw engine.failure();
-  items.forEach((item, i) => feed(engine, engine.need(engine.x.qw_item(place, i)), { ...of, name }, item));
+  items.forEach((item, i) => feed(engine, engine.need(engine.x.qw_item(place, i)), { ...of, name }, item)); // a map's are tensors
 }
 
 function feedTensor(engine: Engine, place: number, tensor: Tensor): void {
@@ -99,8 +120,12 @@ export function valueAt(engine: Engine, at: number): Value {
   const { x, heap } = engine, dtype = dtypeNames[x.qw_tensor_dtype(at)];
   if (!dtype) throw new QuernError('bug', 'an output is of an unknown type');
   const dims = Array.from({ length: x.qw_tensor_rank(at) }, (_, axis) => x.qw_tensor_dim(at, axis));
-  if (dtype === 'sequence' || dtype === 'optional') {
+  if (dtype === 'sequence' || dtype === 'optional' || dtype === 'map') {
     const items = Array.from({ length: dims[0]! }, (_, i) => valueAt(engine, x.qw_tensor_item(at, i)));
+    if (dtype === 'map') {
+      const [keys, values] = items.map((t) => (t as Tensor).texts ?? (t as Tensor).data!);
+      return new Map(Array.from(keys as ArrayLike<bigint | string>, (k, i) => [k, values![i]!]));
+    }
     return dtype === 'sequence' ? items : (items[0] ?? null);
   }
   if (dtype === 'string') return Tensor.ofTexts(Array.from({ length: elements(dims) }, (_, i) => heap.text(x.qw_tensor_text(at, i), x.qw_tensor_text_bytes(at, i))), dims);

@@ -248,7 +248,7 @@ def types():
                        ("cast_of_tensor", learning("CastMap"), info("x")), ("vectorize_tensor", learning("DictVectorizer", a_ints("int64_vocabulary", [0])), info("x")),
                        ("cast_of_sequence", learning("CastMap"), msg(1, "x") + msg(2, of(4, map_of(INT64)))), ("zip_text", learning("ZipMap", labels), info("x", (2, 3), STRING)),
                        ("zip_kind", learning("ZipMap", a_int("classlabels_int64s", 3)), info("x")), ("zip_empty", learning("ZipMap", a_ints("classlabels_int64s", [])), info("x")),
-                       ("zip_columns", learning("ZipMap", labels), info("x", (2, 4))), ("cast_vast", learning("CastMap", a_text("map_form", "SPARSE"), a_int("max_map", 1 << 62)), one)):
+                       ("zip_columns", learning("ZipMap", labels), info("x", (2, 4))), ("cast_to_no_columns", learning("CastMap", a_text("map_form", "SPARSE"), a_int("max_map", 0)), one)):
         refuse(f"map_{name}", model(graph([n], ins=[x], outs=[info("y", None)]), imports=[num(2, 17), msg(1, "ai.onnx.ml") + num(2, 3)]))
     refuse("type_nested_2000", relu(ins=[msg(1, "x") + msg(2, nested)]))
     refuse("input_without_type", relu(ins=[msg(1, "x")]))

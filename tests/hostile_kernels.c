@@ -326,14 +326,13 @@ static void short_inputs(test *t, qn_device *d)
 static void endless(test *t)
 {
     qn_device *d = NULL;
-    u64 start = clock_ns();
+    f64 start = processor_seconds();
     CHECK_OK(t, qn_device_open("cpu", &(qn_device_desc){ .interpret = true }, &d));
     qn_kernel *k = kernel_of(t, d, wild, "never");
     qn_buffer *y = buffer_of(t, d, NULL, 40);
     qn_status status = k ? qn_kernel_launch(k, 10, (qn_arg[]){ { .integer = 9 }, { .buffer = y } }, 2) : QN_OK;
     CHECK(t, status == QN_E_DATA && strstr(qn_last_error(), "never end"), "%s", qn_last_error());
-    CHECK(t, clock_ns() - start < 60 * (u64)1000000000, "refused in %llu ms",
-          (unsigned long long)(clock_ns() - start) / 1000000);
+    CHECK(t, processor_seconds() - start < 60, "refused in %.1f s", processor_seconds() - start);
     qn_kernel_free(k), qn_buffer_free(y);
     qn_device_close(d);
 }

@@ -118,6 +118,8 @@ const char *test_temp_folder(void)
     return folder;
 }
 
+f64 processor_seconds(void) { return (f64)clock() / CLOCKS_PER_SEC; }
+
 u32 test_seed(void)
 {
     const char *given = getenv("QUERN_TEST_SEED");

@@ -81,7 +81,8 @@ static void forget_error(void) { fail(QN_E_BUG, "%s", ""); }
 
 static void test_hostile_file(test *t, const char *path, bool must_be_refused, u32 *refused)
 {
-    u64 alive = mem_blocks_alive(), from = clock_ns();
+    u64 alive = mem_blocks_alive();
+    f64 from = processor_seconds();
     for (int tolerant = 0; tolerant < 2; tolerant++) {
         forget_error();
         qn_status status = open_model(path, tolerant, NULL);
@@ -92,7 +93,7 @@ static void test_hostile_file(test *t, const char *path, bool must_be_refused, u
         *refused += status != QN_OK;
     }
     CHECK(t, mem_blocks_alive() == alive, "%s leaks", path);
-    CHECK(t, clock_ns() - from < 20 * (u64)1000000000, "%s takes too long", path);
+    CHECK(t, processor_seconds() - from < 20, "%s takes too long", path);
 }
 
 /* ---- files that say what no model may say: refused when they are opened, or by a run of zeros at the latest */

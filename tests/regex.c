@@ -122,12 +122,12 @@ static void hostile(test *t)
     for (size_t i = 0; i < COUNT(patterns); i++) {
         regex *r = NULL;
         bool yes = true;
-        u64 from = clock_ns();
+        f64 from = processor_seconds();
         CHECK_OK(t, regex_make((qn_bytes){ patterns[i], strlen(patterns[i]) }, &r));
         qn_status s = r ? regex_matches(r, BYTES(text), &yes) : QN_E_BUG;
         bool told = s == QN_E_UNSUPPORTED && strstr(qn_last_error(), "too many ways at once for a text of 20000 bytes");
         CHECK(t, (s == QN_OK && !yes) || told, "'%s': %s", patterns[i], qn_last_error());
-        CHECK(t, clock_ns() - from < 20000000000, "'%s': %.1f s", patterns[i], (f64)(clock_ns() - from) / 1e9);
+        CHECK(t, processor_seconds() - from < 20, "'%s': %.1f s", patterns[i], processor_seconds() - from);
         if (r) CHECK_OK(t, regex_matches(r, BYTES("ab"), &yes));
         regex_free(r);
     }

@@ -101,7 +101,7 @@ sanitizers() {
     stage "small networks under AddressSanitizer and UBSan" build/fuzz/quern conformance "$work/networks" --device cpu --strict-skips
     stage "build with clang, ThreadSanitizer" sh -c "cmake --preset tsan && cmake --build build/tsan -j $cores --target quern_tests"
     stage "threads under ThreadSanitizer" build/tsan/quern_tests base threads
-    seconds=20; [ "$mode" = full ] && seconds=600
+    seconds=12; [ "$mode" = full ] && seconds=600
     for fuzzer in fuzz_onnx fuzz_npy fuzz_kc; do
         mkdir -p "$work/corpus/$fuzzer"
         seeds=tests/corpus/${fuzzer#fuzz_}; [ -d "$seeds" ] || seeds=
@@ -160,7 +160,7 @@ if [ "$mode" = full ]; then
         on_device "$device" "random graphs" $python tests/graph_fuzz --count 2000 --seconds 900 --seed "$QUERN_TEST_SEED" --devices "$device" --save "$work/graphs"
     done
 else
-    stage "random graphs against onnxruntime, for 40 s" $python tests/graph_fuzz --count 5000 --seconds 40 --seed "$QUERN_TEST_SEED" --save "$work/graphs"
+    stage "random graphs against onnxruntime, for 30 s" $python tests/graph_fuzz --count 5000 --seconds 30 --seed "$QUERN_TEST_SEED" --save "$work/graphs"
 fi
 for preset in web web-threads; do
     stage "the module for browsers, $preset, warnings as errors" sh -c "cmake --preset $preset -DCMAKE_C_FLAGS=-Werror && cmake --build build/$preset -j $cores --target quern_wasm quern_wasm_tests"

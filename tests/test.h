@@ -48,7 +48,8 @@ void test_tally_skip(test_tally *y, const char *why, u64 n);     /* why: static 
 const char *test_models(void);
 const char *test_sentence(void);    /* a copy of qn_last_error() */
 const char *test_temp_folder(void); /* a fresh folder for this run */
-u32 test_seed(void);                /* picks what a quick run takes of a long list: $QUERN_TEST_SEED, else the day */
+f64 processor_seconds(void); /* that this program has worked: a bound on it does not hang on what else the machine does */
+u32 test_seed(void);         /* picks what a quick run takes of a long list: $QUERN_TEST_SEED, else the day */
 /* First in a group that counts what it leaves behind: what a device shared by the groups (run_graph.h) makes late and keeps is no loss. */
 void close_test_devices(void);
 #endif

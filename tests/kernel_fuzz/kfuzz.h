@@ -36,6 +36,7 @@ typedef struct kfuzz_shape {
     u32 group;
     bool wide_ints; /* i64 and u64 inside */
     bool plain;     /* what the block machine takes: no loops, vectors, tables or arrays of its own */
+    bool small;     /* a third of the nodes, every construct still: for drivers that take seconds to compile a kernel */
     bool total;     /* division by anything, plain shifts by anything, casts out of range: what the interpreter refuses */
     bool special;   /* a buffer e of NaN, infinities, zeros of both signs, powers of two, and denormals at its end */
     bool doubles;   /* T=f64 is defined: f32 means f64 in the whole file */
@@ -135,6 +136,8 @@ const kvar *pick_var(gen *g, kc_type type, bool assignable); /* NULL: none is in
 const char *type_text(kc_type t);
 static inline kc_type scalar_type(kc_scalar s) { return (kc_type){ (u8)s, 1 }; }
 
+/* kfuzz_case.c: nodes that this part may have, `full` in a kernel of full size */
+u32 share_of(const gen *g, u32 full);
 /* kfuzz_values.c: text of exactly this type */
 const char *int_expr(gen *g, kc_scalar s, u32 depth);
 const char *bool_expr(gen *g, u32 depth);

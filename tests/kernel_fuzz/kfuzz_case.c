@@ -154,17 +154,19 @@ static f64 stored_error(kc_type t, facts f)
     return f.err;
 }
 
+u32 share_of(const gen *g, u32 full) { return g->shape->small ? full / 4 : full; }
+
 static void make(gen *g, str *functions, str *body)
 {
     facts returned = { 0 };
     g->out = functions;
     if (!g->shape->plain)
         str_print(functions, "static const i32 taps%u[5] = { %u, -1, 0x7fffffff, 40, -300 };\n", g->index, pick(g, 9));
-    for (u32 k = g->shape->plain ? 0 : pick(g, 3); k > 0; k--) {
-        g->budget = 20;
+    for (u32 k = g->shape->plain ? 0 : pick(g, g->shape->small ? 2 : 3); k > 0; k--) {
+        g->budget = share_of(g, 20);
         function_make(g);
     }
-    g->budget = 70;
+    g->budget = share_of(g, 70);
     g->out = body;
     g->returned = &returned;
     str_print(body, "static %s k%u(", head_of(g->shape), g->index);
@@ -173,8 +175,8 @@ static void make(gen *g, str *functions, str *body)
     g->indent = 1;
     if (g->shape->form == KC_MAP) {
         g->may_return = true, g->returns = g->shape->result;
-        statements(g, pick(g, 9), 3);
-        g->budget = 25;
+        statements(g, pick(g, g->shape->small ? 5 : 9), 3);
+        g->budget = share_of(g, 25);
         give_all(g);
     } else {
         group_body(g);

@@ -150,7 +150,7 @@ static u64 batch_seed(const kfuzz_plan *p, u32 number) { return p->seed * 100000
 kfuzz_shape kfuzz_plan_shape(const kfuzz_plan *p, u32 number)
 {
     kfuzz_shape s = kfuzz_shape_of(batch_seed(p, number));
-    s.total = p->total;
+    s.total = p->total, s.small = p->small;
     return s;
 }
 

@@ -168,7 +168,7 @@ static void last_phase(gen *g)
     statements(g, pick(g, 3), 2);
     kc_scalar s = (kc_scalar)g->shape->result.scalar, whole = s == KC_U8 || s == KC_U16 ? KC_U32 : s <= KC_I16 ? KC_I32 : s;
     kvalue v = { .type = g->shape->result };
-    g->budget = 50;
+    g->budget = share_of(g, 50);
     if (s == KC_BOOL) v.text = bool_expr(g, 3);
     else if (kc_is_integer(s)) v.text = with_all_ints(g, whole, int_expr(g, whole, 3));
     else if (s == KC_F16 || s == KC_BF16) v = float_within(g, 1000, 1e-3, 3);
@@ -218,6 +218,6 @@ void group_body(gen *g)
                        .kind = ARRAY_PER_ITEM });
     add_var(g, (kvar){ .name = "p1", .type = scalar_type(whole), .elems = n, .kind = ARRAY_PER_ITEM });
     first_phase(g);
-    for (u32 k = pick(g, 5); k > 0; k--) one_phase(g);
+    for (u32 k = pick(g, g->shape->small ? 3 : 5); k > 0; k--) one_phase(g);
     last_phase(g);
 }

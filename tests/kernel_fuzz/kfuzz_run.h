@@ -63,6 +63,7 @@ typedef struct kfuzz_plan {
     u64 seed;
     u32 from, count;
     u32 seconds; /* stop after so long; 0: when all are done */
+    bool small;  /* kernels of a third of the nodes */
     bool total;  /* divisions, shifts and casts without a guard */
 } kfuzz_plan;
 kfuzz_shape kfuzz_plan_shape(const kfuzz_plan *p, u32 number);

@@ -1,6 +1,6 @@
 /* quern_kernel_fuzz: random kernels on every way that is here, compared with the interpreter.
  *
- *     quern_kernel_fuzz [--count N] [--seed S] [--from K] [--seconds N] [--ways a,b] [--total] [--show] [--bounds]
+ *     quern_kernel_fuzz [--count N] [--seed S] [--from K] [--seconds N] [--ways a,b] [--total] [--small] [--show] [--bounds]
  *
  * --ways: reversed, block, cpu-baseline, cpu-avx2, cpu-avx512, wasm, or a device's spec; one that is named and not here is an error.
  * --bounds prints how far off a builtin may be, for docs/kernel-language.md.
@@ -64,6 +64,7 @@ int main(int argc, char **argv)
         if (text_same(argv[i], "--show")) only_show = true;
         else if (text_same(argv[i], "--bounds")) return show_bounds();
         else if (text_same(argv[i], "--total")) p.total = true;
+        else if (text_same(argv[i], "--small")) p.small = true;
         else if (text_same(argv[i], "--count")) p.count = (u32)strtoul(value, NULL, 10), i++;
         else if (text_same(argv[i], "--seconds")) p.seconds = (u32)strtoul(value, NULL, 10), i++;
         else if (text_same(argv[i], "--seed")) p.seed = strtoull(value, NULL, 10), i++;
@@ -71,7 +72,7 @@ int main(int argc, char **argv)
         else if (text_same(argv[i], "--ways")) only = value, i++;
         else
             return fprintf(stderr, "usage: quern_kernel_fuzz [--count N] [--seed S] [--from K] [--seconds N] [--ways a,b] "
-                                   "[--total] [--show] [--bounds]\n"),
+                                   "[--total] [--small] [--show] [--bounds]\n"),
                    2;
     }
     if (only_show) {

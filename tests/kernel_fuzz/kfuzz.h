@@ -19,6 +19,7 @@ enum {
     KFUZZ_GRID_NONE = -1000,
     KFUZZ_MAX_CHOICES = 1500,
     KFUZZ_MAX_CASES = 64,
+    KFUZZ_BATCH = 16, /* kernels that share a shape */
     KFUZZ_GROUPS = 3
 };
 

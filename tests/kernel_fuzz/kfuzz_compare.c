@@ -143,7 +143,28 @@ void kfuzz_shrink(const kfuzz_shape *shape, const way *truth, const way *w, choi
 }
 
 /* ------------------------------------------------------------------ many */
-enum { BATCH = 16, BATCH_GROUPS = 4 }; /* many phases in one kernel are slow to compile */
+enum { BATCH = KFUZZ_BATCH, BATCH_GROUPS = 4 }; /* many phases in one kernel are slow to compile */
+
+static void begins(const kfuzz_plan *p, u32 from, u32 n)
+{
+    if (!p->progress) return;
+    p->progress->from = from, p->progress->n = n, p->progress->told = false;
+    atomic_store(&p->progress->since, clock_ns());
+}
+
+static void ends(const kfuzz_plan *p, const way *w)
+{
+    if (!p->progress) return;
+    atomic_store(&p->progress->since, 0);
+    p->progress->ways[p->progress->way] = *w;
+}
+
+static void told(const kfuzz_plan *p, const way *w, u32 k)
+{
+    if (!p->progress) return;
+    begins(p, k, 1);
+    p->progress->ways[p->progress->way] = *w, p->progress->told = true;
+}
 
 static u64 batch_seed(const kfuzz_plan *p, u32 number) { return p->seed * 1000003 + number / BATCH * BATCH; }
 
@@ -176,6 +197,8 @@ static void report(const kfuzz_plan *p, const batch *b, u32 k, const way *truth,
     w->differ++;
     printf("DIFFERENT on %s, kernel %llu of seed %llu: %s\n", w->name, (unsigned long long)number,
            (unsigned long long)p->seed, words);
+    fflush(stdout);
+    told(p, w, k);
     if (w->differ > 3) return;
     if (fails(&b->shape, truth, w, &c)) {
         kfuzz_shrink(&b->shape, truth, w, &c, 60);
@@ -213,13 +236,16 @@ static void blame(const kfuzz_plan *p, batch *b, u32 from, u32 n, const way *tru
     report(p, b, from, truth, w, words, number + from);
 }
 
-static void run_way(const kfuzz_plan *p, batch *b, const way *truth, way *w, const answer *want, u64 number)
+static void run_way(const kfuzz_plan *p, batch *b, const way *truth, way *w, const answer *want, u64 number, u32 first,
+                    bool alone)
 {
     static answer got[BATCH];
-    u32 size = b->shape.form == KC_MAP ? w->batch : MIN(w->batch, (u32)BATCH_GROUPS);
-    for (u32 from = 0; from < b->n && (!w->most || w->ran < w->most); from += size) {
+    u32 size = b->shape.form == KC_MAP ? w->batch : MIN(w->batch, p->groups ? p->groups : (u32)BATCH_GROUPS);
+    if (alone) size = 1;
+    for (u32 from = first; from < b->n && (!w->most || w->ran < w->most); from += size) {
         u32 n = MIN(b->n - from, size);
         str text = { 0 };
+        begins(p, from, n);
         qn_status status = run_some(b, from, n, w, got, &text);
         if (status == QN_E_UNSUPPORTED) refuse(w, n);
         else if (status != QN_OK) blame(p, b, from, n, truth, w, number);
@@ -229,32 +255,47 @@ static void run_way(const kfuzz_plan *p, batch *b, const way *truth, way *w, con
             w->ran++;
             if (words) report(p, b, from + k, truth, w, words, number + from + k);
         }
+        ends(p, w);
         str_free(&text);
     }
 }
 
 /* The interpreter takes one kernel a file: one that it refuses is a fault of the generator or of the interpreter. */
-static void find_truth(const kfuzz_plan *p, batch *b, way *truth, answer *want, u64 number)
+static void find_truth(const kfuzz_plan *p, batch *b, way *truth, answer *want, u64 number, bool again)
 {
     for (u32 from = 0; from < b->n; from += truth->batch) {
         u32 n = MIN(b->n - from, truth->batch);
         str text = { 0 };
+        begins(p, from, n);
         qn_status status = run_some(b, from, n, truth, want + from, &text);
         for (u32 k = 0; k < n; k++) b->known[from + k] = status == QN_OK;
-        truth->ran += status == QN_OK ? n : 0;
-        if (status == QN_E_UNSUPPORTED) refuse(truth, n);
-        else if (status != QN_OK) {
+        truth->ran += status == QN_OK && !again ? n : 0;
+        if (status == QN_E_UNSUPPORTED && !again) refuse(truth, n);
+        else if (status != QN_OK && !again) {
             printf("REFUSED by %s, kernel %llu of seed %llu: %s\n", truth->name, (unsigned long long)(number + from),
                    (unsigned long long)p->seed, qn_last_error());
             if (truth->differ++ < 5) printf("%s\n", text.text ? text.text : "");
         }
+        ends(p, truth);
         str_free(&text);
+    }
+}
+
+static void run_all(const kfuzz_plan *p, batch *b, way *ways, u32 n, u32 number)
+{
+    static answer want[BATCH];
+    bool again = p->resume.here && number == p->from / BATCH * BATCH;
+    if (p->progress) p->progress->number = number, p->progress->way = 0;
+    find_truth(p, b, &ways[0], want, number, again);
+    for (u32 i = again ? p->resume.way : 1; i < n; i++) {
+        bool halfway = again && i == p->resume.way;
+        if (p->progress) p->progress->way = i;
+        run_way(p, b, &ways[0], &ways[i], want, number, halfway ? p->resume.kernel : 0, halfway);
     }
 }
 
 u32 kfuzz_compare(const kfuzz_plan *p, way *ways, u32 n)
 {
-    static answer want[BATCH];
     static batch b;
     u64 differ = 0, start = clock_ns();
     for (u32 number = p->from / BATCH * BATCH; number < p->from + p->count; number += BATCH) {
@@ -266,8 +307,7 @@ u32 kfuzz_compare(const kfuzz_plan *p, way *ways, u32 n)
             b.in[k] = kfuzz_plan_choices(p, number + k);
             if (kfuzz_case_make(mem, &b.shape, &b.in[k], k, &b.cases[k]) != QN_OK) printf("%s\n", qn_last_error());
         }
-        find_truth(p, &b, &ways[0], want, number);
-        for (u32 i = 1; i < n; i++) run_way(p, &b, &ways[0], &ways[i], want, number);
+        run_all(p, &b, ways, n, number);
         arena_free(mem);
     }
     for (u32 i = 0; i < n; i++) differ += ways[i].differ;

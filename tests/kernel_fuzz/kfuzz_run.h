@@ -2,6 +2,8 @@
 #ifndef KFUZZ_RUN_H
 #define KFUZZ_RUN_H
 
+#include <stdatomic.h>
+
 #include "kfuzz.h"
 
 typedef struct answer {
@@ -57,16 +59,37 @@ void kfuzz_shrink(const kfuzz_shape *shape, const way *truth, const way *w, choi
 /* One kernel alone, made and run on both; the words as above, "" when it cannot be told. `text` (may be NULL) takes the file. */
 const char *kfuzz_check_one(const kfuzz_shape *shape, const way *truth, const way *w, const choices *c, str *text);
 
+/* Where a comparison is, in memory that another process may watch (kfuzz_watch.c). */
+typedef struct kfuzz_progress {
+    u32 number, way, from, n; /* the kernels number + from, n of them, run on that way */
+    bool told;                /* they differ, which is told; what runs is made smaller */
+    bool finished;
+    _Atomic u64 since;        /* clock_ns when it began; 0: nothing runs */
+    way ways[KFUZZ_MAX_WAYS]; /* their counts */
+    u32 n_ways;
+} kfuzz_progress;
+
 /* Kernels [from, from + count) of `seed` on all ways; prints each difference as a small file. The number of differences. 16 kernels share a
  * shape, so `from` counts from the last multiple of 16: the same number is the same kernel everywhere. */
 typedef struct kfuzz_plan {
     u64 seed;
     u32 from, count;
-    u32 seconds; /* stop after so long; 0: when all are done */
-    bool small;  /* kernels of a third of the nodes */
-    bool total;  /* divisions, shifts and casts without a guard */
+    u32 seconds;              /* stop after so long; 0: when all are done */
+    bool small;               /* kernels of a third of the nodes */
+    bool total;               /* divisions, shifts and casts without a guard */
+    u32 groups;               /* KERNELs a file at most; 0: 4 */
+    kfuzz_progress *progress; /* may be NULL */
+    struct {
+        bool here; /* the first 16 kernels were begun: the ways before `way` are done, and of `way` all below `kernel` */
+        u32 way, kernel;
+    } resume; /* its others go one a file */
 } kfuzz_plan;
 kfuzz_shape kfuzz_plan_shape(const kfuzz_plan *p, u32 number);
 choices kfuzz_plan_choices(const kfuzz_plan *p, u32 number);
 u32 kfuzz_compare(const kfuzz_plan *p, way *ways, u32 n);
+
+/* The same in processes of their own: files of kernels that take longer than `timeout` seconds on a way, or end the process, are run one by one;
+ * a kernel that does so alone is named and counted as a difference, and the rest goes on. `only` as in ways_open. The counts lie in *out.
+ * QN_E_NAME: a way that is named is not here. */
+qn_status kfuzz_watch(const kfuzz_plan *p, const char *only, u32 timeout, kfuzz_progress *out);
 #endif

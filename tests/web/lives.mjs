@@ -70,6 +70,40 @@ const aliveOnWasm = {
   },
 };
 
+/* A product a turn, and its values decide whether there is another and which branch is taken: the library reads the device back in each. */
+const aliveInLoop = ['webgpu', 'webgl', 'wasm'].map((kind) => ({
+  name: `a long Loop with an If: timers of the page fire between its turns, ${kind}`,
+  async run(t) {
+    const page = await ready(t);
+    const got = await page.evaluate(async (k) => {
+      const { value, node, body, model, weight, INT64, BOOL } = onnx, n = 128, turns = k === 'wasm' ? 300 : 25;
+      const branch = (name, op) => body(name, [node(op, ['p'], ['q']), value(12, 'q', [n, n])]);
+      const inLoop = body('body', [node('MatMul', ['x', 'w'], ['p']), node('ReduceMax', ['p'], ['most']), node('Less', ['most', 'least'], ['small']), node('Squeeze', ['small'], ['more']),
+        node('If', ['more'], ['next'], [branch('then_branch', 'Neg'), branch('else_branch', 'Abs')]), node('Abs', ['next'], ['x2']),
+        value(11, 'turn', [], INT64), value(11, 'go', [], BOOL), value(11, 'x', [n, n]), value(12, 'more', [], BOOL), value(12, 'x2', [n, n])]);
+      const whole = [node('Loop', ['count', '', 'x0'], ['y'], [inLoop]), value(11, 'count', [], INT64), value(11, 'x0', [n, n]), value(11, 'least', []), value(12, 'y', [n, n])];
+      const file = new Blob(model([...whole, ...weight('w', [n, n], new Blob([new Float32Array(n * n).fill(1 / n)]))]));
+      const device = await quern.Device.open({ kind: k });
+      const session = await quern.Session.open(await file.arrayBuffer(), { device });
+      const run = (count, least) => session.run({ count: quern.Tensor.from(BigInt64Array.of(BigInt(count)), []), x0: new Float32Array(n * n).fill(3), least: quern.Tensor.from(Float32Array.of(least), []) });
+      await run(2, 9); // compiled now
+      let fired = 0, running = true;
+      const beat = async () => { for (; running; fired++) await new Promise((next) => setTimeout(next)); };
+      const beating = beat(), from = performance.now();
+      const { y } = await run(turns, 9);
+      const ms = performance.now() - from;
+      running = false;
+      await beating;
+      const off = y.data.reduce((w, v) => Math.max(w, Math.abs(v - 3)), 0), first = (await run(turns, 1)).y.data[0];
+      device.close();
+      return { fired, ms, off, first };
+    }, kind);
+    t.check(got.off < 1e-3 && Math.abs(got.first - 3) < 1e-3, JSON.stringify(got));
+    t.check(got.fired >= 3 && got.ms / got.fired < 250, `timers fired ${got.fired} times in ${got.ms} ms`);
+    console.log(`         ${Math.round(got.ms)} ms, in which timers fired ${got.fired} times`);
+  },
+}));
+
 const lostWhileLoading = [
   ['webgpu', (device) => device.gpuDevice.destroy()],
   ['webgl', (device) => device.opened.gl.getExtension('WEBGL_lose_context').loseContext()],
@@ -103,6 +137,7 @@ const lostWhileLoading = [
 export const cases = [
   ...hidden,
   aliveOnWasm,
+  ...aliveInLoop,
   ...lostWhileLoading,
   ...['webgpu', 'webgl', 'wasm'].map((kind) => ({
     name: `profile: each launch is timed without blocking, ${kind}`,

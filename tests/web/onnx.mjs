@@ -14,7 +14,7 @@ export function onnxWriter() {
   const head = (field, n) => varint(field * 8 + 2).concat(varint(n));
   const block = (field, body) => join([head(field, body.length), body]);
   const text = (field, s) => block(field, new TextEncoder().encode(s));
-  const FLOAT = 1, INT64 = 7, STRING = 8;
+  const FLOAT = 1, INT64 = 7, STRING = 8, BOOL = 9;
   /* TypeProtos */
   const tensorType = (dims, type = FLOAT) => block(1, join([number(1, type), block(2, join(dims.map((d) => block(1, join([number(1, d)])))))]));
   const sequenceOf = (type) => block(4, block(1, type));
@@ -22,7 +22,9 @@ export function onnxWriter() {
   const mapOf = (key, type) => block(5, join([number(1, key), block(2, type)]));
   const typed = (field, name, type) => block(field, join([text(1, name), block(2, type)]));
   const value = (field, name, dims, type = FLOAT) => typed(field, name, tensorType(dims, type));
-  const node = (op, ins, outs) => block(1, join([...ins.map((i) => text(1, i)), ...outs.map((o) => text(2, o)), text(4, op)]));
+  /* attributes: what `body` gives. */
+  const node = (op, ins, outs, attributes = []) => block(1, join([...ins.map((i) => text(1, i)), ...outs.map((o) => text(2, o)), text(4, op), ...attributes]));
+  const body = (name, parts) => block(5, join([text(1, name), block(6, join(parts)), number(20, 5)]));
   /* Without its elements: what stands before raw_data of n bytes. */
   const tensorHead = (name, dims, n) => join([...dims.map((d) => number(1, d)), number(2, FLOAT), text(8, name), head(9, n)]);
   const external = (name, dims, file, offset, length) => {
@@ -45,5 +47,5 @@ export function onnxWriter() {
     const [before, after] = around(1, [], around(5, join([text(2, name), text(4, 'Constant')]), tensor));
     return [before, { blob, bytes: blob.size }, after];
   };
-  return { value, typed, tensorType, sequenceOf, optionalOf, mapOf, node, external, model, weight, constant, INT64, STRING };
+  return { value, typed, tensorType, sequenceOf, optionalOf, mapOf, node, body, external, model, weight, constant, INT64, STRING, BOOL };
 }

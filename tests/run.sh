@@ -15,6 +15,7 @@ work=build/test
 mkdir -p "$work" build/test/cache && chmod 700 build/test/cache
 webgpu=$(ls .venv/lib/python3*/site-packages/wgpu/resources/libwgpu_native-release.* 2>/dev/null | head -n 1)
 [ -n "$webgpu" ] && export QUERN_WEBGPU="${QUERN_WEBGPU:-$PWD/$webgpu}"
+dawn=$(ls "$PWD"/.venv/node/node_modules/bun-webgpu-linux-x64/libwebgpu_wrapper.so 2>/dev/null)
 [ -f .venv/lavapipe/lavapipe.json ] && export VK_ICD_FILENAMES="${VK_ICD_FILENAMES:-$PWD/.venv/lavapipe/lavapipe.json}"
 [ -n "${XDG_RUNTIME_DIR:-}" ] || export XDG_RUNTIME_DIR="$PWD/build/test/cache" # drivers complain without one
 export QUERN_CACHE="$PWD/build/test/cache" QUERN_NETWORKS="$PWD/$work/networks"
@@ -124,6 +125,9 @@ rm -f "$work/sanitizers.counts"
 beside sanitizers
 rm -rf "$work/programs" && mkdir -p "$work/programs"
 stage "unit tests, op cases and shared models" env QUERN_IMAGE_CASES="$work/images" QUERN_PROGRAMS="$work/programs" build/quern_tests
+more=; [ "$mode" = full ] && more="devices user_kernels subgroups many_groups hostile_kernels exec trial leaks ops"
+if [ -n "$dawn" ]; then stage "webgpu through Dawn" env QUERN_WEBGPU="$dawn" QUERN_TEST_DEVICES=cpu,webgpu build/quern_tests webgpu $more
+else skip "webgpu through Dawn" "its library is not here (tools/setup.sh test, on x86-64)"; fi
 some="--most 300"; [ "$mode" = full ] && some=
 stage "translations of all known programs, shown to each target's validator" python3 tests/validate.py "$work/programs" $some
 all_archs=; [ "$mode" = full ] && all_archs=--full

@@ -14,6 +14,7 @@ test_packages="python3 python3-venv clang-19 libclang-rt-19-dev llvm-19 clang-fo
     glslang-tools wabt"
 python_packages="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 scikit-learn==1.9.1 skl2onnx==1.20.0 pillow nvidia-cuda-nvcc-cu12==12.9.86 wgpu==0.32.0"
 node_packages="webgpu@0.6.2"
+[ "$(uname -m)" = x86_64 ] && node_packages="$node_packages bun-webgpu-linux-x64@0.1.7" # Dawn as a webgpu.h library
 web_packages="python3 python3-venv"
 command -v npm >/dev/null || node_itself="nodejs npm" # other makers' nodejs brings its npm and conflicts with Debian's
 browser_packages="chromium libegl1 libgles2 libgl1-mesa-dri"

@@ -201,6 +201,21 @@ static void request_device(native *n)
     await_answer(n);
 }
 
+/* Does its compiler take "enable NAME;"? Numbers of features were others in drafts of webgpu.h, and libraries with those are still about. */
+static bool enables(native *n, const char *name)
+{
+    const u32 device = n->key % MAX_DEVICES;
+    const u64 from = clock_ns();
+    char text[96];
+    int length = snprintf(text, sizeof text, "enable %s;\n@compute @workgroup_size(1) fn qk_run() {}\n", name);
+    const u32 p = native_pipeline_make(device, text, (u32)length, 0, 0);
+    while (native_pipeline_state(device, p) == WEBGPU_PIPELINE_PENDING && clock_ns() - from < (u64)ANSWER_MS * 1000000)
+        native_pause(n);
+    bool taken = native_pipeline_state(device, p) == WEBGPU_PIPELINE_READY;
+    native_pipeline_free(device, p);
+    return taken;
+}
+
 /* Work that is under way ends first; what a device that is lost never answers is not waited for. */
 static void release(native *n)
 {
@@ -222,9 +237,13 @@ u32 native_open(u32 number)
     if (n->adapter) put_info(n);
     if (n->adapter) request_device(n);
     if (n->device) n->queue = lib.DeviceGetQueue(n->device);
-    if (n->queue) return n->key % MAX_DEVICES + 1;
-    release(n);
-    return 0;
+    if (!n->queue) {
+        release(n);
+        return 0;
+    }
+    n->f16 = n->f16 && enables(n, "f16");
+    if (n->subgroup && !enables(n, "subgroups")) n->subgroup = 0;
+    return n->key % MAX_DEVICES + 1;
 }
 
 void native_close(u32 device)

@@ -1,5 +1,6 @@
 /* The part of webgpu.h that webgpu_native.c uses: names, layouts and values of the webgpu-headers project's stable C API, so that no header is needed
- * to build. `next` members are chains that we leave empty; {0} is a default everywhere. */
+ * to build. `next` members are chains that we leave empty; {0} is a default everywhere. Libraries of the drafts before it, which lay things out in
+ * other ways, lack a function of this list (BufferReadMappedRange), so they are not called. */
 #ifndef WEBGPU_H_H
 #define WEBGPU_H_H
 
@@ -215,6 +216,7 @@ typedef struct wgpu_group_options {
     X(void,        ComputePassEncoderRelease,        (wgpu_object p))                                                                       \
     X(wgpu_future, BufferMapAsync,                   (wgpu_object b, u64 mode, size_t at, size_t bytes, wgpu_callback c))                    \
     X(const void *,BufferGetConstMappedRange,        (wgpu_object b, size_t at, size_t bytes))                                              \
+    X(u32,         BufferReadMappedRange,            (wgpu_object b, size_t at, void *out, size_t bytes))                                   \
     X(void,        BufferUnmap,                      (wgpu_object b))                                                                       \
     X(void,        BufferDestroy,                    (wgpu_object b))                                                                       \
     X(void,        BufferRelease,                    (wgpu_object b))                                                                       \

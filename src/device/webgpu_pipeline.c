@@ -78,8 +78,9 @@ u32 native_pipeline_make(u32 device, const char *text, u32 n_text, u32 n_spans, 
 
 u32 native_pipeline_state(u32 device, u32 pipeline)
 {
-    const native *n = native_of(device);
+    native *n = native_of(device);
     const native_pipeline *p = slots_get(&n->pipelines, pipeline);
+    if (p && p->pending) native_pump(n); /* the answer may lie there already */
     if (!p || n->lost) return WEBGPU_PIPELINE_REFUSED;
     if (p->pending) return WEBGPU_PIPELINE_PENDING;
     return p->refused || !p->pipeline ? WEBGPU_PIPELINE_REFUSED : WEBGPU_PIPELINE_READY;

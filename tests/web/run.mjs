@@ -8,6 +8,7 @@ import { cases as bundles } from './bundles.mjs';
 import { cases as devices } from './devices.mjs';
 import { cases as downloads } from './downloads.mjs';
 import { cases as hidden } from './hidden.mjs';
+import { cases as keyboard } from './keyboard.mjs';
 import { cases as lives } from './lives.mjs';
 import { cases as pages } from './pages.mjs';
 import { cases as pieces } from './pieces.mjs';
@@ -23,7 +24,7 @@ const LIMIT_MS = 180_000; // WebGPU is a processor here, and shared: it compiles
 
 /* Left to QUERN_FULL=1: slow where a processor does WebGPU's work. */
 const FULL = [/^classify: SqueezeNet.*, web/, /^worker: .*, webg/, /^leaks: .*, webg/, /^several devices/,
-  /^kernels: each translation/, /^kernels: every example/, /^benchmark: /, /^lost: a destroyed/, /^classify: race/];
+  /^kernels: each translation/, /^kernels: every example/, /^benchmark: /, /^lost: a destroyed/, /^classify: race/, /^keyboard: kernels/, /^keyboard: benchmark: tests/, /^a long Loop.*, webg/];
 const isFull = Boolean(process.env.QUERN_FULL);
 
 export class Skip extends Error {}
@@ -39,7 +40,7 @@ async function main(wanted) {
   const browser = await launch();
   const counts = { passed: 0, failed: 0, skipped: 0 };
 
-  for (const { name, run, needs } of [...pages, ...devices, ...autos, ...downloads, ...pieces, ...lives, ...hidden, ...shortage, ...threads, ...trials, ...values, ...bundles]) {
+  for (const { name, run, needs } of [...pages, ...keyboard, ...devices, ...autos, ...downloads, ...pieces, ...lives, ...hidden, ...shortage, ...threads, ...trials, ...values, ...bundles]) {
     if (wanted.length && !wanted.some((w) => name.includes(w))) continue;
     const context = await browser.newContext({ serviceWorkers: name.includes('offline') ? 'allow' : 'block' });
     const complaints = [];

@@ -1,3 +1,4 @@
+import { drawable } from './draw';
 import { bench, stopBench } from './lab';
 import type { ModelSpec } from './lab_worker';
 import { onPreparation, showPreparation, type Chosen } from './preparation';
@@ -104,53 +105,25 @@ async function classify(): Promise<void> {
 /* ---- drawing */
 
 const draw = byId<HTMLCanvasElement>('draw');
-const pen = draw.getContext('2d', { willReadFrequently: true })!;
-let drawing = false, pending = false;
+let pending = false;
+const sheet = drawable(draw, byId('pen'), () => {
+  byId('hint').hidden = true;
+  if (pending) return;
+  pending = true;
+  setTimeout(() => {
+    pending = false;
+    picture = sheet.pixels();
+    void classify();
+  }, 60);
+});
 
 function clearDrawing(): void {
-  pen.fillStyle = '#fff';
-  pen.fillRect(0, 0, draw.width, draw.height);
+  sheet.clear();
   byId('hint').hidden = false;
   byId('bars').replaceChildren(el('p', { class: 'soft' }, 'The answer comes while you draw.'));
   byId('times').hidden = true;
   picture = undefined;
 }
-
-function at(event: PointerEvent): [number, number] {
-  const box = draw.getBoundingClientRect();
-  return [((event.clientX - box.left) * draw.width) / box.width, ((event.clientY - box.top) * draw.height) / box.height];
-}
-
-function lookAgain(): void {
-  if (pending) return;
-  pending = true;
-  setTimeout(() => {
-    pending = false;
-    picture = pen.getImageData(0, 0, draw.width, draw.height);
-    void classify();
-  }, 60);
-}
-
-draw.addEventListener('pointerdown', (event) => {
-  drawing = true;
-  draw.setPointerCapture(event.pointerId);
-  byId('hint').hidden = true;
-  Object.assign(pen, { lineWidth: 20, lineCap: 'round', lineJoin: 'round', strokeStyle: '#1c1712' });
-  pen.beginPath();
-  pen.moveTo(...at(event));
-  pen.lineTo(...at(event));
-  pen.stroke();
-});
-draw.addEventListener('pointermove', (event) => {
-  if (!drawing) return;
-  for (const e of event.getCoalescedEvents?.() ?? [event]) pen.lineTo(...at(e));
-  pen.stroke();
-  lookAgain();
-});
-draw.addEventListener('pointerup', () => {
-  drawing = false;
-  lookAgain();
-});
 
 /* ---- pictures */
 

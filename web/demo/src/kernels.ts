@@ -87,14 +87,27 @@ async function showTargets(): Promise<void> {
   const order = Object.keys(TARGET_NAMES);
   const all = [...known].sort((a, b) => order.indexOf(a) - order.indexOf(b));
   if (!all.includes(target)) target = all[0]!;
+  const show = (name: string): void => {
+    target = name;
+    for (const b of byId('targets').children as HTMLCollectionOf<HTMLElement>) {
+      const on = b.dataset['target'] === name;
+      b.setAttribute('aria-selected', String(on));
+      b.tabIndex = on ? 0 : -1; // Tab goes to the chosen one, the arrows to the others
+    }
+  };
   byId('targets').replaceChildren(...all.map((name) => el('button', {
-    type: 'button', role: 'tab', 'aria-selected': String(name === target), 'data-target': name,
-    onclick: () => {
-      target = name;
-      for (const b of byId('targets').children) b.setAttribute('aria-selected', String((b as HTMLElement).dataset['target'] === name));
-      void look();
-    },
+    type: 'button', role: 'tab', 'aria-controls': 'translation', 'data-target': name, onclick: () => (show(name), void look()),
   }, TARGET_NAMES[name] ?? name)));
+  byId('targets').addEventListener('keydown', (event) => {
+    const places: Record<string, number> = { ArrowLeft: all.indexOf(target) - 1, ArrowRight: all.indexOf(target) + 1, Home: 0, End: all.length - 1 };
+    const place = places[event.key];
+    if (place === undefined) return;
+    event.preventDefault();
+    const next = byId('targets').children[(place + all.length) % all.length] as HTMLElement;
+    next.focus();
+    next.click();
+  });
+  show(target);
 }
 
 /* ---- arguments */

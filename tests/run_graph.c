@@ -102,11 +102,10 @@ static qn_status parse_dims(const char **at, qn_tensor *out)
 
 static f64 word_number(const char **at, i64 *whole)
 {
-    char *end;
-    f64 v = strtod(*at, &end);
-    *whole = (i64)strtoull(*at, NULL, 10);
-    if (v < 0) *whole = strtoll(*at, NULL, 10);
-    *at = end;
+    const char *from = *at;
+    f64 v = 0;
+    number_read(at, NULL, QN_F64, &v);
+    *whole = v < 0 ? strtoll(from, NULL, 10) : (i64)strtoull(from, NULL, 10);
     return v;
 }
 
@@ -147,7 +146,10 @@ static f64 range_end(const char **at)
         text[n] = (*at)[n], n++;
     text[n] = 0;
     *at += n;
-    return strtod(text, NULL);
+    const char *from = text;
+    f64 v = 0;
+    number_read(&from, NULL, QN_F64, &v);
+    return v;
 }
 
 static void fill_as_written(const char **at, qn_tensor *t, u64 *seed, bool *is_list)

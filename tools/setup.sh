@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 build_packages="git gcc libc6-dev cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libexif-dev libtiff-dev libopenjp2-7-dev libpcre2-dev"
 test_packages="python3 python3-venv clang-19 libclang-rt-19-dev llvm-19 clang-format-19 pocl-opencl-icd ocl-icd-libopencl1 mesa-vulkan-drivers libvulkan1 libegl1 libgles2 libgl1-mesa-dri \
-    glslang-tools wabt"
+    glslang-tools wabt locales"
 python_packages="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 scikit-learn==1.9.1 skl2onnx==1.20.0 pillow nvidia-cuda-nvcc-cu12==12.9.86 wgpu==0.32.0"
 node_packages="webgpu@0.6.2"
 [ "$(uname -m)" = x86_64 ] && node_packages="$node_packages bun-webgpu-linux-x64@0.1.7" # Dawn as a webgpu.h library

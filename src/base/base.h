@@ -110,6 +110,15 @@ bool text_starts(const char *text, const char *head);
 u32 utf8_bytes(const u8 *at,
                size_t left); /* of the well-formed character there (no overlong forms, no surrogates); 0: it is none */
 
+/* ---- number.c: numbers and their text, with a '.' whatever the host program's locale says */
+/* The longest number at *text, and *text moves behind it: sign, digits, point, exponent ("-1.5e3", ".5", "7."), or inf or nan in any
+ * case, with a sign or not. end NULL: a NUL ends the text. Rounded once, to the nearest of QN_F32, QN_F16, QN_BF16, or QN_F64 for all others; too
+ * large is an infinity. false: no number is there. */
+bool number_read(const char **text, const char *end, qn_dtype as, f64 *out);
+/* The fewest digits that number_read reads back as v, a number of that type: "0.1", "1e+20", "-inf", "nan". Gives `to` back. */
+enum { NUMBER_BYTES = 32 };
+const char *number_print(char to[NUMBER_BYTES], f64 v, qn_dtype as);
+
 /* ---- tensor_copy.c: a tensor with all that it points to, as one block of 16-aligned memory */
 static inline bool dtype_is_list(qn_dtype d) { return d >= QN_SEQUENCE && d <= QN_MAP; } /* its elements are tensors */
 static inline bool dtype_is_for_host(qn_dtype d) { return d == QN_STRING || dtype_is_list(d); } /* no device holds it */

@@ -1,7 +1,6 @@
 /* JSON (RFC 8259). The writer keeps commas and quoting right: bytes that are not UTF-8 become U+FFFD, numbers that JSON lacks
  * become null, and a host program's locale does not matter. The reader is bounded: 64 levels, and no text beyond MAX_TEXT. */
 #include <math.h>
-#include <stdio.h>
 
 #include "base/base.h"
 
@@ -82,15 +81,9 @@ void json_number(json *j, const char *key, f64 value)
         json_null(j, key);
         return;
     }
-    char text[40];
-    snprintf(text, sizeof text, "%.15g", value);
-    f64 back = 0;
-    if (sscanf(text, "%lf", &back) != 1 || memcmp(&back, &value, sizeof back) != 0)
-        snprintf(text, sizeof text, "%.17g", value);
-    for (char *at = text; *at; at++)
-        if (*at == ',') *at = '.';
+    char text[NUMBER_BYTES];
     begin_value(j, key);
-    str_add(j->out, text);
+    str_add(j->out, number_print(text, value, QN_F64));
 }
 
 void json_integer(json *j, const char *key, i64 value)
@@ -229,39 +222,32 @@ static qn_status read_text(reader *r, const char **out)
     return QN_OK;
 }
 
-/* Digits into a 64-bit mantissa; the rest is a power of ten. Within one unit in the last place, exact for what people write. */
+static void skip_digits(reader *r)
+{
+    while (digit(r)) r->at++;
+}
+
+/* JSON allows less than number_read does. */
 static qn_status read_number(reader *r, f64 *out)
 {
-    bool negative = *r->at == '-';
-    if (negative) r->at++;
+    const char *from = (const char *)r->at;
+    if (*r->at == '-') r->at++;
     if (!digit(r)) return fail_at(r, "a digit");
-    u64 mantissa = 0;
-    i32 power = 0;
-    bool leading_zero = *r->at == '0';
-    for (u32 n = 0; digit(r); r->at++, n++) {
-        if (leading_zero && n > 0) return fail_at(r, "no digit after a leading 0");
-        if (mantissa < UINT64_MAX / 10 - 1) mantissa = mantissa * 10 + (u64)(*r->at - '0');
-        else power += power < 100000;
-    }
+    bool leading_zero = *r->at++ == '0';
+    if (leading_zero && digit(r)) return fail_at(r, "no digit after a leading 0");
+    skip_digits(r);
     if (r->at < r->end && *r->at == '.') {
         r->at++;
         if (!digit(r)) return fail_at(r, "a digit after the point");
-        for (; digit(r); r->at++)
-            if (mantissa < UINT64_MAX / 10 - 1) mantissa = mantissa * 10 + (u64)(*r->at - '0'), power -= power > -100000;
+        skip_digits(r);
     }
     if (r->at < r->end && (*r->at == 'e' || *r->at == 'E')) {
         r->at++;
-        bool minus = r->at < r->end && *r->at == '-';
         if (r->at < r->end && (*r->at == '-' || *r->at == '+')) r->at++;
         if (!digit(r)) return fail_at(r, "a digit in the exponent");
-        i32 exponent = 0;
-        for (; digit(r); r->at++)
-            if (exponent < 100000) exponent = exponent * 10 + (*r->at - '0');
-        power += minus ? -exponent : exponent;
+        skip_digits(r);
     }
-    long double value = (long double)mantissa;
-    if (mantissa != 0) value = power < 0 ? value / powl(10, (long double)-power) : value * powl(10, (long double)power);
-    *out = (f64)(negative ? -value : value);
+    number_read(&from, (const char *)r->at, QN_F64, out);
     return QN_OK;
 }
 

@@ -1,15 +1,12 @@
 /* The graph as text: what goes in, what each node does, what comes out, one line each. */
-#include <math.h>
-
 #include "graph/text.h"
 #include "graph/words.h"
 #include "op/op.h"
 
-static void print_float(str *out, f64 v, int digits)
+static void print_float(str *out, f64 v, qn_dtype d)
 {
-    if (isnan(v)) str_add(out, "nan");
-    else if (isinf(v)) str_add(out, v < 0 ? "-inf" : "inf");
-    else str_print(out, "%.*g", digits, v);
+    char text[NUMBER_BYTES];
+    str_add(out, number_print(text, v, d));
 }
 
 /* clang-format off */
@@ -17,10 +14,10 @@ static void print_float(str *out, f64 v, int digits)
 static void print_elem(qn_dtype d, const u8 *at, str *out)
 {
     switch (d) {
-    case QN_F32:  { GET(f32, v); print_float(out, (f64)v, 9); break; }
-    case QN_F16:  { GET(u16, v); print_float(out, (f64)f16_to_f32(v), 9); break; }
-    case QN_BF16: { GET(u16, v); print_float(out, (f64)bf16_to_f32(v), 9); break; }
-    case QN_F64:  { GET(f64, v); print_float(out, v, 17); break; }
+    case QN_F32:  { GET(f32, v); print_float(out, (f64)v, d); break; }
+    case QN_F16:  { GET(u16, v); print_float(out, (f64)f16_to_f32(v), d); break; }
+    case QN_BF16: { GET(u16, v); print_float(out, (f64)bf16_to_f32(v), d); break; }
+    case QN_F64:  { GET(f64, v); print_float(out, v, d); break; }
     case QN_I4:
     case QN_I2:
     case QN_I8:   { GET(i8, v);  str_print(out, "%d", v); break; }
@@ -95,7 +92,7 @@ static void print_attr_list(const attr *a, str *out)
     for (u32 i = 0; i < a->n; i++) {
         if (i) str_add(out, ",");
         if (a->kind == ATTR_INTS) str_print(out, "%lld", (long long)a->ints[i]);
-        else if (a->kind == ATTR_FLOATS) print_float(out, (f64)a->floats[i], 9);
+        else if (a->kind == ATTR_FLOATS) print_float(out, (f64)a->floats[i], QN_F32);
         else word_print_quoted(out, a->texts[i].data, a->texts[i].n);
     }
     str_add(out, "]");
@@ -115,7 +112,7 @@ static void print_attr(const graph *g, const attr *a, str *out)
     str_add(out, "=");
     switch (a->kind) {
     case ATTR_INT: str_print(out, "%lld", (long long)a->i); break;
-    case ATTR_FLOAT: print_float(out, a->f, 9); break;
+    case ATTR_FLOAT: print_float(out, a->f, (f64)(f32)a->f == a->f ? QN_F32 : QN_F64); break;
     case ATTR_TEXT: word_print_quoted(out, a->text.data, a->text.n); break;
     case ATTR_INTS:
     case ATTR_FLOATS:

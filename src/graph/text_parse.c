@@ -166,7 +166,6 @@ static qn_status read_text(parser *p, qn_bytes *out)
 
 static qn_status read_elem(parser *p, qn_dtype d, u8 *to)
 {
-    char *end;
     if (d == QN_STRING) {
         qn_bytes text;
         QN_TRY(read_text(p, &text));
@@ -174,10 +173,10 @@ static qn_status read_elem(parser *p, qn_dtype d, u8 *to)
         return QN_OK;
     }
     word_skip_space(&p->at);
-    f64 real = strtod(p->at, &end);
-    if (end == p->at) return wrong(p, "a number");
-    store(d, real, d < QN_I8 ? 0 : strtoll(p->at, NULL, 10), d < QN_I8 ? 0 : strtoull(p->at, NULL, 10), to);
-    p->at = end;
+    const char *from = p->at;
+    f64 real;
+    if (!number_read(&p->at, NULL, d, &real)) return wrong(p, "a number");
+    store(d, real, d < QN_I8 ? 0 : strtoll(from, NULL, 10), d < QN_I8 ? 0 : strtoull(from, NULL, 10), to);
     return QN_OK;
 }
 
@@ -209,9 +208,9 @@ static qn_status read_tensor(parser *p, const type *t, qn_tensor *out)
 /* A number as it stands: with a point, an exponent or a word it is a float. */
 static qn_status read_number(parser *p, attr *out)
 {
-    char *end;
-    f64 real = strtod(p->at, &end);
-    if (end == p->at) return wrong(p, "a value");
+    const char *end = p->at;
+    f64 real;
+    if (!number_read(&end, NULL, QN_F64, &real)) return wrong(p, "a value");
     bool whole = true;
     for (const char *c = p->at; c < end; c++) whole = whole && (*c == '-' || *c == '+' || (*c >= '0' && *c <= '9'));
     errno = 0;

@@ -1,6 +1,5 @@
 /* Text -> tokens, one at a time, and the table of names. Comments and spliced lines vanish here; numbers get their type and value.
  * A token points into the file's text, which lives as long as the module. */
-#include <stdlib.h>
 
 #include "kc/front.h"
 
@@ -266,53 +265,16 @@ static void lex_integer(front *f, token *t)
     integer_type(f, t, s, (size_t)(end - s), base == 10);
 }
 
-/* The digits without their point and with the exponent moved, so that strtod's answer does not depend on the locale. */
-static bool plain_float(const token *t, char *out, size_t out_bytes, size_t *used)
-{
-    size_t n = 0, i = 0;
-    i64 exponent = 0;
-    bool point = false, any = false;
-    for (; i < t->n && (is_digit(t->text[i]) || (t->text[i] == '.' && !point)); i++) {
-        if (t->text[i] == '.') {
-            point = true;
-            continue;
-        }
-        any = true;
-        if (n + 24 >= out_bytes) return false;
-        out[n++] = t->text[i];
-        exponent -= point;
-    }
-    if (i < t->n && (t->text[i] == 'e' || t->text[i] == 'E')) {
-        bool negative = ++i < t->n && t->text[i] == '-';
-        if (i < t->n && (t->text[i] == '-' || t->text[i] == '+')) i++;
-        if (i >= t->n || !is_digit(t->text[i])) return false;
-        i64 value = 0;
-        for (; i < t->n && is_digit(t->text[i]); i++) value = MIN(value * 10 + (t->text[i] - '0'), 100000);
-        exponent += negative ? -value : value;
-    }
-    *used = i;
-    out[n++] = 'e';
-    if (exponent < 0) out[n++] = '-';
-    u64 left = (u64)(exponent < 0 ? -exponent : exponent);
-    for (u64 unit = 1000000; unit; unit /= 10) out[n++] = (char)('0' + left / unit % 10);
-    out[n] = '\0';
-    return any;
-}
-
 static void lex_float(front *f, token *t)
 {
-    char plain[200];
-    size_t used = 0;
-    bool ok = plain_float(t, plain, sizeof plain, &used);
-    size_t suffix = t->n - used;
-    bool narrow = ok && suffix == 1 && (t->text[used] == 'f' || t->text[used] == 'F');
-    if (!ok || !(suffix == 0 || narrow)) {
+    const char *at = t->text, *end = t->text + t->n;
+    bool narrow = end[-1] == 'f' || end[-1] == 'F';
+    if (!number_read(&at, end, narrow ? QN_F32 : QN_F64, &t->value.f) || at + narrow != end) {
         front_fail(f, t->pos, "'%.*s' is not a number", (int)t->n, t->text);
         return;
     }
     t->kind = T_FLOAT;
     t->scalar = (u8)(narrow ? f->float_type : KC_F64);
-    t->value.f = narrow ? (f64)strtof(plain, NULL) : strtod(plain, NULL);
 }
 
 static void lex_number(front *f, lexer *l, token *t)

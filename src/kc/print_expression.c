@@ -1,14 +1,12 @@
 /* Expressions in the C family: precedence and parentheses, constants, conversions, builtins by their texts. */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "kc/print.h"
 
 /* ------------------------------------------------------------------ constants */
 static void print_float(printer *p, kc_type t, f64 v)
 {
-    char text[40];
+    char text[NUMBER_BYTES];
     bool narrow = t.scalar == KC_F32;
     if (isnan(v) || isinf(v)) {
         const char *word = isnan(v) ? p->d->nan : p->d->infinity;
@@ -16,12 +14,7 @@ static void print_float(printer *p, kc_type t, f64 v)
                   narrow ? "" : print_text(p, "(%s)", p->d->scalars[t.scalar]), word);
         return;
     }
-    for (int digits = narrow ? 6 : 15; digits <= (narrow ? 9 : 17); digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        if (narrow ? strtof(text, NULL) == (f32)v : strtod(text, NULL) == v) break;
-    }
-    for (char *c = text; *c; c++)
-        if (*c == ',') *c = '.'; /* some locales */
+    number_print(text, v, narrow ? QN_F32 : QN_F64);
     bool plain = !strpbrk(text, ".e");
     str_print(p->out, "%s%s%s", text, plain ? ".0" : "", narrow ? "f" : "");
 }

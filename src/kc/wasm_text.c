@@ -1,5 +1,4 @@
 /* The module as text (WAT), made by reading back its instructions. */
-#include <math.h>
 
 #include "kc/wasm.h"
 
@@ -50,11 +49,10 @@ static void put_local(const wasm *w, u32 local, str *out)
     else str_print(out, again ? " $%s.%u" : " $%s", name, local);
 }
 
-static void put_float(f64 v, u32 digits, str *out)
+static void put_float(f64 v, qn_dtype d, str *out)
 {
-    if (isnan(v)) str_add(out, " nan");
-    else if (isinf(v)) str_add(out, v < 0 ? " -inf" : " inf");
-    else str_print(out, " %.*g", (int)digits, v);
+    char text[NUMBER_BYTES];
+    str_print(out, " %s", number_print(text, v, d));
 }
 
 static void put_memory(const u8 **at, str *out)
@@ -88,11 +86,11 @@ static void put_operands(const wasm *w, char follows, const u8 **at, str *out)
     case 'J': str_print(out, " %lld", (long long)read_signed(at)); break;
     case 'S':
         memcpy(&narrow, *at, sizeof narrow), *at += sizeof narrow;
-        put_float((f64)narrow, 9, out);
+        put_float((f64)narrow, QN_F32, out);
         break;
     case 'E':
         memcpy(&wide, *at, sizeof wide), *at += sizeof wide;
-        put_float(wide, 17, out);
+        put_float(wide, QN_F64, out);
         break;
     case 'V': str_add(out, " i32x4 0 0 0 0"), *at += 16; break; /* the only constant that is made */
     case 'X':

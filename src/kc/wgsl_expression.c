@@ -3,8 +3,6 @@
  * they are pairs of words, and every operation on them is a function. */
 #include <float.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "kc/front.h"
 #include "kc/wgsl.h"
@@ -36,7 +34,7 @@ const char *wgsl_text(printer *p, const kc_expr *e, int least)
 /* ------------------------------------------------------------------ constants */
 static void print_float(printer *p, f64 v)
 {
-    char text[40];
+    char text[NUMBER_BYTES];
     if (isnan(v) || isinf(v)) {
         const char *name = isnan(v) ? "qc_nan" : "qc_inf";
         print_helper(p, name, &(helper_use){ 0 });
@@ -47,12 +45,7 @@ static void print_float(printer *p, f64 v)
         str_print(p->out, "%s0x1.fffffep+127", v < 0 ? "-" : "");
         return;
     }
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        if (strtof(text, NULL) == (f32)v) break;
-    }
-    for (char *c = text; *c; c++)
-        if (*c == ',') *c = '.'; /* some locales */
+    number_print(text, v, QN_F32);
     str_print(p->out, "%s%s", text, strpbrk(text, ".e") ? "" : ".0");
 }
 

@@ -54,7 +54,10 @@ void ew_step_print(const ew_step *s, str *out)
         if (s->args[i].kind == EW_ABSENT) str_add(out, " _");
         else str_print(out, s->args[i].kind == EW_STEP ? " t%u" : " %u", s->args[i].at);
     }
-    for (u32 k = 0; k < COUNT(s->p) && d->row->params[k]; k++) str_print(out, " %c=%.17g", "pqrs"[k], s -> p[k]);
+    for (u32 k = 0; k < COUNT(s->p) && d->row->params[k]; k++) {
+        char text[NUMBER_BYTES];
+        str_print(out, " %c=%s", "pqrs"[k], number_print(text, s->p[k], QN_F64));
+    }
 }
 
 /* ------------------------------------------------------------------ reading */
@@ -105,10 +108,9 @@ static bool read_arg(const char *word, u32 n_inputs, u32 n_steps, ew_arg *out)
 static bool read_param(const char *word, ew_step *s)
 {
     const char *which = strchr("pqrs", word[0]);
-    char *end;
-    if (!word[0] || !which || word[1] != '=' || !word[2]) return false;
-    s->p[which - "pqrs"] = strtod(word + 2, &end);
-    return *end == 0;
+    if (!word[0] || !which || word[1] != '=') return false;
+    word += 2;
+    return number_read(&word, NULL, QN_F64, &s->p[which - "pqrs"]) && !*word;
 }
 
 static qn_status read_step(const char **at, u32 n_inputs, u32 number, ew_step *s)

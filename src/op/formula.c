@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <stdlib.h>
 
 typedef struct reader {
     formula *f;
@@ -47,10 +46,10 @@ static val call(reader *r)
 
 static val number(reader *r)
 {
-    char *end;
-    f64 v = strtod(r->at, &end);
-    assert(end != r->at);
-    r->at = end;
+    f64 v = 0;
+    bool there = number_read(&r->at, NULL, QN_F64, &v);
+    assert(there);
+    (void)there;
     return build_scalar(r->f->b, r->f->dtype, v);
 }
 

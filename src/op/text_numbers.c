@@ -7,8 +7,6 @@
 #include "op/narrow.h"
 #include "op/op_util.h"
 
-enum { NUMBER_BYTES = 48 }; /* of a number that is written here */
-
 /* ------------------------------------------------------------------ NumberOfText */
 static qn_status infer_number_of_text(infer *c)
 {
@@ -17,31 +15,11 @@ static qn_status infer_number_of_text(infer *c)
     return infer_out(c, 0, &y);
 }
 
-/* The names of floats that are no numbers; false: it is none of them. */
-static bool special(const char *text, size_t n, f64 *out)
-{
-    static const struct {
-        const char *name;
-        f64 value;
-    } names[] = { { "inf", HUGE_VAL }, { "+inf", HUGE_VAL }, { "-inf", -HUGE_VAL }, { "nan", (f64)NAN } };
-    for (u32 i = 0; i < COUNT(names); i++) {
-        const char *a = text, *b = names[i].name;
-        while (*b && (*a == *b || (*a >= 'A' && *a <= 'Z' && *a + 32 == *b))) a++, b++;
-        if (a != text + n || *b) continue;
-        *out = names[i].value;
-        return true;
-    }
-    return false;
-}
-
-/* f32 is read as such: by way of f64 it would be rounded twice. */
 static bool read_float(const char *text, size_t n, qn_dtype to, f64 *out)
 {
-    char *end;
-    if (special(text, n, out)) return true;
-    if (!n || strspn(text, "0123456789+-.eE") != n) return false; /* no blanks, no hexadecimal */
-    *out = to == QN_F32 ? (f64)strtof(text, &end) : strtod(text, &end);
-    return end == text + n;
+    const char *at = text;
+    if (!number_read(&at, text + n, to, out) || at != text + n) return false;
+    return !isnan(*out) || n == strlen("nan"); /* no sign */
 }
 
 /* The low 64 bits, with the sign. */
@@ -116,19 +94,10 @@ static qn_status infer_text_of_number(infer *c)
     return infer_out(c, 0, &y);
 }
 
-/* Plain where that is short: 1000000 and 0.0001, but 1e+20. */
-static void write_float(char *to, f64 v, bool narrow)
+static void write_float(char *to, f64 v, qn_dtype d)
 {
-    i32 digits = 0, most = narrow ? 9 : 17;
-    if (!isfinite(v)) {
-        snprintf(to, NUMBER_BYTES, "%s", isnan(v) ? "NaN" : v > 0 ? "INF" : "-INF");
-        return;
-    }
-    do snprintf(to, NUMBER_BYTES, "%.*e", digits, v);
-    while (++digits < most && (narrow ? (f64)strtof(to, NULL) : strtod(to, NULL)) != v);
-    const char *power = strchr(to, 'e');
-    i32 exponent = power ? atoi(power + 1) : 0;
-    if (exponent >= -5 && exponent < 16) snprintf(to, NUMBER_BYTES, "%.*f", MAX(digits - 1 - exponent, 0), v);
+    if (isfinite(v)) number_print(to, v, d);
+    else snprintf(to, NUMBER_BYTES, "%s", isnan(v) ? "NaN" : v > 0 ? "INF" : "-INF");
 }
 
 static bool write_number(char *to, qn_dtype d, const void *from)
@@ -143,8 +112,8 @@ static bool write_number(char *to, qn_dtype d, const void *from)
     } x = { 0 };
     memcpy(&x, from, qn_dtype_bytes(d));
     switch (d) {
-    case QN_F32: write_float(to, (f64)x.f, true); return true;
-    case QN_F64: write_float(to, x.d, false); return true;
+    case QN_F32: write_float(to, (f64)x.f, d); return true;
+    case QN_F64: write_float(to, x.d, d); return true;
     case QN_I32: snprintf(to, NUMBER_BYTES, "%d", x.narrow); return true;
     case QN_I64: snprintf(to, NUMBER_BYTES, "%lld", (long long)x.i); return true;
     case QN_U32: snprintf(to, NUMBER_BYTES, "%u", x.below); return true;

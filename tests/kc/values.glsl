@@ -294,7 +294,7 @@ uint values_(uint i, int by)
     for (uint k = 0u; k < 9u; k++) {
         if (k == uint(by))
             continue;
-        if (f > 1e+06f)
+        if (f > 1000000.0f)
             break;
         f *= qc_from_f16(qc_to_f16(f));
     }

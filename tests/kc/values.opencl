@@ -98,7 +98,7 @@ uchar values_(uint i, __global const char *restrict bytes, __global const long *
     for (uint k = 0u; k < 9u; k++) {
         if (k == (uint)by)
             continue;
-        if (f > 1e+06f)
+        if (f > 1000000.0f)
             break;
         f *= qc_from_f16(qc_to_f16(f));
     }

@@ -215,7 +215,7 @@ fn values_(i: u32) -> u32 {
         if (k == u32(qk.by)) {
             continue;
         }
-        if (f > 1e+06) {
+        if (f > 1000000.0) {
             break;
         }
         f *= qc_from_f16(qc_to_f16(f));

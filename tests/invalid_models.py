@@ -159,6 +159,9 @@ def others():
     yield "gather_nd_batch", of("GatherND", [(2, 3)], a_int("batch_dims", 2), inits=[init("i", [0, 0], [2, 1])])
     yield "scatter_elements_shapes", of("ScatterElements", [(2, 3)], inits=[init("i", [0], [1, 1]), init("u", [1.0, 2.0], [1, 2], floats)])
     yield "scatter_nd_updates", of("ScatterND", [(2, 3)], inits=[init("i", [0], [1, 1]), init("u", [1.0, 2.0], [1, 2], floats)])
+    texts = {"a": STRING, "b": INT64, "c": STRING}
+    yield "scatter_elements_of_texts_added", of("ScatterElements", [(3,), (2,), (2,)], a_text("reduction", "add"), types=texts, opset=18, out_type=STRING)
+    yield "scatter_nd_of_texts_largest", of("ScatterND", [(3,), (2, 1), (2,)], a_text("reduction", "max"), types=texts, opset=18, out_type=STRING)
     yield "scatter_unknown_reduction", of("ScatterElements", [(2, 3)], a_text("reduction", "sub"), inits=[init("i", [0], [1, 1]), init("u", [1.0], [1, 1], floats)])
     yield "topk_of_too_many", of("TopK", [(2, 3)], inits=[init("k", [4])], outs=("y", "z"))
     yield "topk_of_minus_1", of("TopK", [(2, 3)], inits=[init("k", [-1])], outs=("y", "z"))
@@ -212,6 +215,7 @@ def others():
     yield "concat_of_two_ranks", of("Concat", [(2, 3), (2, 3, 1)], a_int("axis", 0))
     yield "bit_shift_unknown_direction", of("BitShift", [(2,), (2,)], a_text("direction", "UP"), types={"a": UINT8, "b": UINT8}, out_type=UINT8)
     yield "cast_to_nothing", of("Cast", [(2, 3)])
+    yield "constant_of_shape_of_texts", of("ConstantOfShape", [], a_tensor("value", tensor("", [1], type=STRING, extra=msg(6, "t"))), inits=[init("s", [1, 2])], opset=20, out_type=STRING)
     yield "constant_of_shape_value_of_two", of("ConstantOfShape", [], a_tensor("value", floats("", [1, 2])), inits=[init("s", [1, 2])])
     yield "random_shape_negative", of("RandomNormal", [], a_ints("shape", [-2, 3]))
     yield "max_roi_of_other_rois", of("RoiAlign", [IMAGE, (3, 5), (3,)], types={"c": INT64})

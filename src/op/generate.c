@@ -12,8 +12,8 @@ static qn_dtype fill_value(const node *n, u8 bytes[8])
 {
     const attr *a = attr_find(n, "value");
     memset(bytes, 0, 8);
-    if (!a || a->kind != ATTR_TENSOR || qn_tensor_elems(a->tensor) < 1 || qn_dtype_bytes(a->tensor->dtype) > 8)
-        return QN_F32;
+    if (!a || a->kind != ATTR_TENSOR || qn_tensor_elems(a->tensor) < 1) return QN_F32;
+    if (a->tensor->dtype == QN_STRING) return QN_STRING; /* inference refuses it */
     memcpy(bytes, a->tensor->data, qn_dtype_bytes(a->tensor->dtype));
     return a->tensor->dtype;
 }

@@ -211,6 +211,22 @@ static void texts_of_numbers(test *t)
     arena_free(r.mem);
 }
 
+static void texts_of_maps(test *t)
+{
+    static const char text[] = "const x: f32[1,2] = {1.75, -1000000.5}\nconst i: i64[] = {0}\n"
+                               "s = ai.onnx.ml.ZipMap(x, classlabels_int64s=[0, 1])\na = SequenceAt(s, i)\n"
+                               "y = ai.onnx.ml.CastMap(a, cast_to=\"TO_STRING\")\nout y\n";
+    static const char *const wants[] = { "1.750000", "-1000000.500000" };
+    graph_run r = { .device = test_cpu(), .mem = arena_make() };
+    if (CHECK(t, graph_run_text(&r, text, NULL, 0) == QN_OK, "maps: %s", qn_last_error()))
+        for (u32 i = 0; i < 2; i++) {
+            qn_bytes said = ((const qn_bytes *)r.out[0].data)[i];
+            CHECK(t, said.n == strlen(wants[i]) && memcmp(said.data, wants[i], said.n) == 0, "%s: '%.*s'", wants[i],
+                  (int)said.n, (const char *)said.data);
+        }
+    arena_free(r.mem);
+}
+
 static void json_numbers(test *t)
 {
     static const char text[] = "[0.1, -2.5e-07, 1e+300]";
@@ -265,6 +281,7 @@ static void under_a_comma(test *t)
         tables(t, "with a decimal comma: ");
         json_numbers(t);
         texts_of_numbers(t);
+        texts_of_maps(t);
         ops_with_numbers(t, comma);
         test_graph(t);
         test_kc(t);

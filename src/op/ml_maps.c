@@ -1,6 +1,6 @@
 /* Operators of ai.onnx.ml on maps: ZipMap makes them of scores, DictVectorizer and CastMap make tensors of them. On the host, where maps are:
  * two tensors of one length, keys and values, in no order (quern.h). What looks keys up sorts them first, and finds those that are there twice. */
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "op/lists.h"
@@ -179,10 +179,12 @@ static qn_status infer_cast_map(infer *c)
     return infer_out(c, 0, &y);
 }
 
-/* A float as onnxruntime writes it: six digits behind the point. */
+/* A float as onnxruntime writes it: six digits behind the point, which is a point in every locale. */
 static bool write_text(arena *mem, f32 v, qn_bytes *out)
 {
     const char *text = arena_print(mem, "%.6f", (f64)v);
+    if (text && isfinite(v))
+        text = arena_print(mem, "%.*s.%s", (int)strspn(text, "-0123456789"), text, text + strlen(text) - 6);
     if (text) *out = (qn_bytes){ text, strlen(text) };
     return text || (fail_nomem(1), false);
 }

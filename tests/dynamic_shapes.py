@@ -8,6 +8,7 @@ Sizes: 0, 1, small ones, those of the data sets beside the model. --free names s
 constant of the model pins is told with the node, and stays fixed.
 Needs numpy, onnx. Last line: N passed, N failed, N skipped (skipped: nothing is named)."""
 import argparse
+import dataclasses
 import glob
 import os
 import sys
@@ -39,13 +40,15 @@ def seen_sizes(folder, model, names):
 
 
 def fixed(model, sizes):
-    m = onnx.ModelProto()
-    m.CopyFrom(model)
-    for i in m.graph.input:
-        for d in dims_of(i):
-            if d.dim_param in sizes:
-                d.dim_value = sizes[d.dim_param]
-    return m.SerializeToString()
+    """The model's bytes with these sizes written in; the model itself keeps its names, and its weights are not copied once more."""
+    named = [(d, d.dim_param) for i in model.graph.input for d in dims_of(i) if d.dim_param in sizes]
+    for d, name in named:
+        d.dim_value = sizes[name]
+    try:
+        return model.SerializeToString()
+    finally:
+        for d, name in named:
+            d.dim_param = name
 
 
 def feeds_of(model, sizes, rng):
@@ -76,15 +79,18 @@ def attempt(run):
 
 
 def compare(got, want):
+    """The largest difference, and what is wrong."""
+    most = 0.0
     for a, b in zip(got, want):
         if a.shape != b.shape or a.dtype != b.dtype:
-            return f"{a.dtype}{list(a.shape)}, a fresh plan gives {b.dtype}{list(b.shape)}"
+            return most, f"{a.dtype}{list(a.shape)}, a fresh plan gives {b.dtype}{list(b.shape)}"
         a, b = a.astype(np.float64), b.astype(np.float64)
         same = (a == b) | (np.isnan(a) & np.isnan(b))
         apart = float(np.linalg.norm(np.where(same, 0, a - b))) / max(float(np.linalg.norm(np.where(np.isfinite(b), b, 0))), 1e-30)
         if not apart <= BOUND:
-            return f"differs from a fresh plan by {apart:.2g} of the norm"
-    return None
+            return apart, f"differs from a fresh plan by {apart:.2g} of the norm"
+        most = max(most, apart)
+    return most, None
 
 
 def pin(device, model, sizes, args):
@@ -114,41 +120,64 @@ def load(device, path, args):
     return model
 
 
+@dataclasses.dataclass
+class Told:
+    """What is said of a model."""
+    names: tuple = ()
+    ran: int = 0
+    refused: int = 0
+    apart: float = 0.0
+    plans: int = 0
+    wrong: str = None
+
+    def line(self, name):
+        return f"| {name} | {', '.join(self.names)} | {self.ran} | {self.refused} | {self.apart:.1e} | {self.plans} |{' FAILED: ' + self.wrong if self.wrong else ''}"
+
+
+def one(device, session, model, sizes, feeds, told):
+    """A shape: counted in told; gives what is wrong."""
+    outputs = [o.name for o in model.graph.output]
+    want, no = attempt(lambda: device.run(fixed(model, sizes), feeds, outputs))
+    got, too = attempt(lambda: session.run(feeds, outputs))
+    if bool(no) != bool(too):
+        return f"the session says {too or 'an answer'}, a fresh plan {no or 'an answer'}"
+    if no:
+        told.refused += 1
+        return None
+    apart, why = compare(got, want)
+    told.apart = max(told.apart, apart)
+    told.ran += not why
+    return why
+
+
 def check(device, path, args):
-    """How many shapes ran, how many both refused, and what is wrong."""
     model = load(device, path, args)
     names = names_of(model)
+    told = Told(tuple(names))
     if not names:
-        return 0, 0, None
+        return told
     rng = np.random.default_rng([args.seed, zlib.crc32(os.path.basename(path).encode())])
     seen = seen_sizes(os.path.dirname(path), model, names)
-    outputs = [o.name for o in model.graph.output]
     session = device.open(model.SerializeToString())
-    ran = refused = 0
     try:
         plans = session.stats().plans
         for turn in range(args.shapes * 4):
-            if ran == args.shapes:
+            if told.ran == args.shapes:
                 break
             pool = {n: pool_of(n, sorted(seen[n]), args, turn) for n in names}
             sizes = {n: int(rng.choice(pool[n])) for n in names}
-            feeds = feeds_of(model, sizes, rng)
-            want, no = attempt(lambda: device.run(fixed(model, sizes), feeds, outputs))
-            got, too = attempt(lambda: session.run(feeds, outputs))
-            if bool(no) != bool(too):
-                return ran, refused, f"at {sizes}: the session says {too or 'an answer'}, a fresh plan {no or 'an answer'}"
-            if no:
-                refused += 1
-                continue
-            why = compare(got, want)
+            why = one(device, session, model, sizes, feeds_of(model, sizes, rng), told)
             if why:
-                return ran, refused, f"at {sizes}: {why}"
-            ran += 1
-        if session.stats().plans != plans:
-            return ran, refused, f"{session.stats().plans - plans} plans more"
+                told.wrong = f"at {sizes}: {why}"
+                return told
+        told.plans = session.stats().plans - plans
     finally:
         session.close()
-    return ran, refused, None if ran >= min(args.shapes, 3) else f"only {ran} sizes fit"
+    if told.plans:
+        told.wrong = f"{told.plans} plans more"
+    elif told.ran < min(args.shapes, 3):
+        told.wrong = f"only {told.ran} sizes fit"
+    return told
 
 
 def main():
@@ -165,13 +194,13 @@ def main():
     files = [f for path in args.paths for f in (sorted(glob.glob(os.path.join(path, "**", "model.onnx"), recursive=True)) if os.path.isdir(path) else [path])]
     for path in files:
         try:
-            ran, refused, why = check(device, path, args)
+            told = check(device, path, args)
         except engine.Refused as e:
-            ran, refused, why = 0, 0, f"cannot be opened: {e}"
+            told = Told(wrong=f"cannot be opened: {e}")
         name = os.path.basename(os.path.dirname(path)) if path.endswith("/model.onnx") else os.path.basename(path)
-        counts[1 if why else 2 if not ran else 0] += 1
-        if why or ran:
-            print(f"{'FAILED ' if why else ''}{name}: {ran} sizes, {refused} that do not fit{': ' + why if why else ''}", flush=True)
+        counts[1 if told.wrong else 2 if not told.ran else 0] += 1
+        if told.wrong or told.ran:
+            print(told.line(name), flush=True)
     print("%d passed, %d failed, %d skipped" % tuple(counts))
     sys.exit(1 if counts[1] or not counts[0] else 0)
 

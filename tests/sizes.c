@@ -131,6 +131,12 @@ static const struct {
     { "in x: f32[2,3,6,%s]; y = MaxPool(x, kernel_shape=[3,3], strides=[2,2]); out y",
       "f32[2,3,6,%d]",
       { 5, 4096, 4097, 9000, 3 } },
+    { "in x: f32[2,7,%s]; y = Concat(x, x, axis=1); out y", "f32[2,7,%d]", { 3, 1200, 8192, 8193, 1 } },
+    { "in x: f32[2,3,%s]; y = Transpose(x, perm=[1,0,2]); out y", "f32[2,3,%d]", { 3, 4096, 9000, 1 } },
+    { "in x: f32[5,%s]; in i: i64[3]; y = Gather(x, i); out y", "f32[5,%d] i64[3]=-5..4", { 2, 1365, 1366, 5000, 1 } },
+    { "in x: f32[1,6,%s,8]; y = quern.ScaledAttention(x, x, x, scale=0.25); out y",
+      "f32[1,6,%d,8]",
+      { 3, 32, 33, 129, 300 } },
 };
 
 static void test_chosen(test *t, const test_device *d, u32 c)

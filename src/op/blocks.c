@@ -37,21 +37,37 @@ static blocks best_for(const qn_caps *caps, i64 ms, i64 ns, i64 times, u64 fill)
     return best;
 }
 
-/* More groups than fit in 32 bits are as many as no launch takes. */
+u32 blocks_groups(i64 m, u32 rows, i64 n, u32 cols, i64 count)
+{
+    u64 tall = m > 0 ? ((u64)m + rows - 1) / rows : 0, wide = n > 0 ? ((u64)n + cols - 1) / cols : 0, groups;
+    bool fits = mul_u64(tall, wide, &groups) && mul_u64(groups, count > 0 ? (u64)count : 0, &groups);
+    return fits && groups < UINT32_MAX ? (u32)groups : UINT32_MAX;
+}
+
 static void choose(const qn_caps *caps, const i64 *sizes, u32 *numbers)
 {
     const i64 m = sizes[0], n = sizes[1], count = sizes[2];
     blocks b = best_for(caps, m, n, count, (u64)sizes[3]);
-    u64 tall = m > 0 ? ((u64)m + b.rows - 1) / b.rows : 0, wide = n > 0 ? ((u64)n + b.cols - 1) / b.cols : 0, groups;
-    bool fits = mul_u64(tall, wide, &groups) && mul_u64(groups, count > 0 ? (u64)count : 0, &groups);
     numbers[BLOCKS_ROWS] = b.rows;
     numbers[BLOCKS_COLS] = b.cols;
-    numbers[BLOCKS_GROUPS] = fits && groups < UINT32_MAX ? (u32)groups : UINT32_MAX;
+    numbers[BLOCKS_GROUPS] = blocks_groups(m, b.rows, n, b.cols, count);
 }
 
 void blocks_choose(launch *k, sym m, sym n, sym count, u32 fill)
 {
     launch_choose(k, choose, (const sym[]){ m, n, count, launch_sym(k, fill) }, 4);
+}
+
+static void choose_piece(const qn_caps *caps, const i64 *sizes, u32 *numbers)
+{
+    (void)caps;
+    numbers[PIECE_ROWS] = (u32)MAX(sizes[3] / MAX(sizes[1], 1), 1);
+    numbers[PIECE_GROUPS] = blocks_groups(sizes[0], numbers[PIECE_ROWS], sizes[2], 1, 1);
+}
+
+void pieces_choose(launch *k, sym rows, sym run, sym times, u32 elems)
+{
+    launch_choose(k, choose_piece, (const sym[]){ rows, run, times, launch_sym(k, elems) }, 4);
 }
 
 sym blocks_count(graph *g, blocks b, sym m, sym n, sym count)

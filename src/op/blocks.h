@@ -14,6 +14,11 @@ bool blocks_fit(const qn_caps *caps, qn_dtype d, u64 numbers); /* d: of the fact
 /* For `count` products [m][k] x [k][n]. fill: what copying one element of the right factor costs, in multiply-adds. */
 void blocks_choose(launch *k, sym m, sym n, sym count, u32 fill); /* its numbers: rows, columns, groups (launch_chosen) */
 enum { BLOCKS_ROWS, BLOCKS_COLS, BLOCKS_GROUPS };
+/* For `times` * `rows` rows of `run` elements, one after the other: as many a group as have about `elems` elements. */
+void pieces_choose(launch *k, sym rows, sym run, sym times, u32 elems); /* its numbers: rows of a group, groups */
+enum { PIECE_ROWS, PIECE_GROUPS };
+/* Groups for `count` times m x n in blocks; more than fit in 32 bits are as many as no launch takes. */
+u32 blocks_groups(i64 m, u32 rows, i64 n, u32 cols, i64 count);
 sym blocks_count(graph *g, blocks b, sym m, sym n, sym count);
 /* kernels/tile_block.h: blocks of 16 * per_m x 16 * per_n by 256 items, where many workers share the work. */
 typedef struct item_tile {

@@ -1,4 +1,5 @@
 /* Copies as launches of move_map.c, move_rows.c and move_tile.c. All that the ops differ in is sizes and strides. */
+#include "op/blocks.h"
 #include "op/copy.h"
 #include "op/op_util.h"
 
@@ -68,22 +69,29 @@ bool copy_fits_tile(graph *g, const copy *c)
 }
 
 /* ------------------------------------------------------------------ launching */
-/* The dimensions that are left over, as OUTER_RANK sizes (without the first), then strides in x, then in y. Gives their product. */
-static sym put_outer(launch *k, graph *g, const copy *c, u32 skip_a, u32 skip_b)
+/* The product of the dimensions that are left over. */
+static sym outer_of(graph *g, const copy *c, u32 skip_a, u32 skip_b)
 {
-    sym size[OUTER_RANK], xs[OUTER_RANK], ys[OUTER_RANK], all = sym_one(g);
+    sym all = sym_one(g);
+    for (u32 d = 0; d < c->rank; d++)
+        if (d != skip_a && d != skip_b) all = sym_mul(g, all, c->size[d]);
+    return all;
+}
+
+/* They, as OUTER_RANK sizes (without the first), then strides in x, then in y. */
+static void put_outer(launch *k, graph *g, const copy *c, u32 skip_a, u32 skip_b)
+{
+    sym size[OUTER_RANK], xs[OUTER_RANK], ys[OUTER_RANK];
     u32 n = 0, used = 0;
     for (u32 d = 0; d < c->rank; d++) used += d != skip_a && d != skip_b;
     for (; n < OUTER_RANK - used; n++) size[n] = sym_one(g), xs[n] = ys[n] = sym_zero(g);
     for (u32 d = 0; d < c->rank; d++) {
         if (d == skip_a || d == skip_b) continue;
         size[n] = c->size[d], xs[n] = c->xs[d], ys[n++] = c->ys[d];
-        all = sym_mul(g, all, c->size[d]);
     }
     for (u32 d = 1; d < OUTER_RANK; d++) launch_size(k, size[d]);
     for (u32 d = 0; d < OUTER_RANK; d++) launch_size(k, xs[d]);
     for (u32 d = 0; d < OUTER_RANK; d++) launch_size(k, ys[d]);
-    return all;
 }
 
 static launch *begin(lowering *l, const copy *c, const char *file, const char *entry, u32 group)
@@ -96,14 +104,6 @@ static launch *begin(lowering *l, const copy *c, const char *file, const char *e
     launch_size(k, c->x_at);
     launch_size(k, c->y_at);
     return k;
-}
-
-/* How many rows one group copies, so that it moves about GROUP_ELEMS elements. */
-static i64 rows_of_group(graph *g, sym run)
-{
-    i64 n;
-    if (!sym_is_number(g, run, &n)) return 16;
-    return n <= 0 ? 1 : MAX(1, GROUP_ELEMS / n);
 }
 
 qn_status copy_launch_rows(lowering *l, const copy *c, u32 group)
@@ -120,17 +120,17 @@ qn_status copy_launch_rows(lowering *l, const copy *c, u32 group)
         m.rank = 2;
     }
     u32 row = m.rank - 2, last = m.rank - 1;
-    sym block = sym_number(g, rows_of_group(g, m.size[last]));
     launch *k = begin(l, &m, "move_rows.c", "move_rows", group);
-    launch_size(k, block);
+    pieces_choose(k, m.size[row], m.size[last], outer_of(g, &m, row, last), GROUP_ELEMS);
+    launch_chosen(k, PIECE_ROWS);
     launch_size(k, m.size[row]);
     launch_size(k, m.size[last]);
     launch_size(k, last_run);
     launch_size(k, m.xs[row]);
     launch_size(k, m.ys[row]);
     launch_size(k, m.xs[last]);
-    sym outer = put_outer(k, g, &m, row, last);
-    return launch_groups(k, sym_mul(g, outer, sym_ceil_div(g, m.size[row], block)));
+    put_outer(k, g, &m, row, last);
+    return launch_chosen_groups(k, PIECE_GROUPS);
 }
 
 qn_status copy_launch_tile(lowering *l, const copy *c, u32 group)
@@ -142,7 +142,8 @@ qn_status copy_launch_tile(lowering *l, const copy *c, u32 group)
     launch_size(k, c->size[last]);
     launch_size(k, c->ys[p]);
     launch_size(k, c->xs[last]);
-    sym outer = put_outer(k, g, c, p, last), tile = sym_number(g, TILE);
+    put_outer(k, g, c, p, last);
+    sym outer = outer_of(g, c, p, last), tile = sym_number(g, TILE);
     return launch_groups(
         k, sym_mul(g, outer, sym_mul(g, sym_ceil_div(g, c->size[p], tile), sym_ceil_div(g, c->size[last], tile))));
 }

@@ -1,6 +1,7 @@
 /* Gather, GatherElements, GatherND, OneHot: elements picked by index tensors.
  *
  * Negative indices count from the end. Kernels hold an index outside its axis at the edge; lower_places lets such a run fail. */
+#include "op/blocks.h"
 #include "op/copy.h"
 #include "op/elems.h"
 #include "op/gradient.h"
@@ -81,16 +82,15 @@ static qn_status emit_gather_map(lowering *l, const node *n)
 
 static qn_status emit_gather_rows(lowering *l, const node *n)
 {
-    graph *g = lower_graph_mut(l);
+    enum { GROUP_ELEMS = 4096 };
     val x = lower_in(l, n, 0);
-    u32 axis = axis_of(n, "axis", 0, lower_type(l, x)->rank);
-    i64 run;
-    i64 block =
-        sym_is_number(g, lower_product(l, x, axis + 1, lower_type(l, x)->rank), &run) ? MAX(1, 4096 / MAX(run, 1)) : 16;
+    u32 rank = lower_type(l, x)->rank, axis = axis_of(n, "axis", 0, rank);
     launch *k = begin(l, n, "gather_rows.c", "gather_rows");
-    launch_number(k, block);
-    sym outer = put_gather(k, l, n);
-    return launch_groups(k, sym_mul(g, outer, sym_ceil_div(g, lower_elems(l, lower_in(l, n, 1)), sym_number(g, block))));
+    pieces_choose(k, lower_elems(l, lower_in(l, n, 1)), lower_product(l, x, axis + 1, rank), lower_product(l, x, 0, axis),
+                  GROUP_ELEMS);
+    launch_chosen(k, PIECE_ROWS);
+    put_gather(k, l, n);
+    return launch_chosen_groups(k, PIECE_GROUPS);
 }
 
 static const variant gather_variants[] = { { "gather_rows", NEED_LANES, NULL, emit_gather_rows },

@@ -79,16 +79,13 @@ static sym bias_stride(graph *g, const type *bias, const sym *scores, u32 d)
     return sym_same(g, own, scores[d]) ? step : sym_select(g, sym_compare(g, '=', own, sym_number(g, 1)), zero, step);
 }
 
-/* Rows of a block: fewer where there would not be a few blocks for each worker. */
-static i64 block_rows(const lowering *l, const type *q)
+/* Rows of a block: fewer where there would not be a few blocks for each worker. sizes: rows, heads of all batches */
+static void choose_block(const qn_caps *caps, const i64 *sizes, u32 *numbers)
 {
-    i64 batch, heads, rows, block = BLOCK_ROWS;
-    const graph *g = lower_graph(l);
-    if (!sym_is_number(g, q->dims[0], &batch) || !sym_is_number(g, q->dims[1], &heads) ||
-        !sym_is_number(g, q->dims[2], &rows))
-        return block / 2;
-    while (block > 32 && batch * heads * ((rows + block - 1) / block) < 2 * (i64)lower_caps(l)->workers) block /= 2;
-    return block;
+    u32 block = BLOCK_ROWS;
+    while (block > 32 && blocks_groups(sizes[0], block, sizes[1], 1, 1) / 2 < caps->workers) block /= 2;
+    numbers[PIECE_ROWS] = block;
+    numbers[PIECE_GROUPS] = blocks_groups(sizes[0], block, sizes[1], 1, 1);
 }
 
 static qn_status emit_tile(lowering *l, const node *n)
@@ -97,7 +94,7 @@ static qn_status emit_tile(lowering *l, const node *n)
     val q = lower_in(l, n, IN_Q), k = lower_in(l, n, IN_K), v = lower_in(l, n, IN_V), bias = lower_in(l, n, IN_BIAS);
     const type *qt = lower_type(l, q), *kt = lower_type(l, k), *vt = lower_type(l, v),
                *bt = bias ? lower_type(l, bias) : NULL;
-    sym rows = qt->dims[2], keys = kt->dims[2], block = sym_number(g, block_rows(l, qt));
+    sym rows = qt->dims[2], keys = kt->dims[2];
     sym scores[4] = { qt->dims[0], qt->dims[1], rows, keys };
     i64 causal = attr_int(n, "causal", 0);
     launch *s = launch_begin(l, "attention_tile.c", "attention_tile");
@@ -113,15 +110,15 @@ static qn_status emit_tile(lowering *l, const node *n)
     launch_size(s, keys);
     launch_size(s, qt->dims[3]);
     launch_size(s, vt->dims[3]);
-    launch_size(s, block);
+    launch_choose(s, choose_block, (const sym[]){ rows, sym_mul(g, qt->dims[0], qt->dims[1]) }, 2);
+    launch_chosen(s, PIECE_ROWS);
     for (u32 d = 0; d < 4; d++) launch_size(s, bias_stride(g, bt, scores, d));
     launch_size(s, causal == 2 ? sym_sub(g, keys, rows) : sym_number(g, 0));
     launch_float(s, attr_float(n, "scale", 1));
     launch_float(s, attr_float(n, "softcap", 0));
     launch_const(s, "has_bias", bias != 0);
     launch_const(s, "causal", causal != 0);
-    sym heads = sym_mul(g, qt->dims[0], qt->dims[1]);
-    return launch_groups(s, sym_mul(g, heads, sym_ceil_div(g, rows, block)));
+    return launch_chosen_groups(s, PIECE_GROUPS);
 }
 
 static const variant scaled_attention_variants[] = { { "attention_tile", NEED_LANES, fits_tile, emit_tile }, { 0 } };

@@ -1,11 +1,12 @@
 """What a plan for all sizes costs against one for these sizes alone: docs/benchmarks.md, "One plan for all sizes".
 
-  python bench/dynamic.py MODEL.onnx... [--rounds 15] [--shapes 2] [--library build/libquern.so] [--device cpu] [--threads 1]
+  python bench/dynamic.py MODEL.onnx... [--rounds 15] [--shapes 2] [--at batch=2,tokens=9] [--library build/libquern.so] [--device cpu] [--threads 1]
 
-Sizes that the file fixes are named (tests/named_sizes.py). For each of some random shapes two sessions run the same inputs in turn: one opened with the names,
-one whose file has the sizes written in. Printed: the medians, their ratio, and the spread of the ratio of neighbouring runs (its 25th and 75th
-percentile). Both have run the shape before. With one thread on the processor the time is the thread's own, so that a busy machine does little to it; --wall
-takes the clock's. Needs numpy, onnx."""
+Sizes that the file fixes are named (tests/named_sizes.py). For each of some random shapes, or for that of --at (names that it leaves out stay fixed), three
+sessions run the same inputs in turn: one opened with the names, and two whose file has the sizes written in. The two differ by what the machine does
+alone: where memory lies, who else runs. Printed: the least times, named over the mean of the fixed ones, the second fixed one over the first, and
+the launches of a run. All have run the shape before. With one thread on the processor the time is the thread's own, so that a busy machine does
+little to it; --wall takes the clock's. Needs numpy, onnx."""
 import argparse
 import os
 import sys
@@ -18,7 +19,7 @@ here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(here, "..", "tests"), os.path.join(here, "..", "tests", "graph_fuzz")]
 import dynamic_shapes
 import engine
-from named_sizes import names_of
+from named_sizes import name_sizes, names_of
 
 
 def timed(session, feeds, clock):
@@ -27,13 +28,16 @@ def timed(session, feeds, clock):
     return (clock() - begun) * 1e3
 
 
-def measure(named, fixed, feeds, rounds, clock):
-    """Milliseconds of both, in turn and each first as often as the other."""
-    times = []
-    for r in range(rounds + 1):
-        both = [timed(s, feeds, clock) for s in ((named, fixed) if r % 2 else (fixed, named))]
-        times.append(both if r % 2 else both[::-1])
-    return np.array(times[1:])
+def measure(sessions, feeds, rounds, clock):
+    """The least milliseconds of each; they take turns, and turns at being first."""
+    for s in sessions:
+        s.run(feeds, [])
+    times = np.zeros((rounds, len(sessions)))
+    for r in range(rounds):
+        for i in range(len(sessions)):
+            at = (r + i) % len(sessions)
+            times[r, at] = timed(sessions[at], feeds, clock)
+    return times.min(axis=0)
 
 
 def shapes_of(device, model, session, args, rng):
@@ -50,20 +54,32 @@ def shapes_of(device, model, session, args, rng):
     return out
 
 
+def load_at(path, given):
+    """The model with the names that are given sizes."""
+    model = dynamic_shapes.onnx.load(path)
+    before = {i.name: [d.dim_value for d in dynamic_shapes.dims_of(i)] for i in dynamic_shapes.inputs_of(model)}
+    name_sizes(model)
+    for i in dynamic_shapes.inputs_of(model):
+        for d, size in zip(dynamic_shapes.dims_of(i), before[i.name]):
+            if d.dim_param and d.dim_param not in given and size:
+                d.dim_value = size
+    return model
+
+
 def bench(device, path, args):
-    model = dynamic_shapes.load(device, path, args)
+    model = load_at(path, args.at) if args.at else dynamic_shapes.load(device, path, args)
     rng = np.random.default_rng(zlib.crc32(os.path.basename(path).encode()))
     named = device.open(model.SerializeToString())
     ratios = []
-    for sizes, feeds in shapes_of(device, model, named, args, rng):
-        fixed = device.open(dynamic_shapes.fixed(model, sizes))
-        t = measure(named, fixed, feeds, args.rounds, time.perf_counter if args.wall else time.process_time)
-        fixed.close()
-        low, high = np.percentile(t[:, 0] / t[:, 1], [25, 75])
-        a, b = np.median(t, axis=0)
-        ratios.append(a / b)
+    for sizes, feeds in [(args.at, dynamic_shapes.feeds_of(model, args.at, rng))] if args.at else shapes_of(device, model, named, args, rng):
+        fixed = [device.open(dynamic_shapes.fixed(model, sizes)) for _ in range(2)]
+        a, b, c = measure([named, *fixed], feeds, args.rounds, time.perf_counter if args.wall else time.process_time)
+        launches = [s.stats().launches for s in (named, fixed[0])]
+        for s in fixed:
+            s.close()
+        ratios.append(2 * a / (b + c))
         what = " ".join(f"{n}={v}" for n, v in sizes.items())
-        print(f"| {os.path.basename(path)[:-5]} | {what} | {a:.2f} | {b:.2f} | {a / b:.3f} | {low:.3f} .. {high:.3f} |", flush=True)
+        print(f"| {os.path.basename(path)[:-5]} | {what} | {a:.2f} | {b:.2f} | {c:.2f} | {ratios[-1]:.3f} | {c / b:.3f} | {launches[0]} | {launches[1]} |", flush=True)
     named.close()
     return ratios
 
@@ -73,6 +89,7 @@ def main():
     p.add_argument("paths", nargs="+")
     p.add_argument("--rounds", type=int, default=15)
     p.add_argument("--shapes", type=int, default=2)
+    p.add_argument("--at", type=lambda s: {n: int(v) for n, v in (x.split("=") for x in s.split(","))})
     p.add_argument("--sizes", type=lambda s: [int(x) for x in s.split(",")], default=[112, 168, 224])
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--library", default="build/libquern.so")
@@ -83,7 +100,7 @@ def main():
     args.free = True
     args.wall = args.wall or args.threads != 1 or not args.device.startswith("cpu")
     device, ratios = engine.Device(args.library, args.device, args.threads), []
-    print("| model | sizes | named, ms | fixed, ms | ratio | quarter .. three quarters |\n|---|---|---|---|---|---|")
+    print("| network | sizes | named, ms | fixed, ms | fixed again | ratio | of the fixed | launches | fixed |\n|---|---|---|---|---|---|---|---|---|")
     for path in args.paths:
         ratios += bench(device, path, args)
     print(f"\nratio: median {np.median(ratios):.3f}, largest {max(ratios):.3f}")

@@ -70,11 +70,17 @@ void pieces_choose(launch *k, sym rows, sym run, sym times, u32 elems)
     launch_choose(k, choose_piece, (const sym[]){ rows, run, times, launch_sym(k, elems) }, 4);
 }
 
-sym blocks_count(graph *g, blocks b, sym m, sym n, sym count)
+/* Counted in each run: an expression for it may be too long to write down. */
+static void choose_groups(const qn_caps *caps, const i64 *sizes, u32 *numbers)
 {
-    sym tall = sym_ceil_div(g, m, sym_number(g, b.rows));
-    sym wide = sym_ceil_div(g, n, sym_number(g, b.cols));
-    return sym_mul(g, sym_mul(g, tall, wide), count);
+    (void)caps;
+    numbers[0] = blocks_groups(sizes[0], (u32)sizes[3], sizes[1], (u32)sizes[4], sizes[2]);
+}
+
+qn_status blocks_launch(launch *k, blocks b, sym m, sym n, sym count)
+{
+    launch_choose(k, choose_groups, (const sym[]){ m, n, count, launch_sym(k, b.rows), launch_sym(k, b.cols) }, 5);
+    return launch_chosen_groups(k, 0);
 }
 
 /* ------------------------------------------------------------------ by items */

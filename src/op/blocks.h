@@ -19,7 +19,8 @@ void pieces_choose(launch *k, sym rows, sym run, sym times, u32 elems); /* its n
 enum { PIECE_ROWS, PIECE_GROUPS };
 /* Groups for `count` times m x n in blocks; more than fit in 32 bits are as many as no launch takes. */
 u32 blocks_groups(i64 m, u32 rows, i64 n, u32 cols, i64 count);
-sym blocks_count(graph *g, blocks b, sym m, sym n, sym count);
+/* That many groups, of blocks that are chosen already. */
+qn_status blocks_launch(launch *k, blocks b, sym m, sym n, sym count);
 /* kernels/tile_block.h: blocks of 16 * per_m x 16 * per_n by 256 items, where many workers share the work. */
 typedef struct item_tile {
     u32 per_m, per_n;

@@ -158,7 +158,7 @@ static qn_status emit_group(lowering *l, const node *n)
     epilogue_params(k, &p.end);
     epilogue_consts(k, &p.end);
     sym parts = sym_mul(g, p.batch, p.groups);
-    return launch_groups(k, blocks_count(g, (blocks){ GROUP_SIDE, GROUP_SIDE }, p.out_channels, pixels(g, &p.win), parts));
+    return blocks_launch(k, (blocks){ GROUP_SIDE, GROUP_SIDE }, p.out_channels, pixels(g, &p.win), parts);
 }
 
 /* ---- blocks by 256 items (kernels/conv_block.c): the filter's sizes are constants of the program */
@@ -214,7 +214,7 @@ static qn_status emit_block(lowering *l, const node *n)
     epilogue_buffers(k, &p.end, p.x);
     launch_out(k, p.y);
     block_scalars(l, k, &p);
-    return launch_groups(k, blocks_count(g, (blocks){ 16 * tile.per_m, 16 * tile.per_n }, p.out_channels, columns, parts));
+    return blocks_launch(k, (blocks){ 16 * tile.per_m, 16 * tile.per_n }, p.out_channels, columns, parts);
 }
 
 /* ---- by matrix units (kernels/conv_mma.c) */
@@ -247,7 +247,7 @@ static qn_status emit_mma(lowering *l, const node *n)
     epilogue_buffers(k, &p.end, p.x);
     launch_out(k, p.y);
     block_scalars(l, k, &p);
-    return launch_groups(k, blocks_count(g, cut, p.out_channels, columns, parts));
+    return blocks_launch(k, cut, p.out_channels, columns, parts);
 }
 
 static const variant conv_variants[] = {

@@ -239,14 +239,13 @@ static qn_status launch_by_tiles(lowering *l, const product *p)
 
 static qn_status launch_by_groups(lowering *l, const product *p)
 {
-    graph *g = lower_graph_mut(l);
     launch *k = begin(l, p, "matmul_group.c", "matmul_group");
     epilogue_buffers(k, &p->end, p->a);
     launch_out(k, p->y);
     sizes(k, p);
     batch_params(k, p);
     ending(k, p);
-    return launch_groups(k, blocks_count(g, (blocks){ GROUP_SIDE, GROUP_SIDE }, p->m, p->n, p->batch));
+    return blocks_launch(k, (blocks){ GROUP_SIDE, GROUP_SIDE }, p->m, p->n, p->batch);
 }
 
 static void define_tile(launch *k, item_tile tile)
@@ -266,7 +265,7 @@ static qn_status launch_by_blocks(lowering *l, const product *p)
     sizes(k, p);
     batch_params(k, p);
     ending(k, p);
-    return launch_groups(k, blocks_count(g, (blocks){ 16 * tile.per_m, 16 * tile.per_n }, p->m, p->n, p->batch));
+    return blocks_launch(k, (blocks){ 16 * tile.per_m, 16 * tile.per_n }, p->m, p->n, p->batch);
 }
 
 /* ------------------------------------------------------------------ few rows by 256 items (kernels/matmul_thin.c) */
@@ -306,7 +305,6 @@ static qn_status launch_thin(lowering *l, const product *p)
 /* ------------------------------------------------------------------ by matrix units (kernels/matmul_mma.c) */
 static qn_status launch_by_mma(lowering *l, const product *p)
 {
-    graph *g = lower_graph_mut(l);
     launch *k = begin(l, p, "matmul_mma.c", "matmul_mma");
     blocks cut = blocks_by_mma(l, k, p->m, p->n, p->batch, p->trans_a ? p->m : p->k, p->trans_b ? p->k : p->n);
     epilogue_buffers(k, &p->end, p->a);
@@ -314,7 +312,7 @@ static qn_status launch_by_mma(lowering *l, const product *p)
     sizes(k, p);
     batch_params(k, p);
     ending(k, p);
-    return launch_groups(k, blocks_count(g, cut, p->m, p->n, p->batch));
+    return blocks_launch(k, cut, p->m, p->n, p->batch);
 }
 
 /* A tile pays off from a few rows and columns on; group memory holds numbers of 32 bits. */

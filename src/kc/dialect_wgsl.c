@@ -28,14 +28,21 @@ static const helper wgsl_helpers[] = {
     /* and x - x for 0 */
     { "qc_minus_self", NULL, "fn $F(x: $T) -> $T {\n    return bitcast<$T>(select($M(0), $M(0x7fc00000), (bitcast<$M>(x) & $M(0x7fffffff)) >= $M(0x7f800000)));\n}" },
     /* WGSL's division may be off by 2.5 units in the last place, and drivers take x / x for 1, y / infinity for 0 and what is by 1 / y beyond 2^126
-     * for 0. What is left of x, exact in halves of 12 bits, says by how much: the nearest number comes of it, but where two are all but as near.
-     * `unknown` is 0, which the driver does not know, so it can neither put the halves together again nor the quotients. */
+     * for 0. So the driver divides two numbers of [1, 4), and integers say by how many units it is off: from 3 below to 4 above, mx * 2^23 - m * my is
+     * small, thus exact though both wrap, and no rearranging of integers changes it. No quotient lies half way. What is 0, denormal, infinite or NaN, or
+     * is tiny after, is the driver's, its operands hidden by `unknown`, a 0 that it does not know. Exponents stay in place, for $M has no shifts. */
     { "qc_quotient", NULL,
-      "fn $F(x: $T, y: $T) -> $T {\n    let unknown = $M(select(0, 1, qk.qk_count == 0xffffffffu));\n    let by = select($T(1.0), $T(2.3283064e-10), abs(y) > $T(4e37));\n"
-      "    let a = bitcast<$T>(bitcast<$M>(x) ^ unknown) * by;\n    let b = bitcast<$T>(bitcast<$M>(y) ^ unknown) * by;\n    let q = bitcast<$T>(bitcast<$M>(a / b) ^ unknown);\n    let qh = bitcast<$T>(bitcast<$M>(q) & ~$M(0xfff));\n"
-      "    let bh = bitcast<$T>(bitcast<$M>(b) & ~$M(0xfff));\n    let ql = bitcast<$T>(bitcast<$M>(q - qh) ^ unknown);\n    let bl = bitcast<$T>(bitcast<$M>(b - bh) ^ unknown);\n"
-      "    let left = (((a - qh * bh) - qh * bl) - ql * bh) - ql * bl;\n    let e = bitcast<$M>(q) & $M(0x7f800000);\n"
-      "    return select(q, q + left / b, (e != $M(0)) & (e != $M(0x7f800000)));\n}" },
+      "fn $F(x: $T, y: $T) -> $T {\n    let ax = bitcast<$M>(x);\n    let ay = bitcast<$M>(y);\n    let ex = ax & $M(0x7f800000);\n    let ey = ay & $M(0x7f800000);\n"
+      "    let mx = (ax & $M(0x7fffff)) | $M(0x800000);\n    let my = (ay & $M(0x7fffff)) | $M(0x800000);\n    let less = mx < my;\n    let e = ex - ey + select($M(0x3f800000), $M(0x3f000000), less);\n"
+      "    let far = (ex == $M(0)) | (ex == $M(0x7f800000)) | (ey == $M(0)) | (ey == $M(0x7f800000)) | ((e <= $M(0)) & (e >= $M(-0x40000000)));\n"
+      "    let unknown = $M(select(0, 1, qk.qk_count == 0xffffffffu));\n    let by = select($T(1.0), $T(2.3283064e-10), abs(y) > $T(4e37));\n"
+      "    let a = select(bitcast<$T>((ax & $M(0x7fffff)) | select($M(0x3f800000), $M(0x40000000), less)), bitcast<$T>(ax ^ unknown) * by, far);\n"
+      "    let b = select(bitcast<$T>((ay & $M(0x7fffff)) | $M(0x3f800000)), bitcast<$T>(ay ^ unknown) * by, far);\n    let q = a / b;\n"
+      "    var m = clamp(bitcast<$M>(q), $M(0x3f800000), $M(0x3fffffff)) - $M(0x3f000003);\n    var rest = (mx * select($M(0x800000), $M(0x1000000), less) - m * my) * $M(2) + my;\n"
+      "    let four = rest >= my * $M(8);\n    m += select($M(0), $M(4), four);\n    rest -= select($M(0), my * $M(8), four);\n"
+      "    let two = rest >= my * $M(4);\n    m += select($M(0), $M(2), two);\n    rest -= select($M(0), my * $M(4), two);\n    m += select($M(0), $M(1), rest >= my * $M(2));\n"
+      "    let over = (e == $M(0x7f800000)) | (e < $M(-0x40000000));\n    let near = select(m + e - $M(0x800000), $M(0x7f800000), over) | ((ax ^ ay) & ~$M(0x7fffffff));\n"
+      "    return select(bitcast<$T>(near), q, far);\n}" },
     { "qc_isnan", NULL, "fn qc_isnan_f32(x: f32) -> bool {\n    return " IS_NAN("x") ";\n}" },
     { "qc_isinf", NULL, "fn qc_isinf_f32(x: f32) -> bool {\n    return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;\n}" },
     { "qc_signbit", NULL, "fn qc_signbit_f32(x: f32) -> bool {\n    return (bitcast<u32>(x) >> 31u) != 0u;\n}" },

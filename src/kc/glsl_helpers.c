@@ -164,12 +164,16 @@ const helper glsl_helpers[] = {
 
     /* ---- narrow types */
     { "qc_hidden", NULL, "float qc_hidden(float x)\n{\n    return uintBitsToFloat(floatBitsToUint(x) ^ qk_u[0].w);\n}" },
-    /* GLSL leaves open how exact a division is: as in dialect_wgsl.c, by what is left of x */
+    /* GLSL leaves open how exact a division is: as in dialect_wgsl.c, by integers */
     { "qc_quotient", "qc_hidden",
-      "float qc_quotient(float x, float y)\n{\n    float by = abs(y) > 4e37 ? 2.3283064e-10 : 1.0, a = qc_hidden(x) * by, b = qc_hidden(y) * by, q = qc_hidden(a / b);\n"
-      "    float qh = uintBitsToFloat(floatBitsToUint(q) & 0xfffff000u), bh = uintBitsToFloat(floatBitsToUint(b) & 0xfffff000u), ql = qc_hidden(q - qh), bl = qc_hidden(b - bh);\n"
-      "    float left = (((a - qh * bh) - qh * bl) - ql * bh) - ql * bl;\n    uint e = floatBitsToUint(q) & 0x7f800000u;\n"
-      "    return e != 0u && e != 0x7f800000u ? q + left / b : q;\n}" },
+      "float qc_quotient(float x, float y)\n{\n    uint ax = floatBitsToUint(x), ay = floatBitsToUint(y), ex = (ax >> 23u) & 0xffu, ey = (ay >> 23u) & 0xffu;\n"
+      "    uint mx = (ax & 0x7fffffu) | 0x800000u, my = (ay & 0x7fffffu) | 0x800000u, less = mx < my ? 1u : 0u;\n    int e = int(ex) - int(ey) + 127 - int(less);\n"
+      "    bool far = ex == 0u || ex == 0xffu || ey == 0u || ey == 0xffu || e < 1;\n    float by = abs(y) > 4e37 ? 2.3283064e-10 : 1.0;\n"
+      "    float a = far ? qc_hidden(x) * by : uintBitsToFloat((ax & 0x7fffffu) | (0x3f800000u + (less << 23u)));\n"
+      "    float b = far ? qc_hidden(y) * by : uintBitsToFloat((ay & 0x7fffffu) | 0x3f800000u);\n    float q = a / b;\n    if (far) return q;\n"
+      "    uint m = clamp(floatBitsToUint(q), 0x3f800000u, 0x3fffffffu) - 0x3f000003u, rest = ((mx << (23u + less)) - m * my) * 2u + my;\n"
+      "    if (rest >= my * 8u) {\n        m += 4u;\n        rest -= my * 8u;\n    }\n    if (rest >= my * 4u) {\n        m += 2u;\n        rest -= my * 4u;\n    }\n"
+      "    if (rest >= my * 2u) m += 1u;\n    return uintBitsToFloat((e > 254 ? 0x7f800000u : m + (uint(e - 1) << 23u)) | ((ax ^ ay) & 0x80000000u));\n}" },
     { "qc_not", NULL, "bool qc_not(bool v)\n{\n    return uint(v) == qk_u[0].w;\n}" },
     { "qc_again", NULL, "bool qc_again(bool v)\n{\n    return uint(v) != qk_u[0].w;\n}" },
     { "qc_from_f16", NULL,

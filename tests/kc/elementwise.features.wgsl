@@ -20,18 +20,32 @@ fn qc_min_f32(a: f32, b: f32) -> f32 {
     return select(select(least, b, (bitcast<i32>(b) & i32(0x7fffffff)) > i32(0x7f800000)), a, (bitcast<i32>(a) & i32(0x7fffffff)) > i32(0x7f800000));
 }
 fn qc_quotient_f32(x: f32, y: f32) -> f32 {
+    let ax = bitcast<i32>(x);
+    let ay = bitcast<i32>(y);
+    let ex = ax & i32(0x7f800000);
+    let ey = ay & i32(0x7f800000);
+    let mx = (ax & i32(0x7fffff)) | i32(0x800000);
+    let my = (ay & i32(0x7fffff)) | i32(0x800000);
+    let less = mx < my;
+    let e = ex - ey + select(i32(0x3f800000), i32(0x3f000000), less);
+    let far = (ex == i32(0)) | (ex == i32(0x7f800000)) | (ey == i32(0)) | (ey == i32(0x7f800000)) | ((e <= i32(0)) & (e >= i32(-0x40000000)));
     let unknown = i32(select(0, 1, qk.qk_count == 0xffffffffu));
     let by = select(f32(1.0), f32(2.3283064e-10), abs(y) > f32(4e37));
-    let a = bitcast<f32>(bitcast<i32>(x) ^ unknown) * by;
-    let b = bitcast<f32>(bitcast<i32>(y) ^ unknown) * by;
-    let q = bitcast<f32>(bitcast<i32>(a / b) ^ unknown);
-    let qh = bitcast<f32>(bitcast<i32>(q) & ~i32(0xfff));
-    let bh = bitcast<f32>(bitcast<i32>(b) & ~i32(0xfff));
-    let ql = bitcast<f32>(bitcast<i32>(q - qh) ^ unknown);
-    let bl = bitcast<f32>(bitcast<i32>(b - bh) ^ unknown);
-    let left = (((a - qh * bh) - qh * bl) - ql * bh) - ql * bl;
-    let e = bitcast<i32>(q) & i32(0x7f800000);
-    return select(q, q + left / b, (e != i32(0)) & (e != i32(0x7f800000)));
+    let a = select(bitcast<f32>((ax & i32(0x7fffff)) | select(i32(0x3f800000), i32(0x40000000), less)), bitcast<f32>(ax ^ unknown) * by, far);
+    let b = select(bitcast<f32>((ay & i32(0x7fffff)) | i32(0x3f800000)), bitcast<f32>(ay ^ unknown) * by, far);
+    let q = a / b;
+    var m = clamp(bitcast<i32>(q), i32(0x3f800000), i32(0x3fffffff)) - i32(0x3f000003);
+    var rest = (mx * select(i32(0x800000), i32(0x1000000), less) - m * my) * i32(2) + my;
+    let four = rest >= my * i32(8);
+    m += select(i32(0), i32(4), four);
+    rest -= select(i32(0), my * i32(8), four);
+    let two = rest >= my * i32(4);
+    m += select(i32(0), i32(2), two);
+    rest -= select(i32(0), my * i32(4), two);
+    m += select(i32(0), i32(1), rest >= my * i32(2));
+    let over = (e == i32(0x7f800000)) | (e < i32(-0x40000000));
+    let near = select(m + e - i32(0x800000), i32(0x7f800000), over) | ((ax ^ ay) & ~i32(0x7fffffff));
+    return select(bitcast<f32>(near), q, far);
 }
 fn qc_scale_f32(v: f32, n: i32) -> f32 {
     let half = n >> u32(1u);

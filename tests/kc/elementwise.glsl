@@ -46,11 +46,26 @@ float qc_hidden(float x)
 }
 float qc_quotient(float x, float y)
 {
-    float by = abs(y) > 4e37 ? 2.3283064e-10 : 1.0, a = qc_hidden(x) * by, b = qc_hidden(y) * by, q = qc_hidden(a / b);
-    float qh = uintBitsToFloat(floatBitsToUint(q) & 0xfffff000u), bh = uintBitsToFloat(floatBitsToUint(b) & 0xfffff000u), ql = qc_hidden(q - qh), bl = qc_hidden(b - bh);
-    float left = (((a - qh * bh) - qh * bl) - ql * bh) - ql * bl;
-    uint e = floatBitsToUint(q) & 0x7f800000u;
-    return e != 0u && e != 0x7f800000u ? q + left / b : q;
+    uint ax = floatBitsToUint(x), ay = floatBitsToUint(y), ex = (ax >> 23u) & 0xffu, ey = (ay >> 23u) & 0xffu;
+    uint mx = (ax & 0x7fffffu) | 0x800000u, my = (ay & 0x7fffffu) | 0x800000u, less = mx < my ? 1u : 0u;
+    int e = int(ex) - int(ey) + 127 - int(less);
+    bool far = ex == 0u || ex == 0xffu || ey == 0u || ey == 0xffu || e < 1;
+    float by = abs(y) > 4e37 ? 2.3283064e-10 : 1.0;
+    float a = far ? qc_hidden(x) * by : uintBitsToFloat((ax & 0x7fffffu) | (0x3f800000u + (less << 23u)));
+    float b = far ? qc_hidden(y) * by : uintBitsToFloat((ay & 0x7fffffu) | 0x3f800000u);
+    float q = a / b;
+    if (far) return q;
+    uint m = clamp(floatBitsToUint(q), 0x3f800000u, 0x3fffffffu) - 0x3f000003u, rest = ((mx << (23u + less)) - m * my) * 2u + my;
+    if (rest >= my * 8u) {
+        m += 4u;
+        rest -= my * 8u;
+    }
+    if (rest >= my * 4u) {
+        m += 2u;
+        rest -= my * 4u;
+    }
+    if (rest >= my * 2u) m += 1u;
+    return uintBitsToFloat((e > 254 ? 0x7f800000u : m + (uint(e - 1) << 23u)) | ((ax ^ ay) & 0x80000000u));
 }
 float qc_fabs(float x)
 {

@@ -109,8 +109,16 @@ export const cases = [
       const page = await t.page(`${t.url}/site/classify.html`);
       await page.click('[aria-label="Sample picture: heart"]');
       await answerOf(page, 20000);
+      await page.evaluate(() => {
+        globalThis.widths = {};
+        new MutationObserver(() => {
+          for (const l of document.querySelectorAll('.lane')) (widths[l.dataset.lane] ??= new Set()).add(l.querySelector('.fill').style.width);
+        }).observe(document.getElementById('lanes'), { subtree: true, childList: true, attributes: true });
+      });
       await page.click('#race');
       await state(page, 'race', 'done', 55000);
+      for (const [kind, widths] of Object.entries(await page.evaluate(() => Object.fromEntries(Object.entries(globalThis.widths).map(([k, w]) => [k, w.size])))))
+        t.check(widths >= 5, `the bar of ${kind} was seen at ${widths} lengths`); // while it runs
       const lanes = await page.$$eval('.lane', (all) => all.map((l) => ({ kind: l.dataset.lane, place: l.dataset.place, detail: l.querySelector('.detail').textContent, width: l.querySelector('.fill').style.width })));
       t.same(lanes.map((l) => l.kind).sort(), ['wasm', 'webgl', 'webgpu'], 'lanes');
       for (const l of lanes) t.check(l.place && l.width === '100%' && /agrees: heart|the measure/.test(l.detail), `${l.kind}: ${JSON.stringify(l)}`);
@@ -179,7 +187,10 @@ export const cases = [
       await page.waitForFunction(() => document.documentElement.dataset.measured === '6', undefined, { timeout: 55000 });
       const [file] = await Promise.all([page.waitForEvent('download'), page.click('#export')]);
       const json = JSON.parse(readFileSync(await file.path(), 'utf8'));
-      for (const r of json.results) t.check(r.medianMs > 0 && r.device && !r.error, `${r.test} on ${r.kind}: ${r.error}`);
+      for (const r of json.results) t.check(r.medianMs > 0 && r.coldMs > 0 && r.warmMs.length >= 7 && r.device && r.driver && !r.error, `${r.test} on ${r.kind}: ${JSON.stringify(r)}`);
+      const shown = await page.$$eval('#table tr[data-kind]', (all) => all.map((r) => r.textContent));
+      json.results.forEach((r, i) => t.check([r.device, r.driver, r.speed].every((text) => shown[i].includes(text)), `${shown[i]} lacks something of ${r.device}, ${r.driver}, ${r.speed}`));
+      t.check(await page.isVisible('#chart'), 'the chart is shown');
     },
   },
   {
@@ -190,6 +201,17 @@ export const cases = [
       const tests = await page.$$eval('.report', (all) => all.map((r) => [r.dataset.kind, [...r.querySelectorAll('.tests li')].map((l) => l.textContent)]));
       t.same(tests.length, 3, 'reports');
       for (const [kind, lines] of tests) t.check(lines.length >= 6 && !lines.some((l) => l.startsWith('failed')), `${kind}: ${lines.join(' | ')}`);
+    },
+  },
+  {
+    name: 'devices: what auto takes, and what it measured of each kind',
+    async run(t) {
+      const page = await t.page(`${t.url}/site/devices.html`);
+      await state(page, 'auto', 'done', 150000);
+      const rows = await page.$$eval('#auto .bar', (all) => all.map((r) => ({ kind: r.dataset.kind, taken: Boolean(r.querySelector('.tag')), value: r.querySelector('.value').textContent, why: r.querySelector('.why')?.textContent })));
+      t.same(rows.map((r) => r.kind).sort(), ['wasm', 'webgl', 'webgpu'], 'kinds');
+      t.same(rows.map((r) => r.taken), [true, false, false], 'the fastest is taken, and stands first');
+      for (const r of rows) t.check(/^[\d.]+ (µs|ms|s)$/.test(r.value) || (r.value === 'no time' && r.why), JSON.stringify(r));
     },
   },
   {

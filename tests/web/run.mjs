@@ -24,7 +24,7 @@ const LIMIT_MS = 180_000; // WebGPU is a processor here, and shared: it compiles
 
 /* Left to QUERN_FULL=1: slow where a processor does WebGPU's work. */
 const FULL = [/^classify: SqueezeNet.*, web/, /^worker: .*, webg/, /^leaks: .*, webg/, /^several devices/,
-  /^kernels: each translation/, /^kernels: every example/, /^benchmark: /, /^lost: a destroyed/, /^classify: race/, /^keyboard: kernels/, /^keyboard: benchmark: tests/, /^a long Loop.*, webg/];
+  /^kernels: each translation/, /^kernels: every example/, /^benchmark: /, /^lost: a destroyed/, /^classify: race/, /^devices: what auto/, /^keyboard: kernels/, /^keyboard: benchmark: tests/, /^a long Loop.*, webg/];
 const isFull = Boolean(process.env.QUERN_FULL);
 
 export class Skip extends Error {}

@@ -32,7 +32,7 @@ const PAGES = {
     await said(page, 'measured', 200000);
   },
   devices: async (page) => {
-    await page.waitForFunction(() => document.documentElement.dataset.reported === '3', undefined, { timeout: 40000 });
+    await page.waitForFunction(() => document.documentElement.dataset.auto, undefined, { timeout: 90000 });
   },
 };
 

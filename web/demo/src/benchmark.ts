@@ -1,5 +1,6 @@
 import { bench } from './lab';
 import type { Measured, Opened } from './lab_worker';
+import type { Plugin } from 'chart.js';
 import { Chart } from './plot';
 import { byId, colour, el, KINDS, KIND_NAMES, median, message, milliseconds, onTheme, saveText, type Kind } from './shell';
 
@@ -14,6 +15,8 @@ interface Test {
 
 type Told = { part: number };
 const progress = (tell: (part: number) => void): never => ((p: Told) => tell(p.part ?? 0)) as never;
+
+const perSecond = (n: number): string => n.toFixed(n < 10 ? 1 : 0);
 
 const matmul = (n: number, on: boolean): Test => ({
   id: `matmul-${n}`, name: `Matrix product, ${n} × ${n}`, short: `Matrix ${n}`, on,
@@ -36,7 +39,7 @@ const TESTS: Test[] = [
     id: 'glyphs', name: 'Model: digits and shapes', short: 'Model', on: true,
     run: async (kind, tell) => {
       const r = await bench(kind).lab.ask('model', [{ kind: 'glyphs' }, 9], progress(tell));
-      return { ...r, speed: `${(1000 / median(r.warmMs)).toFixed(0)} pictures/s` };
+      return { ...r, speed: `${perSecond(1000 / median(r.warmMs))} pictures/s` };
     },
   },
 ];
@@ -56,10 +59,13 @@ function spread(values: readonly number[]): string {
   return values.length ? `${milliseconds(Math.min(...values))} to ${milliseconds(Math.max(...values))}` : '-';
 }
 
+const said = (r: Row): string[] => [`${KIND_NAMES[r.kind]}: ${milliseconds(median(r.warmMs))} warm, ${spread(r.warmMs)}; ${milliseconds(r.coldMs)} cold`, r.device, r.driver];
+
 const lineOf = (test: string, kind: Kind): HTMLElement => byId(`row-${test}-${kind}`);
 
-function deviceCell(kind: Kind, name: string): HTMLElement {
-  return el('th', { scope: 'row', class: 'device' }, el('span', { class: 'dot' }), el('span', { class: 'device-name' }, KIND_NAMES[kind], el('small', { title: name }, name)));
+function deviceCell(kind: Kind, name: string, driver = ''): HTMLElement {
+  const more = driver && driver !== name ? driver : '';
+  return el('th', { scope: 'row', class: 'device' }, el('span', { class: 'dot' }), el('span', { class: 'device-name' }, KIND_NAMES[kind], el('small', {}, name), more && el('small', { class: 'driver' }, more)));
 }
 
 /* All rows at once, so that nothing moves when the figures come. */
@@ -76,7 +82,7 @@ function figure(label: string, text: string, strong = false): HTMLElement {
 }
 
 function showRow(r: Row): void {
-  lineOf(r.test, r.kind).replaceChildren(deviceCell(r.kind, r.device),
+  lineOf(r.test, r.kind).replaceChildren(deviceCell(r.kind, r.device, r.driver),
     ...(r.error ? [el('td', { colSpan: 4, class: 'soft' }, r.error)]
       : [figure('median', milliseconds(median(r.warmMs)), true), figure('spread', spread(r.warmMs)), figure('cold', milliseconds(r.coldMs)), figure('speed', r.speed)]));
 }
@@ -84,6 +90,24 @@ function showRow(r: Row): void {
 function measuring(test: string, kind: Kind): void {
   lineOf(test, kind).querySelector('.wait')?.replaceChildren(el('span', { class: 'spin' }));
 }
+
+/* From the fastest to the slowest warm run, over each bar. */
+const whiskers = (ranges: ([number, number] | null)[][]): Plugin<'bar'> => ({
+  id: 'whiskers',
+  afterDatasetsDraw({ ctx, scales, getDatasetMeta }) {
+    Object.assign(ctx, { strokeStyle: colour('ink'), lineWidth: 1.5 });
+    ranges.forEach((one, d) => one.forEach((range, i) => {
+      const bar = getDatasetMeta(d).data[i];
+      if (!range || !bar) return;
+      const [from, to] = range.map((ms) => scales['x']!.getPixelForValue(ms)) as [number, number];
+      ctx.beginPath();
+      ctx.moveTo(from, bar.y);
+      ctx.lineTo(to, bar.y);
+      for (const x of [from, to]) ctx.moveTo(x, bar.y - 4), ctx.lineTo(x, bar.y + 4);
+      ctx.stroke();
+    }));
+  },
+});
 
 let chart: Chart | undefined;
 function showChart(): void {
@@ -93,18 +117,20 @@ function showChart(): void {
   const tests = TESTS.filter((t) => good.some((r) => r.test === t.id));
   chart?.destroy();
   const ink = colour('soft'), line = colour('line');
+  const of = (kind: Kind): (Row | undefined)[] => tests.map((t) => good.find((r) => r.test === t.id && r.kind === kind));
   chart = new Chart(byId<HTMLCanvasElement>('chart'), {
     type: 'bar',
+    plugins: [whiskers(KINDS.map((kind) => of(kind).map((r) => (r ? [Math.min(...r.warmMs), Math.max(...r.warmMs)] : null))))],
     data: {
       labels: tests.map((t) => t.short),
       datasets: KINDS.map((kind) => ({
         label: KIND_NAMES[kind], backgroundColor: colour(kind), borderRadius: 4, maxBarThickness: 22,
-        data: tests.map((t) => { const r = good.find((x) => x.test === t.id && x.kind === kind); return r ? median(r.warmMs) : null; }),
+        data: of(kind).map((r) => (r ? median(r.warmMs) : null)),
       })),
     },
     options: {
       maintainAspectRatio: false, indexAxis: 'y',
-      plugins: { legend: { align: 'start', labels: { color: ink, boxWidth: 10, boxHeight: 10, useBorderRadius: true, borderRadius: 5 } }, tooltip: { callbacks: { label: (c) => `${c.dataset.label}: ${milliseconds(Number(c.raw))}` } } },
+      plugins: { legend: { align: 'start', labels: { color: ink, boxWidth: 10, boxHeight: 10, useBorderRadius: true, borderRadius: 5 } }, tooltip: { callbacks: { label: (c) => said(of(KINDS[c.datasetIndex]!)[c.dataIndex]!) } } },
       scales: {
         x: { type: 'logarithmic', title: { display: true, text: 'milliseconds, logarithmic', color: ink }, ticks: { color: ink, maxTicksLimit: 6, maxRotation: 0 }, grid: { color: line } },
         y: { ticks: { color: ink }, grid: { display: false } },

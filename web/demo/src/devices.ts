@@ -1,5 +1,5 @@
-import { bench } from './lab';
-import type { Opened, SelfTest, Tried } from './lab_worker';
+import { bench, Lab, stopBench } from './lab';
+import type { Auto, Opened, SelfTest, Tried } from './lab_worker';
 import { byId, bytesText, copyButton, el, KINDS, KIND_NAMES, message, milliseconds, type Kind } from './shell';
 
 const CAP_NAMES: Record<string, string> = {
@@ -11,6 +11,7 @@ const CAP_NAMES: Record<string, string> = {
 function capText(name: string, value: number | boolean): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (name.endsWith('_bytes')) return value ? bytesText(value) : 'not told';
+  if (name === 'max_turns' && !value) return 'no limit';
   return value ? value.toLocaleString('en') : 'none';
 }
 
@@ -76,6 +77,31 @@ async function report(kind: Kind): Promise<void> {
   document.documentElement.dataset['reported'] = String(Object.keys(everything).length);
 }
 
+/* After the reports, so that nothing else keeps the devices busy; they are given back first. */
+async function reportAuto(): Promise<void> {
+  const at = byId('auto'), lab = new Lab();
+  for (const kind of KINDS) stopBench(kind, 'the report is done');
+  at.replaceChildren(el('p', { class: 'row' }, el('span', { class: 'spin' }), 'measuring each device, one after the other'));
+  try {
+    const auto = await lab.ask('auto', []);
+    showAuto(at, auto);
+    everything['auto'] = auto;
+  } catch (error) {
+    at.replaceChildren(el('p', {}, message(error)));
+  }
+  lab.stop();
+  document.documentElement.dataset['auto'] = 'done';
+}
+
+function showAuto(at: HTMLElement, { kind, measured }: Auto): void {
+  const longest = Math.max(...measured.map((m) => m.ms ?? 0));
+  const inOrder = [...measured].sort((a, b) => (a.ms ?? Infinity) - (b.ms ?? Infinity));
+  at.replaceChildren(...inOrder.map((m) => el('div', { class: `bar${m.kind === kind ? ' first' : ''}`, 'data-kind': m.kind },
+    el('span', { class: 'name' }, `${KIND_NAMES[m.kind]} `, m.kind === kind && el('span', { class: 'tag good' }, 'taken'), el('span', { class: 'soft small' }, ` ${m.ms === undefined ? '' : (m.name ?? '')}`)),
+    el('span', { class: 'value' }, m.ms === undefined ? 'no time' : milliseconds(m.ms)),
+    m.ms === undefined ? el('p', { class: 'small soft why' }, m.why ?? 'it was not measured') : el('div', { class: 'track' }, el('div', { class: 'fill', style: `width:${Math.max((m.ms / longest) * 100, 1)}%` })))));
+}
+
 function pageFacts(): [string, string][] {
   const cores = navigator.hardwareConcurrency;
   return [
@@ -89,4 +115,4 @@ function pageFacts(): [string, string][] {
 
 byId('page').append(...pageFacts().map(([k, v]) => el('tr', {}, el('th', {}, k), el('td', {}, v))));
 byId('copy').append(copyButton('Copy as JSON', () => JSON.stringify({ page: Object.fromEntries(pageFacts()), devices: everything }, null, 2)));
-for (const kind of KINDS) void report(kind);
+void Promise.all(KINDS.map(report)).then(reportAuto);

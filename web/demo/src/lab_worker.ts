@@ -1,6 +1,6 @@
 /* A workbench in a worker: one device of one kind, what is open on it, and the jobs that the pages ask for. The page stays free while a
  * kernel or a network runs on the CPU, and a kernel that never ends is stopped by ending the worker. */
-import { Classifier, Device, Session, Tensor, targets, translate, QuernError, type DeviceKind, type Kernel, type KernelOptions, type Preparation } from 'quern';
+import { Classifier, Device, Session, Tensor, targets, translate, QuernError, type DeviceKind, type Kernel, type KernelOptions, type Measured as Probed, type Preparation } from 'quern';
 import { chain } from './onnx_chain';
 
 let device: Device | undefined;
@@ -59,6 +59,11 @@ export interface Measured {
 export interface Tried {
   tried: Record<'right' | 'unjudged' | 'wrong' | 'refused', number>;
   notes: string[];
+}
+/** What Device.open() takes when nobody says a kind, and what it measured of each. */
+export interface Auto {
+  kind: DeviceKind;
+  measured: Probed[];
 }
 export interface SelfTest {
   name: string;
@@ -310,6 +315,11 @@ const jobs = {
   async tried(): Promise<Tried> {
     (await Classifier.glyphs(open())).close();
     return open().report();
+  },
+
+  async auto(): Promise<Auto> {
+    using taken = await Device.open();
+    return { kind: taken.kind, measured: taken.report().measured ?? [] };
   },
 
   async close(): Promise<void> {

@@ -217,7 +217,8 @@ static const kc_expr *fold_float_call(front *f, const kc_expr *e)
     case KC_B_isinf: return int_like(f, e, isinf(x) != 0);
     case KC_B_min: return float_like(f, e, x < y || isnan(x) ? x : y);
     case KC_B_max: return float_like(f, e, x > y || isnan(x) ? x : y);
-    default: return e;
+    default:
+        return e->n_args == 1 && isnan(x) && is_float_type(e->type) ? float_like(f, e, x) : e; /* sinh(NAN) and its like */
     }
 }
 

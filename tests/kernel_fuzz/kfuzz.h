@@ -37,7 +37,7 @@ typedef struct kfuzz_shape {
     u32 group;
     bool wide_ints; /* i64 and u64 inside */
     bool plain;     /* what the block machine takes: no loops, vectors, tables or arrays of its own */
-    bool small;     /* a third of the nodes, every construct still: for drivers that take seconds to compile a kernel */
+    bool small;     /* a quarter of the nodes, every construct still: for drivers that take seconds to compile a kernel */
     bool total;     /* division by anything, plain shifts by anything, casts out of range: what the interpreter refuses */
     bool special;   /* a buffer e of NaN, infinities, zeros of both signs, powers of two, and denormals at its end */
     bool doubles;   /* T=f64 is defined: f32 means f64 in the whole file */

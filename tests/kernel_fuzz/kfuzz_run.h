@@ -75,7 +75,7 @@ typedef struct kfuzz_plan {
     u64 seed;
     u32 from, count;
     u32 seconds;              /* stop after so long; 0: when all are done */
-    bool small;               /* kernels of a third of the nodes */
+    bool small;               /* kernels of a quarter of the nodes */
     bool total;               /* divisions, shifts and casts without a guard */
     u32 groups;               /* KERNELs a file at most; 0: 4 */
     kfuzz_progress *progress; /* may be NULL */

@@ -3,6 +3,7 @@
 #define ONNX_TENSOR_H
 
 #include "format/format.h"
+#include "format/protobuf.h"
 
 #define ONNX_SELF                                                                                                           \
     "." /* in place of a file's name: the elements lie in the model's own file (onnx_sift.c); no file can be called so */
@@ -20,6 +21,8 @@ qn_status onnx_tensor_read(const tensor_source *s, qn_bytes message, qn_bytes *n
 /* The same; elements that are left where they are give data NULL and *away, which lives in s->mem; else *away is NULL. */
 qn_status onnx_tensor_read_away(const tensor_source *s, qn_bytes message, qn_bytes *name, qn_tensor *out,
                                 const outside **away);
+/* A tensor's dims; fails where they are too many, negative, or more elements than can be. */
+qn_status onnx_dims(const pb_numbers *dims, qn_tensor *t);
 /* Where a tensor's elements are, without reading them. */
 typedef struct onnx_place {
     bool external;

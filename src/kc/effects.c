@@ -10,13 +10,12 @@ typedef struct effects {
 } effects;
 
 /* ------------------------------------------------------------------ index forms */
-/* Made of constants and launch parameters only. */
-static bool is_uniform(const kc_expr *e)
+bool effects_is_uniform(const kc_expr *e)
 {
     if (e->op == K_VAR) return e->var->storage == KC_V_SCALAR;
     if (e->op == K_ELEM || e->op == K_ARRAY || (e->op == K_CALL && kc_builtin_writes((kc_builtin)e->call))) return false;
     for (u32 i = 0; i < e->n_args; i++)
-        if (!is_uniform(e->a[i])) return false;
+        if (!effects_is_uniform(e->a[i])) return false;
     return true;
 }
 
@@ -39,7 +38,7 @@ static const kc_expr *product(front *f, const kc_expr *a, const kc_expr *b)
 
 static affine affine_of(front *f, const kc_expr *e)
 {
-    if (is_uniform(e)) return (affine){ .ok = true, .offset = e };
+    if (effects_is_uniform(e)) return (affine){ .ok = true, .offset = e };
     if (e->op == K_VAR && e->var->storage == KC_V_FIRST)
         return (affine){ .ok = true, .scale = type_int(f, KC_U32, 1, e->pos) };
     if (e->op == K_CAST && kc_is_integer((kc_scalar)e->type.scalar) && kc_scalar_bytes((kc_scalar)e->type.scalar) == 4 &&

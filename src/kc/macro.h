@@ -40,6 +40,6 @@ const token *macro_look_in_file(reader *r); /* the next token of the file, left 
 token macro_take(reader *r);
 void macro_expand_token(reader *r, token *t);                       /* goes out, or what its macro says */
 token_list macro_expand_alone(front *f, const token *items, u32 n); /* a list on its own */
-i64 preprocess_group(front *f, const token *kernel);                /* preprocess.c: GROUP of this moment, 0: none */
+i64 preprocess_group(front *f, const token *kernel);                /* preprocess_if.c: GROUP of this moment, 0: none */
 
 #endif

@@ -1,188 +1,9 @@
-/* Tokens of files -> tokens of the parser: #define, #if, #include, #pragma unroll, and the program's defines before all. Macros themselves
- * are macro.c. */
-#include "kc/macro.h"
+/* Tokens of files -> tokens of the parser: #define, #if, #include, #pragma unroll, and the program's defines before all. Macros
+ * themselves are macro.c, the expressions behind #if are preprocess_if.c. */
+#include "kc/preprocess_if.h"
 
 enum { MAX_INCLUDE_DEPTH = 16, MAX_IF_DEPTH = 64 };
 
-/* ------------------------------------------------------------------ #if */
-typedef struct condition {
-    front *f;
-    const token *at, *end;
-    kc_pos pos;
-    const char *where;
-} condition;
-
-static const struct {
-    u8 punct, precedence;
-} if_operators[] = {
-    { P_MUL, 10 }, { P_DIV, 10 }, { P_REM, 10 }, { P_ADD, 9 }, { P_SUB, 9 },    { P_SHL, 8 },
-    { P_SHR, 8 },  { P_LT, 7 },   { P_LE, 7 },   { P_GT, 7 },  { P_GE, 7 },     { P_EQ, 6 },
-    { P_NE, 6 },   { P_AND, 5 },  { P_XOR, 4 },  { P_OR, 3 },  { P_LOGAND, 2 }, { P_LOGOR, 1 },
-};
-
-static u32 if_precedence(const condition *c)
-{
-    if (c->at == c->end || c->at->kind != T_PUNCT) return 0;
-    for (u32 i = 0; i < COUNT(if_operators); i++)
-        if (if_operators[i].punct == c->at->punct) return if_operators[i].precedence;
-    return 0;
-}
-
-static i64 if_apply(condition *c, const token *op, i64 a, i64 b, bool live)
-{
-    bool divides = op->punct == P_DIV || op->punct == P_REM;
-    if (divides && b == 0 && live) front_fail(c->f, op->pos, "division by zero in %s", c->where);
-    if (divides && (b == 0 || b == -1)) return op->punct == P_DIV ? (i64)(0 - (u64)a) : 0;
-    switch (op->punct) {
-    case P_MUL: return (i64)((u64)a * (u64)b);
-    case P_DIV: return a / b;
-    case P_REM: return a % b;
-    case P_ADD: return (i64)((u64)a + (u64)b);
-    case P_SUB: return (i64)((u64)a - (u64)b);
-    case P_SHL: return (i64)((u64)a << (b & 63));
-    case P_SHR: return a >> (b & 63);
-    case P_LT: return a < b;
-    case P_LE: return a <= b;
-    case P_GT: return a > b;
-    case P_GE: return a >= b;
-    case P_EQ: return a == b;
-    case P_NE: return a != b;
-    case P_AND: return a & b;
-    case P_XOR: return a ^ b;
-    case P_OR: return a | b;
-    case P_LOGAND: return a && b;
-    default: return a || b;
-    }
-}
-
-static i64 if_expression(condition *c, u32 least, bool live);
-
-static bool if_enter(const condition *c, const token *at)
-{
-    front *f = c->f;
-    if (++f->depth > FRONT_MAX_DEPTH) front_fail(f, at->pos, "%s nests deeper than %d", c->where, (int)FRONT_MAX_DEPTH);
-    return !f->status;
-}
-
-static i64 if_operand(condition *c, bool live)
-{
-    front *f = c->f;
-    if (c->at == c->end) {
-        front_fail(f, c->pos, "expected a value in %s", c->where);
-        return 0;
-    }
-    const token *t = c->at++;
-    if (t->kind == T_INT) return (i64)t->value.i;
-    if (t->kind == T_NAME) return t->name->word == WORD_true;
-    if (t->kind == T_PUNCT && if_enter(c, t)) {
-        i64 value = 0;
-        bool known = true;
-        switch (t->punct) {
-        case P_NOT: value = !if_operand(c, live); break;
-        case P_SUB: value = (i64)(0 - (u64)if_operand(c, live)); break;
-        case P_ADD: value = if_operand(c, live); break;
-        case P_BITNOT: value = ~if_operand(c, live); break;
-        case P_LPAREN:
-            value = if_expression(c, 1, live);
-            known = c->at < c->end && macro_is_punct(c->at, P_RPAREN);
-            c->at += known;
-            break;
-        default: known = false;
-        }
-        f->depth--;
-        if (known) return value;
-    }
-    front_fail(f, t->pos, "'%.*s' cannot stand in %s: integers, names and operators only", (int)t->n, t->text, c->where);
-    return 0;
-}
-
-/* The rest of `value ? yes : no`. */
-static i64 if_choice(condition *c, i64 value, bool live)
-{
-    i64 yes = 0, no = 0;
-    if (if_enter(c, c->at++)) {
-        yes = if_expression(c, 1, live && value);
-        bool colon = c->at < c->end && macro_is_punct(c->at, P_COLON);
-        if (!colon) front_fail(c->f, c->pos, "expected ':' in %s", c->where);
-        c->at += colon;
-        if (colon) no = if_expression(c, 1, live && !value);
-    }
-    c->f->depth--;
-    return value ? yes : no;
-}
-
-static i64 if_expression(condition *c, u32 least, bool live)
-{
-    i64 value = if_operand(c, live);
-    for (u32 precedence = if_precedence(c); precedence >= least && precedence && !c->f->status;
-         precedence = if_precedence(c)) {
-        const token *op = c->at++;
-        bool needed = op->punct == P_LOGAND ? value != 0 : op->punct == P_LOGOR ? value == 0 : true;
-        i64 right = if_expression(c, precedence + 1, live && needed);
-        value = if_apply(c, op, value, right, live);
-    }
-    bool asks = least == 1 && c->at < c->end && macro_is_punct(c->at, P_QUESTION) && !c->f->status;
-    return asks ? if_choice(c, value, live) : value;
-}
-
-/* Is there more on the line of the directive being read? */
-static bool same_line(reader *r)
-{
-    if (r->f->status) return false;
-    return r->has_ahead ? !r->ahead.line_start && r->ahead.kind != T_END : lex_same_line(r->f, r->lexer);
-}
-
-/* `defined X` and `defined(X)` become 0 or 1 before macros are expanded. */
-static void read_defined(reader *r, const token *word, token_list *out)
-{
-    bool paren = same_line(r) && macro_is_punct(macro_look_in_file(r), P_LPAREN);
-    if (paren) macro_take(r);
-    token t = same_line(r) ? macro_take(r) : *word;
-    if (t.kind != T_NAME || t.text == word->text) {
-        front_fail(r->f, t.pos, "expected a name after 'defined'");
-        return;
-    }
-    if (paren && !(same_line(r) && macro_is_punct(macro_look_in_file(r), P_RPAREN)))
-        front_fail(r->f, t.pos, "expected ')' after 'defined(%s'", t.name->text);
-    if (paren) macro_take(r);
-    token value = t;
-    value.kind = T_INT;
-    value.value.i = t.name->macro != NULL;
-    macro_list_add(r->f, out, &value);
-}
-
-/* The value of the tokens as an integer expression; all of them must belong to it. */
-static i64 value_of(front *f, const token *items, u32 n, kc_pos pos, const char *where)
-{
-    token_list full = macro_expand_alone(f, items, n);
-    condition c = { f, full.items, full.items, pos, where };
-    if (full.n) c.end += full.n;
-    i64 value = if_expression(&c, 1, true);
-    if (c.at < c.end)
-        front_fail(f, c.at->pos, "'%.*s' after the end of the expression in %s", (int)c.at->n, c.at->text, where);
-    return value;
-}
-
-static bool read_condition(reader *r, kc_pos pos)
-{
-    token_list line = { 0 };
-    while (same_line(r)) {
-        token t = macro_take(r);
-        if (t.kind == T_NAME && strcmp(t.name->text, "defined") == 0) read_defined(r, &t, &line);
-        else macro_list_add(r->f, &line, &t);
-    }
-    return value_of(r->f, line.items, line.n, pos, "#if") != 0;
-}
-
-i64 preprocess_group(front *f, const token *kernel)
-{
-    ident *n = lex_name(f, "GROUP", 5);
-    if (!n->macro) return 0;
-    token word = { .kind = T_NAME, .pos = kernel->pos, .text = n->text, .n = n->n, .name = n };
-    return value_of(f, &word, 1, kernel->pos, "GROUP");
-}
-
-/* ------------------------------------------------------------------ directives */
 typedef struct branch {
     bool taken, had_else;
     kc_pos pos;
@@ -198,7 +19,7 @@ static void process_file(front *f, u32 file, token_list *out);
 
 static bool read_name(reader *r, const token *directive, token *out)
 {
-    if (same_line(r)) {
+    if (preprocess_more(r)) {
         *out = macro_take(r);
         if (out->kind == T_NAME) return true;
     }
@@ -211,12 +32,12 @@ static bool read_macro_params(reader *r, const token *of, macro *m, ident **para
     front *f = r->f;
     macro_take(r); /* '(' */
     m->is_function = true;
-    if (same_line(r) && macro_is_punct(macro_look_in_file(r), P_RPAREN)) {
+    if (preprocess_more(r) && macro_is_punct(macro_look_in_file(r), P_RPAREN)) {
         macro_take(r);
         return true;
     }
     for (;;) {
-        token t = same_line(r) ? macro_take(r) : *of;
+        token t = preprocess_more(r) ? macro_take(r) : *of;
         if (t.kind != T_NAME || t.text == of->text || m->n_params == MACRO_MAX_PARAMS) {
             front_fail(f, t.pos,
                        m->n_params == MACRO_MAX_PARAMS ? "too many parameters of macro %s"
@@ -225,7 +46,7 @@ static bool read_macro_params(reader *r, const token *of, macro *m, ident **para
             return false;
         }
         params[m->n_params++] = t.name;
-        token after = same_line(r) ? macro_take(r) : *of;
+        token after = preprocess_more(r) ? macro_take(r) : *of;
         if (macro_is_punct(&after, P_RPAREN)) return true;
         if (!macro_is_punct(&after, P_COMMA)) {
             front_fail(f, after.pos, "expected ',' or ')' in the parameters of macro %s", of->name->text);
@@ -251,10 +72,10 @@ static void define(reader *r, const token *directive)
     if (!m) return;
     m->pos = of.pos;
     ident *params[MACRO_MAX_PARAMS];
-    const token *next = same_line(r) ? macro_look_in_file(r) : &of;
+    const token *next = preprocess_more(r) ? macro_look_in_file(r) : &of;
     if (macro_is_punct(next, P_LPAREN) && next->text == of.text + of.n && !read_macro_params(r, &of, m, params)) return;
     token_list body = { 0 };
-    while (same_line(r)) {
+    while (preprocess_more(r)) {
         token t = macro_take(r);
         for (u32 i = 0; i < m->n_params; i++)
             if (t.kind == T_NAME && t.name == params[i]) t.kind = T_PARAM, t.value.i = i;
@@ -283,7 +104,7 @@ static void undefine(reader *r, const token *directive)
 static void include(reader *r, const token *directive)
 {
     front *f = r->f;
-    token t = same_line(r) ? macro_take(r) : *directive;
+    token t = preprocess_more(r) ? macro_take(r) : *directive;
     if (t.kind != T_TEXT) {
         front_fail(f, t.pos, "expected #include \"NAME.h\", a file of the kernel folder");
         return;
@@ -313,19 +134,19 @@ static void include(reader *r, const token *directive)
 static void pragma(reader *r)
 {
     front *f = r->f;
-    if (!same_line(r)) return;
+    if (!preprocess_more(r)) return;
     token t = macro_take(r);
     if (t.kind != T_NAME || strcmp(t.name->text, "unroll") != 0) return;
     token made = t;
     made.kind = T_UNROLL;
     made.value.i = 0;
     token_list line = { 0 };
-    while (same_line(r)) {
+    while (preprocess_more(r)) {
         token piece = macro_take(r);
         macro_list_add(f, &line, &piece);
     }
     if (line.n) {
-        i64 turns = value_of(f, line.items, line.n, t.pos, "#pragma unroll");
+        i64 turns = preprocess_value(f, line.items, line.n, t.pos, "#pragma unroll");
         if (turns < 1 || turns > FRONT_MAX_UNROLL)
             front_fail(f, t.pos, "#pragma unroll N wants a constant from 1 to %d", (int)FRONT_MAX_UNROLL);
         made.value.i = (u64)turns;
@@ -379,7 +200,7 @@ static void next_branch(file_state *s, const token *directive, bool is_else)
         return;
     }
     b->had_else = is_else;
-    bool holds = !b->taken && (is_else || read_condition(&s->r, directive->pos));
+    bool holds = !b->taken && (is_else || preprocess_condition(&s->r, directive->pos));
     if (b->taken && !is_else) lex_skip_line(f, &s->lexer);
     b->taken |= holds;
     if (!holds) skip_branch(s, b->pos);
@@ -397,14 +218,14 @@ static void directive(file_state *s, const token *hash)
 {
     reader *r = &s->r;
     front *f = r->f;
-    if (!same_line(r)) return; /* a lone # */
+    if (!preprocess_more(r)) return; /* a lone # */
     token t = macro_take(r);
     const char *word = t.kind == T_NAME ? t.name->text : "";
     if (text_same(word, "define")) define(r, &t);
     else if (text_same(word, "undef")) undefine(r, &t);
     else if (text_same(word, "include")) include(r, &t);
     else if (text_same(word, "pragma")) pragma(r);
-    else if (text_same(word, "if")) open_branch(s, &t, read_condition(r, t.pos));
+    else if (text_same(word, "if")) open_branch(s, &t, preprocess_condition(r, t.pos));
     else if (text_same(word, "ifdef") || text_same(word, "ifndef")) {
         token of;
         if (read_name(r, &t, &of)) open_branch(s, &t, (of.name->macro != NULL) == text_same(word, "ifdef"));
@@ -414,7 +235,7 @@ static void directive(file_state *s, const token *hash)
         s->n_ifs -= s->n_ifs > 0;
     } else if (text_same(word, "error")) error_directive(s, &t);
     else front_fail(f, hash->pos, "unknown directive #%.*s", (int)t.n, t.text);
-    while (same_line(r)) macro_take(r);
+    while (preprocess_more(r)) macro_take(r);
 }
 
 static void process_file(front *f, u32 file, token_list *out)

@@ -3,7 +3,7 @@
  * After kc_compile the tree is small and says everything:
  * - Every conversion is a node (K_CAST, K_TO, K_SPLAT); both operands of a binary op have the same type (shift counts are u32).
  * - mma_... stands outside ITEMS, and its three K_ARRAYs are PER_ITEMS of every item.
- * - subgroup_... stands outside ITEMS: an S_EXPR whose value names a PER_ITEM and constants, and whose body says the same in phases (subgroup.c).
+ * - subgroup_... stands outside ITEMS: an S_EXPR whose value names a PER_ITEM and constants, and whose body says the same in phases (inline_subgroup.c).
  * - Comparisons, !, && and || give bool; conditions are bool. Arithmetic is on i32 i64 u32 u64 f32 f64 and their vectors only.
  * - clamp is min(max()); functions are inlined, macros gone, CONST values baked, `a += b` is `a = a + b`, `load(x, i)` is a K_ELEM in casts, `store` an S_ASSIGN,
  *   `x++` an assignment; for, while and do are one S_LOOP; `shl(a, n)` is a << (n & 31). Only statements write, beside atomics,
@@ -184,7 +184,8 @@ typedef struct kc_access {
  * until every item has read. */
 bool effects_reads_group(const kc_stmt *s);
 bool effects_list_reads_group(const kc_stmt *s);
-bool effects_has_items(const kc_stmt *s); /* of a list: is there a phase in it? */
+bool effects_is_uniform(const kc_expr *e); /* made of constants and launch parameters only */
+bool effects_has_items(const kc_stmt *s);  /* of a list: is there a phase in it? */
 
 /* ------------------------------------------------------------------ the module */
 typedef struct kc_entry {

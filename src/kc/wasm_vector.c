@@ -10,15 +10,6 @@ static bool is_plain(kc_type t)
     return t.lanes == 1 && (t.scalar == KC_F32 || t.scalar == KC_I32 || t.scalar == KC_U32 || t.scalar == KC_BOOL);
 }
 
-static bool is_uniform(const kc_expr *e)
-{
-    if (e->op == K_VAR) return e->var->storage == KC_V_SCALAR;
-    if (e->op == K_ELEM || e->op == K_ARRAY || (e->op == K_CALL && kc_builtin_writes((kc_builtin)e->call))) return false;
-    for (u32 i = 0; i < e->n_args; i++)
-        if (!is_uniform(e->a[i])) return false;
-    return true;
-}
-
 static bool is_first(const kc_expr *e) { return e->op == K_VAR && e->var->storage == KC_V_FIRST; }
 
 static bool call_fits(const kc_expr *e)
@@ -62,19 +53,19 @@ static bool cast_fits(const kc_expr *e)
 static bool fits(const kc_expr *e, bool sure)
 {
     if (!is_plain(e->type)) return false;
-    if (is_uniform(e)) return true; /* computed once, as a plain number; nothing in it can fail */
+    if (effects_is_uniform(e)) return true; /* computed once, as a plain number; nothing in it can fail */
     bool integer = e->type.scalar == KC_I32 || e->type.scalar == KC_U32;
     switch (e->op) {
     case K_VAR: return e->var->storage == KC_V_FIRST || (e->var->storage == KC_V_ITEM && !e->var->dims);
     case K_ELEM:
         return sure && e->var->storage == KC_V_BUFFER && e->type.scalar != KC_BOOL && is_plain(e->var->type) &&
-               (is_first(e->a[0]) || is_uniform(e->a[0]));
+               (is_first(e->a[0]) || effects_is_uniform(e->a[0]));
     case K_DIV:
         if (integer) return false;
         break;
     case K_REM: return false;
     case K_SHL:
-    case K_SHR: return is_uniform(e->a[1]) && sure && fits(e->a[0], sure);
+    case K_SHR: return effects_is_uniform(e->a[1]) && sure && fits(e->a[0], sure);
     case K_CALL:
         if (!call_fits(e)) return false;
         break;
@@ -193,7 +184,7 @@ static void put_cast(wasm *w, const kc_expr *e)
 
 static void put(wasm *w, const kc_expr *e)
 {
-    if (is_uniform(e)) {
+    if (effects_is_uniform(e)) {
         put_uniform(w, e);
         return;
     }

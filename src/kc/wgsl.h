@@ -45,6 +45,16 @@ const char *wgsl_memory_place(printer *p, const wgsl_memory *m,
 const char *wgsl_memory_index(printer *p, const kc_expr *e, bool summand); /* as a u32; beside a place it is a summand */
 const char *wgsl_memory_cast(printer *p, kc_scalar from, kc_scalar to, const char *text); /* the same 32 bits */
 
+static inline bool wgsl_is_64(kc_type t) { return t.scalar == KC_I64 || t.scalar == KC_U64; }
+static inline bool wgsl_is_half(kc_type t) { return t.scalar == KC_F16 || t.scalar == KC_BF16; }
+static inline bool wgsl_is_narrow_signed(kc_type t) { return t.scalar == KC_I8 || t.scalar == KC_I16; }
+static inline bool wgsl_is_float(kc_type t) { return t.scalar == KC_F32 || t.scalar == KC_F64; }
+static inline bool wgsl_is_unsigned(kc_type t) { return t.scalar == KC_U8 || t.scalar == KC_U16 || t.scalar == KC_U32; }
+static inline const char *wgsl_sign(kc_type t)
+{
+    return t.scalar == KC_I64 ? "i64" : "u64";
+} /* of 64 bits, in names of helpers */
+
 /* wgsl_array.c */
 void wgsl_array_call(printer *p, const kc_expr *e); /* load4, atomic_add, ... */
 
@@ -54,8 +64,11 @@ const char *wgsl_text(printer *p, const kc_expr *e, int least);
 void wgsl_const(printer *p, const kc_expr *e);
 const char *wgsl_helper(printer *p, const char *name, kc_type t); /* its full name */
 void wgsl_emit(printer *p, const char *name, const char *text);   /* a function made for this kernel; once */
-bool wgsl_is_64(kc_type t);
-bool wgsl_is_call(const kc_expr *e); /* an operator that is printed as a function */
+bool wgsl_is_call(const kc_expr *e);                              /* an operator that is printed as a function */
+
+/* wgsl_cast.c */
+void wgsl_cast(printer *p, const kc_expr *e);
+bool wgsl_cast_is_silent(const kc_expr *e); /* it prints its operand and nothing else */
 
 /* wgsl_subgroup.c */
 bool wgsl_subgroup(printer *p, const kc_stmt *s); /* a subgroup_... by the hardware's; false: as its phases */

@@ -1,6 +1,6 @@
 /* Expressions in WGSL. Its grammar wants parentheses where C has precedences (shifts, bits, && beside ||), it has no ?: (select evaluates both
  * sides, which is harmless: nothing in an expression but an atomic has an effect, and those are refused there), and no 64-bit numbers:
- * they are pairs of words, and every operation on them is a function. */
+ * they are pairs of words, and every operation on them is a function. Not here: conversions (wgsl_cast.c). */
 #include <float.h>
 #include <math.h>
 
@@ -12,12 +12,6 @@ static const int precedences[] = {
     KC_BINARY_OPS(X)
 #undef X
 };
-
-bool wgsl_is_64(kc_type t) { return t.scalar == KC_I64 || t.scalar == KC_U64; }
-static bool is_half(kc_type t) { return t.scalar == KC_F16 || t.scalar == KC_BF16; }
-static bool is_narrow_signed(kc_type t) { return t.scalar == KC_I8 || t.scalar == KC_I16; }
-static bool is_float(kc_type t) { return t.scalar == KC_F32 || t.scalar == KC_F64; }
-static bool is_unsigned(kc_type t) { return t.scalar == KC_U8 || t.scalar == KC_U16 || t.scalar == KC_U32; }
 
 const char *wgsl_text(printer *p, const kc_expr *e, int least)
 {
@@ -70,7 +64,7 @@ void wgsl_const(printer *p, const kc_expr *e)
 static bool is_negative(const kc_expr *e)
 {
     if (e->op != K_CONST) return false;
-    if (is_float(e->type)) return signbit(e->value.f) && !isnan(e->value.f);
+    if (wgsl_is_float(e->type)) return signbit(e->value.f) && !isnan(e->value.f);
     return kc_is_signed((kc_scalar)e->type.scalar) && !wgsl_is_64(e->type) && e->value.i < 0 && e->value.i != INT32_MIN;
 }
 
@@ -119,16 +113,16 @@ static void call(printer *p, const char *name, const kc_expr *a, const kc_expr *
 /* A remainder that may have a negative operand is a function. */
 static bool is_signed_rem(const kc_expr *e)
 {
-    return e->op == K_REM && kc_is_signed((kc_scalar)e->type.scalar) && !is_float(e->type) && !wgsl_is_64(e->type);
+    return e->op == K_REM && kc_is_signed((kc_scalar)e->type.scalar) && !wgsl_is_float(e->type) && !wgsl_is_64(e->type);
 }
 
 /* Drivers take x * 0 for 0, whatever x is. */
 static bool is_times_zero(const kc_expr *e)
 {
     bool zero = false;
-    for (u32 i = 0; e->op == K_MUL && is_float(e->type) && i < 2; i++) {
+    for (u32 i = 0; e->op == K_MUL && wgsl_is_float(e->type) && i < 2; i++) {
         const kc_expr *a = e->a[i]->op == K_SPLAT ? e->a[i]->a[0] : e->a[i]; /* one number for all lanes */
-        zero |= a->op == K_CONST && is_float(a->type) && a->value.f == 0;
+        zero |= a->op == K_CONST && wgsl_is_float(a->type) && a->value.f == 0;
     }
     return zero;
 }
@@ -139,13 +133,11 @@ bool wgsl_is_call(const kc_expr *e)
     return fold_rounds(e) || is_times_zero(e) || (is_signed_rem(e) && !(e->a[1]->op == K_CONST && e->a[1]->value.i == 0));
 }
 
-static const char *sign_name(kc_type t) { return t.scalar == KC_I64 ? "i64" : "u64"; }
-
 /* Of pairs of words; false: the bits go as they are. */
 static bool print_wide(printer *p, const kc_expr *e)
 {
     const kc_expr *a = e->a[0], *b = e->a[1];
-    const char *sign = sign_name(a->type), *text = NULL;
+    const char *sign = wgsl_sign(a->type), *text = NULL;
     switch (e->op) {
     case K_ADD: text = "qc_i64_add"; break;
     case K_SUB: text = "qc_i64_sub"; break;
@@ -185,7 +177,7 @@ static bool is_comparison(u32 op) { return op >= K_LT && op <= K_NE && op != K_S
 /* What WGSL's grammar takes without parentheses on a side of `outer`. */
 static bool wants_parens(kc_op outer, const kc_expr *e, bool left)
 {
-    if (e->op >= K_BINARY_COUNT || is_wide_call(e) || wgsl_is_call(e) || (e->op == K_NE && is_float(e->a[0]->type)))
+    if (e->op >= K_BINARY_COUNT || is_wide_call(e) || wgsl_is_call(e) || (e->op == K_NE && wgsl_is_float(e->a[0]->type)))
         return false;
     if (is_arithmetic(outer)) return !is_arithmetic(e->op);
     if (is_comparison(outer)) return !is_arithmetic(e->op);
@@ -208,7 +200,7 @@ static void print_binary(printer *p, const kc_expr *e)
         a = print_beside(e->a[0], e->a[1]);
         b = print_beside(e->a[1], e->a[0]);
     }
-    bool by_zero = (e->op == K_DIV || e->op == K_REM) && b->op == K_CONST && !is_float(b->type) && b->value.i == 0;
+    bool by_zero = (e->op == K_DIV || e->op == K_REM) && b->op == K_CONST && !wgsl_is_float(b->type) && b->value.i == 0;
     if (by_zero) { /* x / 0 is x and x % 0 is 0, but WGSL refuses the text */
         str_print(p->out, "(%s %s 0)", wgsl_text(p, a, 12), e->op == K_DIV ? "+" : "*");
         return;
@@ -222,7 +214,7 @@ static void print_binary(printer *p, const kc_expr *e)
         call(p, wgsl_helper(p, name, e->type), e->a[0], e->a[1]);
         return;
     }
-    bool unequal = e->op == K_NE && is_float(a->type); /* some take != of a NaN for false */
+    bool unequal = e->op == K_NE && wgsl_is_float(a->type); /* some take != of a NaN for false */
     if (unequal) str_add(p->out, "!(");
     print_operand(p, (kc_op)e->op, a, true);
     str_print(p->out, " %s ", print_symbol(unequal ? K_EQ : (kc_op)e->op));
@@ -238,7 +230,7 @@ static void print_unary(printer *p, const kc_expr *e)
     const kc_expr *a = e->a[0];
     if (e->op == K_NEG && wgsl_is_64(e->type)) {
         call(p, wgsl_helper(p, "qc_i64_neg", (kc_type){ KC_VOID, 1 }), a, NULL);
-    } else if (e->op == K_NEG && is_unsigned(e->type)) {
+    } else if (e->op == K_NEG && wgsl_is_unsigned(e->type)) {
         str_print(p->out, "(%s(0u) - ", print_type(p, e->type));
         wgsl_expr(p, a, 12);
         str_add(p->out, ")");
@@ -253,124 +245,6 @@ static void print_cond(printer *p, const kc_expr *e)
 {
     const char *test = wgsl_text(p, e->a[0], 0), *yes = wgsl_text(p, e->a[1], 0), *no = wgsl_text(p, e->a[2], 0);
     str_print(p->out, "select(%s, %s, %s)", no, yes, test);
-}
-
-/* ------------------------------------------------------------------ conversions */
-/* A u32 or i32 text cut to a narrower type, of the sign that the type has. */
-static const char *cut(printer *p, kc_type from, kc_scalar to, const char *text)
-{
-    u32 bits = 8 * kc_scalar_bytes(to);
-    if (kc_is_signed(to)) {
-        const char *whole = is_unsigned(from) || from.scalar == KC_BOOL ? print_text(p, "i32(%s)", text) : text;
-        return bits < 32 ? print_text(p, "extractBits(%s, 0u, %uu)", whole, bits) : whole;
-    }
-    const char *whole = is_unsigned(from) ? text : print_text(p, "u32(%s)", text);
-    return bits < 32 ? print_text(p, "((%s) & %s)", whole, bits == 8 ? "0xffu" : "0xffffu") : whole;
-}
-
-/* Saturated: NaN is 0. */
-static const char *saturated(printer *p, kc_type from, kc_scalar to, const char *text)
-{
-    bool is_signed = kc_is_signed(to);
-    u32 bits = 8 * kc_scalar_bytes(to);
-    const char *name = print_text(p, "qc_to_%s", bits == 64 ? kc_scalar_name(to) : is_signed ? "i32" : "u32");
-    const char *whole = print_text(p, "%s(%s)", wgsl_helper(p, name, (kc_type){ KC_VOID, 1 }), text);
-    (void)from;
-    if (bits >= 32) return whole;
-    i32 top = (1 << (bits - (is_signed ? 1 : 0))) - 1;
-    return is_signed ? print_text(p, "clamp(%s, %d, %d)", whole, -top - 1, top) : print_text(p, "min(%s, %du)", whole, top);
-}
-
-static const char *to_wide(printer *p, kc_type from, const char *text)
-{
-    if (from.scalar == KC_BOOL) return print_text(p, "vec2<u32>(u32(%s), 0u)", text);
-    if (is_unsigned(from)) return print_text(p, "vec2<u32>(%s, 0u)", text);
-    return print_text(p, "%s(%s)", wgsl_helper(p, "qc_i64_from_i32", (kc_type){ KC_VOID, 1 }), text);
-}
-
-/* A conversion of vectors: f32, i32 and u32 only. */
-static const char *cast_lanes(printer *p, kc_type from, kc_type to, const char *text)
-{
-    if (!is_float(from) || is_float(to)) return print_text(p, "%s(%s)", print_type(p, to), text);
-    const char *one = wgsl_helper(p, to.scalar == KC_I32 ? "qc_to_i32" : "qc_to_u32", (kc_type){ KC_VOID, 1 });
-    const char *name = print_text(p, "%sx%u", one, kc_lanes(p->m, to)), *type = print_type(p, to), *lanes = "";
-    for (u32 l = 0; l < kc_lanes(p->m, to); l++) lanes = print_text(p, "%s%s%s(v.%c)", lanes, l ? ", " : "", one, "xyzw"[l]);
-    wgsl_emit(p, name,
-              print_text(p, "fn %s(v: %s) -> %s {\n    return %s(%s);\n}\n", name, print_type(p, from), type, type, lanes));
-    return print_text(p, "%s(%s)", name, text);
-}
-
-static const char *converted(printer *p, kc_type from, kc_type to, const char *text)
-{
-    kc_scalar t = (kc_scalar)to.scalar;
-    if (is_half(from)) {
-        const char *name = from.scalar == KC_F16 ? "qc_from_f16" : "qc_from_bf16";
-        text = print_text(p, "%s(%s)", wgsl_helper(p, name, (kc_type){ KC_VOID, 1 }), text);
-        from = (kc_type){ KC_F32, 1 };
-    }
-    if (is_half(to)) {
-        if (!is_float(from)) text = converted(p, from, (kc_type){ KC_F32, 1 }, text);
-        return print_text(p, "%s(%s)", wgsl_helper(p, t == KC_F16 ? "qc_to_f16" : "qc_to_bf16", (kc_type){ KC_VOID, 1 }),
-                          text);
-    }
-    if (from.scalar == to.scalar || (is_float(from) && is_float(to))) return text;
-    if (to.lanes != 1) return cast_lanes(p, from, to, text);
-    if (is_float(from)) return saturated(p, from, t, text);
-    if (wgsl_is_64(from) && wgsl_is_64(to)) return text;
-    if (wgsl_is_64(from) && is_float(to))
-        return print_text(p, "%s(%s)",
-                          wgsl_helper(p, print_text(p, "qc_f32_from_%s", sign_name(from)), (kc_type){ KC_VOID, 1 }), text);
-    if (wgsl_is_64(from)) return cut(p, (kc_type){ KC_U32, 1 }, t, print_text(p, "%s.x", text));
-    if (wgsl_is_64(to)) return to_wide(p, from, text);
-    if (is_float(to)) return print_text(p, "f32(%s)", text);
-    bool fits = kc_scalar_bytes((kc_scalar)from.scalar) <= kc_scalar_bytes(t) && from.scalar != KC_BOOL &&
-                (is_unsigned(from) == is_unsigned(to));
-    if (fits) return text;
-    const char *made = cut(p, from, t, text);
-    if (t != KC_U32 || !is_narrow_signed(from)) return made;
-    return print_text(p, "%s(%s)", wgsl_helper(p, "qc_any_u32", (kc_type){ KC_VOID, 1 }), made);
-}
-
-static void print_cast(printer *p, const kc_expr *e)
-{
-    const kc_expr *a = e->a[0];
-    if (e->type.scalar == KC_BOOL && a->type.scalar != KC_BOOL) {
-        const char *text = wgsl_text(p, a, 10);
-        if (is_half(a->type)) text = converted(p, a->type, (kc_type){ KC_F32, 1 }, text);
-        if (wgsl_is_64(a->type)) str_print(p->out, "any(%s != vec2<u32>(0u, 0u))", text);
-        else if (is_float(a->type) || is_half(a->type)) str_print(p->out, "!(%s == 0.0)", text);
-        else str_print(p->out, "%s != %s", text, is_unsigned(a->type) ? "0u" : "0");
-        return;
-    }
-    bool low = a->op == K_ELEM && wgsl_is_64(a->type) && !wgsl_is_64(e->type) && kc_is_integer((kc_scalar)e->type.scalar);
-    if (low) { /* 32 bits are exact */
-        str text = { 0 }, *out = p->out;
-        p->out = &text;
-        wgsl_memory_load(p, a, true);
-        p->out = out;
-        str_add(p->out, cut(p, (kc_type){ KC_U32, 1 }, (kc_scalar)e->type.scalar, text.text ? text.text : ""));
-        str_free(&text);
-        return;
-    }
-    if (wgsl_memory_native(p, a)) {
-        str_add(p->out, converted(p, (kc_type){ KC_F32, 1 }, e->type, wgsl_memory_float(p, a)));
-        return;
-    }
-    kc_type from = a->type.scalar == KC_I32 && a->op == K_CAST && is_narrow_signed(a->a[0]->type) ? a->a[0]->type : a->type;
-    str_add(p->out, converted(p, from, e->type, wgsl_text(p, a, wgsl_is_64(a->type) ? PRINT_POSTFIX : 0)));
-}
-
-/* Does a conversion print its operand and nothing else? */
-static bool is_silent(const kc_expr *e)
-{
-    kc_type from = e->a[0]->type, to = e->type;
-    if (e->op != K_CAST && e->op != K_TO) return false;
-    if (to.scalar == KC_BOOL) return from.scalar == KC_BOOL;
-    if (is_half(from) || is_half(to)) return from.scalar == to.scalar;
-    if (from.scalar == to.scalar || (is_float(from) && is_float(to)) || (wgsl_is_64(from) && wgsl_is_64(to))) return true;
-    return !is_float(from) && !is_float(to) && from.scalar != KC_BOOL && !wgsl_is_64(from) && !wgsl_is_64(to) &&
-           kc_scalar_bytes((kc_scalar)from.scalar) <= kc_scalar_bytes((kc_scalar)to.scalar) &&
-           is_unsigned(from) == is_unsigned(to);
 }
 
 /* ------------------------------------------------------------------ calls */
@@ -403,7 +277,7 @@ static void print_call(printer *p, const kc_expr *e)
         return;
     }
     if (wgsl_is_64(t)) {
-        const char *sign = counts || e->call == KC_B_abs ? "u64" : sign_name(t);
+        const char *sign = counts || e->call == KC_B_abs ? "u64" : wgsl_sign(t);
         name =
             wgsl_helper(p, print_text(p, "qc_%s_%s", sign, kc_builtin_name((kc_builtin)e->call)), (kc_type){ KC_VOID, 1 });
     } else if (kc_is_integer((kc_scalar)t.scalar) && (e->call == KC_B_min || e->call == KC_B_max)) {
@@ -421,19 +295,19 @@ static void print_call(printer *p, const kc_expr *e)
 static int precedence_of(const kc_expr *e)
 {
     if (e->op < K_BINARY_COUNT) {
-        if (e->op == K_NE && is_float(e->a[0]->type)) return PRINT_UNARY;
+        if (e->op == K_NE && wgsl_is_float(e->a[0]->type)) return PRINT_UNARY;
         if (wgsl_is_call(e)) return PRINT_POSTFIX;
         if (!is_wide_call(e)) return precedences[e->op];
         return e->op == K_GE || e->op == K_LE ? PRINT_UNARY : PRINT_POSTFIX;
     }
     switch (e->op) {
     case K_CONST: return is_negative(e) ? PRINT_UNARY : PRINT_POSTFIX + 1;
-    case K_NEG: return wgsl_is_64(e->type) || is_unsigned(e->type) ? PRINT_POSTFIX : PRINT_UNARY;
+    case K_NEG: return wgsl_is_64(e->type) || wgsl_is_unsigned(e->type) ? PRINT_POSTFIX : PRINT_UNARY;
     case K_NOT:
     case K_BITNOT: return PRINT_UNARY;
     case K_CAST:
     case K_TO:
-        if (is_silent(e)) return precedence_of(e->a[0]);
+        if (wgsl_cast_is_silent(e)) return precedence_of(e->a[0]);
         return e->type.scalar == KC_BOOL && !wgsl_is_64(e->a[0]->type) ? precedences[K_NE] : PRINT_POSTFIX;
     default: return PRINT_POSTFIX;
     }
@@ -470,8 +344,8 @@ static void print_bare(printer *p, const kc_expr *e)
     case K_COND: print_cond(p, e); break;
     case K_CAST:
     case K_TO:
-        if (is_silent(e)) wgsl_expr(p, e->a[0], 0);
-        else print_cast(p, e);
+        if (wgsl_cast_is_silent(e)) wgsl_expr(p, e->a[0], 0);
+        else wgsl_cast(p, e);
         break;
     case K_SPLAT:
     case K_MAKE: print_lanes(p, e); break;
@@ -505,7 +379,7 @@ static void print_hidden(printer *p, const kc_expr *e)
 void wgsl_expr(printer *p, const kc_expr *e, int least)
 {
     bool hid = p->wgsl->hides;
-    if (hid && e->op == K_CONST && !wgsl_is_64(e->type) && !is_half(e->type)) {
+    if (hid && e->op == K_CONST && !wgsl_is_64(e->type) && !wgsl_is_half(e->type)) {
         print_hidden(p, e);
         return;
     }

@@ -1,8 +1,8 @@
-/* ReduceSum and its family, ArgMax and ArgMin.
+/* ReduceSum and its family. Not here: ReduceLogSumExp, ArgMax and ArgMin (reduce_more.c).
  *
  * In: x, and axes as an attribute or an operand that is known. Out: one value for each combination of the other dimensions.
  * Neighbouring dimensions that are both folded or both kept merge; what alternates too often even then is folded in two steps (expand).
- * Mean, L2 and LogSum are a sum with one more step at its end; LogSumExp is a composite that cannot overflow. */
+ * Mean, L2 and LogSum are a sum with one more step at its end. */
 #include <math.h>
 
 #include "op/elems.h"
@@ -48,7 +48,7 @@ u32 reduce_axes(graph *g, const node *n, u32 rank)
     return default_axes(n, rank, node_axes(g, n, "axes", 1, rank, &has));
 }
 
-static type folded(graph *g, const type *x, u32 bits, bool keep)
+type reduce_type(graph *g, const type *x, u32 bits, bool keep)
 {
     type out = { .dtype = x->dtype, .known = true };
     for (u32 d = 0; d < x->rank; d++) {
@@ -72,14 +72,14 @@ static sym fold_elems(graph *g, op_id op, const sym *in, u32 n)
     return v;
 }
 
-static qn_status infer_reduce(infer *c)
+qn_status reduce_infer(infer *c)
 {
     const type x = *infer_in(c, 0);
     u32 bits;
     bool has;
     QN_TRY(infer_axes(c, "axes", 1, x.rank, &bits, &has));
     bits = default_axes(c->n, x.rank, bits);
-    type out = folded(c->g, &x, bits, infer_int(c, "keepdims") != 0);
+    type out = reduce_type(c->g, &x, bits, infer_int(c, "keepdims") != 0);
     const sym *in;
     i64 n = elems_in(c, 0, &in);
     sym v = n > 0 && bits == (1u << x.rank) - 1 ? fold_elems(c->g, (op_id)c->n->op, in, (u32)n) : 0;
@@ -157,7 +157,7 @@ static qn_dtype folding_type(qn_dtype d)
     return d == QN_U32 || d == QN_U64 || d == QN_I64 ? d : QN_I32;
 }
 
-static const char *folding_word(qn_dtype d) { return dtype_word(folding_type(d)); }
+const char *reduce_word(qn_dtype d) { return dtype_word(folding_type(d)); }
 
 static launch *begin(lowering *l, const node *n, const char *file, const char *entry)
 {
@@ -185,7 +185,7 @@ static qn_status emit_map(lowering *l, const node *n)
     qn_dtype d = lower_type(l, lower_in(l, n, 0))->dtype;
     reduction r = reduction_of_node(l, n);
     launch *k = begin(l, n, "reduce.c", "reduce_map");
-    launch_define(k, "A", folding_word(d));
+    launch_define(k, "A", reduce_word(d));
     launch_define(k, "INTEGER", dtype_is_float(d) ? "0" : "1");
     put_sizes(k, &r);
     launch_size(k, r.c);
@@ -233,7 +233,7 @@ static launch *begin_parts(lowering *l, const char *entry, qn_dtype d)
 {
     launch *k = launch_begin(l, "reduce_parts.c", entry);
     launch_define(k, "T", d == QN_BOOL ? "u8" : dtype_word(d));
-    launch_define(k, "A", folding_word(d));
+    launch_define(k, "A", reduce_word(d));
     launch_define(k, "INTEGER", dtype_is_float(d) ? "0" : "1");
     return k;
 }
@@ -342,25 +342,6 @@ static qn_status expand_reduce(build *b, const node *n)
     return build_done(b, &y, 1);
 }
 
-/* ------------------------------------------------------------------ LogSumExp */
-/* log(sum(exp(x - top))) + top, where top is the maximum, or 0 when that is infinite. Integers: in f32, and what is behind the point is cut off. */
-static qn_status expand_log_sum_exp(build *b, const node *n)
-{
-    val x = build_in(b, 0);
-    const type ty = *build_type(b, n->out[0]);
-    if (!dtype_is_float(ty.dtype)) x = build_cast(b, x, QN_F32);
-    const type t = *build_type(b, x);
-    u32 bits = reduce_axes(b->g, n, t.rank);
-    val top = build_reduce(b, OP_ReduceMax, x, bits);
-    top =
-        build_node(b, OP_Where, (const val[]){ build_op1(b, OP_IsInf, top), build_scalar(b, t.dtype, 0), top }, 3, NULL, 0);
-    val sum = build_reduce(b, OP_ReduceSum, build_op1(b, OP_Exp, build_op2(b, OP_Sub, x, top)), bits);
-    val y = build_op2(b, OP_Add, build_op1(b, OP_Log, sum), top);
-    if (ty.dtype != t.dtype) y = build_cast(b, y, ty.dtype);
-    if (ty.rank != t.rank) y = build_reshape(b, y, ty.dims, ty.rank);
-    return build_done(b, &y, 1);
-}
-
 /* ------------------------------------------------------------------ records */
 /* clang-format off */
 static const op_case sum_cases[] = {
@@ -390,7 +371,7 @@ static const op_case order_cases[] = {
                                 .in = { { "data", types }, { "axes", "optional i64" } },                                    \
                                 .out = { { "reduced", "as data" } },                                                        \
                                 .attrs = { INTS("axes"), INT("keepdims", 1), INT("noop_with_empty_axes", 0) },              \
-                                .infer = infer_reduce,                                                                      \
+                                .infer = reduce_infer,                                                                      \
                                 .gradient = GRADIENT(gradient_reduce),                                                      \
                                 .expand = expand_reduce,                                                                    \
                                 .variants = reduce_variants,                                                                \
@@ -411,72 +392,3 @@ static const op_case log_sum_cases[] = {
     { 0 },
 };
 REDUCE(ReduceLogSum, "number", log_sum_cases, "the logarithm of the sum over `axes`")
-
-static const op_case log_sum_exp_cases[] = {
-    { "f32[3,4,5] i64[1]={1}", "", 1e-6, "in the middle" },
-    { "f32[3,100]=500..600 i64[1]={1}", "keepdims=0", 1e-6, "would overflow" },
-    { "f32[2,0] i64[1]={1}", "", 0, "empty: minus infinity" },
-    { "i64[3,4]=-5..20 i64[1]={1}", "", 0, "integers" },
-    { 0 },
-};
-const op_def op_ReduceLogSumExp = {
-    .name = "ReduceLogSumExp",
-    .doc = DOC("the logarithm of the sum of e^x over `axes`"),
-    .in = { { "data", "number" }, { "axes", "optional i64" } },
-    .out = { { "reduced", "as data" } },
-    .attrs = { INTS("axes"), INT("keepdims", 1), INT("noop_with_empty_axes", 0) },
-    .infer = infer_reduce,
-    .gradient = GRADIENT(gradient_reduce),
-    .expand = expand_log_sum_exp,
-    .cases = CASES(log_sum_exp_cases),
-};
-
-/* ------------------------------------------------------------------ ArgMax, ArgMin */
-static qn_status infer_arg(infer *c)
-{
-    const type *x = infer_in(c, 0);
-    u32 axis;
-    QN_TRY(infer_axis(c, infer_int(c, "axis"), x->rank, &axis));
-    if (sym_is(c->g, x->dims[axis], 0))
-        return infer_fail(c, QN_E_SHAPE, "dimension %u is empty: it has no largest or smallest element", axis);
-    type out = folded(c->g, x, 1u << axis, infer_int(c, "keepdims") != 0);
-    out.dtype = QN_I64;
-    return infer_out(c, 0, &out);
-}
-
-static qn_status emit_arg(lowering *l, const node *n)
-{
-    val x = lower_in(l, n, 0);
-    const type *t = lower_type(l, x);
-    u32 axis = axis_of(n, "axis", 0, t->rank);
-    launch *k = launch_begin(l, "arg_reduce.c", "arg_map");
-    launch_define(k, "T", dtype_word(t->dtype));
-    launch_define(k, "A", folding_word(t->dtype));
-    launch_in(k, x);
-    launch_out(k, lower_out(l, n, 0));
-    launch_const(k, "least", n->op == OP_ArgMin);
-    launch_const(k, "last", lower_int(l, n, "select_last_index") != 0);
-    launch_size(k, t->dims[axis]);
-    launch_size(k, lower_product(l, x, axis + 1, t->rank));
-    return launch_map(k, lower_elems(l, lower_out(l, n, 0)));
-}
-
-static const variant arg_variants[] = { { "arg_map", 0, NULL, emit_arg }, { 0 } };
-static const op_case arg_cases[] = {
-    { "f32[3,100]", "axis=1", 0, "rows" },
-    { "i32[4,5,6]=0..3", "axis=-2, keepdims=0", 0, "the first of equals" },
-    { "u8[4,50]=0..3", "axis=1, select_last_index=1", 0, "the last of equals" },
-    { "f16[7,3]", "", 0, "half" },
-    { 0 },
-};
-#define ARG(name_, doc_)                                                                                                    \
-    const op_def op_##name_ = { .name = #name_,                                                                             \
-                                .doc = DOC(doc_),                                                                           \
-                                .in = { { "data", "number" } },                                                             \
-                                .out = { { "reduced", "i64" } },                                                            \
-                                .attrs = { INT("axis", 0), INT("keepdims", 1), INT("select_last_index", 0) },               \
-                                .infer = infer_arg,                                                                         \
-                                .variants = arg_variants,                                                                   \
-                                .cases = CASES(arg_cases) };
-ARG(ArgMax, "where along `axis` the largest element stands")
-ARG(ArgMin, "where along `axis` the smallest element stands")

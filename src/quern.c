@@ -468,7 +468,7 @@ qn_status qn_bind_input(qn_session *s, const char *name, qn_buffer *b)
     QN_TRY(bindable(s));
     for (u32 i = 0; i < s->g->n_inputs; i++)
         if (text_same(value_at(s->g, s->g->inputs[i])->name, name)) return exec_bind_input(s->x, i, b);
-    return fail(QN_E_NAME, "the model has no input '%s'", name);
+    return exec_no_input(s->g, name);
 }
 
 qn_status qn_bind_output(qn_session *s, const char *name, qn_buffer *b)

@@ -11,6 +11,30 @@ static qn_tensor floats(const f32 *data, u32 rank, i64 a, i64 b) { return (qn_te
 
 static f32 at(const graph_run *r, u32 out, u64 i) { return ((const f32 *)r->out[out].data)[i]; }
 
+/* ---- a name that is none */
+
+static void check_wrong_names(test *t)
+{
+    static const struct {
+        const char *typed, *says;
+    } cases[] = {
+        { "imput", "the model has no input 'imput'; did you mean 'input'?" },
+        { "inputmask", "the model has no input 'inputmask'; did you mean 'input_mask'?" },
+        { "pixels", "the model has no input 'pixels'" },
+        { "", "the model has no input ''" },
+        { NULL, "the model has no input '(NULL)'" },
+        { "input_mask_input_mask_input_mask_input_mask",
+          "the model has no input 'input_mask_input_mask_input_mask_input_mask'" },
+    };
+    arena *mem = arena_make();
+    graph *g = graph_make(mem, NULL);
+    CHECK_OK(t, graph_parse(g, "in input: f32[2]\nin input_mask: f32[2]\ny = Mul(input, input_mask)\nout y\n"));
+    for (u32 i = 0; i < COUNT(cases); i++)
+        CHECK(t, exec_no_input(g, cases[i].typed) == QN_E_NAME && text_same(qn_last_error(), cases[i].says), "%s: %s",
+              cases[i].typed ? cases[i].typed : "(NULL)", qn_last_error());
+    arena_free(mem);
+}
+
 /* ---- one plan for all lengths */
 
 static void check_lengths(test *t, const test_device *d)
@@ -523,6 +547,7 @@ static void check_wide_loop(test *t, const test_device *d, u32 n)
 
 void test_exec(test *t)
 {
+    check_wrong_names(t);
     const u64 vast[] = { (u64)1 << 60, (u64)1 << 62, ((u64)1 << 63) - 1, (u64)1 << 63, ~(u64)0 };
     for (u32 i = 0; i < COUNT(vast); i++) check_vast_layout(t, vast[i], false), check_vast_layout(t, vast[i], true);
     check_limit(t, 78000, true); /* its values take 80 KiB together, its largest weight 76 */

@@ -1,4 +1,5 @@
 /* The start of a run: inputs matched by name, sizes bound (sizes.c), room made for them (room.c), input bytes queued. */
+#include "base/nearest.h"
 #include "exec/exec.h"
 
 /* ---- inputs */
@@ -10,13 +11,35 @@ static const qn_named *given(const qn_named *in, size_t n_in, const char *name)
     return NULL;
 }
 
+/* The input whose name is most like one that is none, or NULL. */
+static const char *nearest_input(const graph *g, const char *name)
+{
+    const char *best = NULL;
+    size_t n = strlen(name);
+    u32 fewest = nearest_too_many(n);
+    for (u32 i = 0; i < g->n_inputs && n <= NEAREST_MAX_BYTES; i++) {
+        const char *one = value_at(g, g->inputs[i])->name;
+        size_t n_one = one ? strlen(one) : SIZE_MAX;
+        u32 edits = n_one <= NEAREST_MAX_BYTES ? nearest_edits(name, n, one, n_one) : fewest;
+        if (edits < fewest) best = one, fewest = edits;
+    }
+    return best;
+}
+
+qn_status exec_no_input(const graph *g, const char *name)
+{
+    const char *near = name ? nearest_input(g, name) : NULL;
+    return fail(QN_E_NAME, near ? "the model has no input '%s'; did you mean '%s'?" : "the model has no input '%s'",
+                name ? name : "(NULL)", near);
+}
+
 static qn_status check_names(const exec *x, const qn_named *in, size_t n_in)
 {
     const graph *g = x->main->p->g;
     for (size_t i = 0; i < n_in; i++) {
         bool known = false;
         for (u32 k = 0; k < g->n_inputs && !known; k++) known = text_same(value_at(g, g->inputs[k])->name, in[i].name);
-        if (!known) return fail(QN_E_NAME, "the model has no input '%s'", in[i].name ? in[i].name : "(NULL)");
+        if (!known) return exec_no_input(g, in[i].name);
         if (given(in, i, in[i].name)) return fail(QN_E_NAME, "input '%s' is given twice", in[i].name);
     }
     return QN_OK;

@@ -1,9 +1,10 @@
 /* Diagnostics: "file:line:col: sentence", the line, a caret. And the nearest known name, for typing errors. */
 #include <stdio.h>
 
+#include "base/nearest.h"
 #include "kc/front.h"
 
-enum { SHOWN_COLUMNS = 120, NAME_MAX_COMPARED = 40 };
+enum { SHOWN_COLUMNS = 120 };
 
 /* The line that holds `pos`, cut to a window around the column. Tabs are kept: the caret line repeats them. */
 static void show_line(const kc_file *file, kc_pos pos, char *out, size_t out_bytes)
@@ -67,24 +68,6 @@ void *front_alloc(front *f, size_t bytes)
     return p;
 }
 
-/* Edits (insert, delete, change) between two short texts. Both are at most NAME_MAX_COMPARED long. */
-static u32 edits_between(const char *a, u32 n_a, const char *b, u32 n_b)
-{
-    u32 row[NAME_MAX_COMPARED + 1];
-    for (u32 j = 0; j <= n_b; j++) row[j] = j;
-    for (u32 i = 1; i <= n_a; i++) {
-        u32 diagonal = row[0];
-        row[0] = i;
-        for (u32 j = 1; j <= n_b; j++) {
-            u32 above = row[j];
-            u32 change = diagonal + (a[i - 1] != b[j - 1]);
-            row[j] = MIN(change, MIN(above, row[j - 1]) + 1);
-            diagonal = above;
-        }
-    }
-    return row[n_b];
-}
-
 static u32 shared_start(const char *a, const char *b)
 {
     u32 n = 0;
@@ -104,12 +87,12 @@ static bool is_known(const ident *n) { return n->symbol || n->macro || (n->word 
 const char *front_nearest(front *f, const ident *to)
 {
     const ident *best = NULL;
-    u32 best_edits = to->n < 4 ? 2 : to->n / 3 + 1;
-    if (to->n > NAME_MAX_COMPARED) return NULL;
+    u32 best_edits = nearest_too_many(to->n);
+    if (to->n > NEAREST_MAX_BYTES) return NULL;
     for (u32 i = 0; i < FRONT_BUCKETS; i++) {
         for (const ident *n = f->buckets[i]; n; n = n->next) {
-            if (n == to || n->n > NAME_MAX_COMPARED || !is_known(n)) continue;
-            u32 edits = edits_between(to->text, to->n, n->text, n->n);
+            if (n == to || n->n > NEAREST_MAX_BYTES || !is_known(n)) continue;
+            u32 edits = nearest_edits(to->text, to->n, n->text, n->n);
             if (edits < best_edits || (best && edits == best_edits && is_nearer(n, best, to))) best = n, best_edits = edits;
         }
     }

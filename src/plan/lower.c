@@ -160,11 +160,12 @@ static void add_word(launch *k, word w)
     else k->words[k->n_words++] = w;
 }
 
-/* A size expression that is 0 where none may be: there was no memory for it, or its variant is wrong. */
+/* A size expression that is 0 where none may be: there was no memory for it, or it would be too long. Then a plan for known sizes can be made. */
 static qn_status unknown(const launch *k, const char *what, u32 number)
 {
     QN_TRY(sym_status(k->l->p->g));
-    return fail(QN_E_BUG, "%s: %s %u of kernel '%s' is not known", k->file, what, number, k->entry ? k->entry : "");
+    return fail(QN_E_UNSUPPORTED, "%s: %s %u of kernel '%s' is too long an expression of sizes that are open", k->file, what,
+                number, k->entry ? k->entry : "");
 }
 
 void launch_size(launch *k, sym s)
@@ -255,7 +256,7 @@ void launch_choose(launch *k, launch_choice choose, const sym *sizes, u32 n)
     bool all = true;
     if (!usable(k)) return;
     for (u32 i = 0; i < n; i++) {
-        if (!sizes[i]) stop(k, fail(QN_E_BUG, "%s: size %u of a choice is not known", k->file, i));
+        if (!sizes[i]) stop(k, unknown(k, "choice", i));
         k->choice[i] = sizes[i];
         all = all && sizes[i] && sym_is_number(k->l->p->g, sizes[i], &known[i]);
     }

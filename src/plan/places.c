@@ -17,16 +17,25 @@ static i64 integer_at(const qn_tensor *t, u64 i)
     return memcpy(&narrow, (const u8 *)t->data + 4 * i, 4), narrow;
 }
 
+/* The operand by its value's name, else by what the op calls it. */
+static const char *operand_of(const plan_places *p, const node *n)
+{
+    const op_def *d = op_of(n);
+    const char *name = value_at(p->g, p->what.v)->name;
+    for (u32 i = 0; i < n->n_in && i < COUNT(d->in) && !name; i++)
+        if (node_in(p->g, n, i) == p->what.v) name = d->in[i].name;
+    return name ? name : "its places";
+}
+
 qn_status plan_places_fail(const plan_places *p, u64 at, i64 found, i64 size)
 {
     const node *n = node_at(p->g, p->node);
-    const char *name = value_at(p->g, p->what.v)->name, *mark = name ? "'" : "", *op = op_of(n)->name;
+    const char *of = operand_of(p, n), *op = op_of(n)->name, *name = n->name ? n->name : "";
     if (p->what.from_end)
-        return fail(QN_E_DATA, "%s '%s': index %lld, element %llu of %s%s%s, is outside its axis of %lld", op,
-                    n->name ? n->name : "", (long long)found, (unsigned long long)at, mark, name ? name : "the indices",
-                    mark, (long long)size);
-    return fail(QN_E_DATA, "%s '%s': element %llu of %s%s%s is %lld, it must be from 0 to %lld", op, n->name ? n->name : "",
-                (unsigned long long)at, mark, name ? name : "the lengths", mark, (long long)found, (long long)size - 1);
+        return fail(QN_E_DATA, "%s '%s': index %lld, element %llu of '%s', is outside its axis of %lld", op, name,
+                    (long long)found, (unsigned long long)at, of, (long long)size);
+    return fail(QN_E_DATA, "%s '%s': element %llu of '%s' is %lld, it must be from 0 to %lld", op, name,
+                (unsigned long long)at, of, (long long)found, (long long)size - 1);
 }
 
 qn_status plan_places_check(const plan_places *p, const qn_tensor *t, const i64 *sizes)

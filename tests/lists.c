@@ -77,6 +77,8 @@ static const list_case cases[] = {
     { "an optional that holds a sequence", "in o: optional[n] of sequence[?] of f32[?]\ny = OptionalGetElement(o)\nout y\n", { OPTIONAL(&sequence_of_rows, 1) }, 1, QN_OK, "", 3, 21 },
     { "an optional that is empty", "in o: optional[n] of f32[?]\ny = OptionalGetElement(o)\nout y\n", { OPTIONAL(NULL, 0) }, 1, QN_E_DATA, "the optional is empty", 0, 0 },
     { "an optional of two", "in o: optional[n] of f32[?]\ny = Identity(o)\nout y\n", { OPTIONAL(rows, 2) }, 1, QN_E_SHAPE, "an optional of more than one", 0, 0 },
+    { "grown apart from one list", ANY "in x: f32[k]\na = SequenceInsert(s, x)\nb = SequenceInsert(a, x)\nz = Neg(x)\nc = SequenceInsert(a, z)\nd = SequenceErase(b)\ne = SequenceInsert(d, z)\n"
+      "p = ConcatFromSequence(b, axis=0)\nq = ConcatFromSequence(c, axis=0)\nr = ConcatFromSequence(e, axis=0)\nu = Concat(p, q, r, axis=0)\nout u\n", { SEQUENCE(rows, 3), X }, 2, QN_OK, "", 36, 33 + 21 + 21 },
     { "no list", ANY "y = Identity(s)\nout y\n", { X }, 1, QN_E_DTYPE, "input 's' is f32, the model wants sequence", 0, 0 },
     { "of another type", ANY "y = Identity(s)\nout y\n", { SEQUENCE(integer, 1) }, 1, QN_E_DTYPE, "'s' holds a tensor of i64, it must be f32", 0, 0 },
     { "of another rank", ANY "y = Identity(s)\nout y\n", { SEQUENCE(of_two_ranks, 2) }, 1, QN_E_SHAPE, "'s' holds a tensor of rank 2, the model wants 1", 0, 0 },
@@ -162,6 +164,46 @@ static void check_failing_allocations(test *t, qn_device *d, const list_case *c)
           (unsigned long long)at);
 }
 
+/* Bytes of a run in which a list gets `turns` elements; 0: it failed, or gave another number of them. */
+static u64 bytes_of_turns(test *t, const char *graph_text, i64 turns, i64 want)
+{
+    graph_run r = { .device = test_cpu(), .optimize = true, .mem = arena_make() };
+    graph_session s = { 0 };
+    const qn_tensor in[] = { { QN_I64, 0, { 0 }, &turns }, X };
+    u64 bytes = 0;
+    qn_status status = graph_open_text(&r, graph_text, &s);
+    if (status == QN_OK) status = graph_session_run(&r, &s, in, 2);
+    if (CHECK(t, status == QN_OK, "%s", qn_last_error()) &&
+        CHECK(t, r.out[0].dims[0] == want && sum_of(&r.out[0]) == 6 * (f64)want, "%lld elements",
+              (long long)r.out[0].dims[0]))
+        bytes = arena_bytes(s.x->call);
+    graph_session_close(&s);
+    arena_free(r.mem);
+    return bytes;
+}
+
+/* Twice the turns are twice the bytes, and not four times as many: lists share what they hold, and the rows in which it lies. */
+static void check_memory(test *t)
+{
+    static const struct {
+        const char *what, *graph;
+        bool keeps;
+    } loops[] = {
+        { "grown", GROW("s = SequenceConstruct(x)\n") "out y\n", true },
+        { "a queue",
+          "in m: i64[]\nin x: f32[n]\ns = SequenceConstruct(x, x, x)\n"
+          "y = Loop(m, _, s, x, body={in i: i64[]; in c: bool[]; in v: sequence[?] of f32[?]; in w: f32[n]; o = Identity(c);"
+          " a = SequenceInsert(v, w); const z: i64[] = {0}; b = SequenceErase(a, z); out o, b}, captures=1)\nout y\n",
+          false }
+    };
+    for (u32 i = 0; i < COUNT(loops); i++) {
+        u64 once = bytes_of_turns(t, loops[i].graph, 3000, loops[i].keeps ? 3001 : 3);
+        u64 twice = bytes_of_turns(t, loops[i].graph, 6000, loops[i].keeps ? 6001 : 3);
+        CHECK(t, once && twice < once * 5 / 2 && twice < 6000 * 600ull, "%s: %llu bytes for 3000 turns, %llu for 6000",
+              loops[i].what, (unsigned long long)once, (unsigned long long)twice);
+    }
+}
+
 /* Files: what was saved is loaded again, told what it is. */
 static void check_files(test *t)
 {
@@ -244,6 +286,7 @@ void test_lists(test *t)
         for (u32 k = 0; k < 2 * COUNT(cases); k++) check_case(t, &devices[i], &cases[k / 2], k % 2);
     for (u32 k = 0; k < COUNT(cases); k++)
         if (cases[k].want == QN_OK) check_failing_allocations(t, test_cpu(), &cases[k]);
+    check_memory(t);
     check_files(t);
     check_map_files(t);
 }

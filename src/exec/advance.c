@@ -177,9 +177,10 @@ static qn_status run_host(exec *x, frame *f, const step *s, bool *pending)
     QN_TRY(store_gather(x, f, in, n->n_in, false, pending));
     if (*pending) return QN_OK;
     if (!call_alloc(x, 1)) return QN_E_NOMEM;
-    host_call *h = call_alloc(x, sizeof *h);
-    if (!h) return QN_E_NOMEM;
-    *h = (host_call){ .g = f->p->g, .n = n, .n_in = n->n_in, .mem = x->call };
+    if (!x->at_host) x->at_host = arena_alloc(x->mem, sizeof *x->at_host);
+    host_call *h = x->at_host;
+    if (!h) return fail_nomem(sizeof *h);
+    *h = (host_call){ .g = f->p->g, .n = n, .n_in = n->n_in, .mem = x->call, .ends = x->ends };
     x->stats.host_steps++;
     QN_TRY(call_host(x, f, n, h));
     for (u32 i = 0; i < n->n_out; i++) QN_TRY(store_put(x, f, n->out[i], &h->out[i]));

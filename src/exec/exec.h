@@ -63,9 +63,11 @@ typedef struct known_size {
 typedef struct exec {
     qn_device *device;
     const qn_backend *b;
-    qn_device *host; /* stands in for it; NULL: the plan has no need of that */
-    arena *mem;      /* of the plan */
-    arena *call;     /* of this run: host tensors */
+    qn_device *host;          /* stands in for it; NULL: the plan has no need of that */
+    arena *mem;               /* of the plan */
+    arena *call;              /* of this run: host tensors */
+    host_call *at_host;       /* the host step at hand */
+    list_end ends[LIST_ENDS]; /* of lists in `call` */
     frame *main, *now, *made;
     sym_at *bound, *capacity; /* by sym variable */
     u32 n_bound;

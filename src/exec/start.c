@@ -237,6 +237,7 @@ qn_status exec_start(exec *x, const qn_named *in, size_t n_in)
     arena *last_call = x->call; /* outputs of the last run may be inputs of this one */
     qn_buf old = 0;
     x->call = NULL;
+    memset(x->ends, 0, sizeof x->ends);
     x->now = NULL;
     x->settled = false;
     forget(x);

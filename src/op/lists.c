@@ -1,5 +1,6 @@
 /* Sequences and optionals: values that hold tensors, on the host. A list is a tensor of tensors (qn_tensor[]); what it holds lies in the
- * memory of the run and is never written again, so lists share elements, and only a tensor that enters one is copied.
+ * memory of the run and is never written again, so lists share elements, and only a tensor that enters one is copied. They share the rows
+ * of elements too: what is put in at the end goes behind the last one where there is room, and what is taken out at an end stays where it is.
  *
  * An optional is a list of one or of none, so its element is taken out as a sequence's is. How many a list holds is a size as any
  * other: SequenceLength and OptionalHasElement are size arithmetic. */
@@ -166,16 +167,40 @@ static qn_status host_empty(host_call *h)
     return s;
 }
 
+/* A list of n + 1 that begins with the n of `from`: the same row where nothing is behind it yet, else a copy with room to grow. */
+static qn_tensor *grown(host_call *h, const qn_tensor *from, i64 n, qn_status *s)
+{
+    list_end *ends = h->ends;
+    for (u32 i = 0; i < LIST_ENDS; i++) {
+        if (!ends[i].left || ends[i].end != from + n) continue;
+        ends[i].end++, ends[i].left--;
+        h->out[0] = (qn_tensor){ .dtype = QN_SEQUENCE, .rank = 1, .dims = { n + 1 }, .data = from };
+        return ends[i].end - 1;
+    }
+    const i64 room = MIN(2 * (n + 1), MAX(n + 1, MOST_ELEMENTS));
+    qn_tensor *list = list_room(h, room, QN_SEQUENCE, s);
+    if (!list) return NULL;
+    if (n) memcpy(list, from, (size_t)n * sizeof *list);
+    h->out[0].dims[0] = n + 1;
+    memmove(ends + 1, ends, (LIST_ENDS - 1) * sizeof *ends);
+    ends[0] = (list_end){ list + n + 1, (u64)(room - n - 1) };
+    return list + n;
+}
+
 static qn_status host_insert(host_call *h)
 {
     const qn_tensor *from = h->in[0]->data;
     i64 n = h->in[0]->dims[0], at = 0;
     qn_status s;
     QN_TRY(position(h, 2, n, n + 1, n, &at));
+    if (at == n) {
+        qn_tensor *last = grown(h, from, n, &s);
+        return last ? tensor_copy(h->mem, h->in[1], last) : s;
+    }
     qn_tensor *list = list_room(h, n + 1, QN_SEQUENCE, &s);
     if (!list) return s;
     if (at) memcpy(list, from, (size_t)at * sizeof *list);
-    if (at < n) memcpy(list + at + 1, from + at, (size_t)(n - at) * sizeof *list);
+    memcpy(list + at + 1, from + at, (size_t)(n - at) * sizeof *list);
     return tensor_copy(h->mem, h->in[1], &list[at]);
 }
 
@@ -185,10 +210,14 @@ static qn_status host_erase(host_call *h)
     i64 n = h->in[0]->dims[0], at = 0;
     qn_status s;
     QN_TRY(position(h, 1, n, n, -1, &at));
+    if (at == 0 || at == n - 1) {
+        h->out[0] = (qn_tensor){ .dtype = QN_SEQUENCE, .rank = 1, .dims = { n - 1 }, .data = from + (at == 0) };
+        return QN_OK;
+    }
     qn_tensor *list = list_room(h, n - 1, QN_SEQUENCE, &s);
     if (!list) return s;
-    if (at) memcpy(list, from, (size_t)at * sizeof *list);
-    if (at < n - 1) memcpy(list + at, from + at + 1, (size_t)(n - 1 - at) * sizeof *list);
+    memcpy(list, from, (size_t)at * sizeof *list);
+    memcpy(list + at, from + at + 1, (size_t)(n - 1 - at) * sizeof *list);
     return QN_OK;
 }
 

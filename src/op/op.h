@@ -129,12 +129,18 @@ typedef struct variant {
 } variant;                                          /* a list ends with { 0 } */
 
 /* ---- host_call.c: host ops */
+typedef struct list_end { /* behind a list's last element there is room for `left` more, which no list holds yet */
+    qn_tensor *end;
+    u64 left;
+} list_end;
+enum { LIST_ENDS = 16 };
 typedef struct host_call {
     const graph *g;
     const node *n;
     u32 n_in;
     const qn_tensor *in[64]; /* NULL: absent */
     arena *mem;              /* of this run */
+    list_end *ends;          /* [LIST_ENDS] of this run, the latest first */
     qn_tensor out[16];       /* to fill, data in mem (host_out does both) */
 } host_call;
 void *host_out(host_call *h, u32 i, qn_dtype d, u32 rank, const i64 *dims); /* room for output i; NULL: no memory */

@@ -391,6 +391,16 @@ def moe_cases():
     def plain(x, router, w1, b1, w2, b2, w3=None, b3=None, **a):
         return mixture(x, router, [(w1, b1), (w2, b2)] + ([(w3, b3)] if w3 is not None else []), softmax(router), **a)
 
+    def mixed(x, router, w1, b1, w2, b2, use_sparse_mixer, **a):
+        """The router of Phi-3.5's mixture, which onnxruntime's CUDA has: its CPU takes the attribute and does not look at it."""
+        left, shares = router.copy(), np.zeros_like(router)
+        for _ in range(2):
+            best, each = left.max(-1, keepdims=True), np.arange(len(router))
+            near = (best - router) / np.maximum(np.abs(router), best) <= 0.02
+            shares[each, left.argmax(-1)] = softmax(np.where(near, left, -np.inf))[each, left.argmax(-1)]
+            left[each, left.argmax(-1)] = -np.inf
+        return mixture(x, router, [(w1, b1), (w2, b2)], shares, **a)
+
     def likes(tokens):
         """No two experts alike, in no type: which comes first would not be said."""
         return RNG.permuted(np.tile(np.arange(e) * 0.75 - 1, (tokens, 1)), axis=1).astype(F32)
@@ -406,6 +416,8 @@ def moe_cases():
     case("moe_swiglu_late", "MoE", [x, r, *layers(2 * i)], k=2, activation_type="swiglu", swiglu_fusion=1, swiglu_limit=0.7, swiglu_limit_after_activation=1, ref=plain)
     case("moe_geglu", "MoE", [x, r, *layers(2 * i)], k=2, activation_type="geglu", swiglu_fusion=1, ref=plain)
     case("moe_relu2", "MoE", [x, r, *layers()], k=2, activation_type="relu2", ref=plain)
+    case("moe_sparse", "MoE", [x, r * F32(0.01) + 1, *layers()], k=2, use_sparse_mixer=1, ref=mixed, half=False)
+    case("moe_sparse_apart", "MoE", [x, r, *layers()], k=2, use_sparse_mixer=1, ref=mixed)
     case("moe_free", "MoE", [x, r, *[Fixed(w) for w in layers()]], k=2, free=[("b", "s", c), ("tokens", e)])
 
     def packed(name, bits, block, more=(), zeros=False, biased=True, act="silu", fusion=0, x=(2, 3), third=False, ref=None, bits2=None, **a):
@@ -560,7 +572,7 @@ def refused_cases():
     refused("pool", "spatial dimensions", "QLinearAveragePool", [*quant(U8, 1, 0, 2, 3), f32(1)], kernel_shape=[2])
     moe = lambda: [normal(5, 8), normal(5, 4), normal(4, 6, 8), None, normal(4, 8, 6)]
     refused("moe_activation", "activation_type 'mish'", "MoE", moe(), activation_type="mish")
-    refused("moe_sparse", "use_sparse_mixer", "MoE", moe(), use_sparse_mixer=1)
+    refused("moe_sparse", "2 of a sparse mixer", "MoE", moe(), use_sparse_mixer=1, k=3)
     refused("moe_no_third", "a third layer", "MoE", moe(), activation_type="swiglu")
     refused("moe_tokens", "a row for each token", "MoE", [normal(6, 8), *moe()[1:]])
     refused("moe_width", "layer 2", "MoE", [*moe()[:4], normal(4, 8, 7)])

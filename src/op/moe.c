@@ -4,6 +4,8 @@
  *     MoE    plain weights: all experts compute all tokens in one batched product, and what was not chosen counts 0 times */
 #include <math.h>
 
+#include "op/attend.h"
+#include "op/formula.h"
 #include "op/op_util.h"
 #include "op/quantize.h"
 #include "plan/lower.h"
@@ -158,8 +160,9 @@ static qn_status infer_moe(infer *c)
     if (kind == ACT_NONE)
         return infer_fail(c, QN_E_UNSUPPORTED, "activation_type '%s' is not in this build",
                           attr_text(g, c->n, "activation_type", "relu"));
-    if (infer_int(c, "use_sparse_mixer")) return infer_fail(c, QN_E_UNSUPPORTED, "use_sparse_mixer is not in this build");
-    if (infer_int(c, "k") < 1) return infer_fail(c, QN_E_SHAPE, "k is less than 1");
+    if (infer_int(c, "k") < 1 || (infer_int(c, "use_sparse_mixer") && infer_int(c, "k") != 2))
+        return infer_fail(c, QN_E_SHAPE, "k is %lld, at least 1 is wanted, and 2 of a sparse mixer",
+                          (long long)infer_int(c, "k"));
     if (fusion < 0 || fusion > 2 || third != (kind == ACT_SWIGLU && fusion == 0) || (kind == ACT_GEGLU && !fusion))
         return infer_fail(c, QN_E_SHAPE, "a third layer belongs to swiglu with swiglu_fusion 0, and to nothing else");
     QN_TRY(check_packed(c));
@@ -255,12 +258,31 @@ static val activated(build *b, val h, val x, val which)
     return kind == ACT_RELU2 ? build_op2(b, OP_Mul, h, h) : h;
 }
 
+/* Of a sparse mixer: each of the two has its share among those that are as good as it to 1 in 50, the second without the first. */
+static val mixer_shares(build *b, val best, val which, val logits)
+{
+    static const i64 last = 2, front[] = { 0, 1, 0, 0 };
+    if (b->status) return 0;
+    graph *g = b->g;
+    const sym tokens = build_type(b, logits)->dims[0], experts = build_type(b, logits)->dims[1], one = sym_one(g);
+    const sym all[3] = { tokens, one, experts }, two[3] = { tokens, sym_number(g, 2), one };
+    val first = build_slice(b, which, 1, sym_zero(g), one); /* what each may not be: none, and the first */
+    first = build_node(b, OP_Pad, (const val[]){ first, build_ints(b, front, 4), build_scalar(b, QN_I64, -1) }, 3, NULL, 0);
+    val each = build_formula(b, "i == w ? 0 : m - a > 0.02 * Max(Abs(a), m) ? 0 : Exp(a - m)", "amiw",
+                             build_reshape(b, logits, all, 3), build_reshape(b, best, two, 3), attend_places(b, experts),
+                             build_reshape(b, first, two, 3));
+    attr drop = attr_of_int("keepdims", 0);
+    return build_op1(b, OP_Reciprocal,
+                     build_node(b, OP_ReduceSum, (const val[]){ each, build_ints(b, &last, 1) }, 2, &drop, 1));
+}
+
 /* How much each chosen expert counts, [tokens][k]. Packed weights: shares among the chosen; plain ones: among all, or as the node says. */
 static val shares_of(build *b, val best, val which, val logits)
 {
     static const i64 last = -1;
     attr axis = attr_of_int("axis", -1), along = attr_of_int("axis", 1), keep = attr_of_int("keepdims", 1);
     val given = is_packed(b->n) ? build_in(b, ROUTER_WEIGHTS) : 0, shares;
+    if (!given && attr_int(b->n, "use_sparse_mixer", 0)) return mixer_shares(b, best, which, logits);
     if (is_packed(b->n) && !given) return build_node(b, OP_Softmax, &best, 1, &axis, 1);
     if (!given) given = build_node(b, OP_Softmax, &logits, 1, &axis, 1);
     shares = build_node(b, OP_GatherElements, (const val[]){ given, which }, 2, &along, 1);
@@ -308,6 +330,7 @@ static const op_case moe_cases[] = {
     { "f32[5,8] f32[5,4] f32[4,12,8] f32[4,12] f32[4,8,6] f32[4,8]",
       "k=2, activation_type=\"swiglu\", swiglu_fusion=1, swiglu_limit=0.8, normalize_routing_weights=1", 1e-5,
       "gates beside what they gate" },
+    { "f32[5,8] f32[5,4]=0.9..1.1 f32[4,6,8] _ f32[4,8,6]", "k=2, use_sparse_mixer=1", 1e-5, "a sparse mixer" },
     { 0 },
 };
 static const op_case qmoe_cases[] = {

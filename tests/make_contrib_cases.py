@@ -153,6 +153,23 @@ def mha_cases():
     case("mha_scores", "MultiHeadAttention", [q, k, v, None, ints(0, 2, b, l) | np.eye(1, l, dtype=I32)], ["y", "", "", "qk"], num_heads=n, typed=True)
     case("mha_free", "MultiHeadAttention", [q, k, v, None, None, None, *past(3)], 3, num_heads=n,
          free=[("b", "s", d), ("b", "l", d), ("b", "l", d), None, None, None, ("b", n, "p", h), ("b", n, "p", h)])
+    fresh = lambda rows: [normal(4, rows, d), normal(4, rows, d), normal(4, rows, d)]
+    buffers, length, beams = lambda: [normal(4, n, 8, h), normal(4, n, 8, h)], np.array([3], I32), ints(0, 2, 2, 2, 8)
+    seen = lambda rows: ints(0, 2, 4, 3 + rows) | np.eye(1, 3 + rows, dtype=I32)
+    case("mha_buffer", "MultiHeadAttention", [*fresh(3), None, None, None, *buffers(), length], 3, num_heads=n)
+    case("mha_buffer_unidirectional", "MultiHeadAttention", [*fresh(3), bias, seen(3), normal(1, n, 3, 6), *buffers(), length], 3, num_heads=n, unidirectional=1)
+    case("mha_buffer_empty", "MultiHeadAttention", [*fresh(3), None, None, None, *buffers(), length * 0], 3, num_heads=n)
+    case("mha_buffer_full", "MultiHeadAttention", [*fresh(1), None, None, None, *buffers(), length + 4], 3, num_heads=n)
+    case("mha_beams", "MultiHeadAttention", [*fresh(1), bias, seen(1), None, *buffers(), length, beams], 3, num_heads=n)
+    case("mha_beams_rows", "MultiHeadAttention", [*fresh(3), None, None, None, *buffers(), length, beams], 3, num_heads=n)
+    case("mha_beams_free", "MultiHeadAttention", [*fresh(1), None, None, normal(1, n, 1, 4), *buffers(), length, beams], 3, num_heads=n,
+         free=[("b", "s", d), ("b", "s", d), ("b", "s", d), None, None, None, ("b", n, "room", h), ("b", n, "room", h), None, ("p", "w", "room")])
+    masked, width = "DecoderMaskedMultiHeadAttention", np.array([2], I32)
+    one = dict(num_heads=n, past_present_share_buffer=1)
+    case("decoder_buffer", masked, [*fresh(1), None, None, *buffers(), length], 3, **one)
+    case("decoder_beams", masked, [*fresh(1), seen(1), None, *buffers(), length, width, beams, bias], 3, mask_filter_value=-3.0, scale=0.3, **one)
+    case("decoder_scores", masked, [*fresh(1), None, normal(1, n, 1, 4), *buffers(), length, width, beams], ["y", "k", "v", "qk"], output_qk=1, typed=True, half=False, **one)
+    case("decoder_cross", masked, [normal(b, 1, d), normal(b, n, l, h), normal(b, n, l, h), ints(0, 2, b, l) | np.eye(1, l, dtype=I32)], num_heads=n)
     # onnxruntime's CPU takes no packed form: it is asked for what they stand for
     flat = lambda x, at: x[:, :, :, at].reshape(*x.shape[:2], -1)
     case("mha_packed_qkv", "MultiHeadAttention", [normal(b, s, n, 3, h), None, None, bias], num_heads=n,
@@ -180,6 +197,18 @@ def attention_cases():
     case("attention_past_unidirectional", "Attention", [x, w, bias, ints(0, 2, b, 7), past], 2, num_heads=n, unidirectional=1)
     case("attention_present_only", "Attention", [x, w, bias], 2, num_heads=n)
     case("attention_extra_bias", "Attention", [x, w, bias, None, None, normal(1, 1, s, s)], num_heads=n)
+    # onnxruntime's CPU takes no buffer here: it is asked with what of it is past
+    def in_buffer(x, w, bias, mask, past, extra, length, past_present_share_buffer, **a):
+        ends = int(length[0])
+        y, present = Case("Attention", [x, w, bias, mask, past[:, :, :, :ends].copy(), extra], 2, **a).answers()
+        return [y, np.concatenate([present, past[:, :, :, present.shape[3]:]], 3)]
+
+    room = lambda: normal(2, b, n, 9, h)
+    case("attention_buffer", "Attention", [x, w, bias, None, room(), None, np.array([4], I32)], 2, num_heads=n, past_present_share_buffer=1, ref=in_buffer)
+    case("attention_buffer_all", "Attention", [x, w, bias, ints(0, 2, b, 9), room(), None, np.array([6], I32)], 2, num_heads=n,
+         past_present_share_buffer=1, unidirectional=1, ref=in_buffer)
+    case("attention_buffer_empty", "Attention", [x, w, bias, None, room(), None, np.array(0, I32)], 2, num_heads=n, past_present_share_buffer=1,
+         ref=lambda *i, **a: in_buffer(*i[:6], i[6].reshape(1), **a))
     case("attention_free", "Attention", [x, w, bias, None, past], 2, num_heads=n, free=[("b", "s", c), None, None, None, (2, "b", n, "p", h)])
 
 
@@ -540,10 +569,14 @@ def refused_cases():
     refused("mha_mask", "mask's shape", "MultiHeadAttention", [q, k, k, None, ints(0, 2, 2, 4)], num_heads=2)
     refused("mha_mask_lengths", "mask's shape", "MultiHeadAttention", [q, k, k, None, ints(0, 2, 5)], num_heads=2)
     refused("mha_bias", "do not broadcast", "MultiHeadAttention", [q, k, k, None, None, normal(2, 2, 3, 4)], num_heads=2)
-    refused("mha_buffer", "buffer shared", "MultiHeadAttention", [q, k, k, None, None, None, past, past, np.array([1], I32)], num_heads=2)
+    refused("mha_buffer", "do not fit a buffer of 4", "MultiHeadAttention", [q, q, q, None, None, None, past, past, np.array([2], I32)], 3, num_heads=2)
+    refused("mha_buffer_below", "a past of -1", "MultiHeadAttention", [q, q, q, None, None, None, past, past, np.array([-1], I32)], 3, num_heads=2)
+    refused("mha_beams", "cache_indirection does not fit", "MultiHeadAttention", [q, q, q, None, None, None, past, past, np.array([1], I32), ints(0, 2, 1, 3, 4)], 3, num_heads=2)
+    refused("mha_beam", "outside", "MultiHeadAttention", [*[normal(2, 1, 8)] * 3, None, None, None, past, past, np.array([2], I32), ints(2, 3, 1, 2, 4)], 3, num_heads=2)
+    refused("mha_length", "but no past", "MultiHeadAttention", [q, q, q, None, None, None, None, None, np.array([1], I32)], 3, num_heads=2)
     x, w = normal(2, 3, 6), normal(6, 24)
     refused("attention_rotary", "do_rotary", "Attention", [x, w], num_heads=2, do_rotary=1)
-    refused("attention_buffer", "buffer shared", "Attention", [x, w], num_heads=2, past_present_share_buffer=1)
+    refused("attention_buffer", "needs past_sequence_length", "Attention", [x, w], num_heads=2, past_present_share_buffer=1)
     refused("attention_sizes", "not q, k and v", "Attention", [x, w], num_heads=2, qkv_hidden_sizes=[8, 8, 4])
     refused("attention_unequal", "as wide as one another", "Attention", [x, w], num_heads=2, qkv_hidden_sizes=[8, 12, 4])
     q, k, past, count = normal(2, 1, 64), normal(2, 1, 32), np.zeros((2, 2, 2, 16), F32), np.array(3, I32)

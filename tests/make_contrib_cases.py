@@ -262,6 +262,37 @@ def gqa_cases():
     gqa("scores_sink", 3, 2, [5], 5, [None, None, None, None, normal(n)], outs=4, qk_output=2)
     gqa("queries_counted", 4, 12, [5, 7], 8, [None] * 9 + [np.array([4, 4], I32)])
     gqa("queries_padded", 4, 12, [5, 7], 8, [None] * 9 + [np.array([2, 4], I32)], rows=2)
+    def kept(name, bits, s, past, lengths, total, kind="PER_TENSOR", more=(), as_float=None, size=16, **attributes):
+        """A cache of small numbers. What is behind the lengths is 0 there as well."""
+        b, wide, scale = len(lengths), size // (2 if bits == 4 else 1), 0.3 if bits == 4 else 0.02
+        shape = (1, g, 1, size) if kind == "PER_CHANNEL" else (1,)
+        old = [ints(0, 256, b, g, past, wide, dtype=U8) if bits == 4 else ints(-100, 100, b, g, past, wide, dtype=I8) for _ in range(2)]
+        for i, length in enumerate(lengths):
+            for x in old:
+                x[i, :, max(length - s, 0):] = 0
+        new = [normal(b, s, n * size), normal(b, s, g * size), normal(b, s, g * size)]
+        scales = [near(scale, scale / 2, *shape), near(scale, scale / 2, *shape)]
+        # halves might round to another small number than these do: they are tested in the cases of the op
+        case("gqa_kept_" + name, "GroupQueryAttention", [*new, *old, np.array(lengths, I32) - 1, np.array(total, I32), *(list(more) + [None] * 5)[:5], *scales], 3, half=False,
+             num_heads=n, kv_num_heads=g, kv_cache_bit_width=bits, k_quant_type=kind, v_quant_type=kind, **attributes)
+
+    for bits in (8, 4):
+        kept(f"{bits}", bits, 1, 8, [5, 3], 5)
+        kept(f"{bits}_channels", bits, 1, 8, [5, 3], 5, "PER_CHANNEL")
+        kept(f"{bits}_prompt", bits, 3, 0, [3, 3], 3)
+        kept(f"{bits}_grows", bits, 1, 4, [5, 5], 5, "PER_CHANNEL", [cos, sin], do_rotary=1)
+        kept(f"{bits}_chunk_window", bits, 3, 8, [7], 7, softcap=2.0, local_window_size=4)
+
+    def small_floats(q, k, v, past_k, past_v, lens, total, cos, sin, at, bias, sink, k_scale, v_scale, kv_cache_bit_width, k_quant_type, v_quant_type, **a):
+        """onnxruntime's CPU has no kernel for a cache of float8: it is asked for what that holds."""
+        told = lambda x, scale: (x.reshape(2, -1, g, 16) / scale.reshape(-1, g if scale.size > 1 else 1, scale.size // g if scale.size > 1 else 1)).astype(past_k.dtype).astype(F32)
+        whole = lambda x, scale: (told(x, scale) * scale.reshape(-1, g if scale.size > 1 else 1, scale.size // g if scale.size > 1 else 1)).reshape(x.shape)
+        y, pk, pv = Case("GroupQueryAttention", [q, whole(k, k_scale), whole(v, v_scale), past_k.astype(F32) * k_scale, past_v.astype(F32) * v_scale, lens, total], 3, **a).answers()
+        return [y, (pk / k_scale).astype(past_k.dtype), (pv / v_scale).astype(past_k.dtype)]
+
+    f8 = lambda: np.concatenate([normal(2, g, 4, 16), np.zeros((2, g, 4, 16), F32)], 2).astype(ml_dtypes.float8_e4m3fn)
+    case("gqa_kept_float8", "GroupQueryAttention", [normal(2, 1, 64), normal(2, 1, 32), normal(2, 1, 32), f8(), f8(), np.array([4, 4], I32), np.array(5, I32), *[None] * 5,
+         f32([0.5]), near(0.5, 0.2, 1, g, 1, 16)], 3, half=False, ref=small_floats, num_heads=n, kv_num_heads=g, kv_cache_bit_width=8, k_quant_type="PER_TENSOR", v_quant_type="PER_CHANNEL")
     gqa("free", 1, 4, [5, 3], 5, [cos, sin], do_rotary=1,
         free=[("b", "s", 64), ("b", "s", 32), ("b", "s", 32), ("b", g, "p", 16), ("b", g, "p", 16), ("b",), (), None, None])
 
@@ -586,7 +617,11 @@ def refused_cases():
     refused("gqa_window", "needs causal", "GroupQueryAttention", gqa(), causal=0, local_window_size=2, **heads)
     refused("gqa_rotary", "do_rotary needs", "GroupQueryAttention", gqa(), do_rotary=1, **heads)
     refused("gqa_window_cache", "sliding_window_cache is 1", "GroupQueryAttention", gqa(), sliding_window_cache=1, local_window_size=2, **heads)
-    refused("gqa_quantized", "quantized cache", "GroupQueryAttention", gqa(*[None] * 5, f32([1.0]), f32([1.0])), **heads)
+    refused("gqa_kept_bits", "kv_cache_bit_width is 8, and the cache is of f32", "GroupQueryAttention", gqa(*[None] * 5, f32([1.0]), f32([1.0])), kv_cache_bit_width=8, **heads)
+    small = lambda scale: [q, k, k, ints(-9, 9, 2, 2, 2, 16, dtype=I8), ints(-9, 9, 2, 2, 2, 16, dtype=I8), one - 1, count, *[None] * 5, f32([1.0]), scale]
+    per = dict(kv_cache_bit_width=8, k_quant_type="PER_TENSOR", v_quant_type="PER_CHANNEL")
+    refused("gqa_kept_kind", "k_quant_type is 'NONE'", "GroupQueryAttention", small(f32([1.0])), kv_cache_bit_width=8, **heads)
+    refused("gqa_kept_scale", "v_scale does not fit", "GroupQueryAttention", small(f32([1.0])), **per, **heads)
     refused("gqa_past", "does not fit the query", "GroupQueryAttention", [q, k, k, past[:1], past[:1], one - 1, count], **heads)
     refused("gqa_scores", "qk_output is 0", "GroupQueryAttention", gqa(), 4, **heads)
     refused("gqa_length", "of 'write_indices' is 7", "GroupQueryAttention", [q, k, k, past, past, np.array([7, 2], I32), count], **heads)

@@ -8,7 +8,9 @@
 #include <math.h>
 
 #include "op/elems.h"
+#include "op/formula.h"
 #include "op/op_util.h"
+#include "op/quantize.h"
 
 enum {
     IN_Q,
@@ -57,8 +59,33 @@ static qn_status check_attrs(const infer *c)
         return infer_fail(c, QN_E_SHAPE, "num_heads is no multiple of kv_num_heads");
     if (infer_int(c, "local_window_size") != -1 && !infer_int(c, "causal"))
         return infer_fail(c, QN_E_SHAPE, "local_window_size needs causal");
-    if (infer_int(c, "kv_cache_bit_width") || infer_has(c, IN_K_SCALE) || infer_has(c, IN_V_SCALE))
-        return infer_fail(c, QN_E_UNSUPPORTED, "a quantized cache is not in this build");
+    return QN_OK;
+}
+
+/* A cache of small numbers: how many bits, and for keys and values whether they have one scale or one for each channel. */
+static qn_status check_cache(const infer *c, sym channels)
+{
+    static const struct {
+        const char *kind;
+        u8 scale;
+    } sides[] = { { "k_quant_type", IN_K_SCALE }, { "v_quant_type", IN_V_SCALE } };
+    const type *past = infer_in(c, IN_PAST_K);
+    bool small = past && past->dtype != infer_in(c, IN_Q)->dtype;
+    i64 bits = infer_int(c, "kv_cache_bit_width"), want = !small ? 0 : past->dtype == QN_U8 ? 4 : 8;
+    if (bits != want)
+        return infer_fail(c, QN_E_SHAPE, "kv_cache_bit_width is %lld, and the cache is of %s", (long long)bits,
+                          past ? qn_dtype_name(past->dtype) : "floats");
+    for (u32 i = 0; i < COUNT(sides); i++) {
+        const char *kind = attr_text(c->g, c->n, sides[i].kind, "NONE");
+        bool one = text_same(kind, "PER_TENSOR"), each = text_same(kind, "PER_CHANNEL");
+        if (small != (one || each) || (!small && !text_same(kind, "NONE")))
+            return infer_fail(c, QN_E_SHAPE, "%s is '%s', and the cache is of %s", sides[i].kind, kind,
+                              past ? qn_dtype_name(past->dtype) : "floats");
+        if (!small) continue;
+        const type *scale = infer_in(c, sides[i].scale);
+        if (!scale || infer_differ(c->g, type_elems(c->g, scale), one ? sym_one(c->g) : channels))
+            return infer_fail(c, QN_E_SHAPE, "%s does not fit %s", op_of(c->n)->in[sides[i].scale].name, sides[i].kind);
+    }
     return QN_OK;
 }
 
@@ -115,10 +142,13 @@ static qn_status group_query_infer(infer *c)
     if (infer_differ(g, k ? k->dims[2] : sym_mul(g, s.size, sym_number(g, s.heads + 2 * s.groups)),
                      k ? sym_mul(g, groups, s.size) : q->dims[2]))
         return infer_fail(c, QN_E_SHAPE, "the last dimensions of query and key do not fit the numbers of heads");
+    QN_TRY(check_cache(c, sym_mul(g, groups, s.size)));
+    qn_dtype kept = past ? past->dtype : q->dtype;
+    sym wide = kept == QN_U8 ? sym_div(g, s.size, sym_number(g, 2)) : s.size;
     if (past && (infer_differ(g, past->dims[0], s.batch) || infer_differ(g, past->dims[1], groups) ||
-                 infer_differ(g, past->dims[3], s.size)))
+                 infer_differ(g, past->dims[3], wide)))
         return infer_fail(c, QN_E_SHAPE, "the past does not fit the query");
-    type y = *q, present = { .dtype = q->dtype, .rank = 4, .known = true, .dims = { s.batch, groups, s.present, s.size } };
+    type y = *q, present = { .dtype = kept, .rank = 4, .known = true, .dims = { s.batch, groups, s.present, wide } };
     type scores = { .dtype = q->dtype, .rank = 4, .known = true, .dims = { s.batch, heads, s.rows, s.total } },
          both = scores;
     if (infer_has(c, IN_BIAS)) QN_TRY(infer_broadcast(c, &scores, infer_in(c, IN_BIAS), &both));
@@ -180,6 +210,44 @@ static val heads_apart(build *b, val x, const shape *s, i64 from, i64 to, val we
     return build_node(b, OP_RotaryEmbedding, (val[]){ x, build_in(b, IN_COS), build_in(b, IN_SIN), at }, 4, turn, 2);
 }
 
+static val scale_of(build *b, u32 input, const shape *s)
+{
+    val scale = build_in(b, input);
+    graph *g = b->g;
+    sym one = sym_one(g), each[4] = { one, sym_number(g, s->groups), one, s->size };
+    if (b->status || sym_is(g, type_elems(g, build_type(b, scale)), 1)) return build_reshape(b, scale, NULL, 0);
+    return build_reshape(b, scale, each, 4);
+}
+
+/* x as the past keeps it: x / scale rounded as i8, as two of 4 bits in a byte (8 is 0, the even one low), or as a float of 8 bits. */
+static val kept(build *b, val x, u32 scale_input, const shape *s, val past)
+{
+    graph *g = b->g;
+    if (b->status || !past || build_type(b, x)->dtype == build_type(b, past)->dtype) return x;
+    qn_dtype as = build_type(b, past)->dtype;
+    val scale = scale_of(b, scale_input, s);
+    if (b->status) return 0;
+    qn_dtype real = build_type(b, scale)->dtype;
+    x = build_op2(b, OP_Div, build_cast(b, x, real), scale);
+    if (as == QN_I8) return quant_round(b, x, 0, as);
+    if (as != QN_U8) return build_cast(b, x, as);
+    x = build_cast(b, quant_round(b, x, build_scalar(b, real, 8), QN_U4), QN_U8);
+    val low = build_slice_by(b, x, -1, sym_zero(g), s->size, 2), high = build_slice_by(b, x, -1, sym_one(g), s->size, 2);
+    return build_formula(b, "l + h * 16", "lh", low, high);
+}
+
+static val loaded(build *b, val x, u32 scale_input, const shape *s, qn_dtype d)
+{
+    if (b->status || build_type(b, x)->dtype == d) return x;
+    qn_dtype as = build_type(b, x)->dtype;
+    val scale = scale_of(b, scale_input, s);
+    if (b->status) return 0;
+    qn_dtype real = build_type(b, scale)->dtype;
+    x = build_cast(b, as == QN_U8 ? quant_unpack(b, x, 4, 0) : x, real);
+    if (as == QN_U8) x = build_op2(b, OP_Sub, x, build_scalar(b, real, 8));
+    return build_cast(b, build_op2(b, OP_Mul, x, scale), d);
+}
+
 /* The cache with x written behind each sample's tokens; without a past over itself, for the scatter looks at the places. */
 static val present_of(build *b, val past, val x, val old, const shape *s)
 {
@@ -235,10 +303,11 @@ static qn_status group_query_expand(build *b, const node *n)
     val k_new =
         heads_apart(b, k ? k : q, &s, k ? 0 : s.heads, k ? s.groups : all, build_in(b, IN_K_NORM), "k_norm_epsilon", at);
     val v_new = heads_apart(b, v ? v : q, &s, v ? 0 : all, v ? s.groups : all + s.groups, 0, NULL, 0);
-    val present[2] = { present_of(b, past, k_new, old, &s), present_of(b, build_in(b, IN_PAST_V), v_new, old, &s) };
+    val present[2] = { present_of(b, past, kept(b, k_new, IN_K_SCALE, &s, past), old, &s),
+                       present_of(b, build_in(b, IN_PAST_V), kept(b, v_new, IN_V_SCALE, &s, past), old, &s) };
     attend a = { .q = heads_apart(b, q, &s, 0, s.heads, build_in(b, IN_Q_NORM), "q_norm_epsilon", at),
-                 .k = looked_at(b, present[0], &s),
-                 .v = looked_at(b, present[1], &s),
+                 .k = loaded(b, looked_at(b, present[0], &s), IN_K_SCALE, &s, d),
+                 .v = loaded(b, looked_at(b, present[1], &s), IN_V_SCALE, &s, d),
                  .softcap = attr_float(n, "softcap", 0),
                  .sink = build_in(b, IN_SINK) };
     a.scale = attr_float(n, "scale", 0) != 0 ? attr_float(n, "scale", 0) : attend_scale(b, s.size);
@@ -262,6 +331,10 @@ static const op_case group_query_cases[] = {
     { "f32[1,2,32] f32[1,2,16] f32[1,2,16] f32[1,2,6,8] f32[1,2,6,8] i32[1]={4} i32[]={5} _ _ _ f32[1,4,2,5] f32[4] _ _ "
       "f32[8] f32[8]",
       "num_heads=4, kv_num_heads=2, softcap=2.0, qk_output=1, n_out=4", 1e-6, "a buffer, norms, a bias, a sink, scores" },
+    { "f32[1,2,32] f32[1,2,16] f32[1,2,16] u8[1,2,6,4]=0..255 u8[1,2,6,4]=0..255 i32[1]={4} i32[]={5} _ _ _ _ _ "
+      "f32[]=0.1..0.2 f32[]=0.1..0.2",
+      "num_heads=4, kv_num_heads=2, kv_cache_bit_width=4, k_quant_type=\"PER_TENSOR\", v_quant_type=\"PER_TENSOR\", n_out=1",
+      1e-5, "a cache of 4 bits" },
     { "f32[1,2,32] f32[1,2,16] f32[1,2,16] f32[1,2,6,8] f32[1,2,6,8] i32[1]={4} i32[]={5}",
       "num_heads=4, kv_num_heads=2, local_window_size=0, n_out=3", 1e-6, "a window of nothing: 0" },
     { 0 },
@@ -274,8 +347,8 @@ const op_def op_GroupQueryAttention = {
     .in = { { "query", "float" },
             { "key", "optional as query" },
             { "value", "optional as query" },
-            { "past_key", "optional as query" },
-            { "past_value", "optional as query" },
+            { "past_key", "optional float|i8|u8|f8e4m3fn" },
+            { "past_value", "optional as past_key" },
             { "seqlens_k", "i32" },
             { "total_sequence_length", "i32" },
             { "cos_cache", "optional as query" },
@@ -283,14 +356,14 @@ const op_def op_GroupQueryAttention = {
             { "position_ids", "optional i64" },
             { "attention_bias", "optional as query" },
             { "head_sink", "optional as query" },
-            { "k_scale", "optional f32" },
-            { "v_scale", "optional f32" },
+            { "k_scale", "optional float" },
+            { "v_scale", "optional float" },
             { "q_norm_weight", "optional as query" },
             { "k_norm_weight", "optional as query" },
             { "query_seqlens", "optional i32" } },
     .out = { { "output", "as query" },
-             { "present_key", "as query" },
-             { "present_value", "as query" },
+             { "present_key", "as past_key" },
+             { "present_value", "as past_key" },
              { "output_qk", "as query" } },
     .attrs = { INT("causal", 1), INT("do_rotary", 0), FLOAT("k_norm_epsilon", 1e-6), INT("kv_cache_bit_width", 0),
                NEEDED("kv_num_heads", ATTR_INT), INT("local_window_size", -1), NEEDED("num_heads", ATTR_INT),

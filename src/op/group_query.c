@@ -251,13 +251,10 @@ static val loaded(build *b, val x, u32 scale_input, const shape *s, qn_dtype d)
 /* The cache with x written behind each sample's tokens; without a past over itself, for the scatter looks at the places. */
 static val present_of(build *b, val past, val x, val old, const shape *s)
 {
-    graph *g = b->g;
-    sym pads[8], lack = sym_sub(g, s->present, past ? s->past : s->rows);
-    for (u32 i = 0; i < 8; i++) pads[i] = i == 6 ? lack : sym_zero(g);
-    val base = past ? past : x;
-    if (!sym_is(g, lack, 0)) base = build_node(b, OP_Pad, (val[]){ base, build_syms(b, pads, 8) }, 2, NULL, 0);
     attr axis = attr_of_int("axis", 2);
-    return build_node(b, OP_TensorScatter, (val[]){ base, x, old }, 3, &axis, 1);
+    bool grows = !sym_same(b->g, s->present, past ? s->past : s->rows);
+    val in[] = { past ? past : x, x, old, grows ? build_syms(b, &s->present, 1) : 0 };
+    return build_node(b, grows ? OP_CacheGrow : OP_TensorScatter, in, 3u + grows, &axis, 1);
 }
 
 /* What hides keys: those ahead, those a window's width behind (of no width: all), or, where all see all, those behind a sample's last. */

@@ -94,10 +94,11 @@ function measuring(test: string, kind: Kind): void {
 /* From the fastest to the slowest warm run, over each bar. */
 const whiskers = (ranges: ([number, number] | null)[][]): Plugin<'bar'> => ({
   id: 'whiskers',
-  afterDatasetsDraw({ ctx, scales, getDatasetMeta }) {
+  afterDatasetsDraw(drawn) {
+    const { ctx, scales } = drawn;
     Object.assign(ctx, { strokeStyle: colour('ink'), lineWidth: 1.5 });
     ranges.forEach((one, d) => one.forEach((range, i) => {
-      const bar = getDatasetMeta(d).data[i];
+      const bar = drawn.getDatasetMeta(d).data[i];
       if (!range || !bar) return;
       const [from, to] = range.map((ms) => scales['x']!.getPixelForValue(ms)) as [number, number];
       ctx.beginPath();

@@ -1,4 +1,4 @@
-/* Types of sequences and optionals: how many there are is a size like any other; what they hold is one type that fits all elements,
+/* Types of sequences, optionals and maps: how many there are is a size like any other; what they hold is one type that fits all elements,
  * with as much left open as they differ in. Lists of lists (an optional of a sequence) say so in turn. A map is a list of two, its keys and its
  * values, whose number is always open. */
 #include "graph/graph.h"

@@ -50,10 +50,8 @@ static inline bool wgsl_is_half(kc_type t) { return t.scalar == KC_F16 || t.scal
 static inline bool wgsl_is_narrow_signed(kc_type t) { return t.scalar == KC_I8 || t.scalar == KC_I16; }
 static inline bool wgsl_is_float(kc_type t) { return t.scalar == KC_F32 || t.scalar == KC_F64; }
 static inline bool wgsl_is_unsigned(kc_type t) { return t.scalar == KC_U8 || t.scalar == KC_U16 || t.scalar == KC_U32; }
-static inline const char *wgsl_sign(kc_type t)
-{
-    return t.scalar == KC_I64 ? "i64" : "u64";
-} /* of 64 bits, in names of helpers */
+/* Of a type of 64 bits, as the names of helpers have it. */
+static inline const char *wgsl_sign(kc_type t) { return t.scalar == KC_I64 ? "i64" : "u64"; }
 
 /* wgsl_array.c */
 void wgsl_array_call(printer *p, const kc_expr *e); /* load4, atomic_add, ... */

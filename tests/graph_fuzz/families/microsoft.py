@@ -107,6 +107,23 @@ def heads(g):
 
 
 @family(1)
+def one_token_heads(g):
+    """Over keys and values as they are, or over a past in buffers with room for more."""
+    b, l, n, h = g.int(1, 2), g.int(1, 6), g.int(1, 3), g.int(1, 6)
+    d, in_buffers = n * h, g.chance(0.5)
+    q = g.value([F], shape=[b, 1, d], lo=-4, hi=4)
+    past = g.int(0, l)
+    seen = past + 1 if in_buffers else l
+    mask = g.new(((g.rng.random((b, seen)) < 0.6) | (np.arange(seen) == 0)).astype(np.int32)) if g.chance(0.4) else ""
+    if in_buffers:
+        new, buffers = [near(g, F, [b, 1, d]) for _ in range(2)], [near(g, F, [b, n, l + 1, h]) for _ in range(2)]
+        g.node("DecoderMaskedMultiHeadAttention", [q, *new, mask, "", *buffers, g.const([past], np.int32)], outputs=3, domain=MS, num_heads=n, past_present_share_buffer=1)
+    else:
+        ins = [q, *(near(g, F, [b, n, l, h]) for _ in range(2))]
+        g.node("DecoderMaskedMultiHeadAttention", [*ins, mask] if mask else ins, domain=MS, num_heads=n, scale=g.pick([None, 0.2]))
+
+
+@family(1)
 def packed_heads(g):
     b, s, c, n, h = g.int(1, 2), g.int(1, 5), g.int(1, 6), g.int(1, 3), g.int(1, 6)
     d = n * h

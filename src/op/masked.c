@@ -147,7 +147,7 @@ static val filtered(build *b, val mask, const masked *s, qn_dtype d)
     return build_node(b, OP_Where, (val[]){ let_through(b, mask, s), build_scalar(b, d, 0), filter }, 3, NULL, 0);
 }
 
-/* ------------------------------------------------------------------ what both do once q, k and v have their heads apart */
+/* ------------------------------------------------------------------ once q, k and v have their heads apart */
 val masked_attended(build *b, attend a, const masked *s, val mask, val extra, val *scores)
 {
     graph *g = b->g;

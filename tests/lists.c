@@ -79,6 +79,8 @@ static const list_case cases[] = {
     { "an optional of two", "in o: optional[n] of f32[?]\ny = Identity(o)\nout y\n", { OPTIONAL(rows, 2) }, 1, QN_E_SHAPE, "an optional of more than one", 0, 0 },
     { "grown apart from one list", ANY "in x: f32[k]\na = SequenceInsert(s, x)\nb = SequenceInsert(a, x)\nz = Neg(x)\nc = SequenceInsert(a, z)\nd = SequenceErase(b)\ne = SequenceInsert(d, z)\n"
       "p = ConcatFromSequence(b, axis=0)\nq = ConcatFromSequence(c, axis=0)\nr = ConcatFromSequence(e, axis=0)\nu = Concat(p, q, r, axis=0)\nout u\n", { SEQUENCE(rows, 3), X }, 2, QN_OK, "", 36, 33 + 21 + 21 },
+    { "grown from nothing beside another", ANY "in x: f32[k]\na = SequenceConstruct(x)\nb = SequenceInsert(a, x)\nc = SequenceInsert(s, x)\n"
+      "p = ConcatFromSequence(b, axis=0)\nq = ConcatFromSequence(c, axis=0)\nu = Concat(p, q, axis=0)\nout u\n", { SEQUENCE(NULL, 0), X }, 2, QN_OK, "", 9, 18 },
     { "no list", ANY "y = Identity(s)\nout y\n", { X }, 1, QN_E_DTYPE, "input 's' is f32, the model wants sequence", 0, 0 },
     { "of another type", ANY "y = Identity(s)\nout y\n", { SEQUENCE(integer, 1) }, 1, QN_E_DTYPE, "'s' holds a tensor of i64, it must be f32", 0, 0 },
     { "of another rank", ANY "y = Identity(s)\nout y\n", { SEQUENCE(of_two_ranks, 2) }, 1, QN_E_SHAPE, "'s' holds a tensor of rank 2, the model wants 1", 0, 0 },

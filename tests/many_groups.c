@@ -74,6 +74,7 @@ void test_many_groups(test *t)
 {
     const test_device *devices;
     u32 n = open_test_devices(t, &devices), *y = malloc((MOST + BEHIND) * sizeof *y);
+    CHECK(t, y != NULL, "no memory");
     for (u32 i = 0; y && i < n; i++)
         for (u32 c = 0; c < COUNT(cases); c++) {
             qn_device *d = devices[i].device;

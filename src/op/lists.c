@@ -172,7 +172,7 @@ static qn_tensor *grown(host_call *h, const qn_tensor *from, i64 n, qn_status *s
 {
     list_end *ends = h->ends;
     for (u32 i = 0; i < LIST_ENDS; i++) {
-        if (!ends[i].left || ends[i].end != from + n) continue;
+        if (!from || !ends[i].left || ends[i].end != from + n) continue;
         ends[i].end++, ends[i].left--;
         h->out[0] = (qn_tensor){ .dtype = QN_SEQUENCE, .rank = 1, .dims = { n + 1 }, .data = from };
         return ends[i].end - 1;

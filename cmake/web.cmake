@@ -32,7 +32,7 @@ qn_status kc_block_make(arena *a, const kc_module *m, const kc_kernel *k, kc_blo
 void kc_block_run(const kc_block *b, void *const *bufs, const u32 *words, u64 from, u64 to) { (void)b, (void)bufs, (void)words, (void)from, (void)to; }
 " @ONLY)
 
-# ---- no gradients: 9 KB of records and formulas that a page has not asked for yet
+# ---- the core computes no gradients: 9 KB of records and formulas
 file(CONFIGURE OUTPUT ${GEN}/no_gradients.c CONTENT
 "#include \"train/autodiff.h\"
 qn_status autodiff_build(build *b, const autodiff *what, val *dxs)
@@ -50,25 +50,48 @@ list(FILTER SOURCES EXCLUDE REGEX "src/(${NATIVE})\\.c$")
 # The model of drawn glyphs is a file beside the module: a page fetches it when it wants it.
 file(CONFIGURE OUTPUT ${GEN}/no_glyphs.c CONTENT
      "#include <stddef.h>\nconst unsigned char quern_glyphs_onnx[1] = { 0 };\nconst size_t quern_glyphs_onnx_bytes = 0;\n")
-# Nor does a page make maps or take them apart: 1.5 KB.
-file(CONFIGURE OUTPUT ${GEN}/no_maps.c CONTENT
-"#include \"op/ml.h\"
-static qn_status refuse(infer *c) { return infer_fail(c, QN_E_UNSUPPORTED, \"this module has no operators on maps: it was built without them\"); }
-ML(ZipMap, \"\", LIST({ \"X\", \"f32\" }), LIST({ \"Z\", \"sequence\" }), refuse, NULL, .attrs = LIST(INTS(\"classlabels_int64s\"), TEXTS(\"classlabels_strings\")))
-ML(DictVectorizer, \"\", LIST({ \"X\", \"map\" }), LIST({ \"Y\", \"value\" }), refuse, NULL, .attrs = LIST(INTS(\"int64_vocabulary\"), TEXTS(\"string_vocabulary\")))
-ML(CastMap, \"\", LIST({ \"X\", \"map\" }), LIST({ \"Y\", \"value\" }), refuse, NULL, .attrs = LIST(TEXT(\"cast_to\", 0), TEXT(\"map_form\", 0), INT(\"max_map\", 1)))
-" @ONLY)
 set(OPS ${SOURCES})
 list(FILTER OPS INCLUDE REGEX "src/op/")
 list(REMOVE_ITEM SOURCES ${OPS})
-list(FILTER OPS EXCLUDE REGEX "op/ml_maps")
-list(APPEND OPS ${GEN}/no_maps.c)
-add_library(library OBJECT ${SOURCES} ${GEN}/embedded.c ${GEN}/build_hash.c ${GEN}/no_glyphs.c ${GEN}/no_block_machine.c ${GEN}/no_gradients.c)
-add_library(ops OBJECT ${OPS}) # without their test cases
-target_compile_definitions(ops PRIVATE QUERN_NO_CASES QUERN_NO_GRADIENTS)
-add_executable(quern_wasm ${GEN}/host_table.c $<TARGET_OBJECTS:library> $<TARGET_OBJECTS:ops> $<TARGET_OBJECTS:kernels>)
-target_compile_definitions(quern_wasm PRIVATE QUERN_NO_DOUBLE)
-set_target_properties(quern_wasm PROPERTIES OUTPUT_NAME quern SUFFIX .wasm)
+
+# ---- two modules of the same objects. The core, quern.wasm, is what nearly all models need; quern-full.wasm has everything. They differ in three
+# tables, which leave out of the core what src/op/ops.def, src/kc/targets.def and kernels/rare.def call RARE, and in gradients; no other file
+# names all ops or printers, so the linker drops what the tables do not name.
+set(TABLES ${CMAKE_SOURCE_DIR}/src/op/op.c ${CMAKE_SOURCE_DIR}/src/kc/print.c)
+list(REMOVE_ITEM OPS ${TABLES})
+list(REMOVE_ITEM SOURCES ${TABLES})
+set(OPS_WITH_GRADIENTS)
+foreach(file ${OPS})
+    file(STRINGS ${file} found REGEX "GRADIENT\\(|FORMULAS\\(" LIMIT_COUNT 1)
+    if(found)
+        list(APPEND OPS_WITH_GRADIENTS ${file})
+    endif()
+endforeach()
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${OPS} kernels/rare.def)
+set(OPS_ALIKE ${OPS})
+list(REMOVE_ITEM OPS_ALIKE ${OPS_WITH_GRADIENTS})
+file(STRINGS kernels/rare.def RARE_KERNELS REGEX "^RARE")
+list(TRANSFORM RARE_KERNELS REPLACE "RARE\\((.*), (.)\\)" "WITHOUT_\\1_\\2")
+
+add_library(library OBJECT ${SOURCES} ${GEN}/build_hash.c ${GEN}/no_glyphs.c ${GEN}/no_block_machine.c)
+add_library(ops OBJECT ${OPS_ALIKE}) # without their test cases
+add_library(ops_core OBJECT ${OPS_WITH_GRADIENTS})
+add_library(ops_full OBJECT ${OPS_WITH_GRADIENTS})
+add_library(tables_core OBJECT ${TABLES} ${GEN}/embedded.c ${GEN}/no_gradients.c)
+add_library(tables_full OBJECT ${TABLES} ${GEN}/embedded.c src/train/autodiff.c)
+target_compile_definitions(ops PRIVATE QUERN_NO_CASES)
+target_compile_definitions(ops_core PRIVATE QUERN_NO_CASES QUERN_NO_GRADIENTS)
+target_compile_definitions(ops_full PRIVATE QUERN_NO_CASES)
+target_compile_definitions(tables_core PRIVATE ${RARE_KERNELS} WITHOUT_quern_kernel_math_h
+                           "QUERN_CORE=\"quern.wasm is the core, quern-full.wasm has it (module: 'full')\"")
+foreach(module core full)
+    add_executable(quern_wasm_${module} ${GEN}/host_table.c $<TARGET_OBJECTS:library> $<TARGET_OBJECTS:ops> $<TARGET_OBJECTS:ops_${module}>
+                   $<TARGET_OBJECTS:tables_${module}> $<TARGET_OBJECTS:kernels>)
+    target_compile_definitions(quern_wasm_${module} PRIVATE QUERN_NO_DOUBLE)
+endforeach()
+set_target_properties(quern_wasm_core PROPERTIES OUTPUT_NAME quern SUFFIX .wasm)
+set_target_properties(quern_wasm_full PROPERTIES OUTPUT_NAME quern-full SUFFIX .wasm)
+add_custom_target(quern_wasm DEPENDS quern_wasm_core quern_wasm_full)
 
 # ---- for tests alone: the module with the T=f64 kernels, and the cases of ops that a page runs (tests/web/op_cases.h)
 add_library(kernels_double OBJECT EXCLUDE_FROM_ALL ${HOST_DOUBLE_SOURCES})
@@ -78,11 +101,11 @@ target_compile_definitions(kernels_double PRIVATE QK_ISA=baseline QK_DOUBLE)
 target_compile_options(kernels_double PRIVATE -O1 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fwrapv -w)
 add_library(ops_with_cases OBJECT EXCLUDE_FROM_ALL ${OPS})
 add_executable(quern_wasm_tests EXCLUDE_FROM_ALL ${GEN}/host_table.c tests/op_case.c tests/op_graph.c tests/run_graph.c tests/web/op_cases.c
-               $<TARGET_OBJECTS:library> $<TARGET_OBJECTS:ops_with_cases> $<TARGET_OBJECTS:kernels> $<TARGET_OBJECTS:kernels_double>)
+               $<TARGET_OBJECTS:library> $<TARGET_OBJECTS:ops_with_cases> $<TARGET_OBJECTS:tables_full> $<TARGET_OBJECTS:kernels> $<TARGET_OBJECTS:kernels_double>)
 target_include_directories(quern_wasm_tests PRIVATE tests)
 set_target_properties(quern_wasm_tests PROPERTIES OUTPUT_NAME quern-tests SUFFIX .wasm)
 
-foreach(target library ops ops_with_cases quern_wasm quern_wasm_tests)
+foreach(target library ops ops_core ops_full tables_core tables_full ops_with_cases quern_wasm_core quern_wasm_full quern_wasm_tests)
     add_dependencies(${target} generated)
     target_include_directories(${target} PRIVATE include src ${GEN})
     target_compile_options(${target} PRIVATE -Os ${QUERN_WARNINGS})
@@ -97,7 +120,7 @@ foreach(list DECLARED DECLARED_TESTS)
     list(TRANSFORM ${list} REPLACE "^WEB [^(]*(q[wt]_[a-z_]+)\\(.*$" "-Wl,--export=\\1")
 endforeach()
 target_link_options(quern_wasm_tests PRIVATE ${DECLARED_TESTS})
-foreach(module quern_wasm quern_wasm_tests)
+foreach(module quern_wasm_core quern_wasm_full quern_wasm_tests)
     if(QUERN_WEB_THREADS)
         get_target_property(name ${module} OUTPUT_NAME)
         set_target_properties(${module} PROPERTIES OUTPUT_NAME ${name}-threads RUNTIME_OUTPUT_DIRECTORY ${CMAKE_SOURCE_DIR}/build/web)

@@ -568,7 +568,7 @@ def kernel():
     _, err = quern("kernel", bad, code=3)
     check("broken.c:2:" in err, f"a diagnostic has no place: {err!r}")
     text, _ = quern("kernel", "--help")
-    targets = [line for line in (ROOT / "src/kc/targets.def").read_text().splitlines() if line.startswith("TARGET(")]
+    targets = [line for line in (ROOT / "src/kc/targets.def").read_text().splitlines() if line.startswith(("TARGET(", "RARE("))]
     names = [line.split('"')[1] for line in targets]
     line = next((x for x in text.splitlines() if "--target" in x), "")
     listed = [w.strip().removesuffix(" (the default)") for w in line.partition("print:")[2].split(",")]

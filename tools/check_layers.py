@@ -78,7 +78,7 @@ def check_backends():
 
 def check_names():
     """An op is named only where meanings are written (op), differentiated (train), rewritten (pass) and read (format); a pass and a format only in their own file."""
-    limits = {"op": (SRC / "op/ops.def", r"OP\((\w+)\)", "OP_{0}", 0, ("op", "pass", "format", "train")),
+    limits = {"op": (SRC / "op/ops.def", r"(?:OP|RARE)\((\w+)\)", "OP_{0}", 0, ("op", "pass", "format", "train")),
               "pass": (SRC / "pass/passes.def", r"PASS\((\w+)\)", "pass_{0}", 1, ()),
               "format": (SRC / "format/formats.def", r"FORMAT\((\w+)\)", "format_{0}", 1, ())}
     bad = []

@@ -83,16 +83,17 @@ static void put_host(const char *folder, const source *file, const instance *lis
     gen_write_file(path.at, &t);
 }
 
+/* WITHOUT_NAME_C, where it is defined, leaves NAME.c out. */
 static void put_embedded_file(text *t, const char *name, const char *body)
 {
-    gen_add(t, "    { \"%s\",\n      \"", name);
+    gen_add(t, "#ifndef WITHOUT_%s_%c\n    { \"%s\",\n      \"", stem(name), name[strlen(name) - 1], name);
     for (const char *s = body; *s; s++) {
         if (*s == '\n') gen_add(t, s[1] ? "\\n\"\n      \"" : "\\n");
         else if (*s == '"' || *s == '\\' || *s == '?') gen_add(t, "\\%c", *s);
         else if (*s == '\t') gen_add(t, "\\t");
         else gen_add_n(t, s, 1);
     }
-    gen_add(t, "\" },\n");
+    gen_add(t, "\" },\n#endif\n");
 }
 
 /* Behind the comment that starts at s; its line breaks stay. */
@@ -139,8 +140,8 @@ static void put_embedded(const char *folder)
     put_embedded_file(&t, "quern_kernel_math.h", math_text());
     gen_add(&t, "    { NULL, NULL }\n};\n\nconst char *kc_embedded(const char *file)\n{\n"
                 "    for (u32 i = 0; files[i].name; i++)\n        if (!strcmp(files[i].name, file)) return files[i].text;\n"
-                "    return NULL;\n}\n\nconst char *kc_embedded_name(u32 i) { return i < COUNT(files) - 2 ? files[i].name : "
-                "NULL; }\n");
+                "    return NULL;\n}\n\nconst char *kc_embedded_name(u32 i)\n{\n    return i < COUNT(files) && files[i].name && "
+                "strcmp(files[i].name, \"quern_kernel_math.h\") ? files[i].name : NULL;\n}\n");
     text path = { 0 };
     gen_add(&path, "%s/embedded.c", folder);
     gen_write_file(path.at, &t);

@@ -30,7 +30,9 @@ static const char *why_not(const onnx_file *file, const counted *n, const char *
     bool ours = strcmp(domain, "quern") == 0;
     if (!domain[0] && strcmp(op, "Constant") == 0) return NULL;
     if (!domain[0] && onnx_upgrade_knows(op, version)) return NULL;
-    return !ours && op_by_name(domain, op) ? NULL : "this build has no such op";
+    if (!ours && op_by_name(domain, op)) return NULL;
+    const char *where = op_elsewhere(domain, op);
+    return where ? where : "this build has no such op";
 }
 
 /* The initializers of a body. */

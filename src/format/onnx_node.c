@@ -276,8 +276,9 @@ static qn_status name_values(door *d)
 static qn_status refuse(const door *d)
 {
     const char *domain = d->domain[0] ? d->domain : "ai.onnx";
-    return fail(QN_E_UNSUPPORTED, "op '%s' of domain '%s' (opset %lld) is not in this build", d->op, domain,
-                (long long)d->version);
+    const char *where = op_elsewhere(d->domain, d->op);
+    return fail(QN_E_UNSUPPORTED, "op '%s' of domain '%s' (opset %lld) is not in this build%s%s", d->op, domain,
+                (long long)d->version, where ? ": " : "", where ? where : "");
 }
 
 static qn_status add_node(scope *s, door *d, const node_message *m, const char *name)

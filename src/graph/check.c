@@ -225,10 +225,10 @@ qn_status graph_infer_node(graph *g, nid id)
     node *n = node_at(g, id);
     const op_def *d = n->op < OP_COUNT ? op_of(n) : NULL;
     if (!d) return fail(QN_E_BUG, "node '%s' has no op", n->name);
+    if (!d->infer) return fail(QN_E_UNSUPPORTED, "node '%s' needs %s", n->name, d->name);
     QN_TRY(check_arity(d, n));
     QN_TRY(check_attrs(d, n));
     QN_TRY(check_inputs(g, d, n));
-    if (!d->infer) return fail(QN_E_BUG, "%s has no inference", d->name);
     g->inferring = id;
     n->n_needs = 0;
     qn_status status = infer_asking(g, id, d);

@@ -1,17 +1,54 @@
-/* The table of ops: an op by its name, its record, the sentence of what went wrong at a node. */
+/* The table of ops: an op by its name, its record, the sentence of what went wrong at a node. Compiled twice for browsers: QUERN_CORE,
+ * words that say where the rest is, leaves out what ops.def calls rare. Nothing else names all records, so the linker drops these too. */
 #include <stdatomic.h>
 
 #include "op/op_util.h"
 
 #define OP(name) extern const op_def op_##name;
+#ifdef QUERN_CORE
+#define RARE(name)
+#endif
 #include "op/ops.def"
 #undef OP
+
+#ifdef QUERN_CORE
+static const op_def left_out = { .name = "an operator that is not here" };
+static const char *const rare_names[] = {
+#define OP(name)
+#define RARE(name) #name,
+#include "op/ops.def"
+#undef OP
+};
+#define RARE(name) [OP_##name] = &left_out,
+#endif
 
 const op_def *const op_defs[OP_COUNT] = {
 #define OP(name) [OP_##name] = &op_##name,
 #include "op/ops.def"
 #undef OP
 };
+
+#ifdef QUERN_CORE
+static bool is_here(u32 id) { return op_defs[id] != &left_out; }
+
+const char *op_elsewhere(const char *domain, const char *name)
+{
+    bool ms = strcmp(domain, "com.microsoft") == 0;
+    for (size_t i = 0; i < COUNT(rare_names); i++) {
+        const char *rare = rare_names[i];
+        if (strcmp(rare, name) == 0 || (ms && text_starts(rare, "Ms") && strcmp(rare + 2, name) == 0)) return QUERN_CORE;
+    }
+    return NULL;
+}
+#else
+static bool is_here(u32 id) { return id != OP_NONE; }
+
+const char *op_elsewhere(const char *domain, const char *name)
+{
+    (void)domain, (void)name;
+    return NULL;
+}
+#endif
 
 enum { NAME_SLOTS = 2048 };
 _Static_assert(OP_COUNT < NAME_SLOTS / 2, "the table of op names is too full: double it");
@@ -31,6 +68,7 @@ static atomic_bool names_made;
 static void make_names(void)
 {
     for (u32 id = 1; id < OP_COUNT; id++) {
+        if (!is_here(id)) continue;
         u32 at = name_slot(domain_of(op_defs[id]), op_defs[id]->name);
         while (names[at] != 0 && names[at] != id) at = (at + 1) & (NAME_SLOTS - 1);
         names[at] = (u16)id;

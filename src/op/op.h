@@ -187,9 +187,10 @@ struct op_def {
     sym (*flops)(lowering *l, const node *n);        /* multiply-adds x 2; NULL: not counted */
     const op_case *cases;
 };
-extern const op_def *const op_defs[OP_COUNT]; /* by op_id; [OP_NONE] is NULL */
+extern const op_def *const op_defs[OP_COUNT]; /* by op_id; [OP_NONE] is NULL; without .infer: left out of this build */
 const op_def *op_of(const node *n);
 op_id op_by_name(const char *domain, const char *name); /* domain "" is ai.onnx; OP_NONE: not in this build; hashed */
+const char *op_elsewhere(const char *domain, const char *name); /* what to do where this build left it out; NULL: it did not */
 const op_attr *op_attr_of(const op_def *d, const char *name);
 void op_fail(const node *n, qn_status code, const char *format, va_list args); /* fail() with "OP 'NAME': " in front */
 #endif

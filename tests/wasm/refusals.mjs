@@ -1,7 +1,7 @@
 // What the package refuses, in Node:  node tests/wasm/refusals.mjs    Each call of the API with arguments of a wrong kind, things that are closed or things that
 // are missing: a QuernError with the code and some words, never another error; an aborted call gives its signal's reason. After all of it a model still runs.
 import fs from "node:fs";
-import { Buffer, clearCache, Classifier, Device, download, pictureTensor, pixelsOf, QuernError, Session, targets, Tensor, translate } from "../../web/dist/quern.js";
+import { Buffer, clearCache, Classifier, Device, download, pictureTensor, pixelsOf, QuernError, Session, setWasm, targets, Tensor, translate } from "../../web/dist/quern.js";
 
 const root = new URL("../../", import.meta.url).pathname;
 const glyphs = fs.readFileSync(`${root}models/glyphs.onnx`);
@@ -41,6 +41,9 @@ const cases = [
   ["Device.open: another module", "usage", "Device.open", () => Device.open({ kind: "wasm", wasm: new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]) })],
   ["Device.open: a module's address that is none", "usage", "URL", () => Device.open({ kind: "wasm", wasm: "http://[" })],
   ["Device.open: a module that is away", "io", "wasm", () => Device.open({ kind: "wasm", wasm: new URL("file:///none/quern.wasm") })],
+  ["Device.open: a module of no such name", "usage", "known are core, full", () => Device.open({ kind: "wasm", module: "whole" })],
+  ["Device.open: a module of a name that every object has", "usage", "known are core, full", () => Device.open({ kind: "wasm", module: "toString" })],
+  ["setWasm: a module of no such name", "usage", "known are core, full", () => setWasm("quern.wasm", "whole")],
   ["Device.open: a signal that is none", "usage", "Device.open", () => Device.open({ kind: "wasm", signal: {} })],
   ["Session.open: no options", "usage", "wants { device }", () => Session.open(glyphs)],
   ["Session.open: null", "usage", "wants { device }", () => Session.open(glyphs, null)],

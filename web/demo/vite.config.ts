@@ -22,7 +22,7 @@ function offline(): Plugin {
       const hash = createHash('sha256');
       for (const f of files) hash.update(f).update(readFileSync(f));
       const list = files.map((f) => relative(out, f).replaceAll('\\', '/'));
-      const isLater = (f: string): boolean => /quern-threads[^/]*\.wasm$/.test(f); // only isolated pages use it
+      const isLater = (f: string): boolean => /quern-(threads|full)[^/]*\.wasm$/.test(f); // isolated pages, and models with rare operators
       const text = readFileSync(worker, 'utf8').replace('["__FILES__"]', JSON.stringify(list.filter((f) => !isLater(f)))).replace('["__LATER__"]', JSON.stringify(list.filter(isLater))).replace('__VERSION__', hash.digest('hex').slice(0, 12));
       writeFileSync(worker, text);
     },

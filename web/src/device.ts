@@ -1,7 +1,7 @@
 /* A device of this browser: WebGPU, WebGL 2, or the CPU through Wasm. */
 import { openFastest, type Measured } from './auto.js';
 import { Buffer } from './buffer.js';
-import { engineFor, type Engine, type WasmSource } from './engine.js';
+import { engineFor, type Engine, type ModuleName, type WasmSource } from './engine.js';
 import { called, isSize, QuernError, wants } from './error.js';
 import { keptLoaded } from './kept.js';
 import { Kernel, kernelTexts, type KernelOptions } from './kernel.js';
@@ -17,7 +17,9 @@ export interface DeviceOptions {
   gpuDevice?: GPUDevice;
   /** The page's own context, which is lent; its state is put back after every call. */
   gl?: WebGL2RenderingContext;
-  /** Where quern.wasm is, when it is not beside the script. */
+  /** 'full': all operators, from quern-full.wasm, which is fetched then. Default 'core', which has what nearly all models need. */
+  module?: ModuleName;
+  /** Where the module is, when it is not beside the script. */
   wasm?: WasmSource;
   /** Threads of a wasm device. Default: all that the page may have, which is one without cross-origin isolation. */
   threads?: number;
@@ -149,7 +151,7 @@ export class Device {
   static async #openKind(kind: DeviceKind, options: DeviceOptions): Promise<Device> {
     const opener = Object.hasOwn(openers, kind) && openers[kind];
     if (!opener) throw new QuernError('usage', `no kind of device is called '${String(kind)}'; known are auto, webgpu, webgl, wasm`);
-    const engine = await abortable(engineFor(options.wasm, kind === 'wasm' && options.threads !== 1), options.signal);
+    const engine = await abortable(engineFor({ ...options, threaded: kind === 'wasm' && options.threads !== 1 }), options.signal);
     if (kind !== 'wasm') await keptLoaded();
     const opened = await opener(engine, options);
     if (options.signal?.aborted) {

@@ -1,4 +1,4 @@
-/* The Wasm module, loaded once for a page or worker and shared by its devices. */
+/* The Wasm modules, each loaded once for a page or worker and shared by the devices that are opened on it. */
 import { statusNames, type Exports } from './abi.js';
 import { codeImports } from './code.js';
 import { WebGLHost } from './device_webgl.js';
@@ -11,6 +11,9 @@ import { mayShareMemory, Threads } from './threads.js';
 
 /** Where quern.wasm comes from. Default: beside this file. */
 export type WasmSource = string | URL | WebAssembly.Module | ArrayBuffer | Uint8Array;
+
+/** core: what nearly all models need (quern.wasm). full: every operator (quern-full.wasm). */
+export type ModuleName = 'core' | 'full';
 
 type Progress = (stage: string, part: number) => boolean;
 
@@ -193,23 +196,41 @@ function readFile(url: URL): Uint8Array<ArrayBuffer> {
   }
 }
 
-let defaultSource: WasmSource | undefined;
+/* The addresses stand here in full, for bundlers to see. */
+const beside: Record<ModuleName, { plain: () => URL; threaded: () => URL }> = {
+  core: { plain: () => new URL('quern.wasm', import.meta.url), threaded: () => new URL('quern-threads.wasm', import.meta.url) },
+  full: { plain: () => new URL('quern-full.wasm', import.meta.url), threaded: () => new URL('quern-full-threads.wasm', import.meta.url) },
+};
+const defaults = new Map<ModuleName, WasmSource>();
 const engines = new Map<WasmSource, Promise<Engine>>();
 
-/** Sets where quern.wasm comes from for all that is opened after. */
-export function setWasm(source: WasmSource): void {
-  defaultSource = source;
+function placesOf(name: ModuleName): (typeof beside)[ModuleName] {
+  if (!Object.hasOwn(beside, name)) throw new QuernError('usage', `no module is called '${String(name)}'; known are core, full`);
+  return beside[name];
 }
 
-/** The engine of a source: loaded once, and again after a fault. `threaded`: by default the module with threads, where the page may have it;
- * a page from which that file was left out gets the other. */
-export async function engineFor(source?: WasmSource, threaded = false): Promise<Engine> {
-  const given = source ?? defaultSource;
+/** Sets where a module, by default quern.wasm, comes from for all that is opened after. */
+export function setWasm(source: WasmSource, module: ModuleName = 'core'): void {
+  placesOf(module);
+  defaults.set(module, source);
+}
+
+export interface Wanted {
+  /** The page's own file: `module` is of no matter then. */
+  wasm?: WasmSource | undefined;
+  module?: ModuleName | undefined;
+  /** By default the module with threads, where the page may have it; a page from which that file was left out gets the other. */
+  threaded?: boolean;
+}
+
+/** The engine of a source: loaded once, and again after a fault. */
+export async function engineFor({ wasm, module = 'core', threaded = false }: Wanted = {}): Promise<Engine> {
+  const places = placesOf(module), given = wasm ?? defaults.get(module);
   if (!given && threaded && mayShareMemory()) {
-    const engine = await loaded(new URL('quern-threads.wasm', import.meta.url)).catch(() => undefined);
+    const engine = await loaded(places.threaded()).catch(() => undefined);
     if (engine) return engine;
   }
-  return loaded(given ?? new URL('quern.wasm', import.meta.url));
+  return loaded(given ?? places.plain());
 }
 
 async function loaded(from: WasmSource): Promise<Engine> {

@@ -16,6 +16,11 @@ export class QuernError extends Error {
     super(message, options);
   }
 
+  /** For code 'unsupported': 'full' where the core lacks what quern-full.wasm has (cmake/web.cmake words it). */
+  get module(): 'full' | undefined {
+    return this.message.includes("(module: 'full')") ? 'full' : undefined;
+  }
+
   /** For code 'kernel': where in the source; empty when the sentence names no place. */
   get diagnostics(): Diagnostic[] {
     const found: Diagnostic[] = [];

@@ -3,7 +3,7 @@ export { Buffer } from './buffer.js';
 export { Classifier, type Class, type Classification, type ClassifyOptions, type Preparation } from './classifier.js';
 export { Device, type DeviceInfo, type DeviceKind, type DeviceOptions, type DeviceReport } from './device.js';
 export { clearCache, download, type DownloadOptions, type DownloadProgress } from './download.js';
-export { setWasm, type WasmSource } from './engine.js';
+export { setWasm, type ModuleName, type WasmSource } from './engine.js';
 export { QuernError, type Diagnostic } from './error.js';
 export { Kernel, targets, translate, type KernelOptions } from './kernel.js';
 export { pixelsOf, type Picture, type Pixels } from './picture.js';

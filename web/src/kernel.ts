@@ -1,7 +1,7 @@
 /* The user's own kernels: plain C (docs/kernel-language.md), compiled for the device at run time. */
 import { Buffer } from './buffer.js';
 import type { Device } from './device.js';
-import { engineFor, type WasmSource } from './engine.js';
+import { engineFor, type Wanted, type WasmSource } from './engine.js';
 import { called, isSize, QuernError, wants } from './error.js';
 import { abortable } from './wait.js';
 
@@ -24,23 +24,34 @@ export function kernelTexts(source: string, options: KernelOptions): string[] {
 /** What kc can print: "c", "opencl", "wgsl", ... */
 export function targets(options: { wasm?: WasmSource; signal?: AbortSignal } = {}): Promise<string[]> {
   return called('targets', options, async () => {
-    const engine = await abortable(engineFor(options.wasm), options.signal);
+    const { wasm, signal } = options, engine = await abortable(engineFor({ wasm }), signal);
     return engine.json(engine.x.qw_kernel_targets());
   });
 }
 
-/** A kernel as a target's source. No device is needed. */
+async function translated(texts: string[], wanted: Wanted, signal: AbortSignal | undefined): Promise<string> {
+  const engine = await abortable(engineFor(wanted), signal);
+  return engine.withTexts(texts, (...t) => {
+    const at = engine.need(engine.x.qw_kernel_translate(t[0]!, t[1]!, t[2]!, t[3]!, t[4]!));
+    try {
+      return engine.heap.cText(at);
+    } finally {
+      engine.x.qw_text_free(at);
+    }
+  });
+}
+
+/** A kernel as a target's source. No device is needed. Targets that no browser's device takes ("c", "opencl", "ptx") are quern-full.wasm's, which is
+ * fetched then. */
 export function translate(source: string, target: string, options: KernelOptions & { wasm?: WasmSource } = {}): Promise<string> {
   return called('translate', options, async () => {
-    const engine = await abortable(engineFor(options.wasm), options.signal);
-    return engine.withTexts([...kernelTexts(source, options), target], (...t) => {
-      const at = engine.need(engine.x.qw_kernel_translate(t[0]!, t[1]!, t[2]!, t[3]!, t[4]!));
-      try {
-        return engine.heap.cText(at);
-      } finally {
-        engine.x.qw_text_free(at);
-      }
-    });
+    const { wasm, signal } = options, texts = [...kernelTexts(source, options), target];
+    try {
+      return await translated(texts, { wasm }, signal);
+    } catch (error) {
+      if (wasm || !(error instanceof QuernError && error.module)) throw error;
+      return translated(texts, { module: error.module }, signal);
+    }
   });
 }
 

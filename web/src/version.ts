@@ -3,6 +3,6 @@ import { abortable } from './wait.js';
 
 /** The version of the library in the module: "0.1.0". */
 export async function version(options: { wasm?: WasmSource; signal?: AbortSignal } = {}): Promise<string> {
-  const engine = await abortable(engineFor(options.wasm), options.signal);
+  const { wasm, signal } = options, engine = await abortable(engineFor({ wasm }), signal);
   return engine.heap.cText(engine.x.qw_version());
 }

@@ -134,24 +134,25 @@ function sameFloat(got, want, [relative, absolute]) {
 }
 
 /* Why two sequences do not agree: the first element that does not. */
-function listsDiffer(got, want, shapeOnly) {
+function listsDiffer(got, want, shapeOnly, wider) {
   if (got.length !== want.length) return `${got.length} elements, not ${want.length}`;
   for (const [i, item] of want.entries()) {
-    const why = differs(got[i], item, shapeOnly);
+    const why = differs(got[i], item, shapeOnly, wider);
     if (why) return `element ${i}: ${why}`;
   }
   return undefined;
 }
 
-/** Why two values do not agree, or undefined: floats within their type's tolerance, all others exactly, types and shapes always. */
-export function differs(got, want, shapeOnly = false) {
+/** Why two values do not agree, or undefined: floats within their type's tolerance, all others exactly, types and shapes always. wider: [relative,
+ * absolute] of a test whose answers are less sure. */
+export function differs(got, want, shapeOnly = false, wider = undefined) {
   const kind = (v) => (v === null ? 'nothing' : Array.isArray(v) ? 'a sequence' : 'a tensor');
   if (kind(got) !== kind(want)) return `${kind(got)}, not ${kind(want)}`;
   if (want === null) return undefined;
-  if (Array.isArray(want)) return listsDiffer(got, want, shapeOnly);
+  if (Array.isArray(want)) return listsDiffer(got, want, shapeOnly, wider);
   if (got.dtype !== want.dtype || String(got.dims) !== String(want.dims)) return `${got.dtype}[${got.dims}], not ${want.dtype}[${want.dims}]`;
   if (want.texts) return shapeOnly || JSON.stringify(got.texts) === JSON.stringify(want.texts) ? undefined : `${JSON.stringify(got.texts)}, not ${JSON.stringify(want.texts)}`;
-  const tolerance = TOLERANCES[want.dtype];
+  const own = TOLERANCES[want.dtype], tolerance = wider ? wider.map((v, k) => Math.max(v, own?.[k] ?? 0)) : own;
   for (let i = 0; !shapeOnly && i < want.data.length; i++) {
     const same = tolerance ? sameFloat(numberAt(got, i), numberAt(want, i), tolerance) : got.data[i] === want.data[i];
     if (!same) return `element ${i} is ${numberAt(got, i)}, not ${numberAt(want, i)}`;

@@ -169,11 +169,13 @@ fi
 for preset in web web-threads; do
     stage "the module for browsers, $preset, warnings as errors" sh -c "cmake --preset $preset -DCMAKE_C_FLAGS=-Werror && cmake --build build/$preset -j $cores --target quern_wasm quern_wasm_tests"
 done
-stage "the module in Node: kernels made at run time, small networks, bad files, rounds" tools/node tests/wasm/run.mjs build/web/quern.wasm 1 "$work/networks"
+stage "the module in Node: kernels made at run time, small networks, bad files, rounds" tools/node tests/wasm/run.mjs build/web/quern-full.wasm 1 "$work/networks"
 stage "random kernels as WebAssembly in Node" build/quern_kernel_fuzz --ways wasm --seed "$QUERN_TEST_SEED" --count 960
-stage "the module in Node, on threads" tools/node tests/wasm/run.mjs build/web/quern-threads.wasm 3 "$work/networks"
+stage "the module in Node, on threads" tools/node tests/wasm/run.mjs build/web/quern-full-threads.wasm 3 "$work/networks"
 stage "the package and the demo site, built and within their budget" sh -c "tools/node web/build.mjs && cd web && ../tools/node node_modules/typescript/bin/tsc -p demo --noEmit && ../tools/node node_modules/vite/bin/vite.js build demo --logLevel error"
 stage "the package in Node: what it refuses" tools/node tests/wasm/refusals.mjs
+few="--one-in 8"; [ "$mode" = full ] && few=
+stage "the package in Node: what the core and the full module run" tools/node tests/wasm/modules.mjs $few "$work/networks" "$work/contrib" "$work/ml" "$work/untested" "$work/onnx"
 stage "the package and the pages in Chromium" tools/node tests/web/run.mjs
 stage "op cases, networks and models in Chromium, on each device" tools/node tests/web/proof.mjs
 if [ "$mode" = full ]; then

@@ -223,7 +223,7 @@ export const cases = [
         check();
       })));
       const kept = await page.evaluate(async () => (await Promise.all((await caches.keys()).map(async (n) => (await (await caches.open(n)).keys()).map((r) => r.url)))).flat());
-      t.check(kept.some((u) => /quern-[^/]*\.wasm$/.test(u)) && !kept.some((u) => u.includes('threads') && u.endsWith('.wasm')), `kept: ${kept.filter((u) => u.endsWith('.wasm'))}`);
+      t.check(kept.some((u) => /quern-[^/]*\.wasm$/.test(u)) && !kept.some((u) => /threads|full/.test(u) && u.endsWith('.wasm')), `kept: ${kept.filter((u) => u.endsWith('.wasm'))}`);
       await t.context.setOffline(true);
       await page.goto(`${t.url}/site/classify.html`);
       await page.reload();

@@ -66,5 +66,5 @@ async function runTest(device, { name, base, files, sets }, signal) {
 /** options: { kind, threads, seed, seconds, lanes, tests: [{ name, base, files, sets: [{ inputs, outputs: [file...] }] }] }. */
 export function run(options) {
   const { kind, threads, tests } = options;
-  return runSlice({ ...options, n: tests.length, nameOf: (index) => tests[index].name, open: () => Device.open({ kind, threads }), run: (device, index, signal) => runTest(device, tests[index], signal) });
+  return runSlice({ ...options, n: tests.length, nameOf: (index) => tests[index].name, open: () => Device.open({ kind, threads, module: 'full' }), run: (device, index, signal) => runTest(device, tests[index], signal) });
 }

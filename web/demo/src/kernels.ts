@@ -49,6 +49,13 @@ function showError(error: unknown): void {
   diagnostic(message(error), found.length ? () => code.go(found[0]!.line, found[0]!.column) : undefined);
 }
 
+/* Rejects where it is none. What Wasm cannot express may still be one for others; Wasm is asked because the core has it. */
+async function isKernel(source: string, options: { entry?: string }): Promise<void> {
+  await translator.ask('translate', [source, 'wasm', options]).catch((error: unknown) => {
+    if (!(error instanceof LabError && error.code === 'unsupported')) throw error;
+  });
+}
+
 async function look(): Promise<void> {
   const mine = ++newest, source = code.text();
   const sig = signatureOf(source);
@@ -58,7 +65,7 @@ async function look(): Promise<void> {
   }
   const options = sig ? { entry: sig.name } : {};
   try {
-    await translator.ask('translate', [source, 'c', options]); // is it a kernel at all?
+    await isKernel(source, options);
     if (mine !== newest) return;
     code.mark([]);
     diagnostic('');

@@ -1,6 +1,6 @@
 /* A workbench in a worker: one device of one kind, what is open on it, and the jobs that the pages ask for. The page stays free while a
  * kernel or a network runs on the CPU, and a kernel that never ends is stopped by ending the worker. */
-import { Classifier, Device, Session, Tensor, targets, translate, QuernError, type DeviceKind, type Kernel, type KernelOptions, type Measured as Probed, type Preparation } from 'quern';
+import { Classifier, Device, Session, Tensor, targets, translate, QuernError, type DeviceKind, type DownloadProgress, type Kernel, type KernelOptions, type Measured as Probed, type Preparation } from 'quern';
 import { chain } from './onnx_chain';
 
 let device: Device | undefined;
@@ -81,6 +81,18 @@ async function configBeside(url: string): Promise<string | undefined> {
 function open(): Device {
   if (!device) throw new QuernError('usage', 'no device is open');
   return device;
+}
+
+/* A model that needs more than the core gets a device of the full module, which stays. */
+async function openModel(model: string | Blob, tell: Tell): Promise<Session> {
+  const onProgress = (p: DownloadProgress): void => tell({ stage: p.stage, part: p.part, loaded: p.loadedBytes, total: p.totalBytes });
+  const opened = await Session.open(model, { device: open(), onProgress }).catch((error: unknown) => error);
+  if (opened instanceof Session) return opened;
+  if (!(opened instanceof QuernError && opened.module)) throw opened;
+  const { kind } = open();
+  device!.close();
+  device = await Device.open({ kind, module: opened.module });
+  return Session.open(model, { device, onProgress });
 }
 
 function limitsOf(d: Device): [Record<string, number>, string[]] {
@@ -185,7 +197,7 @@ const jobs = {
       classifier = await Classifier.glyphs(open());
       return { loadMs: now() - from, size: 'any size', fromConfig: false };
     }
-    session = await Session.open(spec.kind === 'url' ? spec.url : spec.file, { device: open(), onProgress: (p) => tell({ stage: p.stage, part: p.part, loaded: p.loadedBytes, total: p.totalBytes }) });
+    session = await openModel(spec.kind === 'url' ? spec.url : spec.file, tell);
     const config = spec.config ?? (spec.kind === 'url' ? await configBeside(spec.url) : undefined);
     extras = { ...(spec.labels && { labels: spec.labels }), ...(config && { config }) };
     classifier = Classifier.open(session, extras);

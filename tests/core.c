@@ -93,12 +93,14 @@ void test_core(test *t)
 {
     const char *file;
     for (u32 i = 0; (file = kc_embedded_name(i)); i++)
-        CHECK(t, is_rare_file(file) || !rare_include(file), "%s includes %s, which the core has not", file, rare_include(file));
+        CHECK(t, is_rare_file(file) || !rare_include(file), "%s includes %s, which the core has not", file,
+              rare_include(file));
     for (size_t i = 0; i < COUNT(rare_files); i++)
         CHECK(t, kc_embedded(rare_files[i]) != NULL, "kernels/rare.def names %s, which is not there", rare_files[i]);
     for (u32 op = 1; op < OP_COUNT; op++) { /* op_elsewhere of the core goes by these names */
         const char *symbol = op_symbols[op], *name = op_defs[op]->name;
-        bool ms = strncmp(symbol, "Ms", 2) == 0 && strcmp(op_defs[op]->domain ? op_defs[op]->domain : "", "com.microsoft") == 0;
+        bool ms =
+            strncmp(symbol, "Ms", 2) == 0 && strcmp(op_defs[op]->domain ? op_defs[op]->domain : "", "com.microsoft") == 0;
         if (kinds[op] == RARELY)
             CHECK(t, strcmp(symbol, name) == 0 || (ms && strcmp(symbol + 2, name) == 0), "op_%s is called %s", symbol, name);
     }

@@ -138,10 +138,11 @@ static void put_embedded(const char *folder)
     gen_add(&t, "static const struct { const char *name, *text; } files[] = {\n");
     for (int i = 0; i < gen_n_sources; i++) put_embedded_file(&t, gen_sources[i].name, bare(gen_sources[i].body));
     put_embedded_file(&t, "quern_kernel_math.h", math_text());
-    gen_add(&t, "    { NULL, NULL }\n};\n\nconst char *kc_embedded(const char *file)\n{\n"
-                "    for (u32 i = 0; files[i].name; i++)\n        if (!strcmp(files[i].name, file)) return files[i].text;\n"
-                "    return NULL;\n}\n\nconst char *kc_embedded_name(u32 i)\n{\n    return i < COUNT(files) && files[i].name && "
-                "strcmp(files[i].name, \"quern_kernel_math.h\") ? files[i].name : NULL;\n}\n");
+    gen_add(&t,
+            "    { NULL, NULL }\n};\n\nconst char *kc_embedded(const char *file)\n{\n"
+            "    for (u32 i = 0; files[i].name; i++)\n        if (!strcmp(files[i].name, file)) return files[i].text;\n"
+            "    return NULL;\n}\n\nconst char *kc_embedded_name(u32 i)\n{\n    return i < COUNT(files) && files[i].name && "
+            "strcmp(files[i].name, \"quern_kernel_math.h\") ? files[i].name : NULL;\n}\n");
     text path = { 0 };
     gen_add(&path, "%s/embedded.c", folder);
     gen_write_file(path.at, &t);

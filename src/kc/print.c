@@ -9,7 +9,7 @@ typedef struct target {
 
 #ifdef QUERN_CORE /* words that say where the rest is: the core module for browsers */
 #define RARE(id, name, printer, dialect) [KC_##id] = { name, NULL, NULL },
-#define ELSEWHERE QUERN_CORE
+#define ELSEWHERE                        QUERN_CORE
 #else
 #define ELSEWHERE ""
 #endif
@@ -39,6 +39,7 @@ qn_status print_without_mma(const kc_module *m, const kc_kernel *k)
 qn_status kc_print(const kc_module *m, const kc_kernel *k, kc_target to, str *out)
 {
     if (to <= KC_NONE || to >= KC_TARGET_COUNT) return fail(QN_E_USAGE, "kc prints no such target: %d", (int)to);
-    if (!targets[to].print) return fail(QN_E_UNSUPPORTED, "no printer for '%s' is in this build: %s", targets[to].name, ELSEWHERE);
+    if (!targets[to].print)
+        return fail(QN_E_UNSUPPORTED, "no printer for '%s' is in this build: %s", targets[to].name, ELSEWHERE);
     return targets[to].print(m, k, targets[to].d, out);
 }

@@ -190,7 +190,7 @@ struct op_def {
 extern const op_def *const op_defs[OP_COUNT]; /* by op_id; [OP_NONE] is NULL; without .infer: left out of this build */
 const op_def *op_of(const node *n);
 op_id op_by_name(const char *domain, const char *name); /* domain "" is ai.onnx; OP_NONE: not in this build; hashed */
-const char *op_elsewhere(const char *domain, const char *name); /* what to do where this build left it out; NULL: it did not */
+const char *op_elsewhere(const char *domain, const char *name); /* where it is that a core leaves out; NULL: nowhere */
 const op_attr *op_attr_of(const op_def *d, const char *name);
 void op_fail(const node *n, qn_status code, const char *format, va_list args); /* fail() with "OP 'NAME': " in front */
 #endif

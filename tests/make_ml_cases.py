@@ -354,7 +354,7 @@ def hostile():
     def put(key, at, value):
         return lambda of: of[key].__setitem__(at, value)
 
-    tree("circle", "circle", lambda of: (put("nodes_truenodeids", 1, 1)(of), put("nodes_modes", 1, "BRANCH_LEQ")(of)))
+    tree("circle", "two roots", lambda of: (put("nodes_truenodeids", 1, 1)(of), put("nodes_modes", 1, "BRANCH_LEQ")(of)))
     tree("circle_of_a_tree", "circle", put("nodes_truenodeids", 0, 0))
     tree("two_roots", "two roots", put("nodes_truenodeids", 0, 4))
     tree("no_such_node", "not there", put("nodes_falsenodeids", 0, 99))

@@ -201,8 +201,8 @@ static int take_input(const args *a, const qn_session *s, const char *text, inpu
                        near ? "?" : "");
 }
 
-/* The names of all dynamic sizes of the inputs, each once; gives how many. */
-static size_t dim_names(const qn_session *s, const char **out, size_t most)
+/* The names of all dynamic sizes of the inputs, each once; gives how many. out has room for QN_MAX_RANK of each input. */
+static size_t dim_names(const qn_session *s, const char **out)
 {
     size_t n = 0;
     for (uint32_t i = 0; i < qn_input_count(s); i++) {
@@ -211,26 +211,37 @@ static size_t dim_names(const qn_session *s, const char **out, size_t most)
             const char *name = info->dims[d] < 0 ? info->dim_names[d] : NULL;
             size_t k = 0;
             while (name && k < n && strcmp(out[k], name) != 0) k++;
-            if (name && k == n && n < most) out[n++] = name;
+            if (name && k == n) out[n++] = name;
         }
     }
     return n;
 }
 
-static int check_dim(const args *a, const qn_session *s, const char *text)
+static int check_dim_name(const args *a, const char *typed, const char *const *names, size_t n)
 {
-    const char *equals = strchr(text, '='), *names[64];
-    char *end = NULL;
-    long long size = equals ? strtoll(equals + 1, &end, 10) : -1;
-    if (!equals || equals == text || end == equals + 1 || *end || size < 0 || size > 1 << 30)
-        return usage_error(a, "--dim wants NAME=N, not '%s'", text);
-    const char *typed = text_print("%.*s", (int)(equals - text), text);
-    size_t n = dim_names(s, names, COUNT(names));
     for (size_t i = 0; i < n; i++)
         if (strcmp(names[i], typed) == 0) return 0;
     const char *near = nearest_name(typed, names, n);
     if (near) return usage_error(a, "the model has no dynamic dimension '%s'; did you mean %s?", typed, near);
     return usage_error(a, "the model has no dynamic dimension '%s'; it has %s", typed, n ? names[0] : "none");
+}
+
+static int check_dim(const args *a, const qn_session *s, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    char *end = NULL;
+    long long size = equals ? strtoll(equals + 1, &end, 10) : -1;
+    int64_t first;
+    if (!equals || equals == text || end == equals + 1 || *end || size < 0 || size > 1 << 30)
+        return usage_error(a, "--dim wants NAME=N, N at most %d, not '%s'", 1 << 30, text);
+    const char *typed = text_print("%.*s", (int)(equals - text), text);
+    if (dim_from_flags(a, typed, &first) && first != size)
+        return usage_error(a, "--dim gives '%s' twice: %lld and %lld", typed, (long long)first, size);
+    const char **names = malloc((qn_input_count(s) * QN_MAX_RANK + 1) * sizeof *names);
+    if (!names) return tell_nomem(a);
+    int code = check_dim_name(a, typed, names, dim_names(s, names));
+    free((void *)names);
+    return code;
 }
 
 static int fill_random(const args *a, const qn_session *s, inputs *in)

@@ -183,11 +183,16 @@ def run():
                         ([f"x={whole}"], "input 'x' is i64 in its file, the model wants f32"),
                         ([f"x={x}", "--input", f"x={x}"], "given twice"),
                         ([f"x={x}", "--dim", "n=5"], "size 0, 'n', is 2 in its file, --dim says 5"),
-                        ([f"x={x}", "--dim", "m=2"], "no dynamic dimension 'm'; did you mean n?")]:
+                        ([f"x={x}", "--dim", "m=2"], "no dynamic dimension 'm'; did you mean n?"),
+                        ([f"x={x}", "--dim", "n=2", "--dim", "n=3"], "--dim gives 'n' twice: 2 and 3")]:
         _, err = quern("run", m, "--device", "cpu", "--input", *args, code=2)
         check(words in err, f"{args}: {err!r} lacks {words!r}")
     r = quern_json("run", m, "--device", "cpu", "--input", "x=1.5", "--dim", "n=2", "--output", "out")
     check(load_npy(WORK / "out/a_b_y.npy") == ((2, 3), [3, 2, 4] * 2) and r["inputs"][0]["random"] is False, f"a number for an input: {r}")
+    many = model(WORK / "many.onnx", [node("Relu", [f"x{i}"], [f"y{i}"]) for i in range(70)],
+                 [value(f"x{i}", [f"n{i}"]) for i in range(70)], [value(f"y{i}", [f"n{i}"]) for i in range(70)])
+    r = quern_json("run", many, "--device", "cpu", "--dim", "n69=3")
+    check(r.get("outputs", [{}])[-1].get("shape") == [3], f"the last of many named sizes: {r}")
     step = model(WORK / "whole.onnx", [node("Neg", ["i"], ["y"])], [value("i", [2], "b")], [value("y", [2], "b")])
     out, _ = quern("run", step, "--device", "cpu", "--input", "i=-7")
     check("all -7" in out and " 7 " in out, f"a number for an input of integers: {out!r}")

@@ -263,7 +263,9 @@ static void check_map_files(test *t)
         MAP_FILE("values of two types", "\x10\x07\x1a\x02\x05\x06\x2a\x11" ONE_FLOAT "\x1a\x05\x10\x03\x4a\x01\0",
                  QN_E_UNSUPPORTED, "value 1 of the map is not one f32"),
         MAP_FILE("maps in a map", "\x10\x07\x18\x05\x2a\x04\x32\x02\x10\x07", QN_E_UNSUPPORTED,
-                 "value 0 of the map is not one map"),
+                 "the map holds something else than tensors (field 6)"),
+        MAP_FILE("sequences in a map", "\x10\x07\x18\x05\x2a\x02\x2a\x00", QN_E_UNSUPPORTED,
+                 "the map holds something else than tensors (field 5)"),
         MAP_FILE("cut short", "\x10\x07\x18\x05\x2a\x0a\x1a\x08\x10\x01", QN_E_FORMAT, "damaged"),
         MAP_FILE("keys cut short", "\x10\x07\x1a\x01\x85", QN_E_FORMAT, "damaged"),
     };
@@ -281,6 +283,26 @@ static void check_map_files(test *t)
 #undef ONE_FLOAT
 }
 
+/* A map in a map in a map, all the way down: the file is made from its end. */
+static void check_deep_map(test *t)
+{
+    enum { LEVELS = 20000 };
+    u8 *bytes = mem_alloc(LEVELS * 10 + 8), *end = bytes + LEVELS * 10 + 8, *at = end;
+    char path[512];
+    qn_tensor m = { 0 };
+    snprintf(path, sizeof path, "%s/deep.pb", test_temp_folder());
+    for (u32 i = 0; i < 2 * LEVELS;
+         i++) { /* MapProto.values, SequenceProto.map_values, and how long each is, in three bytes */
+        u32 n = (u32)(end - at);
+        at -= 4;
+        memcpy(at, (u8[]){ i % 2 ? 0x2a : 0x32, (u8)(n | 0x80), (u8)(n >> 7 | 0x80), (u8)(n >> 14) }, 4);
+        if (i % 2) *--at = 7, *--at = 0x10;
+    }
+    CHECK_OK(t, file_write(path, (qn_bytes){ at, (size_t)(end - at) }));
+    CHECK(t, qn_tensor_load_as(path, QN_MAP, &m) == QN_E_UNSUPPORTED, "maps in maps are read");
+    mem_free(bytes);
+}
+
 void test_lists(test *t)
 {
     const test_device *devices;
@@ -292,4 +314,5 @@ void test_lists(test *t)
     check_memory(t);
     check_files(t);
     check_map_files(t);
+    check_deep_map(t);
 }

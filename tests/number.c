@@ -211,6 +211,31 @@ static void texts_of_numbers(test *t)
     arena_free(r.mem);
 }
 
+/* Whole numbers keep their low bits, as in casts of integers; what is beyond 64 bits, or is spelled as a float, becomes the nearest. */
+static void integers_of_texts(test *t)
+{
+    static const char text[] =
+        "const s: string[8] = {\"99999999999999999999\", \"-99999999999999999999\", \"9223372036854775808\", "
+        "\"-9223372036854775809\", \"1e30\", \"-1e30\", \"-1\", \"4294967301\"}\n"
+        "a = Cast(s, to=7)\nb = Cast(s, to=13)\nc = Cast(s, to=6)\nd = Cast(s, to=12)\nout a, b, c, d\n";
+    enum { N = 8 };
+    static const i64 i64s[N] = { INT64_MAX, INT64_MIN, INT64_MAX, INT64_MIN, INT64_MAX, INT64_MIN, -1, 4294967301 };
+    static const u64 u64s[N] = { UINT64_MAX, 0, 1ull << 63, 0, UINT64_MAX, 0, UINT64_MAX, 4294967301 };
+    static const i32 i32s[N] = { INT32_MAX, INT32_MIN, INT32_MAX, INT32_MIN, INT32_MAX, INT32_MIN, -1, 5 };
+    static const u32 u32s[N] = { UINT32_MAX, 0, UINT32_MAX, 0, UINT32_MAX, 0, UINT32_MAX, 5 };
+    static const void *const wants[] = { i64s, u64s, i32s, u32s };
+    graph_run r = { .device = test_cpu(), .mem = arena_make() };
+    if (CHECK(t, graph_run_text(&r, text, NULL, 0) == QN_OK, "integers: %s", qn_last_error()))
+        for (u32 i = 0; i < COUNT(wants); i++)
+            for (u32 k = 0; k < N; k++) {
+                size_t bytes = qn_dtype_bytes(r.out[i].dtype);
+                const void *got = (const u8 *)r.out[i].data + k * bytes;
+                CHECK(t, memcmp(got, (const u8 *)wants[i] + k * bytes, bytes) == 0, "text %u as %s: %g", k,
+                      qn_dtype_name(r.out[i].dtype), tensor_number(&r.out[i], k));
+            }
+    arena_free(r.mem);
+}
+
 static void texts_of_maps(test *t)
 {
     static const char text[] = "const x: f32[1,2] = {1.75, -1000000.5}\nconst i: i64[] = {0}\n"
@@ -295,5 +320,6 @@ void test_number(test *t)
     tables(t, "");
     ends(t);
     beside_libc(t);
+    integers_of_texts(t);
     under_a_comma(t);
 }

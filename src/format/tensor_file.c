@@ -20,6 +20,13 @@ static u32 data_type_of(u32 field) { return field - 2; }
 
 static qn_status read_value(const tensor_source *s, const pb_field *f, qn_tensor *out);
 
+/* Nothing holds what holds it, so no file leads deep: an optional a sequence, both of them maps, a map tensors. */
+static bool may_hold(qn_dtype kind, u32 field)
+{
+    return field == TENSORS || (field == MAPS && kind != QN_MAP) || (field == SEQUENCES && kind == QN_OPTIONAL);
+}
+
+/* What a sequence, an optional, or a map as its values has. */
 static qn_status read_list(const tensor_source *s, qn_bytes message, qn_dtype kind, qn_tensor *out)
 {
     cursor c = cursor_of(message);
@@ -28,10 +35,9 @@ static qn_status read_list(const tensor_source *s, qn_bytes message, qn_dtype ki
     u32 n = 0, cap = 0;
     while (pb_next(&c, &f)) {
         if (f.number < TENSORS) continue;
-        bool held = f.number == TENSORS || f.number == MAPS || (f.number == SEQUENCES && kind == QN_OPTIONAL);
-        if (f.wire != PB_BYTES || !held)
-            return fail(QN_E_UNSUPPORTED, "the %s holds something else than tensors and maps (field %u)",
-                        qn_dtype_name(kind), f.number);
+        if (f.wire != PB_BYTES || !may_hold(kind, f.number))
+            return fail(QN_E_UNSUPPORTED, "the %s holds something else than tensors%s (field %u)", qn_dtype_name(kind),
+                        kind == QN_MAP ? "" : " and maps", f.number);
         if (!ARENA_PUSH_ROOM(s->mem, list, n, cap, 1 << 22)) return fail_nomem(sizeof *list);
         QN_TRY(read_value(s, &f, &list[n++]));
     }
@@ -90,7 +96,7 @@ static qn_status join_values(arena *mem, const qn_tensor *list, qn_tensor *out)
     u8 *data = arena_array(mem, (u64)n, bytes);
     if (!data) return fail_nomem((u64)n * bytes);
     for (i64 i = 0; i < n; i++) {
-        if (each[i].dtype != d || dtype_is_list(d) || qn_tensor_elems(&each[i]) != 1)
+        if (each[i].dtype != d || qn_tensor_elems(&each[i]) != 1)
             return fail(QN_E_UNSUPPORTED, "value %lld of the map is not one %s", (long long)i, qn_dtype_name(d));
         memcpy(data + (size_t)i * bytes, each[i].data, bytes);
     }
@@ -105,7 +111,7 @@ static qn_status read_map(const tensor_source *s, qn_bytes message, qn_tensor *o
     if (!pair) return fail_nomem(2 * sizeof *pair);
     QN_TRY(read_map_message(s->mem, message, &m));
     QN_TRY(read_keys(s->mem, &m, &pair[0]));
-    QN_TRY(read_list(s, m.values, QN_SEQUENCE, &list));
+    QN_TRY(read_list(s, m.values, QN_MAP, &list));
     QN_TRY(join_values(s->mem, &list, &pair[1]));
     if (pair[0].dims[0] != pair[1].dims[0])
         return fail(QN_E_FORMAT, "a map of %lld keys and %lld values", (long long)pair[0].dims[0],

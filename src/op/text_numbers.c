@@ -1,8 +1,8 @@
 /* Casts between texts and numbers, on the host. A text is a plain or scientific number ("100", "3.14", "1e-5"), or INF, +INF, -INF or NaN in
- * any case; for an integer what stands behind the point is cut off. A float is written with the fewest digits that read back as it. */
+ * any case; for an integer what stands behind the point is cut off, and what is beyond 64 bits becomes the nearest that its type has.
+ * A float is written with the fewest digits that read back as it. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "op/narrow.h"
 #include "op/op_util.h"
@@ -22,20 +22,36 @@ static bool read_float(const char *text, size_t n, qn_dtype to, f64 *out)
     return !isnan(*out) || n == strlen("nan"); /* no sign */
 }
 
-/* The low 64 bits, with the sign. */
+/* Digits and a sign, in 64 bits; false: they spell more, or something else. */
+static bool read_whole(const char *text, size_t n, qn_dtype to, u64 *out)
+{
+    bool minus = *text == '-';
+    size_t at = minus || *text == '+';
+    u64 size = 0;
+    bool held = at < n;
+    for (; at < n && held; at++)
+        held = text[at] >= '0' && text[at] <= '9' && mul_u64(size, 10, &size) && add_u64(size, (u64)(text[at] - '0'), &size);
+    *out = minus ? 0 - size : size;
+    return held && size <= (minus ? 1ull << 63 : to == QN_U64 ? UINT64_MAX : INT64_MAX);
+}
+
+/* As a cast of a float: the nearest that the type has. */
+static u64 whole_of(f64 v, qn_dtype to)
+{
+    bool wide = qn_dtype_bytes(to) == 8;
+    f64 top = wide ? 0x1p63 : 0x1p31;
+    i64 most = wide ? INT64_MAX : INT32_MAX;
+    if (to == QN_U64 || to == QN_U32) return v <= 0 ? 0 : v >= 2 * top ? UINT64_MAX : (u64)v;
+    return (u64)(v >= top ? most : v < -top ? -most - 1 : (i64)v);
+}
+
+/* A whole number keeps its low bits, as in a cast of an integer. */
 static bool read_integer(const char *text, size_t n, qn_dtype to, u64 *out)
 {
-    char *end;
     f64 real;
-    size_t sign = *text == '-' || *text == '+';
-    if (n > sign && strspn(text + sign, "0123456789") == n - sign) {
-        u64 size = strtoull(text + sign, &end, 10);
-        *out = *text == '-' ? 0 - size : size;
-        return true;
-    }
+    if (read_whole(text, n, to, out)) return true;
     if (!read_float(text, n, QN_F64, &real) || !isfinite(real)) return false;
-    if (to == QN_U64 && real >= 0) *out = real >= 0x1p64 ? UINT64_MAX : (u64)real;
-    else *out = (u64)(real >= 0x1p63 ? INT64_MAX : real < -0x1p63 ? INT64_MIN : (i64)real);
+    *out = whole_of(real, to);
     return true;
 }
 

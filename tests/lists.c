@@ -256,7 +256,7 @@ static void check_map_files(test *t)
         MAP_FILE("keys without values", "\x10\x07\x18\x05", QN_E_FORMAT, "a map of 1 keys and 0 values"),
         MAP_FILE("values without keys", "\x10\x07\x2a\x0a" ONE_FLOAT, QN_E_FORMAT, "a map of 0 keys and 1 values"),
         MAP_FILE("texts for numbers", "\x10\x07\x22\x01q\x2a\x0a" ONE_FLOAT, QN_E_FORMAT, "a map of 0 keys and 1 values"),
-        MAP_FILE("no type of keys", "\x18\x05\x2a\x0a" ONE_FLOAT, QN_E_FORMAT, "element type 0"),
+        MAP_FILE("no type of keys", "\x18\x05\x2a\x0a" ONE_FLOAT, QN_E_FORMAT, "the map's keys: element type 0"),
         MAP_FILE("floats for keys", "\x10\x01\x18\x05\x2a\x0a" ONE_FLOAT, QN_E_UNSUPPORTED, "the map's keys are f32"),
         MAP_FILE("values of two", "\x10\x07\x18\x05\x2a\x10\x1a\x0e\x08\x02\x10\x01\x4a\x08\0\0\0\0\0\0\0\0",
                  QN_E_UNSUPPORTED, "value 0 of the map is not one f32"),

@@ -74,7 +74,7 @@ static qn_status read_map_message(arena *mem, qn_bytes message, map_message *m)
 static qn_status read_keys(arena *mem, const map_message *m, qn_tensor *out)
 {
     pb_walk walk = { 0 };
-    QN_TRY(onnx_dtype(m->key_type, &out->dtype));
+    QN_TRY(fail_in(onnx_dtype(m->key_type, &out->dtype), "the map's keys: "));
     if (out->dtype != QN_I64 && out->dtype != QN_STRING)
         return fail(QN_E_UNSUPPORTED, "the map's keys are %s; they must be i64 or string", qn_dtype_name(out->dtype));
     u64 n = out->dtype == QN_I64 ? m->numbers.n : m->texts.n;

@@ -15,13 +15,12 @@ static const char *cut(printer *p, kc_type from, kc_scalar to, const char *text)
 }
 
 /* Saturated: NaN is 0. */
-static const char *saturated(printer *p, kc_type from, kc_scalar to, const char *text)
+static const char *saturated(printer *p, kc_scalar to, const char *text)
 {
     bool is_signed = kc_is_signed(to);
     u32 bits = 8 * kc_scalar_bytes(to);
     const char *name = print_text(p, "qc_to_%s", bits == 64 ? kc_scalar_name(to) : is_signed ? "i32" : "u32");
     const char *whole = print_text(p, "%s(%s)", wgsl_helper(p, name, (kc_type){ KC_VOID, 1 }), text);
-    (void)from;
     if (bits >= 32) return whole;
     i32 top = (1 << (bits - (is_signed ? 1 : 0))) - 1;
     return is_signed ? print_text(p, "clamp(%s, %d, %d)", whole, -top - 1, top) : print_text(p, "min(%s, %du)", whole, top);
@@ -61,7 +60,7 @@ static const char *converted(printer *p, kc_type from, kc_type to, const char *t
     }
     if (from.scalar == to.scalar || (wgsl_is_float(from) && wgsl_is_float(to))) return text;
     if (to.lanes != 1) return cast_lanes(p, from, to, text);
-    if (wgsl_is_float(from)) return saturated(p, from, t, text);
+    if (wgsl_is_float(from)) return saturated(p, t, text);
     if (wgsl_is_64(from) && wgsl_is_64(to)) return text;
     if (wgsl_is_64(from) && wgsl_is_float(to))
         return print_text(p, "%s(%s)",

@@ -167,10 +167,3 @@ qn_status copy_launch_map(lowering *l, const node *n, const copy *c)
     for (u32 d = 0; d < c->rank; d++) all = sym_mul(g, all, c->size[d]);
     return launch_map(k, all);
 }
-
-qn_status copy_launch_any(lowering *l, const copy *c)
-{
-    graph *g = lower_graph_mut(l);
-    u32 group = lower_caps(l)->best_group == 1 ? 1 : 64;
-    return copy_fits_tile(g, c) ? copy_launch_tile(l, c, group == 1 ? 1 : 256) : copy_launch_rows(l, c, group);
-}

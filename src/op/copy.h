@@ -30,6 +30,4 @@ bool copy_fits_tile(graph *g, const copy *c);
 qn_status copy_launch_rows(lowering *l, const copy *c, u32 group);
 qn_status copy_launch_tile(lowering *l, const copy *c, u32 group);
 qn_status copy_launch_map(lowering *l, const node *n, const copy *c);
-/* The best of rows and tile for this device: c is merged. */
-qn_status copy_launch_any(lowering *l, const copy *c);
 #endif

@@ -34,8 +34,6 @@ act act_of_onnx(const char *name, const f32 *params, u32 n, f64 *p, f64 *q)
     return a;
 }
 
-const char *act_name(act a) { return acts[a].name; }
-
 epilogue epilogue_of(const lowering *l, const node *n, u32 bias_at, u32 rest_at)
 {
     return (epilogue){ .act = act_by_name(attr_text(lower_graph(l), n, "act", "none")),

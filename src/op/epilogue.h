@@ -22,7 +22,6 @@ typedef enum act {
 act act_by_name(const char *name); /* "relu"; ACT_COUNT: no such activation */
 /* An activation as com.microsoft's Fused* ops name it ("Relu", "LeakyRelu"...), with its parameters. ACT_COUNT: not one of ours. */
 act act_of_onnx(const char *name, const f32 *params, u32 n, f64 *p, f64 *q);
-const char *act_name(act a);
 
 typedef struct epilogue {
     act act;

@@ -1,6 +1,4 @@
 /* Questions that many rewrites ask: who makes this, is it surely that shape, is it that number. And constants made of numbers. */
-#include <math.h>
-
 #include "op/op_util.h"
 #include "pass/match.h"
 
@@ -33,16 +31,6 @@ bool match_is(const graph *g, val v, f64 x)
 {
     f64 c;
     return constant_f64(g, v, &c) && c == x;
-}
-
-/* Exporters write pi, sqrt(2) and the like in f32, whatever the graph's type; narrower types round them further. */
-bool match_about(const graph *g, val v, f64 x)
-{
-    f64 c;
-    if (!constant_f64(g, v, &c)) return false;
-    qn_dtype d = match_type(g, v)->dtype;
-    f64 part = d == QN_F16 ? 1e-3 : d == QN_BF16 ? 8e-3 : 1e-6;
-    return fabs(c - x) <= part * fabs(x);
 }
 
 bool match_elems_are(const graph *g, val v, i64 n)

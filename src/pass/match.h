@@ -10,7 +10,6 @@ const type *match_type(const graph *g, val v);
 bool match_same_shape(const graph *g, val a, val b); /* rank and every size surely equal */
 bool match_same_type(const graph *g, val a, val b);  /* the same, and the dtype */
 bool match_is(const graph *g, val v, f64 x);         /* a constant whose elements are all x */
-bool match_about(const graph *g, val v, f64 x);      /* ... as near to x as its dtype, or f32, writes it */
 bool match_elems_are(const graph *g, val v, i64 n);  /* v has surely n elements */
 /* n has two inputs and one of them is a constant of equal elements: the other input, *c that constant, *at the constant's place. */
 val match_beside_constant(const graph *g, const node *n, f64 *c, u32 *at);

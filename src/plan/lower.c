@@ -216,18 +216,6 @@ void launch_const(launch *k, const char *name, i64 v)
     else launch_number(k, v);
 }
 
-void launch_const_size(launch *k, const char *name, sym s)
-{
-    i64 v;
-    if (usable(k) && k->l->bakes && sym_is_number(k->l->p->g, s, &v)) launch_define_number(k, name, v);
-    else launch_size(k, s);
-}
-
-void launch_zero_first(launch *k, val out)
-{
-    if (usable(k)) k->zero_first = out;
-}
-
 void launch_step(launch *k) { add_word(k, (word){ .kind = WORD_STEP }); }
 
 void launch_repeat_begin(lowering *l, sym times)
@@ -305,17 +293,6 @@ static const char *defines_text(launch *k)
     return text;
 }
 
-/* Zeroing is one more launch of a kernel, so that it is queued like everything else. */
-static qn_status zero(lowering *l, val v)
-{
-    graph *g = l->p->g;
-    launch *k = launch_begin(l, "fill.c", "fill_zero");
-    launch_out(k, v);
-    i64 bytes = (i64)qn_dtype_bytes(l->p->values[v].dtype);
-    sym words = sym_ceil_div(g, sym_mul(g, l->p->values[v].elems, sym_number(g, bytes)), sym_number(g, 4));
-    return launch_map(k, words);
-}
-
 static qn_status add_program(launch *k, const kc_program *program)
 {
     lowering *l = k->l;
@@ -331,7 +308,6 @@ static qn_status finish(launch *k, sym count)
     if (!usable(k)) return k == &broken ? fail_nomem(sizeof(launch)) : k->status;
     lowering *l = k->l;
     if (!count && !k->choose) return unknown(k, "count", 1);
-    if (k->zero_first) QN_TRY(zero(l, k->zero_first));
     const char *defines = defines_text(k);
     if (!defines) return fail_nomem(64);
     k->count = count;

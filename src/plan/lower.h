@@ -45,14 +45,12 @@ launch *launch_begin_text(lowering *l, const char *name, const char *text); /* m
 void launch_define(launch *k, const char *name, const char *to);
 void launch_define_number(launch *k, const char *name, i64 to);
 void launch_in(launch *k, val v);
-void launch_out(launch *k, val v);                          /* also INOUT */
-void launch_size(launch *k, sym s);                         /* a u32 (or i32) parameter, evaluated each run; must fit */
-void launch_number(launch *k, i64 v);                       /* a u32 or i32 parameter */
-void launch_float(launch *k, f64 v);                        /* an f32 parameter, f64 where T=f64 */
-void launch_wide(launch *k, i64 v);                         /* an i64 or u64 parameter */
-void launch_const(launch *k, const char *name, i64 v);      /* a CONST(u32) or CONST(i32) parameter */
-void launch_const_size(launch *k, const char *name, sym s); /* baked only where s is a number */
-void launch_zero_first(launch *k, val out);                 /* fill the buffer with zero bytes before the launch */
+void launch_out(launch *k, val v);                     /* also INOUT */
+void launch_size(launch *k, sym s);                    /* a u32 (or i32) parameter, evaluated each run; must fit */
+void launch_number(launch *k, i64 v);                  /* a u32 or i32 parameter */
+void launch_float(launch *k, f64 v);                   /* an f32 parameter, f64 where T=f64 */
+void launch_wide(launch *k, i64 v);                    /* an i64 or u64 parameter */
+void launch_const(launch *k, const char *name, i64 v); /* a CONST(u32) or CONST(i32) parameter */
 /* Run this launch and the following ones until launch_repeat_end `times` times; launch_step is a u32 parameter 0, 1, ... of the turn. */
 void launch_repeat_begin(lowering *l, sym times);
 void launch_repeat_end(lowering *l);

@@ -37,7 +37,6 @@ struct launch {
     sym choice[CHOICE_SIZES];
     u32 choice_at;                                   /* counts those of the plan */
     u32 n_choice, count_is, numbers[CHOICE_NUMBERS]; /* numbers: where all sizes are known, then choose is NULL */
-    val zero_first;
     u32 fault_row;    /* not 0: its last buffer is that row of the fault words */
     qn_status status; /* sticky */
 };

@@ -37,8 +37,8 @@ struct launch {
     sym choice[CHOICE_SIZES];
     u32 choice_at;                                   /* counts those of the plan */
     u32 n_choice, count_is, numbers[CHOICE_NUMBERS]; /* numbers: where all sizes are known, then choose is NULL */
-    u32 fault_row;    /* not 0: its last buffer is that row of the fault words */
-    qn_status status; /* sticky */
+    u32 fault_row;                                   /* not 0: its last buffer is that row of the fault words */
+    qn_status status;                                /* sticky */
 };
 
 /* Rows that must not be taken on the device: of one node each. */

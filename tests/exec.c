@@ -115,7 +115,7 @@ typedef struct answer_case {
 } answer_case;
 
 static const f32 one_two[] = { 1, 2 }, minus[] = { -1, -2 }, sparse[] = { 0, 3, 0, 0, 5, 6 },
-                 with_nan[] = { 1, NAN, 3, 2, NAN, 0 }; /* as onnxruntime orders them */
+                 one_each[] = { 0, 3, 4, 0, 0, 6 }, with_nan[] = { 1, NAN, 3, 2, NAN, 0 }; /* as onnxruntime orders them */
 static const u8 yes[] = { 1 }, no[] = { 0 };
 static const i64 three[] = { 3 }, zero[] = { 0 }, least[] = { INT64_MIN }, was_unbound[] = { INT64_MIN + 0x5eed },
                  two_three[] = { 2, 3 };
@@ -165,6 +165,17 @@ static const answer_case answers[] = {
       { 2, 3 },
       2,
       { 6, 6, 6, 44, 32, 32 } },
+    { "Scan, a size that its body's data decide",
+      "in x: f32[3,2]\nconst k: f32[2] = {1, 2}\nconst a: i64[1] = {0}\nz, o = Scan(k, x, a, num_scan_inputs=1, body={in s: "
+      "f32[2]; "
+      "in r: f32[2]; in a: i64[1]; i = NonZero(r); f = Cast(i, to=1); q = Squeeze(f, a); n = Add(s, r); out n, q}, "
+      "captures=1)\n"
+      "out o\n",
+      { { QN_F32, 2, { 3, 2 }, one_each } },
+      1,
+      { 3, 1 },
+      2,
+      { 1, 0, 1 } },
     { "If, yes", IF_GRAPH, { { QN_BOOL, 0, { 0 }, yes }, { QN_F32, 1, { 2 }, one_two } }, 2, { 2 }, 1, { -2, -4 } },
     { "If, no", IF_GRAPH, { { QN_BOOL, 0, { 0 }, no }, { QN_F32, 1, { 2 }, one_two } }, 2, { 2 }, 1, { 4, 8 } },
     { "Loop, a state whose size changes in a turn, and a Scan over it",

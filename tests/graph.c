@@ -167,6 +167,9 @@ typedef struct graph_case {
 } graph_case; /* printed NULL: refused */
 
 /* clang-format off */
+#define LOOP(c_type, z, s_type)                                                                                                       \
+    "in m: i64[]\nin x: f32[n]\ns = Loop(m, _, x, body={in i: i64[]; in c: bool[]; in x: f32[n]; o = Identity(c)" c_type "; z = " z    \
+    "; out o, z}, captures=1)" s_type "\nout s\n"
 static const graph_case graph_cases[] = {
     { "in x: f32[2,3]; y = Relu(x); out y",
       "in x: f32[2,3]\ny = Relu(x) : f32[2,3]\nout y\n" },
@@ -177,6 +180,17 @@ static const graph_case graph_cases[] = {
       "in x: f32[b,6]\nsizes s: i64[2] = {2*b, 3}\ny = Reshape(x, s) : f32[2*b,3]\nout y\n" },
     { "in x: f32[2]; y = Elu(x, alpha=1); out y", "in x: f32[2]\ny = Elu(x, alpha=1) : f32[2]\nout y\n" },
     { "in x: f32[2]; y = Elu(x, alpha=0.5); out y", "in x: f32[2]\ny = Elu(x, alpha=0.5) : f32[2]\nout y\n" },
+    /* a size of the body's own stays in there, also when the graph is checked again; one that came in goes out */
+    { LOOP("", "NonZero(x)", ""), LOOP(" : bool[]", "NonZero(x) : i64[1,found]", " : i64[turns,1,turn]") },
+    { LOOP("", "Neg(x)", ""), LOOP(" : bool[]", "Neg(x) : f32[n]", " : f32[turns,n]") },
+    { "in x: f32[t,n]; s = Scan(x, num_scan_inputs=1, body={in r: f32[n]; z = NonZero(r); out z}); out s",
+      "in x: f32[t,n]\ns = Scan(x, num_scan_inputs=1, body={in r: f32[n]; z = NonZero(r) : i64[1,found]; out z}) : i64[t,1,turn]\nout s\n" },
+    /* what is kept of a norm has the type that stash_type says */
+    { "in x: f64[2,3]; in s: f64[3]; y, m, d = LayerNormalization(x, s); out y, m, d",
+      "in x: f64[2,3]\nin s: f64[3]\ny, m, d = LayerNormalization(x, s) : f64[2,3], f32[2,1], f32[2,1]\nout y, m, d\n" },
+    { "in x: f16[2,3]; in s: f16[3]; y, m, d = LayerNormalization(x, s, stash_type=16); out y, m, d",
+      "in x: f16[2,3]\nin s: f16[3]\ny, m, d = LayerNormalization(x, s, stash_type=16) : f16[2,3], bf16[2,1], bf16[2,1]\nout y, m, d\n" },
+    { "in x: f32[2,3]; in s: f32[3]; y, m = LayerNormalization(x, s, stash_type=7); out y, m", NULL },
     /* refused */
     { "y = Relu(x); out y", NULL }, { "in x: f32[2]; y = Nope(x); out y", NULL }, { "in x: f32[2]; y = Relu(x, x); out y", NULL },
     { "in x: f32[2]; y = Relu(); out y", NULL }, { "in x: f32[2]; y = Relu(x, nope=1); out y", NULL },
@@ -203,9 +217,12 @@ static void test_graph_case(test *t, const graph_case *c)
         if (status == QN_OK) {
             CHECK_OK(t, graph_print(g, &out));
             CHECK_OK(t, graph_verify(g));
+            CHECK(t, text_same(out.text, c->printed), "\"%s\" prints as\n%s", c->text, out.text);
+            str_free(&out);
             CHECK_OK(t, graph_check(g));
+            CHECK_OK(t, graph_print(g, &out));
+            CHECK(t, text_same(out.text, c->printed), "\"%s\", checked again, prints as\n%s", c->text, out.text);
         }
-        CHECK(t, text_same(out.text, c->printed), "\"%s\" prints as\n%s", c->text, out.text ? out.text : "");
         str_free(&out);
     }
     arena_free(mem);

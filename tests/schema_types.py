@@ -31,7 +31,6 @@ RANDOM = ("Random", "Bernoulli", "Multinomial", "Dropout")
 TOLERANCE = {"float16": "1e-2 2e-3", "bfloat16": "6e-2 3e-2"}
 SPECTRA = ("DFT", "STFT")  # sums of many: what should be 0 is a thousandth of the largest
 REFUSES_TYPE = re.compile(r": \w+ '[^']*': (input '[^']*' is \w+, it must be \S+|output \d+ is \w+, the file says \w+)$")
-ALSO = {"LayerNormalization": "with its outputs Mean and InvStdDev, which the schema has as float"}  # what the case has beside the type
 # Cases that no peer judges, by the start of their name, with the reason.
 NO_JUDGE = {
     "LabelEncoder_": "the type of its keys is in its attributes: tests/make_ml_cases.py has all of them",
@@ -229,7 +228,7 @@ def gaps_text(refused, cases, alone):
              f"these are refused by name. {len(alone)} more are answered by no peer, and {len(NO_JUDGE)} kinds by none that could judge (NO_JUDGE there says why).", "", "| operator | types |", "|---|---|"]
     by_op = collections.defaultdict(list)
     for domain, op, constraint, name, _ in sorted(cases[k] for k in refused):
-        with_what = ALSO.get(op) or (constraint if len({cases[k][2] for k in refused if cases[k][1] == op}) > 1 else "")
+        with_what = constraint if len({cases[k][2] for k in refused if cases[k][1] == op}) > 1 else ""
         by_op[op].append(f"{name} ({with_what})" if with_what else name)
     return "\n".join(lines + [f"| {op} | {', '.join(v)} |" for op, v in by_op.items()]) + "\n"
 

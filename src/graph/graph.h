@@ -227,13 +227,14 @@ typedef struct sym_at {
 /* Evaluate with variables as at[i] says: false when an unbound one is needed, a division by zero or overflow. */
 bool sym_eval(const graph *g, sym s, const sym_at *at, i64 *out);
 bool sym_uses_unbound(const graph *g, sym s, const sym_at *at);
-u32 sym_count(const graph *g);                   /* every sym so far is below it */
-u32 sym_newest_variable(const graph *g, sym s);  /* the highest number of a variable in s plus one; 0: none */
-qn_status sym_status(const graph *g);            /* QN_E_NOMEM when any answer was 0 for want of memory */
-void sym_lost(graph *g);                         /* ... or a list of answers was */
-void sym_print(const graph *g, sym s, str *out); /* "2*h + 1" */
-sym sym_parse(graph *g, const char **text);      /* the same form; 0 and fail() when it is not one */
-sym type_elems(graph *g, const type *t);         /* product of the dimensions */
+void sym_bind_variables(const graph *g, sym s, sym_at *at); /* marks those in s as bound */
+u32 sym_count(const graph *g);                              /* every sym so far is below it */
+u32 sym_newest_variable(const graph *g, sym s);             /* the highest number of a variable in s plus one; 0: none */
+qn_status sym_status(const graph *g);                       /* QN_E_NOMEM when any answer was 0 for want of memory */
+void sym_lost(graph *g);                                    /* ... or a list of answers was */
+void sym_print(const graph *g, sym s, str *out);            /* "2*h + 1" */
+sym sym_parse(graph *g, const char **text);                 /* the same form; 0 and fail() when it is not one */
+sym type_elems(graph *g, const type *t);                    /* product of the dimensions */
 type type_of(graph *g, qn_dtype d, u32 rank, const i64 *dims);
 
 /* ---- text.c: the same graph as text, one node a line:

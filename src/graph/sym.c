@@ -435,4 +435,17 @@ bool sym_uses_unbound(const graph *g, sym s, const sym_at *at)
     return false;
 }
 
+void sym_bind_variables(const graph *g, sym s, sym_at *at)
+{
+    const poly *x = poly_of(g, s);
+    for (u32 i = 0; s && i < x->n; i++) {
+        const monomial *m = &g->syms->products[x->terms[i].product];
+        for (u32 k = 0; k < m->n; k++) {
+            const factor *f = &g->syms->factors[m->factors[k]];
+            if (f->op == FACTOR_VARIABLE) at[f->variable].bound = true;
+            for (u32 j = 0; f->op != FACTOR_VARIABLE && j < COUNT(f->arg); j++) sym_bind_variables(g, f->arg[j], at);
+        }
+    }
+}
+
 u32 sym_newest_variable(const graph *g, sym s) { return poly_of(g, s)->newest; }

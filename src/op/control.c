@@ -53,6 +53,30 @@ static qn_status meet(const infer *c, u32 output, const type *a, const type *b, 
     return a->of ? meet_elements(c, output, a, b, out) : QN_OK;
 }
 
+static bool is_open(const value *state, u32 d) { return state->open && state->open[d] == state->type.dims[d]; }
+
+/* Which variables come into a body from outside: those in the sizes and elements of its inputs, but for sizes that change with the turn
+ * and elements that are read in there. For mem_free; NULL: no memory. */
+static sym_at *variables_from_outside(const graph *body)
+{
+    u64 bytes = (sym_variable_count(body) + 1ull) * sizeof(sym_at);
+    sym_at *at = mem_zalloc(bytes);
+    if (!at) return fail_nomem(bytes), NULL;
+    for (u32 i = 0; i < body->n_inputs; i++) {
+        const value *v = value_at(body, body->inputs[i]);
+        for (u32 d = 0; d < v->type.rank; d++)
+            if (!is_open(v, d)) sym_bind_variables(body, v->type.dims[d], at);
+        for (u32 k = 0; v->elems && !v->elems_read && k < v->n_elems; k++) sym_bind_variables(body, v->elems[k], at);
+    }
+    return at;
+}
+
+/* A size of the body's own is another one outside. */
+static sym size_outside(const infer *c, sym inside, const sym_at *outer)
+{
+    return sym_uses_unbound(c->g, inside, outer) ? sym_fresh(c->g, "turn") : inside;
+}
+
 /* ------------------------------------------------------------------ If */
 
 static qn_status check_branch(const infer *c, graph *body)
@@ -75,15 +99,24 @@ static graph *only_branch(infer *c, graph *yes, graph *no)
 }
 
 /* Output i of the only branch. Its elements are known out here too, unless the branch itself must run to tell them. */
-static qn_status out_of_only(infer *c, graph *only, u32 i)
+static qn_status out_of_only(infer *c, graph *only, const sym_at *outer, u32 i)
 {
     val v = live(only, only->outputs[i]);
     const type t = value_at(only, v)->type;
     const sym *elems = NULL;
     i64 n = value_at(only, v)->elems_read ? -1 : value_elems(only, v, &elems);
     bool tells = n >= 0;
-    for (i64 k = 0; k < n; k++) tells = tells && sym_newest_variable(c->g, elems[k]) <= c->variables;
+    for (i64 k = 0; k < n; k++) tells = tells && !sym_uses_unbound(c->g, elems[k], outer);
     return tells ? infer_out_elems(c, i, &t, elems, (u32)n) : infer_out(c, i, &t);
+}
+
+static qn_status outs_of_only(infer *c, graph *only)
+{
+    sym_at *outer = variables_from_outside(only);
+    qn_status status = outer ? QN_OK : QN_E_NOMEM;
+    for (u32 i = 0; i < c->n->n_out && status == QN_OK; i++) status = out_of_only(c, only, outer, i);
+    mem_free(outer);
+    return status;
 }
 
 static qn_status infer_If(infer *c)
@@ -91,13 +124,10 @@ static qn_status infer_If(infer *c)
     graph *yes = control_body_of(c, "then_branch"), *no = control_body_of(c, "else_branch");
     graph *only = only_branch(c, yes, no);
     QN_TRY(check_branch(c, only ? only : yes));
-    if (!only) QN_TRY(check_branch(c, no));
+    if (only) return outs_of_only(c, only);
+    QN_TRY(check_branch(c, no));
     for (u32 i = 0; i < c->n->n_out; i++) {
         type t;
-        if (only) {
-            QN_TRY(out_of_only(c, only, i));
-            continue;
-        }
         QN_TRY(meet(c, i, control_body_out(yes, i), control_body_out(no, i), &t));
         QN_TRY(infer_out(c, i, &t));
     }
@@ -152,8 +182,6 @@ static qn_status state_after(const infer *c, const type *in, const type *out, ty
     return next->of ? QN_OK : QN_E_NOMEM;
 }
 
-static bool is_open(const value *state, u32 d) { return state->open && state->open[d] == state->type.dims[d]; }
-
 /* A size that changes with the turn keeps its variable when the graph is checked again: lists of sizes in the body name it. */
 static qn_status open_size(const infer *c, value *state, u32 d, sym fresh)
 {
@@ -198,21 +226,8 @@ static qn_status infer_states(infer *c, const loop_shape *l)
     return QN_OK;
 }
 
-/* Variables of the body's own are from this number on. */
-static u32 inner_variables(const infer *c, const loop_shape *l)
+static qn_status infer_scans(infer *c, const loop_shape *l, const sym_at *outer)
 {
-    u32 least = c->variables;
-    for (u32 i = 0; i < l->n_state; i++) {
-        const value *state = value_at(l->body, l->body->inputs[2 + i]);
-        for (u32 d = 0; d < state->type.rank; d++)
-            if (is_open(state, d)) least = MIN(least, sym_newest_variable(c->g, state->open[d]) - 1);
-    }
-    return least;
-}
-
-static qn_status infer_scans(infer *c, const loop_shape *l)
-{
-    const u32 inner = inner_variables(c, l);
     for (u32 i = 0; i < l->n_scan && l->n_state + i < c->n->n_out; i++) {
         const type *one = control_body_out(l->body, 1 + l->n_state + i);
         if (one->rank == QN_MAX_RANK)
@@ -220,8 +235,7 @@ static qn_status infer_scans(infer *c, const loop_shape *l)
         if (one->of)
             return infer_fail(c, QN_E_DTYPE, "scan output %u is a %s; it must be a tensor", i, qn_dtype_name(one->dtype));
         type t = { .dtype = one->dtype, .rank = (u8)(one->rank + 1), .known = true, .dims = { sym_fresh(c->g, "turns") } };
-        for (u32 d = 0; d < one->rank; d++)
-            t.dims[d + 1] = sym_newest_variable(c->g, one->dims[d]) > inner ? sym_fresh(c->g, "turn") : one->dims[d];
+        for (u32 d = 0; d < one->rank; d++) t.dims[d + 1] = size_outside(c, one->dims[d], outer);
         QN_TRY(infer_out(c, l->n_state + i, &t));
     }
     return QN_OK;
@@ -255,7 +269,10 @@ static qn_status infer_Loop(infer *c)
         return infer_fail(c, QN_E_DTYPE, "its body's condition is %s, not bool",
                           qn_dtype_name(control_body_out(l.body, 0)->dtype));
     QN_TRY(infer_states(c, &l));
-    return infer_scans(c, &l);
+    sym_at *outer = variables_from_outside(l.body);
+    qn_status status = outer ? infer_scans(c, &l, outer) : QN_E_NOMEM;
+    mem_free(outer);
+    return status;
 }
 
 /* clang-format off */
@@ -311,7 +328,7 @@ static qn_status scan_slice(const infer *c, const scan_shape *s, u32 i, type *ou
     return QN_OK;
 }
 
-static qn_status infer_scan_out(infer *c, const scan_shape *s, u32 i, sym length)
+static qn_status infer_scan_out(infer *c, const scan_shape *s, u32 i, sym length, const sym_at *outer)
 {
     const type *one = control_body_out(s->body, s->n_state + i);
     type y = { .dtype = one->dtype, .rank = (u8)(one->rank + 1), .known = true };
@@ -321,10 +338,8 @@ static qn_status infer_scan_out(infer *c, const scan_shape *s, u32 i, sym length
     if (one->of)
         return infer_fail(c, QN_E_DTYPE, "scan output %u is a %s; it must be a tensor", i, qn_dtype_name(one->dtype));
     QN_TRY(infer_axis(c, scan_entry(c->n, "scan_output_axes", i), y.rank, &axis));
-    for (u32 d = 0; d < y.rank; d++) {
-        sym size = d == axis ? length : one->dims[d < axis ? d : d - 1];
-        y.dims[d] = d != axis && sym_newest_variable(c->g, size) > c->variables ? sym_fresh(c->g, "turn") : size;
-    }
+    for (u32 d = 0; d < y.rank; d++)
+        y.dims[d] = d == axis ? length : size_outside(c, one->dims[d < axis ? d : d - 1], outer);
     return infer_out(c, s->n_state + i, &y);
 }
 
@@ -350,8 +365,12 @@ static qn_status infer_Scan(infer *c)
         QN_TRY(meet(c, i, infer_in(c, i), control_body_out(s.body, i), &t));
         QN_TRY(infer_out(c, i, &t));
     }
-    for (u32 i = 0; s.n_state + i < s.n_out && s.n_state + i < c->n->n_out; i++) QN_TRY(infer_scan_out(c, &s, i, length));
-    return QN_OK;
+    sym_at *outer = variables_from_outside(s.body);
+    qn_status status = outer ? QN_OK : QN_E_NOMEM;
+    for (u32 i = 0; s.n_state + i < MIN(s.n_out, c->n->n_out) && status == QN_OK; i++)
+        status = infer_scan_out(c, &s, i, length, outer);
+    mem_free(outer);
+    return status;
 }
 
 val control_body_node(build *b, graph *body, op_id op, const val *in, u32 n_in, const attr *attrs, u32 n_attrs)

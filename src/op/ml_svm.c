@@ -15,15 +15,20 @@ static val dots(build *b, val x, val s)
     return build_node(b, OP_Gemm, (const val[]){ x, s }, 2, &trans, 1);
 }
 
-/* |x - s|^2 as |x|^2 + |s|^2 - 2 x s, all from the support vectors' centre: far from it the sum would lose what it is about. */
-static val distances(build *b, val x, const f32 *s, u32 rows, u32 columns)
+/* |x - s|^2 as it is written. */
+static val differences(build *b, val x, const f32 *s, u32 rows, u32 columns)
 {
-    f32 *moved = ARENA_ARRAY(b->g->mem, (u64)rows * columns, f32), *centre = ARENA_ARRAY(b->g->mem, columns, f32),
-        *length = ARENA_ARRAY(b->g->mem, rows, f32);
-    if (!moved || !centre || !length) {
-        b->status = fail_nomem((u64)rows * columns * sizeof *moved);
-        return 0;
-    }
+    if (b->status) return 0;
+    const sym dims[] = { build_type(b, x)->dims[0], sym_one(b->g), sym_number(b->g, columns) };
+    attr keep = attr_of_int("keepdims", 0);
+    val d = build_op2(b, OP_Sub, build_reshape(b, x, dims, 3), ml_matrix(b, s, rows, columns));
+    return build_node(b, OP_ReduceSumSquare, (const val[]){ d, build_ints(b, (const i64[]){ 2 }, 1) }, 2, &keep, 1);
+}
+
+/* moved[rows][columns], length[rows]: the support vectors seen from their centre. False: one is infinite, or nearly. */
+static bool move_to_centre(const f32 *s, u32 rows, u32 columns, f32 *moved, f32 *centre, f32 *length)
+{
+    bool finite = true;
     for (u32 c = 0; c < columns; c++) {
         f64 sum = 0;
         for (u32 r = 0; r < rows; r++) sum += (f64)s[r * columns + c];
@@ -36,12 +41,28 @@ static val distances(build *b, val x, const f32 *s, u32 rows, u32 columns)
             sum += (f64)v * (f64)v;
         }
         length[r] = (f32)sum;
+        finite = finite && sum < 1e36;
     }
+    return finite;
+}
+
+/* |x - s|^2 as |x|^2 + |s|^2 - 2 x s, all from the support vectors' centre: far from it the sum would lose what it is about. The |x|^2 of
+ * a row that is infinite, or no number, is its distance from all of them. */
+static val distances(build *b, val x, const f32 *s, u32 rows, u32 columns)
+{
+    f32 *moved = ARENA_ARRAY(b->g->mem, (u64)rows * columns, f32), *centre = ARENA_ARRAY(b->g->mem, columns, f32),
+        *length = ARENA_ARRAY(b->g->mem, rows, f32);
+    if (!moved || !centre || !length) {
+        b->status = fail_nomem((u64)rows * columns * sizeof *moved);
+        return 0;
+    }
+    if (!move_to_centre(s, rows, columns, moved, centre, length)) return differences(b, x, s, rows, columns);
     x = build_op2(b, OP_Sub, x, ml_matrix(b, centre, 1, columns));
     val own = build_node(b, OP_ReduceSumSquare, (const val[]){ x, build_ints(b, (const i64[]){ 1 }, 1) }, 2, NULL, 0);
     val both = build_op2(b, OP_Add, own, ml_matrix(b, length, 1, rows));
     val d = build_op2(b, OP_Sub, both, build_op2(b, OP_Mul, number(b, 2), dots(b, x, ml_matrix(b, moved, rows, columns))));
-    return build_op2(b, OP_Max, d, number(b, 0));
+    val finite = build_op2(b, OP_Less, own, number(b, INFINITY));
+    return build_node(b, OP_Where, (const val[]){ finite, build_op2(b, OP_Max, d, number(b, 0)), own }, 3, NULL, 0);
 }
 
 static val kernel_of(build *b, const node *n, val x, const f32 *s, u32 rows, u32 columns)
@@ -142,31 +163,42 @@ static qn_status infer_svm_classifier(infer *c)
     return ml_infer_classes(c, m.supports && !m.sure && m.classes > 2 ? m.pairs : m.classes);
 }
 
-/* What each pair of classes decides, [N][pairs]: above 0 is the first. Of class i's vectors those weights count that are against class j. */
-static val decisions(build *b, const node *n, const machine *m)
+/* What the vectors of class i say for it against each other class, [N][classes - 1]. k: the kernel of all vectors; at: where its own start. */
+static val words_of(build *b, const machine *m, val k, u32 i, u32 at)
 {
-    f32 *w = ARENA_ARRAY(b->g->mem, (u64)m->pairs * m->supports, f32);
+    u32 others = m->classes - 1, own = (u32)m->per_class[i];
+    f32 *w = ARENA_ARRAY(b->g->mem, (u64)others * own + 1, f32);
     if (!w) {
-        b->status = fail_nomem((u64)m->pairs * m->supports * sizeof *w);
+        b->status = fail_nomem((u64)others * own * sizeof *w);
         return 0;
     }
-    u32 at_i = 0, pair = 0;
-    for (u32 i = 0; i < m->classes; i++) {
-        u32 n_i = (u32)m->per_class[i], at_j = at_i + n_i;
-        for (u32 j = i + 1; j < m->classes; j++, pair++) {
-            u32 n_j = (u32)m->per_class[j];
-            f32 *row = w + (u64)pair * m->supports;
-            memcpy(row + at_i, m->weights + (u64)(j - 1) * m->supports + at_i, n_i * sizeof *w);
-            memcpy(row + at_j, m->weights + (u64)i * m->supports + at_j, n_j * sizeof *w);
-            at_j += n_j;
-        }
-        at_i += n_i;
+    for (u32 j = 0; j < others; j++) memcpy(w + (u64)j * own, m->weights + (u64)j * m->supports + at, own * sizeof *w);
+    return dots(b, build_slice(b, k, 1, sym_number(b->g, at), sym_number(b->g, at + own)), ml_matrix(b, w, others, own));
+}
+
+/* What each pair of classes decides, [N][pairs]: above 0 is the first. Only vectors of the two have a say: a weight of 0 would not silence
+ * one whose kernel is infinite. */
+static val decisions(build *b, const node *n, const machine *m)
+{
+    val *words = ARENA_ARRAY(b->g->mem, m->classes, val),
+        k = kernel_of(b, n, ml_rows(b, QN_F32), m->vectors, m->supports, m->columns);
+    i64 *first = ARENA_ARRAY(b->g->mem, m->pairs, i64), *second = ARENA_ARRAY(b->g->mem, m->pairs, i64);
+    if (!words || !first || !second) {
+        b->status = fail_nomem(m->pairs * sizeof *first);
+        return 0;
     }
-    attr trans = attr_of_int("transB", 1);
-    val k = kernel_of(b, n, ml_rows(b, QN_F32), m->vectors, m->supports, m->columns);
-    return build_node(b, OP_Gemm,
-                      (const val[]){ k, ml_matrix(b, w, m->pairs, m->supports), ml_matrix(b, m->rho, 1, m->pairs) }, 3,
-                      &trans, 1);
+    for (u32 i = 0, at = 0, pair = 0; i < m->classes; at += (u32)m->per_class[i++]) {
+        words[i] = words_of(b, m, k, i, at);
+        for (u32 j = i + 1; j < m->classes; j++, pair++) {
+            first[pair] = (i64)i * (m->classes - 1) + j - 1;
+            second[pair] = (i64)j * (m->classes - 1) + i;
+        }
+    }
+    attr axis = attr_of_int("axis", 1);
+    val all = build_node(b, OP_Concat, words, m->classes, &axis, 1);
+    val one = build_node(b, OP_Gather, (const val[]){ all, build_ints(b, first, m->pairs) }, 2, &axis, 1);
+    val other = build_node(b, OP_Gather, (const val[]){ all, build_ints(b, second, m->pairs) }, 2, &axis, 1);
+    return build_op2(b, OP_Add, build_op2(b, OP_Add, one, other), ml_matrix(b, m->rho, 1, m->pairs));
 }
 
 /* Each pair's vote is one for its first class, or for its second: in all votes = won x (first - second) + seconds. */

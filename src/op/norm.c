@@ -34,10 +34,18 @@ normalized norm_centred(build *b, val x, u32 bits, f64 epsilon)
 }
 
 /* ------------------------------------------------------------------ LayerNormalization, RMSNormalization */
+qn_status norm_stash(const infer *c, qn_dtype *out)
+{
+    QN_TRY(infer_dtype(c, "stash_type", QN_F32, out));
+    return dtype_is_float(*out) ? QN_OK : infer_fail(c, QN_E_DTYPE, "stash_type must be a float type");
+}
+
 static qn_status infer_layer(infer *c)
 {
     const type x = *infer_in(c, 0);
+    qn_dtype stash;
     u32 axis;
+    QN_TRY(norm_stash(c, &stash));
     QN_TRY(infer_axis(c, infer_int(c, "axis"), x.rank, &axis));
     for (u32 i = 1; i < 3; i++) {
         if (!infer_has(c, i)) continue;
@@ -46,7 +54,7 @@ static qn_status infer_layer(infer *c)
         if (wide.rank != x.rank)
             return infer_fail(c, QN_E_SHAPE, "%s has more dimensions than the input", op_of(c->n)->in[i].name);
     }
-    type row = type_with(&x, dtype_computing(x.dtype));
+    type row = type_with(&x, stash);
     for (u32 d = axis; d < x.rank; d++) row.dims[d] = sym_one(c->g);
     QN_TRY(infer_out(c, 0, &x));
     QN_TRY(infer_out(c, 1, &row));
@@ -71,10 +79,12 @@ static qn_status expand_layer(build *b, const node *n)
     for (u32 i = 1; i < n->n_in; i++)
         if (build_in(b, i)) y = build_op2(b, i == 1 ? OP_Mul : OP_Add, y, build_cast(b, build_in(b, i), wide));
     y = build_cast(b, y, t.dtype);
-    return build_done(b, (const val[]){ y, r.mean, r.inverse }, 3);
+    if (n->n_out == 1) return build_done(b, &y, 1);
+    qn_dtype stash = node_dtype(n, "stash_type", QN_F32);
+    return build_done(b, (const val[]){ y, build_cast(b, r.mean, stash), build_cast(b, r.inverse, stash) }, 3);
 }
 
-/* Scale and bias must have exactly one element for each column. */
+/* Scale and bias must have exactly one element for each column, and what is kept of the rows the type it is computed in. */
 static bool fits_layer(const lowering *cl, const node *n)
 {
     lowering *l = (lowering *)cl;
@@ -82,6 +92,7 @@ static bool fits_layer(const lowering *cl, const node *n)
     val x = lower_in(l, n, 0);
     const type *t = lower_type(l, x);
     sym cols = lower_product(l, x, axis_of(n, "axis", -1, t->rank), t->rank);
+    if (n->n_out > 1 && node_dtype(n, "stash_type", QN_F32) != dtype_computing(t->dtype)) return false;
     for (u32 i = 1; i < n->n_in; i++)
         if (lower_in(l, n, i) && !sym_same(g, type_elems(g, lower_type(l, lower_in(l, n, i))), cols)) return false;
     return true;
@@ -127,7 +138,9 @@ static const op_case layer_cases[] = {
     { "f32[2,8] f32[8] f32[8]",          "",             1e-5, "the common case"                }, { "f32[2,3,4] f32[3,4] f32[3,4]", "axis=1", 1e-5, "two axes" },
     { "f32[3,768] f32[768]",             "",             1e-5, "no bias"                        }, { "f32[3,1000]=9995..10005 f32[1000]", "", 1e-6, "large mean: cancellation" },
     { "f32[2,1] f32[1] f32[1]",          "",             1e-5, "one column: y is the bias"      }, { "f32[2,3,4]=9995..10005 f32[1,4] f32[4]", "axis=1", 1e-6, "scale broadcasts, large mean" },
-    { "f16[3,64] f16[64] f16[64]",       "",             2e-3, "half"                           }, { "f64[3,64] f64[64] f64[64]", "", 1e-11, "double"           }, { 0 }
+    { "f16[3,64] f16[64] f16[64]",       "",             2e-3, "half"                           }, { "f64[3,64] f64[64] f64[64]", "", 1e-11, "double"           },
+    { "f64[3,64] f64[64]", "n_out=3", 1e-6, "double, what is kept of a row is single" },
+    { "f16[3,64] f16[64]", "stash_type=16, n_out=3", 8e-3, "half, what is kept of a row is bf16" }, { 0 }
 };
 static const op_case rms_cases[] = {
     { "f32[2,8] f32[8]",                 "",             1e-5, "the common case"                }, { "f32[2,3,4] f32[3,4]",   "axis=1", 1e-5, "two axes"        },

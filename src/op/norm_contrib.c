@@ -6,9 +6,11 @@
 static qn_status infer_simplified(infer *c)
 {
     const type x = *infer_in(c, 0);
+    qn_dtype stash;
     u32 axis;
+    QN_TRY(norm_stash(c, &stash));
     QN_TRY(infer_axis(c, infer_int(c, "axis"), x.rank, &axis));
-    type row = type_with(&x, dtype_computing(x.dtype));
+    type row = type_with(&x, stash);
     for (u32 d = axis; d < x.rank; d++) row.dims[d] = sym_one(c->g);
     QN_TRY(infer_out(c, 0, &x));
     return infer_out(c, 1, &row);
@@ -39,6 +41,7 @@ static qn_status expand_simplified(build *b, const node *n)
     val x = build_in(b, 0), y = build_node(b, OP_RMSNormalization, (const val[]){ x, build_in(b, 1) }, 2, attrs, 2),
         inverse = 0;
     if (is_wanted(b, 1)) inverse = inverse_root(b, x, axis_of(n, "axis", -1, build_type(b, x)->rank), epsilon);
+    if (inverse) inverse = build_cast(b, inverse, node_dtype(n, "stash_type", QN_F32));
     return build_done(b, (const val[]){ y, inverse }, 2);
 }
 
@@ -72,7 +75,9 @@ static qn_status expand_skip(build *b, const node *n)
     bool layer = n->op == OP_SkipLayerNormalization;
     val bias = build_in(b, layer ? 4 : 3), sum = build_op2(b, OP_Add, build_in(b, 0), build_in(b, 1));
     sum = build_op2(b, OP_Add, sum, bias);
-    attr attrs[] = { attr_of_int("axis", -1), attr_of_float("epsilon", attr_float(n, "epsilon", 1e-12)) };
+    qn_dtype wide = dtype_computing(build_type(b, sum)->dtype);
+    attr attrs[] = { attr_of_int("axis", -1), attr_of_float("epsilon", attr_float(n, "epsilon", 1e-12)),
+                     attr_of_int("stash_type", dtype_to_onnx(wide)) };
     if (!layer) {
         val y = build_node(b, OP_RMSNormalization, (const val[]){ sum, build_in(b, 2) }, 2, attrs, 2), inverse = 0;
         if (is_wanted(b, 1)) return build_fail(b, QN_E_UNSUPPORTED, "it computes no mean");
@@ -80,7 +85,7 @@ static qn_status expand_skip(build *b, const node *n)
         return build_done(b, (const val[]){ y, 0, inverse, sum }, 4);
     }
     nid norm =
-        build_node_outs(b, OP_LayerNormalization, (const val[]){ sum, build_in(b, 2), build_in(b, 3) }, 3, 3, attrs, 2);
+        build_node_outs(b, OP_LayerNormalization, (const val[]){ sum, build_in(b, 2), build_in(b, 3) }, 3, 3, attrs, 3);
     if (!norm) return b->status;
     const val *out = node_at(b->g, norm)->out;
     return build_done(b, (const val[]){ out[0], out[1], out[2], sum }, 4);

@@ -65,7 +65,8 @@ static qn_status widen_values(graph *g)
 static bool names_narrow_float(const attr *a)
 {
     return a->kind == ATTR_INT &&
-           (text_same(a->name, "to") || text_same(a->name, "dtype") || text_same(a->name, "output_datatype")) &&
+           (text_same(a->name, "to") || text_same(a->name, "dtype") || text_same(a->name, "output_datatype") ||
+            text_same(a->name, "stash_type")) &&
            (a->i == 1 || a->i == 10 || a->i == 16);
 }
 
@@ -81,10 +82,26 @@ static qn_status widen_attr(graph *g, attr *a)
     return QN_OK;
 }
 
+/* A norm that does not say in what type it keeps its mean keeps it in f32: it must say so to be widened. */
+static qn_status name_stash(graph *g, node *n)
+{
+    if (!op_attr_of(op_of(n), "stash_type") || attr_find(n, "stash_type")) return QN_OK;
+    attr *attrs = ARENA_ARRAY(g->mem, n->n_attrs + 1u, attr);
+    if (!attrs) return fail_nomem((n->n_attrs + 1u) * sizeof *attrs);
+    if (n->n_attrs) memcpy(attrs, n->attrs, n->n_attrs * sizeof *attrs);
+    attrs[n->n_attrs++] = attr_of_int("stash_type", 1);
+    n->attrs = attrs;
+    return QN_OK;
+}
+
 qn_status widen_floats(graph *g)
 {
     QN_TRY(widen_values(g));
-    FOR_NODES(g, n)
-    for (u32 i = 0; i < node_at(g, n)->n_attrs; i++) QN_TRY(widen_attr(g, &node_at(g, n)->attrs[i]));
+    FOR_NODES(g, id)
+    {
+        node *n = node_at(g, id);
+        QN_TRY(name_stash(g, n));
+        for (u32 i = 0; i < n->n_attrs; i++) QN_TRY(widen_attr(g, &n->attrs[i]));
+    }
     return QN_OK;
 }

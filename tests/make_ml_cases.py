@@ -212,11 +212,12 @@ def machines():
     case("svr_without_vectors", "SVMRegressor", [rows()], [F32], coefficients=one[:3], n_supports=0, rho=[0.25], **own)
     case("svr_far", "SVMRegressor", [(rows() + 1000).astype(F32)], [F32], coefficients=one, n_supports=9, rho=[0.0], support_vectors=[v + 1000 for v in flat], **own)
     # infinities and numbers that are none: some scores must stay numbers
-    odd = rows()
+    even = np.random.default_rng(6).normal(0, 1, (6, 3)).astype(F32)  # its own: what comes later draws from rng
+    odd = even.copy()
     odd[0, 1], odd[1, 0], odd[2, 2], odd[3, 0], odd[3, 1] = np.inf, -np.inf, np.nan, np.inf, -np.inf
     spread = flat[:-1] + [float("inf")]  # only the last vector, of the last class
     for kernel in ("LINEAR", "POLY", "RBF", "SIGMOID"):
-        for which, x, s in (("rows", odd, flat), ("vectors", rows(), spread), ("both", odd, spread), ("large", (rows() * 1e19).astype(F32), [v * 1e19 for v in flat])):
+        for which, x, s in (("rows", odd, flat), ("vectors", even, spread), ("both", odd, spread), ("large", (even * 1e19).astype(F32), [v * 1e19 for v in flat])):
             if which == "large" and kernel != "RBF":
                 continue  # where a sum overflows depends on its order
             own_kernel = dict(kernel_type=kernel, kernel_params=[0.4, 0.3, 3.0], support_vectors=s)
@@ -225,7 +226,7 @@ def machines():
             case(f"svr_{name}", "SVMRegressor", [x], [F32], coefficients=one, n_supports=9, rho=[0.25], **own_kernel)
             case(f"svc_{name}", "SVMClassifier", [x], [I64, F32], classlabels_ints=[7, 9, 3], vectors_per_class=[4, 2, 3], **many)
             case(f"svc_two_{name}", "SVMClassifier", [x], [I64, F32], classlabels_ints=[7, 9], vectors_per_class=[4, 5], **{**many, "coefficients": one, "rho": [0.1]})
-    case("svc_empty_class", "SVMClassifier", [rows()], [I64, F32], classlabels_ints=[7, 9, 3], vectors_per_class=[4, 0, 5], coefficients=three, rho=[0.1, -0.2, 0.3], support_vectors=flat, **own)
+    case("svc_empty_class", "SVMClassifier", [even], [I64, F32], classlabels_ints=[7, 9, 3], vectors_per_class=[4, 0, 5], coefficients=three, rho=[0.1, -0.2, 0.3], support_vectors=flat, **own)
     case("svc_without_vectors", "SVMClassifier", [rows()], [I64, F32], coefficients=one, rho=[0.1, 0.2, 0.3], classlabels_ints=[7, 9, 3], **own)
     case("svc_without_vectors_two", "SVMClassifier", [rows()], [I64, F32], coefficients=one[:6], rho=[0.1], classlabels_ints=[7, 9], **own)
     case("svc_without_vectors_positive", "SVMClassifier", [rows()], [I64, F32], coefficients=np.abs(one[:6]), rho=[0.1], classlabels_ints=[7, 9], **own)

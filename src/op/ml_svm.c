@@ -61,7 +61,7 @@ static val distances(build *b, val x, const f32 *s, u32 rows, u32 columns)
     val own = build_node(b, OP_ReduceSumSquare, (const val[]){ x, build_ints(b, (const i64[]){ 1 }, 1) }, 2, NULL, 0);
     val both = build_op2(b, OP_Add, own, ml_matrix(b, length, 1, rows));
     val d = build_op2(b, OP_Sub, both, build_op2(b, OP_Mul, number(b, 2), dots(b, x, ml_matrix(b, moved, rows, columns))));
-    val finite = build_op2(b, OP_Less, own, number(b, INFINITY));
+    val finite = build_op2(b, OP_Less, own, number(b, (f64)INFINITY));
     return build_node(b, OP_Where, (const val[]){ finite, build_op2(b, OP_Max, d, number(b, 0)), own }, 3, NULL, 0);
 }
 

@@ -23,8 +23,10 @@ static const qn_tensor sequence_of_rows = SEQUENCE(rows, 3);
 #define MAP(pair) { QN_MAP, 1, { 2 }, pair }
 static const i64 whole[] = { 7, -1, 4 }, alike[] = { 7, 7 };
 static const qn_bytes words[] = { { "b", 1 }, { "", 0 }, { "w\xc3\xb6rter", 7 } };
+static const qn_bytes no_words[] = { { "b", 1 }, { NULL, 0 }, { NULL, 7 } };
 static const qn_tensor by_number[] = { { QN_I64, 1, { 3 }, whole }, { QN_F32, 1, { 3 }, numbers } },
                        by_word[] = { { QN_STRING, 1, { 3 }, words }, { QN_F32, 1, { 3 }, numbers + 3 } },
+                       by_no_word[] = { { QN_STRING, 1, { 3 }, no_words }, { QN_F32, 1, { 3 }, numbers } },
                        of_nothing[] = { { QN_I64, 1, { 0 }, NULL }, { QN_F32, 1, { 0 }, NULL } },
                        of_no_type[] = { { QN_I64, 1, { 0 }, NULL }, { QN_F64, 1, { 0 }, NULL } },
                        twice[] = { { QN_I64, 1, { 2 }, alike }, { QN_F32, 1, { 2 }, numbers } },
@@ -111,6 +113,8 @@ static const list_case cases[] = {
     { "a map of uneven parts", NUMBERS "y = Identity(m)\nout y\n", { MAP(uneven) }, 1, QN_E_SHAPE, "a map of 3 keys and 2 values", 0, 0 },
     { "a map of matrices", NUMBERS "y = Identity(m)\nout y\n", { MAP(of_matrix) }, 1, QN_E_SHAPE, "rank 2, the model wants 1", 0, 0 },
     { "a map without its keys", NUMBERS "y = Identity(m)\nout y\n", { MAP(without_keys) }, 1, QN_E_USAGE, "a tensor without data", 0, 0 },
+    { "a map without a key's text", "in m: map[2] of string to f32[?]\ny = Identity(m)\nout y\n", { MAP(by_no_word) }, 1, QN_E_USAGE, "'m' holds a text without data", 0, 0 },
+    { "a text without data", "in m: string[3]\ny = Identity(m)\nout y\n", { { QN_STRING, 1, { 3 }, no_words } }, 1, QN_E_USAGE, "input 'm' has a text without data", 0, 0 },
     { "of maps, one of them not", "in s: sequence[n] of map[2] of i64 to f32[?]\ny = Identity(s)\nout y\n", { SEQUENCE(rows, 3) }, 1, QN_E_DTYPE, "'s' holds a tensor of f32, it must be map", 0, 0 },
     { "of a negative length", ANY "y = Identity(s)\nout y\n", { SEQUENCE(rows, -1) }, 1, QN_E_SHAPE, "dimension 0 is -1", 0, 0 },
 };
@@ -234,6 +238,7 @@ static void check_files(test *t)
     qn_tensor none;
     CHECK(t, qn_tensor_save_pb(path, "name", &(qn_tensor)MAP(uneven)) == QN_E_USAGE,
           "a map with more keys than values is written");
+    CHECK(t, qn_tensor_save_pb(path, "name", &(qn_tensor)MAP(by_no_word)) == QN_E_USAGE, "a text without data is written");
     CHECK(t, qn_tensor_save_npy(path, &map_by_number) == QN_E_UNSUPPORTED, "a map is written as .npy");
     CHECK(t, qn_tensor_save_npy(path, &lists[0]) == QN_E_UNSUPPORTED, "a sequence is written as .npy");
     CHECK_OK(t, qn_tensor_save_pb(path, "name", &rows[0]));

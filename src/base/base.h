@@ -125,6 +125,7 @@ static inline bool dtype_is_for_host(qn_dtype d) { return d == QN_STRING || dtyp
 u64 tensor_room(const qn_tensor *t); /* the bytes of that block; UINT64_MAX: more than can be counted */
 void tensor_place(const qn_tensor *t, void *room, qn_tensor *out);
 qn_status tensor_copy(arena *mem, const qn_tensor *t, qn_tensor *out);
+bool tensor_has_texts(const qn_tensor *t); /* false: one of its texts has a length and no bytes */
 
 /* ---- cursor.c: reading untrusted bytes. Past the end every read gives 0 and sets `bad`; check it once a record. */
 typedef struct cursor {

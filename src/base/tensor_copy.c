@@ -20,6 +20,14 @@ u64 tensor_room(const qn_tensor *t)
     return fits ? room : UINT64_MAX;
 }
 
+bool tensor_has_texts(const qn_tensor *t)
+{
+    const qn_bytes *texts = t->data;
+    u64 n = t->dtype == QN_STRING ? qn_tensor_elems(t) : 0, i = 0;
+    while (i < n && (texts[i].data || !texts[i].n)) i++;
+    return i == n;
+}
+
 static u8 *take(u8 **at, u64 bytes)
 {
     u8 *from = *at;

@@ -60,6 +60,7 @@ static qn_status bind_input(exec *x, u32 index, const qn_named *in)
         if (t->dims[i] < 0)
             return fail(QN_E_SHAPE, "input '%s': dimension %u is %lld", meta->name, i, (long long)t->dims[i]);
     if (!t->data && !x->from[index] && qn_tensor_bytes(t)) return fail(QN_E_USAGE, "input '%s' has no data", meta->name);
+    if (!tensor_has_texts(t)) return fail(QN_E_USAGE, "input '%s' has a text without data", meta->name);
     if (meta->type.of) QN_TRY(list_check(x->main->p->g, &meta->type, t, meta->name));
     QN_TRY(exec_bind_type(x, &meta->type, t->dims, meta->name));
     if (meta->elems_read) exec_bind_elems(x, meta, t);

@@ -173,6 +173,7 @@ static qn_status check_given(const char *path, const qn_tensor *t)
     u64 bytes = qn_tensor_bytes(t);
     if (bytes >= SIZE_MAX / 2) return fail(QN_E_SHAPE, "%s: the tensor's size does not fit in memory", path);
     if (bytes && !t->data) return fail(QN_E_USAGE, "%s: the tensor has no data", path);
+    if (!tensor_has_texts(t)) return fail(QN_E_USAGE, "%s: the tensor has a text without data", path);
     const qn_tensor *list = t->data;
     if (dtype_is_list(t->dtype) && t->rank != 1)
         return fail(QN_E_USAGE, "%s: a %s has rank 1", path, qn_dtype_name(t->dtype));

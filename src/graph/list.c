@@ -86,7 +86,8 @@ static qn_status check_one(const graph *g, const type *want, const qn_tensor *t,
     }
     u64 bytes = qn_tensor_bytes(t);
     if (bytes == UINT64_MAX) return fail(QN_E_SHAPE, "'%s' holds a tensor that is too large to count", what);
-    return bytes && !t->data ? fail(QN_E_USAGE, "'%s' holds a tensor without data", what) : QN_OK;
+    if (bytes && !t->data) return fail(QN_E_USAGE, "'%s' holds a tensor without data", what);
+    return tensor_has_texts(t) ? QN_OK : fail(QN_E_USAGE, "'%s' holds a text without data", what);
 }
 
 static qn_status check_map(const graph *g, const type *want, const qn_tensor *t, const char *what)

@@ -79,8 +79,16 @@ int open_device(const args *a, qn_device **out)
     return s == QN_E_NAME || s == QN_E_USAGE ? EXIT_DEVICE : code;
 }
 
+static bool layout_of(const char *text, qn_session_desc *desc)
+{
+    bool first = text && !strcmp(text, "nchw"), last = text && !strcmp(text, "nhwc");
+    if (first || last) desc->layout = first ? QN_LAYOUT_CHANNELS_FIRST : QN_LAYOUT_CHANNELS_LAST;
+    return !text || first || last;
+}
+
 int open_model(const args *a, const char *path, qn_session_desc *desc, qn_session **out)
 {
+    if (!layout_of(args_text(a, "--layout"), desc)) return usage_error(a, "--layout wants nchw or nhwc");
     desc->path = path;
     desc->progress = on_progress;
     qn_status s = qn_session_open(desc, out);

@@ -35,11 +35,21 @@ static qn_status read_graph(qn_session *s)
     return QN_OK;
 }
 
+static u32 channels_last(const qn_session *s)
+{
+    const qn_session_desc *d = &s->desc;
+    return d->layout == QN_LAYOUT_DEVICE ? d->device->info.caps.channels_last : d->layout == QN_LAYOUT_CHANNELS_LAST;
+}
+
 static qn_status rewrite(qn_session *s)
 {
     evaluator folding = { 0 }; /* closed below: nothing between may return */
     pass_env env = {
-        .caps = &s->desc.device->info.caps, .evaluate = session_evaluate, .user = &folding, .runs = plan_can_run
+        .caps = &s->desc.device->info.caps,
+        .channels_last = channels_last(s),
+        .evaluate = session_evaluate,
+        .user = &folding,
+        .runs = plan_can_run,
     };
     s->passes = ARENA_ARRAY(s->graph_mem, pass_count() + 1, qn_pass_row);
     if (!s->passes) return fail_nomem(pass_count() * sizeof(qn_pass_row));

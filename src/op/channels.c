@@ -25,3 +25,19 @@ val channels_move(build *b, val x, bool to_front)
     attr a = attr_of_ints(b->g, "perm", perm, rank);
     return build_node(b, OP_Transpose, &x, 1, &a, 1);
 }
+
+bool channels_to_front(const graph *g, const node *t)
+{
+    const i64 *perm;
+    u32 rank = attr_ints(t, "perm", &perm);
+    if (t->op != OP_Transpose || t->dead || rank < 3) return false;
+    for (u32 d = 0; d < rank; d++)
+        if (perm[d] != (d == 0 ? 0 : d == 1 ? (i64)rank - 1 : (i64)d - 1)) return false;
+    return value_at(g, t->out[0])->type.rank == rank;
+}
+
+val channels_last_of(build *b, val x)
+{
+    const node *t = x && value_at(b->g, x)->maker ? node_at(b->g, value_at(b->g, x)->maker) : NULL;
+    return t && channels_to_front(b->g, t) ? node_in(b->g, t, 0) : channels_move(b, x, false);
+}

@@ -143,6 +143,7 @@ const op_def op_Concat = {
     .attrs = { NEEDED("axis", ATTR_INT) },
     .min_in = 1,
     .host_elems = true,
+    .permuted = PERMUTED_AXIS,
     .infer = infer_concat,
     .gradient = GRADIENT(gradient_concat),
     .variants = concat_variants,

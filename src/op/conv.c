@@ -1,12 +1,12 @@
 /* Convolutions: Conv, and our ConvFused (rest and activation in the same kernel). Not here: one channel a group by bands
- * (conv_depthwise.c), other forms of them (conv_forms.c).
+ * (conv_depthwise.c), channels last (conv_last.c), other forms of them (conv_forms.c).
  * Every variant takes weights as ONNX stores them, [out channels][in channels / group][kernel...]. */
 #include "op/blocks.h"
 #include "op/conv_launch.h"
 #include "op/gradient.h"
 #include "op/op_util.h"
 
-static const char *conv_sizes(graph *g, const node *n, const type *x, const type *w, conv *out)
+const char *conv_sizes(graph *g, const node *n, const type *x, const type *w, conv *out)
 {
     if (x->rank != w->rank) return "input and weight must have the same number of dimensions";
     if (x->rank < 3) return "the input must have 1, 2 or 3 spatial dimensions behind batch and channels";
@@ -77,10 +77,9 @@ launch *conv_begin(lowering *l, const conv *p, const char *file, const char *ent
     return k;
 }
 
-static sym pixels(graph *g, const window *w) { return sym_mul(g, sym_mul(g, w->out[0], w->out[1]), w->out[2]); }
+sym conv_pixels(graph *g, const window *w) { return sym_mul(g, sym_mul(g, w->out[0], w->out[1]), w->out[2]); }
 
-/* CONV_PARAMS of kernels/conv_shape.h. */
-static void conv_params(launch *k, const conv *p)
+void conv_params(launch *k, const conv *p)
 {
     const window *w = &p->win;
     launch_size(k, p->groups);
@@ -123,7 +122,7 @@ static qn_status emit_tile(lowering *l, const node *n)
     conv p;
     QN_TRY(conv_of(l, n, &p));
     graph *g = lower_graph_mut(l);
-    sym columns = pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups);
+    sym columns = conv_pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups);
     bool point = sym_is(g, p.win.kernel[2], 1) && sym_is(g, p.win.kernel[1], 1) && p.win.step[2] == 1;
     launch *k = conv_begin(l, &p, "conv_tile.c", "conv_tile");
     epilogue_buffers(k, &p.end, p.x);
@@ -158,7 +157,7 @@ static qn_status emit_group(lowering *l, const node *n)
     epilogue_params(k, &p.end);
     epilogue_consts(k, &p.end);
     sym parts = sym_mul(g, p.batch, p.groups);
-    return blocks_launch(k, (blocks){ GROUP_SIDE, GROUP_SIDE }, p.out_channels, pixels(g, &p.win), parts);
+    return blocks_launch(k, (blocks){ GROUP_SIDE, GROUP_SIDE }, p.out_channels, conv_pixels(g, &p.win), parts);
 }
 
 /* ---- blocks by 256 items (kernels/conv_block.c): the filter's sizes are constants of the program */
@@ -206,7 +205,7 @@ static qn_status emit_block(lowering *l, const node *n)
     conv p;
     QN_TRY(conv_of(l, n, &p));
     graph *g = lower_graph_mut(l);
-    sym columns = pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups);
+    sym columns = conv_pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups);
     item_tile tile = blocks_for_items(g, lower_caps(l), p.out_channels, columns, parts);
     launch *k = conv_begin(l, &p, "conv_block.c", "conv_block");
     launch_define(k, "PER_M", tile.per_m == 8 ? "8" : "4");
@@ -238,7 +237,7 @@ static qn_status emit_mma(lowering *l, const node *n)
     conv p;
     QN_TRY(conv_of(l, n, &p));
     graph *g = lower_graph_mut(l);
-    sym columns = pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups), depth = p.in_channels;
+    sym columns = conv_pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups), depth = p.in_channels;
     for (u32 d = 0; d < 3; d++) depth = sym_mul(g, depth, p.win.kernel[d]);
     bool point = is_point(g, &p.win);
     launch *k = conv_begin(l, &p, "conv_mma.c", "conv_mma");
@@ -313,6 +312,8 @@ const op_def op_Conv = {
     .gradient = GRADIENT(gradient_conv),
     .when = conv_depthwise_when,
     .variants = conv_variants,
+    .channels_last = conv_channels_last,
+    .sums_channels = true,
     .flops = conv_flops,
     .cases = CASES(conv_cases),
 };
@@ -361,6 +362,8 @@ const op_def op_ConvFused = {
     .expand = conv_fused_expand,
     .when = conv_depthwise_when,
     .variants = conv_variants,
+    .channels_last = conv_channels_last,
+    .sums_channels = true,
     .flops = conv_flops,
     .cases = CASES(conv_fused_cases),
 };

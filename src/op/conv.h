@@ -14,4 +14,6 @@ qn_status conv_infer(infer *c);
 /* Those of CONV_ATTRS that node n has, as they are, to out[CONV_MAX_ATTRS], which has room for an epilogue's behind them; how many. */
 enum { CONV_MAX_ATTRS = 12 };
 u32 conv_attrs(const node *n, attr *out);
+/* conv_last.c: op_def.channels_last of a node with inputs x, w, bias, rest, the last two optional. */
+val conv_channels_last(build *b, const node *n);
 #endif

@@ -13,6 +13,10 @@ typedef struct conv {
     epilogue end;
 } conv;
 
+/* The sizes of a node's convolution of x[N][C][spatial...] with w[M][C / group][kernel...]. NULL when all is well, else what is wrong. */
+const char *conv_sizes(graph *g, const node *n, const type *x, const type *w, conv *out);
+void conv_params(launch *k, const conv *p); /* CONV_PARAMS of kernels/conv_shape.h */
+sym conv_pixels(graph *g, const window *w); /* of the result */
 qn_status conv_of(lowering *l, const node *n, conv *out);
 bool conv_is_float(const lowering *l, const node *n);
 launch *conv_begin(lowering *l, const conv *p, const char *file,

@@ -254,6 +254,7 @@ const op_def op_Split = {
     .out = { { "outputs", "many as input" } },
     .attrs = { INT("axis", 0), INT("num_outputs", 0) },
     .host_elems = true,
+    .permuted = PERMUTED_AXIS,
     .infer = infer_split,
     .gradient = GRADIENT(gradient_split),
     .variants = move_variants,

@@ -173,7 +173,20 @@ struct op_def {
     bool host_elems;                                             /* infer always sets elems when its inputs have them */
     bool random;                                                 /* never folded or merged */
     enum { CONTROL_NONE, CONTROL_BRANCH, CONTROL_LOOP } control; /* run by exec, through its bodies */
-    const char *bodies[2];                                       /* their attributes: then and else, or the loop's body */
+    /* What else changes when the dimensions of its tensors (input 0, or all of a "many") stand in another order: */
+    enum {
+        PERMUTED_NOT,   /* it cannot be told; an op with a row: nothing, and it is all its inputs */
+        PERMUTED_AXIS,  /* the number in attribute axis */
+        PERMUTED_AXES,  /* those in attribute axes, all where it is absent */
+        PERMUTED_FOLDS, /* those in attribute or input axes, which are gone then without keepdims */
+        PERMUTED_PADS,  /* the order of input pads */
+        PERMUTED_SPANS  /* input axes of starts and ends */
+    } permuted;
+    /* Over pictures [N][C][spatial...]: its first output by way of the same with channels last, built of channels_last_of (op/channels.h).
+     * 0: there is no such way. */
+    val (*channels_last)(build *b, const node *n);
+    bool sums_channels;    /* worth bringing what it reads into the layout that suits the device */
+    const char *bodies[2]; /* their attributes: then and else, or the loop's body */
     qn_status (*infer)(infer *c);
     qn_status (*expand)(build *b, const node *n);
     /* Not 0 for the sizes that the row with NEED_SIZES suits. While they are open, its launches and the next row's are both planned, and each

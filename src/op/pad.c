@@ -153,6 +153,7 @@ const op_def op_Pad = {
     .in = { { "data", "any" }, { "pads", "i64" }, { "constant_value", "optional as data" }, { "axes", "optional i32|i64" } },
     .out = { { "output", "as data" } },
     .attrs = { TEXT("mode", "constant") },
+    .permuted = PERMUTED_PADS,
     .infer = infer_pad,
     .gradient = GRADIENT(gradient_pad),
     .variants = pad_variants,

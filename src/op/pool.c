@@ -1,5 +1,6 @@
 /* Pools: the largest element, the mean or the p-norm of windows, and of whole planes. */
 #include "op/blocks.h"
+#include "op/channels.h"
 #include "op/gradient.h"
 #include "op/op_util.h"
 #include "op/window.h"
@@ -142,6 +143,48 @@ static qn_status emit_max_rows(lowering *l, const node *n)
 
 static qn_status emit_mean_rows(lowering *l, const node *n) { return rows(l, n, true); }
 
+/* ---- channels last */
+
+/* The list `name` for one more dimension, in which nothing happens; false: the node has none. */
+static bool with_one_more(build *b, const node *n, const char *name, u32 rank, bool twice, i64 otherwise, attr *out)
+{
+    const i64 *list;
+    i64 longer[8];
+    if (!attr_ints(n, name, &list)) return false;
+    for (u32 half = 0; half <= twice; half++) {
+        for (u32 d = 0; d < rank; d++) longer[half * (rank + 1) + d] = list[half * rank + d];
+        longer[half * (rank + 1) + rank] = otherwise;
+    }
+    *out = attr_of_ints(b->g, name, longer, (rank + 1) * (1u + twice));
+    return true;
+}
+
+/* Channels behind one or two dimensions are one more dimension of a single plane, with windows of one channel. */
+static val pool_channels_last(build *b, const node *n)
+{
+    static const struct {
+        const char *name;
+        bool twice;
+        i64 otherwise;
+    } lists[] = { { "kernel_shape", false, 1 }, { "strides", false, 1 }, { "dilations", false, 1 }, { "pads", true, 0 } };
+    static const char *const kept[] = { "auto_pad", "ceil_mode", "count_include_pad", "p" };
+    const type *x = build_type(b, node_in(b->g, n, 0));
+    u32 rank = x->rank - 2u, count = 0;
+    attr attrs[COUNT(lists) + COUNT(kept)];
+    sym dims[QN_MAX_RANK];
+    if (rank > 2 || (n->n_out > 1 && value_at(b->g, n->out[1])->uses)) return 0;
+    for (u32 i = 0; i < COUNT(lists); i++)
+        count += with_one_more(b, n, lists[i].name, rank, lists[i].twice, lists[i].otherwise, &attrs[count]);
+    for (u32 i = 0; i < COUNT(kept); i++)
+        if (attr_find(n, kept[i])) attrs[count++] = *attr_find(n, kept[i]);
+    type in = channels_moved(x, false), out = channels_moved(build_type(b, n->out[0]), false);
+    dims[0] = in.dims[0], dims[1] = sym_one(b->g);
+    for (u32 d = 1; d < in.rank; d++) dims[d + 1] = in.dims[d];
+    val y = build_reshape(b, channels_last_of(b, node_in(b->g, n, 0)), dims, in.rank + 1u);
+    y = build_node(b, (op_id)n->op, &y, 1, attrs, count);
+    return channels_move(b, build_reshape(b, y, out.dims, out.rank), true);
+}
+
 /* ---- records */
 
 #define POOL_ATTRS                                                                                                          \
@@ -176,6 +219,7 @@ const op_def op_MaxPool = {
     .out = { { "y", "as x" }, { "indices", "optional i64" } },
     .attrs = { POOL_ATTRS, INT("storage_order", 0) },
     .infer = pool_infer,
+    .channels_last = pool_channels_last,
     .gradient = GRADIENT(gradient_max_pool),
     .when = when_rows,
     .variants = max_variants,
@@ -206,6 +250,7 @@ const op_def op_AveragePool = {
     .out = { { "y", "as x" } },
     .attrs = { POOL_ATTRS, INT("count_include_pad", 0) },
     .infer = pool_infer,
+    .channels_last = pool_channels_last,
     .gradient = GRADIENT(gradient_average_pool),
     .when = when_rows,
     .variants = mean_variants,
@@ -228,6 +273,7 @@ const op_def op_LpPool = {
     .out = { { "y", "as x" } },
     .attrs = { POOL_ATTRS, INT("p", 2) },
     .infer = pool_infer,
+    .channels_last = pool_channels_last,
     .gradient = GRADIENT(gradient_lp_pool),
     .variants = norm_variants,
     .cases = CASES(norm_cases),

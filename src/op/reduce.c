@@ -371,6 +371,7 @@ static const op_case order_cases[] = {
                                 .in = { { "data", types }, { "axes", "optional i64" } },                                    \
                                 .out = { { "reduced", "as data" } },                                                        \
                                 .attrs = { INTS("axes"), INT("keepdims", 1), INT("noop_with_empty_axes", 0) },              \
+                                .permuted = PERMUTED_FOLDS,                                                                 \
                                 .infer = reduce_infer,                                                                      \
                                 .gradient = GRADIENT(gradient_reduce),                                                      \
                                 .expand = expand_reduce,                                                                    \

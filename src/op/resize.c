@@ -413,6 +413,7 @@ const op_def op_Resize = {
                FLOAT("cubic_coeff_a", -0.75), INT("exclude_outside", 0), FLOAT("extrapolation_value", 0),
                TEXT("keep_aspect_ratio_policy", "stretch"), TEXT("mode", "nearest"),
                TEXT("nearest_mode", "round_prefer_floor") },
+    .permuted = PERMUTED_AXES,
     .infer = resize_infer,
     .gradient = GRADIENT(gradient_resize),
     .variants = resize_variants,

@@ -161,6 +161,7 @@ const op_def op_Slice = {
             { "steps", "optional i32|i64" } },
     .out = { { "output", "as data" } },
     .host_elems = true,
+    .permuted = PERMUTED_SPANS,
     .infer = infer_slice,
     .gradient = GRADIENT(gradient_slice),
     .variants = move_variants,

@@ -79,6 +79,7 @@ def main():
     p.add_argument("--devices", default="cpu")
     p.add_argument("--library", default="build/libquern.so")
     p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--layout", choices=worker.LAYOUTS, default="device", help="how pictures are kept inside")
     p.add_argument("--save", default="build/test/graphs")
     p.add_argument("--shrink", type=int, default=400, help="graphs tried to make a failing one small")
     p.add_argument("--shrink-seconds", type=float, default=120)

@@ -37,7 +37,7 @@ class Sums:
 
 
 def command_of(args, *more):
-    return [sys.executable, *sys.argv[:1], "--seed", str(args.seed), "--devices", args.devices, "--library", args.library, "--threads", str(args.threads), "--save", args.save,
+    return [sys.executable, *sys.argv[:1], "--seed", str(args.seed), "--devices", args.devices, "--library", args.library, "--threads", str(args.threads), "--layout", args.layout, "--save", args.save,
             "--shrink", str(args.shrink), "--shrink-seconds", str(args.shrink_seconds), *more]
 
 

@@ -36,7 +36,7 @@ class DeviceDesc(c.Structure):
 
 class SessionDesc(c.Structure):
     _fields_ = [("device", c.c_void_p), ("path", c.c_char_p), ("bytes__data", c.c_char_p), ("bytes__n", c.c_size_t), ("piecewise", c.c_uint64), ("stepwise", c.c_bool),
-                ("no_optimize", c.c_bool), ("inspect_only", c.c_bool), ("widen", c.c_bool), ("profile", c.c_bool), ("only_variants", c.c_char_p), ("dump", c.c_void_p), ("dump_user", c.c_void_p),
+                ("no_optimize", c.c_bool), ("inspect_only", c.c_bool), ("widen", c.c_bool), ("profile", c.c_bool), ("only_variants", c.c_char_p), ("layout", c.c_int), ("dump", c.c_void_p), ("dump_user", c.c_void_p),
                 ("progress", c.c_void_p), ("progress_user", c.c_void_p)]
 
 
@@ -66,13 +66,13 @@ class Refused(Exception):
 
 
 class Device:
-    def __init__(self, library, spec="cpu", threads=1, checked=False):
+    def __init__(self, library, spec="cpu", threads=1, checked=False, layout=0):
         """checked: check_layout was called before, by us or by the parent."""
         if not checked:
             check_layout()
         self.lib = c.CDLL(os.path.abspath(library))
         self.lib.qn_last_error.restype = c.c_char_p
-        self.spec, self.handle = spec, c.c_void_p()
+        self.spec, self.layout, self.handle = spec, layout, c.c_void_p()
         desc = DeviceDesc(threads=threads)
         self.check(self.lib.qn_device_open(spec.encode(), c.byref(desc), c.byref(self.handle)))
 
@@ -82,7 +82,7 @@ class Device:
 
     def open(self, model, optimize=True, widen=False):
         """model: bytes, which must live as long as the session."""
-        desc = SessionDesc(device=self.handle, bytes__data=model, bytes__n=len(model), no_optimize=not optimize, widen=widen)
+        desc = SessionDesc(device=self.handle, bytes__data=model, bytes__n=len(model), no_optimize=not optimize, widen=widen, layout=self.layout)
         handle = c.c_void_p()
         self.check(self.lib.qn_session_open(c.byref(desc), c.byref(handle)))
         return Session(self, handle, model)

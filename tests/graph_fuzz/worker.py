@@ -55,10 +55,13 @@ def isolated(test):
     return f"ended with exit status {code}: {why}" if code else why or None
 
 
+LAYOUTS = ["device", "nchw", "nhwc"]  # qn_layout, in the header's order
+
+
 def ways_of(args, devices={}):
     if not devices:
         for spec in args.devices.split(","):
-            devices[spec] = engine.Device(args.library, spec, args.threads, checked=True)
+            devices[spec] = engine.Device(args.library, spec, args.threads, checked=True, layout=LAYOUTS.index(args.layout))
     return [(f"{spec}{', optimized' if o else ', not optimized'}", d, o) for spec, d in devices.items() for o in (True, False)]
 
 

@@ -56,14 +56,23 @@ static qn_status open_model(arena *mem, qn_device *d, const char *model, qn_sess
     return qn_session_open(&(qn_session_desc){ .device = d, .path = in_folder(mem, model) }, out);
 }
 
-static void run_case(test *t, arena *mem, const model_case *c, const test_device *d)
+static void run_in_layout(test *t, arena *mem, const model_case *c, const test_device *d, enum qn_layout layout)
 {
     qn_session *s = NULL;
-    qn_status status = open_model(mem, d->device, c->model, &s);
+    qn_status status =
+        qn_session_open(&(qn_session_desc){ .device = d->device, .path = in_folder(mem, c->model), .layout = layout }, &s);
     if (!CHECK(t, status == QN_OK, "%s on %s: %s", c->name, d->name, qn_last_error())) return;
     if (CHECK(t, run_all(s, c->in, c->n_in) == QN_OK, "%s on %s: %s", c->name, d->name, qn_last_error()))
         check_outputs(t, s, c, d->name);
     qn_session_close(s);
+}
+
+/* With pictures in either layout where a run is cheap, else as the device likes them. */
+static void run_case(test *t, arena *mem, const model_case *c, const test_device *d)
+{
+    bool both = d->device->info.caps.host_memory || getenv("QUERN_FULL");
+    run_in_layout(t, mem, c, d, both ? QN_LAYOUT_CHANNELS_FIRST : QN_LAYOUT_DEVICE);
+    if (both && c->in[0].tensor.rank >= 3) run_in_layout(t, mem, c, d, QN_LAYOUT_CHANNELS_LAST);
 }
 
 /* ---- cases.json */

@@ -160,11 +160,13 @@ stage "one plan for all sizes: small networks against fresh plans" $python tests
 stage "random graphs: every operator is made, or has a reason not to be" $python tests/graph_fuzz --coverage
 if [ "$mode" = full ]; then
     stage "50,000 random graphs against onnxruntime" $python tests/graph_fuzz --count 50000 --jobs "$cores" --seed "$QUERN_TEST_SEED" --save "$work/graphs"
+    stage "5,000 random graphs with channels last" $python tests/graph_fuzz --count 5000 --jobs "$cores" --seed "$QUERN_TEST_SEED" --layout nhwc --save "$work/graphs"
     for device in $devices; do
         on_device "$device" "random graphs" $python tests/graph_fuzz --count 2000 --seconds 900 --seed "$QUERN_TEST_SEED" --devices "$device" --save "$work/graphs"
     done
 else
     stage "random graphs against onnxruntime, for 30 s" $python tests/graph_fuzz --count 5000 --seconds 30 --seed "$QUERN_TEST_SEED" --save "$work/graphs"
+    stage "random graphs with channels last, for 10 s" $python tests/graph_fuzz --count 5000 --seconds 10 --seed "$QUERN_TEST_SEED" --layout nhwc --save "$work/graphs"
 fi
 for preset in web web-threads; do
     stage "the module for browsers, $preset, warnings as errors" sh -c "cmake --preset $preset -DCMAKE_C_FLAGS=-Werror && cmake --build build/$preset -j $cores --target quern_wasm quern_wasm_tests"

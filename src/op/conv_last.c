@@ -1,9 +1,10 @@
 /* Convolutions of pictures with their channels last, weights likewise: what the pass `layout` makes of Conv and ConvFused where that suits the
- * device. A filter of one tap is a product of matrices and becomes one. */
+ * device. A filter of one tap is a product of matrices, without any copying. */
 #include "op/blocks.h"
 #include "op/channels.h"
 #include "op/conv_launch.h"
 #include "op/op_util.h"
+#include "op/product.h"
 
 /* w[kernel...][C / group][M] as [M][C / group][kernel...]. */
 static type weight_moved(const type *w)
@@ -87,6 +88,38 @@ static bool is_depthwise(const lowering *l, const node *n)
     return in == 1 && out == 1;
 }
 
+/* One tap, step 1, no padding, one group: all pixels times a matrix, where there are kernels for that beside the map. */
+static bool fits_product(const lowering *l, const node *n)
+{
+    const type *x = lower_type(l, lower_in(l, n, 0)), *w = lower_type(l, lower_in(l, n, 1)), *y = lower_type(l, n->out[0]);
+    const i64 *steps;
+    u32 given = attr_ints(n, "strides", &steps);
+    for (u32 d = 0; d + 2 < w->rank; d++)
+        if (!sym_is(lower_graph(l), w->dims[d], 1) || !sym_same(lower_graph(l), x->dims[1 + d], y->dims[1 + d]) ||
+            (given && steps[d] != 1))
+            return false;
+    return lower_caps(l)->max_group > 0 && attr_int(n, "group", 1) == 1;
+}
+
+static qn_status emit_product(lowering *l, const node *n)
+{
+    conv c;
+    QN_TRY(last_of(l, n, &c));
+    graph *g = lower_graph_mut(l);
+    product p = { .a = c.x,
+                  .b = c.w,
+                  .y = c.y,
+                  .dtype = lower_type(l, c.x)->dtype,
+                  .m = sym_mul(g, c.batch, conv_pixels(g, &c.win)),
+                  .n = c.out_channels,
+                  .k = c.in_channels,
+                  .batch = sym_one(g),
+                  .alpha = 1,
+                  .end = c.end };
+    for (u32 d = 0; d < PRODUCT_DIMS; d++) p.dims[d] = sym_one(g), p.a_stride[d] = p.b_stride[d] = sym_zero(g);
+    return product_emit(l, &p);
+}
+
 /* Four channels of a pixel an element: they lie side by side, and read the same. */
 static bool fits_four(const lowering *l, const node *n)
 {
@@ -159,6 +192,7 @@ static qn_status emit_depth(lowering *l, const node *n)
 }
 
 static const variant last_variants[] = {
+    { "conv_last_product", 0, fits_product, emit_product },
     { "conv_last_depth", NEED_LANES, is_depthwise, emit_depth },
     { "conv_last_tile", NEED_LANES, fits_tile, emit_tile },
     { "conv_last_group", NEED_GROUP, fits_group, emit_group },
@@ -195,39 +229,17 @@ static qn_status last_expand(build *b, const node *n)
     return build_done(b, &y, 1);
 }
 
-/* One tap, step 1, no padding, one group: each pixel's channels times a matrix. */
-static bool is_point(const build *b, const node *n)
-{
-    const type *x = build_type(b, node_in(b->g, n, 0)), *w = build_type(b, node_in(b->g, n, 1)),
-               *y = build_type(b, n->out[0]);
-    const i64 *steps;
-    u32 given = attr_ints(n, "strides", &steps);
-    for (u32 d = 2; d < x->rank; d++)
-        if (!sym_is(b->g, w->dims[d], 1) || !sym_same(b->g, x->dims[d], y->dims[d]) || (given && steps[d - 2] != 1))
-            return false;
-    return attr_int(n, "group", 1) == 1;
-}
-
 val conv_channels_last(build *b, const node *n)
 {
-    val x = node_in(b->g, n, 0), w = node_in(b->g, n, 1), y;
-    const type *t = build_type(b, x);
-    if (!dtype_is_float(t->dtype) || !is_constant(b->g, w)) return 0;
-    bool point = is_point(b, n);
+    val x = node_in(b->g, n, 0), w = node_in(b->g, n, 1);
     attr attrs[CONV_MAX_ATTRS + EPILOGUE_ATTRS];
     u32 count = 0;
-    for (u32 i = 0; i < n->n_attrs && count < COUNT(attrs); i++) {
-        bool of_ending =
-            op_attr_of(op_of(n), "act") &&
-            (text_same(n->attrs[i].name, "act") || text_same(n->attrs[i].name, "p") || text_same(n->attrs[i].name, "q"));
-        if (of_ending || (!point && !text_same(n->attrs[i].name, "kernel_shape"))) attrs[count++] = n->attrs[i];
-    }
-    sym matrix[] = { build_type(b, w)->dims[1], build_type(b, w)->dims[0] };
+    if (!dtype_is_float(build_type(b, x)->dtype) || !is_constant(b->g, w)) return 0;
+    for (u32 i = 0; i < n->n_attrs && count < COUNT(attrs); i++)
+        if (!text_same(n->attrs[i].name, "kernel_shape")) attrs[count++] = n->attrs[i];
     val in[] = { channels_last_of(b, x), weight_in(b, w, LAST), node_in(b->g, n, 2),
                  channels_last_of(b, node_in(b->g, n, 3)) };
-    if (point) in[1] = build_reshape(b, in[1], matrix, 2);
-    y = build_node(b, point ? OP_MatMulFused : OP_ConvLast, in, in[3] ? 4 : in[2] ? 3 : 2, attrs, count);
-    return channels_move(b, y, true);
+    return channels_move(b, build_node(b, OP_ConvLast, in, in[3] ? 4 : in[2] ? 3 : 2, attrs, count), true);
 }
 
 /* ---- record */
@@ -249,6 +261,7 @@ static const op_case last_cases[] = {
       "a filter for each of an odd number of channels, a rest" },
     { "f32[1,20,9,5] f32[5,5,1,10]", "group=5, pads=[2,2,2,2]", 1e-6, "two filters for each channel" },
     { "f32[1,5,6,12] f32[1,1,12,8]", "strides=[2,2]", 1e-6, "one tap, step 2" },
+    { "f32[2,5,6,20] f32[1,1,20,36] f32[36] f32[2,5,6,36]", "act=\"relu\"", 1e-6, "one tap: a matrix product" },
     { "f32[1,5,5,1] f32[3,3,1,1]", "pads=[4,4,4,4]", 1e-6, "windows that see only padding" },
     { "f16[1,9,8,8] f16[3,3,8,8] f16[8]", "pads=[1,1,1,1], act=\"hardswish\"", 1e-3, "half precision" },
     { "bf16[1,7,9,19] bf16[1,3,19,70]", "", 1e-2, "bfloat16, nothing a multiple" },

@@ -63,9 +63,9 @@ const pass_def pass_layout = {
     .rewrite = lay,
     .test =
         "in x: f32[1,3,9,8]; const w: f32[4,3,1,1] = {1,2,3,4,5,6,7,8,9,10,11,12}; a = Conv(x, w); y = Relu(a); out y"
-        " -> in x: f32[1,3,9,8]; const w: f32[4,3,1,1] = {1,2,3,4,5,6,7,8,9,10,11,12}; const s: i64[2] = {3,4};"
-        "    t = Transpose(x, perm=[0,2,3,1]); u = Transpose(w, perm=[2,3,1,0]); v = Reshape(u, s, allowzero=1);"
-        "    a = quern.MatMulFused(t, v); r = Relu(a); y = Transpose(r, perm=[0,3,1,2]); out y"
+        " -> in x: f32[1,3,9,8]; const w: f32[4,3,1,1] = {1,2,3,4,5,6,7,8,9,10,11,12}; t = Transpose(x, perm=[0,2,3,1]);"
+        "    u = Transpose(w, perm=[2,3,1,0]); a = quern.ConvLast(t, u); r = Relu(a); y = Transpose(r, perm=[0,3,1,2]); out "
+        "y"
         "\n---\n"
         "in x: f32[n,1,9,8]; in z: f32[n,2,10,8]; const w: f32[2,1,2,1] = {1,2,3,4}; const c: f32[2] = {1,2};"
         "a = quern.ConvFused(x, w, c, z, pads=[1,0,1,0], kernel_shape=[2,1], act=\"relu\");"

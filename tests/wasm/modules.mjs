@@ -33,7 +33,7 @@ function* testsIn(folder) {
 const numbered = (folder, head) => fs.readdirSync(folder).filter((f) => f.startsWith(head)).sort((a, b) => parseInt(a.slice(head.length)) - parseInt(b.slice(head.length))).map((f) => path.join(folder, f));
 
 function given(value) {
-  if (value === null) return null;
+  if (value === null || value instanceof Map) return value;
   if (Array.isArray(value)) return value.map(given);
   return value.texts ? Tensor.ofTexts(value.texts, value.dims) : Tensor.from(value.data, value.dims, value.dtype);
 }

@@ -9,7 +9,7 @@ import { executable, FLAGS } from './browser.mjs';
 /* A browser with send(method, params, session) and close(). */
 function start() {
   const folder = mkdtempSync(path.join(tmpdir(), 'quern-tab-'));
-  const child = spawn(executable, ['--headless=new', ...FLAGS, `--user-data-dir=${folder}`, '--remote-debugging-pipe', 'about:blank'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
+  const child = spawn(executable, ['--headless=new', ...FLAGS, `--user-data-dir=${folder}`, '--remote-debugging-pipe', 'about:blank'], { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
   const waiting = new Map(), [, , , to, from] = child.stdio;
   let said = '', last = 0;
   from.on('data', (text) => {
@@ -28,14 +28,14 @@ function start() {
     }),
     close: () => new Promise((done) => {
       child.once('exit', () => {
-        try { // its other processes may still write there for a moment
-          rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
+        try { // those that left its group may still write there for a moment
+          rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
         } catch (error) {
           console.log(`${folder} stays behind: ${error.message}`);
         }
         done();
       });
-      child.kill('SIGKILL');
+      process.kill(-child.pid, 'SIGKILL'); // with the processes that it started
     }),
   };
 }

@@ -13,7 +13,7 @@ const valueAt = async (url, info) => readValue(await bytesAt(url), info);
 
 /* As the package takes it. */
 function given(value) {
-  if (value === null) return null;
+  if (value === null || value instanceof Map) return value;
   if (Array.isArray(value)) return value.map(given);
   return value.texts ? Tensor.ofTexts(value.texts, value.dims) : Tensor.from(value.data, value.dims, value.dtype);
 }

@@ -1,5 +1,5 @@
-/* Values from files, as the tests hold them: ONNX's TensorProto, SequenceProto and OptionalProto (.pb) and NumPy's .npy; and whether two agree. As the
- * package has them: sequences are arrays, an optional is what it holds or null. For pages and for Node. */
+/* Values from files, as the tests hold them: ONNX's TensorProto, SequenceProto, OptionalProto and MapProto (.pb) and NumPy's .npy; and whether two agree. As
+ * the package has them: sequences are arrays, maps are Maps, an optional is what it holds or null. For pages and for Node. */
 
 const TYPES = { 1: ['f32', Float32Array], 2: ['u8', Uint8Array], 3: ['i8', Int8Array], 4: ['u16', Uint16Array], 5: ['i16', Int16Array], 6: ['i32', Int32Array],
   7: ['i64', BigInt64Array], 9: ['bool', Uint8Array], 10: ['f16', Uint16Array], 11: ['f64', Float64Array], 12: ['u32', Uint32Array], 13: ['u64', BigUint64Array],
@@ -70,10 +70,22 @@ export function readPb(b) {
   return data.length === count ? { name, dtype, dims, data } : undefined;
 }
 
+/* Keys as bigints or texts, and values that are tensors of one element, in a sequence. */
+function readMap(b) {
+  const keys = [], values = [];
+  for (const [field, wire, v] of entries(b)) {
+    if (field === 3) keys.push(...(wire === 2 ? varints(v) : [v]));
+    else if (field === 4) keys.push(new TextDecoder().decode(v));
+    else if (field === 5) values.push(...readValue(v, { dtype: 'sequence', of: {} }));
+  }
+  return new Map(keys.map((k, i) => [k, (values[i].texts ?? values[i].data)[0]]));
+}
+
 /** What a .pb holds: a tensor, or what `info` declares. The element's message stands in the field of its kind. */
 export function readValue(b, info) {
+  if (info.dtype === 'map') return readMap(b);
   if (!info.of) return readPb(b);
-  const kind = info.of.dtype, field = kind === 'optional' ? 7 : kind === 'sequence' ? 5 : 3, items = [];
+  const kind = info.of.dtype, field = kind === 'optional' ? 7 : kind === 'map' ? 6 : kind === 'sequence' ? 5 : 3, items = [];
   for (const [at, wire, v] of entries(b)) if (wire === 2 && at === field) items.push(readValue(v, info.of));
   return info.dtype === 'sequence' ? items : (items[0] ?? null);
 }
@@ -143,13 +155,23 @@ function listsDiffer(got, want, shapeOnly, wider) {
   return undefined;
 }
 
+function mapsDiffer(got, want) {
+  if (got.size !== want.size) return `${got.size} entries, not ${want.size}`;
+  for (const [key, value] of want) {
+    const same = typeof value === 'number' ? sameFloat(got.get(key) ?? NaN, value, TOLERANCES.f32) : got.get(key) === value;
+    if (!same) return `under ${key}: ${got.get(key)}, not ${value}`;
+  }
+  return undefined;
+}
+
 /** Why two values do not agree, or undefined: floats within their type's tolerance, all others exactly, types and shapes always. wider: [relative,
  * absolute] of a test whose answers are less sure. */
 export function differs(got, want, shapeOnly = false, wider = undefined) {
-  const kind = (v) => (v === null ? 'nothing' : Array.isArray(v) ? 'a sequence' : 'a tensor');
+  const kind = (v) => (v === null ? 'nothing' : Array.isArray(v) ? 'a sequence' : v instanceof Map ? 'a map' : 'a tensor');
   if (kind(got) !== kind(want)) return `${kind(got)}, not ${kind(want)}`;
   if (want === null) return undefined;
   if (Array.isArray(want)) return listsDiffer(got, want, shapeOnly, wider);
+  if (want instanceof Map) return mapsDiffer(got, want);
   if (got.dtype !== want.dtype || String(got.dims) !== String(want.dims)) return `${got.dtype}[${got.dims}], not ${want.dtype}[${want.dims}]`;
   if (want.texts) return shapeOnly || JSON.stringify(got.texts) === JSON.stringify(want.texts) ? undefined : `${JSON.stringify(got.texts)}, not ${JSON.stringify(want.texts)}`;
   const own = TOLERANCES[want.dtype], tolerance = wider ? wider.map((v, k) => Math.max(v, own?.[k] ?? 0)) : own;

@@ -1,3 +1,4 @@
+/* How many edits lie between two words, by one row of the table of Wagner and Fischer at a time. */
 #include "base/nearest.h"
 
 u32 nearest_edits(const char *a, size_t n_a, const char *b, size_t n_b)

@@ -5,8 +5,6 @@
 #include "op/elems.h"
 #include "op/op_util.h"
 
-static sym last_of(const type *t) { return t->dims[t->rank - 1]; }
-
 /* The size of a head where `heads` of them lie in `whole`. */
 qn_status masked_divided(const infer *c, const char *what, sym whole, sym heads, sym *out)
 {

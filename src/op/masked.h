@@ -27,4 +27,5 @@ val masked_seen(build *b, val present, i64 axis, const masked *s);
 val masked_attended(build *b, attend a, const masked *s, val mask, val extra, val *scores);
 bool masked_wanted(const build *b, u32 i); /* does anyone use output i? */
 
+static inline sym last_of(const type *t) { return t->dims[t->rank - 1]; } /* of a tensor that is no single number */
 #endif

@@ -14,7 +14,6 @@ static u32 place_of(const node *n, u32 i)
     return n->op == OP_DecoderMaskedMultiHeadAttention ? decoder[i] : i;
 }
 
-static sym last_of(const type *t) { return t->dims[t->rank - 1]; }
 static const type *given(const infer *c, u32 i) { return infer_in(c, place_of(c->n, i)); }
 static val input(const build *b, u32 i) { return build_in(b, place_of(b->n, i)); }
 

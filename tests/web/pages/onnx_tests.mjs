@@ -1,6 +1,6 @@
 /* Folders of the ONNX backend-test layout on one kind of device of this page, as `quern conformance` judges them. */
 import { Device, Session, Tensor } from '/pkg/quern.js';
-import { differs, readValue } from './tensor_file.mjs';
+import { differs, given, readValue } from './tensor_file.mjs';
 import { runSlice, Skip } from './slice.mjs';
 
 async function bytesAt(url) {
@@ -12,12 +12,6 @@ async function bytesAt(url) {
 const valueAt = async (url, info) => readValue(await bytesAt(url), info);
 
 /* As the package takes it. */
-function given(value) {
-  if (value === null || value instanceof Map) return value;
-  if (Array.isArray(value)) return value.map(given);
-  return value.texts ? Tensor.ofTexts(value.texts, value.dims) : Tensor.from(value.data, value.dims, value.dtype);
-}
-
 /* What many models' refusals have in common; `quern conformance` names each op and type. */
 const KINDS = [[/^node .* is not in this build/, 'an op is not in this build'], [/element type|is not a number type/, 'a type that this build cannot hold']];
 const shared = (sentence) => KINDS.find(([of]) => of.test(sentence))?.[1] ?? sentence.replace(/^(\w+) '[^']*': /, '$1: ').replace(/(input|output|node) '[^']*'/g, '$1');
@@ -40,7 +34,7 @@ function told(session) {
 
 async function runSet(session, base, { inputs, outputs }, signal) {
   const fed = await Promise.all(inputs.map((f, i) => valueAt(base + f, session.inputs[i]))), wanted = await Promise.all(outputs.map((f, i) => valueAt(base + f, session.outputs[i])));
-  const got = await orSkip(session.run(Object.fromEntries(fed.map((value, i) => [session.inputs[i].name, given(value)])), { signal }));
+  const got = await orSkip(session.run(Object.fromEntries(fed.map((value, i) => [session.inputs[i].name, given(value, Tensor)])), { signal }));
   const shapeOnly = session.report().stats.random_launches > 0; // the answers that are stored were drawn too
   if (wanted.length !== session.outputs.length) throw new Error(`the test stores ${wanted.length} outputs, the model has ${session.outputs.length}`);
   wanted.forEach((want, i) => {

@@ -90,6 +90,13 @@ export function readValue(b, info) {
   return info.dtype === 'sequence' ? items : (items[0] ?? null);
 }
 
+/** A value as a run of the package takes it, whose Tensor is handed in: pages and Node import it from elsewhere. */
+export function given(value, Tensor) {
+  if (value === null || value instanceof Map) return value;
+  if (Array.isArray(value)) return value.map((v) => given(v, Tensor));
+  return value.texts ? Tensor.ofTexts(value.texts, value.dims) : Tensor.from(value.data, value.dims, value.dtype);
+}
+
 const NPY = { f4: 1, u1: 2, i1: 3, u2: 4, i2: 5, i4: 6, i8: 7, b1: 9, f2: 10, f8: 11, u4: 12, u8: 13 };
 
 /** The same from a .npy of version 1 in C order. */

@@ -60,7 +60,7 @@ void test_kernel_fuzz(test *t)
         &(kfuzz_plan){ .seed = seed,
                        .count = quick  ? 160
                                 : full ? 4800
-                                       : 640 },
+                                       : 400 },
         compiled);
     if (!quick) run(t, "total kernels", only, &(kfuzz_plan){ .seed = seed + 1, .count = compiled, .total = true }, compiled);
 }

@@ -48,7 +48,7 @@ typedef struct summary {
 static summary summary_of(const qn_tensor *t)
 {
     summary s = { 0 };
-    bool numbers = t->dtype != QN_STRING && (t->dtype < QN_SEQUENCE || t->dtype > QN_MAP);
+    bool numbers = t->dtype != QN_STRING && t->dtype < QN_SEQUENCE;
     uint64_t n = numbers ? qn_tensor_elems(t) : 0, counted = 0;
     for (uint64_t i = 0; i < n; i++) {
         double v = compare_number(t, i);
@@ -65,7 +65,10 @@ static summary summary_of(const qn_tensor *t)
 }
 
 /* .npy has no way to write sequences, optionals and maps, texts, and floats and integers that ONNX alone has; .pb writes all. */
-static bool saved_as_npy(const qn_value_info *info) { return !info->of && info->dtype < QN_STRING; }
+static bool saved_as_npy(const qn_value_info *info)
+{
+    return !info->of && (info->dtype < QN_STRING || info->dtype == QN_C64 || info->dtype == QN_C128);
+}
 
 /* DIR/NAME.npy, or .pb; two outputs whose names are one as file names are told apart by their numbers. */
 static void output_path(const args *a, const qn_session *s, uint32_t i, char *out, size_t bytes)

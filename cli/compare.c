@@ -165,6 +165,12 @@ static bool compare_maps(const qn_tensor *got, const qn_tensor *want, bool shape
     return true;
 }
 
+/* Complex numbers as pairs of real ones. */
+static qn_tensor parts(const qn_tensor *t)
+{
+    return (qn_tensor){ t->dtype == QN_C64 ? QN_F32 : QN_F64, 1, { (int64_t)(2 * qn_tensor_elems(t)) }, t->data };
+}
+
 bool compare_tensors(const qn_tensor *got, const qn_tensor *want, bool shape_only, tolerance widest, double *worst,
                      char *why, size_t why_bytes)
 {
@@ -176,6 +182,10 @@ bool compare_tensors(const qn_tensor *got, const qn_tensor *want, bool shape_onl
     if (want->dtype == QN_SEQUENCE || want->dtype == QN_OPTIONAL)
         return compare_lists(got, want, shape_only, widest, worst, why, why_bytes);
     if (shape_only) return true;
+    if (want->dtype == QN_C64 || want->dtype == QN_C128) {
+        qn_tensor g = parts(got), w = parts(want);
+        return compare_tensors(&g, &w, false, widest, worst, why, why_bytes);
+    }
     unsigned long long n = qn_tensor_elems(want);
     if (want->dtype == QN_STRING) {
         uint64_t count = string_differences(got, want);

@@ -70,7 +70,7 @@ static int make_tensor(const args *a, const qn_value_info *info, const int64_t *
     uint64_t elems = 1, bytes = qn_dtype_bytes(t.dtype);
     for (uint32_t i = 0; i < t.rank; i++)
         if (__builtin_mul_overflow(elems, (uint64_t)dims[i], &elems)) elems = UINT64_MAX >> 8;
-    if (bytes == 0 || t.dtype == QN_STRING || info->of)
+    if (bytes == 0 || t.dtype == QN_STRING || info->of || t.dtype > QN_MAP)
         return usage_error(a, "input '%s' is %s: no %s for that; give --input %s=FILE", info->name, qn_dtype_name(t.dtype),
                            number ? "number" : "random values", info->name);
     double v = number ? strtod(number, NULL) : 0;

@@ -99,6 +99,9 @@ typedef enum qn_dtype {
     QN_OPTIONAL, /* of one tensor or sequence, or of none: dims {1} or {0} */
     /* Two tensors of one length, rank 1: the keys, QN_I64 or QN_STRING, in any order but each once, and the value of each. dims {2}. */
     QN_MAP,
+    /* Real and imaginary part, of 4 and of 8 bytes each; on the host only, where operators move them. */
+    QN_C64,
+    QN_C128,
     QN_DTYPE_COUNT
 } qn_dtype;
 QN_API const char *qn_dtype_name(qn_dtype t); /* "f32", "i64", ... */

@@ -38,7 +38,7 @@ static const struct { const char *name; u8 bytes; } dtypes[QN_DTYPE_COUNT] = {
     [QN_F8E5M2FNUZ] = { "f8e5m2fnuz", 1 }, [QN_F8E8M0] = { "f8e8m0", 1 }, [QN_F4E2M1] = { "f4e2m1", 1 },
     [QN_I4]   = { "i4",   1 }, [QN_U4]  = { "u4",  1 }, [QN_I2]   = { "i2",   1 }, [QN_U2]  = { "u2",  1 },
     [QN_SEQUENCE] = { "sequence", sizeof(qn_tensor) }, [QN_OPTIONAL] = { "optional", sizeof(qn_tensor) },
-    [QN_MAP] = { "map", sizeof(qn_tensor) },
+    [QN_MAP] = { "map", sizeof(qn_tensor) }, [QN_C64] = { "c64", 8 }, [QN_C128] = { "c128", 16 },
 };
 /* clang-format on */
 

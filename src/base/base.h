@@ -121,7 +121,18 @@ const char *number_print(char to[NUMBER_BYTES], f64 v, qn_dtype as);
 
 /* ---- tensor_copy.c: a tensor with all that it points to, as one block of 16-aligned memory */
 static inline bool dtype_is_list(qn_dtype d) { return d >= QN_SEQUENCE && d <= QN_MAP; } /* its elements are tensors */
-static inline bool dtype_is_for_host(qn_dtype d) { return d == QN_STRING || dtype_is_list(d); } /* no device holds it */
+typedef struct complex64 {
+    f32 re, im;
+} complex64;
+typedef struct complex128 {
+    f64 re, im;
+} complex128;
+static inline bool dtype_is_complex(qn_dtype d) { return d == QN_C64 || d == QN_C128; }
+static inline bool dtype_is_placed(qn_dtype d)
+{
+    return d == QN_STRING || dtype_is_complex(d);
+} /* moved by its place: op/text_moves.c */
+static inline bool dtype_is_for_host(qn_dtype d) { return dtype_is_placed(d) || dtype_is_list(d); } /* no device holds it */
 u64 tensor_room(const qn_tensor *t); /* the bytes of that block; UINT64_MAX: more than can be counted */
 void tensor_place(const qn_tensor *t, void *room, qn_tensor *out);
 qn_status tensor_copy(arena *mem, const qn_tensor *t, qn_tensor *out);

@@ -2,6 +2,8 @@
  *
  *     {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
  * The header is read strictly: the three keys, in any order, each once, and nothing else. */
+#include <stdio.h>
+
 #include "format/npy.h"
 
 static const char magic[6] = { (char)0x93, 'N', 'U', 'M', 'P', 'Y' };
@@ -10,9 +12,11 @@ static const char magic[6] = { (char)0x93, 'N', 'U', 'M', 'P', 'Y' };
 static const struct { char kind; u8 bytes; qn_dtype dtype; } descrs[] = {
     { 'f', 4, QN_F32 }, { 'f', 2, QN_F16 }, { 'f', 8, QN_F64 }, { 'V', 2, QN_BF16 }, { 'b', 1, QN_BOOL },
     { 'i', 1, QN_I8 },  { 'i', 2, QN_I16 }, { 'i', 4, QN_I32 }, { 'i', 8, QN_I64 },
-    { 'u', 1, QN_U8 },  { 'u', 2, QN_U16 }, { 'u', 4, QN_U32 }, { 'u', 8, QN_U64 },
+    { 'c', 8, QN_C64 }, { 'c', 16, QN_C128 }, { 'u', 1, QN_U8 },  { 'u', 2, QN_U16 }, { 'u', 4, QN_U32 }, { 'u', 8, QN_U64 },
 };
 /* clang-format on */
+
+enum { DESCR_ROOM = 8 };
 
 bool npy_sniff(qn_bytes file) { return file.n >= sizeof magic && memcmp(file.data, magic, sizeof magic) == 0; }
 
@@ -67,11 +71,13 @@ static qn_status read_descr(header *h)
     qn_bytes text;
     if (!take_text(h, &text)) return fail(QN_E_UNSUPPORTED, "npy: arrays of records are not read");
     const char *c = text.data;
-    if (text.n != 3 || !strchr("<>|=", c[0]) || c[2] < '1' || c[2] > '8')
+    char told[DESCR_ROOM];
+    for (size_t i = 0; text.n > 2 && i < COUNT(descrs); i++) {
+        size_t n = (size_t)snprintf(told, sizeof told, "%c%u", descrs[i].kind, descrs[i].bytes);
+        if (n == text.n - 1 && memcmp(told, c + 1, n) == 0) h->t.dtype = descrs[i].dtype;
+    }
+    if (!h->t.dtype || !strchr("<>|=", c[0]))
         return fail(QN_E_UNSUPPORTED, "npy: elements of type '%.*s' are not read", (int)MIN(text.n, 20), c);
-    for (size_t i = 0; i < COUNT(descrs); i++)
-        if (descrs[i].kind == c[1] && descrs[i].bytes == c[2] - '0') h->t.dtype = descrs[i].dtype;
-    if (!h->t.dtype) return fail(QN_E_UNSUPPORTED, "npy: elements of type '%.3s' are not read", c);
     h->swapped = c[0] == '>';
     return QN_OK;
 }
@@ -185,7 +191,8 @@ static qn_status take_elements(const header *h, qn_bytes elements, qn_tensor *ou
     if (!data) return fail_nomem(bytes);
     if (h->fortran) to_c_order(&t, elements.data, data);
     else if (bytes) memcpy(data, elements.data, (size_t)bytes);
-    if (h->swapped) swap_bytes(data, qn_tensor_elems(&t), qn_dtype_bytes(t.dtype));
+    u64 parts = dtype_is_complex(t.dtype) ? 2 : 1;
+    if (h->swapped) swap_bytes(data, parts * qn_tensor_elems(&t), qn_dtype_bytes(t.dtype) / parts);
     for (u64 i = 0; t.dtype == QN_BOOL && i < bytes; i++) data[i] = data[i] != 0;
     t.data = data;
     *out = t;
@@ -209,14 +216,11 @@ qn_status npy_read(qn_bytes file, qn_tensor *out)
 
 /* ---- writing */
 
-static const char *descr_of(qn_dtype d, char text[4])
+static const char *descr_of(qn_dtype d, char text[DESCR_ROOM])
 {
     for (size_t i = 0; i < COUNT(descrs); i++) {
         if (descrs[i].dtype != d) continue;
-        text[0] = descrs[i].bytes == 1 ? '|' : '<';
-        text[1] = descrs[i].kind;
-        text[2] = (char)('0' + descrs[i].bytes);
-        text[3] = 0;
+        snprintf(text, DESCR_ROOM, "%c%c%u", descrs[i].bytes == 1 ? '|' : '<', descrs[i].kind, descrs[i].bytes);
         return text;
     }
     return NULL;
@@ -224,7 +228,7 @@ static const char *descr_of(qn_dtype d, char text[4])
 
 qn_status npy_write(const qn_tensor *t, str *out)
 {
-    char descr[4];
+    char descr[DESCR_ROOM];
     str head = { 0 };
     if (!descr_of(t->dtype, descr))
         return fail(QN_E_UNSUPPORTED, "npy: there is no way to write elements of type %s", qn_dtype_name(t->dtype));

@@ -24,8 +24,8 @@ static const struct {
     [11] = { "float64", QN_F64, 0 },
     [12] = { "uint32", QN_U32, 0 },
     [13] = { "uint64", QN_U64, 0 },
-    [14] = { "complex64", QN_NONE, 0 },
-    [15] = { "complex128", QN_NONE, 0 },
+    [14] = { "complex64", QN_C64, 0 },
+    [15] = { "complex128", QN_C128, 0 },
     [16] = { "bfloat16", QN_BF16, 0 },
     [17] = { "float8e4m3fn", QN_F8E4M3FN, 0 },
     [18] = { "float8e4m3fnuz", QN_F8E4M3FNUZ, 0 },
@@ -188,14 +188,20 @@ static void store(qn_dtype d, u64 bits, u8 *to)
 {
     u8 truth = bits != 0;
     if (d == QN_BOOL) *to = truth;
-    else memcpy(to, &bits, qn_dtype_bytes(d)); /* little endian: the low bytes are the narrow number */
+    else
+        memcpy(to, &bits,
+               d == QN_C128  ? 8
+               : d == QN_C64 ? 4
+                             : qn_dtype_bytes(d)); /* little endian: the low bytes are the narrow number */
 }
 
 /* Which list holds this type's elements, and its name. */
 static const pb_numbers *list_of(const tensor_message *m, qn_dtype d)
 {
     switch (d) {
+    case QN_C64:
     case QN_F32: return &m->f32s;
+    case QN_C128:
     case QN_F64: return &m->f64s;
     case QN_I64: return &m->i64s;
     case QN_U32:
@@ -209,6 +215,7 @@ static qn_status read_numbers(arena *mem, const pb_numbers *list, qn_tensor *t)
     bool packed = packed_bits(t->dtype) != 0;
     u64 n = packed ? onnx_file_bytes(t) : qn_tensor_elems(t);
     size_t bytes = qn_dtype_bytes(t->dtype);
+    if (dtype_is_complex(t->dtype)) bytes /= 2, n *= 2; /* two numbers each; their bytes have been counted */
     if (list->n != n) return wrong_size(list->n, n, "elements");
     if (list->wire != PB_VARINT && list->parts.n == 1) return lend_bytes(mem, list->parts.items[0], t);
     u8 *made = arena_array(mem, n, bytes);

@@ -35,6 +35,7 @@ enum {
     FLOATS_SET = 1 << QN_F32 | 1 << QN_F16 | 1 << QN_BF16 | 1 << QN_F64,
     INTS_SET = 1 << QN_I8 | 1 << QN_I16 | 1 << QN_I32 | 1 << QN_I64,
     NARROW_SET = (2 << QN_U2) - (1 << QN_F8E4M3FN), /* float8, float4, 4 and 2-bit integers */
+    COMPLEX_SET = 1 << QN_C64 | 1 << QN_C128,
     UINTS_SET = 1 << QN_U8 | 1 << QN_U16 | 1 << QN_U32 | 1 << QN_U64,
 };
 static const struct {
@@ -48,7 +49,8 @@ static const struct {
     { "number", FLOATS_SET | INTS_SET | UINTS_SET },
     { "narrow", NARROW_SET },
     { "value", FLOATS_SET | INTS_SET | UINTS_SET | 1 << QN_BOOL | 1 << QN_STRING },
-    { "any", FLOATS_SET | INTS_SET | UINTS_SET | NARROW_SET | 1 << QN_BOOL | 1 << QN_STRING },
+    { "any", FLOATS_SET | INTS_SET | UINTS_SET | NARROW_SET | COMPLEX_SET | 1 << QN_BOOL | 1 << QN_STRING },
+    { "complex", COMPLEX_SET },
     { "list", 1 << QN_SEQUENCE | 1 << QN_OPTIONAL | 1 << QN_MAP },
 };
 

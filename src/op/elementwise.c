@@ -272,7 +272,7 @@ ROW(Mod, IN2("number"), "as a", NULL, "(p != 0.0f || (fmod(a, b) != 0.0f && (b <
 ROW(Pow, LIST({ "a", "signed" }, { "b", "number" }), "as a", NULL, "pow(a, (T)b)", "(T)POW_INT(a, b)",
     ("b == 0 ? 0 : g * b * Pow(a, b - 1)", "t = a > 0 ? a : 1; a > 0 ? g * y * Log(t) : 0"), (NULL), pow_cases,
     "a to the b, in the type of a", .min_in = 2)
-ROW(Where, LIST({ "condition", "bool" }, { "x", "value" }, { "y", "as x" }), "as x", NULL, "a ? b : c", NULL, (NULL, "a ? g : 0", "a ? 0 : g"), (NULL), where_cases,
+ROW(Where, LIST({ "condition", "bool" }, { "x", "value|complex" }, { "y", "as x" }), "as x", NULL, "a ? b : c", NULL, (NULL, "a ? g : 0", "a ? 0 : g"), (NULL), where_cases,
     "x where the condition holds, else y", .min_in = 3)
 ROW(Clip, LIST({ "x", "number" }, { "min", "optional as x" }, { "max", "optional as x" }), "as x", NULL, "min(max(a, b), c)", NULL,
     ("a == y ? g : 0", "a == y ? 0 : b == y ? g : 0", "a == y ? 0 : c == y ? g : 0"), (NULL),

@@ -15,7 +15,7 @@ static u32 most_args(const op_def *d)
     return n;
 }
 
-static bool is_number(qn_dtype d) { return d != QN_STRING && !dtype_is_narrow(d); }
+static bool is_number(qn_dtype d) { return !dtype_is_placed(d) && !dtype_is_narrow(d); }
 
 /* A node without a type yet is taken for one of numbers. */
 bool ew_is_row(const graph *g, const node *n)
@@ -118,7 +118,7 @@ static qn_status read_step(const char **at, u32 n_inputs, u32 number, ew_step *s
     char word[64];
     next_word(at, word, sizeof word);
     *s = (ew_step){ .type = dtype_by_name(word) };
-    if (s->type == QN_NONE || s->type == QN_STRING)
+    if (s->type == QN_NONE || dtype_is_placed(s->type))
         return fail(QN_E_FORMAT, "chain, step %u: '%s' is no type", number, word);
     next_word(at, word, sizeof word);
     s->op = row_by_name(word);

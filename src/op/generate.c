@@ -13,7 +13,7 @@ static qn_dtype fill_value(const node *n, u8 bytes[8])
     const attr *a = attr_find(n, "value");
     memset(bytes, 0, 8);
     if (!a || a->kind != ATTR_TENSOR || qn_tensor_elems(a->tensor) < 1) return QN_F32;
-    if (a->tensor->dtype == QN_STRING) return QN_STRING; /* inference refuses it */
+    if (dtype_is_placed(a->tensor->dtype)) return a->tensor->dtype; /* inference refuses it */
     memcpy(bytes, a->tensor->data, qn_dtype_bytes(a->tensor->dtype));
     return a->tensor->dtype;
 }
@@ -38,7 +38,8 @@ static qn_status infer_constant_of_shape(infer *c)
     if (filler && filler->kind == ATTR_TENSOR && qn_tensor_elems(filler->tensor) != 1)
         return infer_fail(c, QN_E_SHAPE, "value must be one element");
     type out = { .dtype = fill_value(c->n, bytes), .rank = (u8)rank, .known = true };
-    if (out.dtype == QN_STRING) return infer_fail(c, QN_E_UNSUPPORTED, "a value of type string is not in this build");
+    if (dtype_is_placed(out.dtype))
+        return infer_fail(c, QN_E_UNSUPPORTED, "a value of type %s is not in this build", qn_dtype_name(out.dtype));
     for (u32 d = 0; d < rank; d++) {
         i64 size;
         if (sym_is_number(c->g, dims[d], &size) && size < 0)

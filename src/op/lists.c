@@ -34,7 +34,8 @@ static qn_status infer_construct(infer *c)
 static qn_status infer_empty(infer *c)
 {
     type of = { 0 };
-    QN_TRY(infer_any_dtype(c, "dtype", QN_F32, &of.dtype));
+    of.dtype = node_dtype(c->n, "dtype", QN_F32);
+    if (!of.dtype) return infer_fail(c, QN_E_UNSUPPORTED, "dtype is not a type this build has");
     return list_out(c, QN_SEQUENCE, sym_zero(c->g), &of);
 }
 

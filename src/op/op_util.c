@@ -6,7 +6,7 @@ static const struct { i64 onnx; qn_dtype ours; } onnx_types[] = {   /* TensorPro
     { 1, QN_F32 },  { 2, QN_U8 },  { 3, QN_I8 },   { 4, QN_U16 },  { 5, QN_I16 },  { 6, QN_I32 },  { 7, QN_I64 }, { 8, QN_STRING },
     { 9, QN_BOOL }, { 10, QN_F16 }, { 11, QN_F64 }, { 12, QN_U32 }, { 13, QN_U64 }, { 16, QN_BF16 },
     { 17, QN_F8E4M3FN }, { 18, QN_F8E4M3FNUZ }, { 19, QN_F8E5M2 }, { 20, QN_F8E5M2FNUZ }, { 21, QN_U4 }, { 22, QN_I4 },
-    { 23, QN_F4E2M1 }, { 24, QN_F8E8M0 }, { 25, QN_U2 }, { 26, QN_I2 },
+    { 23, QN_F4E2M1 }, { 24, QN_F8E8M0 }, { 25, QN_U2 }, { 26, QN_I2 }, { 14, QN_C64 }, { 15, QN_C128 },
 };
 /* clang-format on */
 
@@ -33,7 +33,7 @@ qn_dtype node_dtype(const node *n, const char *name, qn_dtype otherwise)
 qn_status infer_dtype(const infer *c, const char *name, qn_dtype otherwise, qn_dtype *out)
 {
     qn_dtype d = node_dtype(c->n, name, otherwise);
-    if (d == QN_NONE || d == QN_STRING || dtype_is_narrow(d))
+    if (d == QN_NONE || d >= QN_STRING)
         return infer_fail(c, QN_E_UNSUPPORTED, "%s=%lld is not a number type this build has", name,
                           (long long)attr_int(c->n, name, 0));
     *out = d;
@@ -43,9 +43,9 @@ qn_status infer_dtype(const infer *c, const char *name, qn_dtype otherwise, qn_d
 qn_status infer_any_dtype(const infer *c, const char *name, qn_dtype otherwise, qn_dtype *out)
 {
     *out = node_dtype(c->n, name, otherwise);
-    return *out ? QN_OK
-                : infer_fail(c, QN_E_UNSUPPORTED, "%s=%lld is not a type this build has", name,
-                             (long long)attr_int(c->n, name, 0));
+    return *out && !dtype_is_complex(*out) ? QN_OK
+                                           : infer_fail(c, QN_E_UNSUPPORTED, "%s=%lld is not a type this build has", name,
+                                                        (long long)attr_int(c->n, name, 0));
 }
 
 i64 known_ints(graph *g, val v, i64 *out, u32 max)

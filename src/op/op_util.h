@@ -10,7 +10,7 @@ i64 dtype_to_onnx(qn_dtype d);
 /* The number type that attribute `name` says, `otherwise` when the node has none; fails on what is none, or narrow. */
 qn_status infer_dtype(const infer *c, const char *name, qn_dtype otherwise, qn_dtype *out);
 qn_status infer_any_dtype(const infer *c, const char *name, qn_dtype otherwise,
-                          qn_dtype *out); /* also strings, narrow ones */
+                          qn_dtype *out); /* also strings, narrow ones; not complex */
 qn_dtype node_dtype(const node *n, const char *name, qn_dtype otherwise);
 
 /* The known elements of input i as numbers: how many, or -1 when they are not known, not all numbers, or more than max. */

@@ -23,7 +23,7 @@ static qn_status check_mode(const infer *c)
     if (mode == COUNT(modes))
         return infer_fail(c, QN_E_UNSUPPORTED, "reduction '%s' is not one of none, add, mul, max, min",
                           attr_text(c->g, c->n, "reduction", ""));
-    if (mode && (infer_in(c, 0)->dtype == QN_BOOL || infer_in(c, 0)->dtype == QN_STRING))
+    if (mode && (infer_in(c, 0)->dtype == QN_BOOL || dtype_is_placed(infer_in(c, 0)->dtype)))
         return infer_fail(c, QN_E_DTYPE, "elements of type %s can only be replaced", qn_dtype_name(infer_in(c, 0)->dtype));
     return QN_OK;
 }

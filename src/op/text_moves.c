@@ -1,5 +1,5 @@
-/* Texts in operators that only move elements: the operator moves their places instead, and PickText puts the texts there. So Gather, Concat,
- * Where, Slice and their like need know nothing of texts, which only the host has. */
+/* Texts and complex numbers in operators that only move elements: the operator moves their places instead, and PickElems puts the elements
+ * there. So Gather, Concat, Where, Slice and their like need know nothing of types that only the host has. */
 #include "op/op_util.h"
 
 /* 0, 1, 2, ... from `first` on in the shape of x. */
@@ -20,44 +20,48 @@ qn_status text_moves_expand(build *b, const node *n)
     val in[64], texts[65] = { 0 }, outs[16] = { 0 };
     sym first = sym_zero(g);
     if (n->n_in > COUNT(in) || n->n_out > COUNT(outs))
-        return build_fail(b, QN_E_UNSUPPORTED, "more than 64 inputs or 16 outputs are not in this build for texts");
+        return build_fail(b, QN_E_UNSUPPORTED,
+                          "more than 64 inputs or 16 outputs are not in this build for texts and complex numbers");
     for (u32 i = 0; i < n->n_in; i++) {
         in[i] = build_in(b, i);
-        if (!in[i] || build_type(b, in[i])->dtype != QN_STRING) continue;
+        if (!in[i] || !dtype_is_placed(build_type(b, in[i])->dtype)) continue;
         texts[n_texts++] = in[i];
         in[i] = places_of(b, in[i], first);
         first = sym_add(g, first, type_elems(g, build_type(b, texts[n_texts - 1])));
     }
     u32 n_in = n->n_in;
     if (n->op == OP_Pad && n_in < 3) in[n_in++] = 0;
-    if (n->op == OP_Pad && !in[2]) in[2] = build_scalar(b, QN_I64, -1); /* no text's place: an empty one */
+    if (n->op == OP_Pad && !in[2]) in[2] = build_scalar(b, QN_I64, -1); /* nobody's place: an empty text, or 0 */
     nid moved = build_node_outs(b, (op_id)n->op, in, n_in, n->n_out, n->attrs, n->n_attrs);
     for (u32 i = 0; moved && i < n->n_out; i++) {
         outs[i] = node_at(g, moved)->out[i];
         texts[0] = outs[i];
-        if (value_at(g, n->out[i])->type.dtype == QN_STRING) outs[i] = build_node(b, OP_PickText, texts, n_texts, NULL, 0);
+        if (dtype_is_placed(value_at(g, n->out[i])->type.dtype))
+            outs[i] = build_node(b, OP_PickElems, texts, n_texts, NULL, 0);
     }
     return build_done(b, outs, n->n_out);
 }
 
 static qn_status infer_pick(infer *c)
 {
-    type y = type_with(infer_in(c, 0), QN_STRING);
+    type y = type_with(infer_in(c, 0), infer_in(c, 1)->dtype);
     return infer_out(c, 0, &y);
 }
 
 static qn_status host_pick(host_call *h)
 {
     const qn_tensor *at = h->in[0];
-    qn_bytes *y = host_out(h, 0, QN_STRING, at->rank, at->dims);
+    qn_dtype d = h->in[1]->dtype;
+    size_t bytes = qn_dtype_bytes(d);
+    u8 *y = host_out(h, 0, d, at->rank, at->dims);
     if (!y) return QN_E_NOMEM;
     for (u64 i = 0, n = qn_tensor_elems(at); i < n; i++) {
         u64 k = (u64)((const i64 *)at->data)[i];
-        y[i] = (qn_bytes){ "", 0 };
+        if (d == QN_STRING) ((qn_bytes *)(void *)y)[i] = (qn_bytes){ "", 0 };
         for (u32 t = 1; t < h->n_in; t++) {
             u64 own = qn_tensor_elems(h->in[t]);
             if (k < own) {
-                y[i] = ((const qn_bytes *)h->in[t]->data)[k];
+                memcpy(y + i * bytes, (const u8 *)h->in[t]->data + k * bytes, bytes);
                 break;
             }
             k -= own;
@@ -66,12 +70,12 @@ static qn_status host_pick(host_call *h)
     return QN_OK;
 }
 
-const op_def op_PickText = {
-    .name = "PickText",
+const op_def op_PickElems = {
+    .name = "PickElems",
     .domain = "quern",
-    .doc = DOC("the texts at these places of all inputs one behind the other; an empty one where there is none"),
-    .in = { { "places", "i64" }, { "texts", "many string" } },
-    .out = { { "y", "string" } },
+    .doc = DOC("the elements at these places of all inputs one behind the other; an empty text or 0 where there is none"),
+    .in = { { "places", "i64" }, { "elements", "many string|complex" } },
+    .out = { { "y", "string|complex" } },
     .infer = infer_pick,
     .host = host_pick,
 };

@@ -2,10 +2,11 @@
 #include "op/op_util.h"
 #include "pass/pass.h"
 
+/* Texts, or complex numbers. */
 static bool has_texts(const graph *g, const node *n)
 {
     for (u32 i = 0; i < n->n_in; i++)
-        if (node_in(g, n, i) && value_at(g, node_in(g, n, i))->type.dtype == QN_STRING) return true;
+        if (node_in(g, n, i) && dtype_is_placed(value_at(g, node_in(g, n, i))->type.dtype)) return true;
     return false;
 }
 

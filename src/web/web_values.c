@@ -63,7 +63,8 @@ void *qw_feed(void *place, u32 dtype, u32 rank, const u32 *dims)
 {
     web_place *p = place;
     if (!describe(p, dtype, rank, dims)) return NULL;
-    if (dtype_is_for_host(p->tensor.dtype)) { /* it would be pointers, which a page cannot make */
+    if (p->tensor.dtype == QN_STRING ||
+        dtype_is_list(p->tensor.dtype)) { /* it would be pointers, which a page cannot make */
         web_ok(fail(QN_E_USAGE, "a page cannot give a %s as bytes", qn_dtype_name(p->tensor.dtype)));
         return NULL;
     }

@@ -9,12 +9,12 @@ type ArrayMaker = new (buffer: ArrayBuffer) => TypedArray;
 
 const HalfArray = (globalThis as { Float16Array?: ArrayMaker }).Float16Array ?? Uint16Array;
 
-/** The array that holds elements of a type. bf16, and f16 where there is no Float16Array, come as their bits. */
+/** The array that holds elements of a type. bf16, and f16 where there is no Float16Array, come as their bits; a complex number is two of its elements. */
 const arrays: Record<DType, [maker: ArrayMaker, bytes: number]> = {
   f32: [Float32Array, 4], f16: [HalfArray, 2], bf16: [Uint16Array, 2], f64: [Float64Array, 8],
   i8: [Int8Array, 1], i16: [Int16Array, 2], i32: [Int32Array, 4], i64: [BigInt64Array, 8],
   u8: [Uint8Array, 1], u16: [Uint16Array, 2], u32: [Uint32Array, 4], u64: [BigUint64Array, 8],
-  bool: [Uint8Array, 1], string: [Uint8Array, 0], sequence: [Uint8Array, 0], optional: [Uint8Array, 0], map: [Uint8Array, 0],
+  bool: [Uint8Array, 1], string: [Uint8Array, 0], sequence: [Uint8Array, 0], optional: [Uint8Array, 0], map: [Uint8Array, 0], c64: [Float32Array, 8], c128: [Float64Array, 16],
   f8e4m3fn: [Uint8Array, 1], f8e4m3fnuz: [Uint8Array, 1], f8e5m2: [Uint8Array, 1], f8e5m2fnuz: [Uint8Array, 1], f8e8m0: [Uint8Array, 1],
   f4e2m1: [Uint8Array, 1], i4: [Int8Array, 1], u4: [Uint8Array, 1], i2: [Int8Array, 1], u2: [Uint8Array, 1],
 };

@@ -21,6 +21,14 @@ static double brain(uint16_t b)
     return (double)f;
 }
 
+qn_dtype compare_part(qn_dtype t) { return t == QN_C64 ? QN_F32 : t == QN_C128 ? QN_F64 : t; }
+
+qn_tensor compare_parts(const qn_tensor *t)
+{
+    qn_dtype part = compare_part(t->dtype);
+    return part == t->dtype ? *t : (qn_tensor){ part, 1, { (int64_t)(2 * qn_tensor_elems(t)) }, t->data };
+}
+
 double compare_number(const qn_tensor *t, uint64_t i)
 {
     const void *p = t->data;
@@ -165,12 +173,6 @@ static bool compare_maps(const qn_tensor *got, const qn_tensor *want, bool shape
     return true;
 }
 
-/* Complex numbers as pairs of real ones. */
-static qn_tensor parts(const qn_tensor *t)
-{
-    return (qn_tensor){ t->dtype == QN_C64 ? QN_F32 : QN_F64, 1, { (int64_t)(2 * qn_tensor_elems(t)) }, t->data };
-}
-
 bool compare_tensors(const qn_tensor *got, const qn_tensor *want, bool shape_only, tolerance widest, double *worst,
                      char *why, size_t why_bytes)
 {
@@ -182,8 +184,8 @@ bool compare_tensors(const qn_tensor *got, const qn_tensor *want, bool shape_onl
     if (want->dtype == QN_SEQUENCE || want->dtype == QN_OPTIONAL)
         return compare_lists(got, want, shape_only, widest, worst, why, why_bytes);
     if (shape_only) return true;
-    if (want->dtype == QN_C64 || want->dtype == QN_C128) {
-        qn_tensor g = parts(got), w = parts(want);
+    if (compare_part(want->dtype) != want->dtype) {
+        qn_tensor g = compare_parts(got), w = compare_parts(want);
         return compare_tensors(&g, &w, false, widest, worst, why, why_bytes);
     }
     unsigned long long n = qn_tensor_elems(want);

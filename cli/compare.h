@@ -6,6 +6,9 @@
 
 /* Element i of a numeric tensor as a double (64-bit integers beyond 2^53 are rounded). */
 double compare_number(const qn_tensor *t, uint64_t i);
+/* Complex numbers as twice as many real ones; whatever else as it is. */
+qn_dtype compare_part(qn_dtype t);
+qn_tensor compare_parts(const qn_tensor *t);
 typedef struct tolerance {
     double rtol, atol;
 } tolerance;

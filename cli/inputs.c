@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "compare.h"
 
 static uint64_t next_random(uint64_t *state) /* splitmix64 */
 {
@@ -70,7 +71,7 @@ static int make_tensor(const args *a, const qn_value_info *info, const int64_t *
     uint64_t elems = 1, bytes = qn_dtype_bytes(t.dtype);
     for (uint32_t i = 0; i < t.rank; i++)
         if (__builtin_mul_overflow(elems, (uint64_t)dims[i], &elems)) elems = UINT64_MAX >> 8;
-    if (bytes == 0 || t.dtype == QN_STRING || info->of || t.dtype > QN_MAP)
+    if (bytes == 0 || t.dtype == QN_STRING || info->of)
         return usage_error(a, "input '%s' is %s: no %s for that; give --input %s=FILE", info->name, qn_dtype_name(t.dtype),
                            number ? "number" : "random values", info->name);
     double v = number ? strtod(number, NULL) : 0;
@@ -79,9 +80,11 @@ static int make_tensor(const args *a, const qn_value_info *info, const int64_t *
         return tell_failure(a, EXIT_RUN, QN_E_NOMEM, "no memory for input '%s' of shape %s", info->name,
                             text_shape(dims, t.rank, NULL));
     bool held = true;
-    for (uint64_t i = 0; i < elems && held; i++)
-        if (number) held = put_number(t.dtype, v, data, i);
-        else put_random(t.dtype, state, data, i);
+    qn_dtype part = compare_part(t.dtype); /* the number is the real part of a complex one */
+    uint64_t parts = bytes / qn_dtype_bytes(part);
+    for (uint64_t i = 0; i < elems * parts && held; i++)
+        if (number) held = put_number(part, i % parts ? 0 : v, data, i);
+        else put_random(part, state, data, i);
     if (!held) {
         free(data);
         return usage_error(a, "input '%s' is %s, which cannot be %s", info->name, qn_dtype_name(t.dtype), number);

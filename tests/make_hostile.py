@@ -239,7 +239,7 @@ def types():
 
     for name, t in {"without_value": map_of(INT64, None), "without_key": map_of(None), "by_float": map_of(FLOAT), "by_int32": map_of(INT32), "by_none": map_of(99),
                     "to_matrices": map_of(INT64, tensor_type((2, 3))), "to_maps": map_of(INT64, map_of(INT64)), "to_sequences": map_of(INT64, of(4, tensor_type(()))),
-                    "to_complex": map_of(STRING, tensor_type((), 15)), "damaged": msg(5, b"\x12\x70"), "in_optionals": of(9, of(9, map_of(INT64)))}.items():
+                    "to_float6": map_of(STRING, tensor_type((), 27)), "damaged": msg(5, b"\x12\x70"), "in_optionals": of(9, of(9, map_of(INT64)))}.items():
         listed(f"map_{name}", node("Identity", ["x"], ["y"]), ins=[msg(1, "x") + msg(2, t)])
     one = msg(1, "x") + msg(2, map_of(INT64))
     learning = lambda op, *attrs: node(op, ["x"], ["y"], *attrs, domain="ai.onnx.ml")

@@ -191,8 +191,8 @@ static qn_status take_elements(const header *h, qn_bytes elements, qn_tensor *ou
     if (!data) return fail_nomem(bytes);
     if (h->fortran) to_c_order(&t, elements.data, data);
     else if (bytes) memcpy(data, elements.data, (size_t)bytes);
-    u64 parts = dtype_is_complex(t.dtype) ? 2 : 1;
-    if (h->swapped) swap_bytes(data, parts * qn_tensor_elems(&t), qn_dtype_bytes(t.dtype) / parts);
+    size_t part = qn_dtype_bytes(dtype_part(t.dtype));
+    if (h->swapped) swap_bytes(data, bytes / part, part);
     for (u64 i = 0; t.dtype == QN_BOOL && i < bytes; i++) data[i] = data[i] != 0;
     t.data = data;
     *out = t;

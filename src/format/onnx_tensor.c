@@ -37,6 +37,8 @@ static const struct {
     [24] = { "float8e8m0", QN_F8E8M0, 0 },
     [25] = { "uint2", QN_U2, 2 },
     [26] = { "int2", QN_I2, 2 },
+    [27] = { "float6e2m3", QN_NONE, 0 },
+    [28] = { "float6e3m2", QN_NONE, 0 },
 };
 
 qn_status onnx_dtype(u64 code, qn_dtype *out)
@@ -188,20 +190,14 @@ static void store(qn_dtype d, u64 bits, u8 *to)
 {
     u8 truth = bits != 0;
     if (d == QN_BOOL) *to = truth;
-    else
-        memcpy(to, &bits,
-               d == QN_C128  ? 8
-               : d == QN_C64 ? 4
-                             : qn_dtype_bytes(d)); /* little endian: the low bytes are the narrow number */
+    else memcpy(to, &bits, qn_dtype_bytes(d)); /* little endian: the low bytes are the narrow number */
 }
 
 /* Which list holds this type's elements, and its name. */
 static const pb_numbers *list_of(const tensor_message *m, qn_dtype d)
 {
     switch (d) {
-    case QN_C64:
     case QN_F32: return &m->f32s;
-    case QN_C128:
     case QN_F64: return &m->f64s;
     case QN_I64: return &m->i64s;
     case QN_U32:
@@ -213,15 +209,15 @@ static const pb_numbers *list_of(const tensor_message *m, qn_dtype d)
 static qn_status read_numbers(arena *mem, const pb_numbers *list, qn_tensor *t)
 {
     bool packed = packed_bits(t->dtype) != 0;
-    u64 n = packed ? onnx_file_bytes(t) : qn_tensor_elems(t);
-    size_t bytes = qn_dtype_bytes(t->dtype);
-    if (dtype_is_complex(t->dtype)) bytes /= 2, n *= 2; /* two numbers each; their bytes have been counted */
+    qn_dtype part = dtype_part(t->dtype);
+    size_t bytes = qn_dtype_bytes(part);
+    u64 n = packed ? onnx_file_bytes(t) : qn_tensor_bytes(t) / bytes;
     if (list->n != n) return wrong_size(list->n, n, "elements");
     if (list->wire != PB_VARINT && list->parts.n == 1) return lend_bytes(mem, list->parts.items[0], t);
     u8 *made = arena_array(mem, n, bytes);
     if (!made) return fail_nomem(n * bytes);
     pb_walk w = { 0 };
-    for (u64 i = 0; i < n; i++) store(t->dtype, pb_numbers_next(list, &w), made + i * bytes);
+    for (u64 i = 0; i < n; i++) store(part, pb_numbers_next(list, &w), made + i * bytes);
     t->data = made;
     if (packed) QN_TRY(unpack(mem, (qn_bytes){ made, (size_t)n }, packed_bits(t->dtype), t));
     return w.c.bad ? fail(QN_E_FORMAT, "its list of numbers is damaged") : QN_OK;
@@ -338,7 +334,7 @@ static qn_status read_elements(const tensor_source *s, const tensor_message *m, 
     if (m->segment) return fail(QN_E_UNSUPPORTED, "it is stored in segments");
     if (t->dtype == QN_STRING) return read_texts(s->mem, m, t);
     if (m->external) return read_outside(s, m, t, away);
-    if (!m->has_raw) return read_numbers(s->mem, list_of(m, t->dtype), t);
+    if (!m->has_raw) return read_numbers(s->mem, list_of(m, dtype_part(t->dtype)), t);
     if (m->raw.n != onnx_file_bytes(t)) return wrong_size(m->raw.n, onnx_file_bytes(t), "bytes");
     return lend_bytes(s->mem, m->raw, t);
 }

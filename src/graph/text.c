@@ -31,8 +31,16 @@ static void print_elem(qn_dtype d, const u8 *at, str *out)
     case QN_U16:  { GET(u16, v); str_print(out, "%u", v); break; }
     case QN_U32:  { GET(u32, v); str_print(out, "%u", v); break; }
     case QN_U64:  { GET(u64, v); str_print(out, "%llu", (unsigned long long)v); break; }
-    case QN_C64:  { GET(complex64, v);  print_float(out, (f64)v.re, QN_F32); str_add(out, " + "); print_float(out, (f64)v.im, QN_F32); str_add(out, "i"); break; }
-    case QN_C128: { GET(complex128, v); print_float(out, v.re, QN_F64); str_add(out, " + "); print_float(out, v.im, QN_F64); str_add(out, "i"); break; }
+    case QN_C64:
+    case QN_C128: {
+        qn_dtype part = dtype_part(d);
+        str_add(out, "(");
+        print_elem(part, at, out);
+        str_add(out, ", ");
+        print_elem(part, at + qn_dtype_bytes(part), out);
+        str_add(out, ")");
+        break;
+    }
     case QN_STRING: { GET(qn_bytes, v); word_print_quoted(out, v.data, v.n); break; }
     case QN_NONE: case QN_SEQUENCE: case QN_OPTIONAL: case QN_MAP: case QN_DTYPE_COUNT: break;
     }

@@ -107,7 +107,7 @@ static void store(qn_dtype d, f64 real, i64 whole, u64 natural, u8 *to)
     case QN_U32:  PUT(u32, natural); break;
     case QN_U64:  PUT(u64, natural); break;
     case QN_BOOL: PUT(u8, whole != 0); break;
-    case QN_NONE: case QN_STRING: case QN_SEQUENCE: case QN_OPTIONAL: case QN_MAP: case QN_DTYPE_COUNT: break;
+    case QN_NONE: case QN_STRING: case QN_SEQUENCE: case QN_OPTIONAL: case QN_MAP: case QN_C64: case QN_C128: case QN_DTYPE_COUNT: break;
     }
 }
 #undef PUT
@@ -128,6 +128,14 @@ static qn_status read_elem(parser *p, qn_dtype d, u8 *to)
         QN_TRY(read_text(p, &text));
         memcpy(to, &text, sizeof text);
         return QN_OK;
+    }
+    if (dtype_is_complex(d)) { /* "(real, imaginary)" */
+        qn_dtype part = dtype_part(d);
+        QN_TRY(text_need(p, '('));
+        QN_TRY(read_elem(p, part, to));
+        QN_TRY(text_need(p, ','));
+        QN_TRY(read_elem(p, part, to + qn_dtype_bytes(part)));
+        return text_need(p, ')');
     }
     word_skip_space(&p->at);
     const char *from = p->at;

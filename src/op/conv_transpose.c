@@ -1,5 +1,6 @@
 /* Transposed convolution: the product of every input pixel with the whole filter, then the sum of what lands on each output pixel.
  * Col2Im is the second half alone. */
+#include "op/complex.h"
 #include "op/gradient.h"
 #include "op/op_util.h"
 #include "op/product.h"
@@ -264,10 +265,11 @@ static const op_case col2im_cases[] = {
 const op_def op_Col2Im = {
     .name = "Col2Im",
     .doc = DOC("Columns of blocks put back into an image, summed where they overlap"),
-    .in = { { "x", "float" }, { "image_shape", "i64" }, { "block_shape", "i64" } },
+    .in = { { "x", "float|complex" }, { "image_shape", "i64" }, { "block_shape", "i64" } },
     .out = { { "y", "as x" } },
     .attrs = { INTS("dilations"), INTS("pads"), INTS("strides") },
     .infer = col2im_infer,
+    .complex = complex_by_parts,
     .gradient = GRADIENT(gradient_col2im),
     .variants = col2im_variants,
     .cases = CASES(col2im_cases),

@@ -286,8 +286,8 @@ const op_def op_Cast = {
     .name = "Cast",
     .doc = DOC("x in another type: integers wrap, floats go to integers toward 0 and saturate, to bool is x != 0; texts are "
                "read and written"),
-    .in = { { "x", "any" } },
-    .out = { { "y", "any" } },
+    .in = { { "x", "value|narrow" } },
+    .out = { { "y", "value|narrow" } },
     .attrs = { NEEDED("to", ATTR_INT), INT("saturate", 1), TEXT("round_mode", "up") },
     .infer = infer_cast,
     .gradient = GRADIENT(gradient_cast),

@@ -265,6 +265,7 @@ static bool fits_one_hot(const lowering *l, const node *n)
 
 static qn_status expand_one_hot(build *b, const node *n)
 {
+    if (dtype_is_placed(build_type(b, build_in(b, 2))->dtype)) return place_moves_expand(b, n);
     attr axis = attr_of_int("axis", attr_int(n, "axis", -1));
     val idx = build_cast(b, build_in(b, 0), QN_I64);
     val y = build_node(b, OP_OneHot, (const val[]){ idx, build_in(b, 1), build_in(b, 2) }, 3, &axis, 1);

@@ -1,4 +1,5 @@
 /* GridSample and AffineGrid: reading a tensor at places given by another one, and making such places from matrices. */
+#include "op/complex.h"
 #include "op/elems.h"
 #include "op/gradient.h"
 #include "op/op_util.h"
@@ -84,10 +85,11 @@ const op_def op_GridSample = {
     .doc = DOC(
         "x at the places of the grid, where -1 .. 1 are its ends: nearest, linear or cubic; outside zeros, the border or "
         "a reflection"),
-    .in = { { "X", "float" }, { "grid", "float" } },
+    .in = { { "X", "float|complex" }, { "grid", "float" } },
     .out = { { "Y", "as X" } },
     .attrs = { INT("align_corners", 0), TEXT("mode", "linear"), TEXT("padding_mode", "zeros") },
     .infer = infer_grid_sample,
+    .complex = complex_by_parts,
     .variants = grid_sample_variants,
     .cases = CASES(grid_sample_cases),
 };

@@ -14,13 +14,14 @@ static qn_status infer_non_zero(infer *c)
     return infer_out(c, 0, &out);
 }
 
-/* Floats are zero when all bits but the sign are; everything else when all are. */
+/* Floats are zero when all bits but the sign are, complex numbers when both parts are; everything else when all bits are. */
 static bool is_zero(const qn_tensor *t, u64 i)
 {
-    size_t bytes = qn_dtype_bytes(t->dtype);
+    size_t bytes = qn_dtype_bytes(t->dtype), part = qn_dtype_bytes(dtype_part(t->dtype));
+    bool is_float = dtype_is_float(dtype_part(t->dtype));
     const u8 *at = (const u8 *)t->data + i * bytes;
     u8 any = 0;
-    for (size_t k = 0; k < bytes; k++) any |= k + 1 == bytes && dtype_is_float(t->dtype) ? at[k] & 0x7f : at[k];
+    for (size_t k = 0; k < bytes; k++) any |= is_float && (k + 1) % part == 0 ? at[k] & 0x7f : at[k];
     return any == 0;
 }
 
@@ -52,7 +53,7 @@ static const op_case non_zero_cases[] = {
 const op_def op_NonZero = {
     .name = "NonZero",
     .doc = DOC("the coordinates of the elements that are not 0, one column each, in order"),
-    .in = { { "X", "number|bool" } },
+    .in = { { "X", "number|bool|complex" } },
     .out = { { "Y", "i64" } },
     .infer = infer_non_zero,
     .host = host_non_zero,
@@ -164,6 +165,11 @@ static int compare_one(qn_dtype d, const u8 *a, const u8 *b)
     case QN_F16: case QN_BF16: {
         memcpy(&p, a, 2), memcpy(&q, b, 2);
         return d == QN_F16 ? order_of((f64)f16_to_f32(p), (f64)f16_to_f32(q)) : order_of((f64)bf16_to_f32(p), (f64)bf16_to_f32(q));
+    }
+    case QN_C64: case QN_C128: { /* the real parts first, as numpy does */
+        qn_dtype part = dtype_part(d);
+        int c = compare_one(part, a, b);
+        return c ? c : compare_one(part, a + qn_dtype_bytes(part), b + qn_dtype_bytes(part));
     }
     default:     COMPARE(u8, a, b)
     }
@@ -293,7 +299,7 @@ const op_def op_Unique = {
     .doc =
         DOC("the different entries along `axis` (elements without it), where each first stands, which one each is, how many "
             "there are"),
-    .in = { { "X", "number|bool" } },
+    .in = { { "X", "number|bool|complex" } },
     .out = { { "Y", "as X" }, { "indices", "i64" }, { "inverse_indices", "i64" }, { "counts", "i64" } },
     .attrs = { { "axis", ATTR_INT, false, 0, 0, NULL }, INT("sorted", 1) },
     .infer = infer_unique,

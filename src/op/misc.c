@@ -67,8 +67,8 @@ const op_def op_Dropout = {
 static qn_status infer_bit_cast(infer *c)
 {
     type out = *infer_in(c, 0);
-    qn_dtype to;
-    QN_TRY(infer_dtype(c, "to", QN_NONE, &to));
+    qn_dtype to = node_dtype(c->n, "to", QN_NONE);
+    if (!dtype_is_complex(to)) QN_TRY(infer_dtype(c, "to", QN_NONE, &to));
     if (qn_dtype_bytes(to) != qn_dtype_bytes(out.dtype))
         return infer_fail(c, QN_E_DTYPE, "%s and %s have elements of different size", qn_dtype_name(out.dtype),
                           qn_dtype_name(to));
@@ -80,8 +80,8 @@ static const op_case bit_cast_cases[] = { { "f64[9]", "to=7", 0, "to i64" }, { "
 const op_def op_BitCast = {
     .name = "BitCast",
     .doc = DOC("the bits of x as another type of the same size"),
-    .in = { { "input", "number|bool" } },
-    .out = { { "output", "number|bool" } },
+    .in = { { "input", "number|bool|complex" } },
+    .out = { { "output", "number|bool|complex" } },
     .attrs = { NEEDED("to", ATTR_INT) },
     .alias = true,
     .infer = infer_bit_cast,

@@ -189,6 +189,7 @@ struct op_def {
     const char *bodies[2]; /* their attributes: then and else, or the loop's body */
     qn_status (*infer)(infer *c);
     qn_status (*expand)(build *b, const node *n);
+    qn_status (*complex)(build *b, const node *n); /* the same where complex numbers are not only moved: op/complex.h */
     /* Not 0 for the sizes that the row with NEED_SIZES suits. While they are open, its launches and the next row's are both planned, and each
      * run takes those that suit its sizes. */
     sym (*when)(const lowering *l, const node *n, graph *g);

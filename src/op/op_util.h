@@ -22,8 +22,9 @@ qn_status infer_ints_of(const infer *c, const char *name, u32 i, i64 *out, u32 m
 qn_status infer_axes(const infer *c, const char *name, u32 i, u32 rank, u32 *bits, bool *has);
 u32 node_axes(graph *g, const node *n, const char *name, u32 i, u32 rank, bool *has); /* after inference: cannot fail */
 
-/* text_moves.c: the meaning of an op with texts that moves elements and has kernels for numbers. */
-qn_status text_moves_expand(build *b, const node *n);
+/* place_moves.c: the meaning of an op with texts or complex numbers that moves elements and has kernels for other types. */
+qn_status place_moves_expand(build *b, const node *n);
+val place_moves_places(build *b, val x, sym first); /* first, first + 1, ... in the shape of x */
 
 /* A type of the node's tensors that the device has not; QN_NONE: it has them all. */
 qn_dtype op_lacks_type(const graph *g, const qn_caps *caps, const node *n);

@@ -3,6 +3,7 @@
  * Sizes come from the input `sizes` (numbers or expressions) or from `scales`, which must be constant. */
 #include <math.h>
 
+#include "op/complex.h"
 #include "op/gradient.h"
 #include "op/op_util.h"
 #include "op/resize.h"
@@ -407,7 +408,10 @@ const op_def op_Resize = {
     .name = "Resize",
     .doc = DOC("Dimensions resized to `sizes` or by `scales`, by the nearest, linear or cubic rule of mode, placed by "
                "coordinate_transformation_mode"),
-    .in = { { "x", "number|bool" }, { "roi", "optional float" }, { "scales", "optional f32" }, { "sizes", "optional i64" } },
+    .in = { { "x", "number|bool|complex" },
+            { "roi", "optional float" },
+            { "scales", "optional f32" },
+            { "sizes", "optional i64" } },
     .out = { { "y", "as x" } },
     .attrs = { INT("antialias", 0), INTS("axes"), TEXT("coordinate_transformation_mode", "half_pixel"),
                FLOAT("cubic_coeff_a", -0.75), INT("exclude_outside", 0), FLOAT("extrapolation_value", 0),
@@ -415,6 +419,7 @@ const op_def op_Resize = {
                TEXT("nearest_mode", "round_prefer_floor") },
     .permuted = PERMUTED_AXES,
     .infer = resize_infer,
+    .complex = complex_by_parts,
     .gradient = GRADIENT(gradient_resize),
     .variants = resize_variants,
     .cases = CASES(resize_cases),

@@ -2,12 +2,14 @@
  *
  * Updates of one place meet in their order, so results do not depend on the device. The MAP looks through the indices from every element;
  * the other way copies and then walks the updates. Kernels pass over an index outside its axis; lower_places lets such a run fail. */
+#include "op/complex.h"
 #include "op/copy.h"
 #include "op/elems.h"
 #include "op/gradient.h"
 #include "op/op_util.h"
 
 static const char *const modes[] = { "none", "add", "mul", "max", "min" };
+enum { MAX_KEPT = 3, MIN_KEPT = 4 };
 
 static u32 mode_of(const graph *g, const node *n)
 {
@@ -23,8 +25,11 @@ static qn_status check_mode(const infer *c)
     if (mode == COUNT(modes))
         return infer_fail(c, QN_E_UNSUPPORTED, "reduction '%s' is not one of none, add, mul, max, min",
                           attr_text(c->g, c->n, "reduction", ""));
-    if (mode && (infer_in(c, 0)->dtype == QN_BOOL || dtype_is_placed(infer_in(c, 0)->dtype)))
-        return infer_fail(c, QN_E_DTYPE, "elements of type %s can only be replaced", qn_dtype_name(infer_in(c, 0)->dtype));
+    qn_dtype d = infer_in(c, 0)->dtype;
+    if (mode && (d == QN_BOOL || d == QN_STRING))
+        return infer_fail(c, QN_E_DTYPE, "elements of type %s can only be replaced", qn_dtype_name(d));
+    if (dtype_is_complex(d) && (mode == MAX_KEPT || mode == MIN_KEPT))
+        return infer_fail(c, QN_E_DTYPE, "complex numbers have no order: they can be replaced, added and multiplied");
     return QN_OK;
 }
 
@@ -187,6 +192,7 @@ const op_def op_ScatterElements = {
     .out = { { "output", "as data" } },
     .attrs = { INT("axis", 0), TEXT("reduction", "none") },
     .infer = infer_scatter_elements,
+    .complex = complex_scatter,
     .gradient = GRADIENT(gradient_scatter_elements),
     .places = places_on_axis,
     .variants = scatter_elements_variants,
@@ -325,6 +331,7 @@ const op_def op_ScatterND = {
     .attrs = { TEXT("reduction", "none") },
     .host_elems = true,
     .infer = infer_scatter_nd,
+    .complex = complex_scatter,
     .gradient = GRADIENT(gradient_scatter_nd),
     .places = places_nd,
     .variants = scatter_nd_variants,

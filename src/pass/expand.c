@@ -2,12 +2,14 @@
 #include "op/op_util.h"
 #include "pass/pass.h"
 
-/* Texts, or complex numbers. */
-static bool has_texts(const graph *g, const node *n)
+/* The type of its texts or complex numbers; QN_NONE: it has neither. */
+static qn_dtype placed_type(const graph *g, const node *n)
 {
-    for (u32 i = 0; i < n->n_in; i++)
-        if (node_in(g, n, i) && dtype_is_placed(value_at(g, node_in(g, n, i))->type.dtype)) return true;
-    return false;
+    for (u32 i = 0; i < n->n_in; i++) {
+        qn_dtype d = node_in(g, n, i) ? value_at(g, node_in(g, n, i))->type.dtype : QN_NONE;
+        if (dtype_is_placed(d)) return d;
+    }
+    return QN_NONE;
 }
 
 /* It asks for sizes alone and never runs; what decides them does, and must stay its input. */
@@ -23,15 +25,16 @@ static bool expand(pass_job *j, nid id)
     const node *n = node_at(j->g, id);
     const op_def *d = op_of(n);
     if (d->host || d->alias || d->control) return false;
-    bool texts = has_texts(j->g, n);
-    if (texts && !d->expand) {
+    qn_dtype placed = placed_type(j->g, n);
+    bool is_complex = dtype_is_complex(placed) && d->complex;
+    if (placed && (is_complex || !d->expand)) {
         if (gives_sizes(j->g, n)) return false;
         build b = pass_build(j, id);
-        j->status = text_moves_expand(&b, n);
+        j->status = is_complex ? d->complex(&b, n) : place_moves_expand(&b, n);
         return j->status == QN_OK;
     }
     if (!d->expand) return false;
-    if (d->variants && !texts && j->env->runs(j->g, j->env->caps, n)) return false;
+    if (d->variants && !placed && j->env->runs(j->g, j->env->caps, n)) return false;
     build b = pass_build(j, id);
     j->status = d->expand(&b, n);
     return j->status == QN_OK;

@@ -73,16 +73,16 @@ static const complex_case cases[] = {
 };
 /* clang-format on */
 
-static void try_case(test *t, const complex_case *c, bool optimize)
+static void try_case(test *t, const complex_case *c, const test_device *d, bool optimize)
 {
-    graph_run r = { .device = test_cpu(), .optimize = optimize, .mem = arena_make() };
+    graph_run r = { .device = d->device, .optimize = optimize, .mem = arena_make() };
     str got = { 0 };
     qn_status s = graph_run_text(&r, c->graph, NULL, 0);
-    CHECK(t, s == c->status, "%s: %s: %s", c->why, qn_status_text(s), s ? qn_last_error() : "it runs");
+    CHECK(t, s == c->status, "%s on %s: %s: %s", c->why, d->name, qn_status_text(s), s ? qn_last_error() : "it runs");
     if (s == QN_OK) text_print_tensor_elems(&r.out[0], &got);
     else str_add(&got, qn_last_error());
     bool same = got.text && (c->status ? strstr(got.text, c->want) != NULL : text_same(got.text, c->want));
-    CHECK(t, same, "%s: %s", c->why, got.text ? got.text : "");
+    CHECK(t, same, "%s on %s: %s", c->why, d->name, got.text ? got.text : "");
     str_free(&got);
     arena_free(r.mem);
 }
@@ -125,6 +125,11 @@ static void try_file(test *t, u32 i)
 
 void test_complex(test *t)
 {
-    for (u32 i = 0; i < 2 * COUNT(cases); i++) try_case(t, &cases[i / 2], i % 2);
+    const test_device *devices;
+    u32 n = open_test_devices(t, &devices);
+    for (u32 d = 0; d < n; d++)
+        for (u32 i = 0; i < COUNT(cases); i++) try_case(t, &cases[i], &devices[d], true);
+    for (u32 i = 0; i < COUNT(cases); i++)
+        try_case(t, &cases[i], &(test_device){ .name = "cpu", .device = test_cpu() }, false);
     for (u32 i = 0; i < COUNT(files); i++) try_file(t, i);
 }

@@ -86,7 +86,7 @@ def types_of(row):
         types = re.sub(r"^(optional |many )+", "", types)
         if not types.startswith("as ") and types not in seen:
             seen.append(types)
-    return "; ".join(WORDS.get(t, t.replace("|", " ")) for t in seen) or "-"
+    return "; ".join(WORDS.get(t, t.replace("|", " ").replace("value", "number bool string")) for t in seen) or "-"
 
 
 def opsets(versions):

@@ -1,36 +1,36 @@
-/* A row with weights that stay packed: 2, 4 or 8 bits an element, the first in the low bits, a scale and a zero point for each block of a row.
- * b[n][blocks][block * bits / 8], scales[n][blocks]
+/* A row with weights that stay packed: 2 to 8 bits an element in one stream of bits, the first lowest in its byte, a scale and a zero point for
+ * each block of a row, which begins at a byte. b[n][stride], scales[n][blocks]. Who includes it may say what a code is worth (VALUE).
  * zeros: 0 none, the middle of the range; 1 packed as b is, a row of n beginning at a byte; 2 numbers, [n][blocks]; 3 each behind its scale,
- * [n][blocks][2], in one buffer */
+ * [n][blocks][2], in one buffer; 4 none, 0 */
 #ifndef NBITS_H
 #define NBITS_H
 
-#define PER_BYTE (8u / bits)
-#define MASK     ((1u << bits) - 1u)
+#define MASK       ((1u << bits) - 1u)
+#define BYTE(x, i) (u32)TO(i32, load(x, i))
+#define NEXT(j)    (8u % bits != 0u && (j) * bits % 8u + bits > 8u ? 1u : 0u)  /* does element j end in the byte behind? */
+#define CODE(x, from, j) \
+    ((BYTE(x, (from) + (j) * bits / 8u) | BYTE(x, (from) + (j) * bits / 8u + NEXT(j)) << 8) >> (j) * bits % 8u & MASK)
+#ifndef VALUE
+#define VALUE(code) (f32)(code)
+#endif
 
 static f32 zero_of(IN(Z) zero, u32 row, u32 blocks, u32 at, u32 kind)
 {
-    if (kind == 1) {
-        u32 byte = (u32)TO(i32, load(zero, row * ((blocks + PER_BYTE - 1u) / PER_BYTE) + at / PER_BYTE));
-        return (f32)(byte >> at % PER_BYTE * bits & MASK);
-    }
+    if (kind == 1) return (f32)CODE(zero, row * ((blocks * bits + 7u) / 8u), at);
     if (kind == 0) return (f32)(1u << (bits - 1u));
+    if (kind == 4) return 0.0f;
     return (f32)load(zero, kind == 3 ? 2u * (row * blocks + at) + 1u : row * blocks + at);
 }
 
 /* Row `from` of a with row `row` of b. */
-static f32 dot_packed(IN(T) a, IN(u8) b, IN(T) scale, IN(Z) zero, u32 from, u32 row, u32 k, u32 blocks, u32 span, u32 kind)
+static f32 dot_packed(IN(T) a, IN(u8) b, IN(S) scale, IN(Z) zero, u32 from, u32 row, u32 k, u32 blocks, u32 stride, u32 span, u32 kind)
 {
-    u32 bytes = span / PER_BYTE;
     f32 sum = 0;
     for (u32 c = 0; c < blocks; c++) {
-        u32 first = c * span, last = min(first + span, k), at = (row * blocks + c) * bytes;
+        u32 first = c * span, last = min(first + span, k), at = row * stride + first * bits / 8u;
         f32 shift = zero_of(zero, row, blocks, c, kind), part = 0;
-        for (u32 j = first; j < last; j++) {
-            u32 q = (u32)load(b, at + (j - first) / PER_BYTE) >> (j - first) % PER_BYTE * bits & MASK;
-            part += ((f32)q - shift) * load(a, from + j);
-        }
-        sum += part * load(scale, kind == 3 ? 2u * (row * blocks + c) : row * blocks + c);
+        for (u32 j = first; j < last; j++) part += (VALUE(CODE(b, at, j - first)) - shift) * load(a, from + j);
+        sum += part * (f32)load(scale, kind == 3 ? 2u * (row * blocks + c) : row * blocks + c);
     }
     return sum;
 }

@@ -33,15 +33,15 @@ class Fixed:
 
 
 class Case:
-    def __init__(self, op, inputs, outs=1, ref=None, domain=MS, opset=20, free=(), half=True, tolerance=None, typed=False, rows=None, attr_opset=None, refused=None, **attributes):
+    def __init__(self, op, inputs, outs=1, ref=None, domain=MS, opset=20, free=(), half=True, tolerance=None, typed=False, rows=None, attr_opset=None, refused=None, still=(), **attributes):
         """outs: how many, or a list of names with '' for those not wanted. free: for each input the names of its dimensions, or None.
         ref: computes the outputs from the inputs (arrays, None where absent) and the attributes. half: whether f16 and bf16 too.
         rows: how many rows of the first output count; what is behind them is not specified. refused: words of the sentence with which a model
-        or its run must end, written to refused.txt; no answer is asked for."""
+        or its run must end, written to refused.txt; no answer is asked for. still: inputs that stay f32 in half precision."""
         self.op, self.inputs, self.ref, self.domain, self.opset = op, inputs, ref, domain, opset
         self.outs = [f"y{i}" for i in range(outs)] if isinstance(outs, int) else outs
         self.free, self.half, self.tolerance, self.typed, self.rows, self.attributes = free, half, tolerance, typed, rows, attributes
-        self.refused = refused
+        self.refused, self.still = refused, still
         if attr_opset:  # an attribute of that name
             self.attributes["opset"] = attr_opset
 
@@ -54,7 +54,8 @@ class Case:
                 return Fixed(one(i.array))
             return i.astype(to) if i is not None and i.dtype == source else i
 
-        return Case(self.op, [one(i) for i in self.inputs], self.outs, self.ref, self.domain, self.opset, self.free, typed=self.typed, rows=self.rows, **self.attributes)
+        inputs = [i if k in self.still else one(i) for k, i in enumerate(self.inputs)]
+        return Case(self.op, inputs, self.outs, self.ref, self.domain, self.opset, self.free, typed=self.typed, rows=self.rows, still=self.still, **self.attributes)
 
     def model(self, types=None):
         names = ["" if i is None else f"x{k}" for k, i in enumerate(self.inputs)]
@@ -363,11 +364,20 @@ def qlinear_cases():
 
 # ---------------------------------------------------------------- packed weights
 def packed_cases():
-    def nbits(name, k, n, bits, block, zeros=None, bias=False, m=(3,), **more):
+    def dequantized(a, b, scales, zeros=None, order=None, bias=None, K=0, N=0, bits=4, block_size=0):
+        blocks = -(-K // block_size)
+        at = np.arange(K) // block_size if order is None else order
+        if zeros is None:
+            zeros = np.full((N, blocks), 2 ** (bits - 1), F32)
+        zeros = unpack(zeros, bits)[:, :blocks] if zeros.dtype == U8 else zeros
+        w = (unpack(b, bits).reshape(N, -1)[:, :K] - zeros[:, at]) * scales[:, at]
+        return [(a @ w.T + (0 if bias is None else bias)).astype(F32)]
+
+    def nbits(name, k, n, bits, block, zeros=None, bias=False, m=(3,), order=None, **more):
         blocks = -(-k // block)
         a, b = normal(*m, k), ints(0, 256, n, blocks, block * bits // 8, dtype=U8)
         z = {None: None, "packed": lambda: ints(0, 256, n, -(-blocks * bits // 8), dtype=U8), "float": lambda: near(2 ** (bits - 1), 1.5, n, blocks)}[zeros]
-        ins = [a, Fixed(b), Fixed(near(0.05, 0.03, n, blocks).astype(F16).astype(F32)), z and Fixed(z()), None, Fixed(normal(n)) if bias else None]
+        ins = [a, Fixed(b), Fixed(near(0.05, 0.03, n, blocks).astype(F16).astype(F32)), z and Fixed(z()), None if order is None else Fixed(order), Fixed(normal(n)) if bias else None]
         while ins[-1] is None:
             ins.pop()
         case("nbits_" + name, "MatMulNBits", ins, K=k, N=n, bits=bits, block_size=block, **more)
@@ -382,6 +392,15 @@ def packed_cases():
     nbits("2", 64, 6, 2, 16)
     nbits("2_zeros", 96, 5, 2, 16, "packed", True)
     nbits("accuracy", 64, 6, 4, 32, accuracy_level=1)
+    # onnxruntime's CPU has no kernel for 3 bits; with an order of columns it has none for 8, with 2 it does not look at the order, with packed zero
+    # points not at those
+    nbits("3", 64, 6, 3, 16, ref=dequantized)
+    nbits("3_zeros", 72, 5, 3, 32, "packed", True, ref=dequantized)
+    order = lambda k, block: RNG.permutation(np.arange(k) // block).astype(I32)
+    nbits("4_order", 64, 6, 4, 16, order=order(64, 16))
+    nbits("4_order_float_zeros", 72, 6, 4, 16, "float", order=order(72, 16), ref=dequantized)
+    for bits in (2, 3, 4, 8):
+        nbits(f"{bits}_order_zeros", 72, 6, bits, 16, "packed", True, order=order(72, 16), ref=dequantized)
     case("nbits_omitted", "MatMulNBits", [normal(3, 32), np.zeros((0, 1, 16), U8), np.zeros((0, 1), F32), None, None, normal(5)], K=32, N=5, bits=4, block_size=32)
 
     def rows(name, data, scales, zeros=None, at=np.array([2, 0, -1], I64), **more):
@@ -412,7 +431,10 @@ def softmax(x):
 
 
 def unpack(w, bits):
-    return np.stack([w >> bits * i & (1 << bits) - 1 for i in range(8 // bits)], -1).reshape(*w.shape[:-1], -1).astype(F32)
+    """Each row of bytes is one stream of bits, lowest first."""
+    stream = np.unpackbits(w, axis=-1, bitorder="little")
+    stream = stream[..., : stream.shape[-1] // bits * bits].reshape(*w.shape[:-1], -1, bits)
+    return (stream.astype(I32) << np.arange(bits)).sum(-1).astype(F32)
 
 
 def activation(name, h, up, alpha, beta, limit, late):
@@ -509,6 +531,62 @@ def moe_cases():
         more = [(full(w3, s3, None, bits), b3)] if w3 is not None else []
         return mixture(x, router, [(full(w1, s1, z1, bits), b1), (full(w2, s2, z2, fc2_expert_weight_bits or bits), b2)] + more, shares, **a)
 
+    full_e2m1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], F32)
+    e2m1 = lambda w: (full_e2m1[w.astype(I32) & 7] * np.where(w.astype(I32) & 8, -1, 1)).astype(F32)
+
+    def by_floats(x, router, w1, s1, b1, w2, s2, b2, w3=None, s3=None, b3=None, *more, quant_type, block_size=0, weights_prepacked=-1, **a):
+        """Weights of floats, of which onnxruntime's CPU has no kernel. Those of 4 bits lie as columns, but for weights_prepacked 1."""
+        shares, best = np.zeros_like(router), np.argsort(-router, -1, kind="stable")[:, :2]
+        np.put_along_axis(shares, best, softmax(np.take_along_axis(router, best, 1)), 1)
+        scales = more[4:6] if len(more) > 4 else (None, None)
+
+        def full(w, s, whole):
+            if quant_type == "fp8":
+                w = w.astype(F32)
+                if whole is not None:
+                    return w * whole[:, None, None]
+                rows, columns = (np.arange(d) // block_size for d in w.shape[1:])
+                return w * s.astype(F32)[:, rows][:, :, columns]
+            if weights_prepacked == 1:
+                w = unpack(w.reshape(w.shape[0], w.shape[2] * 2, w.shape[1] // 2), 4)
+            else:
+                w = unpack(w, 4).transpose(0, 2, 1)
+            return e2m1(w) * np.repeat(s.astype(F32) * whole[:, None, None], w.shape[2] // s.shape[2], 2)
+
+        layers = [(full(w1, s1, scales[0]), b1), (full(w2, s2, scales[1]), b2)] + ([(full(w3, s3, None), b3)] if w3 is not None else [])
+        return mixture(x, router, layers, shares, **a)
+
+    def floats(name, kind, block=0, act="silu", fusion=0, third=False, c=32, i=32, type_of_scales=F32, **a):
+        wide = 2 * i if fusion else i
+        def weights(n, k):
+            if kind == "fp8":
+                return Fixed(normal(e, n, k).astype(ml_dtypes.float8_e4m3fn))
+            return Fixed(ints(0, 256, e, k, n // 2, dtype=U8))
+        def scales(n, k):
+            if kind == "fp8":
+                return Fixed(near(0.05, 0.03, e, -(-n // block), -(-k // block)).astype(type_of_scales)) if block else None
+            if kind == "fp4":
+                return Fixed(np.ldexp(1.0, ints(-3, 1, e, n, k // 32)).astype(ml_dtypes.float8_e8m0fnu))
+            return Fixed(near(1, 0.5, e, n, k // 16).astype(ml_dtypes.float8_e4m3fn))
+        whole = lambda: None if block else Fixed(near(0.05, 0.03, e))
+        ins = [normal(2, 3, c), likes(6), weights(wide, c), scales(wide, c), normal(e, wide), weights(c, i), scales(c, i), normal(e, c)]
+        ins += [weights(i, c), scales(i, c), normal(e, i)] if third else [None] * 3
+        ins += [None] * 4 + [whole(), whole()]
+        while ins[-1] is None:
+            ins.pop()
+        if block:
+            a["block_size"] = block
+        case("qmoe_" + name, "QMoE", ins, k=2, quant_type=kind, activation_type=act, swiglu_fusion=fusion, ref=by_floats, still=(15, 16), **a)
+
+    floats("fp4", "fp4")
+    floats("fp4_swiglu", "fp4", act="swiglu", fusion=1, c=64, activation_alpha=1.7, activation_beta=1.0, swiglu_limit=7.0)
+    floats("nvfp4", "nvfp4", act="relu", c=64)
+    floats("nvfp4_rows", "nvfp4", weights_prepacked=1, c=64, i=48)
+    floats("fp8", "fp8", c=20, i=24)
+    floats("fp8_squares", "fp8", 16, c=40, i=24)
+    floats("fp8_squares_half", "fp8", 16, type_of_scales=F16)
+    floats("fp8_squares_swiglu", "fp8", 32, act="swiglu", fusion=1, c=40, swiglu_limit=0.7, swiglu_limit_after_activation=1)
+    floats("fp8_squares_apart", "fp8", 16, act="swiglu", third=True)
     packed("4_rows", 4, 0)
     packed("8_rows", 8, 0, biased=False)
     packed("2_rows", 2, 0, x=(5,))
@@ -522,6 +600,9 @@ def moe_cases():
     packed("router_weights", 4, 16, [np.abs(normal(6, e))])
     packed("router_weights_shares", 4, 16, [np.abs(normal(6, e))], normalize_routing_weights=1)
     packed("other_bits", 4, 16, bits2=8, ref=whole)
+    packed("3_blocks", 3, 32, act="swiglu", fusion=1, ref=whole)
+    packed("3_blocks_zeros", 3, 16, zeros=True, ref=whole)
+    packed("3_and_4_bits", 3, 32, bits2=4, act="swiglu", fusion=1, ref=whole)
     packed("swiglu_halves", 4, 16, act="swiglu", fusion=2, ref=whole)
     packed("swiglu_apart", 4, 16, act="swiglu", third=True, ref=whole)
 
@@ -628,8 +709,9 @@ def refused_cases():
     table = normal(9, 4)
     refused("rotary_heads", "no whole heads", "RotaryEmbedding", [normal(2, 3, 20), np.array([0], I64), table, table])
     refused("rotary_positions", "must be one number", "RotaryEmbedding", [normal(2, 3, 24), np.array([0, 1], I64), table, table])
-    refused("nbits_3", "3 bits", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 6, dtype=U8), normal(4, 2)], K=32, N=4, bits=3, block_size=16)
-    refused("nbits_order", "g_idx", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 8, dtype=U8), normal(4, 2), None, ints(0, 2, 32)], K=32, N=4, block_size=16)
+    refused("nbits_5", "5 bits", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 10, dtype=U8), normal(4, 2)], K=32, N=4, bits=5, block_size=16)
+    refused("nbits_order", "g_idx must name", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 8, dtype=U8), normal(4, 2), None, ints(0, 2, 16)], K=32, N=4, block_size=16)
+    refused("nbits_order_outside", "outside", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 8, dtype=U8), normal(4, 2), None, ints(2, 3, 32)], K=32, N=4, block_size=16)
     refused("nbits_prepacked", "weight_prepacked", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 8, dtype=U8), normal(4, 2)], K=32, N=4, block_size=16, weight_prepacked=1)
     rows = lambda *scales: [ints(0, 256, 5, 16, dtype=U8), np.array([1], I64), normal(*scales)]
     refused("gather_blocks_bits", "3 bits", "GatherBlockQuantized", rows(5, 2), block_size=16, bits=3)
@@ -645,8 +727,14 @@ def refused_cases():
     refused("moe_tokens", "a row for each token", "MoE", [normal(6, 8), *moe()[1:]])
     refused("moe_width", "layer 2", "MoE", [*moe()[:4], normal(4, 8, 7)])
     packed = lambda bits: [normal(5, 32), normal(5, 4), ints(0, 256, 4, 32, 4 * bits, dtype=U8), normal(4, 32), None, ints(0, 256, 4, 32, 4 * bits, dtype=U8), normal(4, 32)]
-    refused("qmoe_bits", "weights of 3 bits", "QMoE", packed(3), expert_weight_bits=3)
-    refused("qmoe_kind", "quant_type 'fp4'", "QMoE", packed(4), quant_type="fp4")
+    refused("qmoe_bits", "weights of 5 bits", "QMoE", packed(5), expert_weight_bits=5)
+    refused("qmoe_kind", "quant_type 'wfp4afp8'", "QMoE", packed(4), quant_type="wfp4afp8")
+    small = lambda n, k: np.ones((4, n, k // 32), ml_dtypes.float8_e8m0fnu)
+    by_columns = lambda: [normal(5, 32), normal(5, 4), ints(0, 256, 4, 32, 16, dtype=U8), small(32, 32), None, ints(0, 256, 4, 32, 16, dtype=U8), small(32, 32)]
+    refused("qmoe_fp4_scales", "are f32", "QMoE", [*by_columns()[:3], normal(4, 32, 1), *by_columns()[4:], *[None] * 8, normal(4), normal(4)], quant_type="fp4")
+    refused("qmoe_fp4_whole", "fc1_global_scale is missing", "QMoE", by_columns(), quant_type="fp4")
+    refused("qmoe_fp4_zeros", "no zero points", "QMoE", [*by_columns(), *[None] * 4, ints(0, 256, 4, 32, 1, dtype=U8)], quant_type="fp4")
+    refused("qmoe_fp8_bytes", "are no fp8", "QMoE", by_columns(), quant_type="fp8")
     refused("skip_mean", "computes no mean", "SkipSimplifiedLayerNormalization", [normal(2, 3, 8), normal(2, 3, 8), normal(8)], 2)
 
 

@@ -1,6 +1,10 @@
-/* MatMulNBits of com.microsoft: a product with weights of 2, 4 or 8 bits, which stay packed on the device. */
+/* MatMulNBits of com.microsoft: a product with weights of 2, 3, 4 or 8 bits, which stay packed on the device. With an order of columns
+ * (g_idx, deprecated), which no kernel reads, they are made numbers first. */
 #include "op/op_util.h"
+#include "op/quantize.h"
 #include "plan/lower.h"
+
+enum { IN_A, IN_B, IN_SCALES, IN_ZEROS, IN_ORDER, IN_BIAS };
 
 static qn_status infer_product(infer *c, const type *a, i64 n)
 {
@@ -13,10 +17,11 @@ static qn_status infer_matmul_nbits(infer *c)
 {
     const type *a = infer_in(c, 0), *w = infer_in(c, 1);
     i64 k = infer_int(c, "K"), n = infer_int(c, "N"), bits = infer_int(c, "bits"), block = infer_int(c, "block_size");
-    if ((bits != 2 && bits != 4 && bits != 8) || block < 16 || (block & (block - 1)) || block > 1 << 16 || k < 1 || n < 1)
+    if ((bits != 2 && bits != 3 && bits != 4 && bits != 8) || block < 16 || (block & (block - 1)) || block > 1 << 16 ||
+        k < 1 || n < 1)
         return infer_fail(
             c, QN_E_UNSUPPORTED,
-            "%lld bits in blocks of %lld: only 2, 4 and 8 bits are in this build, in blocks of a power of two from 16 on",
+            "%lld bits in blocks of %lld: only 2, 3, 4 and 8 bits are in this build, in blocks of a power of two from 16 on",
             (long long)bits, (long long)block);
     if (infer_int(c, "weight_prepacked"))
         return infer_fail(c, QN_E_UNSUPPORTED, "weights in another device's order (weight_prepacked) are not in this build");
@@ -34,7 +39,8 @@ static qn_status infer_matmul_nbits(infer *c)
         if (infer_differ(c->g, type_elems(c->g, infer_in(c, 3)), sym_number(c->g, n * (bytes ? packed : blocks))))
             return infer_fail(c, QN_E_SHAPE, "the zero points do not fit the weights");
     }
-    if (infer_has(c, 4)) return infer_fail(c, QN_E_UNSUPPORTED, "an order of columns (g_idx) is not in this build");
+    if (infer_has(c, IN_ORDER) && infer_differ(c->g, type_elems(c->g, infer_in(c, IN_ORDER)), sym_number(c->g, k)))
+        return infer_fail(c, QN_E_SHAPE, "g_idx must name a block for each of the K = %lld columns", (long long)k);
     return infer_product(c, a, n);
 }
 
@@ -48,7 +54,9 @@ static bool is_omitted(const graph *g, const type *w)
 
 static bool is_plain(const lowering *l, const node *n)
 {
-    return (n->n_in < 6 || !lower_in(l, n, 5)) && !is_omitted(lower_graph(l), lower_type(l, lower_in(l, n, 1)));
+    bool more = false;
+    for (u32 i = IN_ORDER; i < n->n_in; i++) more |= lower_in(l, n, i) != 0;
+    return !more && !is_omitted(lower_graph(l), lower_type(l, lower_in(l, n, 1)));
 }
 
 static qn_status emit_matmul_nbits(lowering *l, const node *n)
@@ -72,17 +80,48 @@ static qn_status emit_matmul_nbits(lowering *l, const node *n)
     return launch_map(k, lower_elems(l, y));
 }
 
+/* x[N][blocks] by the block of each column: [N][K]. */
+static val for_columns(build *b, val x)
+{
+    attr along = attr_of_int("axis", 1);
+    return build_node(b, OP_Gather, (const val[]){ x, build_in(b, IN_ORDER) }, 2, &along, 1);
+}
+
+/* Column k has the scale and the zero point of block g_idx[k]. */
+static val in_order(build *b, const node *n)
+{
+    graph *g = b->g;
+    i64 bits = attr_int(n, "bits", 4), block = attr_int(n, "block_size", 16), k = attr_int(n, "K", 1);
+    val zeros = build_in(b, IN_ZEROS), scales = build_in(b, IN_SCALES);
+    qn_dtype d = build_type(b, scales)->dtype, real = quant_real(d);
+    sym rows = sym_number(g, attr_int(n, "N", 1)), blocks = sym_number(g, (k + block - 1) / block);
+    sym dims[2] = { rows, sym_number(g, (k + block - 1) / block * block * bits / 8) };
+    val q = build_cast(b, quant_unpack(b, build_reshape(b, build_in(b, IN_B), dims, 2), bits, sym_number(g, k)), real);
+    dims[1] = blocks;
+    if (zeros && build_type(b, zeros)->dtype == QN_U8) {
+        sym packed[2] = { rows, sym_number(g, ((k + block - 1) / block * bits + 7) / 8) };
+        zeros = quant_unpack(b, build_reshape(b, zeros, packed, 2), bits, blocks);
+    }
+    zeros = zeros ? for_columns(b, build_cast(b, build_reshape(b, zeros, dims, 2), real))
+                  : build_scalar(b, real, (f64)(1 << (bits - 1)));
+    scales = for_columns(b, build_cast(b, build_reshape(b, scales, dims, 2), real));
+    val w = build_cast(b, build_op2(b, OP_Mul, build_op2(b, OP_Sub, q, zeros), scales), d);
+    attr turned = attr_of_int("transB", 1);
+    return build_node(b, OP_MatMulFused, (const val[]){ build_in(b, IN_A), w }, 2, &turned, 1);
+}
+
 /* With a bias: without one, and the bias added. */
 static qn_status expand_matmul_nbits(build *b, const node *n)
 {
-    val in[5], y;
+    val in[IN_ORDER], y;
     const type t = *build_type(b, n->out[0]);
-    for (u32 i = 0; i < 5; i++) in[i] = build_in(b, i);
-    if (is_omitted(b->g, build_type(b, in[1])))
+    for (u32 i = 0; i < IN_ORDER; i++) in[i] = build_in(b, i);
+    if (is_omitted(b->g, build_type(b, in[IN_B])))
         y = build_node(b, OP_Expand, (const val[]){ build_scalar(b, t.dtype, 0), build_syms(b, t.dims, t.rank) }, 2, NULL,
                        0);
-    else y = build_node(b, OP_MatMulNBits, in, 5, n->attrs, n->n_attrs);
-    y = build_op2(b, OP_Add, y, build_in(b, 5));
+    else if (build_in(b, IN_ORDER)) y = in_order(b, n);
+    else y = build_node(b, OP_MatMulNBits, in, IN_ORDER, n->attrs, n->n_attrs);
+    y = build_op2(b, OP_Add, y, build_in(b, IN_BIAS));
     return build_done(b, &y, 1);
 }
 
@@ -93,6 +132,9 @@ static const op_case matmul_nbits_cases[] = {
       "packed zero points, a bias" },
     { "f32[2,32] u8[6,1,32]=0..255 f32[6]=0.1..1 u8[6]=0..255", "K=32, N=6, block_size=32, bits=8", 1e-5, "8 bits" },
     { "f32[2,40] u8[5,3,4]=0..255 f32[15]=0.1..1 u8[5]=0..255", "K=40, N=5, block_size=16, bits=2", 1e-5, "2 bits" },
+    { "f32[2,40] u8[5,3,6]=0..255 f32[15]=0.1..1 u8[5,2]=0..255", "K=40, N=5, block_size=16, bits=3", 1e-5, "3 bits" },
+    { "f32[2,34] u8[3,3,6]=0..255 f32[9]=0.1..1 u8[3,2]=0..255 i32[34]=0..2", "K=34, N=3, block_size=16, bits=3", 1e-5,
+      "3 bits, columns in another order" },
     { "f16[2,32] u8[6,2,8]=0..255 f16[12]=0.1..1 f16[12]=0..15", "K=32, N=6, block_size=16", 1e-2,
       "half, zero points as numbers" },
     { 0 },
@@ -100,7 +142,7 @@ static const op_case matmul_nbits_cases[] = {
 const op_def op_MatMulNBits = {
     .name = "MatMulNBits",
     .domain = "com.microsoft",
-    .doc = DOC("A times weights of 2, 4 or 8 bits, which have a scale and a zero point for each block of columns"),
+    .doc = DOC("A times weights of 2, 3, 4 or 8 bits, which have a scale and a zero point for each block of columns"),
     .in = { { "A", "float" },
             { "B", "u8" },
             { "scales", "as A" },

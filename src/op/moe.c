@@ -2,100 +2,13 @@
  *
  *     QMoE   packed weights: a kernel takes each chosen expert's rows where they lie, so only what is chosen is computed
  *     MoE    plain weights: all experts compute all tokens in one batched product, and what was not chosen counts 0 times */
+#include "op/moe.h"
+
 #include <math.h>
 
 #include "op/attend.h"
 #include "op/formula.h"
 #include "op/op_util.h"
-#include "op/quantize.h"
-#include "plan/lower.h"
-
-/* ------------------------------------------------------------------ ExpertMatMulNBits */
-enum { EX_A, EX_B, EX_SCALES, EX_WHICH };
-
-static qn_status infer_expert(infer *c)
-{
-    const type *w = infer_in(c, EX_B), *scales = infer_in(c, EX_SCALES), *which = infer_in(c, EX_WHICH),
-               *a = infer_in(c, EX_A);
-    i64 block = infer_int(c, "block_size"), bits = infer_int(c, "bits");
-    if (w->rank != 3 || which->rank != 2 || a->rank < 2 || a->rank > 3)
-        return infer_fail(c, QN_E_SHAPE, "weights, choices and rows have wrong numbers of dimensions");
-    graph *g = c->g;
-    sym blocks = sym_ceil_div(g, a->dims[a->rank - 1], sym_number(g, block)), rows = sym_mul(g, w->dims[0], w->dims[1]);
-    sym wanted = sym_mul(g, sym_mul(g, rows, blocks), sym_number(g, infer_int(c, "pairs") ? 2 : 1));
-    if (infer_differ(g, w->dims[2], sym_mul(g, blocks, sym_number(g, block * bits / 8))))
-        return infer_fail(c, QN_E_SHAPE, "the packed weights do not fit the rows that they take and block_size");
-    if (infer_differ(g, type_elems(g, scales), wanted))
-        return infer_fail(c, QN_E_SHAPE, "the scales or zero points do not fit the weights and block_size");
-    if (infer_differ(g, a->dims[0], which->dims[0]) || (a->rank == 3 && infer_differ(g, a->dims[1], which->dims[1])))
-        return infer_fail(c, QN_E_SHAPE, "there is not a choice for each row");
-    type y = { .dtype = a->dtype, .rank = 3, .known = true, .dims = { which->dims[0], which->dims[1], w->dims[1] } };
-    return infer_out(c, 0, &y);
-}
-
-static qn_status emit_expert(lowering *l, const node *n)
-{
-    graph *g = lower_graph_mut(l);
-    val a = lower_in(l, n, EX_A), b = lower_in(l, n, EX_B), which = lower_in(l, n, EX_WHICH);
-    const type *t = lower_type(l, a);
-    const char *real = dtype_word(t->dtype);
-    i64 block = lower_int(l, n, "block_size");
-    launch *k = launch_begin(l, "expert_nbits.c", "expert_nbits");
-    launch_define(k, "T", real);
-    launch_define(k, "Z", real);
-    launch_define_number(k, "bits", lower_int(l, n, "bits"));
-    launch_in(k, a);
-    launch_in(k, b);
-    launch_in(k, lower_in(l, n, EX_SCALES));
-    launch_in(k, which);
-    launch_out(k, lower_out(l, n, 0));
-    launch_size(k, lower_dim(l, b, 1));
-    launch_size(k, t->dims[t->rank - 1]);
-    launch_size(k, sym_ceil_div(g, t->dims[t->rank - 1], sym_number(g, block)));
-    launch_size(k, t->rank == 3 ? sym_one(g) : lower_dim(l, which, 1));
-    launch_const(k, "block", block);
-    launch_const(k, "zeros", lower_int(l, n, "pairs") ? 3 : 0);
-    return launch_map(k, lower_elems(l, lower_out(l, n, 0)));
-}
-
-static const variant expert_variants[] = { { "expert_nbits", 0, NULL, emit_expert }, { 0 } };
-static const op_case expert_cases[] = {
-    { "f32[3,32] u8[4,6,16]=0..255 f32[4,6,2]=0.1..1 i64[3,2]={0,3,1,1,2,0}", "block_size=16", 1e-5, "two for each row" },
-    { "f32[3,2,32] u8[4,6,8]=0..255 f32[4,6,2]=0.1..3 i64[3,2]={0,3,1,1,2,0}", "block_size=32, bits=2, pairs=1", 1e-5,
-      "rows of their own, 2 bits" },
-    { 0 },
-};
-const op_def op_ExpertMatMulNBits = {
-    .name = "ExpertMatMulNBits",
-    .domain = "quern",
-    .doc = DOC("y[row][j] = a[row] (or a[row][j]) times the packed weights of expert which[row][j], as MatMulNBits has "
-               "them; pairs: a "
-               "zero point behind each scale"),
-    .in = { { "a", "float" }, { "b", "u8" }, { "scales", "as a" }, { "which", "i64" } },
-    .out = { { "y", "as a" } },
-    .attrs = { NEEDED("block_size", ATTR_INT), INT("bits", 4), INT("pairs", 0) },
-    .infer = infer_expert,
-    .variants = expert_variants,
-    .cases = CASES(expert_cases),
-};
-
-/* ------------------------------------------------------------------ where things are */
-/* The inputs of one layer: weights, scales, bias, zero points; 0 where the op has none. And the attribute of its bits. */
-typedef struct layer {
-    u8 weights, scales, bias, zeros;
-    const char *bits;
-} layer;
-static const layer layers[2][3] = {
-    { { 2, 0, 3, 0, NULL }, { 4, 0, 5, 0, NULL }, { 6, 0, 7, 0, NULL } },
-    { { 2, 3, 4, 11, "fc1_expert_weight_bits" },
-      { 5, 6, 7, 12, "fc2_expert_weight_bits" },
-      { 8, 9, 10, 13, "fc3_expert_weight_bits" } },
-};
-enum { ROUTER_WEIGHTS = 14, FIRST_SCALE_OF_FLOATS = 15 };
-
-static bool is_packed(const node *n) { return n->op == OP_QMoE; }
-static const layer *layer_of(const node *n, u32 i) { return &layers[is_packed(n)][i]; }
-static i64 bits_of(const node *n, u32 i) { return attr_int(n, layer_of(n, i)->bits, attr_int(n, "expert_weight_bits", 4)); }
 
 typedef enum act { ACT_RELU, ACT_GELU, ACT_SILU, ACT_IDENTITY, ACT_RELU2, ACT_SWIGLU, ACT_GEGLU, ACT_NONE } act;
 
@@ -109,54 +22,15 @@ static act act_of(const graph *g, const node *n)
 }
 
 /* ------------------------------------------------------------------ inference */
-static qn_status check_layer(const infer *c, u32 i, sym experts, sym columns)
-{
-    const layer *y = layer_of(c->n, i);
-    const type *w = infer_in(c, y->weights), *s = is_packed(c->n) ? infer_in(c, y->scales) : NULL;
-    graph *g = c->g;
-    if (!w) return QN_OK;
-    if (w->rank != 3) return infer_fail(c, QN_E_SHAPE, "the weights of layer %u must have three dimensions", i + 1);
-    sym have = is_packed(c->n) ? sym_mul(g, w->dims[2], sym_number(g, 8 / bits_of(c->n, i))) : w->dims[2];
-    if (infer_differ(g, w->dims[0], experts) || infer_differ(g, have, columns))
-        return infer_fail(c, QN_E_SHAPE, "the weights of layer %u do not fit the experts or the rows that they take", i + 1);
-    if (!is_packed(c->n)) return QN_OK;
-    i64 block = infer_int(c, "block_size");
-    if (!s || s->rank != (block > 0 ? 3 : 2))
-        return infer_fail(c, QN_E_SHAPE, "the scales of layer %u have a wrong number of dimensions", i + 1);
-    if (block > 0 && infer_differ(g, s->dims[2], sym_div(g, columns, sym_number(g, block))))
-        return infer_fail(c, QN_E_SHAPE, "the scales of layer %u do not fit block_size", i + 1);
-    return QN_OK;
-}
-
-static qn_status check_packed(const infer *c)
-{
-    i64 block = infer_int(c, "block_size");
-    if (!is_packed(c->n)) return QN_OK;
-    const char *kind = attr_text(c->g, c->n, "quant_type", "int");
-    if (!text_same(kind, "int"))
-        return infer_fail(c, QN_E_UNSUPPORTED, "weights of quant_type '%s' are not in this build, only int", kind);
-    for (u32 i = 0; i < 3; i++)
-        if (bits_of(c->n, i) != 2 && bits_of(c->n, i) != 4 && bits_of(c->n, i) != 8)
-            return infer_fail(c, QN_E_UNSUPPORTED, "weights of %lld bits are not in this build, only 2, 4 and 8",
-                              (long long)bits_of(c->n, i));
-    if (block && (block < 16 || (block & (block - 1))))
-        return infer_fail(c, QN_E_SHAPE, "block_size is %lld, no power of two from 16 on", (long long)block);
-    for (u32 i = FIRST_SCALE_OF_FLOATS; i < c->n->n_in; i++)
-        if (infer_has(c, i))
-            return infer_fail(c, QN_E_UNSUPPORTED, "input %u: scales of float weights are not in this build", i);
-    return QN_OK;
-}
-
 static qn_status infer_moe(infer *c)
 {
     graph *g = c->g;
     const type x = *infer_in(c, 0), *router = infer_in(c, 1);
-    const type *w1 = infer_in(c, layer_of(c->n, 0)->weights), *w2 = infer_in(c, layer_of(c->n, 1)->weights);
     act kind = act_of(g, c->n);
     i64 fusion = infer_int(c, "swiglu_fusion");
-    bool third = infer_has(c, layer_of(c->n, 2)->weights), gated = kind == ACT_SWIGLU || kind == ACT_GEGLU;
-    if ((x.rank != 2 && x.rank != 3) || router->rank != 2 || w1->rank != 3 || w2->rank != 3)
-        return infer_fail(c, QN_E_SHAPE, "input, router or weights have a wrong number of dimensions");
+    bool third = moe_has_layer(c, 2), gated = kind == ACT_SWIGLU || kind == ACT_GEGLU;
+    if ((x.rank != 2 && x.rank != 3) || router->rank != 2)
+        return infer_fail(c, QN_E_SHAPE, "input or router have a wrong number of dimensions");
     if (kind == ACT_NONE)
         return infer_fail(c, QN_E_UNSUPPORTED, "activation_type '%s' is not in this build",
                           attr_text(g, c->n, "activation_type", "relu"));
@@ -165,55 +39,20 @@ static qn_status infer_moe(infer *c)
                           (long long)infer_int(c, "k"));
     if (fusion < 0 || fusion > 2 || third != (kind == ACT_SWIGLU && fusion == 0) || (kind == ACT_GEGLU && !fusion))
         return infer_fail(c, QN_E_SHAPE, "a third layer belongs to swiglu with swiglu_fusion 0, and to nothing else");
-    QN_TRY(check_packed(c));
-    sym wide = gated && fusion ? sym_div(g, w1->dims[1], sym_number(g, 2)) : w1->dims[1];
-    QN_TRY(check_layer(c, 0, router->dims[1], x.dims[x.rank - 1]));
-    QN_TRY(check_layer(c, 1, router->dims[1], wide));
-    QN_TRY(check_layer(c, 2, router->dims[1], x.dims[x.rank - 1]));
-    if (infer_differ(g, w2->dims[1], x.dims[x.rank - 1]))
+    QN_TRY(moe_check(c));
+    sym first = moe_rows(c, 0), wide = gated && fusion ? sym_div(g, first, sym_number(g, 2)) : first,
+        size = x.dims[x.rank - 1];
+    QN_TRY(moe_check_layer(c, 0, router->dims[1], first, size));
+    if (infer_differ(g, moe_rows(c, 1), size))
         return infer_fail(c, QN_E_SHAPE, "the second layer gives rows of another width");
+    QN_TRY(moe_check_layer(c, 1, router->dims[1], size, wide));
+    QN_TRY(moe_check_layer(c, 2, router->dims[1], wide, size));
     if (infer_differ(g, router->dims[0], sym_span(g, &x, 0, x.rank - 1u)))
         return infer_fail(c, QN_E_SHAPE, "the router has not a row for each token");
     return infer_out(c, 0, &x);
 }
 
 /* ------------------------------------------------------------------ steps */
-/* Scales, and behind each its zero point, which lies packed along the blocks of a row, or along the rows where there are none. */
-static val with_zeros(build *b, val scales, val zeros, u32 i)
-{
-    if (b->status || !zeros) return scales;
-    type t = *build_type(b, scales);
-    zeros = build_cast(b, quant_unpack(b, zeros, bits_of(b->n, i), t.dims[t.rank - 1]), t.dtype);
-    t.dims[t.rank] = sym_one(b->g);
-    return build_concat(b, build_reshape(b, scales, t.dims, t.rank + 1u), build_reshape(b, zeros, t.dims, t.rank + 1u), -1);
-}
-
-/* x through layer i, its bias added: [tokens][k][rows] of the chosen, or [experts][tokens][rows] of all. */
-static val through(build *b, val x, u32 i, val which)
-{
-    const layer *y = layer_of(b->n, i);
-    val w = build_in(b, y->weights), bias = build_in(b, y->bias), out;
-    if (b->status) return 0;
-    const type t = *build_type(b, w), xt = *build_type(b, x);
-    i64 block = attr_int(b->n, "block_size", 0), columns = 0;
-    if (!which) {
-        attr turned = attr_of_int("transB", 1);
-        out = build_node(b, OP_MatMulFused, (const val[]){ x, w }, 2, &turned, 1);
-        sym dims[3] = { t.dims[0], sym_one(b->g), t.dims[1] };
-        return bias ? build_op2(b, OP_Add, out, build_reshape(b, bias, dims, 3)) : out;
-    }
-    if (block <= 0 && !sym_is_number(b->g, xt.dims[xt.rank - 1], &columns)) {
-        build_fail(b, QN_E_UNSUPPORTED, "without blocks, the width of the input must be known before the model runs");
-        return 0;
-    }
-    val zeros = build_in(b, y->zeros);
-    attr attrs[] = { attr_of_int("bits", bits_of(b->n, i)), attr_of_int("block_size", block > 0 ? block : columns),
-                     attr_of_int("pairs", zeros != 0) };
-    val in[] = { x, w, with_zeros(b, build_cast(b, build_in(b, y->scales), xt.dtype), zeros, i), which };
-    out = build_node(b, OP_ExpertMatMulNBits, in, 4, attrs, 3);
-    return bias ? build_op2(b, OP_Add, out, build_node(b, OP_Gather, (const val[]){ bias, which }, 2, NULL, 0)) : out;
-}
-
 /* Every second element, or a half, of the last dimension. */
 static val half_of(build *b, val x, bool second, bool interleaved)
 {
@@ -251,7 +90,7 @@ static val activated(build *b, val h, val x, val which)
     act kind = act_of(b->g, b->n);
     i64 fusion = attr_int(b->n, "swiglu_fusion", 0);
     if (kind == ACT_IDENTITY) return h;
-    if (kind == ACT_SWIGLU && !fusion) return gated(b, h, through(b, x, 2, which), kind);
+    if (kind == ACT_SWIGLU && !fusion) return gated(b, h, moe_through(b, x, 2, which), kind);
     if (kind == ACT_SWIGLU || kind == ACT_GEGLU)
         return gated(b, half_of(b, h, false, fusion == 1), half_of(b, h, true, fusion == 1), kind);
     h = build_op1(b, (op_id)plain[kind], h);
@@ -281,9 +120,9 @@ static val shares_of(build *b, val best, val which, val logits)
 {
     static const i64 last = -1;
     attr axis = attr_of_int("axis", -1), along = attr_of_int("axis", 1), keep = attr_of_int("keepdims", 1);
-    val given = is_packed(b->n) ? build_in(b, ROUTER_WEIGHTS) : 0, shares;
+    val given = moe_is_packed(b->n) ? build_in(b, MOE_ROUTER_WEIGHTS) : 0, shares;
     if (!given && attr_int(b->n, "use_sparse_mixer", 0)) return mixer_shares(b, best, which, logits);
-    if (is_packed(b->n) && !given) return build_node(b, OP_Softmax, &best, 1, &axis, 1);
+    if (moe_is_packed(b->n) && !given) return build_node(b, OP_Softmax, &best, 1, &axis, 1);
     if (!given) given = build_node(b, OP_Softmax, &logits, 1, &axis, 1);
     shares = build_node(b, OP_GatherElements, (const val[]){ given, which }, 2, &along, 1);
     if (!attr_int(b->n, "normalize_routing_weights", 0)) return shares;
@@ -308,17 +147,17 @@ static qn_status expand_moe(build *b, const node *n)
 {
     graph *g = b->g;
     const type whole = *build_type(b, build_in(b, 0)), router = *build_type(b, build_in(b, 1));
-    i64 k = attr_int(n, "k", 1), over = is_packed(n) ? 1 : 0;
+    i64 k = attr_int(n, "k", 1), over = moe_is_packed(n) ? 1 : 0;
     sym tokens = router.dims[0], hidden = whole.dims[whole.rank - 1], one = sym_one(g), dims[3] = { one, tokens, hidden };
     nid top = build_node_outs(b, OP_TopK, (const val[]){ build_in(b, 1), build_ints(b, &k, 1) }, 2, 2, NULL, 0);
     if (!top) return b->status;
     val best = node_at(g, top)->out[0], which = node_at(g, top)->out[1];
-    val shares = shares_of(b, best, which, build_in(b, 1)), chosen = is_packed(n) ? which : 0;
+    val shares = shares_of(b, best, which, build_in(b, 1)), chosen = moe_is_packed(n) ? which : 0;
     sym each[3] = { tokens, sym_number(g, k), one };
-    shares = is_packed(n) ? build_reshape(b, shares, each, 3) : for_all(b, shares, which, &router);
-    val x = is_packed(n) ? build_reshape(b, build_in(b, 0), dims + 1, 2) : build_reshape(b, build_in(b, 0), dims, 3);
-    val h = activated(b, through(b, x, 0, chosen), x, chosen);
-    val y = build_op2(b, OP_Mul, through(b, h, 1, chosen), shares);
+    shares = moe_is_packed(n) ? build_reshape(b, shares, each, 3) : for_all(b, shares, which, &router);
+    val x = moe_is_packed(n) ? build_reshape(b, build_in(b, 0), dims + 1, 2) : build_reshape(b, build_in(b, 0), dims, 3);
+    val h = activated(b, moe_through(b, x, 0, chosen), x, chosen);
+    val y = build_op2(b, OP_Mul, moe_through(b, h, 1, chosen), shares);
     attr drop = attr_of_int("keepdims", 0);
     y = build_node(b, OP_ReduceSum, (const val[]){ y, build_ints(b, &over, 1) }, 2, &drop, 1);
     y = build_reshape(b, y, whole.dims, whole.rank);
@@ -341,6 +180,10 @@ static const op_case qmoe_cases[] = {
       "u8[4,32,1]=0..255",
       "k=2, activation_type=\"swiglu\", swiglu_fusion=2, block_size=16, fc2_expert_weight_bits=8", 1e-5,
       "blocks, zero points, other bits" },
+    { "f32[3,32] f32[3,4] u8[4,32,16]=0..255 f8e8m0[4,32,1]=118..124 _ u8[4,32,16]=0..255 f8e8m0[4,32,1]=118..124 _ _ _ _ _ "
+      "_ _ _ "
+      "f32[4] f32[4]",
+      "k=2, quant_type=\"fp4\", activation_type=\"silu\"", 1e-5, "float4" },
     { 0 },
 };
 
@@ -369,17 +212,19 @@ const op_def op_MoE = {
 };
 
 #define PACKED_LAYER(name)                                                                                                  \
-    { name "_experts_weights", "u8" }, { name "_scales", "optional float" }, { name "_experts_bias", "optional as input" }
+    { name "_experts_weights", "u8|f8e4m3fn" }, { name "_scales", "optional float|f8e8m0|f8e4m3fn" },                       \
+        { name "_experts_bias", "optional as input" }
 const op_def op_QMoE = {
     .name = "QMoE",
     .domain = "com.microsoft",
-    .doc = DOC("MoE whose weights are packed integers of 2, 4 or 8 bits, with scales for rows or blocks"),
+    .doc = DOC("MoE whose weights are packed integers of 2, 3, 4 or 8 bits, with scales for rows or blocks, or floats of 4 "
+               "or 8 bits"),
     .in = { { "input", "float" },
             { "router_probs", "as input" },
             PACKED_LAYER("fc1"),
             PACKED_LAYER("fc2"),
-            { "fc3_experts_weights", "optional u8" },
-            { "fc3_scales", "optional float" },
+            { "fc3_experts_weights", "optional u8|f8e4m3fn" },
+            { "fc3_scales", "optional float|f8e8m0|f8e4m3fn" },
             { "fc3_experts_bias", "optional as input" },
             { "fc1_zero_points", "optional u8" },
             { "fc2_zero_points", "optional u8" },

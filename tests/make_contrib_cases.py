@@ -33,15 +33,15 @@ class Fixed:
 
 
 class Case:
-    def __init__(self, op, inputs, outs=1, ref=None, domain=MS, opset=20, free=(), half=True, tolerance=None, typed=False, rows=None, attr_opset=None, refused=None, still=(), **attributes):
+    def __init__(self, op, inputs, outs=1, ref=None, domain=MS, opset=20, free=(), half=True, tolerance=None, typed=False, rows=None, present_rows=None, attr_opset=None, refused=None, still=(), **attributes):
         """outs: how many, or a list of names with '' for those not wanted. free: for each input the names of its dimensions, or None.
         ref: computes the outputs from the inputs (arrays, None where absent) and the attributes. half: whether f16 and bf16 too.
-        rows: how many rows of the first output count; what is behind them is not specified. refused: words of the sentence with which a model
+        rows: how many rows of the first output count; what is behind them is not specified. present_rows: and of the others, along axis 2. refused: words of the sentence with which a model
         or its run must end, written to refused.txt; no answer is asked for. still: inputs that stay f32 in half precision."""
         self.op, self.inputs, self.ref, self.domain, self.opset = op, inputs, ref, domain, opset
         self.outs = [f"y{i}" for i in range(outs)] if isinstance(outs, int) else outs
         self.free, self.half, self.tolerance, self.typed, self.rows, self.attributes = free, half, tolerance, typed, rows, attributes
-        self.refused, self.still = refused, still
+        self.refused, self.still, self.present_rows = refused, still, present_rows
         if attr_opset:  # an attribute of that name
             self.attributes["opset"] = attr_opset
 
@@ -55,15 +55,18 @@ class Case:
             return i.astype(to) if i is not None and i.dtype == source else i
 
         inputs = [i if k in self.still else one(i) for k, i in enumerate(self.inputs)]
-        return Case(self.op, inputs, self.outs, self.ref, self.domain, self.opset, self.free, typed=self.typed, rows=self.rows, still=self.still, **self.attributes)
+        return Case(self.op, inputs, self.outs, self.ref, self.domain, self.opset, self.free, typed=self.typed, rows=self.rows, present_rows=self.present_rows, still=self.still, **self.attributes)
 
     def model(self, types=None):
         names = ["" if i is None else f"x{k}" for k, i in enumerate(self.inputs)]
-        outs = ["whole"] + self.outs[1:] if self.rows else self.outs
+        count = [self.rows] + [self.present_rows] * (len(self.outs) - 1)
+        outs = [f"whole_{o}" if o and c else o for o, c in zip(self.outs, count)]
         nodes = [helper.make_node(self.op, names, outs, name="node", domain=self.domain, **self.attributes)]
-        if self.rows:
-            nodes.append(helper.make_node("Slice", ["whole", "from", "to", "axis"], self.outs[:1]))
-        ins, weights = [], [numpy_helper.from_array(np.array([v], I64), w) for w, v in (("from", 0), ("to", self.rows), ("axis", 1)) if self.rows]
+        ins, weights = [], []
+        for k, (whole, o, c) in enumerate(zip(outs, self.outs, count)):
+            if whole != o:
+                weights += [numpy_helper.from_array(np.array([v], I64), f"{w}_{o}") for w, v in (("from", 0), ("to", c), ("axis", 2 if k else 1))]
+                nodes.append(helper.make_node("Slice", [whole, f"from_{o}", f"to_{o}", f"axis_{o}"], [o]))
         for k, (name, i) in enumerate(zip(names, self.inputs)):
             if isinstance(i, Fixed):
                 weights.append(numpy_helper.from_array(i.array, name))
@@ -210,6 +213,22 @@ def attention_cases():
          past_present_share_buffer=1, unidirectional=1, ref=in_buffer)
     case("attention_buffer_empty", "Attention", [x, w, bias, None, room(), None, np.array(0, I32)], 2, num_heads=n, past_present_share_buffer=1,
          ref=lambda *i, **a: in_buffer(*i[:6], i[6].reshape(1), **a))
+    def with_rotary(x, w, bias=None, mask=None, past=None, num_heads=0, do_rotary=1, rotary_embedding_dim=0, **a):
+        """onnxruntime's CPU says: fuse with MHA + RotaryEmbedding. That is what it is asked, with the angles of its CUDA."""
+        q, k, v = np.split((x @ w + (0 if bias is None else bias)).astype(F32), 3, 2)
+        start, size = past.shape[3] if past is not None else 0, q.shape[2] // num_heads
+        part = rotary_embedding_dim or size
+        angle = np.outer(np.arange(start + x.shape[1]), 10000.0 ** (-2 * np.arange(part // 2) / part))
+        at, more = np.array([start], I64), dict(rotary_embedding_dim=part, num_heads=num_heads) if part < size else {}
+        turn = lambda y: Case("RotaryEmbedding", [y, at, np.cos(angle).astype(F32), np.sin(angle).astype(F32)], **more).answers()[0]
+        held = [past[0], past[1]] if past is not None else [None, None]
+        out = Case("MultiHeadAttention", [turn(q), turn(k), v, None, mask, None, *held], 3, num_heads=num_heads, **a).answers()
+        return [out[0], np.stack(out[1:])]
+
+    wide, shift = normal(c, 3 * 16, scale=0.4), normal(48)
+    case("attention_rotary", "Attention", [x, wide, shift], 2, num_heads=n, do_rotary=1, ref=with_rotary)
+    case("attention_rotary_part", "Attention", [x, wide, shift, None, normal(2, b, n, 4, 8)], 2, num_heads=n, do_rotary=1, rotary_embedding_dim=4, unidirectional=1,
+         ref=with_rotary)
     case("attention_free", "Attention", [x, w, bias, None, past], 2, num_heads=n, free=[("b", "s", c), None, None, None, (2, "b", n, "p", h)])
 
 
@@ -263,6 +282,34 @@ def gqa_cases():
     gqa("scores_sink", 3, 2, [5], 5, [None, None, None, None, normal(n)], outs=4, qk_output=2)
     gqa("queries_counted", 4, 12, [5, 7], 8, [None] * 9 + [np.array([4, 4], I32)])
     gqa("queries_padded", 4, 12, [5, 7], 8, [None] * 9 + [np.array([2, 4], I32)], rows=2)
+
+    def windowed(name, s, room, window, lengths, total, more=(), **attributes):
+        """A cache of `room` entries. What is in it behind what it holds is not specified: only what all samples hold is compared."""
+        b, turn = len(lengths), room - window + 1
+        holds = lambda t: t - turn * max(-(-(t - room) // turn), 0)
+        news = more[9] if len(more) > 9 else [min(s, t) for t in lengths]
+        q = [normal(b, s, n * 16), normal(b, s, g * 16), normal(b, s, g * 16)]
+        old = [normal(b, g, room, 16), normal(b, g, room, 16)]
+        small = attributes.get("kv_cache_bit_width")
+        if small:
+            old = [ints(-100, 100, b, g, room, 16, dtype=I8) for _ in range(2)]
+        case("gqa_windowed_" + name, "GroupQueryAttention", [*q, *old, np.array(lengths, I32) - 1, np.array(total, I32), *more], 3, num_heads=n, kv_num_heads=g,
+             sliding_window_cache=1, local_window_size=window, rows=int(min(news)), present_rows=min(holds(t) for t in lengths), half=not small, **attributes)
+
+    windowed("prompt", 3, 4, 2, [3, 3], 3)
+    windowed("long_prompt", 7, 4, 3, [7, 7], 7)
+    windowed("decode", 1, 6, 4, [8, 5], 8)
+    windowed("decode_far", 1, 6, 4, [20, 13], 20, [cos, sin], do_rotary=1)
+    windowed("no_slack", 1, 4, 4, [9, 5], 9)
+    windowed("chunk", 3, 6, 4, [9], 9, softcap=2.0)
+    windowed("long_chunk", 9, 6, 4, [17], 17)
+    windowed("bias", 1, 6, 4, [8, 7], 8, [None, None, None, normal(2, n, 1, 8)])
+    windowed("bias_shared", 3, 6, 4, [9], 9, [None, None, None, normal(1, 1, 3, 9)])
+    windowed("sink", 1, 6, 3, [8, 7], 8, [None, None, None, None, normal(n)])
+    windowed("counted", 4, 6, 4, [5, 7], 8, [cos, sin] + [None] * 7 + [np.array([2, 3], I32)], do_rotary=1)
+    windowed("kept_8", 1, 6, 4, [8, 12], 12, [None] * 5 + [np.array([0.02], F32), np.array([0.03], F32)], kv_cache_bit_width=8, k_quant_type="PER_TENSOR",
+             v_quant_type="PER_TENSOR")
+
     def kept(name, bits, s, past, lengths, total, kind="PER_TENSOR", more=(), as_float=None, size=16, **attributes):
         """A cache of small numbers. What is behind the lengths is 0 there as well."""
         b, wide, scale = len(lengths), size // (2 if bits == 4 else 1), 0.3 if bits == 4 else 0.02
@@ -392,10 +439,11 @@ def packed_cases():
     nbits("2", 64, 6, 2, 16)
     nbits("2_zeros", 96, 5, 2, 16, "packed", True)
     nbits("accuracy", 64, 6, 4, 32, accuracy_level=1)
-    # onnxruntime's CPU has no kernel for 3 bits; with an order of columns it has none for 8, with 2 it does not look at the order, with packed zero
+    # onnxruntime's CPU has no kernel for 3, 5, 6 and 7 bits; with an order of columns it has none for 8, with 2 it does not look at the order, with packed zero
     # points not at those
     nbits("3", 64, 6, 3, 16, ref=dequantized)
-    nbits("3_zeros", 72, 5, 3, 32, "packed", True, ref=dequantized)
+    for bits in (3, 5, 6, 7):
+        nbits(f"{bits}_zeros", 72, 5, bits, 32, "packed", True, ref=dequantized, half=bits == 3)
     order = lambda k, block: RNG.permutation(np.arange(k) // block).astype(I32)
     nbits("4_order", 64, 6, 4, 16, order=order(64, 16))
     nbits("4_order_float_zeros", 72, 6, 4, 16, "float", order=order(72, 16), ref=dequantized)
@@ -687,7 +735,7 @@ def refused_cases():
     refused("mha_beam", "outside", "MultiHeadAttention", [*[normal(2, 1, 8)] * 3, None, None, None, past, past, np.array([2], I32), ints(2, 3, 1, 2, 4)], 3, num_heads=2)
     refused("mha_length", "but no past", "MultiHeadAttention", [q, q, q, None, None, None, None, None, np.array([1], I32)], 3, num_heads=2)
     x, w = normal(2, 3, 6), normal(6, 24)
-    refused("attention_rotary", "do_rotary", "Attention", [x, w], num_heads=2, do_rotary=1)
+    refused("attention_rotary", "no even part", "Attention", [x, w], num_heads=2, do_rotary=1, rotary_embedding_dim=6)
     refused("attention_buffer", "needs past_sequence_length", "Attention", [x, w], num_heads=2, past_present_share_buffer=1)
     refused("attention_sizes", "not q, k and v", "Attention", [x, w], num_heads=2, qkv_hidden_sizes=[8, 8, 4])
     refused("attention_unequal", "as wide as one another", "Attention", [x, w], num_heads=2, qkv_hidden_sizes=[8, 12, 4])
@@ -697,7 +745,9 @@ def refused_cases():
     refused("gqa_heads", "no multiple of kv_num_heads", "GroupQueryAttention", gqa(), num_heads=4, kv_num_heads=3)
     refused("gqa_window", "needs causal", "GroupQueryAttention", gqa(), causal=0, local_window_size=2, **heads)
     refused("gqa_rotary", "do_rotary needs", "GroupQueryAttention", gqa(), do_rotary=1, **heads)
-    refused("gqa_window_cache", "sliding_window_cache is 1", "GroupQueryAttention", gqa(), sliding_window_cache=1, local_window_size=2, **heads)
+    refused("gqa_window_cache", "less than a window of 3", "GroupQueryAttention", gqa(), sliding_window_cache=1, local_window_size=3, **heads)
+    refused("gqa_window_no_past", "a past", "GroupQueryAttention", [q, k, k, None, None, one - 1, count], sliding_window_cache=1, local_window_size=3, **heads)
+    refused("gqa_window_scores", "not specified", "GroupQueryAttention", gqa(), 4, sliding_window_cache=1, local_window_size=2, qk_output=1, **heads)
     refused("gqa_kept_bits", "kv_cache_bit_width is 8, and the cache is of f32", "GroupQueryAttention", gqa(*[None] * 5, f32([1.0]), f32([1.0])), kv_cache_bit_width=8, **heads)
     small = lambda scale: [q, k, k, ints(-9, 9, 2, 2, 2, 16, dtype=I8), ints(-9, 9, 2, 2, 2, 16, dtype=I8), one - 1, count, *[None] * 5, f32([1.0]), scale]
     per = dict(kv_cache_bit_width=8, k_quant_type="PER_TENSOR", v_quant_type="PER_CHANNEL")
@@ -709,7 +759,7 @@ def refused_cases():
     table = normal(9, 4)
     refused("rotary_heads", "no whole heads", "RotaryEmbedding", [normal(2, 3, 20), np.array([0], I64), table, table])
     refused("rotary_positions", "must be one number", "RotaryEmbedding", [normal(2, 3, 24), np.array([0, 1], I64), table, table])
-    refused("nbits_5", "5 bits", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 10, dtype=U8), normal(4, 2)], K=32, N=4, bits=5, block_size=16)
+    refused("nbits_1", "1 bits", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 2, dtype=U8), normal(4, 2)], K=32, N=4, bits=1, block_size=16)
     refused("nbits_order", "g_idx must name", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 8, dtype=U8), normal(4, 2), None, ints(0, 2, 16)], K=32, N=4, block_size=16)
     refused("nbits_order_outside", "outside", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 8, dtype=U8), normal(4, 2), None, ints(2, 3, 32)], K=32, N=4, block_size=16)
     refused("nbits_prepacked", "weight_prepacked", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 8, dtype=U8), normal(4, 2)], K=32, N=4, block_size=16, weight_prepacked=1)

@@ -29,6 +29,22 @@ KINDS = {
     "reader": "by the reader of files: a constant, a rename or a rewrite to newer operators",
 }
 NAMES = {"": "ai.onnx"}
+FORMS = """\
+Of com.microsoft's operators these forms are refused, each with a sentence that names it. None has a defined answer:
+
+| operator | form | why |
+|---|---|---|
+| MatMulNBits | weight_prepacked | the order of the bytes belongs to one runtime's kernels on one device |
+| GatherBlockQuantized | bits other than 2, 4 and 8; packed bytes gathered along another axis than the first, or quantized along that one | the schema forbids them |
+| GroupQueryAttention | qk_output with sliding_window_cache | the schema does not say of which keys, and onnxruntime refuses it too |
+| QMoE | quant_type wfp4afp8 | how activations become float8 is not specified |
+| QMoE | a third layer of fp4 or nvfp4, or of fp8 without blocks | its global scale has no input |
+| MoE, QMoE | an activation that the schema does not list | |
+
+Where the schema leaves room: fp4 weights of QMoE lie as its nvfp4 ones do by default, [experts][in][out / 2], the even one low, which is what exporters
+write; what is behind the tokens of a window's cache is not specified, and is some token of the step here; do_rotary of Attention turns the two
+halves of each head by p / 10000^(2 i / width) at position p, as onnxruntime's CUDA does; of 5, 6 and 7 bits MatMulNBits is what its text says, though no
+runtime has them.""".split("\n")
 WORDS = {"float": "f16 bf16 f32 f64", "number": "numbers", "value": "numbers, bool, string", "any": "all", "int": "i8-i64", "uint": "u8-u64"}
 
 
@@ -144,6 +160,7 @@ def page(folder):
         out[-1:] = ["Operators of ONNX's schemas that are not here; a model that has one is refused by that name.", "", "| domain | operators |", "|---|---|"]
     for domain in sorted({k[0] for k in refused}):
         out.append(f"| {NAMES.get(domain, domain)} | {', '.join(n for d, n in refused if d == domain)} |")
+    out += ["", *FORMS]
     inner = [r for r in ops if r["domain"] == "quern"]
     out += ["", "## Inner operators", "", "What passes and expansions make; no file can name them.", ""]
     out += ["| operator | types it reads | kind | devices | gradient | cases |", "|---|---|---|---|---|---|"]

@@ -3,7 +3,7 @@
  *
  *     total    the scalar total_sequence_length, read where only a run knows it: how many keys of the cache are looked at
  *     present  max(past length, total) keys: a past that grows, or a buffer that keeps its size */
-#include "op/attend.h"
+#include "op/group_query.h"
 
 #include <math.h>
 
@@ -11,33 +11,6 @@
 #include "op/formula.h"
 #include "op/op_util.h"
 #include "op/quantize.h"
-
-enum {
-    IN_Q,
-    IN_K,
-    IN_V,
-    IN_PAST_K,
-    IN_PAST_V,
-    IN_LENGTHS,
-    IN_TOTAL,
-    IN_COS,
-    IN_SIN,
-    IN_POSITIONS,
-    IN_BIAS,
-    IN_SINK,
-    IN_K_SCALE,
-    IN_V_SCALE,
-    IN_Q_NORM,
-    IN_K_NORM,
-    IN_COUNTS
-};
-enum { OUT_Y, OUT_K, OUT_V, OUT_SCORES };
-
-typedef struct shape {
-    sym batch, rows, past, total, present;
-    i64 heads, groups;
-    sym size;
-} shape;
 
 /* ------------------------------------------------------------------ shapes and what is refused */
 static qn_status check_attrs(const infer *c)
@@ -49,7 +22,7 @@ static qn_status check_attrs(const infer *c)
                    { "kv_num_heads", 1, INT32_MAX },
                    { "causal", 0, 1 },
                    { "qk_output", 0, 2 },
-                   { "sliding_window_cache", 0, 0 } };
+                   { "sliding_window_cache", 0, 1 } };
     for (u32 i = 0; i < COUNT(ranges); i++) {
         i64 v = infer_int(c, ranges[i].name);
         if (v < ranges[i].least || v > ranges[i].most)
@@ -59,7 +32,7 @@ static qn_status check_attrs(const infer *c)
         return infer_fail(c, QN_E_SHAPE, "num_heads is no multiple of kv_num_heads");
     if (infer_int(c, "local_window_size") != -1 && !infer_int(c, "causal"))
         return infer_fail(c, QN_E_SHAPE, "local_window_size needs causal");
-    return QN_OK;
+    return group_is_windowed(c->n) ? group_check_window(c) : QN_OK;
 }
 
 /* A cache of small numbers: how many bits, and for keys and values whether they have one scale or one for each channel. */
@@ -108,17 +81,17 @@ static qn_status check_inputs(const infer *c)
     return QN_OK;
 }
 
-static void shape_of(graph *g, const node *n, const type *q, const type *past, bool packed, sym total, shape *s)
+static void shape_of(graph *g, const node *n, const type *q, const type *past, bool packed, sym total, group_shape *s)
 {
-    *s = (shape){ .batch = q->dims[0], .rows = q->dims[1], .total = total };
+    *s = (group_shape){ .batch = q->dims[0], .rows = q->dims[1], .total = total };
     s->heads = attr_int(n, "num_heads", 1), s->groups = attr_int(n, "kv_num_heads", 1);
     s->size = sym_div(g, q->dims[2], sym_number(g, packed ? s->heads + 2 * s->groups : s->heads));
     s->past = past ? past->dims[2] : sym_zero(g);
-    s->present = past ? sym_max(g, s->past, total) : total;
+    s->present = group_is_windowed(n) ? s->past : past ? sym_max(g, s->past, total) : total;
 }
 
 /* 1 where the total is the past with the new tokens, or what a buffer has room for, and in each case all that are new; else 0. */
-static sym total_fits(graph *g, const shape *s)
+static sym total_fits(graph *g, const group_shape *s)
 {
     sym after = sym_add(g, s->total, sym_one(g)), grown = sym_compare(g, '=', s->total, sym_add(g, s->past, s->rows));
     sym inside = sym_compare(g, '<', s->total, sym_add(g, s->past, sym_one(g)));
@@ -129,14 +102,14 @@ static qn_status group_query_infer(infer *c)
 {
     const sym *total;
     i64 fits;
-    shape s;
+    group_shape s;
     graph *g = c->g;
     QN_TRY(check_attrs(c));
     QN_TRY(check_inputs(c));
     const type *q = infer_in(c, IN_Q), *k = infer_in(c, IN_K), *past = infer_in(c, IN_PAST_K);
     if (elems_wanted(c, IN_TOTAL, &total) != 1) return infer_fail(c, QN_E_SHAPE, "total_sequence_length must be one number");
     shape_of(g, c->n, q, past, !k, *total, &s);
-    if (sym_is_number(g, total_fits(g, &s), &fits) && !fits)
+    if (!group_is_windowed(c->n) && sym_is_number(g, total_fits(g, &s), &fits) && !fits)
         return infer_fail(c, QN_E_SHAPE, "total_sequence_length does not fit the past and the new tokens");
     sym groups = sym_number(g, s.groups), heads = sym_number(g, s.heads);
     if (infer_differ(g, k ? k->dims[2] : sym_mul(g, s.size, sym_number(g, s.heads + 2 * s.groups)),
@@ -162,7 +135,7 @@ static qn_status group_query_infer(infer *c)
 /* ------------------------------------------------------------------ steps */
 /* Tokens of each sample that are in the cache before this run: i64[batch]. In a first prompt a sample may be shorter than the others.
  * A seqlens_k or a total that cannot be gives a place outside the cache, at which the scatter ends the run. */
-static val before(build *b, const shape *s)
+static val before(build *b, const group_shape *s)
 {
     graph *g = b->g;
     sym first = sym_compare(g, '=', s->total, s->rows), least = sym_mul(g, s->rows, sym_sub(g, first, sym_one(g)));
@@ -176,7 +149,7 @@ static val before(build *b, const shape *s)
 }
 
 /* Where each new token stands, [batch][rows]. In a first prompt, position_ids say only where it starts. */
-static val positions(build *b, val old, const shape *s)
+static val positions(build *b, val old, const group_shape *s)
 {
     graph *g = b->g;
     val given = build_in(b, IN_POSITIONS), along = attend_places(b, s->rows);
@@ -189,7 +162,7 @@ static val positions(build *b, val old, const shape *s)
 }
 
 /* Heads [from, to) of x[batch][rows][heads * size], apart; normalized where there is a weight; turned where there are positions. */
-static val heads_apart(build *b, val x, const shape *s, i64 from, i64 to, val weight, const char *epsilon, val at)
+static val heads_apart(build *b, val x, const group_shape *s, i64 from, i64 to, val weight, const char *epsilon, val at)
 {
     graph *g = b->g;
     if (b->status) return 0;
@@ -210,7 +183,7 @@ static val heads_apart(build *b, val x, const shape *s, i64 from, i64 to, val we
     return build_node(b, OP_RotaryEmbedding, (val[]){ x, build_in(b, IN_COS), build_in(b, IN_SIN), at }, 4, turn, 2);
 }
 
-static val scale_of(build *b, u32 input, const shape *s)
+static val scale_of(build *b, u32 input, const group_shape *s)
 {
     val scale = build_in(b, input);
     graph *g = b->g;
@@ -220,7 +193,7 @@ static val scale_of(build *b, u32 input, const shape *s)
 }
 
 /* x as the past keeps it: x / scale rounded as i8, as two of 4 bits in a byte (8 is 0, the even one low), or as a float of 8 bits. */
-static val kept(build *b, val x, u32 scale_input, const shape *s, val past)
+static val kept(build *b, val x, u32 scale_input, const group_shape *s, val past)
 {
     graph *g = b->g;
     if (b->status || !past || build_type(b, x)->dtype == build_type(b, past)->dtype) return x;
@@ -236,7 +209,7 @@ static val kept(build *b, val x, u32 scale_input, const shape *s, val past)
     return build_formula(b, "l + h * 16", "lh", low, high);
 }
 
-static val loaded(build *b, val x, u32 scale_input, const shape *s, qn_dtype d)
+static val loaded(build *b, val x, u32 scale_input, const group_shape *s, qn_dtype d)
 {
     if (b->status || build_type(b, x)->dtype == d) return x;
     qn_dtype as = build_type(b, x)->dtype;
@@ -249,7 +222,7 @@ static val loaded(build *b, val x, u32 scale_input, const shape *s, qn_dtype d)
 }
 
 /* The cache with x written behind each sample's tokens; without a past over itself, for the scatter looks at the places. */
-static val present_of(build *b, val past, val x, val old, const shape *s)
+static val present_of(build *b, val past, val x, val old, const group_shape *s)
 {
     attr axis = attr_of_int("axis", 2);
     bool grows = !sym_same(b->g, s->present, past ? s->past : s->rows);
@@ -258,7 +231,7 @@ static val present_of(build *b, val past, val x, val old, const shape *s)
 }
 
 /* What hides keys: those ahead, those a window's width behind (of no width: all), or, where all see all, those behind a sample's last. */
-static val hidden(build *b, val old, const shape *s, qn_dtype d)
+static val hidden(build *b, val old, const group_shape *s, qn_dtype d)
 {
     graph *g = b->g;
     i64 window = attr_int(b->n, "local_window_size", -1);
@@ -281,7 +254,7 @@ static val zero_where_hidden(build *b, val scores, val bias, qn_dtype d)
     return build_node(b, OP_Where, (val[]){ gone, build_scalar(b, d, 0), scores }, 3, NULL, 0);
 }
 
-static val looked_at(build *b, val present, const shape *s)
+static val looked_at(build *b, val present, const group_shape *s)
 {
     return sym_same(b->g, s->present, s->total) ? present : build_slice(b, present, 2, sym_zero(b->g), s->total);
 }
@@ -290,25 +263,35 @@ static qn_status group_query_expand(build *b, const node *n)
 {
     const sym *total;
     graph *g = b->g;
-    shape s;
+    group_shape s;
     val q = build_in(b, IN_Q), k = build_in(b, IN_K), v = build_in(b, IN_V), past = build_in(b, IN_PAST_K), scores = 0;
     if (value_elems(g, build_in(b, IN_TOTAL), &total) != 1) return build_fail(b, QN_E_BUG, "its total is not known");
     shape_of(g, n, build_type(b, q), past ? build_type(b, past) : NULL, !k, *total, &s);
     qn_dtype d = build_type(b, q)->dtype;
     i64 all = s.heads + s.groups;
-    val old = before(b, &s), at = attr_int(n, "do_rotary", 0) ? positions(b, old, &s) : 0;
+    bool windowed = group_is_windowed(n);
+    group_window w = { 0 };
+    if (windowed) group_window_of(b, &s, &w);
+    val old = windowed ? build_reshape(b, w.before, &s.batch, 1) : before(b, &s);
+    val at = attr_int(n, "do_rotary", 0) ? positions(b, old, &s) : 0;
     val k_new =
         heads_apart(b, k ? k : q, &s, k ? 0 : s.heads, k ? s.groups : all, build_in(b, IN_K_NORM), "k_norm_epsilon", at);
     val v_new = heads_apart(b, v ? v : q, &s, v ? 0 : all, v ? s.groups : all + s.groups, 0, NULL, 0);
-    val present[2] = { present_of(b, past, kept(b, k_new, IN_K_SCALE, &s, past), old, &s),
-                       present_of(b, build_in(b, IN_PAST_V), kept(b, v_new, IN_V_SCALE, &s, past), old, &s) };
+    k_new = kept(b, k_new, IN_K_SCALE, &s, past), v_new = kept(b, v_new, IN_V_SCALE, &s, past);
+    val seen[2] = { windowed ? build_concat(b, past, k_new, 2) : present_of(b, past, k_new, old, &s),
+                    windowed ? build_concat(b, build_in(b, IN_PAST_V), v_new, 2)
+                             : present_of(b, build_in(b, IN_PAST_V), v_new, old, &s) };
+    val present[2] = { windowed ? group_window_kept(b, seen[0], &w, &s) : seen[0],
+                       windowed ? group_window_kept(b, seen[1], &w, &s) : seen[1] };
+    for (u32 i = 0; i < 2; i++) seen[i] = loaded(b, windowed ? seen[i] : looked_at(b, seen[i], &s), IN_K_SCALE + i, &s, d);
     attend a = { .q = heads_apart(b, q, &s, 0, s.heads, build_in(b, IN_Q_NORM), "q_norm_epsilon", at),
-                 .k = loaded(b, looked_at(b, present[0], &s), IN_K_SCALE, &s, d),
-                 .v = loaded(b, looked_at(b, present[1], &s), IN_V_SCALE, &s, d),
+                 .k = seen[0],
+                 .v = seen[1],
                  .softcap = attr_float(n, "softcap", 0),
                  .sink = build_in(b, IN_SINK) };
     a.scale = attr_float(n, "scale", 0) != 0 ? attr_float(n, "scale", 0) : attend_scale(b, s.size);
-    a.bias = build_op2(b, OP_Add, hidden(b, old, &s, d), build_in(b, IN_BIAS));
+    if (windowed) a.bias = group_window_bias(b, build_in(b, IN_BIAS), &w, &s, d);
+    else a.bias = build_op2(b, OP_Add, hidden(b, old, &s, d), build_in(b, IN_BIAS));
     if (!a.sink && attr_int(n, "smooth_softmax", 0) > 0) a.sink = build_scalar(b, d, 0);
     i64 stage = attr_int(n, "qk_output", 0);
     bool in_steps = n->n_out > OUT_SCORES && n->out[OUT_SCORES] && value_at(g, n->out[OUT_SCORES])->uses;
@@ -332,6 +315,10 @@ static const op_case group_query_cases[] = {
       "f32[]=0.1..0.2 f32[]=0.1..0.2",
       "num_heads=4, kv_num_heads=2, kv_cache_bit_width=4, k_quant_type=\"PER_TENSOR\", v_quant_type=\"PER_TENSOR\", n_out=1",
       1e-5, "a cache of 4 bits" },
+    { "f32[2,1,32] f32[2,1,16] f32[2,1,16] f32[2,2,6,8] f32[2,2,6,8] i32[2]={19,4} i32[]={20} f32[24,4] f32[24,4] _ "
+      "f32[2,1,1,20]",
+      "num_heads=4, kv_num_heads=2, local_window_size=4, sliding_window_cache=1, do_rotary=1, n_out=3", 1e-6,
+      "a cache as long as its window needs" },
     { "f32[1,2,32] f32[1,2,16] f32[1,2,16] f32[1,2,6,8] f32[1,2,6,8] i32[1]={4} i32[]={5}",
       "num_heads=4, kv_num_heads=2, local_window_size=0, n_out=3", 1e-6, "a window of nothing: 0" },
     { 0 },

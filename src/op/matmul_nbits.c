@@ -1,4 +1,4 @@
-/* MatMulNBits of com.microsoft: a product with weights of 2, 3, 4 or 8 bits, which stay packed on the device. With an order of columns
+/* MatMulNBits of com.microsoft: a product with weights of 2 to 8 bits, which stay packed on the device. With an order of columns
  * (g_idx, deprecated), which no kernel reads, they are made numbers first. */
 #include "op/op_util.h"
 #include "op/quantize.h"
@@ -17,12 +17,10 @@ static qn_status infer_matmul_nbits(infer *c)
 {
     const type *a = infer_in(c, 0), *w = infer_in(c, 1);
     i64 k = infer_int(c, "K"), n = infer_int(c, "N"), bits = infer_int(c, "bits"), block = infer_int(c, "block_size");
-    if ((bits != 2 && bits != 3 && bits != 4 && bits != 8) || block < 16 || (block & (block - 1)) || block > 1 << 16 ||
-        k < 1 || n < 1)
-        return infer_fail(
-            c, QN_E_UNSUPPORTED,
-            "%lld bits in blocks of %lld: only 2, 3, 4 and 8 bits are in this build, in blocks of a power of two from 16 on",
-            (long long)bits, (long long)block);
+    if (bits < 2 || bits > 8 || block < 16 || (block & (block - 1)) || block > 1 << 16 || k < 1 || n < 1)
+        return infer_fail(c, QN_E_UNSUPPORTED,
+                          "%lld bits in blocks of %lld: there are 2 to 8 bits, in blocks of a power of two from 16 on",
+                          (long long)bits, (long long)block);
     if (infer_int(c, "weight_prepacked"))
         return infer_fail(c, QN_E_UNSUPPORTED, "weights in another device's order (weight_prepacked) are not in this build");
     i64 blocks = (k + block - 1) / block;
@@ -142,7 +140,7 @@ static const op_case matmul_nbits_cases[] = {
 const op_def op_MatMulNBits = {
     .name = "MatMulNBits",
     .domain = "com.microsoft",
-    .doc = DOC("A times weights of 2, 3, 4 or 8 bits, which have a scale and a zero point for each block of columns"),
+    .doc = DOC("A times weights of 2 to 8 bits, which have a scale and a zero point for each block of columns"),
     .in = { { "A", "float" },
             { "B", "u8" },
             { "scales", "as A" },

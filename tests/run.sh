@@ -181,6 +181,7 @@ stage "the module in Node, on threads" tools/node tests/wasm/run.mjs build/web/q
 stage "the package and the demo site, built and within their budget" sh -c "tools/node web/build.mjs && cd web && ../tools/node node_modules/typescript/bin/tsc -p demo --noEmit && ../tools/node node_modules/vite/bin/vite.js build demo --logLevel error"
 stage "the package in Node: what it refuses" tools/node tests/wasm/refusals.mjs
 few="--one-in 8"; [ "$mode" = full ] && few=
+stage "the package in Node, on threads" tools/node tests/wasm/threads.mjs
 stage "the package in Node: what the core and the full module run" tools/node tests/wasm/modules.mjs $few "$work/networks" "$work/contrib" "$work/ml" "$work/untested" "$work/onnx"
 beside proof
 stage "the package and the pages in Chromium" tools/node tests/web/run.mjs

@@ -234,7 +234,7 @@ const json_value *json_get(const json_value *object, const char *key);
 
 /* ---- thread.c: a pool that sleeps when idle */
 typedef struct pool pool;
-qn_status pool_make(u32 threads, pool **out); /* 0: one per core; 1: no thread is made */
+qn_status pool_make(u32 threads, pool **out); /* at most so many; 0: one per core; 1: no thread is made */
 void pool_free(pool *p);
 u32 pool_threads(const pool *p);
 /* Run body(data, from, to, worker) over [0, n) in pieces of at least `grain`; returns when all are done. */

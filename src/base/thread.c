@@ -99,14 +99,9 @@ qn_status pool_make(u32 wanted, pool **out)
     condvar_make(&p->finished);
     for (u32 i = 0; i + 1 < threads; i++) {
         p->workers[i] = (worker){ .pool = p, .id = i + 1 };
-        qn_status status = thread_start(&p->workers[i].thread, worker_main, &p->workers[i]);
-        if (status != QN_OK && wanted == 0) { /* as many as there are */
+        if (thread_start(&p->workers[i].thread, worker_main, &p->workers[i]) != QN_OK) { /* as many as there are */
             p->threads = i + 1;
             break;
-        }
-        if (status != QN_OK) {
-            pool_free(p);
-            return fail_in(status, "thread %u of %u: ", i + 2, threads);
         }
         p->started++;
     }

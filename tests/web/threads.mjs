@@ -41,8 +41,10 @@ export const cases = [
     name: 'threads: workers that cannot start are left out',
     run: async (t) => {
       await t.context.route('**/worker.js', (route) => route.abort());
-      const got = await answers(t, t.isolated, 0);
-      t.same([got.workers, got.differing], [1, 0], 'without its script');
+      for (const threads of [0, 3]) {
+        const got = await answers(t, t.isolated, threads);
+        t.same([got.workers, got.differing], [1, 0], `without its script, where ${threads || 'all'} are wanted`);
+      }
     },
   },
 ];

@@ -21,7 +21,7 @@ export interface DeviceOptions {
   module?: ModuleName;
   /** Where the module is, when it is not beside the script. */
   wasm?: WasmSource;
-  /** Threads of a wasm device. Default: all that the page may have, which is one without cross-origin isolation. */
+  /** Threads of a wasm device, at most. Default: one for each core in Node and on pages that are cross-origin isolated; other pages have one. */
   threads?: number;
   powerPreference?: GPUPowerPreference;
   /** Kernels are not tried out before they are used. */

@@ -5,6 +5,7 @@ import { WebGLHost } from './device_webgl.js';
 import { WebGPUHost } from './device_webgpu.js';
 import { QuernError } from './error.js';
 import { keep, kept } from './kept.js';
+import { nodeModule } from './node.js';
 import { Heap, utf8 } from './heap.js';
 import { matches } from './patterns.js';
 import { mayShareMemory, Threads } from './threads.js';
@@ -186,8 +187,7 @@ export function ownFile(url: URL): URL | Uint8Array {
 
 /* Node reads the file itself: its fetch knows no file: addresses. */
 function readFile(url: URL): Uint8Array<ArrayBuffer> {
-  const node = (globalThis as { process?: { getBuiltinModule?(name: string): NodeFs } }).process;
-  const fs = node?.getBuiltinModule?.('node:fs');
+  const fs = nodeModule<NodeFs>('fs');
   if (!fs) throw new QuernError('io', `${url.href}: files can be read in Node 20.16 and newer only; pass { wasm: bytes }`);
   try {
     return fs.readFileSync(url);

@@ -1,5 +1,6 @@
 /* The workers of the module with shared memory. They are made when a wasm device is opened, and sleep while there is nothing to do; a worker that
  * cannot be made, or that may not compile kernels there, is one thread fewer and no error. docs/web-module.md says what a worker does. */
+import { cores, nodeThreads } from './node.js';
 
 /** What a worker is told first. */
 export interface WorkerStart {
@@ -16,20 +17,46 @@ export interface WorkerRun {
 
 const MOST = 32, FIRST_PAGES = 256, MOST_PAGES = 65535;
 
-/** Whether this page may share memory with workers, which a browser allows when it is cross-origin isolated. */
+/** Whether memory may be shared with workers: in Node it may, and a browser allows it to pages that are cross-origin isolated. */
 export function mayShareMemory(): boolean {
-  return globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer === 'function' && typeof Worker === 'function';
+  const isolated = globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer === 'function' && typeof Worker === 'function';
+  return isolated || nodeThreads() !== undefined;
 }
 
-function cores(): number {
-  return globalThis.navigator?.hardwareConcurrency || 1;
+/** A worker, a browser's or Node's, as far as it is used here. */
+interface Helper {
+  postMessage(data: WorkerStart | WorkerRun): void;
+  terminate(): unknown;
+}
+
+const NAME = 'quern';
+
+/* Calls back with what the worker says of itself, or false where it fails. */
+function browserWorker(ready: (is: boolean) => void): Helper {
+  const made = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: NAME });
+  made.onmessage = ({ data }: MessageEvent<boolean>) => ready(data);
+  made.onerror = (event) => {
+    event.preventDefault();
+    ready(false);
+  };
+  return made;
+}
+
+function nodeWorker(threads: NonNullable<ReturnType<typeof nodeThreads>>, ready: (is: boolean) => void): Helper {
+  const made = new threads.Worker(new URL('./worker.js', import.meta.url), { name: NAME });
+  made.on('message', (data) => {
+    made.unref(); // a process that has nothing else to do ends
+    ready(data);
+  });
+  made.on('error', () => ready(false));
+  return made;
 }
 
 export class Threads {
   readonly memory = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MOST_PAGES, shared: true });
-  #all: Worker[] = [];
-  #idle: Worker[] = [];
-  #of = new Map<number, Worker>(); // a block stays with its worker
+  #all: Helper[] = [];
+  #idle: Helper[] = [];
+  #of = new Map<number, Helper>(); // a block stays with its worker
   #making: Promise<void> = Promise.resolve();
 
   constructor(readonly module: WebAssembly.Module) {}
@@ -54,23 +81,17 @@ export class Threads {
     }
   }
 
-  async #one(): Promise<Worker | undefined> {
-    let worker: Worker | undefined;
+  async #one(): Promise<Helper | undefined> {
+    let helper: Helper | undefined;
     try {
-      const made = (worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'quern' }));
-      const ready = new Promise<boolean>((resolve) => {
-        made.onmessage = ({ data }: MessageEvent<boolean>) => resolve(data);
-        made.onerror = (event) => {
-          event.preventDefault();
-          resolve(false);
-        };
-      });
-      made.postMessage({ module: this.module, memory: this.memory } satisfies WorkerStart);
-      if (await ready) return made;
+      const threads = nodeThreads();
+      const ready = new Promise<boolean>((resolve) => (helper = threads ? nodeWorker(threads, resolve) : browserWorker(resolve)));
+      helper!.postMessage({ module: this.module, memory: this.memory });
+      if (await ready) return helper;
     } catch {
       /* a page whose policy allows no workers */
     }
-    worker?.terminate();
+    helper?.terminate();
     return undefined;
   }
 
@@ -81,7 +102,7 @@ export class Threads {
         const worker = this.#of.get(block!) ?? this.#idle.pop();
         if (!worker) return 0;
         this.#of.set(block!, worker);
-        worker.postMessage({ block: block!, stack: stack!, tls: tls! } satisfies WorkerRun);
+        worker.postMessage({ block: block!, stack: stack!, tls: tls! });
         return 1;
       },
     };

@@ -1,5 +1,6 @@
 /* A thread of the module with shared memory: an instance of its own over the memory of all, which runs what it is sent. */
 import { codeImports } from './code.js';
+import { nodeThreads } from './node.js';
 import type { WorkerRun, WorkerStart } from './threads.js';
 
 interface ThreadExports {
@@ -34,7 +35,8 @@ function run({ block, stack, tls }: WorkerRun): void {
   x.qw_thread_end(block);
 }
 
-globalThis.onmessage = ({ data }: MessageEvent<WorkerStart | WorkerRun>) => {
+/* Whether the start worked is told; a run says nothing, those who wait look at the block. */
+function heard(data: WorkerStart | WorkerRun, answer: (ready: boolean) => void): void {
   if ('block' in data) return run(data);
   let ready = true;
   try {
@@ -42,5 +44,9 @@ globalThis.onmessage = ({ data }: MessageEvent<WorkerStart | WorkerRun>) => {
   } catch {
     ready = false;
   }
-  globalThis.postMessage(ready);
-};
+  answer(ready);
+}
+
+const port = nodeThreads()?.parentPort;
+if (port) port.on('message', (data) => heard(data, (ready) => port.postMessage(ready)));
+else globalThis.onmessage = ({ data }: MessageEvent<WorkerStart | WorkerRun>) => heard(data, (ready) => globalThis.postMessage(ready));

@@ -56,7 +56,6 @@ static f32 far(f32 x) { return ((-0.75f * x + 3.75f) * x - 6.0f) * x + 3.0f; }
 /* The weight of tap k = 0, 1 (linear) or 0 .. 3 (cubic), for a place `part` behind the element before it. */
 static f32 tap_weight(u32 k, f32 part, u32 kind)
 {
-    if (kind == NEAREST) return 1.0f;
     if (kind == LINEAR) return k == 0u ? 1.0f - part : part;
     return k == 0u ? far(part + 1.0f) : k == 1u ? near(part) : k == 2u ? near(1.0f - part) : far(2.0f - part);
 }
@@ -76,10 +75,17 @@ MAP(T) grid_sample(u32 i, IN(T) x, IN(G) grid, u32 channels, u32 id, u32 ih, u32
     px = placed(px, iw, aligned, padding);
     py = placed(py, ih, aligned, padding);
     if (dims == 3) pz = placed(pz, id, aligned, padding);
-    u32 taps = mode == NEAREST ? 1u : mode == LINEAR ? 2u : 4u;
+    u32 taps = mode == LINEAR ? 2u : 4u;
     u32 deep = dims == 3 ? taps : 1u;
     i32 before = mode == CUBIC ? 1 : 0;
     i32 x0 = TO(i32, floor(px)), y0 = TO(i32, floor(py)), z0 = TO(i32, floor(pz));
+    if (mode == NEAREST) { /* as it is: f32 does not hold every integer */
+        u32 ax = tap_index(x0, iw, aligned, padding), ay = tap_index(y0, ih, aligned, padding), az = 0;
+        if (dims == 3) az = tap_index(z0, id, aligned, padding);
+        T v = TO(T, 0);
+        if (az < id && ay < ih && ax < iw) v = x[base + (az * ih + ay) * iw + ax];
+        return v;
+    }
     f32 sum = 0;
     for (u32 c = 0; c < deep; c++) {
         u32 z = dims == 3 ? tap_index(z0 - before + (i32)c, id, aligned, padding) : 0u;
@@ -89,7 +95,7 @@ MAP(T) grid_sample(u32 i, IN(T) x, IN(G) grid, u32 channels, u32 id, u32 ih, u32
             f32 wy = wz * tap_weight(b, py - floor(py), mode);
             for (u32 a = 0; a < taps; a++) {
                 u32 at = tap_index(x0 - before + (i32)a, iw, aligned, padding);
-                if (z < id && y < ih && at < iw) sum += wy * tap_weight(a, px - floor(px), mode) * load(x, base + (z * ih + y) * iw + at);
+                if (z < id && y < ih && at < iw) sum += wy * tap_weight(a, px - floor(px), mode) * (f32)load(x, base + (z * ih + y) * iw + at);
             }
         }
     }

@@ -36,6 +36,7 @@ enum {
     INTS_SET = 1 << QN_I8 | 1 << QN_I16 | 1 << QN_I32 | 1 << QN_I64,
     NARROW_SET = (2 << QN_U2) - (1 << QN_F8E4M3FN), /* float8, float4, 4 and 2-bit integers */
     COMPLEX_SET = 1 << QN_C64 | 1 << QN_C128,
+    FLOAT8_SET = 1 << QN_F8E4M3FN | 1 << QN_F8E4M3FNUZ | 1 << QN_F8E5M2 | 1 << QN_F8E5M2FNUZ,
     UINTS_SET = 1 << QN_U8 | 1 << QN_U16 | 1 << QN_U32 | 1 << QN_U64,
 };
 static const struct {
@@ -48,6 +49,7 @@ static const struct {
     { "signed", FLOATS_SET | INTS_SET },
     { "number", FLOATS_SET | INTS_SET | UINTS_SET },
     { "narrow", NARROW_SET },
+    { "float8", FLOAT8_SET },
     { "value", FLOATS_SET | INTS_SET | UINTS_SET | 1 << QN_BOOL | 1 << QN_STRING },
     { "any", FLOATS_SET | INTS_SET | UINTS_SET | NARROW_SET | COMPLEX_SET | 1 << QN_BOOL | 1 << QN_STRING },
     { "complex", COMPLEX_SET },

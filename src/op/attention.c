@@ -50,7 +50,7 @@ static qn_status attention_infer(infer *c)
     QN_TRY(infer_out(c, OUT_Y, &y));
     type t = { .dtype = q->dtype, .rank = 4, .known = true, .dims = { q->dims[0], h.kv, keys, h.size } };
     QN_TRY(infer_out(c, OUT_K, &t));
-    t.dims[3] = h.width;
+    t.dims[3] = h.width, t.dtype = infer_in(c, IN_V)->dtype;
     QN_TRY(infer_out(c, OUT_V, &t));
     type scores = { .dtype = q->dtype, .rank = 4, .known = true, .dims = { q->dims[0], h.q, q->dims[along], keys } };
     return infer_out(c, OUT_SCORES, &scores);
@@ -129,7 +129,7 @@ static qn_status attention_expand(build *b, const node *n)
     bool in_steps = n->n_out > OUT_SCORES && n->out[OUT_SCORES] && value_at(b->g, n->out[OUT_SCORES])->uses;
     attend a = { .q = q,
                  .k = k,
-                 .v = v,
+                 .v = build_cast(b, v, d),
                  .scale = attr_find(n, "scale") ? attr_float(n, "scale", 1) : attend_scale(b, qt->dims[3]),
                  .softcap = attr_float(n, "softcap", 0) };
     sym rows = qt->dims[2], keys = build_type(b, k)->dims[2];
@@ -154,6 +154,9 @@ static const op_case attention_cases[] = {
       "with its scores" },
     { "f32[1,2,4,8] f32[1,2,6,8] f32[1,2,6,8] f32[4,4]", "is_causal=1, qk_matmul_output_mode=3, n_out=4", 1e-6,
       "a short mask, the shares" },
+    { "f32[1,2,4,8] f32[1,2,6,8] f16[1,2,6,8] i8[4,6]=-3..3 f32[1,2,5,8] f16[1,2,5,8]", "n_out=3", 1e-3,
+      "narrower values, a mask of integers, a past" },
+    { "f16[1,2,4,8] f16[1,2,6,8] f32[1,2,6,8]", "", 2e-3, "wider values" },
     { 0 },
 };
 
@@ -164,14 +167,14 @@ const op_def op_Attention = {
         "as its attributes say"),
     .in = { { "q", "float" },
             { "k", "as q" },
-            { "v", "as q" },
-            { "attn_mask", "optional float|bool" },
+            { "v", "float" },
+            { "attn_mask", "optional number|bool" },
             { "past_key", "optional as q" },
-            { "past_value", "optional as q" },
+            { "past_value", "optional as v" },
             { "nonpad_kv_seqlen", "optional i64" } },
     .out = { { "y", "as q" },
              { "present_key", "optional as q" },
-             { "present_value", "optional as q" },
+             { "present_value", "optional as v" },
              { "qk_matmul_output", "optional as q" } },
     .attrs = { INT("is_causal", 0), INT("kv_num_heads", 0), INT("q_num_heads", 0), INT("qk_matmul_output_mode", 0),
                FLOAT("scale", 0), FLOAT("softcap", 0), INT("softmax_precision", 0), INT("left_window_size", -1),

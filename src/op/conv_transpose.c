@@ -4,6 +4,7 @@
 #include "op/gradient.h"
 #include "op/op_util.h"
 #include "op/product.h"
+#include "op/reduce.h"
 #include "op/window.h"
 
 enum { IN_X, IN_W, IN_BIAS };
@@ -115,8 +116,10 @@ static qn_status conv_transpose_infer(infer *c)
 /* y = the taps of cols[batch * channels][kernel][in] that meet at each pixel, plus a bias for each channel (0: none). */
 static qn_status add_taps(lowering *l, const window *w, val cols, val bias, sym channels, val y)
 {
+    qn_dtype d = lower_type(l, y)->dtype;
     launch *k = launch_begin(l, "col2im.c", "col2im");
-    launch_define(k, "T", dtype_word(lower_type(l, y)->dtype));
+    launch_define(k, "T", dtype_word(d));
+    launch_define(k, "A", reduce_word(d));
     launch_in(k, cols);
     launch_in(k, bias ? bias : cols);
     launch_out(k, y);
@@ -259,13 +262,21 @@ static const op_case col2im_cases[] = {
     { "f32[2,12,9] i64[2]={6,6} i64[2]={2,2}", "strides=[2,2]", 1e-6, "blocks side by side" },
     { "f32[1,8,25] i64[2]={5,5} i64[2]={2,2}", "dilations=[2,2], pads=[1,1,1,1]", 1e-6, "dilated and padded" },
     { "f32[1,6,4] i64[1]={9} i64[1]={3}", "strides=[2]", 1e-6, "one dimension" },
+    { "i8[1,4,25]=-128..127 i64[2]={6,6} i64[2]={2,2}", "", 0, "integers wrap" },
+    { "i32[1,4,5]={2147483647,1,16777217,0,-1,2147483647,1,2,3,4,5,6,7,8,9,-9,-8,-7,-6,-5} i64[1]={8} i64[1]={4}", "", 0,
+      "32 bits" },
+    { "u64[1,2,4]={9223372036854775809,1,2,3,4,9007199254740993,6,18446744073709551615} i64[1]={5} i64[1]={2}", "", 0,
+      "beyond what a float holds" },
+    { "bool[1,4,25]=0..1 i64[2]={6,6} i64[2]={2,2}", "", 0, "truth values" },
     { 0 },
 };
 
 const op_def op_Col2Im = {
     .name = "Col2Im",
-    .doc = DOC("Columns of blocks put back into an image, summed where they overlap"),
-    .in = { { "x", "float|complex" }, { "image_shape", "i64" }, { "block_shape", "i64" } },
+    .doc = DOC("Columns of blocks put back into an image, summed where they overlap; integers wrap, a truth value is "
+               "whether any is "
+               "true"),
+    .in = { { "x", "number|bool|complex" }, { "image_shape", "i64" }, { "block_shape", "i64" } },
     .out = { { "y", "as x" } },
     .attrs = { INTS("dilations"), INTS("pads"), INTS("strides") },
     .infer = col2im_infer,

@@ -52,6 +52,13 @@ static qn_status expand_equal(build *b, const node *n)
     return build_done(b, &y, 1);
 }
 
+/* A float8 is looked at as f32. */
+static qn_status expand_wider(build *b, const node *n)
+{
+    val x = build_cast(b, build_in(b, 0), QN_F32), y = build_node(b, (op_id)n->op, &x, 1, n->attrs, n->n_attrs);
+    return build_done(b, &y, 1);
+}
+
 /* ------------------------------------------------------------------ cases, shared by what takes the same numbers */
 /* clang-format off */
 static const op_case any_cases[] = {
@@ -59,6 +66,13 @@ static const op_case any_cases[] = {
     { "f32[]",                 "", 1e-6, "rank 0"                   }, { "f32[0,4]",     "", 0,    "empty"            },
     { "f16[2,33]",             "", 1e-3, "half"                     }, { "bf16[5,3]",    "", 8e-3, "bfloat16"         },
     { "f64[17]",               "", 1e-12, "double"                  }, { 0 }
+};
+static const op_case classed_cases[] = {
+    { "f32[5]={inf,-inf,nan,0,-1}", "", 0, "of each kind"           }, { "f32[3,1000]",  "", 0,    "numbers"          },
+    { "f64[3]={inf,nan,1}",    "", 0,    "double"                   }, { "f16[3]={inf,nan,1}", "", 0, "half"           },
+    { "f8e4m3fn[256]=0..255",  "", 0,    "e4m3fn"                   }, { "f8e4m3fnuz[256]=0..255", "", 0, "e4m3fnuz"  },
+    { "f8e5m2[256]=0..255",    "", 0,    "e5m2"                     }, { "f8e5m2fnuz[256]=0..255", "", 0, "e5m2fnuz"  },
+    { "f32[0,4]",              "", 0,    "empty"                    }, { 0 }
 };
 static const op_case positive_cases[] = {
     { "f32[3,1000]=0.1..9",    "", 1e-6, "the common case"          }, { "f32[]=1..2",   "", 1e-6, "rank 0"           },
@@ -239,9 +253,9 @@ ROW1P(Swish,             "float", "a * sigmoid(p * a)", NULL,
 ROW1P(ThresholdedRelu,   "float", "a > p ? a : 0.0f", NULL, ("a > p ? g : 0"), ("alpha"), any_cases, "x where x > alpha, else 0", LIST(FLOAT("alpha", 1)))
 
 /* truth values */
-TRUTH1(IsNaN,      "float", "isnan(a)",                                     any_cases,      "is not a number")
-ROW(IsInf, IN1("float"), "bool", "bool", "isinf(a) && (a > 0.0f ? q != 0.0f : p != 0.0f)", NULL, (NULL), ("detect_negative", "detect_positive"), any_cases,
-    "is infinite, on the sides asked for", .attrs = LIST(INT("detect_negative", 1), INT("detect_positive", 1)))
+ROW(IsNaN, IN1("float|float8"), "bool", "bool", "isnan(a)", NULL, (NULL), (NULL), classed_cases, "is not a number", .expand = expand_wider)
+ROW(IsInf, IN1("float|float8"), "bool", "bool", "isinf(a) && (a > 0.0f ? q != 0.0f : p != 0.0f)", NULL, (NULL), ("detect_negative", "detect_positive"), classed_cases,
+    "is infinite, on the sides asked for", .expand = expand_wider, .attrs = LIST(INT("detect_negative", 1), INT("detect_positive", 1)))
 TRUTH1(Not,        "bool",  "!a",                                           truth_cases,    "the opposite")
 TRUTH2(And,        "bool",  "a && b",                                       truth2_cases,   "both")
 TRUTH2(Or,         "bool",  "a || b",                                       truth2_cases,   "one or both")

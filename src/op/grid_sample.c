@@ -38,6 +38,7 @@ static qn_status infer_grid_sample(infer *c)
     if (infer_differ(c->g, x->dims[0], grid->dims[0])) return infer_fail(c, QN_E_SHAPE, "x and grid differ in their batch");
     if (mode_of(c->g, c->n) == NO_WORD || padding_of(c->g, c->n) == NO_WORD)
         return infer_fail(c, QN_E_UNSUPPORTED, "mode or padding_mode is none that ONNX names");
+    if (x->dtype == QN_STRING && mode_of(c->g, c->n)) return infer_fail(c, QN_E_DTYPE, "texts have only mode nearest");
     type y = *x;
     for (u32 d = 0; d < dims; d++) y.dims[2 + d] = grid->dims[1 + d];
     return infer_out(c, 0, &y);
@@ -78,14 +79,19 @@ static const op_case grid_sample_cases[] = {
     { "f32[1,2,4,5,6] f32[1,2,3,4,3]=-1.5..1.5", "padding_mode=\"border\"", 1e-5, "three dimensions" },
     { "f32[1,2,4,5,6] f32[1,2,3,4,3]=-1.5..1.5", "mode=\"nearest\", align_corners=1", 0, "nearest, three dimensions" },
     { "f16[1,1,7,8] f16[1,4,5,2]=-1..1", "", 1e-2, "half" },
+    { "i8[1,2,7,8]=-128..127 f32[1,4,5,2]=-1.2..1.2", "", 0.02, "integers: toward 0" },
+    { "u8[1,2,7,8]=0..255 f32[1,4,5,2]=-1.2..1.2", "mode=\"cubic\", padding_mode=\"border\"", 0.02, "held in the type" },
+    { "i64[1,1,2,2]={9007199254740993,-1,4611686018427387905,7} f32[1,1,3,2]={-0.5,-0.5,0.5,-0.5,-0.5,0.5}",
+      "mode=\"nearest\"", 0, "beyond what a float holds" },
+    { "bool[1,2,7,8]=0..1 f32[1,4,5,2]=-1.2..1.2", "", 0, "truth values" },
     { 0 },
 };
 const op_def op_GridSample = {
     .name = "GridSample",
     .doc = DOC(
         "x at the places of the grid, where -1 .. 1 are its ends: nearest, linear or cubic; outside zeros, the border or "
-        "a reflection"),
-    .in = { { "X", "float|complex" }, { "grid", "float" } },
+        "a reflection; integers are computed as floats and cut off"),
+    .in = { { "X", "value|complex" }, { "grid", "float" } },
     .out = { { "Y", "as X" } },
     .attrs = { INT("align_corners", 0), TEXT("mode", "linear"), TEXT("padding_mode", "zeros") },
     .infer = infer_grid_sample,

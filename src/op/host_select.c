@@ -14,9 +14,11 @@ static qn_status infer_non_zero(infer *c)
     return infer_out(c, 0, &out);
 }
 
-/* Floats are zero when all bits but the sign are, complex numbers when both parts are; everything else when all bits are. */
+/* Floats are zero when all bits but the sign are, complex numbers when both parts are, a text when it is empty; everything else when all
+ * bits are. */
 static bool is_zero(const qn_tensor *t, u64 i)
 {
+    if (t->dtype == QN_STRING) return ((const qn_bytes *)t->data)[i].n == 0;
     size_t bytes = qn_dtype_bytes(t->dtype), part = qn_dtype_bytes(dtype_part(t->dtype));
     bool is_float = dtype_is_float(dtype_part(t->dtype));
     const u8 *at = (const u8 *)t->data + i * bytes;
@@ -52,8 +54,9 @@ static const op_case non_zero_cases[] = {
 };
 const op_def op_NonZero = {
     .name = "NonZero",
-    .doc = DOC("the coordinates of the elements that are not 0, one column each, in order"),
-    .in = { { "X", "number|bool|complex" } },
+    .doc =
+        DOC("the coordinates of the elements that are not 0, of texts those that are not empty, one column each, in order"),
+    .in = { { "X", "value|complex" } },
     .out = { { "Y", "i64" } },
     .infer = infer_non_zero,
     .host = host_non_zero,
@@ -149,6 +152,15 @@ typedef struct entries {
 /* NaN is one value, the largest: without an order of its own it would swallow its neighbours. */
 static int order_of(f64 x, f64 y) { return x < y ? -1 : x > y ? 1 : (x != x) - (y != y); }
 
+/* As bytes; of two that begin alike the shorter one comes first. */
+static int order_of_texts(const u8 *a, const u8 *b)
+{
+    qn_bytes x, y;
+    memcpy(&x, a, sizeof x), memcpy(&y, b, sizeof y);
+    int c = memcmp(x.data, y.data, MIN(x.n, y.n));
+    return c ? c : (x.n > y.n) - (x.n < y.n);
+}
+
 static int compare_one(qn_dtype d, const u8 *a, const u8 *b)
 {
     u16 p, q;
@@ -162,6 +174,7 @@ static int compare_one(qn_dtype d, const u8 *a, const u8 *b)
     case QN_U16: COMPARE(u16, a, b)
     case QN_U32: COMPARE(u32, a, b)
     case QN_U64: COMPARE(u64, a, b)
+    case QN_STRING: return order_of_texts(a, b);
     case QN_F16: case QN_BF16: {
         memcpy(&p, a, 2), memcpy(&q, b, 2);
         return d == QN_F16 ? order_of((f64)f16_to_f32(p), (f64)f16_to_f32(q)) : order_of((f64)bf16_to_f32(p), (f64)bf16_to_f32(q));
@@ -299,7 +312,7 @@ const op_def op_Unique = {
     .doc =
         DOC("the different entries along `axis` (elements without it), where each first stands, which one each is, how many "
             "there are"),
-    .in = { { "X", "number|bool|complex" } },
+    .in = { { "X", "value|complex" } },
     .out = { { "Y", "as X" }, { "indices", "i64" }, { "inverse_indices", "i64" }, { "counts", "i64" } },
     .attrs = { { "axis", ATTR_INT, false, 0, 0, NULL }, INT("sorted", 1) },
     .infer = infer_unique,

@@ -8,19 +8,20 @@
 static qn_status infer_held_as(infer *c)
 {
     type out = *infer_in(c, 0);
-    QN_TRY(infer_any_dtype(c, "to", QN_NONE, &out.dtype));
-    if (qn_dtype_bytes(out.dtype) != 1)
-        return infer_fail(c, QN_E_DTYPE, "to is %s, which does not fill a byte", qn_dtype_name(out.dtype));
+    out.dtype = node_dtype(c->n, "to", QN_NONE);
+    if (!dtype_is_complex(out.dtype)) QN_TRY(infer_any_dtype(c, "to", QN_NONE, &out.dtype));
+    if (qn_dtype_bytes(out.dtype) != qn_dtype_bytes(infer_in(c, 0)->dtype))
+        return infer_fail(c, QN_E_DTYPE, "to is %s, whose elements are held otherwise", qn_dtype_name(out.dtype));
     return infer_out(c, 0, &out);
 }
 
-static const op_case held_as_cases[] = { { "u8[5]=0..15", "to=21", 0, "to u4" }, { 0 } };
+static const op_case held_as_cases[] = { { "u8[5]=0..15", "to=21", 0, "to u4" }, { "f64[9]", "to=7", 0, "to i64" }, { 0 } };
 const op_def op_HeldAs = {
     .name = "HeldAs",
     .domain = "quern",
-    .doc = DOC("the bytes of x as another type whose elements are held in a byte"),
-    .in = { { "x", "i8|u8|narrow" } },
-    .out = { { "y", "i8|u8|narrow" } },
+    .doc = DOC("the bytes of x as another type whose elements are held in as many"),
+    .in = { { "x", "number|bool|narrow|complex" } },
+    .out = { { "y", "number|bool|narrow|complex" } },
     .attrs = { NEEDED("to", ATTR_INT) },
     .alias = true,
     .infer = infer_held_as,
@@ -29,6 +30,7 @@ const op_def op_HeldAs = {
 
 val narrow_held_as(build *b, val x, qn_dtype d)
 {
+    if (b->status || build_type(b, x)->dtype == d) return x;
     attr to = attr_of_int("to", dtype_to_onnx(d));
     return build_node(b, OP_HeldAs, &x, 1, &to, 1);
 }

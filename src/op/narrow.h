@@ -6,7 +6,7 @@
 
 /* Cast where no elementwise kernel fits: from and to narrow types, and texts. */
 qn_status narrow_expand_cast(build *b, const node *n);
-/* The bytes of x as another type of one byte. */
+/* The bytes of x as another type held in as many. */
 val narrow_held_as(build *b, val x, qn_dtype d);
 /* Cast of numbers to texts and of texts to numbers (text_numbers.c). */
 val text_cast(build *b, const node *n, val x, qn_dtype from, qn_dtype to);

@@ -42,7 +42,7 @@ qn_status norm_stash(const infer *c, qn_dtype *out)
 
 static qn_status infer_layer(infer *c)
 {
-    const type x = *infer_in(c, 0);
+    type x = *infer_in(c, 0);
     qn_dtype stash;
     u32 axis;
     QN_TRY(norm_stash(c, &stash));
@@ -56,6 +56,7 @@ static qn_status infer_layer(infer *c)
     }
     type row = type_with(&x, stash);
     for (u32 d = axis; d < x.rank; d++) row.dims[d] = sym_one(c->g);
+    x.dtype = infer_in(c, 1)->dtype;
     QN_TRY(infer_out(c, 0, &x));
     QN_TRY(infer_out(c, 1, &row));
     return infer_out(c, 2, &row);
@@ -67,7 +68,7 @@ static qn_status expand_layer(build *b, const node *n)
     const type t = *build_type(b, x);
     u32 axis = axis_of(n, "axis", -1, t.rank), bits = ((1u << t.rank) - 1) & ~((1u << axis) - 1);
     f64 epsilon = attr_float(n, "epsilon", 1e-5);
-    qn_dtype wide = dtype_computing(t.dtype);
+    qn_dtype wide = dtype_computing(t.dtype), to = build_type(b, n->out[0])->dtype;
     x = build_cast(b, x, wide);
     normalized r = { 0 };
     if (n->op == OP_LayerNormalization) r = norm_centred(b, x, bits, epsilon);
@@ -75,16 +76,18 @@ static qn_status expand_layer(build *b, const node *n)
         r.inverse = norm_inverse(b, build_reduce(b, OP_ReduceMean, build_op2(b, OP_Mul, x, x), bits), epsilon);
         r.y = build_op2(b, OP_Mul, x, r.inverse);
     }
-    val y = r.y;
+    val y = to == t.dtype ? r.y : build_cast(b, r.y, t.dtype);
+    wide = dtype_computing(to);
+    y = build_cast(b, y, wide);
     for (u32 i = 1; i < n->n_in; i++)
         if (build_in(b, i)) y = build_op2(b, i == 1 ? OP_Mul : OP_Add, y, build_cast(b, build_in(b, i), wide));
-    y = build_cast(b, y, t.dtype);
+    y = build_cast(b, y, to);
     if (n->n_out == 1) return build_done(b, &y, 1);
     qn_dtype stash = node_dtype(n, "stash_type", QN_F32);
     return build_done(b, (const val[]){ y, build_cast(b, r.mean, stash), build_cast(b, r.inverse, stash) }, 3);
 }
 
-/* Scale and bias must have exactly one element for each column, and what is kept of the rows the type it is computed in. */
+/* Scale and bias must have the type of x and exactly one element for each column, and what is kept of the rows the type it is computed in. */
 static bool fits_layer(const lowering *cl, const node *n)
 {
     lowering *l = (lowering *)cl;
@@ -93,6 +96,7 @@ static bool fits_layer(const lowering *cl, const node *n)
     const type *t = lower_type(l, x);
     sym cols = lower_product(l, x, axis_of(n, "axis", -1, t->rank), t->rank);
     if (n->n_out > 1 && node_dtype(n, "stash_type", QN_F32) != dtype_computing(t->dtype)) return false;
+    if (lower_type(l, lower_in(l, n, 1))->dtype != t->dtype) return false;
     for (u32 i = 1; i < n->n_in; i++)
         if (lower_in(l, n, i) && !sym_same(g, type_elems(g, lower_type(l, lower_in(l, n, i))), cols)) return false;
     return true;
@@ -144,7 +148,8 @@ static const op_case layer_cases[] = {
 };
 static const op_case rms_cases[] = {
     { "f32[2,8] f32[8]",                 "",             1e-5, "the common case"                }, { "f32[2,3,4] f32[3,4]",   "axis=1", 1e-5, "two axes"        },
-    { "f16[3,64] f16[64]",               "",             2e-3, "half"                           }, { 0 }
+    { "f16[3,64] f16[64]",               "",             2e-3, "half"                           }, { "f16[3,64] f32[64]", "", 1e-3, "a scale of another type" },
+    { "f32[3,64] bf16[64]",              "",             8e-3, "a narrower scale"               }, { 0 }
 };
 /* clang-format on */
 const op_def op_LayerNormalization = {
@@ -161,8 +166,8 @@ const op_def op_LayerNormalization = {
 const op_def op_RMSNormalization = {
     .name = "RMSNormalization",
     .doc = DOC("x / sqrt(mean of x^2 + epsilon) * scale, over `axis` and all after it"),
-    .in = { { "X", "float" }, { "scale", "as X" } },
-    .out = { { "Y", "as X" } },
+    .in = { { "X", "float" }, { "scale", "float" } },
+    .out = { { "Y", "as scale" } },
     .attrs = { INT("axis", -1), FLOAT("epsilon", 1e-5), INT("stash_type", 1) },
     .infer = infer_layer,
     .expand = expand_layer,

@@ -23,7 +23,7 @@ typedef struct op_def op_def;
 typedef struct lowering lowering; /* plan/lower.h */
 
 /* ---- schema. types: "float" (f16 bf16 f32 f64), "int", "uint", "signed" (float or signed int), "number" (all but bool and string),
- * "narrow" (less than a byte, or a float of one), "value" (all but narrow), "complex", "any" (tensors), "list" (sequence, optional or map), "bool", "string", a dtype name, several joined by '|', or "as NAME" of an earlier slot. Prefix "optional " / "many ". */
+ * "narrow" (less than a byte, or a float of one), "float8" (those with a sign and a mantissa), "value" (all but narrow), "complex", "any" (tensors), "list" (sequence, optional or map), "bool", "string", a dtype name, several joined by '|', or "as NAME" of an earlier slot. Prefix "optional " / "many ". */
 typedef struct op_slot {
     const char *name, *types;
 } op_slot;

@@ -29,19 +29,20 @@ static qn_status infer_qlinear_matmul(infer *c)
     return infer_out(c, 0, &batch);
 }
 
+/* A factor as f32, without its zero point. */
+static val centred(build *b, val x, val zero)
+{
+    return build_op2(b, OP_Sub, build_cast(b, x, QN_F32), build_cast(b, zero, QN_F32));
+}
+
 static qn_status expand_qlinear_matmul(build *b, const node *n)
 {
     (void)n;
-    val a = build_in(b, 0), a_scale = for_rows(b, build_in(b, 1)), w = build_in(b, 3), y;
-    if (dtype_is_narrow(build_type(b, a)->dtype)) {
-        qn_dtype real = quant_real(build_type(b, a_scale)->dtype);
-        y = build_op2(b, OP_MatMul, quant_to_real(b, a, a_scale, 0, all, real),
-                      quant_to_real(b, w, build_in(b, 4), 0, all, real));
-        y = quant_of_real(b, y, build_in(b, 6), 0, all, build_type(b, build_in(b, 7))->dtype, true);
-        return build_done(b, &y, 1);
-    }
-    y = build_node(b, OP_MatMulInteger, (const val[]){ a, w, build_in(b, 2), build_in(b, 5) }, 4, NULL, 0);
-    y = quant_sums(b, y, a_scale, build_in(b, 4), build_in(b, 6), build_in(b, 7));
+    val a = build_in(b, 0), a_zero = build_in(b, 2), w = build_in(b, 3), w_zero = build_in(b, 5), y;
+    bool floats = dtype_is_narrow(build_type(b, a)->dtype) || dtype_is_narrow(build_type(b, w)->dtype);
+    if (floats) y = build_op2(b, OP_MatMul, centred(b, a, for_rows(b, a_zero)), centred(b, w, w_zero));
+    else y = build_node(b, OP_MatMulInteger, (const val[]){ a, w, a_zero, w_zero }, 4, NULL, 0);
+    y = quant_sums(b, y, for_rows(b, build_in(b, 1)), build_in(b, 4), build_in(b, 6), build_in(b, 7));
     return build_done(b, &y, 1);
 }
 
@@ -51,19 +52,26 @@ static const op_case qlinear_matmul_cases[] = {
     { "i8[2,3,8]=-99..99 f32[3]={0.1,0.2,0.3} i8[3]={1,2,3} i8[8,2]=-99..99 f32[2]={0.2,0.4} i8[2]={0,1} f32[]={9} "
       "i8[]={-3}",
       "", 0.02, "a scale for each row and column" },
+    { "f8e4m3fn[4,20]=0..120 f32[]={0.1} f8e4m3fn[]={0} f8e5m2[20,6]=0..70 f32[6]=0.1..0.2 f8e5m2[6]={0,0,0,0,0,0} "
+      "f32[]={9} "
+      "f8e4m3fn[]={0}",
+      "", 0.06, "float8" },
+    { "i8[4,20]=-99..99 f32[4]={0.1,0.2,0.3,0.4} i8[4]={1,2,3,4} f8e4m3fn[20,6]=0..120 f32[]={0.2} f8e4m3fn[]={0} f32[]={9} "
+      "i8[]={3}",
+      "", 0.02, "integers by float8" },
     { 0 },
 };
 const op_def op_QLinearMatMul = {
     .name = "QLinearMatMul",
     .doc = DOC("a matrix product of quantized factors, quantized"),
-    .in = { { "a", "i8|u8" },
+    .in = { { "a", "i8|u8|float8" },
             { "a_scale", "float" },
             { "a_zero_point", "as a" },
-            { "b", "i8|u8" },
+            { "b", "i8|u8|float8" },
             { "b_scale", "float" },
             { "b_zero_point", "as b" },
             { "y_scale", "float" },
-            { "y_zero_point", "i8|u8|narrow" } },
+            { "y_zero_point", "i8|u8|float8" } },
     .out = { { "y", "as y_zero_point" } },
     .infer = infer_qlinear_matmul,
     .expand = expand_qlinear_matmul,

@@ -285,7 +285,9 @@ val quant_sums(build *b, val sums, val a, val c, val y, val zero)
     qn_dtype real = quant_real(build_type(b, y)->dtype), to = build_type(b, zero)->dtype;
     val by = build_op2(b, OP_Mul, build_cast(b, a, real), build_cast(b, c, real));
     by = build_op2(b, OP_Div, by, build_cast(b, y, real));
-    return quant_round(b, build_op2(b, OP_Mul, build_cast(b, sums, real), by), zero, to);
+    sums = build_op2(b, OP_Mul, build_cast(b, sums, real), by);
+    if (!dtype_is_narrow_float(to)) return quant_round(b, sums, zero, to);
+    return build_cast(b, build_op2(b, OP_Add, sums, build_cast(b, zero, real)), to);
 }
 
 qn_status quant_done(build *b, val y, u32 i, qn_dtype to)

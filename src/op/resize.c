@@ -165,6 +165,9 @@ const char *resize_plan_of(graph *g, const node *n, const type *x, resize_plan *
     wrong = by_size ? sizes_of(g, n, &p) : scales_of(g, n, &p);
     if (!wrong && coordinates == CROP_AND_RESIZE) wrong = crop_of(g, n, &p);
     *out = p;
+    if (!wrong && x->dtype == QN_STRING &&
+        (choice(g, n, "mode", modes) != NEAREST || attr_float(n, "extrapolation_value", 0) != 0))
+        return "texts have only mode nearest and no extrapolation_value";
     return wrong;
 }
 
@@ -408,7 +411,7 @@ const op_def op_Resize = {
     .name = "Resize",
     .doc = DOC("Dimensions resized to `sizes` or by `scales`, by the nearest, linear or cubic rule of mode, placed by "
                "coordinate_transformation_mode"),
-    .in = { { "x", "number|bool|complex" },
+    .in = { { "x", "value|complex" },
             { "roi", "optional float" },
             { "scales", "optional f32" },
             { "sizes", "optional i64" } },

@@ -47,6 +47,10 @@ static void print_warm(const timing *t)
     table_row(&rows, "launches",
               text_print("%llu, and %llu steps on the host", (unsigned long long)t->stats.launches,
                          (unsigned long long)(t->stats.host_steps + t->stats.host_launches)));
+    if (t->stats.kept_launches)
+        table_row(&rows, "kept",
+                  text_print("what %llu more launches made of weights and sizes alone, %s",
+                             (unsigned long long)t->stats.kept_launches, text_bytes(t->stats.kept_bytes)));
     rows.align = "ll";
     table_print(&rows, "  ");
 }
@@ -107,6 +111,7 @@ static void put_all(const args *a, const qn_session *session, const qn_device_in
     json_put_count("launches", s->launches);
     json_put_count("host_steps", s->host_steps);
     json_put_count("host_launches", s->host_launches);
+    json_put_count("kept_launches", s->kept_launches);
     json_end('}');
     json_begin("memory", '{');
     json_put_count("process_peak_bytes", t->peak_bytes);
@@ -114,6 +119,7 @@ static void put_all(const args *a, const qn_session *session, const qn_device_in
     json_put_count("planned_peak_bytes", s->planned_peak_bytes);
     json_put_count("intermediates_bytes", s->intermediates_bytes);
     json_put_count("lower_bound_bytes", s->largest_live_bytes);
+    json_put_count("kept_bytes", s->kept_bytes);
     json_end('}');
     passes_json(session);
     notes_json(session);

@@ -353,6 +353,7 @@ typedef struct qn_stats {
     uint64_t host_launches;                           /* those of nodes that the host runs for the device (qn_host_nodes) */
     uint64_t random_launches;                         /* those of either that draw random numbers */
     uint64_t flops;                                   /* multiply-adds x 2 of one run, where known */
+    uint64_t kept_launches, kept_bytes; /* that one run left out, as they hang on weights and sizes alone; what they made */
     double read_ms, check_ms, passes_ms, plan_ms, prepare_ms;
     double verify_ms; /* trying kernels out: once for an adapter and driver */
 } qn_stats;

@@ -48,6 +48,8 @@ static void put_info(webgl_device *w)
         .i64 = true,
         .i8_buffers = true,
         .buffers_apart = true,
+        .channels_last =
+            WEBGL_TEXEL / 4, /* what lies in a texel is read and drawn together: four channels of a pixel see the same */
     };
 }
 

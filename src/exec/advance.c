@@ -93,6 +93,7 @@ static qn_status launch_alone(exec *x, frame *f, const step *s)
     QN_TRY(fill_launch(x, f, s, &l));
     if (!l.count) return QN_OK;
     x->stats.launches++;
+    keep_count(x, f);
     QN_TRY(add_row(x, f, s, &l));
     x->timing = TIMING_LAUNCHED;
     return x->b->launch(x->device, &l);
@@ -150,6 +151,7 @@ static qn_status run_launch(exec *x, frame *f, const step *s, bool *pending)
     QN_TRY(fill_launch(x, f, s, &l));
     if (!l.count) return QN_OK;
     x->stats.launches++;
+    keep_count(x, f);
     return x->b->launch(x->device, &l);
 }
 
@@ -391,8 +393,10 @@ static qn_status go_on(exec *x, u64 until)
         const step *s = &f->p->steps[f->at];
         u32 at = f->at;
         bool pending = false;
-        QN_TRY(check_needs(x, f, s));
-        QN_TRY(of_node(f, s, run_step(x, f, s, &pending)));
+        if (!keep_leaves_out(x, f)) {
+            QN_TRY(check_needs(x, f, s));
+            QN_TRY(of_node(f, s, run_step(x, f, s, &pending)));
+        }
         if (pending) return QN_OK;
         if (x->now != f) continue; /* a body was entered; it comes back here */
         store_release_late(x, f, at);
@@ -409,6 +413,7 @@ static qn_status stopped(exec *x, qn_status s)
     x->waiting = 0;
     x->timing = TIMING_NONE;
     x->result = s;
+    keep_end(x, s == QN_OK);
     snprintf(x->error, sizeof x->error, "%s", s == QN_OK ? "" : qn_last_error());
     if (s == QN_E_NOMEM) exec_give_back(x);
     return s;

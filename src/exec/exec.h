@@ -13,6 +13,7 @@ typedef struct slot {    /* where the bytes of a plan value are now */
     u64 allotted;        /* bytes in the layout */
     u32 late, late_here; /* 1 + index of its buffer in the pool of late ones, of the device and of the host; 0: none */
     bool stale;          /* made on the host, and `view` has not got the bytes yet */
+    bool kept;           /* from run to run (keep.c) */
 } slot;
 
 typedef struct frame {
@@ -85,6 +86,10 @@ typedef struct exec {
     bool faulty;      /* words of a failed run are still there */
     layout_result layout;
     bool laid_out;
+    bool *left_out;      /* by step of the main plan: not in a run that keeps what an earlier one made */
+    bool keeps, no_room; /* this run does so; a device that ran out of memory keeps nothing */
+    u64 kept_for;        /* the round that the kept values are for; 0: there are none */
+    u64 kept_launches;   /* that such a run leaves out */
     late_pool late, late_here;
     owned_buffer *owned;
     u32 n_owned, cap_owned; /* weights */
@@ -150,6 +155,16 @@ void exec_bind_elems(exec *x, const value *v, const qn_tensor *t); /* an elems_r
 qn_status exec_make_room(
     exec *x, qn_buf *old); /* old: memory that it no longer uses, in which input data may lie; the caller's to free */
 void exec_free_apart(exec *x);
+
+/* keep.c: results of steps that hang on weights and sizes alone, from run to run */
+u64 keep_room(const exec *x); /* bytes that they may take */
+qn_status keep_choose(exec *x, span *spans,
+                      u64 room); /* spans: of the values in the layout; the kept ones' become the whole run */
+void keep_start(exec *x);        /* a run: sizes are bound and values have their places */
+bool keep_leaves_out(const exec *x, const frame *f); /* the step at hand */
+void keep_count(exec *x, const frame *f);            /* it was launched */
+void keep_end(exec *x, bool well);
+void keep_forget(exec *x); /* their bytes are no longer there */
 
 /* store.c: where values are */
 qn_status store_view(exec *x, frame *f, val v, buf_view *out);               /* on the device; late ones get room now */

@@ -128,6 +128,8 @@ void qn_get_stats(const qn_session *s, qn_stats *out)
     out->host_launches = x->stats.host_launches;
     out->random_launches = x->stats.random_launches;
     out->flops = exec_flops(x, x->main->p);
+    out->kept_launches = x->stats.kept_launches;
+    out->kept_bytes = x->stats.kept_bytes;
 }
 
 uint32_t qn_op_counts(const qn_session *s, const qn_op_count **out)

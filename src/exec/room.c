@@ -118,6 +118,7 @@ static qn_status place(exec *x, span *spans, u32 n, qn_buf *old)
     QN_TRY(layout_make(spans, n, &result));
     if (caps->host_memory || !caps->max_buffer_bytes || result.peak <= caps->max_buffer_bytes)
         return place_together(x, &result, old);
+    if (x->stats.kept_bytes) return fail(QN_E_NOMEM, "with what is kept the values do not fit in a buffer");
     QN_TRY(plan_within_limits_apart(x->main->p));
     if (x->memory) *old = x->memory;
     x->memory = 0, x->memory_bytes = 0;
@@ -134,7 +135,7 @@ static void put_views(exec *x, const span *spans)
     }
 }
 
-static qn_status lay_out(exec *x, qn_buf *old)
+static qn_status lay_out(exec *x, u64 room_to_keep, qn_buf *old)
 {
     const plan *p = x->main->p;
     span *spans = mem_alloc((p->n_values + 1) * sizeof *spans);
@@ -142,6 +143,8 @@ static qn_status lay_out(exec *x, qn_buf *old)
     u32 n = 0;
     qn_status s = fill_spans(x, spans, &n);
     x->laid_out = false;
+    keep_forget(x);
+    if (s == QN_OK) s = keep_choose(x, spans, room_to_keep);
     if (s == QN_OK) s = place(x, spans, n, old);
     if (s == QN_OK) {
         x->laid_out = true;
@@ -158,11 +161,12 @@ qn_status exec_make_room(exec *x, qn_buf *old)
     bool enough;
     QN_TRY(fits(x, &enough));
     if (enough) return QN_OK;
-    qn_status s = lay_out(x, old);
+    qn_status s = lay_out(x, keep_room(x), old);
+    if (s != QN_OK && x->stats.kept_bytes) s = lay_out(x, 0, old);
     /* What others asked for may be what does not fit: this run's own sizes then, so that one too large spoils no other. */
     if (s != QN_OK) {
         for (u32 i = 0; i < x->n_bound; i++) x->capacity[i] = (sym_at){ MAX(x->bound[i].is, 0), x->bound[i].bound };
-        s = lay_out(x, old);
+        s = lay_out(x, 0, old);
     }
     return s == QN_OK ? fits(x, &enough) : s;
 }

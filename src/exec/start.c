@@ -214,6 +214,7 @@ void exec_give_back(exec *x)
     x->late.n = 0;
     x->memory = 0, x->memory_bytes = 0;
     x->laid_out = false;
+    x->no_room = true;
     for (u32 i = 0; i < x->n_bound; i++) x->capacity[i] = (sym_at){ 0 }; /* the size that was too large */
 }
 
@@ -250,6 +251,7 @@ qn_status exec_start(exec *x, const qn_named *in, size_t n_in)
     x->run++;
     x->running = true;
     x->result = QN_OK;
+    keep_start(x);
     x->now = x->main;
     x->stats.launches = x->stats.host_steps = x->stats.host_launches = x->stats.random_launches = 0;
     x->profile_from = clock_ns();

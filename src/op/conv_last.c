@@ -229,12 +229,26 @@ static qn_status last_expand(build *b, const node *n)
     return build_done(b, &y, 1);
 }
 
+enum { MADE_OF_MOST = 4 };
+
+/* A weight, or made of such by a few nodes, as fills are: its Transpose is a constant, or computed once (plan/once.c). */
+static bool made_of_weights(const graph *g, val v, u32 nodes)
+{
+    if (!v || is_weight(g, v)) return true;
+    const value *x = value_at(g, v);
+    if (!x->maker || !nodes || op_of(node_at(g, x->maker))->random) return false;
+    const node *n = node_at(g, x->maker);
+    for (u32 i = 0; i < n->n_in; i++)
+        if (!made_of_weights(g, node_in(g, n, i), nodes - 1)) return false;
+    return n->n_in > 0 && n->n_in <= MADE_OF_MOST;
+}
+
 val conv_channels_last(build *b, const node *n)
 {
     val x = node_in(b->g, n, 0), w = node_in(b->g, n, 1);
     attr attrs[CONV_MAX_ATTRS + EPILOGUE_ATTRS];
     u32 count = 0;
-    if (!dtype_is_float(build_type(b, x)->dtype) || !is_constant(b->g, w)) return 0;
+    if (!dtype_is_float(build_type(b, x)->dtype) || !made_of_weights(b->g, w, MADE_OF_MOST)) return 0;
     for (u32 i = 0; i < n->n_attrs && count < COUNT(attrs); i++)
         if (!text_same(n->attrs[i].name, "kernel_shape")) attrs[count++] = n->attrs[i];
     val in[] = { channels_last_of(b, x), weight_in(b, w, LAST), node_in(b->g, n, 2),

@@ -6,7 +6,8 @@
  *     Transpose(Transpose(x))               x
  *
  * So Transposes are left where a region of such nodes begins and ends. Unlike move_transposes this may leave a Transpose in front of one reader
- * and take it from another. Weights that are not in memory, or come at run time, would be transposed in every run: such convolutions stay. */
+ * and take it from another. Weights that come at run time would be transposed in every run: such convolutions stay. Those that are not in memory
+ * are transposed in the first (plan/once.c). */
 #include "op/channels.h"
 #include "pass/permute.h"
 

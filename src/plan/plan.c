@@ -302,7 +302,7 @@ static qn_status fill(plan *p)
     find_sides(p);
     find_lives(p);
     find_late(p);
-    return QN_OK;
+    return p->is_body ? QN_OK : plan_find_once(p);
 }
 
 bool plan_in_layout(const plan *p, val v)

@@ -69,6 +69,7 @@ typedef struct step {
     const char *variant;
     struct launch *launch;
     bool on_host; /* LAUNCH: on the host, by the device that stands in there */
+    bool once;    /* hangs on weights and sizes alone (once.c) */
     val value;    /* ELEMS, READ, PLACES */
     u32 places;   /* PLACES: which */
     sym times;
@@ -113,6 +114,7 @@ typedef struct plan_value {
     bool late;       /* its size is known only in the middle of a run */
     bool on_device;  /* a launch there uses it */
     bool on_host;    /* a launch on the host uses it */
+    bool once;       /* only steps that are so write it, one value each: it may be kept from run to run */
 } plan_value;
 
 struct plan {
@@ -190,6 +192,9 @@ bool plan_is_constant(const plan *p, val v); /* of the graph, or a table */
 bool plan_is_late(const plan *p, val v);     /* its size is known only in the middle of a run */
 bool plan_in_layout(const plan *p, val v);   /* it has a place on the device from the start of a run on */
 bool plan_has_home(const plan *p, val root); /* on the device: a buffer of its own; all others lie in one */
+
+/* once.c: which steps and values hang on weights and sizes alone; of a model's plan, not of a body's. */
+qn_status plan_find_once(plan *p);
 
 /* places.c: are all elements of t inside? sizes: of each entry of a tuple. QN_E_DATA names the node, the element and the axis. */
 qn_status plan_places_check(const plan_places *p, const qn_tensor *t, const i64 *sizes);

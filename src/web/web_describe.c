@@ -64,6 +64,8 @@ static void put_stats(json *j, const qn_session *s)
     COUNTED(host_launches)
     COUNTED(random_launches)
     COUNTED(flops)
+    COUNTED(kept_launches)
+    COUNTED(kept_bytes)
 #undef COUNTED
     json_number(j, "read_ms", st.read_ms);
     json_number(j, "check_ms", st.check_ms);

@@ -42,7 +42,7 @@ class SessionDesc(c.Structure):
 
 class Stats(c.Structure):
     _fields_ = [(n, c.c_uint64) for n in ("plans", "layouts", "device_buffers", "weights_bytes", "planned_peak_bytes", "intermediates_bytes", "largest_live_bytes", "launches",
-                                          "host_steps", "host_launches", "random_launches", "flops")]
+                                          "host_steps", "host_launches", "random_launches", "flops", "kept_launches", "kept_bytes")]
     _fields_ += [(n, c.c_double) for n in ("read_ms", "check_ms", "passes_ms", "plan_ms", "prepare_ms", "verify_ms")]
 
 

@@ -1,5 +1,4 @@
 /* Attention of com.microsoft: q, k and v from one product, a past with both in one tensor. */
-#include "op/formula.h"
 #include "op/masked.h"
 #include "op/op_util.h"
 
@@ -40,10 +39,6 @@ static qn_status attention_infer(infer *c)
     s.batch = x->dims[0], s.rows = s.fresh = x->dims[1];
     QN_TRY(masked_past(c, past, 3, AT_PAST_LENGTH, &s));
     QN_TRY(masked_check(c, infer_in(c, AT_MASK), infer_in(c, AT_EXTRA), &s));
-    i64 turned = infer_int(c, "rotary_embedding_dim"), size;
-    if (infer_int(c, "do_rotary") &&
-        (turned < 0 || turned % 2 || (sym_is_number(g, s.size, &size) && (turned > size || size % 2))))
-        return infer_fail(c, QN_E_SHAPE, "rotary_embedding_dim is %lld, no even part of a head", (long long)turned);
     type y = *x;
     y.dims[2] = widths[2];
     type present = { .dtype = x->dtype, .rank = 5, .known = true };
@@ -71,22 +66,11 @@ static val both(build *b, val k, val v)
     return build_concat(b, build_reshape(b, k, dims, 5), build_reshape(b, v, dims, 5), 0);
 }
 
-/* Heads turned by the angle of each token's position p: the i-th number of the first half of what is turned with the i-th of the second, by
- * p / 10000^(2 i / turned). */
 static val turned(build *b, val x, const masked *s)
 {
-    graph *g = b->g;
-    i64 given = attr_int(b->n, "rotary_embedding_dim", 0);
-    sym part = given ? sym_number(g, given) : s->size, half = sym_div(g, part, sym_number(g, 2)), one = sym_one(g);
-    const sym down[3] = { one, s->rows, one };
-    if (b->status) return 0;
-    qn_dtype d = build_type(b, x)->dtype, real = d == QN_F64 ? QN_F64 : QN_F32;
-    val at = build_cast(b, build_op2(b, OP_Add, attend_places(b, s->rows), attend_size(b, s->past)), real);
-    val i = build_cast(b, attend_places(b, half), real), wide = build_cast(b, attend_size(b, part), real);
-    val angle = build_formula(b, "p / Pow(10000, 2 * i / w)", "piw", build_reshape(b, at, down, 3), i, wide);
-    val in[] = { x, build_cast(b, build_op1(b, OP_Cos, angle), d), build_cast(b, build_op1(b, OP_Sin, angle), d) };
-    attr how = attr_of_int("rotary_embedding_dim", given);
-    return build_node(b, OP_RotaryEmbedding, in, 3, &how, 1);
+    attr part = attr_of_int("rotary_embedding_dim", attr_int(b->n, "rotary_embedding_dim", 0));
+    if (!attr_int(b->n, "do_rotary", 0)) return x;
+    return build_node(b, OP_HeadsTurned, (val[]){ x, attend_size(b, s->past) }, 2, &part, 1);
 }
 
 static qn_status attention_expand(build *b, const node *n)
@@ -103,8 +87,7 @@ static qn_status attention_expand(build *b, const node *n)
     masked s = { .batch = x->dims[0], .rows = x->dims[1], .fresh = x->dims[1] };
     s.size = sym_div(g, wide, sym_number(g, heads));
     masked_past_of(b, past, 3, build_in(b, AT_PAST_LENGTH), &s);
-    bool rotary = attr_int(n, "do_rotary", 0) != 0;
-    attend a = { .q = rotary ? turned(b, qkv[0], &s) : qkv[0], .k = rotary ? turned(b, qkv[1], &s) : qkv[1], .v = qkv[2] };
+    attend a = { .q = turned(b, qkv[0], &s), .k = turned(b, qkv[1], &s), .v = qkv[2] };
     val out[2] = { 0 };
     if (past || masked_wanted(b, 1)) out[1] = masked_present(b, past, both(b, a.k, a.v), 3, &s);
     if (past) a.k = half_of(b, masked_seen(b, out[1], 3, &s), 0), a.v = half_of(b, masked_seen(b, out[1], 3, &s), 1);
@@ -120,8 +103,6 @@ static const op_case attention_cases[] = {
       1e-6, "a square mask" },
     { "f32[2,3,6] f32[6,24] f32[24] i32[2,7]=0..1 f32[2,2,2,8,4] _ i32[1]={4}",
       "num_heads=2, past_present_share_buffer=1, n_out=2", 1e-6, "a past in a buffer" },
-    { "f32[2,3,6] f32[6,48] _ _ f32[2,2,2,4,8]", "num_heads=2, do_rotary=1, rotary_embedding_dim=4, n_out=2", 1e-6,
-      "half of each head turned" },
     { 0 },
 };
 

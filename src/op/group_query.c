@@ -3,7 +3,7 @@
  *
  *     total    the scalar total_sequence_length, read where only a run knows it: how many keys of the cache are looked at
  *     present  max(past length, total) keys: a past that grows, or a buffer that keeps its size */
-#include "op/group_query.h"
+#include "op/attend.h"
 
 #include <math.h>
 
@@ -11,6 +11,35 @@
 #include "op/formula.h"
 #include "op/op_util.h"
 #include "op/quantize.h"
+
+enum {
+    IN_Q,
+    IN_K,
+    IN_V,
+    IN_PAST_K,
+    IN_PAST_V,
+    IN_LENGTHS,
+    IN_TOTAL,
+    IN_COS,
+    IN_SIN,
+    IN_POSITIONS,
+    IN_BIAS,
+    IN_SINK,
+    IN_K_SCALE,
+    IN_V_SCALE,
+    IN_Q_NORM,
+    IN_K_NORM,
+    IN_COUNTS
+};
+enum { OUT_Y, OUT_K, OUT_V, OUT_SCORES };
+/* past: keys that the past has room for; total: keys that are looked at; present: keys that the present has. */
+typedef struct shape {
+    sym batch, rows, past, total, present;
+    i64 heads, groups;
+    sym size;
+} shape;
+
+static bool is_windowed(const node *n) { return attr_int(n, "sliding_window_cache", 0) != 0; }
 
 /* ------------------------------------------------------------------ shapes and what is refused */
 static qn_status check_attrs(const infer *c)
@@ -32,7 +61,11 @@ static qn_status check_attrs(const infer *c)
         return infer_fail(c, QN_E_SHAPE, "num_heads is no multiple of kv_num_heads");
     if (infer_int(c, "local_window_size") != -1 && !infer_int(c, "causal"))
         return infer_fail(c, QN_E_SHAPE, "local_window_size needs causal");
-    return group_is_windowed(c->n) ? group_check_window(c) : QN_OK;
+    if (!is_windowed(c->n)) return QN_OK;
+    if (infer_int(c, "qk_output"))
+        return infer_fail(c, QN_E_UNSUPPORTED,
+                          "qk_output with sliding_window_cache: which keys it would be of is not specified");
+    return infer_has(c, IN_PAST_K) ? QN_OK : infer_fail(c, QN_E_SHAPE, "sliding_window_cache needs a past");
 }
 
 /* A cache of small numbers: how many bits, and for keys and values whether they have one scale or one for each channel. */
@@ -81,17 +114,17 @@ static qn_status check_inputs(const infer *c)
     return QN_OK;
 }
 
-static void shape_of(graph *g, const node *n, const type *q, const type *past, bool packed, sym total, group_shape *s)
+static void shape_of(graph *g, const node *n, const type *q, const type *past, bool packed, sym total, shape *s)
 {
-    *s = (group_shape){ .batch = q->dims[0], .rows = q->dims[1], .total = total };
+    *s = (shape){ .batch = q->dims[0], .rows = q->dims[1], .total = total };
     s->heads = attr_int(n, "num_heads", 1), s->groups = attr_int(n, "kv_num_heads", 1);
     s->size = sym_div(g, q->dims[2], sym_number(g, packed ? s->heads + 2 * s->groups : s->heads));
     s->past = past ? past->dims[2] : sym_zero(g);
-    s->present = group_is_windowed(n) ? s->past : past ? sym_max(g, s->past, total) : total;
+    s->present = is_windowed(n) ? s->past : past ? sym_max(g, s->past, total) : total;
 }
 
 /* 1 where the total is the past with the new tokens, or what a buffer has room for, and in each case all that are new; else 0. */
-static sym total_fits(graph *g, const group_shape *s)
+static sym total_fits(graph *g, const shape *s)
 {
     sym after = sym_add(g, s->total, sym_one(g)), grown = sym_compare(g, '=', s->total, sym_add(g, s->past, s->rows));
     sym inside = sym_compare(g, '<', s->total, sym_add(g, s->past, sym_one(g)));
@@ -102,14 +135,14 @@ static qn_status group_query_infer(infer *c)
 {
     const sym *total;
     i64 fits;
-    group_shape s;
+    shape s;
     graph *g = c->g;
     QN_TRY(check_attrs(c));
     QN_TRY(check_inputs(c));
     const type *q = infer_in(c, IN_Q), *k = infer_in(c, IN_K), *past = infer_in(c, IN_PAST_K);
     if (elems_wanted(c, IN_TOTAL, &total) != 1) return infer_fail(c, QN_E_SHAPE, "total_sequence_length must be one number");
     shape_of(g, c->n, q, past, !k, *total, &s);
-    if (!group_is_windowed(c->n) && sym_is_number(g, total_fits(g, &s), &fits) && !fits)
+    if (!is_windowed(c->n) && sym_is_number(g, total_fits(g, &s), &fits) && !fits)
         return infer_fail(c, QN_E_SHAPE, "total_sequence_length does not fit the past and the new tokens");
     sym groups = sym_number(g, s.groups), heads = sym_number(g, s.heads);
     if (infer_differ(g, k ? k->dims[2] : sym_mul(g, s.size, sym_number(g, s.heads + 2 * s.groups)),
@@ -135,13 +168,14 @@ static qn_status group_query_infer(infer *c)
 /* ------------------------------------------------------------------ steps */
 /* Tokens of each sample that are in the cache before this run: i64[batch]. In a first prompt a sample may be shorter than the others.
  * A seqlens_k or a total that cannot be gives a place outside the cache, at which the scatter ends the run. */
-static val before(build *b, const group_shape *s)
+static val before(build *b, const shape *s)
 {
     graph *g = b->g;
     sym first = sym_compare(g, '=', s->total, s->rows), least = sym_mul(g, s->rows, sym_sub(g, first, sym_one(g)));
     val ends = build_op2(b, OP_Add, build_cast(b, build_in(b, IN_LENGTHS), QN_I64), build_scalar(b, QN_I64, 1));
     val counts = build_in(b, IN_COUNTS);
     if (counts) return build_op2(b, OP_Sub, ends, build_cast(b, counts, QN_I64));
+    if (is_windowed(b->n)) return build_formula(b, "Max(e - r, 0)", "er", ends, attend_size(b, s->rows));
     val old = build_op2(b, OP_Max, build_op2(b, OP_Sub, ends, attend_size(b, s->rows)), attend_size(b, least));
     sym most = sym_select(g, total_fits(g, s), sym_number(g, INT32_MAX), sym_number(g, -1));
     old = build_op2(b, OP_Min, old, build_op2(b, OP_Sub, ends, build_scalar(b, QN_I64, 1)));
@@ -149,7 +183,7 @@ static val before(build *b, const group_shape *s)
 }
 
 /* Where each new token stands, [batch][rows]. In a first prompt, position_ids say only where it starts. */
-static val positions(build *b, val old, const group_shape *s)
+static val positions(build *b, val old, const shape *s)
 {
     graph *g = b->g;
     val given = build_in(b, IN_POSITIONS), along = attend_places(b, s->rows);
@@ -162,7 +196,7 @@ static val positions(build *b, val old, const group_shape *s)
 }
 
 /* Heads [from, to) of x[batch][rows][heads * size], apart; normalized where there is a weight; turned where there are positions. */
-static val heads_apart(build *b, val x, const group_shape *s, i64 from, i64 to, val weight, const char *epsilon, val at)
+static val heads_apart(build *b, val x, const shape *s, i64 from, i64 to, val weight, const char *epsilon, val at)
 {
     graph *g = b->g;
     if (b->status) return 0;
@@ -183,7 +217,7 @@ static val heads_apart(build *b, val x, const group_shape *s, i64 from, i64 to, 
     return build_node(b, OP_RotaryEmbedding, (val[]){ x, build_in(b, IN_COS), build_in(b, IN_SIN), at }, 4, turn, 2);
 }
 
-static val scale_of(build *b, u32 input, const group_shape *s)
+static val scale_of(build *b, u32 input, const shape *s)
 {
     val scale = build_in(b, input);
     graph *g = b->g;
@@ -193,7 +227,7 @@ static val scale_of(build *b, u32 input, const group_shape *s)
 }
 
 /* x as the past keeps it: x / scale rounded as i8, as two of 4 bits in a byte (8 is 0, the even one low), or as a float of 8 bits. */
-static val kept(build *b, val x, u32 scale_input, const group_shape *s, val past)
+static val kept(build *b, val x, u32 scale_input, const shape *s, val past)
 {
     graph *g = b->g;
     if (b->status || !past || build_type(b, x)->dtype == build_type(b, past)->dtype) return x;
@@ -209,7 +243,7 @@ static val kept(build *b, val x, u32 scale_input, const group_shape *s, val past
     return build_formula(b, "l + h * 16", "lh", low, high);
 }
 
-static val loaded(build *b, val x, u32 scale_input, const group_shape *s, qn_dtype d)
+static val loaded(build *b, val x, u32 scale_input, const shape *s, qn_dtype d)
 {
     if (b->status || build_type(b, x)->dtype == d) return x;
     qn_dtype as = build_type(b, x)->dtype;
@@ -222,7 +256,7 @@ static val loaded(build *b, val x, u32 scale_input, const group_shape *s, qn_dty
 }
 
 /* The cache with x written behind each sample's tokens; without a past over itself, for the scatter looks at the places. */
-static val present_of(build *b, val past, val x, val old, const group_shape *s)
+static val present_of(build *b, val past, val x, val old, const shape *s)
 {
     attr axis = attr_of_int("axis", 2);
     bool grows = !sym_same(b->g, s->present, past ? s->past : s->rows);
@@ -231,7 +265,7 @@ static val present_of(build *b, val past, val x, val old, const group_shape *s)
 }
 
 /* What hides keys: those ahead, those a window's width behind (of no width: all), or, where all see all, those behind a sample's last. */
-static val hidden(build *b, val old, const group_shape *s, qn_dtype d)
+static val hidden(build *b, val old, const shape *s, qn_dtype d)
 {
     graph *g = b->g;
     i64 window = attr_int(b->n, "local_window_size", -1);
@@ -254,43 +288,48 @@ static val zero_where_hidden(build *b, val scores, val bias, qn_dtype d)
     return build_node(b, OP_Where, (val[]){ gone, build_scalar(b, d, 0), scores }, 3, NULL, 0);
 }
 
-static val looked_at(build *b, val present, const group_shape *s)
+static val looked_at(build *b, val present, const shape *s)
 {
     return sym_same(b->g, s->present, s->total) ? present : build_slice(b, present, 2, sym_zero(b->g), s->total);
+}
+
+/* group_window.c: what a cache keeps that is as long as its window needs, and which of its keys and the new ones are seen. */
+static val in_window(build *b, op_id op, val past, val fresh, val bias)
+{
+    attr window = attr_of_int("window", attr_int(b->n, "local_window_size", -1));
+    val in[] = { past, fresh, build_in(b, IN_LENGTHS), build_in(b, IN_COUNTS), bias };
+    return build_node(b, op, in, bias ? 5 : 4, &window, 1);
 }
 
 static qn_status group_query_expand(build *b, const node *n)
 {
     const sym *total;
     graph *g = b->g;
-    group_shape s;
+    shape s;
     val q = build_in(b, IN_Q), k = build_in(b, IN_K), v = build_in(b, IN_V), past = build_in(b, IN_PAST_K), scores = 0;
     if (value_elems(g, build_in(b, IN_TOTAL), &total) != 1) return build_fail(b, QN_E_BUG, "its total is not known");
     shape_of(g, n, build_type(b, q), past ? build_type(b, past) : NULL, !k, *total, &s);
     qn_dtype d = build_type(b, q)->dtype;
     i64 all = s.heads + s.groups;
-    bool windowed = group_is_windowed(n);
-    group_window w = { 0 };
-    if (windowed) group_window_of(b, &s, &w);
-    val old = windowed ? build_reshape(b, w.before, &s.batch, 1) : before(b, &s);
-    val at = attr_int(n, "do_rotary", 0) ? positions(b, old, &s) : 0;
+    bool windowed = is_windowed(n);
+    val old = before(b, &s), at = attr_int(n, "do_rotary", 0) ? positions(b, old, &s) : 0;
     val k_new =
         heads_apart(b, k ? k : q, &s, k ? 0 : s.heads, k ? s.groups : all, build_in(b, IN_K_NORM), "k_norm_epsilon", at);
     val v_new = heads_apart(b, v ? v : q, &s, v ? 0 : all, v ? s.groups : all + s.groups, 0, NULL, 0);
-    k_new = kept(b, k_new, IN_K_SCALE, &s, past), v_new = kept(b, v_new, IN_V_SCALE, &s, past);
-    val seen[2] = { windowed ? build_concat(b, past, k_new, 2) : present_of(b, past, k_new, old, &s),
-                    windowed ? build_concat(b, build_in(b, IN_PAST_V), v_new, 2)
-                             : present_of(b, build_in(b, IN_PAST_V), v_new, old, &s) };
-    val present[2] = { windowed ? group_window_kept(b, seen[0], &w, &s) : seen[0],
-                       windowed ? group_window_kept(b, seen[1], &w, &s) : seen[1] };
-    for (u32 i = 0; i < 2; i++) seen[i] = loaded(b, windowed ? seen[i] : looked_at(b, seen[i], &s), IN_K_SCALE + i, &s, d);
+    val fresh[2] = { kept(b, k_new, IN_K_SCALE, &s, past), kept(b, v_new, IN_V_SCALE, &s, past) }, present[2], seen[2];
+    for (u32 i = 0; i < 2; i++) {
+        val held = build_in(b, IN_PAST_K + i);
+        present[i] = windowed ? in_window(b, OP_WindowKept, held, fresh[i], 0) : present_of(b, held, fresh[i], old, &s);
+        seen[i] = windowed ? build_concat(b, held, fresh[i], 2) : looked_at(b, present[i], &s);
+        seen[i] = loaded(b, seen[i], IN_K_SCALE + i, &s, d);
+    }
     attend a = { .q = heads_apart(b, q, &s, 0, s.heads, build_in(b, IN_Q_NORM), "q_norm_epsilon", at),
                  .k = seen[0],
                  .v = seen[1],
                  .softcap = attr_float(n, "softcap", 0),
                  .sink = build_in(b, IN_SINK) };
     a.scale = attr_float(n, "scale", 0) != 0 ? attr_float(n, "scale", 0) : attend_scale(b, s.size);
-    if (windowed) a.bias = group_window_bias(b, build_in(b, IN_BIAS), &w, &s, d);
+    if (windowed) a.bias = in_window(b, OP_WindowBias, past, a.q, build_in(b, IN_BIAS));
     else a.bias = build_op2(b, OP_Add, hidden(b, old, &s, d), build_in(b, IN_BIAS));
     if (!a.sink && attr_int(n, "smooth_softmax", 0) > 0) a.sink = build_scalar(b, d, 0);
     i64 stage = attr_int(n, "qk_output", 0);
@@ -315,10 +354,6 @@ static const op_case group_query_cases[] = {
       "f32[]=0.1..0.2 f32[]=0.1..0.2",
       "num_heads=4, kv_num_heads=2, kv_cache_bit_width=4, k_quant_type=\"PER_TENSOR\", v_quant_type=\"PER_TENSOR\", n_out=1",
       1e-5, "a cache of 4 bits" },
-    { "f32[2,1,32] f32[2,1,16] f32[2,1,16] f32[2,2,6,8] f32[2,2,6,8] i32[2]={19,4} i32[]={20} f32[24,4] f32[24,4] _ "
-      "f32[2,1,1,20]",
-      "num_heads=4, kv_num_heads=2, local_window_size=4, sliding_window_cache=1, do_rotary=1, n_out=3", 1e-6,
-      "a cache as long as its window needs" },
     { "f32[1,2,32] f32[1,2,16] f32[1,2,16] f32[1,2,6,8] f32[1,2,6,8] i32[1]={4} i32[]={5}",
       "num_heads=4, kv_num_heads=2, local_window_size=0, n_out=3", 1e-6, "a window of nothing: 0" },
     { 0 },

@@ -1,7 +1,5 @@
-/* MatMulNBits of com.microsoft: a product with weights of 2 to 8 bits, which stay packed on the device. With an order of columns
- * (g_idx, deprecated), which no kernel reads, they are made numbers first. */
+/* MatMulNBits of com.microsoft: a product with weights of 2 to 8 bits, which stay packed on the device. */
 #include "op/op_util.h"
-#include "op/quantize.h"
 #include "plan/lower.h"
 
 enum { IN_A, IN_B, IN_SCALES, IN_ZEROS, IN_ORDER, IN_BIAS };
@@ -37,8 +35,6 @@ static qn_status infer_matmul_nbits(infer *c)
         if (infer_differ(c->g, type_elems(c->g, infer_in(c, 3)), sym_number(c->g, n * (bytes ? packed : blocks))))
             return infer_fail(c, QN_E_SHAPE, "the zero points do not fit the weights");
     }
-    if (infer_has(c, IN_ORDER) && infer_differ(c->g, type_elems(c->g, infer_in(c, IN_ORDER)), sym_number(c->g, k)))
-        return infer_fail(c, QN_E_SHAPE, "g_idx must name a block for each of the K = %lld columns", (long long)k);
     return infer_product(c, a, n);
 }
 
@@ -78,46 +74,16 @@ static qn_status emit_matmul_nbits(lowering *l, const node *n)
     return launch_map(k, lower_elems(l, y));
 }
 
-/* x[N][blocks] by the block of each column: [N][K]. */
-static val for_columns(build *b, val x)
-{
-    attr along = attr_of_int("axis", 1);
-    return build_node(b, OP_Gather, (const val[]){ x, build_in(b, IN_ORDER) }, 2, &along, 1);
-}
-
-/* Column k has the scale and the zero point of block g_idx[k]. */
-static val in_order(build *b, const node *n)
-{
-    graph *g = b->g;
-    i64 bits = attr_int(n, "bits", 4), block = attr_int(n, "block_size", 16), k = attr_int(n, "K", 1);
-    val zeros = build_in(b, IN_ZEROS), scales = build_in(b, IN_SCALES);
-    qn_dtype d = build_type(b, scales)->dtype, real = quant_real(d);
-    sym rows = sym_number(g, attr_int(n, "N", 1)), blocks = sym_number(g, (k + block - 1) / block);
-    sym dims[2] = { rows, sym_number(g, (k + block - 1) / block * block * bits / 8) };
-    val q = build_cast(b, quant_unpack(b, build_reshape(b, build_in(b, IN_B), dims, 2), bits, sym_number(g, k)), real);
-    dims[1] = blocks;
-    if (zeros && build_type(b, zeros)->dtype == QN_U8) {
-        sym packed[2] = { rows, sym_number(g, ((k + block - 1) / block * bits + 7) / 8) };
-        zeros = quant_unpack(b, build_reshape(b, zeros, packed, 2), bits, blocks);
-    }
-    zeros = zeros ? for_columns(b, build_cast(b, build_reshape(b, zeros, dims, 2), real))
-                  : build_scalar(b, real, (f64)(1 << (bits - 1)));
-    scales = for_columns(b, build_cast(b, build_reshape(b, scales, dims, 2), real));
-    val w = build_cast(b, build_op2(b, OP_Mul, build_op2(b, OP_Sub, q, zeros), scales), d);
-    attr turned = attr_of_int("transB", 1);
-    return build_node(b, OP_MatMulFused, (const val[]){ build_in(b, IN_A), w }, 2, &turned, 1);
-}
-
 /* With a bias: without one, and the bias added. */
 static qn_status expand_matmul_nbits(build *b, const node *n)
 {
-    val in[IN_ORDER], y;
+    val in[IN_BIAS], y;
     const type t = *build_type(b, n->out[0]);
-    for (u32 i = 0; i < IN_ORDER; i++) in[i] = build_in(b, i);
+    for (u32 i = 0; i < IN_BIAS; i++) in[i] = build_in(b, i);
     if (is_omitted(b->g, build_type(b, in[IN_B])))
         y = build_node(b, OP_Expand, (const val[]){ build_scalar(b, t.dtype, 0), build_syms(b, t.dims, t.rank) }, 2, NULL,
                        0);
-    else if (build_in(b, IN_ORDER)) y = in_order(b, n);
+    else if (in[IN_ORDER]) y = build_node(b, OP_NBitsInOrder, in, IN_BIAS, n->attrs, n->n_attrs);
     else y = build_node(b, OP_MatMulNBits, in, IN_ORDER, n->attrs, n->n_attrs);
     y = build_op2(b, OP_Add, y, build_in(b, IN_BIAS));
     return build_done(b, &y, 1);
@@ -131,8 +97,6 @@ static const op_case matmul_nbits_cases[] = {
     { "f32[2,32] u8[6,1,32]=0..255 f32[6]=0.1..1 u8[6]=0..255", "K=32, N=6, block_size=32, bits=8", 1e-5, "8 bits" },
     { "f32[2,40] u8[5,3,4]=0..255 f32[15]=0.1..1 u8[5]=0..255", "K=40, N=5, block_size=16, bits=2", 1e-5, "2 bits" },
     { "f32[2,40] u8[5,3,6]=0..255 f32[15]=0.1..1 u8[5,2]=0..255", "K=40, N=5, block_size=16, bits=3", 1e-5, "3 bits" },
-    { "f32[2,34] u8[3,3,6]=0..255 f32[9]=0.1..1 u8[3,2]=0..255 i32[34]=0..2", "K=34, N=3, block_size=16, bits=3", 1e-5,
-      "3 bits, columns in another order" },
     { "f16[2,32] u8[6,2,8]=0..255 f16[12]=0.1..1 f16[12]=0..15", "K=32, N=6, block_size=16", 1e-2,
       "half, zero points as numbers" },
     { 0 },

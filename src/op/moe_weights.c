@@ -166,7 +166,7 @@ static val with_zeros(build *b, val scales, val zeros, u32 i)
 {
     if (b->status || !zeros) return scales;
     type t = *build_type(b, scales);
-    zeros = build_cast(b, quant_unpack(b, zeros, bits_of(b->g, b->n, i), t.dims[t.rank - 1]), t.dtype);
+    zeros = build_cast(b, quant_unpack_stream(b, zeros, bits_of(b->g, b->n, i), t.dims[t.rank - 1]), t.dtype);
     t.dims[t.rank] = sym_one(b->g);
     return build_concat(b, build_reshape(b, scales, t.dims, t.rank + 1u), build_reshape(b, zeros, t.dims, t.rank + 1u), -1);
 }
@@ -183,7 +183,7 @@ static val rows_packed(build *b, val w, kind q)
     const sym dims[3] = { t.dims[0], rows, sym_div(g, columns, two) };
     if (!lies_by_columns(b->n, q)) return build_reshape(b, w, dims, 3);
     attr perm = attr_of_ints(g, "perm", swapped, 3);
-    w = quant_unpack(b, w, 4, 0);
+    w = quant_unpack_stream(b, w, 4, 0);
     w = build_node(b, OP_Transpose, &w, 1, &perm, 1);
     return build_formula(b, "l + h * 16", "lh", build_slice_by(b, w, -1, sym_zero(g), columns, 2),
                          build_slice_by(b, w, -1, sym_one(g), columns, 2));

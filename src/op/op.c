@@ -12,7 +12,7 @@
 #undef OP
 
 #ifdef QUERN_CORE
-static const op_def left_out = { .name = "an operator that is not here" };
+static const op_def left_out = { .name = "an operator that is not here: " QUERN_CORE };
 static const char *const rare_names[] = {
 #define OP(name)
 #define RARE(name) #name,

@@ -23,7 +23,8 @@ val quant_operand(build *b, u32 i);
 qn_status quant_done(build *b, val y, u32 i, qn_dtype to);
 /* Sums of products of two operands with scales a and c, as numbers of scale y and that zero point. */
 val quant_sums(build *b, val sums, val a, val c, val y, val zero);
-/* u8 with elements of so many bits each, the first lowest in its byte, as one a byte along the last dimension: `keep` of them, 0: all. */
+/* u8 with elements of 2, 4 or 8 bits each, the first lowest in its byte, as one a byte along the last dimension: `keep` of them, 0: all. */
 val quant_unpack(build *b, val x, i64 bits, sym keep);
-qn_dtype quant_real(qn_dtype d); /* what is computed in where scales are of type d */
+val quant_unpack_stream(build *b, val x, i64 bits, sym keep); /* of 2 to 8 */
+qn_dtype quant_real(qn_dtype d);                              /* what is computed in where scales are of type d */
 #endif

@@ -183,8 +183,9 @@ static qn_status run_host(exec *x, frame *f, const step *s, bool *pending)
     host_call *h = x->at_host;
     if (!h) return fail_nomem(sizeof *h);
     *h = (host_call){ .g = f->p->g, .n = n, .n_in = n->n_in, .mem = x->call, .ends = x->ends };
-    x->stats.host_steps++;
     QN_TRY(call_host(x, f, n, h));
+    if (h->later) return *pending = x->later = true, QN_OK;
+    x->stats.host_steps++;
     for (u32 i = 0; i < n->n_out; i++) QN_TRY(store_put(x, f, n->out[i], &h->out[i]));
     return QN_OK;
 }
@@ -411,6 +412,7 @@ static qn_status stopped(exec *x, qn_status s)
     x->running = false;
     x->now = NULL;
     x->waiting = 0;
+    x->later = false;
     x->timing = TIMING_NONE;
     x->result = s;
     keep_end(x, s == QN_OK);
@@ -438,7 +440,7 @@ qn_status exec_advance(exec *x, bool *done)
         }
         qn_status s = go_on(x, until);
         if (s != QN_OK) return *done = true, stopped(x, s);
-        if (!x->waiting && x->now && until) return QN_OK;
+        if (!x->waiting && x->now && (until || x->later)) return x->later = false, QN_OK;
         if (!x->waiting && !x->now) return *done = true, stopped(x, QN_OK);
     }
     *done = true;

@@ -255,6 +255,6 @@ qn_status image_bmp_decode(qn_bytes file, decoded *out)
         qn_image_free(&b.image);
         return s;
     }
-    *out = (decoded){ b.image, 1 };
+    *out = (decoded){ .image = b.image, .orientation = 1 };
     return QN_OK;
 }

@@ -160,7 +160,7 @@ qn_status image_jp2_decode(qn_bytes file, decoded *out)
     if (r.stream) opj_stream_destroy(r.stream);
     if (r.codec) opj_destroy_codec(r.codec);
     if (s != QN_OK) qn_image_free(&r.image);
-    else *out = (decoded){ r.image, 1 };
+    else *out = (decoded){ .image = r.image, .orientation = 1 };
     return s;
 }
 #else

@@ -116,6 +116,6 @@ qn_status image_pnm_decode(qn_bytes file, decoded *out)
     pnm p = { .file = cursor_of(file) };
     qn_status s = decode_into(&p);
     if (s != QN_OK) qn_image_free(&p.image);
-    else *out = (decoded){ p.image, 1 };
+    else *out = (decoded){ .image = p.image, .orientation = 1 };
     return s;
 }

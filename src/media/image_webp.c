@@ -67,7 +67,7 @@ static qn_status decode_demuxed(const WebPDemuxer *demux, decoded *out)
         qn_image_free(&canvas);
         return s;
     }
-    *out = (decoded){ canvas, orientation_of(demux) };
+    *out = (decoded){ .image = canvas, .orientation = orientation_of(demux) };
     return QN_OK;
 }
 

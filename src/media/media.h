@@ -10,6 +10,7 @@ enum { MEDIA_MAX_SIDE = 65535, MEDIA_MAX_PIXELS = 64 << 20 };
 typedef struct decoded {
     qn_image image;
     u32 orientation;
+    bool later; /* a page is still at it, and there is no image yet: call again with the same bytes in their place */
 } decoded;
 
 /* pixels.c: memory for a picture, after its sizes were checked against the limits; `what` names the format in the message. */

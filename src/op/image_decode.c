@@ -56,6 +56,7 @@ static qn_status host_decoder(host_call *h)
         log_line(QN_LOG_WARN, "%s '%s' gives an empty picture: %s", op_of(h->n)->name, h->n->name ? h->n->name : "",
                  qn_last_error());
     else QN_TRY(s);
+    if (d.later) return h->later = true, QN_OK;
     s = put_pixels(h, f, &d.image);
     qn_image_free(&d.image);
     return s;

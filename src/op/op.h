@@ -142,6 +142,7 @@ typedef struct host_call {
     arena *mem;              /* of this run */
     list_end *ends;          /* [LIST_ENDS] of this run, the latest first */
     qn_tensor out[16];       /* to fill, data in mem (host_out does both) */
+    bool later;              /* set by the op: what it asked for is on its way, and the call is to be made again */
 } host_call;
 void *host_out(host_call *h, u32 i, qn_dtype d, u32 rank, const i64 *dims); /* room for output i; NULL: no memory */
 qn_status host_fail(const host_call *h, qn_status code, const char *format, ...) PRINTF_LIKE(3, 4);

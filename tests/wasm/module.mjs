@@ -54,7 +54,7 @@ export async function load(path, threads = 1, given = {}) {
   };
   let x;
   const page = Object.fromEntries(WebAssembly.Module.imports(module).map((i) => [i.name, () => 0])); // devices that are not here
-  const own = { ...page, now: () => performance.now(), progress: () => 1, threads: () => threads, spawn, ...compiler(() => x, memory), ...given };
+  const own = { ...page, now: () => performance.now(), progress: () => 1, threads: () => threads, spawn, picture: () => 3, ...compiler(() => x, memory), ...given };
   x = { ...(await WebAssembly.instantiate(module, imports(memory, own))).exports };
   x.memory ??= memory;
   x._initialize();

@@ -14,9 +14,9 @@ export function onnxWriter() {
   const head = (field, n) => varint(field * 8 + 2).concat(varint(n));
   const block = (field, body) => join([head(field, body.length), body]);
   const text = (field, s) => block(field, new TextEncoder().encode(s));
-  const FLOAT = 1, INT64 = 7, STRING = 8, BOOL = 9;
+  const FLOAT = 1, UINT8 = 2, INT64 = 7, STRING = 8, BOOL = 9;
   /* TypeProtos */
-  const tensorType = (dims, type = FLOAT) => block(1, join([number(1, type), block(2, join(dims.map((d) => block(1, join([number(1, d)])))))]));
+  const tensorType = (dims, type = FLOAT) => block(1, join([number(1, type), block(2, join(dims.map((d) => block(1, typeof d === 'string' ? text(2, d) : join([number(1, d)])))))]));
   const sequenceOf = (type) => block(4, block(1, type));
   const optionalOf = (type) => block(9, block(1, type));
   const mapOf = (key, type) => block(5, join([number(1, key), block(2, type)]));
@@ -32,9 +32,9 @@ export function onnxWriter() {
     return block(5, join([...dims.map((d) => number(1, d)), number(2, FLOAT), text(8, name), entry('location', file), entry('offset', offset), entry('length', length), number(14, 1)]));
   };
   /* parts: pieces of the graph, bytes or { blob, bytes }. Gives what a Blob is made of. */
-  const model = (parts) => {
+  const model = (parts, opset = 17) => {
     const size = parts.reduce((n, p) => n + (p.bytes ?? p.length), 0);
-    return [join([number(1, 8), block(8, join([number(2, 17)])), head(7, size)]), ...parts.map((p) => p.blob ?? p)];
+    return [join([number(1, 8), block(8, join([number(2, opset)])), head(7, size)]), ...parts.map((p) => p.blob ?? p)];
   };
   const weight = (name, dims, blob) => {
     const inner = tensorHead(name, dims, blob.size), outer = head(5, inner.length + blob.size);
@@ -47,5 +47,5 @@ export function onnxWriter() {
     const [before, after] = around(1, [], around(5, join([text(2, name), text(4, 'Constant')]), tensor));
     return [before, { blob, bytes: blob.size }, after];
   };
-  return { value, typed, tensorType, sequenceOf, optionalOf, mapOf, node, body, external, model, weight, constant, INT64, STRING, BOOL };
+  return { value, typed, tensorType, sequenceOf, optionalOf, mapOf, node, body, external, model, weight, constant, UINT8, INT64, STRING, BOOL };
 }

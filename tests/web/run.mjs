@@ -5,6 +5,7 @@ import { executable, launch } from './browser.mjs';
 import { ISOLATED, serve } from './server.mjs';
 import { cases as autos } from './autos.mjs';
 import { cases as bundles } from './bundles.mjs';
+import { cases as decoder } from './decoder.mjs';
 import { cases as devices } from './devices.mjs';
 import { cases as downloads } from './downloads.mjs';
 import { cases as hidden } from './hidden.mjs';
@@ -41,7 +42,7 @@ async function main(wanted) {
   const browser = await launch();
   const counts = { passed: 0, failed: 0, skipped: 0 };
 
-  for (const { name, run, needs } of [...pages, ...keyboard, ...devices, ...autos, ...downloads, ...pieces, ...lives, ...hidden, ...shortage, ...threads, ...trials, ...modules, ...values, ...bundles]) {
+  for (const { name, run, needs } of [...pages, ...keyboard, ...devices, ...autos, ...downloads, ...pieces, ...lives, ...hidden, ...shortage, ...threads, ...trials, ...modules, ...values, ...decoder, ...bundles]) {
     if (wanted.length && !wanted.some((w) => name.includes(w))) continue;
     const context = await browser.newContext({ serviceWorkers: name.includes('offline') ? 'allow' : 'block' });
     const complaints = [];

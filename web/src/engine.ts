@@ -1,6 +1,7 @@
 /* The Wasm modules, each loaded once for a page or worker and shared by the devices that are opened on it. */
 import { statusNames, type Exports } from './abi.js';
 import { codeImports } from './code.js';
+import { Decoder } from './decode.js';
 import { WebGLHost } from './device_webgl.js';
 import { WebGPUHost } from './device_webgpu.js';
 import { QuernError } from './error.js';
@@ -52,6 +53,7 @@ export class Engine {
       ...codeImports(() => exports as unknown as WebAssembly.Exports),
       ...webgpu.imports(),
       ...webgl.imports(),
+      ...new Decoder(heap).imports(),
       ...threads?.imports(),
     };
     const instance = await WebAssembly.instantiate(module, importsFor(module, known, threads?.memory));

@@ -137,7 +137,7 @@ class Told:
 def one(device, session, model, sizes, feeds, told):
     """A shape: counted in told; gives what is wrong."""
     outputs = [o.name for o in model.graph.output]
-    want, no = attempt(lambda: device.run(fixed(model, sizes), feeds, outputs))
+    want, no = attempt(lambda: device.run(fixed(model, sizes), feeds, outputs)[0])
     got, too = attempt(lambda: session.run(feeds, outputs))
     if bool(no) != bool(too):
         return f"the session says {too or 'an answer'}, a fresh plan {no or 'an answer'}"

@@ -157,8 +157,9 @@ static qn_status run_launch(exec *x, frame *f, const step *s, bool *pending)
 
 /* ---- the host */
 
-static qn_status call_host(exec *x, frame *f, const node *n, host_call *h)
+static qn_status fill_call(exec *x, frame *f, const node *n, host_call *h)
 {
+    *h = (host_call){ .g = f->p->g, .n = n, .n_in = n->n_in, .mem = x->call, .ends = x->ends };
     for (u32 i = 0; i < n->n_in; i++) {
         val v = node_in(f->p->g, n, i);
         if (!v) continue;
@@ -167,12 +168,11 @@ static qn_status call_host(exec *x, frame *f, const node *n, host_call *h)
         QN_TRY(store_tensor(x, f, v, t));
         h->in[i] = t;
     }
-    return op_of(n)->host(h);
+    return QN_OK;
 }
 
-static qn_status run_host(exec *x, frame *f, const step *s, bool *pending)
+static qn_status gather_call(exec *x, frame *f, const node *n, bool *pending)
 {
-    const node *n = node_at(f->p->g, s->node);
     val in[64];
     if (n->n_in > COUNT(in)) return fail(QN_E_UNSUPPORTED, "more than %zu inputs", COUNT(in));
     for (u32 i = 0; i < n->n_in; i++) in[i] = node_in(f->p->g, n, i);
@@ -180,11 +180,19 @@ static qn_status run_host(exec *x, frame *f, const step *s, bool *pending)
     if (*pending) return QN_OK;
     if (!call_alloc(x, 1)) return QN_E_NOMEM;
     if (!x->at_host) x->at_host = arena_alloc(x->mem, sizeof *x->at_host);
+    return x->at_host ? fill_call(x, f, n, x->at_host) : fail_nomem(sizeof *x->at_host);
+}
+
+/* A call that was put off is made again as it was. */
+static qn_status run_host(exec *x, frame *f, const step *s, bool *pending)
+{
+    const node *n = node_at(f->p->g, s->node);
+    if (!x->put_off) QN_TRY(gather_call(x, f, n, pending));
+    if (*pending) return QN_OK;
     host_call *h = x->at_host;
-    if (!h) return fail_nomem(sizeof *h);
-    *h = (host_call){ .g = f->p->g, .n = n, .n_in = n->n_in, .mem = x->call, .ends = x->ends };
-    QN_TRY(call_host(x, f, n, h));
-    if (h->later) return *pending = x->later = true, QN_OK;
+    h->later = x->put_off = false;
+    QN_TRY(op_of(n)->host(h));
+    if (h->later) return *pending = x->put_off = true, QN_OK;
     x->stats.host_steps++;
     for (u32 i = 0; i < n->n_out; i++) QN_TRY(store_put(x, f, n->out[i], &h->out[i]));
     return QN_OK;
@@ -412,7 +420,7 @@ static qn_status stopped(exec *x, qn_status s)
     x->running = false;
     x->now = NULL;
     x->waiting = 0;
-    x->later = false;
+    x->put_off = false;
     x->timing = TIMING_NONE;
     x->result = s;
     keep_end(x, s == QN_OK);
@@ -440,7 +448,7 @@ qn_status exec_advance(exec *x, bool *done)
         }
         qn_status s = go_on(x, until);
         if (s != QN_OK) return *done = true, stopped(x, s);
-        if (!x->waiting && x->now && (until || x->later)) return x->later = false, QN_OK;
+        if (!x->waiting && x->now && (until || x->put_off)) return QN_OK;
         if (!x->waiting && !x->now) return *done = true, stopped(x, QN_OK);
     }
     *done = true;

@@ -102,9 +102,9 @@ typedef struct exec {
     bool running;
     u64 turn_ns;       /* exec_advance gives way after so long, between two steps; 0: it goes on while there is work */
     qn_ticket waiting; /* of the device; 0: none */
-    bool later;        /* a host op waits for something else than the device */
-    u64 run;           /* how many runs were started */
-    qn_status result;  /* of the last run */
+    bool put_off; /* the host step at hand is to be called again: what it asked for is on its way, and not from the device */
+    u64 run;      /* how many runs were started */
+    qn_status result; /* of the last run */
     char error[512];
     qn_tensor *outputs;
     qn_buffer **from,

@@ -405,6 +405,15 @@ def qlinear_cases():
     x, w = normal(3, 16), ints(-60, 60, 16, 5, dtype=I8)
     case("dynamic_matmul", "DynamicQuantizeMatMul", [x, w, f32(0.02)], **more)
     case("dynamic_matmul_all", "DynamicQuantizeMatMul", [normal(2, 3, 16), w, near(0.02, 0.01, 5), ints(-9, 9, 5, dtype=I8), normal(5)], **more)
+    sums = lambda *s: Fixed(ints(-900, 900, *s))
+    for name, b_scale, b_zero in (("one", f32(0.02), np.array(3, I8)), ("columns", near(0.02, 0.01, 5), ints(-9, 9, 5, dtype=I8))):
+        right = [Fixed(w), Fixed(b_scale), Fixed(b_zero)]
+        left = quant(U8, 0.03, 120, 3, 16)
+        case(f"qgemm_{name}", "QGemm", [*left, *right, sums(5), f32(1.7), np.array(110, U8)], **more)
+        case(f"qgemm_{name}_float", "QGemm", [*left, *right, sums(3, 5)], **more)
+        case(f"qgemm_{name}_turned", "QGemm", [*quant(U8, 0.03, 120, 16, 3), Fixed(w.T.copy()), *right[1:], None, f32(1.7), np.array(110, U8)], transA=1, transB=1,
+             alpha=0.5, **more)
+    case("qgemm_signed", "QGemm", [*quant(I8, 0.03, -3, 3, 16), Fixed(w), Fixed(f32(0.02)), Fixed(np.array(0, I8)), sums(1), f32(1.7), np.array(-7, I8)], **more)
     case("integer_to_float", "MatMulIntegerToFloat", [ints(0, 256, 3, 16, dtype=U8), w, f32(0.03), near(0.02, 0.01, 5), np.array(120, U8),
          ints(-9, 9, 5, dtype=I8), normal(5)], **more)
 
@@ -769,6 +778,8 @@ def refused_cases():
     refused("gather_blocks_axis", "along axis 0", "GatherBlockQuantized", rows(5, 2), block_size=16, gather_axis=1, quantize_axis=0)
     refused("gather_blocks_scales", "scales does not fit", "GatherBlockQuantized", rows(5, 3), block_size=16)
     refused("concat", "a scale and a zero point", "QLinearConcat", [f32(1), np.array(0, U8), *quant(U8, 1, 0, 2), ints(0, 9, 2, dtype=U8)], axis=0)
+    refused("qgemm_sizes", "inner sizes differ", "QGemm", quant(U8, 1, 0, 2, 3) + quant(U8, 1, 0, 2, 3))
+    refused("qgemm_added", "C does not broadcast", "QGemm", quant(U8, 1, 0, 2, 3) + quant(U8, 1, 0, 3, 1) + [ints(0, 9, 4)])
     refused("pool", "spatial dimensions", "QLinearAveragePool", [*quant(U8, 1, 0, 2, 3), f32(1)], kernel_shape=[2])
     moe = lambda: [normal(5, 8), normal(5, 4), normal(4, 6, 8), None, normal(4, 8, 6)]
     refused("moe_activation", "activation_type 'mish'", "MoE", moe(), activation_type="mish")

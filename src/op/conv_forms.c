@@ -2,6 +2,7 @@
 #include "op/channels.h"
 #include "op/conv.h"
 #include "op/epilogue.h"
+#include "op/exact.h"
 #include "op/op_util.h"
 
 /* com.microsoft's activation and activation_params behind the attributes of the convolution. */
@@ -107,34 +108,46 @@ static qn_status conv_integer_infer(infer *c)
     return infer_out(c, 0, &y);
 }
 
-/* x - zero as i32; a zero point for each filter [channels] stands in front of the filter's dimensions. */
-static val shifted(build *b, val x, val zero)
+/* A zero point for each filter [channels] stands in front of the filter's dimensions. */
+static val for_filters(build *b, val zero, u32 rank)
 {
-    val wide = build_cast(b, x, QN_I32);
-    if (!zero || b->status) return wide;
-    const type *t = build_type(b, zero), *xt = build_type(b, x);
-    sym one = sym_number(b->g, 1);
-    if (t->rank == 1 && !sym_is(b->g, t->dims[0], 1)) {
-        sym dims[QN_MAX_RANK] = { t->dims[0] };
-        for (u32 d = 1; d < xt->rank; d++) dims[d] = one;
-        zero = build_reshape(b, zero, dims, xt->rank);
+    sym dims[QN_MAX_RANK] = { 0 };
+    zero = exact_zero(b, zero);
+    if (!zero || b->status) return zero;
+    const type *t = build_type(b, zero);
+    if (t->rank != 1 || sym_is(b->g, t->dims[0], 1)) return zero;
+    for (u32 d = 0; d < rank; d++) dims[d] = d ? sym_one(b->g) : t->dims[0];
+    return build_reshape(b, zero, dims, rank);
+}
+
+/* Products for each channel of a filter; 0: not known. */
+static i64 taps_of(const graph *g, const type *w)
+{
+    i64 taps = 1, size;
+    for (u32 d = 2; d < w->rank; d++) {
+        if (!sym_is_number(g, w->dims[d], &size) || size > INT32_MAX || taps > INT32_MAX) return 0;
+        taps *= size;
     }
-    return build_op2(b, OP_Sub, wide, build_cast(b, zero, QN_I32));
+    return taps;
 }
 
 static qn_status conv_integer_expand(build *b, const node *n)
 {
     attr attrs[CONV_MAX_ATTRS];
     u32 count = conv_attrs(n, attrs);
-    val y = build_node(b, OP_Conv,
-                       (val[]){ shifted(b, build_in(b, 0), build_in(b, 2)), shifted(b, build_in(b, 1), build_in(b, 3)) }, 2,
-                       attrs, count);
+    const type *w = build_type(b, build_in(b, 1));
+    const exact_factor left = { build_in(b, 0), exact_zero(b, build_in(b, 2)), 1 },
+                       right = { build_in(b, 1), for_filters(b, build_in(b, 3), w->rank), 1 };
+    val y = exact_products(b, OP_Conv, &left, &right, taps_of(b->g, w), attr_int(n, "group", 1) != 1, attrs, count);
     return build_done(b, &y, 1);
 }
 
 static const op_case conv_integer_cases[] = {
     { "u8[1,1,3,3] u8[1,1,2,2] u8[]={1}", "pads=[1,1,1,1]", 0, "a zero point; padding is that zero" },
     { "u8[1,2,5,5] i8[3,2,3,3] u8[]={128} i8[3]={1,-2,3}", "", 0, "a zero point for each filter" },
+    { "u8[1,70,4,4]=255..255 i8[3,70,3,3]=-128..-126", "pads=[1,0,1,1]", 0, "the largest sums, taken apart" },
+    { "u8[1,4,5,5]=0..255 u8[4,2,3,3]=0..255", "group=2", 0, "groups" },
+    { "u8[1,1,30,30]=255..255 u8[1,1,24,24]=255..255", "", 0, "too many taps for floats" },
     { 0 },
 };
 

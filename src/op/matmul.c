@@ -1,4 +1,5 @@
 /* Matrix products: MatMul, our MatMulFused (transposes, scale, bias, rest and activation in one), and what reduces to them. */
+#include "op/exact.h"
 #include "op/gradient.h"
 #include "op/op_util.h"
 #include "op/product.h"
@@ -334,28 +335,26 @@ static qn_status matmul_integer_infer(infer *c)
     return infer_out(c, 0, &y);
 }
 
-/* x - zero as i32. A zero point for each row of the left factor [m] becomes a column. */
-static val shifted(build *b, val x, val zero, bool column)
-{
-    val wide = build_cast(b, x, QN_I32);
-    if (!zero || b->status) return wide;
-    const type *t = build_type(b, zero);
-    if (t->rank == 1 && column && !sym_is(b->g, t->dims[0], 1))
-        zero = build_reshape(b, zero, (sym[]){ t->dims[0], sym_number(b->g, 1) }, 2);
-    return build_op2(b, OP_Sub, wide, build_cast(b, zero, QN_I32));
-}
-
+/* A zero point for each row of the left factor [m] becomes a column. */
 static qn_status matmul_integer_expand(build *b, const node *n)
 {
     (void)n;
-    val y = build_op2(b, OP_MatMul, shifted(b, build_in(b, 0), build_in(b, 2), true),
-                      shifted(b, build_in(b, 1), build_in(b, 3), false));
+    val zero = exact_zero(b, build_in(b, 2)), zeros = exact_zero(b, build_in(b, 3));
+    if (b->status) return b->status;
+    const type *t = zero ? build_type(b, zero) : NULL;
+    if (t && t->rank == 1 && !sym_is(b->g, t->dims[0], 1))
+        zero = build_reshape(b, zero, (sym[]){ t->dims[0], sym_number(b->g, 1) }, 2);
+    u32 ranks[2] = { build_type(b, build_in(b, 0))->rank, build_type(b, build_in(b, 1))->rank };
+    const exact_factor left = { build_in(b, 0), zero, ranks[0] - 1 },
+                       right = { build_in(b, 1), zeros, ranks[1] > 1 ? ranks[1] - 2 : 0 };
+    val y = exact_products(b, OP_MatMul, &left, &right, 1, false, NULL, 0);
     return build_done(b, &y, 1);
 }
 
 static const op_case matmul_integer_cases[] = {
     { "u8[4,3] u8[3,2] u8[1]={12} u8[1]={0}", "", 0, "zero points" },
     { "i8[2,4,3] i8[3,2]", "", 0, "signed, no zero points" },
+    { "u8[3,600]=255..255 u8[600,5]=250..255 u8[]={0} u8[5]={0,1,0,2,0}", "", 0, "the largest sums, taken apart" },
     { "u8[4,3] i8[3,2] u8[4]={1,2,3,4} i8[2]={5,-6}", "", 0, "a zero point for each row and column" },
     { 0 },
 };

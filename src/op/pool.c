@@ -191,8 +191,21 @@ static val pool_channels_last(build *b, const node *n)
     TEXT("auto_pad", "NOTSET"), INT("ceil_mode", 0), INTS("dilations"), NEEDED("kernel_shape", ATTR_INTS), INTS("pads"),    \
         INTS("strides")
 
+/* Bytes alone are pooled as floats, which hold them all. */
+static bool fits_max(const lowering *l, const node *n)
+{
+    return dtype_is_float(lower_type(l, lower_in(l, n, 0))->dtype) || (n->n_out > 1 && n->out[1]);
+}
+
+static qn_status expand_max_of_bytes(build *b, const node *n)
+{
+    val x = build_in(b, 0), y = build_cast(b, x, QN_F32);
+    y = build_cast(b, build_node(b, OP_MaxPool, &y, 1, n->attrs, n->n_attrs), build_type(b, x)->dtype);
+    return build_done(b, &y, 1);
+}
+
 static const variant max_variants[] = { { "pool_rows", NEED_LANES | NEED_SIZES, fits_rows, emit_max_rows },
-                                        { "pool_map", 0, NULL, emit_max },
+                                        { "pool_map", 0, fits_max, emit_max },
                                         { 0 } };
 
 static const op_case max_cases[] = {
@@ -206,6 +219,7 @@ static const op_case max_cases[] = {
     { "f64[1,3,9,8]", "kernel_shape=[3,3], strides=[3,3]", 0, "double precision" },
     { "i8[1,3,9,8]", "kernel_shape=[3,3]", 0, "signed bytes" },
     { "u8[1,3,9,8]", "kernel_shape=[3,3], pads=[1,1,1,1]", 0, "unsigned bytes" },
+    { "i8[1,3,9,8]", "kernel_shape=[3,3], n_out=2", 0, "signed bytes with indices" },
     { "f32[2,3,9,8]", "kernel_shape=[3,2], strides=[2,2], pads=[1,0,1,1], n_out=2", 0, "with indices" },
     { "f32[2,3,5,6,7]", "kernel_shape=[2,2,2], strides=[2,2,2], storage_order=1, n_out=2", 0, "with indices by columns" },
     { 0 },
@@ -222,6 +236,7 @@ const op_def op_MaxPool = {
     .channels_last = pool_channels_last,
     .gradient = GRADIENT(gradient_max_pool),
     .when = when_rows,
+    .expand = expand_max_of_bytes,
     .variants = max_variants,
     .cases = CASES(max_cases),
 };

@@ -18,7 +18,7 @@ static const char *const float_rows[] = {                    /* of f32 x, z */
     "exp(x * -0.0f)", "0.0f * x", "clamp(x, 5.0f, 1.0f)",
 };
 static const char *const vector_rows[] = {
-    "load4(xs, k).y", "max(load4(xs, k), load4(zs, k)).z", "min(load4(xs, k), 1.0f).w", "(load4(xs, k) * 2.0f + load4(zs, k))[1]", "exp(load4(zs, k)).x",
+    "load4(xs, k).y", "load4(xs, k / 4 * 4).z", "max(load4(xs, k), load4(zs, k)).z", "min(load4(xs, k), 1.0f).w", "(load4(xs, k) * 2.0f + load4(zs, k))[1]", "exp(load4(zs, k)).x",
     "sumw(loadw(zs, k) * 0.0f)", "maxw(splatw(z) * -1.0f)", "sumw(max(loadw_part(zs, k, 4), loadw_part(xs, k, 4)))", "sumw(loadw_part(zs, k, 3))", "load4(h, k).y", "load4(b, k).w", "abs(load4(xs, k)).x",
     "tanh(load4(zs, k)).y", "MAKE2(f32, x, z).y", "(-load4(zs, k)).x", "sumw(splatw(z) / 2.0f) / WIDTH", "sqrt(fabs(load4(zs, k))).z", "fma(load4(zs, k), 2.0f, 1.0f).x",
     "ldexp(load4(zs, k), 2).x", "sigmoid(load4(zs, k)).x", "gelu(load4(zs, k)).y", "sumw(loadw_part(h, k, 4) + loadw_part(b, k, 2))", "floor(load4(zs, k)).x",

@@ -3,6 +3,24 @@
 
 static bool is_memory(kc_builtin b) { return b >= KC_B_load4 && b <= KC_B_storew_part; }
 
+/* Four words from a multiple of four on, where the index says so: they are one texel. NULL: not seen. */
+static const kc_expr *texel_index(const kc_expr *array, const kc_expr *index)
+{
+    if (kc_scalar_bytes((kc_scalar)array->type.scalar) != 4 || index->op != K_MUL) return NULL;
+    bool fours = index->a[1]->op == K_CONST && index->a[1]->value.i == 4;
+    return fours ? index->a[0] : NULL;
+}
+
+static void put_buffer_load(printer *p, const kc_expr *array, const kc_expr *index)
+{
+    const kc_expr *texel = texel_index(array, index);
+    const char *name = print_named(p, array->var);
+    glsl_said(p, print_text(p, texel ? "%s in texels" : "%s in fours", name));
+    str_print(p->out, texel ? "%s_texel(" : "%s_4(", name);
+    glsl_put_index(p, texel ? texel : index);
+    str_add(p->out, ")");
+}
+
 /* Four elements of a buffer are a function beside the one for its elements; of an array they are put together here. */
 static void put_load(printer *p, const kc_expr *e)
 {
@@ -12,10 +30,7 @@ static void put_load(printer *p, const kc_expr *e)
     const char *from = narrow ? glsl_helper(p, array->type.scalar == KC_F16 ? "qc_from_f16" : "qc_from_bf16") : "";
     if (part) str_print(p->out, "%s(", glsl_helper(p, "qc_part"));
     if (array->var->storage == KC_V_BUFFER) {
-        glsl_said(p, print_text(p, "%s in fours", print_named(p, array->var)));
-        str_print(p->out, "%s_4(", print_named(p, array->var));
-        glsl_put_index(p, e->a[1]);
-        str_add(p->out, ")");
+        put_buffer_load(p, array, e->a[1]);
     } else {
         str_print(p->out, "%s(", print_type(p, e->type));
         for (u32 k = 0; k < kc_lanes(p->m, e->type); k++) {

@@ -57,32 +57,70 @@ static void put_with_place(str *out, const char *text, const kc_var *v)
     }
 }
 
-/* Four neighbours: one texel where they lie in one. */
+/* Four words in a row: of one texel, or of two. Drivers that run both sides of a branch, as Mesa's do on a processor, still fetch no more than two. */
+static const char fours_text[] =
+    "uvec4 qk_four(usampler2D memory, uvec2 place, uint at)\n"
+    "{\n"
+    "    uint k = at & 3u;\n"
+    "    uvec4 a = qk_texel(memory, place, at >> 2);\n"
+    "    if (k == 0u) return a;\n"
+    "    uvec4 b = qk_texel(memory, place, (at >> 2) + 1u);\n"
+    "    return k == 1u ? uvec4(a.yzw, b.x) : k == 2u ? uvec4(a.zw, b.xy) : uvec4(a.w, b.xyz);\n"
+    "}\n";
+
+static bool is_word(const kc_var *v) { return kc_scalar_bytes((kc_scalar)v->type.scalar) == 4; }
+
+static const char *fours_type(const kc_var *v)
+{
+    kc_scalar s = (kc_scalar)v->type.scalar;
+    return kc_is_float(s) ? "vec4" : kc_is_signed(s) ? "ivec4" : "uvec4";
+}
+
+/* Asked once of each: that it was said is noted by the question. */
+static bool reads_in(printer *p, const kc_var *v, const char *what)
+{
+    return v->read && glsl_said(p, print_text(p, "%s in %s", print_named(p, v), what));
+}
+
 static void put_fours(printer *p, const kc_var *v, str *out)
 {
-    const char *name = print_named(p, v), *from = "",
-               *type = kc_is_float((kc_scalar)v->type.scalar)    ? "vec4"
-                       : kc_is_signed((kc_scalar)v->type.scalar) ? "ivec4"
-                                                                 : "uvec4";
+    const char *name = print_named(p, v), *from = "", *type = fours_type(v);
     if (v->type.scalar == KC_F16 || v->type.scalar == KC_BF16)
         from = v->type.scalar == KC_F16 ? "qc_from_f16" : "qc_from_bf16";
     str_print(out, "%s %s_4(uint i)\n{\n", type, name);
-    if (v->type.scalar == KC_F32)
-        put_with_place(out, "    if ((i & 3u) == 0u) return uintBitsToFloat(qk_texel($, i >> 2));\n", v);
+    if (is_word(v)) {
+        str_print(out, "    return %s(", v->type.scalar == KC_F32 ? "uintBitsToFloat" : type);
+        put_with_place(out, "qk_four($, i));\n}\n", v);
+        return;
+    }
     str_print(out, "    return %s(", type);
     for (u32 k = 0; k < 4; k++) str_print(out, "%s%s(%s(i + %uu))", k ? ", " : "", from, name, k);
     str_add(out, ");\n}\n");
 }
 
+static void put_texels(printer *p, const kc_var *v, str *out)
+{
+    str_print(out, "%s %s_texel(uint i)\n{\n    return %s(", fours_type(v), print_named(p, v),
+              v->type.scalar == KC_F32 ? "uintBitsToFloat" : fours_type(v));
+    put_with_place(out, "qk_texel($, i));\n}\n", v);
+}
+
 static void put_buffers(printer *p, str *out)
 {
+    bool fours[KC_MAX_BUFFERS] = { 0 }, of_words = false;
+    for (u32 k = 0; k < p->e->n_buffers; k++) {
+        fours[k] = reads_in(p, p->e->buffers[k], "fours");
+        of_words |= fours[k] && is_word(p->e->buffers[k]);
+    }
+    if (of_words) str_add(out, fours_text);
     for (u32 k = 0; k < p->e->n_buffers; k++) {
         const kc_var *v = p->e->buffers[k];
         if (!v->read) continue;
         str_print(out, "%s %s(uint i)\n{\n    return ", print_type(p, v->type), print_named(p, v));
         put_with_place(out, element_text(v->type), v);
         str_add(out, ";\n}\n");
-        if (glsl_said(p, print_text(p, "%s in fours", print_named(p, v)))) put_fours(p, v, out);
+        if (fours[k]) put_fours(p, v, out);
+        if (reads_in(p, v, "texels")) put_texels(p, v, out);
     }
 }
 

@@ -172,6 +172,32 @@ static qn_status launch_by_element(lowering *l, const product *p)
     return launch_map(k, elems(lower_graph_mut(l), p));
 }
 
+/* Four columns at a time, where a device has no groups to share what they read. */
+static bool four_suits(const lowering *l, const product *p)
+{
+    i64 n, k;
+    if (!sym_is_number(lower_graph(l), p->n, &n) || n <= 0 || n % 4 || p->trans_a) return false;
+    return !p->trans_b || (sym_is_number(lower_graph(l), p->k, &k) && k % 4 == 0);
+}
+
+static qn_status launch_by_fours(lowering *l, const product *p)
+{
+    i64 depth = 1;
+    graph *g = lower_graph_mut(l);
+    sym_is_number(g, p->k, &depth);
+    launch *k = begin(l, p, "matmul_four.c", "matmul_four");
+    launch_define(k, "BY", depth % 4 ? "1" : "4");
+    epilogue_buffers(k, &p->end, p->a);
+    launch_out(k, p->y);
+    sizes(k, p);
+    batch_params(k, p);
+    launch_float(k, p->alpha);
+    epilogue_params(k, &p->end);
+    launch_const(k, "trans_b", p->trans_b);
+    epilogue_consts(k, &p->end);
+    return launch_map(k, sym_div(g, elems(g, p), sym_number(g, 4)));
+}
+
 /* Not 0 where the left factor, with its batch where that becomes rows, has few. */
 sym product_when_few_rows(const lowering *l, const node *n, graph *g)
 {
@@ -417,6 +443,20 @@ static qn_status emit_block(lowering *l, const node *n)
     return launch_by_blocks(l, &p);
 }
 
+static bool fits_four(const lowering *l, const node *n)
+{
+    product p;
+    return lower_caps(l)->max_group == 0 && lower_type(l, lower_in(l, n, 0))->dtype == QN_F32 &&
+           product_of((lowering *)l, n, &p) == QN_OK && four_suits(l, &p);
+}
+
+static qn_status emit_four(lowering *l, const node *n)
+{
+    product p;
+    QN_TRY(product_of(l, n, &p));
+    return launch_by_fours(l, &p);
+}
+
 const variant product_variants[] = {
     { "matmul_row", NEED_LANES | NEED_SIZES, is_float, emit_row },
     { "matmul_tile", NEED_LANES, fits_tile, emit_tile },
@@ -424,6 +464,7 @@ const variant product_variants[] = {
     { "matmul_mma", NEED_GROUP | NEED_MMA, fits_mma, emit_mma },
     { "matmul_block", NEED_GROUP, fits_block, emit_block },
     { "matmul_group", NEED_GROUP, fits_group, emit_group },
+    { "matmul_four", 0, fits_four, emit_four },
     { "matmul_map", 0, NULL, emit_map },
     { 0 },
 };

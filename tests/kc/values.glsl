@@ -254,6 +254,14 @@ int qc_abs(int a)
 {
     return a < 0 ? -a : a;
 }
+uvec4 qk_four(usampler2D memory, uvec2 place, uint at)
+{
+    uint k = at & 3u;
+    uvec4 a = qk_texel(memory, place, at >> 2);
+    if (k == 0u) return a;
+    uvec4 b = qk_texel(memory, place, (at >> 2) + 1u);
+    return k == 1u ? uvec4(a.yzw, b.x) : k == 2u ? uvec4(a.zw, b.xy) : uvec4(a.w, b.xyz);
+}
 int bytes(uint i)
 {
     return int(qk_word(qk_0, qk_u[1].xy, i >> 2) << (24u - 8u * (i & 3u))) >> 24;
@@ -272,8 +280,7 @@ float x(uint i)
 }
 vec4 x_4(uint i)
 {
-    if ((i & 3u) == 0u) return uintBitsToFloat(qk_texel(qk_3, qk_u[2].zw, i >> 2));
-    return vec4((x(i + 0u)), (x(i + 1u)), (x(i + 2u)), (x(i + 3u)));
+    return uintBitsToFloat(qk_four(qk_3, qk_u[2].zw, i));
 }
 
 const float taps[3] = float[3](

@@ -148,6 +148,24 @@ def quantized():
         yield f"{op}_zero_points_differ", q((9,), a_int("axis", 1), zero=(2,), op=op)
 
 
+def declared():
+    """Outputs whose type in the file is not what the graph computes, with no shape beside it."""
+    wrong = [info("y", None, INT64)]
+    listed = lambda kind: msg(1, "y") + msg(2, msg(4, msg(1, tensor_type(None, kind))))
+    branch = lambda kind: graph([node("Neg", ["x"], ["z"])], ins=[], outs=[info("z", None, kind)])
+    chosen = lambda inner, outer: graph([node("If", ["c"], ["y"], a_graph("then_branch", branch(inner)), a_graph("else_branch", branch(inner)))],
+                                        ins=[info("x"), info("c", (), BOOL)], outs=[info("y", None, outer)])
+    yield "declared_of_a_node", model(graph([node("Neg", ["x"], ["y"])], outs=wrong))
+    yield "declared_of_a_sequence", model(graph([node("SequenceConstruct", ["x"], ["y"])], outs=[listed(INT64)]))
+    yield "declared_tensor_of_a_sequence", model(graph([node("SequenceConstruct", ["x"], ["y"])], outs=[info("y", None)]))
+    yield "declared_of_a_branch", model(chosen(INT64, FLOAT))
+    yield "declared_of_an_if", model(chosen(FLOAT, INT64))
+    yield "declared_of_an_old_operator", model(graph([node("Clip", ["x"], ["y"], a_float("max", 6.0))], ins=[info("x", (2, 3), FLOAT16)], outs=wrong), opset=10)
+    yield "declared_of_what_an_old_one_saw", model(graph([node("Neg", ["x"], ["y"]), node("Clip", ["y"], ["z"], a_float("max", 6.0))], outs=[*wrong, info("z", None)]), opset=10)
+    inner = function("Twice", ["a"], ["b"], [node("Add", ["a", "a"], ["b"])])
+    yield "declared_of_a_function", model(graph([node("Twice", ["x"], ["y"], domain="local")], outs=wrong), functions=[inner], imports=[num(2, 17), msg(1, "local") + num(2, 1)], ir=8)
+
+
 def others():
     one = [node("Neg", ["x"], ["y"])]
     yield "no_outputs_at_all", model(graph(one, outs=[]))
@@ -234,5 +252,5 @@ def others():
 
 
 def invalid():
-    for part in (windows, pads, bodies, quantized, others):
+    for part in (windows, pads, bodies, quantized, declared, others):
         yield from part()

@@ -210,7 +210,7 @@ def types():
     for _ in range(2000):
         nested = msg(4, msg(1, nested))
     def listed(name, *nodes, ins, outs=("y",)):
-        refuse(f"list_{name}", model(graph(list(nodes), ins=ins, outs=[info(o, None) for o in outs])))
+        refuse(f"list_{name}", model(graph(list(nodes), ins=ins, outs=[msg(1, o) for o in outs])))
 
     def of(field, inner):
         return msg(field, msg(1, inner))
@@ -283,7 +283,7 @@ def data():
     refuse("dims_packed_garbage", weight(msg(1, b"\x80\x80") + num(2, 1) + msg(8, "w")))
     refuse("dims_as_float", weight(f32(1, 2.0) + num(2, 1) + msg(8, "w") + msg(9, FLOATS6)))
     any_("dims_packed", weight(packed(1, [2, 3]) + num(2, 1) + msg(8, "w") + msg(9, FLOATS6)))
-    any_("bool_of_7", model(graph([node("And", ["x", "w"], ["y"])], [tensor("w", [2, 3], b"\x07\0\xff\1\2\3", type=BOOL)], ins=[info("x", (2, 3), BOOL)])))
+    any_("bool_of_7", model(graph([node("And", ["x", "w"], ["y"])], [tensor("w", [2, 3], b"\x07\0\xff\1\2\3", type=BOOL)], ins=[info("x", (2, 3), BOOL)], outs=[info("y", (2, 3), BOOL)])))
 
     values, at = tensor("w", [2], struct.pack("<2f", 1, 2)), tensor("", [2], struct.pack("<2q", 0, 4), type=INT64)
 

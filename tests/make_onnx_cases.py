@@ -8,8 +8,9 @@ import sys
 
 from onnx_writer import *
 
-def one(op, opset, *attrs, ins=("x",), outs=("y",), shape=(2, 3), kind=FLOAT, inits=(), more=()):
-    g = graph([node(op, list(ins), list(outs), *attrs)], inits, [info("x", shape, kind)] + list(more), [info(o, None) for o in outs if o])
+def one(op, opset, *attrs, ins=("x",), outs=("y",), shape=(2, 3), kind=FLOAT, inits=(), more=(), out_kinds=()):
+    kinds = [*out_kinds, *[kind] * len(outs)]
+    g = graph([node(op, list(ins), list(outs), *attrs)], inits, [info("x", shape, kind)] + list(more), [info(o, None, k) for o, k in zip(outs, kinds) if o])
     return model(g, opset=opset)
 
 
@@ -92,7 +93,7 @@ y = Clip(x, _, m) : f32[2,3]
 out y
 """),
     "cast_1": (
-        one("Cast", 1, a_text("to", "DOUBLE")),
+        one("Cast", 1, a_text("to", "DOUBLE"), out_kinds=[DOUBLE]),
         r"""
 in x: f32[2,3]
 y = Cast(x, to=11) : f64[2,3]
@@ -140,7 +141,7 @@ out y, w
 """),
     "sequences": (
         model(graph([node("SequenceInsert", ["s", "x"], ["t"]), node("SequenceAt", ["t", "i"], ["y"]), node("Optional", [], ["o"], attr("type", 13, msg(14, tensor_type((2,))))), node("OptionalHasElement", ["o"], ["h"])],
-            [longs("i", [-1], [])], [info("x"), msg(1, "s") + msg(2, msg(4, msg(1, tensor_type(("n", 3)))))], [info("y", None), info("h", None)]), opset=18),
+            [longs("i", [-1], [])], [info("x"), msg(1, "s") + msg(2, msg(4, msg(1, tensor_type(("n", 3)))))], [info("y", None), info("h", None, BOOL)]), opset=18),
         r"""
 in x: f32[2,3]
 in s: sequence["s[0]"] of f32[?,3]
@@ -224,7 +225,7 @@ a, b, c = Split(x, axis=1, num_outputs=3) : f32[2,1], f32[2,1], f32[2,1]
 out a, b, c
 """),
     "topk_9": (
-        one("TopK", 9, a_int("k", 2), outs=("y", "i")),
+        one("TopK", 9, a_int("k", 2), outs=("y", "i"), out_kinds=[FLOAT, INT64]),
         r"""
 in x: f32[2,3]
 const %2: i64[1] = {2}

@@ -3,6 +3,7 @@
  * A name means a value in the scope of its graph. A body (of If, Loop, Scan) also sees the scope it stands in; what it takes from there
  * becomes one more input of the body and of its node ("captures"), except constants, which the body simply shares. */
 #include "format/onnx_reader.h"
+#include "op/op.h"
 
 typedef struct graph_message {
     qn_bytes name;
@@ -280,11 +281,19 @@ static qn_status add_output(scope *s, const char *text, val v)
     return graph_output(s->g, v);
 }
 
-/* What the file says of an output, until inference knows better. A declaration that cannot be read is none. */
-static void declare(scope *s, val v, qn_bytes message)
+/* What the file says of an output, until inference knows better: it has begun, where an old operator's heir needs to know a type. A
+ * declaration that cannot be read is none. Inputs and constants say of themselves what they are. */
+static qn_status declare(scope *s, val v, qn_bytes message)
 {
     type t;
-    if (!value_at(s->g, v)->type.known && read_type(s->g, message, NULL, 0, &t) == QN_OK) value_at(s->g, v)->type = t;
+    value *x = value_at(s->g, v);
+    if ((x->type.known && !x->inferred) || read_type(s->g, message, NULL, 0, &t) != QN_OK) return QN_OK;
+    if (x->inferred) {
+        infer c = { .g = s->g, .id = x->maker, .n = node_at(s->g, x->maker) };
+        return x->maker ? infer_as_declared(&c, x->maker_out, &x->type, &t) : QN_OK;
+    }
+    x->type = t;
+    return QN_OK;
 }
 
 static qn_status read_output(scope *s, qn_bytes message)
@@ -297,7 +306,7 @@ static qn_status read_output(scope *s, qn_bytes message)
     QN_TRY(onnx_resolve(s, out.name, &v));
     if (!v && !s->file->source->tolerant) return fail(QN_E_FORMAT, "output '%.200s' is computed by no node", text);
     if (!v && !(v = graph_value(s->g, text))) return QN_E_NOMEM;
-    declare(s, v, out.type);
+    QN_TRY(declare(s, v, out.type));
     return add_output(s, text, v);
 }
 

@@ -56,6 +56,16 @@ static sym keep_dim(const infer *c, const value *v, const type *now, u32 d)
     return fresh && v->inferred && old->rank == now->rank && old->dims[d] ? old->dims[d] : now->dims[d];
 }
 
+qn_status infer_as_declared(const infer *c, u32 i, const type *is, const type *said)
+{
+    bool inside = false;
+    for (; is && said && is->dtype && said->dtype; is = is->of, said = said->of, inside = true)
+        if (is->dtype != said->dtype)
+            return infer_fail(c, QN_E_DTYPE, "output %u %s %s, the file says %s", i, inside ? "holds" : "is",
+                              qn_dtype_name(is->dtype), qn_dtype_name(said->dtype));
+    return QN_OK;
+}
+
 qn_status infer_out(infer *c, u32 i, const type *t)
 {
     if (i >= c->n->n_out || !c->n->out[i]) return QN_OK;
@@ -63,10 +73,8 @@ qn_status infer_out(infer *c, u32 i, const type *t)
     if (t->rank > QN_MAX_RANK)
         return infer_fail(c, QN_E_SHAPE, "output %u would have %u dimensions, at most %d are possible", i, t->rank,
                           QN_MAX_RANK);
-    const type *said = &value_at(c->g, c->n->out[i])->type;
-    if (!value_at(c->g, c->n->out[i])->inferred && said->known && said->dtype && said->dtype != t->dtype)
-        return infer_fail(c, QN_E_DTYPE, "output %u is %s, the file says %s", i, qn_dtype_name(t->dtype),
-                          qn_dtype_name(said->dtype));
+    const value *before = value_at(c->g, c->n->out[i]);
+    if (!before->inferred) QN_TRY(infer_as_declared(c, i, t, &before->type));
     type kept = *t;
     for (u32 d = 0; d < t->rank; d++) {
         QN_TRY(check_dim(c, i, d, t->dims[d]));

@@ -55,6 +55,8 @@ i64 infer_int(const infer *c, const char *attr); /* with the schema's default */
 f64 infer_float(const infer *c, const char *attr);
 qn_status infer_out(infer *c, u32 i, const type *t); /* output i; ignored when the node has no such output */
 qn_status infer_out_elems(infer *c, u32 i, const type *t, const sym *elems, u32 n);
+/* Output i of the node is of that element type, with all that it holds: does what the file says contradict it? */
+qn_status infer_as_declared(const infer *c, u32 i, const type *is, const type *said);
 /* fail() with the op's and node's name in front: "Conv 'c1': weight wants 64 channels, input has 32". */
 qn_status infer_fail(const infer *c, qn_status code, const char *format, ...) PRINTF_LIKE(3, 4);
 #define infer_fail(...) fail_is_no_success((infer_fail)(__VA_ARGS__))

@@ -341,7 +341,8 @@ QN_API qn_status qn_wait(qn_session *s, qn_ticket t);             /* polls until
 /* An output of the last finished run, by name or index; lent until the next run or close, with all that a sequence or map holds. */
 QN_API qn_status qn_output(qn_session *s, const char *name, const qn_tensor **out);
 QN_API qn_status qn_output_at(qn_session *s, uint32_t i, const qn_tensor **out);
-/* Lay memory out for a named dimension up to `size` now, so that growing to it costs nothing later. */
+/* The next run lays memory out for a named dimension up to `size`, so that growing to it costs nothing later. Asked with the sizes of all
+ * dimensions before a run, it says whether they fit. QN_E_NAME; QN_E_SHAPE, QN_E_NOMEM, and nothing has changed. */
 QN_API qn_status qn_reserve(qn_session *s, const char *dim_name, int64_t size);
 
 /* ------------------------------------------------------------------ what a session says of itself */

@@ -15,7 +15,10 @@ typedef struct part {
     u32 seed;
 } part;
 
+typedef enum order { GRAPH_LAST, GRAPH_FIRST, NOTES_FIRST } order; /* of a model's fields, which may come in any */
+
 typedef struct made_file {
+    order order;
     part parts[MOST_PARTS];
     u32 n;
     str graph_end; /* nodes, inputs and outputs */
@@ -200,10 +203,13 @@ static void end_file(made_file *f)
     u64 inside = 0;
     add_part(f)->text = f->graph_end;
     for (u32 i = 1; i < f->n; i++) inside += part_bytes(&f->parts[i]);
-    str opset = { 0 }, *first = &f->parts[0].text;
-    number(first, 1, 8);
+    str opset = { 0 }, *first = &f->parts[0].text, *versions = first;
+    static char notes[100 << 10];
+    if (f->order == NOTES_FIRST) block(first, 6, (const char *)memset(notes, '.', sizeof notes), sizeof notes);
+    if (f->order == GRAPH_FIRST) versions = &add_part(f)->text;
+    number(versions, 1, 8);
     number(&opset, 2, 18);
-    message(first, 8, &opset);
+    message(versions, 8, &opset);
     head(first, 7, inside);
 }
 
@@ -311,6 +317,7 @@ static bool same_outputs(qn_session *a, qn_session *b)
 typedef struct model_case {
     const char *name;
     void (*make)(made_file *f, u64 *rank, u64 *dims);
+    order order;
 } model_case;
 
 #define DIMS(...)                                                                                                           \
@@ -372,9 +379,13 @@ static void make_constants(made_file *f, u64 *rank, u64 *dims)
 }
 
 static const model_case model_cases[] = {
-    { "matrix products", make_product },       { "a convolution with its normalization", make_convolution },
-    { "odd uses of a weight", make_odd_uses }, { "a shape that is known late", make_late_shape },
-    { "weights in nodes", make_constants },
+    { "matrix products", make_product, GRAPH_LAST },
+    { "a convolution with its normalization", make_convolution, GRAPH_LAST },
+    { "odd uses of a weight", make_odd_uses, GRAPH_LAST },
+    { "a shape that is known late", make_late_shape, GRAPH_LAST },
+    { "weights in nodes", make_constants, GRAPH_LAST },
+    { "the graph in front", make_product, GRAPH_FIRST },
+    { "long notes in front", make_product, NOTES_FIRST },
 };
 
 static void check_same(test *t, const test_device *d, const model_case *c)
@@ -382,6 +393,7 @@ static void check_same(test *t, const test_device *d, const model_case *c)
     made_file f;
     u64 rank = 0, dims[4] = { 0 }, elems = 1;
     begin_file(&f);
+    f.order = c->order;
     c->make(&f, &rank, dims);
     add_value(&f, 11, "x", (u32)rank, dims);
     end_file(&f);

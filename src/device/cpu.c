@@ -122,7 +122,8 @@ static qn_status add_buf(cpu_device *c, cpu_buf made, qn_buf *out)
 
 static qn_status cpu_buf_make(qn_device *d, u64 bytes, qn_buf *out)
 {
-    if (bytes > SIZE_MAX / 2) return fail(QN_E_NOMEM, "out of memory: %llu bytes were wanted", (unsigned long long)bytes);
+    if (bytes > d->info.caps.max_buffer_bytes) /* it is filled at once: a system that promises more would end the process */
+        return fail(QN_E_NOMEM, "out of memory: %llu bytes were wanted", (unsigned long long)bytes);
     cpu_buf buf = { .data = mem_alloc_aligned(ALIGN, (size_t)bytes + SLACK), .bytes = bytes };
     if (!buf.data) return fail_nomem(bytes);
     memset(buf.data, 0, (size_t)bytes + SLACK);

@@ -155,6 +155,7 @@ void exec_bind_elems(exec *x, const value *v, const qn_tensor *t); /* an elems_r
 /* room.c */
 qn_status exec_make_room(
     exec *x, qn_buf *old); /* old: memory that it no longer uses, in which input data may lie; the caller's to free */
+qn_status exec_has_room(const exec *x); /* for the capacity that was asked for, as far as sizes follow from it: QN_E_NOMEM */
 void exec_free_apart(exec *x);
 
 /* keep.c: results of steps that hang on weights and sizes alone, from run to run */

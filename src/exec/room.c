@@ -155,6 +155,41 @@ static qn_status lay_out(exec *x, u64 room_to_keep, qn_buf *old)
     return s;
 }
 
+static qn_status no_room(const exec *x, val v, u64 bytes)
+{
+    return of_value(x, v,
+                    fail(QN_E_NOMEM, "%llu bytes are more than %s holds", (unsigned long long)bytes, x->device->info.spec));
+}
+
+/* Spans of those values whose sizes follow from what was asked for. */
+static qn_status spans_asked_for(const exec *x, u64 most, span *spans, u32 *n)
+{
+    const plan *p = x->main->p;
+    for (u32 v = 1; v <= p->n_values; v++) {
+        const plan_value *pv = &p->values[v];
+        i64 elems;
+        u64 bytes = UINT64_MAX;
+        if (!plan_in_layout(p, v) || !sym_eval(p->g, pv->elems, x->capacity, &elems) || elems < 0) continue;
+        if (!mul_u64((u64)elems, qn_dtype_bytes(pv->dtype), &bytes) || bytes > most) return no_room(x, v, bytes);
+        spans[(*n)++] = (span){ .bytes = MAX(bytes, 4), .first = pv->first, .last = pv->last };
+    }
+    return QN_OK;
+}
+
+qn_status exec_has_room(const exec *x)
+{
+    const qn_caps *caps = &x->device->info.caps;
+    const u64 most = caps->max_buffer_bytes ? caps->max_buffer_bytes : INT64_MAX;
+    span *spans = mem_alloc((x->main->p->n_values + 1) * sizeof *spans);
+    if (!spans) return fail_nomem(x->main->p->n_values * sizeof *spans);
+    u32 n = 0;
+    layout_result all = { 0 };
+    qn_status s = spans_asked_for(x, most, spans, &n);
+    if (s == QN_OK && caps->host_memory) s = layout_make(spans, n, &all);
+    mem_free(spans);
+    return s == QN_OK && all.peak > most ? no_room(x, 0, all.peak) : s;
+}
+
 qn_status exec_make_room(exec *x, qn_buf *old)
 {
     grow_capacity(x);

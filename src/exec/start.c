@@ -261,10 +261,13 @@ qn_status exec_start(exec *x, const qn_named *in, size_t n_in)
 qn_status exec_reserve(exec *x, u32 variable, i64 size)
 {
     if (x->running) return fail(QN_E_USAGE, "a run is under way; poll its ticket first");
-    if (size < 0) return fail(QN_E_SHAPE, "a dimension of %lld", (long long)size);
+    if (size < 0 || size > (i64)UINT32_MAX)
+        return fail(QN_E_SHAPE, "a dimension of %lld is not within 32 bits", (long long)size);
     const sym_at had = x->capacity[variable];
     if (had.bound && size <= had.is) return QN_OK;
     x->capacity[variable] = (sym_at){ size, true };
-    x->laid_out = false;
-    return QN_OK;
+    qn_status status = exec_has_room(x);
+    if (status == QN_OK) x->laid_out = false;
+    else x->capacity[variable] = had;
+    return status;
 }

@@ -124,10 +124,10 @@ static int more_first(const void *a, const void *b)
 
 /* ---- reading */
 
-static const format_def *format_of(qn_bytes file)
+static const format_def *format_of(qn_bytes first, u64 file_bytes)
 {
     for (size_t i = 0; i < COUNT(formats); i++)
-        if (formats[i]->sniff(file)) return formats[i];
+        if (formats[i]->sniff(first, file_bytes)) return formats[i];
     return NULL;
 }
 
@@ -139,7 +139,7 @@ static qn_status no_format(void)
 qn_status format_read(const format_source *s)
 {
     if (s->file.n == 0) return fail(QN_E_FORMAT, "the file is empty");
-    const format_def *format = format_of(s->file);
+    const format_def *format = format_of(s->file, s->file.n);
     if (!format) return no_format();
     QN_TRY(format->read(s));
     format_files *files = s->files;
@@ -160,7 +160,7 @@ qn_status format_sift_begin(sift *s, u64 file_bytes, arena *mem)
 
 qn_status format_sift_take(sift *s, qn_bytes piece)
 {
-    if (!s->format) s->format = format_of(piece);
+    if (!s->format) s->format = format_of(piece, s->file_bytes);
     return s->format ? s->format->sift(s, piece) : no_format();
 }
 

@@ -45,8 +45,8 @@ qn_status format_sift_take(sift *s, qn_bytes piece); /* the bytes of s->want */
 void format_sift_end(sift *s);                       /* after the graph that lends from it */
 
 typedef struct format_def {
-    const char *name; /* for people */
-    bool (*sniff)(qn_bytes file);
+    const char *name;                              /* for people */
+    bool (*sniff)(qn_bytes first, u64 file_bytes); /* the file, or its first piece */
     qn_status (*read)(const format_source *s);
     qn_status (*sift)(sift *s, qn_bytes piece); /* one piece after the other */
 } format_def;

@@ -197,15 +197,24 @@ static qn_status read_model(arena *mem, qn_bytes file, model *out)
     return QN_OK;
 }
 
-static bool onnx_sniff(qn_bytes file)
+/* Every writer puts ir_version first, but fields may come in any order. A piece of the file may end before the graph begins: then it must
+ * have nothing but a ModelProto's own fields. */
+static bool onnx_sniff(qn_bytes first, u64 file_bytes)
 {
-    const u8 *at = file.data;
-    if (file.n >= 2 && at[0] == 0x08 && at[1] < 0x40) return true; /* ir_version, which every writer puts first */
-    cursor c = cursor_of(file);
-    pb_field f;
-    bool graph_seen = false;
-    while (pb_next(&c, &f)) graph_seen = graph_seen || pb_is(&f, 7, PB_BYTES);
-    return graph_seen && !c.bad;
+    enum { NUMBERS = 1 << 1 | 1 << 5, MESSAGES = 7 << 2 | 7 << 6 | 1 << 14 | 1 << 20 | 3 << 25 };
+    const u8 *at = first.data;
+    if (first.n >= 2 && at[0] == 0x08 && at[1] < 0x40) return true;
+    bool graph_seen = false, own = true;
+    size_t left = first.n;
+    for (pb_head h; left; at += h.bytes + h.payload, left -= (size_t)(h.bytes + h.payload)) {
+        if (!pb_head_read((qn_bytes){ at, left }, &h))
+            return first.n < file_bytes && left < PB_MOST_HEAD && (graph_seen || own);
+        u32 bit = h.field < 32 ? 1u << h.field : 0;
+        own = own && (h.wire == PB_VARINT ? NUMBERS & bit : h.wire == PB_BYTES && (MESSAGES & bit));
+        graph_seen = graph_seen || (h.field == 7 && h.wire == PB_BYTES);
+        if (h.payload > left - h.bytes) return h.payload <= file_bytes - first.n + left - h.bytes && (graph_seen || own);
+    }
+    return graph_seen || (own && first.n < file_bytes);
 }
 
 static qn_status onnx_read(const format_source *source)

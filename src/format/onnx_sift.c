@@ -13,7 +13,6 @@
 enum {
     PIECE = 64 << 10,     /* asked for at a time */
     KEEP = 32 << 10,      /* elements of more bytes stay outside */
-    HEAD = 20,            /* a tag and a length are no longer */
     LENGTH = 5,           /* bytes of a length that is filled in later: a varint with leading zeros */
     MOST_FIELD = 1 << 30, /* of one field that is kept whole */
     MOST_NESTING = 32,
@@ -164,26 +163,6 @@ static qn_status put_small(sift *s, state *t, qn_bytes elements)
 
 /* ---- fields */
 
-typedef struct head {
-    u32 field, wire;
-    u64 bytes, payload; /* of the head itself; behind it */
-} head;
-
-/* False: it is cut off, or damaged. */
-static bool read_head(qn_bytes left, head *h)
-{
-    cursor c = cursor_of(left);
-    u64 tag = cursor_varint(&c);
-    *h = (head){ .field = (u32)(tag >> 3), .wire = (u32)(tag & 7) };
-    if (h->wire == PB_VARINT) cursor_varint(&c);
-    else if (h->wire == PB_FIXED32) h->payload = 4;
-    else if (h->wire == PB_FIXED64) h->payload = 8;
-    else if (h->wire == PB_BYTES) h->payload = cursor_varint(&c);
-    else return false;
-    h->bytes = (u64)(c.at - (const u8 *)left.data);
-    return !c.bad && tag >> 3 != 0;
-}
-
 static u64 limit(const sift *s, const state *t) { return t->depth ? t->levels[t->depth].end : s->file_bytes; }
 
 static qn_status damaged(const state *t, const sift *s)
@@ -200,12 +179,12 @@ static void ask(sift *s, const state *t, u64 least)
 /* One field from the start of `left`. *more: there is another to look at; else s->want says what is needed first. */
 static qn_status take_field(sift *s, state *t, qn_bytes left, bool *more)
 {
-    head h;
+    pb_head h;
     *more = false;
     bool at_end = t->at + left.n == s->file_bytes;
-    if (!read_head(left, &h)) {
-        if (at_end || left.n >= HEAD) return damaged(t, s);
-        return ask(s, t, HEAD), QN_OK;
+    if (!pb_head_read(left, &h)) {
+        if (at_end || left.n >= PB_MOST_HEAD) return damaged(t, s);
+        return ask(s, t, PB_MOST_HEAD), QN_OK;
     }
     u64 whole, end;
     if (!add_u64(h.bytes, h.payload, &whole) || !add_u64(t->at, whole, &end) || end > limit(s, t)) return damaged(t, s);
@@ -240,7 +219,7 @@ static qn_status take_fields(sift *s, state *t, qn_bytes piece)
         s->want = (qn_piece){ 0 };
         if (t->at == s->file_bytes) return s->kept.bad ? fail_nomem(s->kept.n) : QN_OK;
         u64 used = t->at - from;
-        if (used >= piece.n) return ask(s, t, HEAD), QN_OK;
+        if (used >= piece.n) return ask(s, t, PB_MOST_HEAD), QN_OK;
         QN_TRY(take_field(s, t, (qn_bytes){ (const u8 *)piece.data + used, piece.n - (size_t)used }, &more));
     }
     return QN_OK;

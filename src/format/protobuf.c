@@ -21,6 +21,20 @@ bool pb_next(cursor *c, pb_field *f)
     return !c->bad;
 }
 
+bool pb_head_read(qn_bytes left, pb_head *h)
+{
+    cursor c = cursor_of(left);
+    u64 tag = cursor_varint(&c);
+    *h = (pb_head){ .field = (u32)(tag >> 3), .wire = (u32)(tag & 7) };
+    if (h->wire == PB_VARINT) cursor_varint(&c);
+    else if (h->wire == PB_FIXED32) h->payload = 4;
+    else if (h->wire == PB_FIXED64) h->payload = 8;
+    else if (h->wire == PB_BYTES) h->payload = cursor_varint(&c);
+    else return false;
+    h->bytes = (u64)(c.at - (const u8 *)left.data);
+    return !c.bad && tag >> 3 != 0;
+}
+
 bool pb_is(const pb_field *f, u32 number, pb_wire wire) { return f->number == number && f->wire == wire; }
 
 bool pb_list_add(arena *mem, pb_list *list, qn_bytes item)

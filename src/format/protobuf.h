@@ -17,6 +17,14 @@ typedef struct pb_field {
 bool pb_next(cursor *c, pb_field *f);
 bool pb_is(const pb_field *f, u32 number, pb_wire wire);
 
+/* What a field begins with, of which only a part may be there: a tag, and a length or a number. */
+enum { PB_MOST_HEAD = 20 };
+typedef struct pb_head {
+    u32 field, wire;
+    u64 bytes, payload; /* of the head itself; behind it */
+} pb_head;
+bool pb_head_read(qn_bytes left, pb_head *h); /* false: it is cut off, or damaged */
+
 /* Payloads of one repeated field, in order. */
 typedef struct pb_list {
     qn_bytes *items;

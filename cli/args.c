@@ -23,9 +23,9 @@ static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 /* Edits (insert, delete, replace) that turn a into b. */
 static size_t distance(const char *a, const char *b)
 {
-    enum { MOST = 64 };
+    enum { MOST = 256 };
     size_t row[MOST], n = strlen(b);
-    if (n + 1 > MOST) return MOST;
+    if (n + 1 > MOST) return SIZE_MAX; /* nobody meant that */
     for (size_t j = 0; j <= n; j++) row[j] = j;
     for (size_t i = 1; *a; a++, i++) {
         size_t corner = row[0];

@@ -98,11 +98,18 @@ void json_begin(const char *key, char bracket); /* key NULL inside arrays and at
 void json_end(char bracket);
 void json_put_text(const char *key, const char *value); /* NULL gives null */
 void json_put_number(const char *key, double value);    /* not finite gives null */
+void json_put_double(const char *key, double value);    /* the same, exact */
+/* Texts of any bytes: different ones stay different. json_key: the key of the member that is put next, with key NULL. */
+void json_put_bytes(const char *key, qn_bytes value);
+void json_key(qn_bytes key);
 void json_put_count(const char *key, uint64_t value);
 void json_put_integer(const char *key, int64_t value);
 void json_put_bool(const char *key, bool value);
 void json_put_dims(const char *key, const int64_t *dims, uint32_t rank, const char *const *names);
 void json_quote(FILE *to, const char *text); /* text of valid or broken UTF-8, with its quotes */
+
+/* The bytes of a whole character of UTF-8, or 0: cut short, longer than it need be, half a surrogate pair, or past U+10FFFF. */
+int utf8_length(const unsigned char *s);
 
 /* ---- map_text.c: maps */
 const char *text_map(const qn_tensor *t);                 /* "map {a: 0.5, b: 0.25}" */
@@ -126,7 +133,7 @@ typedef struct inputs {
     const char **number; /* and this in all its elements; NULL: random numbers */
 } inputs;
 /* From --input and --dim, random where none is given. 0, or the exit code after telling. */
-int inputs_make(const args *a, const qn_session *s, inputs *out);
+int inputs_make(const args *a, qn_session *s, inputs *out);
 void inputs_explain(const qn_session *s,
                     const inputs *in); /* after a run that failed: which were made up, and how to give them */
 void inputs_free(inputs *in);

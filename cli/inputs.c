@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "compare.h"
@@ -247,6 +248,35 @@ static int check_dim(const args *a, const qn_session *s, const char *text)
     return code;
 }
 
+/* The sizes of input i: of what was given, or of what will be made. */
+static void sizes_of_input(const args *a, const qn_session *s, const inputs *in, uint32_t i, int64_t dims[QN_MAX_RANK])
+{
+    if (in->random[i]) sizes_of(a, s, in, qn_input_info(s, i), dims);
+    else memcpy(dims, in->named[i].tensor.dims, QN_MAX_RANK * sizeof *dims);
+}
+
+/* Before anything is filled: a system promises memory that it does not have, and ends the process that uses it. */
+static int check_room(const args *a, qn_session *s, const inputs *in)
+{
+    uint64_t total = 0, memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
+    for (uint32_t i = 0; i < in->n; i++) {
+        const qn_value_info *info = qn_input_info(s, i);
+        int64_t dims[QN_MAX_RANK];
+        sizes_of_input(a, s, in, i, dims);
+        uint64_t bytes = in->random[i] ? qn_dtype_bytes(info->dtype) : 0;
+        for (uint32_t d = 0; d < info->rank; d++) {
+            if (__builtin_mul_overflow(bytes, (uint64_t)dims[d], &bytes)) bytes = UINT64_MAX;
+            bool open = info->dims[d] < 0 && info->dim_names[d];
+            qn_status status = open ? qn_reserve(s, info->dim_names[d], dims[d]) : QN_OK;
+            if (status != QN_OK) return report_failure(a, status), EXIT_RUN;
+        }
+        if (__builtin_add_overflow(total, bytes, &total)) total = UINT64_MAX;
+    }
+    if (total <= memory) return 0;
+    return tell_failure(a, EXIT_RUN, QN_E_NOMEM, "the inputs that would be made up take %s, this machine has %s",
+                        text_bytes(total), text_bytes(memory));
+}
+
 static int fill_random(const args *a, const qn_session *s, inputs *in)
 {
     for (uint32_t i = 0; i < in->n; i++) {
@@ -263,7 +293,7 @@ static int fill_random(const args *a, const qn_session *s, inputs *in)
     return 0;
 }
 
-int inputs_make(const args *a, const qn_session *s, inputs *out)
+int inputs_make(const args *a, qn_session *s, inputs *out)
 {
     uint32_t n = qn_input_count(s);
     inputs in = { calloc(n + 1, sizeof *in.named), n, calloc(n + 1, sizeof *in.owned), calloc(n + 1, sizeof *in.random),
@@ -276,6 +306,7 @@ int inputs_make(const args *a, const qn_session *s, inputs *out)
     for (uint32_t at = 0; !code && (v = args_next(a, "--dim", &at));) code = check_dim(a, s, v);
     for (uint32_t at = 0; !code && (v = args_next(a, "--input", &at));) code = take_input(a, s, v, out);
     if (!code) code = check_all_given(a, s, out);
+    if (!code) code = check_room(a, s, out);
     return code ? code : fill_random(a, s, out);
 }
 

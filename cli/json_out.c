@@ -1,5 +1,6 @@
 /* JSON to stdout, indented, with commas kept right. One document at a time. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -7,6 +8,7 @@
 static struct {
     int depth;
     bool after; /* a member precedes at this depth */
+    bool keyed; /* its key is there already */
 } at;
 
 static void indent(void)
@@ -14,8 +16,7 @@ static void indent(void)
     for (int i = 0; i < at.depth; i++) fputs("  ", stdout);
 }
 
-/* The bytes of a whole character of UTF-8, or 0: cut short, longer than it need be, half a surrogate pair, or past U+10FFFF. */
-static int utf8_length(const unsigned char *s)
+int utf8_length(const unsigned char *s)
 {
     int n = *s < 0x80 ? 1 : *s >= 0xc2 && *s < 0xe0 ? 2 : *s >= 0xe0 && *s < 0xf0 ? 3 : *s >= 0xf0 && *s < 0xf5 ? 4 : 0;
     for (int i = 1; i < n; i++)
@@ -38,8 +39,31 @@ void json_quote(FILE *to, const char *text)
     fputc('"', to);
 }
 
+/* Byte 0xNN that is no part of a character becomes U+FFFD and "NN", and so does each byte of a U+FFFD: no two texts are written alike. */
+static void quote_bytes(FILE *to, qn_bytes text)
+{
+    const unsigned char *s = text.data;
+    fputc('"', to);
+    for (size_t i = 0; i < text.n;) {
+        unsigned char next[5] = { 0 };
+        memcpy(next, s + i, text.n - i < 4 ? text.n - i : 4);
+        int n = utf8_length(next);
+        bool replacement = memcmp(next, "\xef\xbf\xbd", 3) == 0;
+        if (n == 0 || replacement) fprintf(to, "\\ufffd%02x", *next), n = 1;
+        else if (*next == '"' || *next == '\\') fprintf(to, "\\%c", *next);
+        else if (*next < 0x20) fprintf(to, "\\u%04x", *next);
+        else fwrite(next, 1, (size_t)n, to);
+        i += (size_t)n;
+    }
+    fputc('"', to);
+}
+
 static void member(const char *key)
 {
+    if (at.keyed) {
+        at.keyed = false;
+        return;
+    }
     if (at.after) fputc(',', stdout);
     if (at.depth) fputc('\n', stdout);
     indent();
@@ -48,6 +72,14 @@ static void member(const char *key)
         fputs(": ", stdout);
     }
     at.after = true;
+}
+
+void json_key(qn_bytes key)
+{
+    member(NULL);
+    quote_bytes(stdout, key);
+    fputs(": ", stdout);
+    at.keyed = true;
 }
 
 void json_begin(const char *key, char bracket)
@@ -78,11 +110,33 @@ void json_put_text(const char *key, const char *value)
     else fputs("null", stdout);
 }
 
+void json_put_bytes(const char *key, qn_bytes value)
+{
+    member(key);
+    quote_bytes(stdout, value);
+}
+
 void json_put_number(const char *key, double value)
 {
     member(key);
     if (isfinite(value)) printf("%.9g", value);
     else fputs("null", stdout);
+}
+
+/* As few digits as read back as it. */
+void json_put_double(const char *key, double value)
+{
+    char digits[40];
+    if (!isfinite(value)) {
+        json_put_number(key, value);
+        return;
+    }
+    for (int n = 9; n <= 17; n++) {
+        snprintf(digits, sizeof digits, "%.*g", n, value);
+        if (strtod(digits, NULL) == value) break;
+    }
+    member(key);
+    fputs(digits, stdout);
 }
 
 void json_put_count(const char *key, uint64_t value)

@@ -1,5 +1,4 @@
 /* Maps as people and programs read them: "map {setosa: 0.98, virginica: 0.02}", and JSON objects. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -7,12 +6,18 @@
 
 enum { ROOM = 120 };
 
-/* Element i of keys or values, as far as ROOM goes. */
+/* As far as ROOM goes, and no further than to the end of a character. */
+static const char *start_of(qn_bytes text)
+{
+    size_t n = text.n < ROOM ? text.n : ROOM;
+    while (n && n < text.n && (((const unsigned char *)text.data)[n] & 0xc0) == 0x80) n--;
+    return text_print("%.*s", (int)n, (const char *)text.data);
+}
+
+/* Element i of keys or values. */
 static const char *element(const qn_tensor *t, uint64_t i)
 {
-    const qn_bytes *texts = t->data;
-    if (t->dtype == QN_STRING)
-        return text_print("%.*s", (int)(texts[i].n < ROOM ? texts[i].n : ROOM), (const char *)texts[i].data);
+    if (t->dtype == QN_STRING) return start_of(((const qn_bytes *)t->data)[i]);
     if (t->dtype == QN_I64) return text_print("%lld", (long long)((const int64_t *)t->data)[i]);
     return text_print("%.6g", compare_number(t, i));
 }
@@ -31,26 +36,14 @@ const char *text_map(const qn_tensor *t)
 
 /* ---- JSON */
 
-/* A text with its end. What JSON's writer would take for an end inside it shows as a character that is none. */
-static char *ended(qn_bytes text)
+static void put_value(const qn_tensor *t, uint64_t i)
 {
-    char *out = malloc(text.n + 1);
-    if (!out) return NULL;
-    for (size_t i = 0; i < text.n; i++) out[i] = ((const char *)text.data)[i] ? ((const char *)text.data)[i] : '\xff';
-    out[text.n] = 0;
-    return out;
-}
-
-static void put_value(const char *key, const qn_tensor *t, uint64_t i)
-{
-    if (t->dtype == QN_STRING) {
-        char *text = ended(((const qn_bytes *)t->data)[i]);
-        json_put_text(key, text);
-        free(text);
-    } else if (t->dtype == QN_I64) json_put_integer(key, ((const int64_t *)t->data)[i]);
-    else if (t->dtype == QN_U64) json_put_count(key, ((const uint64_t *)t->data)[i]);
-    else if (t->dtype == QN_BOOL) json_put_bool(key, ((const uint8_t *)t->data)[i] != 0);
-    else json_put_number(key, compare_number(t, i));
+    if (t->dtype == QN_STRING) json_put_bytes(NULL, ((const qn_bytes *)t->data)[i]);
+    else if (t->dtype == QN_I64) json_put_integer(NULL, ((const int64_t *)t->data)[i]);
+    else if (t->dtype == QN_U64) json_put_count(NULL, ((const uint64_t *)t->data)[i]);
+    else if (t->dtype == QN_BOOL) json_put_bool(NULL, ((const uint8_t *)t->data)[i] != 0);
+    else if (t->dtype == QN_F64) json_put_double(NULL, ((const double *)t->data)[i]);
+    else json_put_number(NULL, compare_number(t, i));
 }
 
 static void put_map(const char *name, const qn_tensor *t)
@@ -58,9 +51,9 @@ static void put_map(const char *name, const qn_tensor *t)
     const qn_tensor *keys = t->data, *values = keys + 1;
     json_begin(name, '{');
     for (uint64_t i = 0; i < qn_tensor_elems(keys); i++) {
-        char *key = keys->dtype == QN_STRING ? ended(((const qn_bytes *)keys->data)[i]) : NULL;
-        put_value(key ? key : element(keys, i), values, i);
-        free(key);
+        const char *number = keys->dtype == QN_STRING ? "" : element(keys, i);
+        json_key(keys->dtype == QN_STRING ? ((const qn_bytes *)keys->data)[i] : (qn_bytes){ number, strlen(number) });
+        put_value(values, i);
     }
     json_end('}');
 }

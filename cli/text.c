@@ -96,15 +96,17 @@ static size_t columns_wide(const char *text)
     return n;
 }
 
-/* Names come from files: what a terminal would obey (C0, DEL and C1 controls) shows as \xNN. */
+/* Names come from files: what a terminal would obey (C0, DEL and C1 controls), and what is no UTF-8, shows as \xNN. */
 static char *shown(const char *cell)
 {
     char *out = malloc(4 * strlen(cell) + 1), *to = out;
     if (!out) return NULL;
-    for (const unsigned char *c = (const unsigned char *)cell; *c; c++) {
-        bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0);
-        if (control) to += snprintf(to, 5, "\\x%02x", *c);
-        else *to++ = (char)*c;
+    for (const unsigned char *c = (const unsigned char *)cell; *c;) {
+        int n = utf8_length(c);
+        bool control = n == 0 || *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
+        if (control) to += snprintf(to, 5, "\\x%02x", *c), c += 1;
+        else
+            for (; n; n--) *to++ = (char)*c++;
     }
     *to = 0;
     return out;

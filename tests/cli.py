@@ -168,6 +168,13 @@ def run():
     check(first.get("outputs") == second.get("outputs") and first["outputs"][0]["shape"] == [1, 3], "random inputs are the same each time")
     _, err = quern("run", m, "--device", "cpu", "--input", f"xx={x}", code=2)
     check("did you mean x?" in err, err)
+    long = model(WORK / "long.onnx", [node("Relu", ["x" * 90], ["y"])], [value("x" * 90, [2])], [value("y", [2])])
+    for typed, near in [("q" * 200, False), ("x" * 40 + "q" + "x" * 50, True)]:
+        _, err = quern("run", long, "--device", "cpu", "--input", f"{typed}=1", code=2)
+        check(("did you mean" in err) == near, f"a name of {len(typed)} letters: {err!r}")
+    wide = model(WORK / "wide.onnx", [node("Mul", ["x", "w"], ["y"])], [value("x", ["n", 1])], [value("y", ["n", "m"])], [tensor("w", [1, 4096], [1.0] * 4096)])
+    _, err = quern("run", wide, "--device", "cpu", "--dim", "n=1000000000", code=1)
+    check("'y'" in err and "bytes are more than cpu holds" in err, f"what would not fit is told before it is filled: {err!r}")
     quern("run", m, "--device", "cpu", "--input", "x", code=2)
     quern("run", m, "--device", "cpu", "--dim", "n=-1", code=2)
     quern("run", m, "--device", "cpu", "--input", "x=nothing.npy", code=3)
@@ -312,10 +319,23 @@ def maps():
     (WORK / "one.pb").write_bytes(put(2, 7) + put(3, 5) + put(3, 2**64 - 2) + put(5, put(2, 1) + put(3, tensor("", [], [2**60], "q")) + put(3, tensor("", [1], [-1], "q"))))
     y = quern_json("run", m, "--device", "cpu", "--input", f"m={WORK / 'one.pb'}")["outputs"][0]
     check(y.get("value") == {"5": 2**60, "-2": -1} and y["dtype"] == "map", f"one map: {y}")
+    odd_maps(model(WORK / "odd.onnx", [node("Identity", ["m"], ["y"])], *[[put(1, n) + put(2, put(5, put(1, 8) + put(2, put(1, put(1, 11)))))] for n in "my"]))
     for given in ["zip.npy", "zip/z.pb", "one.onnx"]:
         _, err = quern("run", m, "--device", "cpu", "--input", f"m={WORK / given}", code=3)
         check("map" in err, f"{given} is taken for a map: {err!r}")
     quern("run", m, "--device", "cpu", code=2)  # no random maps
+
+
+def odd_maps(m):
+    """Keys that are no UTF-8 stay apart, a double keeps all its digits; a terminal sees none of those bytes."""
+    keys, values = [b"\xff", b"\xfe", b"\xef\xbf\xbdff", "\u00e9".encode(), b"a\x00b"], [0.1, 1 / 3, 1e300, 5e-324, 2.0]
+    (WORK / "odd.pb").write_bytes(put(2, 8) + b"".join(put(4, k) for k in keys) + put(5, put(2, 1) + b"".join(put(3, tensor("", [], [v], "d")) for v in values)))
+    run = ["run", m, "--device", "cpu", "--input", f"m={WORK / 'odd.pb'}"]
+    got = quern_json(*run)["outputs"][0].get("value", {})
+    check(list(got.values()) == values, f"doubles in a map: {got}")
+    check(list(got) == ["\ufffdff", "\ufffdfe", "\ufffdef\ufffdbf\ufffdbdff", "\u00e9", "a\x00b"], f"keys that are no UTF-8: {got}")
+    out, _ = quern(*run)
+    check("\\xff" in out and "\u00e9" in out and "\udcff" not in out, f"a map's keys on a terminal: {out!r}")
 
 
 def inspect():
@@ -427,6 +447,12 @@ def conformance():
     r = quern_json("conformance", top, "--only", "nothing_like_it", "--device", "cpu", code=2)
     check("none of 7 tests" in r.get("error", ""), f"a run of no test: {r}")
     quern("conformance", top, "--one-in", "9", "--seed", "8", "--device", "cpu", code=2)
+    cut = lambda p: model(p, [node("Concat", ["x", "x"], ["y"])], [value("x", [1, 3])], [value("y", [1])])
+    for name, words, code in [("refused_axis", "'axis' is missing", 0), ("refused, axis is wrong", "axis is wrong", 1)]:
+        (case(name, [0.0], cut) / "refused.txt").write_text(words + "\n")
+        out, _ = quern("conformance", top / "node" / name, "--device", "cpu", code=code)
+        check(code == 0 or "refused, but without" in out, f"words that only the folder's name has: {out!r}")
+        shutil.rmtree(top / "node" / name)
     half = case("test_half", [2.0, 3.0, 7.0])
     (half / "test_data_set_0" / "output_1.pb").unlink()
     out, _ = quern("conformance", half, "--device", "cpu", code=1)

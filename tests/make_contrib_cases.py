@@ -764,7 +764,7 @@ def refused_cases():
     refused("gqa_kept_scale", "v_scale does not fit", "GroupQueryAttention", small(f32([1.0])), **per, **heads)
     refused("gqa_past", "does not fit the query", "GroupQueryAttention", [q, k, k, past[:1], past[:1], one - 1, count], **heads)
     refused("gqa_scores", "qk_output is 0", "GroupQueryAttention", gqa(), 4, **heads)
-    refused("gqa_length", "of 'write_indices' is 7", "GroupQueryAttention", [q, k, k, past, past, np.array([7, 2], I32), count], **heads)
+    refused("gqa_length", "GroupQueryAttention 'node': element 0 of 'seqlens_k + 1 - new tokens' is 7", "GroupQueryAttention", [q, k, k, past, past, np.array([7, 2], I32), count], **heads)
     table = normal(9, 4)
     refused("rotary_heads", "no whole heads", "RotaryEmbedding", [normal(2, 3, 20), np.array([0], I64), table, table])
     refused("rotary_positions", "must be one number", "RotaryEmbedding", [normal(2, 3, 24), np.array([0, 1], I64), table, table])

@@ -236,6 +236,21 @@ static void integers_of_texts(test *t)
     arena_free(r.mem);
 }
 
+/* What f64 takes for infinite is no integer, however it is spelled. */
+static void no_integers(test *t)
+{
+    static const char *const spelled[] = { "1e400", "-1e400", "INF", "nan", "1e", "" };
+    for (u32 i = 0; i < COUNT(spelled); i++) {
+        char text[120], want[60];
+        graph_run r = { .device = test_cpu(), .mem = arena_make() };
+        snprintf(text, sizeof text, "const s: string[1] = {\"%s\"}\na = Cast(s, to=7)\nout a\n", spelled[i]);
+        snprintf(want, sizeof want, "'%s', is no number for i64", spelled[i]);
+        qn_status s = graph_run_text(&r, text, NULL, 0);
+        CHECK(t, s == QN_E_DATA && strstr(qn_last_error(), want), "'%s' as i64: %s", spelled[i], qn_last_error());
+        arena_free(r.mem);
+    }
+}
+
 static void texts_of_maps(test *t)
 {
     static const char text[] = "const x: f32[1,2] = {1.75, -1000000.5}\nconst i: i64[] = {0}\n"
@@ -321,5 +336,6 @@ void test_number(test *t)
     ends(t);
     beside_libc(t);
     integers_of_texts(t);
+    no_integers(t);
     under_a_comma(t);
 }

@@ -42,6 +42,16 @@ qn_status autodiff_build(build *b, const autodiff *what, val *dxs)
 }
 " @ONLY)
 
+# ---- nor does it compute with complex numbers; it moves them
+file(CONFIGURE OUTPUT ${GEN}/no_complex.c CONTENT
+"#include \"op/complex.h\"
+qn_status complex_expand(build *b, const node *n)
+{
+    (void)n;
+    return build_fail(b, QN_E_UNSUPPORTED, \"it computes with complex numbers: \" QUERN_CORE);
+}
+" @ONLY)
+
 # ---- the library: no files, no drivers to load, no codecs (a browser decodes pictures)
 file(GLOB SOURCES CONFIGURE_DEPENDS src/*.c src/base/*.c src/format/*.c src/graph/*.c src/op/*.c src/pass/*.c src/plan/*.c src/kc/*.c
      src/device/*.c src/exec/*.c src/train/*.c src/media/*.c src/pipeline/*.c src/web/*.c)
@@ -55,10 +65,10 @@ list(FILTER OPS INCLUDE REGEX "src/op/")
 list(REMOVE_ITEM SOURCES ${OPS})
 
 # ---- two modules of the same objects. The core, quern.wasm, is what nearly all models need; quern-full.wasm has everything. They differ in three
-# tables, which leave out of the core what src/op/ops.def, src/kc/targets.def and kernels/rare.def call RARE, and in gradients; no other file
+# tables, which leave out of the core what src/op/ops.def, src/kc/targets.def and kernels/rare.def call RARE, in gradients and complex.c; no other file
 # names all ops or printers, so the linker drops what the tables do not name.
 set(TABLES ${CMAKE_SOURCE_DIR}/src/op/op.c ${CMAKE_SOURCE_DIR}/src/kc/print.c)
-list(REMOVE_ITEM OPS ${TABLES})
+list(REMOVE_ITEM OPS ${TABLES} ${CMAKE_SOURCE_DIR}/src/op/complex.c)
 list(REMOVE_ITEM SOURCES ${TABLES})
 set(OPS_WITH_GRADIENTS)
 foreach(file ${OPS})
@@ -77,8 +87,8 @@ add_library(library OBJECT ${SOURCES} ${GEN}/build_hash.c ${GEN}/no_glyphs.c ${G
 add_library(ops OBJECT ${OPS_ALIKE}) # without their test cases
 add_library(ops_core OBJECT ${OPS_WITH_GRADIENTS})
 add_library(ops_full OBJECT ${OPS_WITH_GRADIENTS})
-add_library(tables_core OBJECT ${TABLES} ${GEN}/embedded.c ${GEN}/no_gradients.c)
-add_library(tables_full OBJECT ${TABLES} ${GEN}/embedded.c src/train/autodiff.c)
+add_library(tables_core OBJECT ${TABLES} ${GEN}/embedded.c ${GEN}/no_gradients.c ${GEN}/no_complex.c)
+add_library(tables_full OBJECT ${TABLES} ${GEN}/embedded.c src/train/autodiff.c src/op/complex.c)
 target_compile_definitions(ops PRIVATE QUERN_NO_CASES)
 target_compile_definitions(ops_core PRIVATE QUERN_NO_CASES QUERN_NO_GRADIENTS)
 target_compile_definitions(ops_full PRIVATE QUERN_NO_CASES)

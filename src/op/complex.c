@@ -13,7 +13,7 @@ static u32 attrs_of_part(const node *n, u32 part, attr *out)
     return count;
 }
 
-qn_status complex_by_parts(build *b, const node *n)
+static qn_status by_parts(build *b, const node *n)
 {
     val in[2][8] = { { 0 } }, y[2];
     attr attrs[16];
@@ -91,11 +91,10 @@ const op_def op_ComplexOf = {
 };
 
 /* ------------------------------------------------------------------ scatter with a reduction */
-qn_status complex_scatter(build *b, const node *n)
+static qn_status scatter(build *b, const node *n)
 {
     attr axis = attr_of_int("axis", attr_int(n, "axis", 0)), mode = { .name = "reduction", .kind = ATTR_TEXT };
     const char *word = attr_text(b->g, n, "reduction", "none");
-    if (text_same(word, "none")) return place_moves_expand(b, n);
     mode.text = (qn_bytes){ word, strlen(word) };
     val data = build_in(b, 0), at[2] = { place_moves_places(b, data, sym_zero(b->g)), build_in(b, 1) };
     at[0] =
@@ -149,3 +148,8 @@ const op_def op_ComplexScatter = {
     .infer = infer_like_first_input,
     .host = host_complex_scatter,
 };
+
+qn_status complex_expand(build *b, const node *n)
+{
+    return op_attr_of(op_of(n), "reduction") ? scatter(b, n) : by_parts(b, n);
+}

@@ -1,10 +1,9 @@
-/* What operators mean that compute with complex numbers: for .complex of their records. */
+/* What an operator means that computes with complex numbers: by parts where it is linear in them; Scatter's sums and products. */
 #ifndef OP_COMPLEX_H
 #define OP_COMPLEX_H
 
 #include "op/op.h"
 
-qn_status complex_by_parts(build *b, const node *n); /* linear in them, of one output */
-qn_status complex_scatter(build *b, const node *n);  /* ScatterElements and ScatterND: sums and products */
+qn_status complex_expand(build *b, const node *n);
 
 #endif

@@ -1,6 +1,5 @@
 /* Transposed convolution: the product of every input pixel with the whole filter, then the sum of what lands on each output pixel.
  * Col2Im is the second half alone. */
-#include "op/complex.h"
 #include "op/gradient.h"
 #include "op/op_util.h"
 #include "op/product.h"
@@ -280,7 +279,7 @@ const op_def op_Col2Im = {
     .out = { { "y", "as x" } },
     .attrs = { INTS("dilations"), INTS("pads"), INTS("strides") },
     .infer = col2im_infer,
-    .complex = complex_by_parts,
+    .complex = true,
     .gradient = GRADIENT(gradient_col2im),
     .variants = col2im_variants,
     .cases = CASES(col2im_cases),

@@ -1,5 +1,4 @@
 /* GridSample and AffineGrid: reading a tensor at places given by another one, and making such places from matrices. */
-#include "op/complex.h"
 #include "op/elems.h"
 #include "op/gradient.h"
 #include "op/op_util.h"
@@ -95,7 +94,7 @@ const op_def op_GridSample = {
     .out = { { "Y", "as X" } },
     .attrs = { INT("align_corners", 0), TEXT("mode", "linear"), TEXT("padding_mode", "zeros") },
     .infer = infer_grid_sample,
-    .complex = complex_by_parts,
+    .complex = true,
     .variants = grid_sample_variants,
     .cases = CASES(grid_sample_cases),
 };

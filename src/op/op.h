@@ -175,6 +175,7 @@ struct op_def {
     bool alias;                                                  /* output 0 is input 0's bytes with another shape */
     bool host_elems;                                             /* infer always sets elems when its inputs have them */
     bool random;                                                 /* never folded or merged */
+    bool complex;                                                /* computes with complex numbers: op/complex.h */
     enum { CONTROL_NONE, CONTROL_BRANCH, CONTROL_LOOP } control; /* run by exec, through its bodies */
     /* What else changes when the dimensions of its tensors (input 0, or all of a "many") stand in another order: */
     enum {
@@ -192,7 +193,6 @@ struct op_def {
     const char *bodies[2]; /* their attributes: then and else, or the loop's body */
     qn_status (*infer)(infer *c);
     qn_status (*expand)(build *b, const node *n);
-    qn_status (*complex)(build *b, const node *n); /* the same where complex numbers are not only moved: op/complex.h */
     /* Not 0 for the sizes that the row with NEED_SIZES suits. While they are open, its launches and the next row's are both planned, and each
      * run takes those that suit its sizes. */
     sym (*when)(const lowering *l, const node *n, graph *g);

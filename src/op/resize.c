@@ -3,7 +3,6 @@
  * Sizes come from the input `sizes` (numbers or expressions) or from `scales`, which must be constant. */
 #include <math.h>
 
-#include "op/complex.h"
 #include "op/gradient.h"
 #include "op/op_util.h"
 #include "op/resize.h"
@@ -422,7 +421,7 @@ const op_def op_Resize = {
                TEXT("nearest_mode", "round_prefer_floor") },
     .permuted = PERMUTED_AXES,
     .infer = resize_infer,
-    .complex = complex_by_parts,
+    .complex = true,
     .gradient = GRADIENT(gradient_resize),
     .variants = resize_variants,
     .cases = CASES(resize_cases),

@@ -2,7 +2,6 @@
  *
  * Updates of one place meet in their order, so results do not depend on the device. The MAP looks through the indices from every element;
  * the other way copies and then walks the updates. Kernels pass over an index outside its axis; lower_places lets such a run fail. */
-#include "op/complex.h"
 #include "op/copy.h"
 #include "op/elems.h"
 #include "op/gradient.h"
@@ -192,7 +191,7 @@ const op_def op_ScatterElements = {
     .out = { { "output", "as data" } },
     .attrs = { INT("axis", 0), TEXT("reduction", "none") },
     .infer = infer_scatter_elements,
-    .complex = complex_scatter,
+    .complex = true,
     .gradient = GRADIENT(gradient_scatter_elements),
     .places = places_on_axis,
     .variants = scatter_elements_variants,
@@ -331,7 +330,7 @@ const op_def op_ScatterND = {
     .attrs = { TEXT("reduction", "none") },
     .host_elems = true,
     .infer = infer_scatter_nd,
-    .complex = complex_scatter,
+    .complex = true,
     .gradient = GRADIENT(gradient_scatter_nd),
     .places = places_nd,
     .variants = scatter_nd_variants,

@@ -1,4 +1,5 @@
 /* Composites become their meaning where no fused kernel of theirs fits. What is left has a kernel, runs on the host, or is a view. */
+#include "op/complex.h"
 #include "op/op_util.h"
 #include "pass/pass.h"
 
@@ -10,6 +11,12 @@ static qn_dtype placed_type(const graph *g, const node *n)
         if (dtype_is_placed(d)) return d;
     }
     return QN_NONE;
+}
+
+/* Without a reduction Scatter moves, too. */
+static bool computes(const graph *g, const node *n, const op_def *d)
+{
+    return d->complex && (!op_attr_of(d, "reduction") || !text_same(attr_text(g, n, "reduction", "none"), "none"));
 }
 
 /* It asks for sizes alone and never runs; what decides them does, and must stay its input. */
@@ -26,11 +33,11 @@ static bool expand(pass_job *j, nid id)
     const op_def *d = op_of(n);
     if (d->host || d->alias || d->control) return false;
     qn_dtype placed = placed_type(j->g, n);
-    bool is_complex = dtype_is_complex(placed) && d->complex;
-    if (placed && (is_complex || !d->expand)) {
+    bool computing = dtype_is_complex(placed) && computes(j->g, n, d);
+    if (placed && (computing || !d->expand)) {
         if (gives_sizes(j->g, n)) return false;
         build b = pass_build(j, id);
-        j->status = is_complex ? d->complex(&b, n) : place_moves_expand(&b, n);
+        j->status = computing ? complex_expand(&b, n) : place_moves_expand(&b, n);
         return j->status == QN_OK;
     }
     if (!d->expand) return false;

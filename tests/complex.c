@@ -68,6 +68,8 @@ static const complex_case cases[] = {
     { "bits of another size", X4 "y = BitCast(x, to=15)\nout y\n", "different size", QN_E_DTYPE },
     { "half a number",   "const x: c64[1] = {1}\nout x\n", "'('", QN_E_FORMAT },
     { "an open number",  "const x: c64[1] = {(1, 2}\nout x\n", "')'", QN_E_FORMAT },
+    { "17 parts",        "const x: c64[17] = {(0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0)}\n"
+                         "a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q = Split(x, num_outputs=17)\nout a\n", "more than 63 inputs or 16 outputs", QN_E_UNSUPPORTED },
     { "no place in nothing", "const x: c64[0] = {}\nconst i: i64[1] = {0}\nconst u: c64[1] = {(0, 0)}\ny = ScatterElements(x, i, u, reduction=\"add\")\nout y\n", "0", QN_E_DATA },
     { "no place",        X4 "const i: i64[1] = {4}\nconst u: c64[1] = {(0, 0)}\ny = ScatterElements(x, i, u, reduction=\"add\")\nout y\n", "4", QN_E_DATA },
 };

@@ -121,12 +121,12 @@ const char *number_print(char to[NUMBER_BYTES], f64 v, qn_dtype as);
 
 /* ---- tensor_copy.c: a tensor with all that it points to, as one block of 16-aligned memory */
 static inline bool dtype_is_list(qn_dtype d) { return d >= QN_SEQUENCE && d <= QN_MAP; } /* its elements are tensors */
-static inline bool dtype_is_complex(qn_dtype d) { return d == QN_C64 || d == QN_C128; }
+static inline bool dtype_is_complex(qn_dtype d) { return d >= QN_C64; } /* c64 and c128 are the last */
 /* What an element is made of: a complex number is two of these, all else is one of itself. */
 static inline qn_dtype dtype_part(qn_dtype d) { return d == QN_C64 ? QN_F32 : d == QN_C128 ? QN_F64 : d; }
 /* Operators that move elements move the places of these: op/place_moves.c. */
 static inline bool dtype_is_placed(qn_dtype d) { return d == QN_STRING || dtype_is_complex(d); }
-static inline bool dtype_is_for_host(qn_dtype d) { return dtype_is_placed(d) || dtype_is_list(d); } /* no device holds it */
+static inline bool dtype_is_for_host(qn_dtype d) { return d == QN_STRING || d >= QN_SEQUENCE; } /* no device holds it */
 u64 tensor_room(const qn_tensor *t); /* the bytes of that block; UINT64_MAX: more than can be counted */
 void tensor_place(const qn_tensor *t, void *room, qn_tensor *out);
 qn_status tensor_copy(arena *mem, const qn_tensor *t, qn_tensor *out);

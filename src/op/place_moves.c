@@ -17,11 +17,10 @@ qn_status place_moves_expand(build *b, const node *n)
 {
     graph *g = b->g;
     u32 n_placed = 1;
-    val in[64], placed[65] = { 0 }, outs[16] = { 0 };
-    sym first = sym_one(g);
+    val in[63], placed[1 + COUNT(in)] = { 0 }, outs[16] = { 0 };
     if (n->n_in > COUNT(in) || n->n_out > COUNT(outs))
-        return build_fail(b, QN_E_UNSUPPORTED,
-                          "more than 64 inputs or 16 outputs are not in this build for texts and complex numbers");
+        return build_fail(b, QN_E_UNSUPPORTED, "more than 63 inputs or 16 outputs of texts or complex numbers");
+    sym first = sym_one(g);
     for (u32 i = 0; i < n->n_in; i++) {
         in[i] = build_in(b, i);
         if (!in[i] || !dtype_is_placed(build_type(b, in[i])->dtype)) continue;

@@ -28,7 +28,7 @@ static qn_status check_mode(const infer *c)
     if (mode && (d == QN_BOOL || d == QN_STRING))
         return infer_fail(c, QN_E_DTYPE, "elements of type %s can only be replaced", qn_dtype_name(d));
     if (dtype_is_complex(d) && (mode == MAX_KEPT || mode == MIN_KEPT))
-        return infer_fail(c, QN_E_DTYPE, "complex numbers have no order: they can be replaced, added and multiplied");
+        return infer_fail(c, QN_E_DTYPE, "complex numbers have no order");
     return QN_OK;
 }
 

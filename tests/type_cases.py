@@ -148,7 +148,39 @@ def mixed():
         case(f"rms_{one}_{two}", "RMSNormalization", dict(x=x, scale=scale), [y.astype(of_v)], 23, bounds=bounds or "1e-4 1e-5")
 
 
+def complex_numbers():
+    """What is linear in them: onnxruntime's answers for both parts. Scatter: NumPy's."""
+    def numbers(kind, *shape):
+        return (rng.integers(-9, 10, shape) + 1j * rng.integers(-9, 10, shape)).astype(kind)
+
+    for kind in (np.complex64, np.complex128):
+        def by_parts(name, op, x, feed, bounds=None, **own):
+            re, im = (said(op, dict(x=part.astype(np.float32), **feed), **own)[0] for part in (x.real, x.imag))
+            case(f"{name}_{kind.__name__}", op, dict(x=x, **feed), [(re + 1j * im).astype(kind)], bounds=bounds, **own)
+
+        pixels, grid = numbers(kind, 1, 2, 6, 7), rng.uniform(-1.3, 1.3, (1, 4, 5, 2)).astype(np.float32)
+        for mode in ("nearest", "linear", "cubic"):
+            by_parts(f"sampled_{mode}", "GridSample", pixels, dict(grid=grid), opset=22, bounds="1e-4 1e-4", mode=mode, padding_mode="reflection")
+            by_parts(f"resized_{mode}", "Resize", pixels, {}, opset=19, bounds="1e-4 1e-4", mode=mode, constants=[("r", None), ("s", None), ("sizes", np.array([1, 2, 9, 4]))])
+        by_parts("blocks", "Col2Im", numbers(kind, 1, 8, 9), {}, opset=18, constants=[("image", np.array([6, 6])), ("block", np.array([2, 2]))], strides=[2, 2])
+        data, at, updates = numbers(kind, 4, 3), np.array([[0], [-1], [0]]), numbers(kind, 3, 3)
+        for mode, into in (("add", np.add), ("mul", np.multiply)):
+            y, lines = data.copy(), data.copy()
+            into.at(y, at[:, 0], updates)
+            case(f"scatter_nd_{mode}_{kind.__name__}", "ScatterND", dict(x=data, at=at, updates=updates), [y], 18, reduction=mode)
+            along = rng.integers(-4, 4, (2, 3))
+            into.at(lines, (along, np.arange(3)), updates[:2])
+            case(f"scatter_{mode}_{kind.__name__}", "ScatterElements", dict(x=data, at=along, updates=updates[:2]), [lines], 18, axis=0, reduction=mode)
+        y = data.copy()
+        y[[2, 0], 0] = updates[0, :2]
+        case(f"scatter_old_{kind.__name__}", "Scatter", dict(x=data, at=np.array([[2], [0]]), updates=updates[0, :2].reshape(2, 1)), [y], 9)
+        case(f"optional_{kind.__name__}", "OptionalGetElement", dict(x=data), [data], 18)
+    bits = numbers(np.complex64, 5)
+    case("bits_of_complex", "BitCast", dict(x=bits), [bits.view(np.int64)], 26, to=TensorProto.INT64)
+    case("complex_of_bits", "BitCast", dict(x=bits.view(np.uint64)), [bits], 26, to=TensorProto.COMPLEX64)
+
+
 def make():
-    for part in (sampled, blocks, float8, bits, texts, mixed):
+    for part in (sampled, blocks, float8, bits, texts, mixed, complex_numbers):
         part()
     return CASES

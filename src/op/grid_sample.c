@@ -69,7 +69,22 @@ static qn_status emit_grid_sample(lowering *l, const node *n)
     return launch_map(k, lower_elems(l, y));
 }
 
-static const variant grid_sample_variants[] = { { "grid_sample_map", 0, NULL, emit_grid_sample }, { 0 } };
+/* A kernel that computes in f64 has f64 in all its buffers of floats. */
+static bool fits_grid_sample(const lowering *l, const node *n)
+{
+    return lower_type(l, lower_in(l, n, 0))->dtype != QN_F64 || lower_type(l, lower_in(l, n, 1))->dtype == QN_F64;
+}
+
+static qn_status expand_grid_sample(build *b, const node *n)
+{
+    qn_dtype d = build_type(b, build_in(b, 0))->dtype;
+    if (dtype_is_placed(d)) return place_moves_expand(b, n);
+    val in[2] = { build_in(b, 0), d == QN_F64 ? build_cast(b, build_in(b, 1), d) : build_in(b, 1) };
+    val y = build_node(b, OP_GridSample, in, 2, n->attrs, n->n_attrs);
+    return build_done(b, &y, 1);
+}
+
+static const variant grid_sample_variants[] = { { "grid_sample_map", 0, fits_grid_sample, emit_grid_sample }, { 0 } };
 static const op_case grid_sample_cases[] = {
     { "f32[2,3,7,8] f32[2,4,5,2]=-1.2..1.2", "", 1e-5, "the common case" },
     { "f32[1,2,7,8] f32[1,4,5,2]=-2.5..2.5", "mode=\"cubic\", padding_mode=\"reflection\"", 1e-4, "cubic, reflected" },
@@ -78,6 +93,7 @@ static const op_case grid_sample_cases[] = {
     { "f32[1,2,4,5,6] f32[1,2,3,4,3]=-1.5..1.5", "padding_mode=\"border\"", 1e-5, "three dimensions" },
     { "f32[1,2,4,5,6] f32[1,2,3,4,3]=-1.5..1.5", "mode=\"nearest\", align_corners=1", 0, "nearest, three dimensions" },
     { "f16[1,1,7,8] f16[1,4,5,2]=-1..1", "", 1e-2, "half" },
+    { "f64[1,1,7,8] f32[1,4,5,2]=-1..1", "", 1e-12, "double at places that are not" },
     { "i8[1,2,7,8]=-128..127 f32[1,4,5,2]=-1.2..1.2", "", 0.02, "integers: toward 0" },
     { "u8[1,2,7,8]=0..255 f32[1,4,5,2]=-1.2..1.2", "mode=\"cubic\", padding_mode=\"border\"", 0.02, "held in the type" },
     { "i64[1,1,2,2]={9007199254740993,-1,4611686018427387905,7} f32[1,1,3,2]={-0.5,-0.5,0.5,-0.5,-0.5,0.5}",
@@ -95,6 +111,7 @@ const op_def op_GridSample = {
     .attrs = { INT("align_corners", 0), TEXT("mode", "linear"), TEXT("padding_mode", "zeros") },
     .infer = infer_grid_sample,
     .complex = true,
+    .expand = expand_grid_sample,
     .variants = grid_sample_variants,
     .cases = CASES(grid_sample_cases),
 };

@@ -3,7 +3,7 @@
 
 const TYPES = { 1: ['f32', Float32Array], 2: ['u8', Uint8Array], 3: ['i8', Int8Array], 4: ['u16', Uint16Array], 5: ['i16', Int16Array], 6: ['i32', Int32Array],
   7: ['i64', BigInt64Array], 9: ['bool', Uint8Array], 10: ['f16', Uint16Array], 11: ['f64', Float64Array], 12: ['u32', Uint32Array], 13: ['u64', BigUint64Array],
-  8: ['string', Array], 16: ['bf16', Uint16Array], 17: ['f8e4m3fn', Uint8Array], 18: ['f8e4m3fnuz', Uint8Array], 19: ['f8e5m2', Uint8Array], 20: ['f8e5m2fnuz', Uint8Array],
+  8: ['string', Array], 14: ['c64', Float32Array], 15: ['c128', Float64Array], 16: ['bf16', Uint16Array], 17: ['f8e4m3fn', Uint8Array], 18: ['f8e4m3fnuz', Uint8Array], 19: ['f8e5m2', Uint8Array], 20: ['f8e5m2fnuz', Uint8Array],
   21: ['u4', Uint8Array, 4], 22: ['i4', Int8Array, 4], 23: ['f4e2m1', Uint8Array, 4], 24: ['f8e8m0', Uint8Array], 25: ['u2', Uint8Array, 2], 26: ['i2', Int8Array, 2] };
 
 function varint(b, at) {
@@ -67,7 +67,7 @@ export function readPb(b) {
   if (bits) return { name, dtype, dims, data: unpacked(raw ?? Uint8Array.from(values, Number), bits, Maker, count) };
   const big = Maker === BigInt64Array || Maker === BigUint64Array;
   const data = raw || parts.length ? new Maker((raw ?? bytesOf(parts)).buffer) : Maker.from(values, big ? undefined : Number);
-  return data.length === count ? { name, dtype, dims, data } : undefined;
+  return data.length === count * (dtype[0] === 'c' ? 2 : 1) ? { name, dtype, dims, data } : undefined;
 }
 
 /* Keys as bigints or texts, and values that are tensors of one element, in a sequence. */
@@ -97,12 +97,12 @@ export function given(value, Tensor) {
   return value.texts ? Tensor.ofTexts(value.texts, value.dims) : Tensor.from(value.data, value.dims, value.dtype);
 }
 
-const NPY = { f4: 1, u1: 2, i1: 3, u2: 4, i2: 5, i4: 6, i8: 7, b1: 9, f2: 10, f8: 11, u4: 12, u8: 13 };
+const NPY = { f4: 1, u1: 2, i1: 3, u2: 4, i2: 5, i4: 6, i8: 7, b1: 9, f2: 10, f8: 11, u4: 12, u8: 13, c8: 14, c16: 15 };
 
 /** The same from a .npy of version 1 in C order. */
 export function readNpy(b) {
   const header = 10 + (b[8] | (b[9] << 8)), text = new TextDecoder().decode(b.slice(10, header));
-  const kind = /'descr': '[<|]([a-z]\d)'/.exec(text)?.[1], shape = /'shape': \(([^)]*)\)/.exec(text)?.[1];
+  const kind = /'descr': '[<|]([a-z]\d+)'/.exec(text)?.[1], shape = /'shape': \(([^)]*)\)/.exec(text)?.[1];
   if (!TYPES[NPY[kind]] || shape === undefined || /'fortran_order': True/.test(text)) throw new Error(`a .npy of another kind: ${text}`);
   const [dtype, Maker] = TYPES[NPY[kind]];
   return { name: '', dtype, dims: shape.split(',').filter((d) => d.trim()).map(Number), data: new Maker(b.slice(header).buffer) };
@@ -144,7 +144,7 @@ export function numberAt(t, i) {
   return Number(t.data[i]);
 }
 
-const TOLERANCES = { f32: [1e-3, 1e-5], f64: [1e-3, 1e-5], f16: [1 / 512, 1e-5], bf16: [1 / 64, 1e-5] }; // as cli/compare.c
+const TOLERANCES = { f32: [1e-3, 1e-5], f64: [1e-3, 1e-5], f16: [1 / 512, 1e-5], bf16: [1 / 64, 1e-5], c64: [1e-3, 1e-5], c128: [1e-3, 1e-5] }; // as cli/compare.c
 
 function sameFloat(got, want, [relative, absolute]) {
   if (Number.isNaN(want) || Number.isNaN(got)) return Number.isNaN(want) && Number.isNaN(got);

@@ -121,7 +121,7 @@ const char *number_print(char to[NUMBER_BYTES], f64 v, qn_dtype as);
 
 /* ---- tensor_copy.c: a tensor with all that it points to, as one block of 16-aligned memory */
 static inline bool dtype_is_list(qn_dtype d) { return d >= QN_SEQUENCE && d <= QN_MAP; } /* its elements are tensors */
-static inline bool dtype_is_complex(qn_dtype d) { return d >= QN_C64; } /* c64 and c128 are the last */
+static inline bool dtype_is_complex(qn_dtype d) { return d >= QN_C64; }                  /* c64 and c128 are the last */
 /* What an element is made of: a complex number is two of these, all else is one of itself. */
 static inline qn_dtype dtype_part(qn_dtype d) { return d == QN_C64 ? QN_F32 : d == QN_C128 ? QN_F64 : d; }
 /* Operators that move elements move the places of these: op/place_moves.c. */

@@ -771,6 +771,7 @@ def refused_cases():
     refused("nbits_1", "1 bits", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 2, dtype=U8), normal(4, 2)], K=32, N=4, bits=1, block_size=16)
     refused("nbits_order", "g_idx must name", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 8, dtype=U8), normal(4, 2), None, ints(0, 2, 16)], K=32, N=4, block_size=16)
     refused("nbits_order_outside", "outside", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 8, dtype=U8), normal(4, 2), None, ints(2, 3, 32)], K=32, N=4, block_size=16)
+    refused("nbits_huge", "each is from 1", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 8, dtype=U8), normal(4, 2)], K=32, N=2**62, block_size=16)
     refused("nbits_prepacked", "weight_prepacked", "MatMulNBits", [normal(2, 32), ints(0, 256, 4, 2, 8, dtype=U8), normal(4, 2)], K=32, N=4, block_size=16, weight_prepacked=1)
     rows = lambda *scales: [ints(0, 256, 5, 16, dtype=U8), np.array([1], I64), normal(*scales)]
     refused("gather_blocks_bits", "3 bits", "GatherBlockQuantized", rows(5, 2), block_size=16, bits=3)

@@ -17,7 +17,16 @@ struct loop { /* a Loop under way; in the memory of the call */
     } *scan; /* [n_scan] */
 };
 
-static const void *host_data(exec *x, frame *f, val v) { return v ? store_host(x, f, v) : NULL; }
+/* What decides how it goes on, on the host: a condition, or how many turns. */
+static qn_status decide(exec *x, frame *f, val v, const char *what, void *out)
+{
+    qn_tensor t;
+    QN_TRY(store_tensor(x, f, v, &t));
+    u64 elems = qn_tensor_elems(&t);
+    if (elems != 1) return fail(QN_E_SHAPE, "its %s has %llu elements, not one", what, (unsigned long long)elems);
+    memcpy(out, t.data, qn_dtype_bytes(t.dtype));
+    return QN_OK;
+}
 
 /* A body starts empty, with the outer's bytes as its inputs. */
 static void clear(frame *f)
@@ -68,7 +77,8 @@ qn_status control_branch(exec *x, frame *f, const step *s, bool *pending)
     val condition = node_in(f->p->g, n, 0);
     QN_TRY(store_gather(x, f, &condition, 1, false, pending));
     if (*pending) return QN_OK;
-    bool yes = *(const u8 *)host_data(x, f, condition) != 0;
+    u8 yes;
+    QN_TRY(decide(x, f, condition, "condition", &yes));
     frame *body = exec_frame(x, s->body[yes ? 0 : 1]);
     clear(body);
     body->loop = NULL;
@@ -90,8 +100,10 @@ static qn_status start_loop(exec *x, frame *f, const step *s, bool *pending, str
     struct loop *l = call_alloc(x, sizeof *l);
     if (!l) return QN_E_NOMEM;
     *l = (struct loop){ .s = s, .turns = INT64_MAX, .on = true };
-    if (asked[0]) memcpy(&l->turns, host_data(x, f, asked[0]), sizeof l->turns);
-    if (asked[1]) l->on = *(const u8 *)host_data(x, f, asked[1]) != 0;
+    u8 on = 1;
+    if (asked[0]) QN_TRY(decide(x, f, asked[0], "trip count", &l->turns));
+    if (asked[1]) QN_TRY(decide(x, f, asked[1], "condition", &on));
+    l->on = on != 0;
     const graph *body = s->body[0]->g;
     i64 states = (i64)n->n_in - 2 - attr_int(n, "captures", 0);
     l->n_state = states > 0 ? (u32)states : 0;
@@ -286,7 +298,8 @@ static qn_status end_of_turn(exec *x, frame *body, struct loop *l)
         QN_TRY(collect_scan(x, l, k, &t));
     }
     l->turn++;
-    bool on = *(const u8 *)store_host(x, body, asked[0]) != 0;
+    u8 on;
+    QN_TRY(decide(x, body, asked[0], "body's condition", &on));
     if (!on || l->turn >= l->turns) return leave_loop(x, body, l);
     QN_TRY(carry_state(x, body, l));
     return enter_turn(x, body->outer, l, body, false);

@@ -3,6 +3,7 @@
 #include "plan/lower.h"
 
 enum { IN_A, IN_B, IN_SCALES, IN_ZEROS, IN_ORDER, IN_BIAS };
+enum { MOST_SIZE = 1 << 28 }; /* of K and N: all products of them fit in 64 bits */
 
 static qn_status infer_product(infer *c, const type *a, i64 n)
 {
@@ -15,10 +16,13 @@ static qn_status infer_matmul_nbits(infer *c)
 {
     const type *a = infer_in(c, 0), *w = infer_in(c, 1);
     i64 k = infer_int(c, "K"), n = infer_int(c, "N"), bits = infer_int(c, "bits"), block = infer_int(c, "block_size");
-    if (bits < 2 || bits > 8 || block < 16 || (block & (block - 1)) || block > 1 << 16 || k < 1 || n < 1)
+    if (bits < 2 || bits > 8 || block < 16 || (block & (block - 1)) || block > 1 << 16)
         return infer_fail(c, QN_E_UNSUPPORTED,
                           "%lld bits in blocks of %lld: there are 2 to 8 bits, in blocks of a power of two from 16 on",
                           (long long)bits, (long long)block);
+    if (k < 1 || n < 1 || k > MOST_SIZE || n > MOST_SIZE)
+        return infer_fail(c, QN_E_UNSUPPORTED, "K = %lld, N = %lld: each is from 1 to %d", (long long)k, (long long)n,
+                          MOST_SIZE);
     if (infer_int(c, "weight_prepacked"))
         return infer_fail(c, QN_E_UNSUPPORTED, "weights in another device's order (weight_prepacked) are not in this build");
     i64 blocks = (k + block - 1) / block;

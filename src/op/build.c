@@ -38,6 +38,14 @@ static val made(build *b, val v)
     return v;
 }
 
+/* What of v an integer of type d holds: the nearest that it has, of a NaN 0. */
+static f64 as_integer(qn_dtype d, f64 v)
+{
+    bool sign = dtype_is_signed_int(d);
+    f64 end = (f64)(1ull << (8 * qn_dtype_bytes(d) - 1)) * (sign ? 1 : 2), last = end * (1 - 0x1p-53);
+    return v != v ? 0 : MIN(MAX(v, sign ? -end : 0), last);
+}
+
 /* clang-format off */
 static void store_f64(qn_dtype d, f64 v, void *to)
 {
@@ -66,7 +74,7 @@ val build_scalar(build *b, qn_dtype d, f64 v)
 {
     u64 room = 0;
     if (b->status != QN_OK) return 0;
-    store_f64(d, v, &room);
+    store_f64(d, dtype_is_int(d) ? as_integer(d, v) : v, &room);
     return made(b, graph_constant_copy(b->g, NULL, &(qn_tensor){ .dtype = d, .data = &room }));
 }
 

@@ -357,6 +357,8 @@ static const op_case group_query_cases[] = {
       1e-5, "a cache of 4 bits" },
     { "f32[1,2,32] f32[1,2,16] f32[1,2,16] f32[1,2,6,8] f32[1,2,6,8] i32[1]={4} i32[]={5}",
       "num_heads=4, kv_num_heads=2, local_window_size=0, n_out=3", 1e-6, "a window of nothing: 0" },
+    { "f32[1,2,32] f32[1,2,16] f32[1,2,16] f32[1,2,6,8] f32[1,2,6,8] i32[1]={4} i32[]={5}",
+      "num_heads=4, kv_num_heads=2, local_window_size=9223372036854775807, n_out=3", 1e-6, "a window of all" },
     { 0 },
 };
 

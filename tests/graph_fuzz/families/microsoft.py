@@ -277,6 +277,20 @@ def integer_products(g):
 
 
 @family(1)
+def gemm_of_eight_bits(g):
+    m, k, n = g.int(1, 4), g.int(1, 16), g.int(1, 6)
+    left, right = g.chance(0.3), g.chance(0.3)
+    per = g.pick([[], [n]])
+    a = quant(g, np.uint8, shape=[k, m] if left else [m, k])
+    w = [g.new(g.array(np.int8, [n, k] if right else [k, n], -60, 60), constant=True), g.new(g.rng.uniform(0.01, 0.05, per).astype(F), constant=True), g.new(g.array(np.int8, per, -9, 9), constant=True)]
+    b = g.new(g.array(np.int32, [n], -90, 90), constant=True) if g.chance(0.5) else ""
+    ins = a + w + [b] + (scaled(g, np.uint8) if g.chance(0.7) else [])
+    while not ins[-1]:
+        ins.pop()
+    g.node("QGemm", ins, domain=MS, transA=int(left), transB=int(right), alpha=g.pick([None, 0.5, 2.0]))
+
+
+@family(1)
 def to_and_from(g):
     """QuantizeLinear and DequantizeLinear as quantizers write them, with 16 bits too."""
     t = g.pick([np.uint8, np.int8, np.uint16, np.int16])

@@ -233,7 +233,6 @@ static void check_no_memory(test *t)
     arena_free(a);
 }
 
-void test_block(test *t);
 void test_block(test *t)
 {
     data *d = mem_alloc(sizeof *d);

@@ -88,7 +88,6 @@ static void check_on(test *t, u32 best_group, bool mma)
     qn_device_close(d);
 }
 
-void test_core(test *t);
 void test_core(test *t)
 {
     const char *file;

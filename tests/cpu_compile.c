@@ -96,7 +96,6 @@ static void check_limit(test *t)
             mem_free(copy);
 }
 
-void test_cpu_compile(test *t);
 void test_cpu_compile(test *t)
 {
     char folder[512], kept[600];

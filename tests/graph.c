@@ -306,7 +306,6 @@ static void test_graph_no_memory(test *t)
     }
 }
 
-void test_graph(test *t);
 void test_graph(test *t)
 {
     for (size_t i = 0; i < COUNT(size_cases); i++) test_size_case(t, &size_cases[i]);

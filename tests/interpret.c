@@ -171,7 +171,6 @@ static void check_no_memory(test *t)
     arena_free(m.a);
 }
 
-void test_interpret(test *t);
 void test_interpret(test *t)
 {
     for (size_t i = 0; i < COUNT(answers); i++) check_answer(t, &answers[i]);

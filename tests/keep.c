@@ -139,7 +139,6 @@ static void test_bytes(test *t, const test_device *d, const char *text, u64 byte
     "in x: f32[n,1]; const c: f32[1,1] = {-4}; sizes s: i64[2] = {n," cols                                                  \
     "}; a = Neg(c); e = Expand(a, s); y = Add(x, e); out y"
 
-void test_keep(test *t);
 void test_keep(test *t)
 {
     const test_device *devices;

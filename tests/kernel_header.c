@@ -182,7 +182,6 @@ static void check_numbers(test *t)
     CHECK(t, round(2.5f) == 2 && round(-3.5f) == -4 && signbit(round(-0.2f)), "round halves to even");
 }
 
-void test_kernel_header(test *t);
 void test_kernel_header(test *t)
 {
     for (u32 i = 0; i < COUNT(functions); i++) worst_of(t, &functions[i], 9973);

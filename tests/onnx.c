@@ -236,7 +236,6 @@ static void test_op_table(test *t, const char *folder)
     arena_free(mem);
 }
 
-void test_onnx(test *t);
 void test_onnx(test *t)
 {
     char cases[PATH_BYTES], hostile[PATH_BYTES];

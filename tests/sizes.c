@@ -229,7 +229,6 @@ static void test_too_large_once(test *t, const test_device *d)
     arena_free(r.mem);
 }
 
-void test_sizes(test *t);
 void test_sizes(test *t)
 {
     const test_device *devices;

@@ -159,7 +159,6 @@ static void test_bad_calls(test *t)
     qn_tensor_free(NULL);
 }
 
-void test_tensor_files(test *t);
 void test_tensor_files(test *t)
 {
     u64 alive = mem_blocks_alive();

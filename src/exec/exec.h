@@ -195,6 +195,9 @@ qn_status faults_ask(exec *x);                                           /* queu
 qn_status faults_answer(exec *x); /* that flush is done: QN_E_DATA names what was found */
 qn_status faults_clear(exec *x);
 
+/* outputs.c: after the last step */
+qn_status outputs_queue(exec *x);
+
 /* advance.c */
 qn_status exec_advance(exec *x, bool *done);
 qn_status exec_check_needs(exec *x); /* of all nodes of the model whose sizes are known */

@@ -201,7 +201,10 @@ static qn_status read_model(arena *mem, qn_bytes file, model *out)
  * have nothing but a ModelProto's own fields. */
 static bool onnx_sniff(qn_bytes first, u64 file_bytes)
 {
-    enum { NUMBERS = 1 << 1 | 1 << 5, MESSAGES = 7 << 2 | 7 << 6 | 1 << 14 | 1 << 20 | 3 << 25 };
+    enum { /* ir_version and model_version; all others, by their numbers in ModelProto */
+           NUMBERS = 1 << 1 | 1 << 5,
+           MESSAGES = 7 << 2 | 7 << 6 | 1 << 14 | 1 << 20 | 3 << 25
+    };
     const u8 *at = first.data;
     if (first.n >= 2 && at[0] == 0x08 && at[1] < 0x40) return true;
     bool graph_seen = false, own = true;

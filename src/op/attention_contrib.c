@@ -66,11 +66,11 @@ static val both(build *b, val k, val v)
     return build_concat(b, build_reshape(b, k, dims, 5), build_reshape(b, v, dims, 5), 0);
 }
 
-static val turned(build *b, val x, const masked *s)
+static val rotated(build *b, val x, const masked *s)
 {
     attr part = attr_of_int("rotary_embedding_dim", attr_int(b->n, "rotary_embedding_dim", 0));
     if (!attr_int(b->n, "do_rotary", 0)) return x;
-    return build_node(b, OP_HeadsTurned, (val[]){ x, attend_size(b, s->past) }, 2, &part, 1);
+    return build_node(b, OP_RotaryFrom, (val[]){ x, attend_size(b, s->past) }, 2, &part, 1);
 }
 
 static qn_status attention_expand(build *b, const node *n)
@@ -87,7 +87,7 @@ static qn_status attention_expand(build *b, const node *n)
     masked s = { .batch = x->dims[0], .rows = x->dims[1], .fresh = x->dims[1] };
     s.size = sym_div(g, wide, sym_number(g, heads));
     masked_past_of(b, past, 3, build_in(b, AT_PAST_LENGTH), &s);
-    attend a = { .q = turned(b, qkv[0], &s), .k = turned(b, qkv[1], &s), .v = qkv[2] };
+    attend a = { .q = rotated(b, qkv[0], &s), .k = rotated(b, qkv[1], &s), .v = qkv[2] };
     val out[2] = { 0 };
     if (past || masked_wanted(b, 1)) out[1] = masked_present(b, past, both(b, a.k, a.v), 3, &s);
     if (past) a.k = half_of(b, masked_seen(b, out[1], 3, &s), 0), a.v = half_of(b, masked_seen(b, out[1], 3, &s), 1);

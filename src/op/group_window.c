@@ -16,7 +16,7 @@ enum {
     W_LENGTHS,
     W_COUNTS,
     W_BIAS
-}; /* [batch][..][C][..], [batch][..][rows][..]; seqlens_k, query_seqlens */
+}; /* [batch][heads][C][size], [batch][heads][rows][size]; seqlens_k, query_seqlens; [batch][heads][rows][tokens] */
 
 /* What a step has to know of each sample, as i64[batch][1]. */
 typedef struct window {

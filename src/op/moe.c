@@ -181,8 +181,7 @@ static const op_case qmoe_cases[] = {
       "k=2, activation_type=\"swiglu\", swiglu_fusion=2, block_size=16, fc2_expert_weight_bits=8", 1e-5,
       "blocks, zero points, other bits" },
     { "f32[3,32] f32[3,4] u8[4,32,16]=0..255 f8e8m0[4,32,1]=118..124 _ u8[4,32,16]=0..255 f8e8m0[4,32,1]=118..124 _ _ _ _ _ "
-      "_ _ _ "
-      "f32[4] f32[4]",
+      "_ _ _ f32[4] f32[4]",
       "k=2, quant_type=\"fp4\", activation_type=\"silu\"", 1e-5, "float4" },
     { 0 },
 };

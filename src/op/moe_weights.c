@@ -88,11 +88,11 @@ static qn_status check_scales(const infer *c, u32 i, sym experts, sym rows, sym 
     i64 block = block_of(q, c->n);
     if (!s || s->rank != (block > 0 ? 3 : 2))
         return infer_fail(c, QN_E_SHAPE, "the scales of layer %u have a wrong number of dimensions", i + 1);
-    if ((kinds[q].scales ? s->dtype != kinds[q].scales : dtype_is_narrow(s->dtype)))
+    if (kinds[q].scales ? s->dtype != kinds[q].scales : dtype_is_narrow(s->dtype))
         return infer_fail(c, QN_E_DTYPE, "the scales of layer %u are %s", i + 1, qn_dtype_name(s->dtype));
-    sym one = sym_number(g, MAX(block, 1));
-    sym want[3] = { experts, has_squares(c->n, q) ? sym_ceil_div(g, rows, one) : rows,
-                    has_squares(c->n, q) ? sym_ceil_div(g, columns, one) : sym_div(g, columns, one) };
+    sym by = sym_number(g, MAX(block, 1));
+    sym want[3] = { experts, rows, sym_div(g, columns, by) };
+    if (has_squares(c->n, q)) want[1] = sym_ceil_div(g, rows, by), want[2] = sym_ceil_div(g, columns, by);
     for (u32 d = 0; d < s->rank; d++)
         if (infer_differ(g, s->dims[d], want[d]))
             return infer_fail(c, QN_E_SHAPE, "the scales of layer %u do not fit block_size", i + 1);
@@ -139,8 +139,7 @@ qn_status moe_check(const infer *c)
     kind q = kind_of(g, c->n);
     if (q == KIND_NONE)
         return infer_fail(c, QN_E_UNSUPPORTED,
-                          "weights of quant_type '%s' are not in this build, only int, fp4, nvfp4 and fp8: how activations "
-                          "become float8 is not specified",
+                          "weights of quant_type '%s' are not in this build, only int, fp4, nvfp4 and fp8",
                           attr_text(g, c->n, "quant_type", "int"));
     for (u32 i = 0; i < 3; i++) {
         i64 bits = bits_of(g, c->n, i);

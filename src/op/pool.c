@@ -191,7 +191,7 @@ static val pool_channels_last(build *b, const node *n)
     TEXT("auto_pad", "NOTSET"), INT("ceil_mode", 0), INTS("dilations"), NEEDED("kernel_shape", ATTR_INTS), INTS("pads"),    \
         INTS("strides")
 
-/* Bytes alone are pooled as floats, which hold them all. */
+/* Bytes are pooled as floats, which hold them all, where no indices are asked for. */
 static bool fits_max(const lowering *l, const node *n)
 {
     return dtype_is_float(lower_type(l, lower_in(l, n, 0))->dtype) || (n->n_out > 1 && n->out[1]);

@@ -7,11 +7,11 @@ enum { A, A_SCALE, A_ZERO, B, B_SCALE, B_ZERO, C, Y_SCALE, Y_ZERO };
 static qn_status infer_qgemm(infer *c)
 {
     const type *a = infer_in(c, A), *w = infer_in(c, B), *more = infer_in(c, C);
-    bool turned[2] = { infer_int(c, "transA") != 0, infer_int(c, "transB") != 0 };
+    bool trans_a = infer_int(c, "transA") != 0, trans_b = infer_int(c, "transB") != 0;
     if (a->rank != 2 || w->rank != 2) return infer_fail(c, QN_E_SHAPE, "a factor is no matrix");
-    if (infer_differ(c->g, a->dims[!turned[0]], w->dims[turned[1]]))
+    if (infer_differ(c->g, a->dims[!trans_a], w->dims[trans_b]))
         return infer_fail(c, QN_E_SHAPE, "the factors' inner sizes differ");
-    type y = { .dtype = QN_F32, .rank = 2, .known = true, .dims = { a->dims[turned[0]], w->dims[!turned[1]] } }, all = y;
+    type y = { .dtype = QN_F32, .rank = 2, .known = true, .dims = { a->dims[trans_a], w->dims[!trans_b] } }, all = y;
     if (more) QN_TRY(infer_broadcast(c, more, &y, &all));
     if (more && (all.rank != 2 || infer_differ(c->g, all.dims[0], y.dims[0]) || infer_differ(c->g, all.dims[1], y.dims[1])))
         return infer_fail(c, QN_E_SHAPE, "C does not broadcast to the product");
@@ -20,17 +20,18 @@ static qn_status infer_qgemm(infer *c)
     return infer_out(c, 0, &y);
 }
 
-static val upright(build *b, u32 i, const char *turned)
+/* Factor i, transposed where the attribute says so. */
+static val factor(build *b, u32 i, const char *trans)
 {
     static const i64 swapped[] = { 1, 0 };
     val x = build_in(b, i);
     attr perm = attr_of_ints(b->g, "perm", swapped, 2);
-    return attr_int(b->n, turned, 0) ? build_node(b, OP_Transpose, &x, 1, &perm, 1) : x;
+    return attr_int(b->n, trans, 0) ? build_node(b, OP_Transpose, &x, 1, &perm, 1) : x;
 }
 
 static qn_status expand_qgemm(build *b, const node *n)
 {
-    val in[] = { upright(b, A, "transA"), upright(b, B, "transB"), build_in(b, A_ZERO), build_in(b, B_ZERO) };
+    val in[] = { factor(b, A, "transA"), factor(b, B, "transB"), build_in(b, A_ZERO), build_in(b, B_ZERO) };
     val y = build_op2(b, OP_Add, build_node(b, OP_MatMulInteger, in, 4, NULL, 0), build_in(b, C)),
         zero = build_in(b, Y_ZERO);
     val by = build_op2(b, OP_Mul, build_in(b, A_SCALE), build_in(b, B_SCALE));
@@ -47,7 +48,7 @@ static const op_case qgemm_cases[] = {
       "u8[]={100}",
       "alpha=0.5", 0.02, "a scale for each column, integers added" },
     { "i8[20,4]=-99..99 f32[]={0.1} i8[]={3} i8[6,20]=-99..99 f32[]={0.2} i8[]={0}", "transA=1, transB=1", 1e-6,
-      "both turned, to numbers" },
+      "both transposed, to floats" },
     { 0 },
 };
 const op_def op_QGemm = {

@@ -1,9 +1,9 @@
-/* HeadsTurned, for do_rotary of com.microsoft's Attention: RotaryEmbedding whose angles are in no tables. */
+/* RotaryFrom, for do_rotary of com.microsoft's Attention: RotaryEmbedding whose angles are in no tables. */
 #include "op/attend.h"
 #include "op/formula.h"
 #include "op/op_util.h"
 
-static qn_status infer_turned(infer *c)
+static qn_status infer_rotary(infer *c)
 {
     const type *x = infer_in(c, 0);
     i64 part = infer_int(c, "rotary_embedding_dim"), size;
@@ -13,8 +13,8 @@ static qn_status infer_turned(infer *c)
     return infer_like_first_input(c);
 }
 
-/* The i-th number of the first half of what is turned goes with the i-th of the second, by p / 10000^(2 i / width) at position p. */
-static qn_status expand_turned(build *b, const node *n)
+/* The i-th number of the first half of what is rotated goes with the i-th of the second, by p / 10000^(2 i / width) at position p. */
+static qn_status expand_rotary(build *b, const node *n)
 {
     graph *g = b->g;
     val x = build_in(b, 0);
@@ -33,20 +33,20 @@ static qn_status expand_turned(build *b, const node *n)
     return build_done(b, &y, 1);
 }
 
-static const op_case turned_cases[] = {
+static const op_case rotary_cases[] = {
     { "f32[2,3,5,8] i64[]={4}", "", 1e-5, "whole heads" },
     { "f32[2,3,5,8] i64[]={0}", "rotary_embedding_dim=4", 1e-5, "half of each head" },
     { 0 },
 };
-const op_def op_HeadsTurned = {
-    .name = "HeadsTurned",
+const op_def op_RotaryFrom = {
+    .name = "RotaryFrom",
     .domain = "quern",
-    .doc = DOC(
-        "x[batch][heads][length][size] turned as RotaryEmbedding does, its first entry by the angle of position `start`"),
+    .doc = DOC("x[batch][heads][length][size] rotated as by RotaryEmbedding does, its first entry by the angle of position "
+               "`start`"),
     .in = { { "x", "float" }, { "start", "i64" } },
     .out = { { "y", "as x" } },
     .attrs = { INT("rotary_embedding_dim", 0) },
-    .infer = infer_turned,
-    .expand = expand_turned,
-    .cases = CASES(turned_cases),
+    .infer = infer_rotary,
+    .expand = expand_rotary,
+    .cases = CASES(rotary_cases),
 };

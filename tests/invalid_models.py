@@ -239,6 +239,7 @@ def others():
     yield "max_roi_of_other_rois", of("RoiAlign", [IMAGE, (3, 5), (3,)], types={"c": INT64})
     yield "grid_of_three", of("GridSample", [IMAGE, (1, 6, 6, 3)])
     yield "matmul_integer_zero_point", of("MatMulInteger", [(2, 3), (3, 4), (3,)], types={n: UINT8 for n in "abc"}, out_type=INT32)
+    yield "conv_integer_zero_points", of("ConvInteger", [(1, 1, 4, 4), (2, 1, 3, 3), (1,), (3,)], types={n: UINT8 for n in "abcd"}, out_type=INT32)
     yield "attention_heads", of("Attention", [(1, 5, 9), (1, 5, 9), (1, 5, 9)], a_int("q_num_heads", 2), a_int("kv_num_heads", 2), opset=23)
     yield "nonzero_of_two", of("NonZero", [(2, 3), (2, 3)], out_type=INT64)
     for word in ("FOO", "softmax"):

@@ -104,6 +104,7 @@ static qn_status conv_integer_infer(infer *c)
 {
     type y;
     QN_TRY(conv_shape(c, infer_in(c, 0), &y));
+    QN_TRY(exact_check_zero(c, infer_in(c, 1), infer_in(c, 3), 0));
     y.dtype = QN_I32;
     return infer_out(c, 0, &y);
 }

@@ -6,6 +6,20 @@
 
 enum { EXACT = 1 << 24, MAX_PARTS = 32 };
 
+qn_status exact_check_zero(const infer *c, const type *x, const type *zero, u32 along)
+{
+    if (!zero) return QN_OK;
+    type z = *zero, all = *x;
+    if (z.rank == 1 && along < x->rank) {
+        z.rank = (u8)(x->rank - along);
+        for (u32 d = 1; d < z.rank; d++) z.dims[d] = sym_one(c->g);
+    }
+    QN_TRY(infer_broadcast(c, x, &z, &all));
+    bool fits = all.rank == x->rank;
+    for (u32 d = 0; d < x->rank && fits; d++) fits = !infer_differ(c->g, all.dims[d], x->dims[d]);
+    return fits ? QN_OK : infer_fail(c, QN_E_SHAPE, "the zero points do not fit their factor");
+}
+
 /* How large a number of it may be. */
 static i64 reach(const build *b, const exact_factor *f)
 {

@@ -9,6 +9,8 @@ typedef struct exact_factor {
     val x, zero;
     u32 axis;
 } exact_factor;
+/* Does `zero` (NULL: none) broadcast to x? One for each entry of dimension `along` may be of rank 1. */
+qn_status exact_check_zero(const infer *c, const type *x, const type *zero, u32 along);
 /* Zero points as one, where they are known to be alike. */
 val exact_zero(build *b, val zero);
 /* op, MatMul or Conv, of both, as i32. taps: products for each entry along the axis. whole: the sums may not be taken apart along it. */

@@ -333,7 +333,10 @@ const op_def op_FusedMatMul = {
 static qn_status matmul_integer_infer(infer *c)
 {
     type y;
+    const type *a = infer_in(c, 0), *b = infer_in(c, 1);
     QN_TRY(infer_product(c, &y));
+    QN_TRY(exact_check_zero(c, a, infer_in(c, 2), a->rank > 1 ? a->rank - 2u : 0));
+    QN_TRY(exact_check_zero(c, b, infer_in(c, 3), b->rank - 1u));
     y.dtype = QN_I32;
     return infer_out(c, 0, &y);
 }

@@ -119,6 +119,9 @@ bool number_read(const char **text, const char *end, qn_dtype as, f64 *out);
 enum { NUMBER_BYTES = 32 };
 const char *number_print(char to[NUMBER_BYTES], f64 v, qn_dtype as);
 
+/* ---- api_types.c */
+u32 dtype_bits(qn_dtype d); /* of an element where it takes no more room than it must; 0: texts and lists */
+
 /* ---- tensor_copy.c: a tensor with all that it points to, as one block of 16-aligned memory */
 static inline bool dtype_is_list(qn_dtype d) { return d >= QN_SEQUENCE && d <= QN_MAP; } /* its elements are tensors */
 static inline bool dtype_is_complex(qn_dtype d) { return d >= QN_C64; }                  /* c64 and c128 are the last */

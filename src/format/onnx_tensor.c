@@ -9,36 +9,35 @@
 static const struct {
     const char *name;
     qn_dtype dtype;
-    u8 bits; /* of an element, where several are packed into a byte */
 } types[] = {
-    [1] = { "float32", QN_F32, 0 },
-    [2] = { "uint8", QN_U8, 0 },
-    [3] = { "int8", QN_I8, 0 },
-    [4] = { "uint16", QN_U16, 0 },
-    [5] = { "int16", QN_I16, 0 },
-    [6] = { "int32", QN_I32, 0 },
-    [7] = { "int64", QN_I64, 0 },
-    [8] = { "string", QN_STRING, 0 },
-    [9] = { "bool", QN_BOOL, 0 },
-    [10] = { "float16", QN_F16, 0 },
-    [11] = { "float64", QN_F64, 0 },
-    [12] = { "uint32", QN_U32, 0 },
-    [13] = { "uint64", QN_U64, 0 },
-    [14] = { "complex64", QN_C64, 0 },
-    [15] = { "complex128", QN_C128, 0 },
-    [16] = { "bfloat16", QN_BF16, 0 },
-    [17] = { "float8e4m3fn", QN_F8E4M3FN, 0 },
-    [18] = { "float8e4m3fnuz", QN_F8E4M3FNUZ, 0 },
-    [19] = { "float8e5m2", QN_F8E5M2, 0 },
-    [20] = { "float8e5m2fnuz", QN_F8E5M2FNUZ, 0 },
-    [21] = { "uint4", QN_U4, 4 },
-    [22] = { "int4", QN_I4, 4 },
-    [23] = { "float4e2m1", QN_F4E2M1, 4 },
-    [24] = { "float8e8m0", QN_F8E8M0, 0 },
-    [25] = { "uint2", QN_U2, 2 },
-    [26] = { "int2", QN_I2, 2 },
-    [27] = { "float6e2m3", QN_NONE, 0 },
-    [28] = { "float6e3m2", QN_NONE, 0 },
+    [1] = { "float32", QN_F32 },
+    [2] = { "uint8", QN_U8 },
+    [3] = { "int8", QN_I8 },
+    [4] = { "uint16", QN_U16 },
+    [5] = { "int16", QN_I16 },
+    [6] = { "int32", QN_I32 },
+    [7] = { "int64", QN_I64 },
+    [8] = { "string", QN_STRING },
+    [9] = { "bool", QN_BOOL },
+    [10] = { "float16", QN_F16 },
+    [11] = { "float64", QN_F64 },
+    [12] = { "uint32", QN_U32 },
+    [13] = { "uint64", QN_U64 },
+    [14] = { "complex64", QN_C64 },
+    [15] = { "complex128", QN_C128 },
+    [16] = { "bfloat16", QN_BF16 },
+    [17] = { "float8e4m3fn", QN_F8E4M3FN },
+    [18] = { "float8e4m3fnuz", QN_F8E4M3FNUZ },
+    [19] = { "float8e5m2", QN_F8E5M2 },
+    [20] = { "float8e5m2fnuz", QN_F8E5M2FNUZ },
+    [21] = { "uint4", QN_U4 },
+    [22] = { "int4", QN_I4 },
+    [23] = { "float4e2m1", QN_F4E2M1 },
+    [24] = { "float8e8m0", QN_F8E8M0 },
+    [25] = { "uint2", QN_U2 },
+    [26] = { "int2", QN_I2 },
+    [27] = { "float6e2m3", QN_NONE },
+    [28] = { "float6e3m2", QN_NONE },
 };
 
 qn_status onnx_dtype(u64 code, qn_dtype *out)
@@ -134,11 +133,8 @@ static qn_status wrong_size(u64 have, u64 want, const char *unit)
                 (unsigned long long)want);
 }
 
-static u32 packed_bits(qn_dtype d)
-{
-    u32 code = onnx_dtype_code(d);
-    return types[code].bits;
-}
+/* Of an element, where several are packed into a byte; else 0. */
+static u32 packed_bits(qn_dtype d) { return dtype_bits(d) < 8 ? dtype_bits(d) : 0; }
 
 static bool packed_signed(qn_dtype d) { return d == QN_I4 || d == QN_I2; }
 

@@ -65,19 +65,12 @@ const op_def op_Dropout = {
 };
 
 /* ------------------------------------------------------------------ BitCast */
-static size_t bits_of(qn_dtype d)
-{
-    if (d == QN_I4 || d == QN_U4 || d == QN_F4E2M1) return 4;
-    if (d == QN_I2 || d == QN_U2) return 2;
-    return d == QN_STRING ? 0 : 8 * qn_dtype_bytes(d);
-}
-
 static qn_status infer_bit_cast(infer *c)
 {
     type out = *infer_in(c, 0);
     qn_dtype to = node_dtype(c->n, "to", QN_NONE);
     if (!dtype_is_complex(to)) QN_TRY(infer_any_dtype(c, "to", QN_NONE, &to));
-    if (bits_of(to) != bits_of(out.dtype))
+    if (dtype_bits(to) != dtype_bits(out.dtype))
         return infer_fail(c, QN_E_DTYPE, "%s and %s have elements of different size", qn_dtype_name(out.dtype),
                           qn_dtype_name(to));
     out.dtype = to;
@@ -91,7 +84,7 @@ static qn_status expand_bit_cast(build *b, const node *n)
     qn_dtype from = build_type(b, x)->dtype, to = build_type(b, n->out[0])->dtype;
     if (from == to) x = build_op1(b, OP_Identity, x);
     else {
-        if (bits_of(to) < 8) {
+        if (dtype_bits(to) < 8) {
             if (from == QN_F4E2M1) x = narrow_held_as(b, x, QN_U4);
             x = build_cast(b, x, to == QN_F4E2M1 ? QN_U4 : to);
         }

@@ -141,7 +141,7 @@ static bool is_signed(qn_dtype d) { return d == QN_I4 || d == QN_I2; }
 /* The low bits of an integer, with its sign: (x << unused) >> unused. */
 static val low_bits(build *b, val x, qn_dtype d)
 {
-    val unused = build_scalar(b, QN_I32, d == QN_I4 || d == QN_U4 ? 28 : 30);
+    val unused = build_scalar(b, QN_I32, 32 - dtype_bits(d));
     attr left = attr_of_text("direction", "LEFT"), right = attr_of_text("direction", "RIGHT");
     qn_dtype wide = is_signed(d) ? QN_I32 : QN_U32;
     x = build_cast(b, build_cast(b, x, QN_I32), wide);

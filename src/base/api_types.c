@@ -27,7 +27,7 @@ static const struct {
 };
 
 /* clang-format off */
-static const struct { const char *name; u8 bytes, bits; } dtypes[QN_DTYPE_COUNT] = {
+static const struct { const char *name; u8 bytes; } dtypes[QN_DTYPE_COUNT] = {
     [QN_NONE] = { "none", 0 },
     [QN_F32]  = { "f32",  4 }, [QN_F16] = { "f16", 2 }, [QN_BF16] = { "bf16", 2 }, [QN_F64] = { "f64", 8 },
     [QN_I8]   = { "i8",   1 }, [QN_I16] = { "i16", 2 }, [QN_I32]  = { "i32",  4 }, [QN_I64] = { "i64", 8 },
@@ -35,11 +35,12 @@ static const struct { const char *name; u8 bytes, bits; } dtypes[QN_DTYPE_COUNT]
     [QN_BOOL] = { "bool", 1 },
     [QN_STRING] = { "string", sizeof(qn_bytes) },
     [QN_F8E4M3FN] = { "f8e4m3fn", 1 }, [QN_F8E4M3FNUZ] = { "f8e4m3fnuz", 1 }, [QN_F8E5M2] = { "f8e5m2", 1 },
-    [QN_F8E5M2FNUZ] = { "f8e5m2fnuz", 1 }, [QN_F8E8M0] = { "f8e8m0", 1 }, [QN_F4E2M1] = { "f4e2m1", 1, 4 },
-    [QN_I4]   = { "i4", 1, 4 }, [QN_U4] = { "u4", 1, 4 }, [QN_I2] = { "i2", 1, 2 }, [QN_U2] = { "u2", 1, 2 },
+    [QN_F8E5M2FNUZ] = { "f8e5m2fnuz", 1 }, [QN_F8E8M0] = { "f8e8m0", 1 }, [QN_F4E2M1] = { "f4e2m1", 1 },
+    [QN_I4]   = { "i4", 1 }, [QN_U4] = { "u4", 1 }, [QN_I2] = { "i2", 1 }, [QN_U2] = { "u2", 1 },
     [QN_SEQUENCE] = { "sequence", sizeof(qn_tensor) }, [QN_OPTIONAL] = { "optional", sizeof(qn_tensor) },
     [QN_MAP] = { "map", sizeof(qn_tensor) }, [QN_C64] = { "c64", 8 }, [QN_C128] = { "c128", 16 },
 };
+static const u8 parts_of_a_byte[QN_DTYPE_COUNT] = { [QN_F4E2M1] = 4, [QN_I4] = 4, [QN_U4] = 4, [QN_I2] = 2, [QN_U2] = 2 }; /* bits */
 /* clang-format on */
 
 const char *qn_status_text(qn_status s)
@@ -61,7 +62,7 @@ size_t qn_dtype_bytes(qn_dtype t) { return (u32)t < QN_DTYPE_COUNT ? dtypes[t].b
 u32 dtype_bits(qn_dtype d)
 {
     if (d == QN_STRING || dtype_is_list(d)) return 0;
-    return dtypes[d].bits ? dtypes[d].bits : 8u * dtypes[d].bytes;
+    return parts_of_a_byte[d] ? parts_of_a_byte[d] : 8u * dtypes[d].bytes;
 }
 
 uint64_t qn_tensor_elems(const qn_tensor *t)

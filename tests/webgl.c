@@ -301,6 +301,28 @@ static void long_ops(test *t, qn_device *d)
     }
 }
 
+/* What is read was drawn before: of first runs of this graph llvmpipe read one in thirty too early. */
+static void reads_after_draws(test *t, qn_device *d)
+{
+    const char *text =
+        "in x: f32[n,3]; in xi: i64[1,1]; const c: f32[1,3] = {1,2,3}; const two: i64[1] = {2}; const ax: i64[] = {0}; "
+        "const ix: i64[1,1] = {1}; const up: f32[1,1] = {9}; s = Shape(x); e = Expand(c, s); tv, ti = TopK(e, two); "
+        "cs = CumSum(e, ax); sc = ScatterElements(e, ix, up, axis=1); sd = ScatterElements(cs, xi, up, axis=1); "
+        "y = Add(x, cs); z = Add(sc, e); out y, tv, ti, z, sd";
+    const f32 x[6] = { 1, 2, 3, 4, 5, 6 }, y[6] = { 2, 4, 6, 6, 9, 12 }, z[6] = { 2, 11, 6, 2, 4, 6 };
+    const i64 second = 1;
+    const qn_tensor in[] = { { .dtype = QN_F32, .rank = 2, .dims = { 2, 3 }, .data = x },
+                             { .dtype = QN_I64, .rank = 2, .dims = { 1, 1 }, .data = &second } };
+    u32 early = 0;
+    for (u32 i = 0; i < 60; i++) {
+        graph_run g = { .device = d, .mem = arena_make() };
+        if (CHECK(t, graph_run_text(&g, text, in, 2) == QN_OK, "reads after draws: %s", qn_last_error()))
+            early += memcmp(g.out[0].data, y, sizeof y) != 0 || memcmp(g.out[3].data, z, sizeof z) != 0;
+        arena_free(g.mem);
+    }
+    CHECK(t, early == 0, "%u of 60 runs were read before they were drawn", early);
+}
+
 void test_webgl(test *t)
 {
     close_test_devices();
@@ -318,6 +340,7 @@ void test_webgl(test *t)
     nothing_vanishes(t, d);
     long_loops(t, d);
     long_ops(t, d);
+    reads_after_draws(t, d);
     qn_device_close(d);
     CHECK(t, mem_blocks_alive() == alive && driver_objects() == objects, "%lld blocks and %lld objects are left",
           (long long)(mem_blocks_alive() - alive), (long long)(driver_objects() - objects));

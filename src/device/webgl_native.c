@@ -279,6 +279,23 @@ static u32 native_sync_wait(u32 sync, u32 us)
 
 static u32 native_sync_done(u32 sync) { return native_sync_wait(sync, 0); }
 
+/* A driver that draws in threads may read before they are through, though the order of calls forbids it (Mesa 22's llvmpipe, one time in thirty). */
+static void wait_for_draws(void)
+{
+    gl_sync drawn = egl.glFenceSync(GL_SYNC_GPU_COMMANDS_COMPLETE, 0);
+    u32 state = drawn ? GL_TIMEOUT_EXPIRED : 0;
+    while (state == GL_TIMEOUT_EXPIRED) state = egl.glClientWaitSync(drawn, GL_SYNC_FLUSH_COMMANDS_BIT, 100000000);
+    if (drawn) egl.glDeleteSync(drawn);
+}
+
+static void (*driver_read_pixels)(i32 x, i32 y, i32 w, i32 h, u32 format, u32 type, void *at);
+
+static void read_pixels(i32 x, i32 y, i32 w, i32 h, u32 format, u32 type, void *at)
+{
+    wait_for_draws();
+    driver_read_pixels(x, y, w, h, format, type, at);
+}
+
 /* ---- loading */
 
 static const char *const egl_files[] = { "libEGL.so.1", NULL }, *const gles_files[] = { "libGLESv2.so.2", NULL };
@@ -300,6 +317,8 @@ static void fill_table(void)
 #define X(result, name, args) table.name = native_##name;
     WEBGL_OWN_FUNCTIONS(X)
 #undef X
+    driver_read_pixels = table.ReadPixels;
+    table.ReadPixels = read_pixels;
     find_extension("eglGetPlatformDisplayEXT", &egl.get_display, sizeof egl.get_display);
     find_extension("eglQueryDevicesEXT", &egl.query_devices, sizeof egl.query_devices);
     find_extension("glGetGraphicsResetStatusKHR", &egl.reset_status, sizeof egl.reset_status);

@@ -6,6 +6,7 @@ enum { MOST_READS = 4096, POLLS = 3 };
 static struct far {
     const qn_backend *real;
     qn_backend table;
+    u64 memory; /* that the real device has */
     far_counts counts;
     struct {
         void *kept, *to;
@@ -93,7 +94,10 @@ static qn_status far_buf_make(qn_device *d, u64 bytes, qn_buf *out)
     const u64 most = d->info.caps.max_buffer_bytes;
     if (most >= DEVICE_VIEW_ALIGN && bytes > most)
         return fail(QN_E_NOMEM, "%llu bytes are too many", (unsigned long long)bytes);
-    return far.real->buf_make(d, bytes, out);
+    d->info.caps.max_buffer_bytes = far.memory; /* the real one goes by its own */
+    qn_status status = far.real->buf_make(d, bytes, out);
+    d->info.caps.max_buffer_bytes = most;
+    return status;
 }
 
 qn_device *far_device_open(test *t, bool cannot_wait)
@@ -101,7 +105,7 @@ qn_device *far_device_open(test *t, bool cannot_wait)
     qn_device *d = NULL;
     CHECK_OK(t, qn_device_open("cpu", &(qn_device_desc){ .threads = 1 }, &d));
     if (!d) return NULL;
-    far = (struct far){ .real = d->backend, .table = *d->backend };
+    far = (struct far){ .real = d->backend, .table = *d->backend, .memory = d->info.caps.max_buffer_bytes };
     far.table.buf_make = far_buf_make;
     far.table.write = far_write;
     far.table.launch = far_launch;

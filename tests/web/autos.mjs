@@ -3,10 +3,10 @@
 /* In the page: what is kept, and how often devices are asked for. */
 function prepare() {
   globalThis.keptFolder = async () => (await (await navigator.storage.getDirectory()).getDirectoryHandle('quern', { create: true })).getDirectoryHandle('kept', { create: true });
-  /* Those that are written: a file is empty until all of it is there. */
+  /* Those that are written: a file is empty until all of it is there, and for a moment not to be had. */
   globalThis.keptEntries = async (kind) => {
     const all = (await Array.fromAsync((await keptFolder()).entries())).filter(([name]) => name.startsWith(kind));
-    const files = await Promise.all(all.map(async ([, handle]) => [handle, await handle.getFile()]));
+    const files = await Promise.all(all.map(async ([, handle]) => [handle, await handle.getFile().catch(() => ({ size: 0 }))]));
     return files.filter(([, file]) => file.size > 0).map(([handle]) => handle);
   };
   globalThis.asked = { adapters: 0, contexts: 0, modules: 0 };

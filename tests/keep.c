@@ -28,6 +28,10 @@ static const keep_case cases[] = {
     { "in x: f32[n,3]; const c: f32[1,1] = {4}; k = NonZero(x); s = Shape(k); e = Expand(c, s); y = Neg(e); out y", 2, { 3 }, "", { 3, 3, 2 } },
     { "in x: f32[n,3]; const c: f32[1,3] = {1,2,3}; const z: f32[] = {0}; m = ReduceMax(x, keepdims=0); b = Greater(m, z); y = If(b, x, c, then_branch={in x: f32[n,3]; in c: f32[1,3]; s = Shape(x); e = Expand(c, s); a = Add(x, e); out a},"
       "else_branch={in x: f32[n,3]; in c: f32[1,3]; a = Add(x, c); out a}, captures=2); out y", 2, { 3 }, "", { 3, 3, 2 } },
+    /* a weight that goes to the device for a body alone goes there in each run */
+    { "in x: f32[n,3]; const w: i32[1,3] = {1,2,3}; const z: f32[] = {-1000}; m = ReduceMax(x, keepdims=0); b = Greater(m, z); y = If(b, w, then_branch={in w: i32[1,3]; const t: i64[] = {3}; const c: i32[] = {2};"
+      "l = Loop(t, _, w, c, body={in i: i64[]; in o: bool[]; in s: i32[1,3]; in c: i32[]; k = Max(s, c); out o, k}, captures=1); out l}, else_branch={in w: i32[1,3]; a = Neg(w); out a}, captures=1); out y", 2, { 3 }, "", { 3, 3, 2, 2 } },
+    { "in x: f32[n,3]; const w: i32[1,3] = {1,2,3}; const t: i64[] = {3}; const c: i32[] = {2}; y = Loop(t, _, w, c, body={in i: i64[]; in o: bool[]; in s: i32[1,3]; in c: i32[]; k = Max(s, c); out o, k}, captures=1); z = Neg(x); out y, z", 2, { 3 }, "", { 3, 3, 2, 2 } },
 };
 /* clang-format on */
 

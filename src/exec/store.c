@@ -70,9 +70,13 @@ static qn_status take_late(exec *x, frame *f, val root, slot *s)
     return take(x, bytes, &x->late, &s->late, &s->view);
 }
 
+/* Also of a weight that went there for a body: it is uploaded again. */
 void store_let_go(exec *x, slot *s)
 {
-    if (s->late) x->late.items[s->late - 1].used = false;
+    if (s->late) {
+        x->late.items[s->late - 1].used = false;
+        s->view = (buf_view){ 0 };
+    }
     if (s->late_here) x->late_here.items[s->late_here - 1].used = false;
     s->late = s->late_here = 0;
 }

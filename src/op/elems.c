@@ -108,6 +108,16 @@ static u32 operand_index(graph *g, const type *out, const type *t, u32 k)
     return at;
 }
 
+/* Sizes are taken to fit in 32 bits; what a narrow type may wrap is kept only where it is a number in range. */
+static sym unless_it_wraps(graph *g, sym a, qn_dtype to)
+{
+    i64 v;
+    bool known = a && sym_is_number(g, a, &v);
+    if (to == QN_I64 || to == QN_BOOL) return a;
+    if (to == QN_I32) return known && (v < INT32_MIN || v > INT32_MAX) ? 0 : a;
+    return known && v >= 0 && v <= 127 ? a : 0;
+}
+
 /* One element of a row's answer; 0: not known. */
 static sym row_element(const infer *c, u32 row, const sym *args, u32 n)
 {
@@ -136,7 +146,7 @@ qn_status elems_infer_row(infer *c, const type *t)
     for (u32 k = 0; k < n; k++) {
         sym args[MOST];
         for (u32 i = 0; i < n_in; i++) args[i] = in[i][operand_index(c->g, t, infer_in(c, i), k)];
-        elems[k] = row_element(c, row, args, n_in);
+        elems[k] = unless_it_wraps(c->g, row_element(c, row, args, n_in), t->dtype);
         if (!elems[k]) return infer_out(c, 0, t);
     }
     return infer_out_elems(c, 0, t, elems, n);
@@ -232,14 +242,10 @@ static bool real_elem(graph *g, val v, u32 k, u32 depth, ratio *out)
     }
 }
 
-/* Integer or bool to integer or bool. Narrow results would wrap: only kept where they are numbers in range. */
+/* Integer or bool to integer or bool. */
 static sym cast_element(graph *g, sym a, qn_dtype to)
 {
-    i64 v;
-    if (!a) return 0;
-    if (to == QN_BOOL) return not_of(g, not_of(g, a));
-    if (to == QN_I64 || to == QN_I32) return a;
-    return sym_is_number(g, a, &v) && v >= 0 && v <= 127 ? a : 0;
+    return a && to == QN_BOOL ? not_of(g, not_of(g, a)) : unless_it_wraps(g, a, to);
 }
 
 qn_status elems_infer_cast(infer *c, const type *t)

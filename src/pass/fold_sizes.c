@@ -78,5 +78,8 @@ const pass_def pass_fold_sizes = {
         "in x: f32[2,3]; in z: i32[2]; s = Shape(x); t = Cast(s, to=6); u = Mul(t, t); w = Add(z, u); out w"
         " -> const u: i32[2] = {4, 9}; in x: f32[2,3]; in z: i32[2]; w = Add(z, u); out w"
         "\n---\n"
-        "in x: f32[batch]; s = Size(x); t = Cast(s, to=6); out t -> in x: f32[batch]; s = Size(x); t = Cast(s, to=6); out t",
+        "in x: f32[batch]; s = Size(x); t = Cast(s, to=6); out t -> in x: f32[batch]; s = Size(x); t = Cast(s, to=6); out t"
+        "\n---\n"
+        "const a: u8[1] = {3}; const b: u8[2] = {3, 6}; in z: u8[2]; s = Sub(a, b); m = Max(s, a); w = Add(z, m); out w"
+        " -> const a: u8[1] = {3}; const b: u8[2] = {3, 6}; in z: u8[2]; s = Sub(a, b); m = Max(s, a); w = Add(z, m); out w",
 };

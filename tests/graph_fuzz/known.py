@@ -18,6 +18,8 @@ def on_the_edge(x):
 FAULTS = [
     ("Gelu", lambda n, g: first(n, g).size and first(n, g).max() < -2,
      "far below 0 Gelu's digits get lost in onnxruntime: 1 + erf(x / sqrt(2)) takes near numbers from each other"),
+    ("BiasGelu", lambda n, g: first(n, g).size and (first(n, g) + g.at[n.input[1]]).max() < -2, "... and BiasGelu's"),
+    ("Sigmoid", lambda n, g: first(n, g).size and first(n, g).dtype == np.float32 and first(n, g).min() < -17, "onnxruntime's is 0 far below 0, where e^x still is a number"),
     ("Softplus", lambda n, g: first(n, g).size and first(n, g).max() < -2, "onnxruntime and the reference take log(1 + e^x) as it stands: far below 0 its digits get lost"),
     ("Mish", lambda n, g: first(n, g).size and first(n, g).max() < -2, "... and with them those of x * tanh(log(1 + e^x))"),
     ("RNN", lambda n, g: any(np.abs(g.at[o]).max(initial=0) < 0.05 for o in n.output if o), "onnxruntime's tanh has seven digits of 1, not of a small number: one of the outputs is small"),

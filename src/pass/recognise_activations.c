@@ -168,6 +168,7 @@ static val hard_swish(build *b, val x, val f, f64 number)
     if (n->op != OP_Clip || !near(g, x, number, 1.0 / 6) || !match_is(g, node_in(g, n, 1), 0) ||
         !match_is(g, node_in(g, n, 2), 6))
         return 0;
+    if (match_type(g, x)->dtype == QN_F64) return 0; /* HardSwish's 1/6 is an f32 */
     const node *sum = match_maker(g, node_in(g, n, 0));
     bool fits = sum && sum->op == OP_Add && match_beside_constant(g, sum, &c, &at) == x && c == 3;
     return fits ? build_op1(b, OP_HardSwish, x) : 0;
@@ -247,6 +248,11 @@ const pass_def pass_recognise_activations = {
             "\n---\n"
             "const t: f32[] = {3}; const l: f32[] = {0}; const s: f32[] = {6}; in x: f32[2];"
             "a = Add(x, t); b = Clip(a, l, s); c = Mul(x, b); y = Div(c, s); out y -> in x: f32[2]; y = HardSwish(x); out y"
+            "\n---\n"
+            "const t: f64[] = {3}; const l: f64[] = {0}; const s: f64[] = {6}; in x: f64[2];"
+            "a = Add(x, t); b = Clip(a, l, s); c = Mul(x, b); y = Div(c, s); out y -> "
+            "const t: f64[] = {3}; const l: f64[] = {0}; const s: f64[] = {6}; in x: f64[2];"
+            "a = Add(x, t); b = Clip(a, l, s); c = Mul(x, b); y = Div(c, s); out y"
             "\n---\n"
             "in x: f32[2]; a = Softplus(x); b = Tanh(a); y = Mul(x, b); out y -> in x: f32[2]; y = Mish(x); out y",
 };

@@ -54,9 +54,9 @@ const absent = (folder, why) => (existsSync(folder) ? undefined : why);
 /* absent: why it cannot be run here. page: the file in pages/ whose run(options) does it; each has { seed, seconds, lanes } and what `options` adds. */
 const PARTS = [
   { name: 'op cases', page: 'op_cases.mjs', options: (d) => ({ seconds: seconds(d, 25) }) },
-  { name: 'small networks', page: 'onnx_tests.mjs', absent: absent(networks, 'tests/make_test_models.py makes them'), options: (d) => ({ seconds: seconds(d, 12), tests: onnxTests(networks, '/networks/') }) },
+  { name: 'small networks', page: 'onnx_tests.mjs', absent: absent(networks, 'tests/make_test_models.py makes them'), options: (d) => ({ seconds: seconds(d, 20), tests: onnxTests(networks, '/networks/') }) },
   { name: 'ONNX tests', page: 'onnx_tests.mjs', absent: absent(suite, 'there was no generator for them (QUERN_PEERS)'), options: () => ({ seconds: isFull ? fullSeconds : 10, tests: suiteTests() }) },
-  { name: 'shared models', page: 'models.mjs', absent: models ? undefined : 'there are no shared models (QUERN_MODELS)', options: (d) => ({ seconds: seconds(d, 15), cases: modelCases(d) }) },
+  { name: 'shared models', page: 'models.mjs', absent: models ? undefined : 'there are no shared models (QUERN_MODELS)', options: (d) => ({ seconds: seconds(d, 25), cases: modelCases(d) }) },
   { name: 'leaks', page: 'leaks.mjs', absent: absent(networks, 'tests/make_test_models.py makes its network'), options: (d) => ({ model: '/networks/loop_body/model.onnx', ...leaks(d) }) },
 ];
 

@@ -90,6 +90,7 @@ static void test_case(test *t, const test_device *d, const keep_case *c)
     str names = { 0 };
     if (CHECK(t, graph_open_text(&r, c->graph, &s) == QN_OK, "%s: %s: %s", d->name, c->graph, qn_last_error())) {
         bool known = names_once(s.p, &names);
+        if (!known) SKIP(t, "%s: %s: which launch once: a node of it is the host's", d->name, c->graph);
         CHECK(t, !known || text_same(names.text ? names.text : "", c->once), "%s: %s: once are '%s'", d->name, c->graph,
               names.text ? names.text : "");
         for (u32 k = 0; k < COUNT(c->sizes) && c->sizes[k]; k++) check_run(t, d, c, k, &r, &s);

@@ -119,6 +119,9 @@ bool number_read(const char **text, const char *end, qn_dtype as, f64 *out);
 enum { NUMBER_BYTES = 32 };
 const char *number_print(char to[NUMBER_BYTES], f64 v, qn_dtype as);
 
+/* In a module: a function that the page gives (docs/web-module.md). */
+#define FROM_PAGE(name) __attribute__((import_module("quern"), import_name(#name)))
+
 /* ---- api_types.c */
 u32 dtype_bits(qn_dtype d); /* of an element where it takes no more room than it must; 0: texts and lists */
 

@@ -4,7 +4,6 @@
 
 #include "base/base.h"
 
-#define FROM_PAGE(name) __attribute__((import_module("quern"), import_name(#name)))
 FROM_PAGE(kept)
 extern u32 page_kept(const char *name, void *to, u32 room); /* its bytes, copied where there is room; 0: none */
 FROM_PAGE(keep) extern void page_keep(const char *name, const void *data, u32 bytes);

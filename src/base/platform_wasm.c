@@ -4,7 +4,6 @@
 
 #include "base/platform.h"
 
-#define FROM_PAGE(name) __attribute__((import_module("quern"), import_name(#name)))
 FROM_PAGE(now) extern f64 page_now(void); /* ms from some fixed point */
 
 u64 clock_ns(void) { return (u64)(page_now() * 1e6); }

@@ -2,7 +2,6 @@
  * time there. */
 #include "base/regex.h"
 
-#define FROM_PAGE(name) __attribute__((import_module("quern"), import_name(#name)))
 /* 1: all of the text matches, 0: it does not, 2: the page has no such patterns. */
 FROM_PAGE(matches) extern u32 page_matches(const char *pattern, u32 pattern_bytes, const void *text, u32 text_bytes);
 

@@ -11,7 +11,6 @@
 
 #if PLATFORM_THREADS
 
-#define FROM_PAGE(name) __attribute__((import_module("quern"), import_name(#name)))
 /* Let a worker run qw_thread_run(block) with this stack pointer and thread-locals at tls: the worker that ran this block before, if any
  * did, else a new one. 0: there is no worker left. */
 FROM_PAGE(spawn) extern u32 page_spawn(struct thread_block *block, void *stack, void *tls);

@@ -6,7 +6,6 @@
 #include "base/platform.h"
 #include "device/cpu_compile.h"
 
-#define FROM_PAGE(name) __attribute__((import_module("quern"), import_name(#name)))
 /* Compile the module of n bytes at `bytes` and put its qk_run into the table of this thread: at `slot`, or for 0 at a place of the page's choice.
  * Gives the place, 0: refused. */
 FROM_PAGE(compile) extern u32 page_compile(const void *bytes, u32 n, u32 slot);

@@ -2,7 +2,6 @@
  * the caller asks again with the same bytes at the same place, until the pixels are there. */
 #include "media/media.h"
 
-#define FROM_PAGE(name) __attribute__((import_module("quern"), import_name(#name)))
 enum { ON_ITS_WAY, THERE, DAMAGED, NO_DECODER };
 FROM_PAGE(picture) extern u32 page_picture(const void *bytes, u32 n, u32 sizes[2], char *why, u32 room);
 FROM_PAGE(pixels)
@@ -16,9 +15,9 @@ static qn_status by_the_page(const char *format, qn_bytes file, decoded *out)
     if (state == ON_ITS_WAY) return out->later = true, QN_OK;
     if (state == DAMAGED) return fail(QN_E_FORMAT, "the page cannot decode this %s picture: %s", format, why);
     if (state == NO_DECODER) return fail(QN_E_UNSUPPORTED, "%s pictures are not decoded here: %s", format, why);
-    QN_TRY(image_make(format, sizes[0], sizes[1], &out->image));
-    page_pixels(file.data, out->image.rgba);
-    return QN_OK;
+    qn_status made = image_make(format, sizes[0], sizes[1], &out->image);
+    page_pixels(file.data, made == QN_OK ? out->image.rgba : NULL);
+    return made;
 }
 
 qn_status image_jpeg_decode(qn_bytes file, decoded *out) { return by_the_page("JPEG", file, out); }

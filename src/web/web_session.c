@@ -1,7 +1,6 @@
 /* Models for a page: the file's bytes belong to the session, and so do the places where inputs are put (web_values.c). */
 #include "web/web_private.h"
 
-#define FROM_PAGE(name) __attribute__((import_module("quern"), import_name(#name)))
 /* Said while a session opens: `tag` as given to qw_session_open. 0 cancels. */
 FROM_PAGE(progress) extern u32 page_progress(u32 tag, const char *stage, f64 part);
 

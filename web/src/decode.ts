@@ -102,7 +102,7 @@ export class Decoder {
         return asked.state;
       },
       pixels: (from, to) => {
-        heap.u8.set(this.#asked.get(from!)!.pixels!.rgba, to! >>> 0);
+        if (to) heap.u8.set(this.#asked.get(from!)!.pixels!.rgba, to >>> 0);
         this.#asked.delete(from!);
         return 0;
       },

@@ -55,13 +55,14 @@ def shaken(a, rng, sums=False):
     if lost and rng.random() < 0.5:  # in some runs nothing is left of terms that cancel, and sums that are nearly equal are equal
         grid = rng.random()
         x = np.where(np.abs(x) <= lost, 0, (np.round(x / lost + grid) - grid) * lost)
-        return x.astype(a.dtype)
-    return (x * (1 + rng.uniform(-2, 2, a.shape) * e) + rng.uniform(-1, 1, a.shape) * lost).astype(a.dtype)
+    else:
+        x = x * (1 + rng.uniform(-2, 2, a.shape) * e) + rng.uniform(-1, 1, a.shape) * lost
+    return np.asarray(x).astype(a.dtype)  # numpy makes a number of what has no dimension
 
 
-# Nodes whose elements are functions of elements. The rest adds up terms that may be larger than what is left of them.
-ELEMENTWISE = set("""Exp Sigmoid Tanh Erf Softsign Softplus Sin Cos Atan Asinh Sinh Cosh HardSwish Mish Swish Log Sqrt Reciprocal Acos Asin Atanh Acosh Tan Elu LeakyRelu Selu
-Celu HardSigmoid ThresholdedRelu Shrink Gelu Add Sub Mul Div Mod Pow PRelu Sum Mean Cast CastLike QuantizeLinear DequantizeLinear""".split())
+# Nodes whose elements are functions of elements. The rest adds up terms that may be larger than what is left of them; so do Elu, Selu and Celu, e^x - 1.
+ELEMENTWISE = set("""Exp Sigmoid Tanh Erf Softsign Softplus Sin Cos Atan Asinh Sinh Cosh HardSwish Mish Swish Log Sqrt Reciprocal Acos Asin Atanh Acosh Tan LeakyRelu
+HardSigmoid ThresholdedRelu Shrink Gelu Add Sub Mul Div Mod Pow PRelu Sum Mean Cast CastLike QuantizeLinear DequantizeLinear""".split())
 
 
 def rounds(node):

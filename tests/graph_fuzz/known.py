@@ -1,12 +1,25 @@
 """Where the peer is wrong, by the standard's own words: (operator, test of a node and its values, why). An output that
-hangs on such a node is not judged when it differs, and its graph counts as skipped."""
+hangs on such a node, be it in a body, is not judged when it differs, and its graph counts as skipped."""
 import numpy as np
 
+import peer
 from graph import names_read
+from turns import outputs_behind
 
 
-def first(node, graph):
-    return graph.at[node.input[0]]
+def first(node, at):
+    return at[node.input[0]]
+
+
+def steps_off(node, at):
+    """Some element of what onnxruntime's quantized Softmax gives is not the step nearest to the exact number."""
+    y = at[node.output[0]]
+    scale, _, y_scale, y_zero = (at[n].astype(np.float64) if n else 0 for n in node.input[1:])
+    axis = next((a.i for a in node.attribute if a.name == "axis"), -1)
+    x = first(node, at).astype(np.float64) * scale
+    e = np.exp(x - x.max(axis, keepdims=True))
+    limits = np.iinfo(y.dtype)
+    return np.any(y != np.clip(np.round(e / e.sum(axis, keepdims=True) / y_scale) + y_zero, limits.min, limits.max))
 
 
 def on_the_edge(x):
@@ -16,22 +29,23 @@ def on_the_edge(x):
 
 
 FAULTS = [
-    ("Gelu", lambda n, g: first(n, g).size and first(n, g).max() < -2,
+    ("Gelu", lambda n, at: first(n, at).size and first(n, at).max() < -2,
      "far below 0 Gelu's digits get lost in onnxruntime: 1 + erf(x / sqrt(2)) takes near numbers from each other"),
-    ("BiasGelu", lambda n, g: first(n, g).size and (first(n, g) + g.at[n.input[1]]).max() < -2, "... and BiasGelu's"),
-    ("Sigmoid", lambda n, g: first(n, g).size and first(n, g).dtype == np.float32 and first(n, g).min() < -17, "onnxruntime's is 0 far below 0, where e^x still is a number"),
-    ("Softplus", lambda n, g: first(n, g).size and first(n, g).max() < -2, "onnxruntime and the reference take log(1 + e^x) as it stands: far below 0 its digits get lost"),
-    ("Mish", lambda n, g: first(n, g).size and first(n, g).max() < -2, "... and with them those of x * tanh(log(1 + e^x))"),
-    ("RNN", lambda n, g: any(np.abs(g.at[o]).max(initial=0) < 0.05 for o in n.output if o), "onnxruntime's tanh has seven digits of 1, not of a small number: one of the outputs is small"),
-    ("DynamicQuantizeLinear", lambda n, g: on_the_edge(first(n, g)), "whether its zero point is rounded up or down hangs on the last digit of a quotient"),
-    ("DynamicQuantizeLinear", lambda n, g: not first(n, g).any(), "the scale of zeros is (0 - 0) / 255 by the standard's formula; onnxruntime says 1"),
-    ("StringSplit", lambda n, g: any(a.name == "delimiter" and a.s for a in n.attribute) and (first(n, g) == "").any(),
+    ("BiasGelu", lambda n, at: first(n, at).size and (first(n, at) + at[n.input[1]]).max() < -2, "... and BiasGelu's"),
+    ("Sigmoid", lambda n, at: first(n, at).size and first(n, at).dtype == np.float32 and first(n, at).min() < -17, "onnxruntime's is 0 far below 0, where e^x still is a number"),
+    ("Softplus", lambda n, at: first(n, at).size and first(n, at).max() < -2, "onnxruntime and the reference take log(1 + e^x) as it stands: far below 0 its digits get lost"),
+    ("Mish", lambda n, at: first(n, at).size and first(n, at).max() < -2, "... and with them those of x * tanh(log(1 + e^x))"),
+    ("RNN", lambda n, at: any(np.abs(at[o]).max(initial=0) < 0.05 for o in n.output if o), "onnxruntime's tanh has seven digits of 1, not of a small number: one of the outputs is small"),
+    ("DynamicQuantizeLinear", lambda n, at: on_the_edge(first(n, at)), "whether its zero point is rounded up or down hangs on the last digit of a quotient"),
+    ("DynamicQuantizeLinear", lambda n, at: not first(n, at).any(), "the scale of zeros is (0 - 0) / 255 by the standard's formula; onnxruntime says 1"),
+    ("StringSplit", lambda n, at: any(a.name == "delimiter" and a.s for a in n.attribute) and (first(n, at) == "").any(),
      "an empty text split at a delimiter is one empty text, as the reference has it and consecutive delimiters are told to be; onnxruntime has none"),
-    ("Normalizer", lambda n, g: first(n, g).min(initial=0) < 0 and not any(a.name == "norm" and a.s != b"MAX" for a in n.attribute),
+    ("Normalizer", lambda n, at: first(n, at).min(initial=0) < 0 and not any(a.name == "norm" and a.s != b"MAX" for a in n.attribute),
      "of numbers below 0 the reference, scikit-learn and the library divide by the largest magnitude, onnxruntime by the largest number"),
-    ("OneHot", lambda n, g: first(n, g).dtype.kind == "f" and np.any(first(n, g) % 1),
+    ("OneHot", lambda n, at: first(n, at).dtype.kind == "f" and np.any(first(n, at) % 1),
      "indices with a fraction are cast to integers before use; the reference compares them as they are (onnxruntime lacks some types)"),
-    ("ReduceLogSumExp", lambda n, g: first(n, g).dtype.kind in "iu", "onnxruntime rounds each step of integers down: e^-1 is 0"),
+    ("QLinearSoftmax", lambda n, at: first(n, at).size and steps_off(n, at), "onnxruntime adds up a table of whole numbers: some elements are a step off"),
+    ("ReduceLogSumExp", lambda n, at: first(n, at).dtype.kind in "iu", "onnxruntime rounds each step of integers down: e^-1 is 0"),
 ]
 
 REFUSALS = [("the window is larger than its padded input", "onnxruntime gives a tensor without elements; the library says what is wrong")]
@@ -42,14 +56,32 @@ def refusal(sentence):
     return next((text for words, text in REFUSALS if words in sentence), None)
 
 
-def fault_above(graph, output):
-    """The peer's fault in a node that this output hangs on, or None."""
-    need = {output}
-    for n in reversed(graph.nodes):
+def fault_of(node, at, opset, need):
+    """The peer's fault in a node, or in what its bodies compute for those of its outputs that are in `need`; or None."""
+    for op, test, text in FAULTS:
+        if node.op_type == op and test(node, at):
+            return text
+    if not peer.has_body(node):
+        return None
+    try:
+        ran = peer.turns_of(node, at, opset).ran
+    except peer.Unknown:
+        return None
+    return next(filter(None, (fault_in(body.node, inner, opset, outputs_behind(node, body, need)) for body, inner in ran)), None)
+
+
+def fault_in(nodes, at, opset, need):
+    """The peer's fault in a node that one of the names in `need` hangs on, or None."""
+    need = set(need)
+    for n in reversed(nodes):
         if need.isdisjoint(n.output):
             continue
+        text = fault_of(n, at, opset, need)
+        if text:
+            return text
         need.update(names_read(n))
-        for op, test, text in FAULTS:
-            if n.op_type == op and test(n, graph):
-                return text
     return None
+
+
+def fault_above(graph, output):
+    return fault_in(graph.nodes, graph.at, graph.opset, {output})

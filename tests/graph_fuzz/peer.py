@@ -1,7 +1,7 @@
 """What onnxruntime answers on one node, with all its graph optimizations off. Sessions are kept by node, so most answers cost microseconds.
 
 bfloat16, which onnxruntime lacks, is computed in f32; where its numbers are poor, where it has no kernel for what newer opsets brought, and for
-types that only ONNX has, ONNX's own reference evaluator answers. `Unknown`: neither can tell."""
+types that only ONNX has, ONNX's own reference evaluator answers. A body with such types is computed node by node. `Unknown`: neither can tell."""
 import collections
 
 import numpy as np
@@ -10,6 +10,7 @@ import onnx.reference
 import onnxruntime
 from onnx import helper
 
+import turns
 from graph import NARROW, ONNX, TEXT, BF16, List, Maybe, imports_of, names_read
 
 BFLOAT16 = np.dtype(BF16)
@@ -19,6 +20,7 @@ NEWEST = 23  # behind it onnxruntime may lack a kernel
 OLDER = (NEWEST, 21)  # 22 and 24 brought types that it has no kernels for
 SHAPED = ("MatMulNBits",)  # it wants the shapes of what it reads before it runs
 FLOAT8 = {f"tensor({onnx.TensorProto.DataType.Name(t).lower()})": d for d, t in ONNX.items() if t in NARROW and "FLOAT8" in onnx.TensorProto.DataType.Name(t)}  # as bytes
+BEYOND = {*NARROW, onnx.TensorProto.BFLOAT16}  # types that it lacks, or casts to by rules of its own
 OPTIONALS = ("Optional", "OptionalGetElement", "OptionalHasElement")
 
 
@@ -87,8 +89,6 @@ def by_onnxruntime(node, at, opset):
 
 def by_reference(node, at, opset):
     read = names_read(node)
-    if node.op_type == "Loop":
-        raise Unknown("the reference puts what turns give one behind the other along their first axis, instead of stacking it")
     try:
         m = model_of(node, [info(n, at[n]) for n in read], opset)
         with np.errstate(all="ignore"):
@@ -120,8 +120,6 @@ def widened(node, at, opset):
     mine.CopyFrom(node)
     to_bf16 = False
     for a in mine.attribute:
-        if a.HasField("g"):
-            raise Unknown("a body with bfloat16")
         if a.name in ("to", "dtype", "output_dtype", "stash_type") and a.i == onnx.TensorProto.BFLOAT16:
             a.i, to_bf16 = onnx.TensorProto.FLOAT, True
         if a.HasField("t") and a.t.data_type == onnx.TensorProto.BFLOAT16:
@@ -166,8 +164,10 @@ def is_narrow(a):
     return isinstance(a, np.ndarray) and ONNX[a.dtype] in NARROW
 
 
-def to_narrow(node):
-    return any(a.name in ("to", "dtype", "output_dtype") and a.i in NARROW or a.HasField("t") and a.t.data_type in NARROW for a in node.attribute)
+def names_type(node, types):
+    """An attribute of the node, or of one in its bodies, says that a result has one of these types."""
+    return any(a.name in ("to", "dtype", "output_dtype") and a.i in types or a.HasField("t") and a.t.data_type in types
+               or any(names_type(n, types) for n in a.g.node) for a in node.attribute)
 
 
 def newer(node, opset):
@@ -182,7 +182,7 @@ def fails_at(node, at):
 
 
 def answer(node, at, opset):
-    if is_lossy(node, at) or to_narrow(node) or any(is_narrow(at[n]) for n in names_read(node)) or fails_at(node, at):
+    if is_lossy(node, at) or names_type(node, NARROW) or any(is_narrow(at[n]) for n in names_read(node)) or fails_at(node, at):
         return by_reference(node, at, opset)
     for older in (opset, *[v for v in OLDER if v < opset]):  # what came later to an operator that was there are types, and attributes that it would refuse
         try:
@@ -213,11 +213,21 @@ def taken(a, node, at):
     return a.astype(object) if a.dtype.kind in "US" else a
 
 
+def turns_of(node, at, opset):
+    """A control node, computed body by body."""
+    try:
+        return turns.Turns(node, at, lambda n, inner: evaluate(n, inner, opset))
+    except (ValueError, KeyError, AttributeError) as e:
+        raise Unknown(f"{node.op_type}, body by body: {e}") from None
+
+
 def evaluate(node, at, opset):
     """The values of the node's outputs (without absent ones), or Unknown."""
     if node.op_type in OPTIONALS:
         return optional(node, at)
     read = names_read(node)
+    if has_body(node) and (names_type(node, BEYOND) or any(isinstance(at[n], np.ndarray) and ONNX[at[n].dtype] in BEYOND for n in read)):
+        return turns_of(node, at, opset).outputs
     if any(is_bf16(at[n]) for n in read) or any(a.name in ("to", "dtype") and a.i == onnx.TensorProto.BFLOAT16 for a in node.attribute):
         got = widened(node, at, opset)
     else:

@@ -10,7 +10,7 @@ import numpy as np
 import control
 import families  # noqa: F401 (fills the table)
 from grow import Grow
-from graph import NARROW, NUMPY, ONNX, TEXT, names_run
+from graph import COMPLEX, NARROW, NUMPY, ONNX, TEXT, names_run
 from make import OPSETS
 from table import FAMILIES
 
@@ -31,15 +31,15 @@ ROUNDS = 300
 
 SHORT = {np.dtype(t): "bf16" if np.dtype(t).name == "bfloat16" else "bool" if t is np.bool_ else f"{np.dtype(t).kind}{8 * np.dtype(t).itemsize}" for t in NUMPY.values()}
 FLOAT, WHOLE, UNSIGNED = "f16 bf16 f32 f64".split(), "i8 i16 i32 i64".split(), "u8 u16 u32 u64".split()
-WORDS = {"float": FLOAT, "int": WHOLE, "uint": UNSIGNED, "signed": FLOAT + WHOLE, "numbers": FLOAT + WHOLE + UNSIGNED, "number": FLOAT + WHOLE + UNSIGNED,
-         "narrow": ["narrow"], "string": ["string"], "list": ["list"], "sequence": ["list"], "optional": ["list"], "any": FLOAT + WHOLE + UNSIGNED + ["bool", "string", "narrow"],
-         "all": FLOAT + WHOLE + UNSIGNED + ["bool", "string", "narrow"], "f8e8m0": ["narrow"], "i4": ["narrow"], "u4": ["narrow"]}
+NUMBERS, OTHERS = FLOAT + WHOLE + UNSIGNED, ["bool", "string", "narrow", "complex"]
+WORDS = {"float": FLOAT, "int": WHOLE, "uint": UNSIGNED, "signed": FLOAT + WHOLE, "numbers": NUMBERS, "number": NUMBERS, "any": NUMBERS + OTHERS, "all": NUMBERS + OTHERS,
+         "list": ["list"], "sequence": ["list"], "optional": ["list"], "narrow": ["narrow"], "f8e8m0": ["narrow"], "i4": ["narrow"], "u4": ["narrow"]}
 
 
 def short(a):
     if not isinstance(a, np.ndarray):
         return "list"
-    return "string" if a.dtype == TEXT else "narrow" if ONNX[a.dtype] in NARROW else SHORT[a.dtype]
+    return "string" if a.dtype == TEXT else "complex" if ONNX[a.dtype] in COMPLEX else "narrow" if ONNX[a.dtype] in NARROW else SHORT[a.dtype]
 
 
 def listed():

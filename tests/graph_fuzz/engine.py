@@ -12,9 +12,9 @@ STATUS_UNSUPPORTED, STATUS_DATA = 101, 504
 # qn_dtype, in the header's order
 NUMPY = [None, np.float32, np.float16, ml_dtypes.bfloat16, np.float64, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.bool_, np.object_,
          ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e4m3fnuz, ml_dtypes.float8_e5m2, ml_dtypes.float8_e5m2fnuz, ml_dtypes.float8_e8m0fnu, ml_dtypes.float4_e2m1fn,
-         ml_dtypes.int4, ml_dtypes.uint4, ml_dtypes.int2, ml_dtypes.uint2]
+         ml_dtypes.int4, ml_dtypes.uint4, ml_dtypes.int2, ml_dtypes.uint2, None, None, None, np.complex64, np.complex128]
 NUMBER = {np.dtype(t): i for i, t in enumerate(NUMPY) if t}
-C_DTYPES = "NONE F32 F16 BF16 F64 I8 I16 I32 I64 U8 U16 U32 U64 BOOL STRING F8E4M3FN F8E4M3FNUZ F8E5M2 F8E5M2FNUZ F8E8M0 F4E2M1 I4 U4 I2 U2".split()
+C_DTYPES = "NONE F32 F16 BF16 F64 I8 I16 I32 I64 U8 U16 U32 U64 BOOL STRING F8E4M3FN F8E4M3FNUZ F8E5M2 F8E5M2FNUZ F8E8M0 F4E2M1 I4 U4 I2 U2 SEQUENCE OPTIONAL MAP C64 C128".split()
 
 
 class Bytes(c.Structure):

@@ -17,8 +17,9 @@ NUMPY = {
 NARROW = {TensorProto.FLOAT8E4M3FN: ml_dtypes.float8_e4m3fn, TensorProto.FLOAT8E4M3FNUZ: ml_dtypes.float8_e4m3fnuz, TensorProto.FLOAT8E5M2: ml_dtypes.float8_e5m2,
           TensorProto.FLOAT8E5M2FNUZ: ml_dtypes.float8_e5m2fnuz, TensorProto.FLOAT8E8M0: ml_dtypes.float8_e8m0fnu, TensorProto.FLOAT4E2M1: ml_dtypes.float4_e2m1fn,
           TensorProto.INT4: ml_dtypes.int4, TensorProto.UINT4: ml_dtypes.uint4, TensorProto.INT2: ml_dtypes.int2, TensorProto.UINT2: ml_dtypes.uint2}
+COMPLEX = {TensorProto.COMPLEX64: np.complex64, TensorProto.COMPLEX128: np.complex128}
 TEXT = np.object_
-ONNX = {np.dtype(v): k for k, v in [*NUMPY.items(), *NARROW.items(), (TensorProto.STRING, TEXT)]}
+ONNX = {np.dtype(v): k for k, v in [*NUMPY.items(), *NARROW.items(), *COMPLEX.items(), (TensorProto.STRING, TEXT)]}
 BF16 = ml_dtypes.bfloat16
 TREES_SINCE = 24  # from this opset on graphs have ai.onnx.ml 5, which replaced two operators of 4 by TreeEnsemble
 FLOATS = (np.float32, np.float16, BF16, np.float64)
@@ -44,6 +45,11 @@ class Maybe:
 
 def is_float(a):
     return isinstance(a, np.ndarray) and a.dtype in EPSILON
+
+
+def parts(a):
+    """Complex numbers as floats, in a last dimension of two; anything else as it is."""
+    return np.stack([a.real, a.imag], -1) if a.dtype.kind == "c" else a
 
 
 def tensor_of(a, name=""):

@@ -4,11 +4,12 @@ import onnx
 from onnx import helper
 
 import peer
-from graph import EPSILON, NARROW, NUMPY, ONNX, TEXT, Graph, is_float, tensor_of
+from graph import EPSILON, NARROW, NUMPY, ONNX, TEXT, Graph, is_float, parts, tensor_of
 
-TYPE_OF_TEXT = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(bfloat16)": NUMPY[onnx.TensorProto.BFLOAT16], "tensor(double)": np.float64,
+TYPE_OF_TEXT = {"tensor(complex64)": np.complex64, "tensor(complex128)": np.complex128,
+                "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(bfloat16)": NUMPY[onnx.TensorProto.BFLOAT16], "tensor(double)": np.float64,
                 "tensor(bool)": np.bool_, **{f"tensor({s}int{b})": np.dtype(f"{s}int{b}").type for s in ("", "u") for b in (8, 16, 32, 64)}}
-LIKED = {np.float32: 12, np.float16: 2, NUMPY[onnx.TensorProto.BFLOAT16]: 1.5, np.float64: 2, np.int32: 3, np.int64: 3, np.bool_: 2}
+LIKED = {np.float32: 12, np.float16: 2, NUMPY[onnx.TensorProto.BFLOAT16]: 1.5, np.float64: 2, np.int32: 3, np.int64: 3, np.bool_: 2, np.complex64: 0.5, np.complex128: 0.5}
 MOST_ELEMENTS = 6000
 WORDS = ["", "a", "B", "ab", "Ab c", "the", "The end", "x,y", " a  b ", "ünï", "ÜNÏ", "0", "cat", "dog", "a-b-c"]
 WINDOWED = ("Conv", "ConvInteger", "QLinearConv", "MaxPool", "AveragePool", "LpPool")
@@ -37,6 +38,8 @@ def fit(a):
         return False
     if a.dtype == TEXT:
         return all(len(t) < 100 for t in a.ravel())
+    if a.dtype.kind == "c":
+        return fit(parts(a))
     if is_float(a) and a.size:
         x = np.abs(a.astype(np.float64))
         return bool(np.all(np.isfinite(x))) and float(x.max()) <= largest(a.dtype)
@@ -94,6 +97,8 @@ class Grow:
         dtype, shape = np.dtype(dtype), tuple(shape)
         if dtype == np.bool_:
             return np.asarray(self.rng.random(shape) < 0.5)
+        if dtype.kind == "c":
+            return (self.array(dtype.type(0).real.dtype, shape) + 1j * self.array(dtype.type(0).real.dtype, shape)).astype(dtype)
         if dtype == TEXT:
             return np.array([self.pick(WORDS) for _ in range(int(np.prod(shape)))], object).reshape(shape)
         if ONNX[dtype] in NARROW:

@@ -11,7 +11,7 @@ import numpy as np
 import known
 import peer
 from engine import STATUS_DATA, STATUS_UNSUPPORTED, Refused
-from graph import BF16, EPSILON, TEXT, List, Maybe, is_float
+from graph import BF16, EPSILON, TEXT, List, Maybe, is_float, parts
 
 UNSURE = (3, STATUS_DATA)  # sizes and indices that hang on roundings
 BASE = 256  # roundings of the largest element of the tensor
@@ -48,6 +48,8 @@ def shaken(a, rng, sums=False):
         return List([shaken(x, rng, sums) for x in a], a.dtype)
     if isinstance(a, Maybe):
         return Maybe(shaken(a.value, rng, sums))
+    if isinstance(a, np.ndarray) and a.dtype.kind == "c":
+        return np.ascontiguousarray(shaken(parts(a), rng, sums)).view(a.dtype)[..., 0]
     if not is_float(a) or not a.size:
         return a
     e, x = EPSILON[a.dtype] * 2, a.astype(np.float64)
@@ -109,6 +111,7 @@ class Judge:
             raise Difference(f"shape {list(got.shape)}, wants {list(want.shape)}")
         if not want.size or np.array_equal(got, want):
             return None
+        got, want = parts(got), parts(want)
         if want.dtype == TEXT:
             k = int(np.argmax(got.ravel() != want.ravel()))
             raise Difference(f"text {k} of {list(want.shape)}: {got.flat[k]!r}, wants {want.flat[k]!r}")
@@ -121,11 +124,11 @@ class Judge:
             return None
         moved = np.zeros(w.shape)
         for r in self.shakes():
-            if r is None or r[i].shape != want.shape:
+            if r is None or parts(r[i]).shape != want.shape:
                 return "an index or a size on the way hangs on roundings"
             with np.errstate(all="ignore"):
-                moved = np.fmax(moved, np.abs(r[i].astype(np.float64) - w))
-            if not np.all(np.isfinite(r[i].astype(np.float64))):
+                moved = np.fmax(moved, np.abs(parts(r[i]).astype(np.float64) - w))
+            if not np.all(np.isfinite(parts(r[i]).astype(np.float64))):
                 return "it is infinite or no number under some roundings"
         # quantized and rounded values jump by steps, each element by itself: one that jumps in no shake may in another
         steps = np.max(moved) if np.any(moved > 0) else 0

@@ -11,16 +11,15 @@ import onnxruntime
 from onnx import helper
 
 import turns
-from graph import NARROW, ONNX, TEXT, BF16, List, Maybe, imports_of, names_read
+from graph import COMPLEX, NARROW, ONNX, TEXT, BF16, List, Maybe, imports_of, names_read, names_run
 
 BFLOAT16 = np.dtype(BF16)
 MOST_SESSIONS = 1500
-LOSSY = ("InstanceNormalization",)  # onnxruntime takes out the mean after the scale: what is left of equal elements is noise
 NEWEST = 23  # behind it onnxruntime may lack a kernel
 OLDER = (NEWEST, 21)  # 22 and 24 brought types that it has no kernels for
 SHAPED = ("MatMulNBits",)  # it wants the shapes of what it reads before it runs
 FLOAT8 = {f"tensor({onnx.TensorProto.DataType.Name(t).lower()})": d for d, t in ONNX.items() if t in NARROW and "FLOAT8" in onnx.TensorProto.DataType.Name(t)}  # as bytes
-BEYOND = {*NARROW, onnx.TensorProto.BFLOAT16}  # types that it lacks, or casts to by rules of its own
+ONLY_ONNX = {*NARROW, *COMPLEX}  # types that it lacks, or casts to by rules of its own
 OPTIONALS = ("Optional", "OptionalGetElement", "OptionalHasElement")
 
 
@@ -111,6 +110,17 @@ def optional(node, at):
     return [x]
 
 
+def quantized_softmax(node, at):
+    """Softmax of the numbers that are meant, each at the nearest step; onnxruntime adds up a table of whole numbers, and some elements are a step off."""
+    x, scale, _, y_scale, y_zero = (at[n].astype(np.float64) if n else 0 for n in node.input)
+    attributes = {a.name: a.i for a in node.attribute}
+    if attributes.get("opset", 0) < 13 or not x.size:
+        raise Unknown("the older Softmax, or nothing to compute")
+    axis, limits = attributes.get("axis", -1), np.iinfo(at[node.input[0]].dtype)
+    e = np.exp((x - x.max(axis, keepdims=True)) * scale)
+    return [np.clip(np.round(e / e.sum(axis, keepdims=True) / y_scale) + y_zero, limits.min, limits.max).astype(limits.dtype)]
+
+
 def widened(node, at, opset):
     """bfloat16 by way of float32, rounded once at the end, as the library does it."""
     if node.op_type == "EyeLike":
@@ -141,11 +151,11 @@ def schema_of(node, opset):
 
 
 def result_types(node, at, opset):
-    """For each output the type of the inputs that share a variable of the schema with it; None: there is none."""
+    """For each output the type of the inputs that share a variable of the schema with it, or its own; None: there is none."""
     schema = schema_of(node, opset)
     if schema is None or has_body(node):
         return [None for name in node.output if name]
-    of = {}
+    of = {"tensor(float)": np.dtype(np.float32)}
     for i, name in enumerate(node.input):
         formal = schema.inputs[min(i, len(schema.inputs) - 1)]
         if name and isinstance(at[name], np.ndarray):
@@ -160,8 +170,8 @@ def becomes_bf16(node, at, opset):
     return [d == BFLOAT16 for d in result_types(node, at, opset)]
 
 
-def is_narrow(a):
-    return isinstance(a, np.ndarray) and ONNX[a.dtype] in NARROW
+def only_onnx_has(a):
+    return isinstance(a, (np.ndarray, List)) and ONNX[a.dtype] in ONLY_ONNX
 
 
 def names_type(node, types):
@@ -175,14 +185,36 @@ def newer(node, opset):
     return schema is not None and schema.domain == "" and schema.since_version > NEWEST or node.domain.startswith("ai.onnx.preview")
 
 
-def fails_at(node, at):
-    """onnxruntime ends the process; or, of texts, copies the first of a row alone."""
-    x = at[node.input[0]] if node.input and node.input[0] else None
-    return node.op_type == "Unique" and not x.size or node.op_type == "Gather" and x.dtype == TEXT
+FAILS = {  # operator -> where the reference is right and onnxruntime is not
+    "Unique": lambda node, x: not x.size,  # it ends the process
+    "Gather": lambda node, x: x.dtype == TEXT,  # it copies the first of a row alone
+    # in f64 its tail has 8 digits, in f32 it is 0 far below 0, where e^x still is a number
+    "Sigmoid": lambda node, x: x.dtype == np.float64 or x.dtype == np.float32 and x.min(initial=0) < -17,
+    "InstanceNormalization": lambda node, x: True,  # it takes out the mean after the scale: what is left of equal elements is noise
+    # an empty text split at a delimiter is one empty text, as consecutive delimiters are told to be; it has none
+    "StringSplit": lambda node, x: any(a.name == "delimiter" and a.s for a in node.attribute) and (x == "").any(),
+    # of numbers below 0 it divides by the largest; the reference and scikit-learn by the largest magnitude
+    "Normalizer": lambda node, x: x.min(initial=0) < 0 and not any(a.name == "norm" and a.s != b"MAX" for a in node.attribute),
+}
+DEFINED = {"QLinearSoftmax": quantized_softmax}
+
+
+def is_for_reference(node, at):
+    fails = FAILS.get(node.op_type)
+    return names_type(node, ONLY_ONNX) or any(only_onnx_has(at[n]) for n in names_read(node)) or (fails and fails(node, at[node.input[0]]))
+
+
+def is_node_by_node(node, at):
+    """A control node whose body onnxruntime would not answer as it is answered outside of one."""
+    inside = {name.rpartition(".")[2] for name in names_run(node)}
+    return has_body(node) and (not inside.isdisjoint({*FAILS, *DEFINED}) or names_type(node, {*ONLY_ONNX, onnx.TensorProto.BFLOAT16})
+                               or any(only_onnx_has(at[n]) or is_bf16(at[n]) for n in names_read(node)))
 
 
 def answer(node, at, opset):
-    if is_lossy(node, at) or names_type(node, NARROW) or any(is_narrow(at[n]) for n in names_read(node)) or fails_at(node, at):
+    if node.op_type in DEFINED:
+        return DEFINED[node.op_type](node, at)
+    if is_for_reference(node, at):
         return by_reference(node, at, opset)
     for older in (opset, *[v for v in OLDER if v < opset]):  # what came later to an operator that was there are types, and attributes that it would refuse
         try:
@@ -195,10 +227,6 @@ def answer(node, at, opset):
     if not newer(node, opset) or has_body(node):
         raise first
     return by_reference(node, at, opset)
-
-
-def is_lossy(node, at):
-    return node.op_type in LOSSY or (node.op_type == "Sigmoid" and at[node.input[0]].dtype == np.float64)  # its f64 tail has 8 digits
 
 
 def taken(a, node, at):
@@ -226,7 +254,7 @@ def evaluate(node, at, opset):
     if node.op_type in OPTIONALS:
         return optional(node, at)
     read = names_read(node)
-    if has_body(node) and (names_type(node, BEYOND) or any(isinstance(at[n], np.ndarray) and ONNX[at[n].dtype] in BEYOND for n in read)):
+    if is_node_by_node(node, at):
         return turns_of(node, at, opset).outputs
     if any(is_bf16(at[n]) for n in read) or any(a.name in ("to", "dtype") and a.i == onnx.TensorProto.BFLOAT16 for a in node.attribute):
         got = widened(node, at, opset)

@@ -4,11 +4,11 @@ A proposal that the peer refuses, or whose values are not fit, is forgotten; so 
 Types come from the operators' own schemas. The families stand in families/, each file one kind; control flow is in control.py."""
 import numpy as np
 
-from graph import NUMPY
+from graph import COMPLEX, NUMPY
 
 FAMILIES = []  # (weight, function)
 INTS = (np.int32, np.int64)
-MOVED = list(NUMPY.values())  # what operators take that look at no number
+MOVED = [*NUMPY.values(), *COMPLEX.values()]  # what operators take that look at no number
 
 
 def family(weight):

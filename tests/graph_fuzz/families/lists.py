@@ -6,7 +6,7 @@ from graph import ONNX
 from grow import Unfit
 from table import INTS, family
 
-KINDS = (np.float32, np.float32, np.int64, np.int32, np.float16, np.bool_)
+KINDS = (np.float32, np.float32, np.int64, np.int32, np.float16, np.bool_, np.complex64)
 
 
 def made(g):
@@ -74,7 +74,7 @@ def sequence_map(g):
         raise Unfit("opset")
     s = made(g)
     items = g.g.at[s]
-    if not items or items.dtype == np.bool_:
+    if not items or items.dtype.kind in "bc":
         raise Unfit("nothing to map")
     kind = ONNX[items.dtype]
     item = helper.make_tensor_value_info("item", kind, None)

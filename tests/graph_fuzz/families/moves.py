@@ -176,7 +176,7 @@ def scatter(g):
     x = g.a(a)
     if x.size == 0:
         raise Unfit("empty")
-    reduction = g.pick([None, "none", "add", "mul", "max", "min"]) if x.dtype != np.bool_ else None
+    reduction = g.pick([None, "none", "add", "mul"] + ["max", "min"] * (x.dtype.kind != "c")) if x.dtype != np.bool_ else None
     if g.chance(0.5):
         axis = g.int(0, x.ndim - 1)
         shape = [g.int(1, d) for d in x.shape]

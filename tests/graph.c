@@ -146,6 +146,26 @@ static void test_size_order(test *t)
     arena_free(mem);
 }
 
+/* What a variable turns out to be stands in its place, in what was made before as well. */
+static void test_settled_sizes(test *t)
+{
+    arena *mem = arena_make();
+    graph *g = fresh_graph(mem);
+    sym n = sym_variable(g, "n"), e = sym_fresh_signed(g, "e"), f = sym_fresh_signed(g, "f"), two = sym_number(g, 2);
+    sym most = sym_max(g, n, e), twice = sym_mul(g, e, most), rest = sym_select(g, sym_compare(g, '=', e, two), f, n);
+    CHECK(t, sym_settled(g, most) == most && !sym_settled_count(g), "nothing is settled");
+    sym_trial(g, true);
+    CHECK(t, !sym_settle(g, e, two), "settled in a trial");
+    sym_trial(g, false);
+    CHECK(t, !sym_settle(g, sym_add(g, e, two), n) && !sym_settle(g, e, sym_add(g, e, two)), "no variable, or by itself");
+    CHECK(t, sym_settle(g, f, sym_add(g, e, two)) && !sym_settle(g, e, f), "in a circle");
+    CHECK(t, sym_settle(g, e, two) && sym_settled_count(g) == 2, "two are settled");
+    sym most_now = sym_max(g, n, two);
+    CHECK(t, sym_settled(g, most) == most_now && sym_settled(g, twice) == sym_mul(g, two, most_now), "in an expression");
+    CHECK(t, sym_is(g, sym_settled(g, rest), 4) && sym_settled(g, n) == n, "one by way of another");
+    arena_free(mem);
+}
+
 /* Sizes that grow without end must stop being known, and quickly. */
 static void test_size_bounds(test *t)
 {
@@ -312,6 +332,7 @@ void test_graph(test *t)
     test_not_sizes(t);
     test_random_sizes(t);
     test_size_order(t);
+    test_settled_sizes(t);
     test_size_bounds(t);
     for (size_t i = 0; i < COUNT(graph_cases); i++) test_graph_case(t, &graph_cases[i]);
     test_graph_changes(t);

@@ -33,6 +33,8 @@ typedef struct sizes_case {
 #define LINEAR(d, e) "in q: f32[1,a,b]; in k: f32[1,2,6]; in v: f32[1,2,4]; in d: f32[1,a," d "]; in e: f32[1,a," e "]; y, s = LinearAttention(q, k, v, _, d, e, q_num_heads=2, kv_num_heads=2, scale=0.5); out y"
 #define LINEAR_IN "f32[1,2,6] f32[1,2,6] f32[1,2,4] "
 #define CACHED    "in x: f32[1,c,d]; in p: f32[1,2,32]; in v: f32[1,2,32]; in n: i32[1]; const t: i32[] = {2}; in r: f32[2,8]; y, k, w = com.microsoft.GroupQueryAttention(x, p, v, _, _, n, t, r, r, do_rotary=1, kv_num_heads=2, num_heads=4, rotary_interleaved=1, scale=0.2); out y"
+/* a length that is forgotten on the way */
+#define MAPPED    "in x: f32[2]; const a: f32[1] = {1}; const w: f32[2,1] = {1, 2}; l = SplitToSequence(x); m = SequenceMap(l, a, body={in i: f32[1]; in a: f32[1]; o = Add(i, a); out o}, captures=0); c = ConcatFromSequence(m, axis=0, new_axis=1); y = RMSNormalization(c, w, axis=-2); out y"
 /* nothing found, nothing given */
 #define NONZERO   "in x: f32[n]; a = NonZero(x); b = Cast(a, to=1); y = Exp(b); out y"
 #define NMS       "in b: f32[1,n,4]; in s: f32[1,1,n]; const m: i64[] = {3}; const o: f32[] = {0.5}; y = NonMaxSuppression(b, s, m, o, o); out y"
@@ -46,6 +48,7 @@ static const sizes_case cases[] = {
     { COMPRESS, "f32[3,2] bool[3]={0,1,1}", "f32[2,2]" },               { COMPRESS, "f32[3,2] bool[3]={0,0,0}", "f32[0,2]" },
     { COMPRESS, "f32[0,2] bool[0]", "f32[0,2]" },                       { BATCH, "f32[0,3] f32[3,5]", "f32[]" },
     { BATCH, "f32[1,3] f32[3,5]", "f32[]" },
+    { MAPPED, "f32[2]", "f32[2,1]" },
     { STFT, "f32[1,9,1] i64[]={2} i64[]={4}", "f32[1,3,3,2]" },         { STFT, "f32[1,3,1] i64[]={2} i64[]={4}", NULL },
     { STFT, "f32[1,9,1] i64[]={-2} i64[]={4}", NULL },                  { STFT, "f32[1,3,1] i64[]={2} i64[]={9}", NULL },
     { DFT, "f32[1,4,1] i64[]={6}", "f32[1,6,2]" },                      { DFT, "f32[1,4,1] i64[]={0}", NULL },

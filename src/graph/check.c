@@ -138,7 +138,7 @@ static qn_status check_arity(const op_def *d, const node *n)
 /* A type that a file declares for a computed value is a hint only. */
 static bool has_type(const value *v)
 {
-    bool source = v->is_input || v->is_constant || (!v->maker && v->elems);
+    bool source = v->is_input || v->is_constant || value_is_sizes(v);
     return v->type.known && v->type.dtype != QN_NONE && (source || v->inferred);
 }
 
@@ -213,6 +213,40 @@ static bool ask_for_elems(graph *g, const node *n)
     return asked;
 }
 
+/* A list of sizes that was made before some of them were settled. */
+static qn_status settle_sizes(graph *g, val v)
+{
+    const value *x = value_at(g, v);
+    if (!value_is_sizes(x)) return QN_OK;
+    sym now[ELEMS_MAX];
+    bool same = true, short_enough = x->n_elems <= ELEMS_MAX;
+    for (u32 k = 0; k < x->n_elems && short_enough; k++) {
+        now[k] = sym_settled(g, x->elems[k]);
+        short_enough = now[k] != 0;
+        same = same && now[k] == x->elems[k];
+    }
+    if (same || !short_enough) return sym_status(g);
+    val by = graph_sizes(g, NULL, now, x->n_elems);
+    if (!by) return QN_E_NOMEM;
+    graph_replace(g, v, by);
+    return QN_OK;
+}
+
+static void settle_need(graph *g, node_need *need)
+{
+    sym holds = sym_settled(g, need->holds), a = sym_settled(g, need->a), b = sym_settled(g, need->b);
+    if (holds && (a || !need->a) && (b || !need->b)) need->holds = holds, need->a = a, need->b = b;
+}
+
+static qn_status settle_inputs(graph *g, nid id)
+{
+    const node *n = node_at(g, id);
+    for (u32 i = 0; i < n->n_in; i++)
+        if (node_in(g, n, i)) QN_TRY(settle_sizes(g, node_in(g, n, i)));
+    for (u32 i = 0; i < n->n_left; i++) settle_need(g, &n->left[i]);
+    return QN_OK;
+}
+
 static qn_status infer_asking(graph *g, nid id, const op_def *d)
 {
     infer c = { .g = g, .id = id, .n = node_at(g, id), .variables = sym_variable_count(g) };
@@ -232,6 +266,7 @@ qn_status graph_infer_node(graph *g, nid id)
     if (!d->infer) return fail(QN_E_UNSUPPORTED, "node '%s' needs %s", n->name, d->name);
     QN_TRY(check_arity(d, n));
     QN_TRY(check_attrs(d, n));
+    QN_TRY(settle_inputs(g, id));
     QN_TRY(check_inputs(g, d, n));
     g->inferring = id;
     n->n_needs = 0;
@@ -275,6 +310,7 @@ qn_status graph_check(graph *g)
     for (u32 i = 0; i < g->n_inputs; i++) QN_TRY(check_source(g, g->inputs[i]));
     FOR_NODES(g, n) QN_TRY(graph_infer_node(g, n));
     for (u32 i = 0; i < g->n_outputs; i++) {
+        QN_TRY(settle_sizes(g, live(g, g->outputs[i])));
         const value *v = value_at(g, live(g, g->outputs[i]));
         if (!has_type(v))
             return fail(QN_E_FORMAT, "output '%s' is computed by no node",
@@ -350,7 +386,7 @@ qn_status graph_verify(const graph *g)
     qn_status status = l.place && l.uses ? QN_OK : fail_nomem(bytes);
     for (val v = 1; status == QN_OK && v <= g->n_values; v++) {
         const value *x = value_at(g, v);
-        l.place[v] = x->is_input || x->is_constant || (!x->maker && x->elems) ? 0 : UINT32_MAX;
+        l.place[v] = x->is_input || x->is_constant || value_is_sizes(x) ? 0 : UINT32_MAX;
     }
     if (status == QN_OK) status = verify_list(&l);
     if (status == QN_OK) status = verify_uses(&l);

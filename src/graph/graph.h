@@ -156,6 +156,8 @@ void graph_set_in(graph *g, nid n, u32 i, val v); /* change one input, keeping u
 val graph_find(const graph *g, const char *name); /* linear; 0: no such value */
 
 /* reading */
+/* Sizes that stand in for a tensor (graph_sizes). */
+static inline bool value_is_sizes(const value *v) { return v->elems && !v->is_input && !v->is_constant && !v->maker; }
 static inline node *node_at(const graph *g, nid n) { return &g->nodes[n]; }
 static inline value *value_at(const graph *g, val v) { return &g->values[v]; }
 val node_in(const graph *g, const node *n, u32 i); /* live; 0 when absent or past the end */
@@ -236,6 +238,13 @@ void sym_print(const graph *g, sym s, str *out);            /* "2*h + 1" */
 sym sym_parse(graph *g, const char **text);                 /* the same form; 0 and fail() when it is not one */
 sym type_elems(graph *g, const type *t);                    /* product of the dimensions */
 type type_of(graph *g, qn_dtype d, u32 rank, const i64 *dims);
+/* A variable turns out to be an expression: nobody need bind it any more, once sizes that name it are taken as sym_settled gives them.
+ * False: it must be bound as before, for a trial is under way, or the expression names the variable or is too long. */
+bool sym_settle(graph *g, sym variable, sym is);
+sym sym_settled(graph *g, sym s);      /* s without variables that are settled; 0: too long an expression */
+u32 sym_settled_count(const graph *g); /* how many variables are */
+void sym_trial(graph *g,
+               bool begins); /* from here on, until it ends, what is inferred may be taken back: nothing is settled */
 
 /* ---- text.c: the same graph as text, one node a line:
  *     in x: f32[batch,3,224,224]

@@ -49,6 +49,7 @@ typedef struct factor {
     sym arg[3]; /* 0 past the operation's arguments */
     const char *name;
     u32 variable;              /* of FACTOR_VARIABLE */
+    sym settled;               /* of one: what it turned out to be; 0: that is open */
     u32 weight, depth, newest; /* newest: of the variables in it, number + 1 */
     range range;
 } factor;
@@ -70,6 +71,8 @@ typedef struct sym_pool {
     u32 n_variables, cap_variables; /* factor of each variable */
     sym_table poly_table, product_table, factor_table;
     u32 n_fresh;
+    u32 trials;     /* under way (sym_trial) */
+    u32 n_settled;  /* variables that are */
     bool no_memory; /* some answer was 0 for want of memory */
 } sym_pool;
 

@@ -195,7 +195,10 @@ static qn_status open_size(const infer *c, value *state, u32 d, sym fresh)
 /* The body once with the state's types as they are now; where a size of the state changes in a turn it becomes open. */
 static qn_status settle(const infer *c, const loop_shape *l, bool *settled)
 {
-    QN_TRY(graph_check(l->body));
+    sym_trial(l->body, true); /* a size that is told now may be found to change */
+    qn_status status = graph_check(l->body);
+    sym_trial(l->body, false);
+    QN_TRY(status);
     *settled = true;
     for (u32 i = 0; i < l->n_state; i++) {
         value *state = value_at(l->body, l->body->inputs[2 + i]);

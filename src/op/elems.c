@@ -47,6 +47,13 @@ bool elems_ask(graph *g, val v)
     return true;
 }
 
+bool elems_settle(graph *g, const value *v, const sym *elems, u32 n)
+{
+    bool settled = v->n_elems == n;
+    for (u32 k = 0; settled && k < n; k++) settled = sym_settle(g, v->elems[k], elems[k]);
+    return settled;
+}
+
 i64 elems_wanted(infer *c, u32 i, const sym **out)
 {
     val v = node_in(c->g, c->n, i);

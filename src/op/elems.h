@@ -13,6 +13,8 @@ i64 elems_in(const infer *c, u32 i, const sym **out);
 i64 elems_wanted(infer *c, u32 i, const sym **out);
 /* The elements of a short integer tensor that only a run knows become fresh variables; false: it is none, or they are known. */
 bool elems_ask(graph *g, val v);
+/* The elements that v was asked for turn out to be these: nobody need read them any more. False: they must be read. */
+bool elems_settle(graph *g, const value *v, const sym *elems, u32 n);
 /* Room for the elements of an integer or bool output of type t whose dims are all numbers and few: NULL when they are not. */
 sym *elems_room(const infer *c, const type *t, u32 *n);
 /* Output 0 gets type t, and elements where an elementwise row (or Cast) can tell them. */

@@ -1,5 +1,6 @@
 /* What the records' inference asks and answers: input types in, output types and known elements out. What it cannot decide before the sizes
  * are known it notes at the node, as a need to be checked in each run. */
+#include "op/elems.h"
 #include "op/op_util.h"
 
 const type *infer_in(const infer *c, u32 i)
@@ -98,6 +99,7 @@ qn_status infer_out_elems(infer *c, u32 i, const type *t, const sym *elems, u32 
     if (i >= c->n->n_out || !c->n->out[i]) return QN_OK;
     const value *v = value_at(c->g, c->n->out[i]);
     const sym *old = v->elems;
+    if (v->elems_read && !elems_settle(c->g, v, elems, elems ? n : 0)) return infer_out(c, i, t);
     bool same = elems && old && v->n_elems == n && memcmp(old, elems, n * sizeof *elems) == 0;
     QN_TRY(infer_out(c, i, t));
     for (u32 k = 0; elems && k < n; k++)

@@ -89,16 +89,13 @@ static qn_status merge_nodes(pass_job *j)
     return s;
 }
 
-/* Sizes that stand in for a tensor (graph_sizes): neither input, constant nor made. */
-static bool is_sizes(const value *v) { return v->elems && !v->elems_read && !v->is_input && !v->is_constant && !v->maker; }
-
 /* Only small constants are compared: equal large ones are rare, and reading them all would touch the whole file. */
 enum { MOST_BYTES = 4096 };
 
 static bool comparable(const graph *g, val v)
 {
     if (live(g, v) != v || !value_at(g, v)->uses) return false;
-    if (is_sizes(value_at(g, v))) return true;
+    if (value_is_sizes(value_at(g, v))) return true;
     if (!is_constant(g, v)) return false;
     qn_tensor t = constant_tensor(g, v);
     return qn_tensor_bytes(&t) <= MOST_BYTES && t.dtype != QN_STRING;
@@ -107,7 +104,7 @@ static bool comparable(const graph *g, val v)
 static u64 hash_source(const graph *g, val v)
 {
     const value *x = value_at(g, v);
-    if (is_sizes(x)) return hash_bytes(x->elems, x->n_elems * sizeof *x->elems, x->type.rank);
+    if (value_is_sizes(x)) return hash_bytes(x->elems, x->n_elems * sizeof *x->elems, x->type.rank);
     qn_tensor t = constant_tensor(g, v);
     return hash_bytes(t.data, (size_t)qn_tensor_bytes(&t), hash_bytes(t.dims, t.rank * sizeof(i64), t.dtype));
 }
@@ -115,8 +112,8 @@ static u64 hash_source(const graph *g, val v)
 static bool same_source(const graph *g, val a, val b)
 {
     const value *x = value_at(g, a), *y = value_at(g, b);
-    if (is_sizes(x) != is_sizes(y)) return false;
-    if (is_sizes(x))
+    if (value_is_sizes(x) != value_is_sizes(y)) return false;
+    if (value_is_sizes(x))
         return x->n_elems == y->n_elems && x->type.rank == y->type.rank && x->type.dtype == y->type.dtype &&
                !memcmp(x->elems, y->elems, x->n_elems * sizeof *x->elems);
     qn_tensor s = constant_tensor(g, a), t = constant_tensor(g, b);

@@ -1,4 +1,6 @@
-/* Runs passes: each to its fixed point over the graph and the bodies inside it, then a sweep; with timing, dumps and checks. */
+/* Runs passes: each to its fixed point over the graph and the bodies inside it, then a sweep; with timing, dumps and checks. Where sizes read
+ * differently afterwards the graph is inferred anew and the pass looks at it once more: what fitted the sizes of before may not fit these. */
+#include "op/elems.h"
 #include "pass/pass.h"
 
 #define PASS(name) extern const pass_def pass_##name;
@@ -54,7 +56,22 @@ static bool reads_differently(const graph *g, val old)
     return false;
 }
 
-void pass_replaced(pass_job *j, val old) { j->stale = j->stale || reads_differently(j->g, old); }
+/* Elements that were asked for are those of the value in their place. */
+static void replace_asked(graph *g, const value *was, val by)
+{
+    const sym *elems;
+    if (!was->elems_read || value_at(g, by) == was) return;
+    value *is = value_at(g, by);
+    i64 n = value_elems(g, by, &elems);
+    if (n >= 0) elems_settle(g, was, elems, (u32)n);
+    else if (!is->is_constant) is->elems = was->elems, is->n_elems = was->n_elems, is->elems_read = true;
+}
+
+void pass_replaced(pass_job *j, val old)
+{
+    replace_asked(j->g, value_at(j->g, old), live(j->g, old));
+    j->stale = j->stale || reads_differently(j->g, old);
+}
 
 static void note_outputs(pass_job *j, nid n)
 {
@@ -152,10 +169,12 @@ static qn_status run_in_bodies(const pass_def *p, graph *g, const pass_env *env,
 static qn_status run_on(const pass_def *p, graph *g, const pass_env *env, u32 *changed, bool *stale)
 {
     pass_job j = { .g = g, .env = env };
+    u32 settled = sym_settled_count(g);
     qn_status s = find_bound(&j);
     if (s == QN_OK) s = run_to_the_end(p, &j, changed);
     mem_free(j.bound);
     QN_TRY(s);
+    j.stale = j.stale || sym_settled_count(g) != settled;
     QN_TRY(run_in_bodies(p, g, env, changed, stale)); /* after: a pass may drop a body, or take it apart */
     *stale = *stale || j.stale;
     if (*stale) QN_TRY(graph_check(g));
@@ -167,9 +186,13 @@ static qn_status run_on(const pass_def *p, graph *g, const pass_env *env, u32 *c
 
 qn_status pass_run(const pass_def *p, graph *g, const pass_env *env, u32 *changed)
 {
-    bool stale = false;
+    bool stale = true;
     *changed = 0;
-    return fail_in(run_on(p, g, env, changed, &stale), "pass %s: ", p->name);
+    for (u32 round = 0; stale && round < MAX_ROUNDS; round++) {
+        stale = false;
+        QN_TRY(fail_in(run_on(p, g, env, changed, &stale), "pass %s: ", p->name));
+    }
+    return QN_OK;
 }
 
 static qn_status dump(const pass_report *r, const char *stage, const graph *g)

@@ -4,7 +4,8 @@
  *     .run            or: does the whole graph itself
  *     .test           text in, " -> ", text out: run by the tests
  * After each pass the graph is swept, inferred where new nodes stand and (debug builds, tests) verified. Passes also run inside bodies.
- * Nodes whose outputs bind variables at run time (elems_read) may be rewritten: the graph is then inferred anew after the pass. */
+ * Nodes whose outputs bind variables at run time (elems_read) may be rewritten: the graph is then inferred anew, and the pass looks at it
+ * again, until no size reads differently. */
 #ifndef PASS_H
 #define PASS_H
 

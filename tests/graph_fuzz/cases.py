@@ -1,6 +1,6 @@
 """Differences that random graphs found, as small as the tool made them: ONNX's own text, and what goes in. Each run begins with them.
 
-(what was wrong, the graph, the elements of its inputs; an input that is not named is 0, 1, 2...)"""
+(what was wrong, the graph, the elements of its inputs; an input that is not named is 0, 1, 2..., a size that has a name is 2)"""
 import numpy as np
 import onnx
 from onnx import numpy_helper
@@ -16,7 +16,8 @@ def graph_of(text, elements):
     graph.nodes, graph.outputs = list(m.graph.node), [o.name for o in m.graph.output]
     for i in m.graph.input:
         t = i.type.tensor_type
-        shape = [d.dim_value for d in t.shape.dim]
+        shape = [2 if d.dim_param else d.dim_value for d in t.shape.dim]
+        graph.symbols[i.name] = [d.dim_param or None for d in t.shape.dim]
         a = np.asarray(elements.get(i.name, np.arange(int(np.prod(shape)))))
         graph.inputs.append(i.name)
         graph.at[i.name] = np.broadcast_to(a.reshape(shape) if a.size == np.prod(shape) else a, shape).astype(NUMPY[t.elem_type])
@@ -82,6 +83,14 @@ g (float[1] x, int64 n) => (float[] y) { y = Loop (n, "") <body: graph = body (i
     ("... and the reference, asked for a whole body with such a type, divides by a sum with its signs", """<ir_version: 10, opset_import: ["" : 24]>
 g (float[2,1] x, float[2] turns) => (float[] y) <float s = {1}> { y = Scan (turns) <num_scan_inputs = 1, body: graph = body (float t) => (float[?,?] z) {
   a = LpNormalization <axis = 1, p = 1> (x)  q = QuantizeLinear <output_dtype = 22> (a, s)  z = DequantizeLinear (q, s) }> }""", {"x": [0, -1]}),
+    ("a size was asked for by what was made before it was known", """<ir_version: 10, opset_import: ["" : 18]>
+g (float[n,m] x) => (float[] y) <int64[0] none = {}> {
+  s = Shape (x)  one = ReduceProd (none)  to = Concat <axis = 0> (s, one)  r = Reshape (x, to)  y = Hardmax (r) }""", {}),
+    ("a kernel was chosen for a length that is forgotten when its sequence becomes a Loop", """<ir_version: 10, opset_import: ["" : 23]>
+g (float[2] x) => (float[] y) <float[2,1] scale = {1, 2}, int64[2] to = {2, 1}> {
+  l = SplitToSequence (x)
+  m = SequenceMap (l) <body: graph = body (float[1] i) => (float[1] o) { o = Neg (i) }>
+  c = ConcatFromSequence <axis = 0, new_axis = 1> (m)  e = Expand (c, to)  y = RMSNormalization <axis = -2> (e, scale) }""", {}),
     ("onnxruntime has no part of an empty text, which is one", """<ir_version: 10, opset_import: ["" : 28]>
 g (float[1] x) => (int64[] y) <string[2] t = {"", "b"}> { y = Scan (x) <num_scan_inputs = 1, body: graph = body (float i) => (int64[?] n) {
   s, n = StringSplit <delimiter = "a"> (t) }> }""", {}),

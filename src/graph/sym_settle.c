@@ -1,0 +1,76 @@
+/* A variable stands for a number that only a run tells: an element of a list, until more of the graph is known. When it turns out to be an
+ * expression it is settled, and sizes that were made from it before are taken once more, with the expression in its place. */
+#include "graph/sym_pool.h"
+
+enum { ANY_SETTLED = UINT32_MAX };
+
+static bool mentions(const graph *g, sym s, u32 variable);
+
+static bool factor_mentions(const graph *g, const factor *f, u32 variable)
+{
+    if (f->op == FACTOR_VARIABLE) return variable == ANY_SETTLED ? f->settled != 0 : f->variable == variable;
+    for (u32 i = 0; i < COUNT(f->arg); i++)
+        if (f->arg[i] && mentions(g, f->arg[i], variable)) return true;
+    return false;
+}
+
+static bool mentions(const graph *g, sym s, u32 variable)
+{
+    const poly *x = &g->syms->polys[s];
+    for (u32 i = 0; i < x->n; i++) {
+        const monomial *m = &g->syms->products[x->terms[i].product];
+        for (u32 k = 0; k < m->n; k++)
+            if (factor_mentions(g, &g->syms->factors[m->factors[k]], variable)) return true;
+    }
+    return false;
+}
+
+static sym factor_now(graph *g, const factor *f)
+{
+    if (f->op == FACTOR_VARIABLE) return f->settled ? sym_settled(g, f->settled) : sym_of_factor(g->syms, f);
+    sym a = sym_settled(g, f->arg[0]), b = sym_settled(g, f->arg[1]), c = sym_settled(g, f->arg[2]);
+    switch (f->op) {
+    case FACTOR_DIV: return sym_div(g, a, b);
+    case FACTOR_MIN: return sym_min(g, a, b);
+    case FACTOR_MAX: return sym_max(g, a, b);
+    case FACTOR_LESS: return sym_compare(g, '<', a, b);
+    case FACTOR_EQUAL: return sym_compare(g, '=', a, b);
+    case FACTOR_MUL: return sym_mul(g, a, b);
+    case FACTOR_SELECT: return sym_select(g, a, b, c);
+    case FACTOR_VARIABLE: break;
+    }
+    return 0;
+}
+
+/* The pool's arrays move when it grows: what is read from them while new sizes are made is copied first. */
+sym sym_settled(graph *g, sym s)
+{
+    if (!s || !g->syms->n_settled || !mentions(g, s, ANY_SETTLED)) return s;
+    const poly x = g->syms->polys[s];
+    sym total = sym_number(g, 0);
+    for (u32 i = 0; i < x.n && total; i++) {
+        const monomial m = g->syms->products[x.terms[i].product];
+        sym part = sym_number(g, x.terms[i].coef);
+        for (u32 k = 0; k < m.n && part; k++) {
+            const factor f = g->syms->factors[m.factors[k]];
+            part = sym_mul(g, part, factor_now(g, &f));
+        }
+        total = sym_add(g, total, part);
+    }
+    return total;
+}
+
+bool sym_settle(graph *g, sym variable, sym is)
+{
+    sym_pool *p = g->syms;
+    u32 v = sym_variable_index(g, variable);
+    is = sym_settled(g, is);
+    if (p->trials || v == UINT32_MAX || !is || mentions(g, is, v)) return false;
+    factor *f = &p->factors[p->variables[v]];
+    if (!f->settled) f->settled = is, p->n_settled++;
+    return true;
+}
+
+u32 sym_settled_count(const graph *g) { return g->syms->n_settled; }
+
+void sym_trial(graph *g, bool begins) { g->syms->trials += begins ? 1u : UINT32_MAX; }

@@ -432,11 +432,10 @@ void test_gradients(test *t)
     else SKIP(t, "QUERN_QUICK: gradients of gradients up to a million nodes");
     for (u32 i = 0; i < 2 * COUNT(operator_cases); i++) run_told(t, &operator_cases[i / 2], i % 2);
     for (u32 i = 0; i < COUNT(operator_cases); i++) check_failing_allocations(t, &operator_cases[i]);
-    const char *only = getenv("QUERN_OP");
     skips s = { 0 };
     for (u32 k = 0, all = op_case_count(); k < all; k++) {
         op_ref of = op_case_at(k);
-        if (!only || text_same(only, of.d->name)) run_case(t, of, &s);
+        if (test_asked("QUERN_OP", of.d->name)) run_case(t, of, &s);
     }
     report(t, &s);
 }

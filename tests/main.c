@@ -126,6 +126,17 @@ u32 test_seed(void)
     return given && *given ? (u32)strtoul(given, NULL, 0) : (u32)(time(NULL) / 86400);
 }
 
+bool test_asked(const char *variable, const char *name)
+{
+    const char *given = getenv(variable), *at = given;
+    size_t n = strlen(name);
+    while (at && (strncmp(at, name, n) != 0 || (at[n] && at[n] != ','))) {
+        at = strchr(at, ',');
+        if (at) at++;
+    }
+    return !given || at;
+}
+
 static bool wanted(const char *name, int argc, char **argv)
 {
     bool any = false;

@@ -153,13 +153,12 @@ void test_ops(test *t)
 {
     const test_device *devices;
     u32 n = open_test_devices(t, &devices);
-    const char *only = getenv("QUERN_OP");
     reached rows = { 0 };
     for (u32 k = 0, all = op_case_count(); k < all; k++) {
         op_ref of = op_case_at(op_case_turn(test_seed(), k));
-        if (!only || text_same(only, of.d->name)) run_case(t, of, k, devices, n, &rows);
+        if (test_asked("QUERN_OP", of.d->name)) run_case(t, of, k, devices, n, &rows);
     }
-    if (!only && !getenv("QUERN_TEST_DEVICES")) check_reached(t, &rows);
+    if (!getenv("QUERN_OP") && !getenv("QUERN_TEST_DEVICES")) check_reached(t, &rows);
     skip_many(t, rows.left_out, not_in_slice());
     map_free(&rows.by_name);
 }

@@ -98,7 +98,7 @@ sanitizers() {
     export QUERN_CACHE="$PWD/build/test/cache-sanitizers"
     mkdir -p -m 700 "$QUERN_CACHE"
     stage "build with clang, AddressSanitizer, UBSan and the fuzzers" sh -c "cmake --preset fuzz -DCMAKE_C_FLAGS=-Werror && cmake --build build/fuzz -j $cores --target all quern_kernels"
-    stage "unit tests under AddressSanitizer and UBSan" env QUERN_QUICK=1 QUERN_TEST_DEVICES=cpu-avx2,interpreter QUERN_IMAGE_CASES="$work/images" build/fuzz/quern_tests
+    stage "unit tests under AddressSanitizer and UBSan" env QUERN_QUICK=1 QUERN_TEST_DEVICES=cpu,cpu-avx2,interpreter QUERN_IMAGE_CASES="$work/images" build/fuzz/quern_tests
     stage "small networks under AddressSanitizer and UBSan" build/fuzz/quern conformance "$work/networks" --device cpu --strict-skips
     stage "build with clang, ThreadSanitizer" sh -c "cmake --preset tsan -DQUERN_ISAS='baseline;avx2' -DQUERN_KERNELS=$PWD/build/fuzz/libquern_kernels.a && cmake --build build/tsan -j $cores --target quern_tests"
     stage "threads under ThreadSanitizer" build/tsan/quern_tests base threads

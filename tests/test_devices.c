@@ -16,8 +16,7 @@ static bool is_cpu_again(const qn_device *d, const qn_device_desc *desc)
 static void try_device(test *t, const char *name, const char *spec, const qn_device_desc *desc)
 {
     qn_device *d;
-    const char *only = getenv("QUERN_TEST_DEVICES"); /* "cpu,opencl": to look into one device */
-    if (only && !strstr(only, name)) return;
+    if (!test_asked("QUERN_TEST_DEVICES", name)) return; /* "cpu,opencl": to look into some */
     if (qn_device_open(spec, desc, &d) == QN_OK) {
         if (is_cpu_again(d, desc)) qn_device_close(d);
         else devices[n_devices++] = (test_device){ .name = name, .device = d, .every = 1 };

@@ -13,11 +13,11 @@
 
 /* clang-format off */
 static const helper wgsl_helpers[] = {
-    /* constant expressions may not be infinite; a variable is none, and one of a function is alike for all items of a group */
-    { "qc_inf", NULL, "fn qc_inf() -> f32 {\n    var bits = 0x7f800000u;\n    return bitcast<f32>(bits);\n}" },
-    { "qc_nan", "qc_inf", "fn qc_nan() -> f32 {\n    var bits = 0x7fc00000u;\n    return bitcast<f32>(bits);\n}" },
-    /* a driver divides a number of 32 bits whose upper ones are copies of its sign as if it were small; no launch has so many items, but the
-     * driver cannot know (that a count is not 0 it can) */
+    /* constant expressions may not be infinite; and a driver that knows a number to be infinite takes |x| > -infinity for true, of a NaN too. No launch
+     * has so many items, and a count is alike for all items of a group. */
+    { "qc_inf", NULL, "fn qc_inf() -> f32 {\n    return bitcast<f32>(select(0x7f800000u, 0u, qk.qk_count == 0xffffffffu));\n}" },
+    { "qc_nan", "qc_inf", "fn qc_nan() -> f32 {\n    return bitcast<f32>(select(0x7fc00000u, 0u, qk.qk_count == 0xffffffffu));\n}" },
+    /* a driver divides a number of 32 bits whose upper ones are copies of its sign as if it were small (that a count is not 0 it can know) */
     { "qc_any_u32", NULL, "fn qc_any_u32(v: u32) -> u32 {\n    return v ^ select(0u, 0x5a5a5a5au, qk.qk_count == 0xffffffffu);\n}" },
     { "qc_known", NULL, "fn $F(x: $T) -> $T {\n    return x;\n}" }, /* and the result of a function is no constant */
     /* Vulkan leaves the remainder of negative numbers open, but not their quotient */
@@ -30,14 +30,14 @@ static const helper wgsl_helpers[] = {
     /* WGSL's division may be off by 2.5 units in the last place, and drivers take x / x for 1, y / infinity for 0 and what is by 1 / y beyond 2^126
      * for 0. So the driver divides two numbers of [1, 4), and integers say by how many units it is off: from 3 below to 4 above, mx * 2^23 - m * my is
      * small, thus exact though both wrap, and no rearranging of integers changes it. No quotient lies half way. What is 0, denormal, infinite or NaN, or
-     * is tiny after, is the driver's, its operands hidden by `unknown`, a 0 that it does not know. Exponents stay in place, for $M has no shifts. */
+     * is tiny after, is the driver's, its operands each hidden by a 0 that it does not know to be one. Exponents stay in place, for $M has no shifts. */
     { "qc_quotient", NULL,
       "fn $F(x: $T, y: $T) -> $T {\n    let ax = bitcast<$M>(x);\n    let ay = bitcast<$M>(y);\n    let ex = ax & $M(0x7f800000);\n    let ey = ay & $M(0x7f800000);\n"
       "    let mx = (ax & $M(0x7fffff)) | $M(0x800000);\n    let my = (ay & $M(0x7fffff)) | $M(0x800000);\n    let less = mx < my;\n    let e = ex - ey + select($M(0x3f800000), $M(0x3f000000), less);\n"
       "    let far = (ex == $M(0)) | (ex == $M(0x7f800000)) | (ey == $M(0)) | (ey == $M(0x7f800000)) | ((e <= $M(0)) & (e >= $M(-0x40000000)));\n"
-      "    let unknown = $M(select(0, 1, qk.qk_count == 0xffffffffu));\n    let by = select($T(1.0), $T(2.3283064e-10), abs(y) > $T(4e37));\n"
+      "    let unknown = $M(select(0, 1, qk.qk_count == 0xffffffffu));\n    let other = $M(select(0, 1, qk.qk_count == 0xfffffffeu));\n    let by = select($T(1.0), $T(2.3283064e-10), abs(y) > $T(4e37));\n"
       "    let a = select(bitcast<$T>((ax & $M(0x7fffff)) | select($M(0x3f800000), $M(0x40000000), less)), bitcast<$T>(ax ^ unknown) * by, far);\n"
-      "    let b = select(bitcast<$T>((ay & $M(0x7fffff)) | $M(0x3f800000)), bitcast<$T>(ay ^ unknown) * by, far);\n    let q = a / b;\n"
+      "    let b = select(bitcast<$T>((ay & $M(0x7fffff)) | $M(0x3f800000)), bitcast<$T>(ay ^ other) * by, far);\n    let q = a / b;\n"
       "    var m = clamp(bitcast<$M>(q), $M(0x3f800000), $M(0x3fffffff)) - $M(0x3f000003);\n    var rest = (mx * select($M(0x800000), $M(0x1000000), less) - m * my) * $M(2) + my;\n"
       "    let four = rest >= my * $M(8);\n    m += select($M(0), $M(4), four);\n    rest -= select($M(0), my * $M(8), four);\n"
       "    let two = rest >= my * $M(4);\n    m += select($M(0), $M(2), two);\n    rest -= select($M(0), my * $M(4), two);\n    m += select($M(0), $M(1), rest >= my * $M(2));\n"

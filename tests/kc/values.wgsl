@@ -27,8 +27,7 @@ fn qc_max_f32(a: f32, b: f32) -> f32 {
     return select(select(most, b, (bitcast<i32>(b) & i32(0x7fffffff)) > i32(0x7f800000)), a, (bitcast<i32>(a) & i32(0x7fffffff)) > i32(0x7f800000));
 }
 fn qc_inf() -> f32 {
-    var bits = 0x7f800000u;
-    return bitcast<f32>(bits);
+    return bitcast<f32>(select(0x7f800000u, 0u, qk.qk_count == 0xffffffffu));
 }
 fn qc_copysign_f32(x: f32, s: f32) -> f32 {
     return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(s) & 0x80000000u));
@@ -46,8 +45,7 @@ fn qc_isinf_f32(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
 }
 fn qc_nan() -> f32 {
-    var bits = 0x7fc00000u;
-    return bitcast<f32>(bits);
+    return bitcast<f32>(select(0x7fc00000u, 0u, qk.qk_count == 0xffffffffu));
 }
 fn qc_signbit_f32(x: f32) -> bool {
     return (bitcast<u32>(x) >> 31u) != 0u;

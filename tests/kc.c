@@ -22,6 +22,7 @@ static const good_case good[] = {                            /* printed as OpenC
     { "a masked count is plain", "", HEAD "MAP(u32) f(u32 i, u32 n) { return shr(i, n); }", "i >> (n & 31u);" },
     { "a cast saturates", "", HEAD "MAP(i32) f(u32 i, f32 x) { return (i32)x; }", "return qc_to_i32_f32(x);" },
     { "TO saturates", "", HEAD "MAP(i32) f(u32 i) { return TO(i32, 3e9f); }", "return 2147483647;" },
+    { "a size above a negative number", "", HEAD "MAP(i32) f(u32 i, IN(f32) x) { return fabs(x[i]) > -1.0f ? 5 : 6; }", "isnan(fabs(x[i]))" },
     { "sinh of NaN", "", HEAD "MAP(i32) f(u32 i) { return isnan(sinh(trunc(NAN))) ? 5 : 6; }", "return 5;" },
     { "TO of NaN", "", HEAD "MAP(i32) f(u32 i) { return TO(i32, NAN); }", "return 0;" },
     { "TO of integers wraps", "", HEAD "MAP(u8) f(u32 i, IN(i32) x) { return TO(u8, x[i]); }", "return (uchar)x[i];" },

@@ -170,13 +170,26 @@ static const kc_expr *fold_identity(const kc_expr *e)
     return e;
 }
 
-/* x == x and its like ask whether x is NaN, so they say so: a driver may think that there is none. */
-static const kc_expr *fold_self_compared(front *f, const kc_expr *e)
+/* |y| or y * y: never below 0. */
+static bool is_size(const kc_expr *e)
 {
-    const kc_expr *x = e->a[0];
-    if (!is_float_type(x->type) || x->type.lanes != 1 || !fold_same(x, e->a[1]) || !fold_is_pure(x)) return e;
-    if (e->op == K_LT || e->op == K_GT) return int_like(f, e, 0);
-    const kc_expr *nan = type_make_call(f, KC_B_isnan, e->type, &x, 1, e->pos);
+    bool square = e->op == K_MUL && fold_same(e->a[0], e->a[1]);
+    return square || (e->op == K_CALL && (e->call == KC_B_fabs || e->call == KC_B_abs));
+}
+
+static bool is_below_zero(const kc_expr *e) { return is_const(e) && e->value.f < 0; }
+
+/* x == x asks whether x is NaN, and so does |x| > -1; they say so, for a driver may think that there is none. */
+static const kc_expr *fold_compared(front *f, const kc_expr *e)
+{
+    const kc_expr *x = e->a[0], *y = e->a[1];
+    if (!is_float_type(x->type) || x->type.lanes != 1) return e;
+    bool same = fold_same(x, y) && fold_is_pure(x), turned = is_below_zero(x) && is_size(y);
+    bool above =
+        turned ? e->op == K_LT || e->op == K_LE : (e->op == K_GT || e->op == K_GE) && is_below_zero(y) && is_size(x);
+    if (!same && !above) return e;
+    if (same && (e->op == K_LT || e->op == K_GT)) return int_like(f, e, 0);
+    const kc_expr *nan = type_make_call(f, KC_B_isnan, e->type, turned ? &y : &x, 1, e->pos);
     return e->op == K_NE ? nan : type_unary(f, K_NOT, nan, e->pos);
 }
 
@@ -187,7 +200,7 @@ static const kc_expr *fold_binary(front *f, const kc_expr *e)
     if (is_const(a) && is_const(b))
         return is_float_type(a->type) ? fold_float(f, e, a->value.f, b->value.f)
                                       : fold_integer(f, e, a->value.i, b->value.i);
-    return e->op < K_LT || e->op > K_NE ? fold_identity(e) : fold_self_compared(f, e);
+    return e->op < K_LT || e->op > K_NE ? fold_identity(e) : fold_compared(f, e);
 }
 
 static const kc_expr *fold_unary(front *f, const kc_expr *e)

@@ -214,7 +214,7 @@ ROW1(Exp,             "float", "exp(a)",      NULL, ("g * y"),                  
 ROW1(Floor,           "float", "floor(a)",    NULL, ("0"),                              any_cases,      "the next integer down")
 ROW1I(GeluErf,        "float", "gelu(a)",     NULL,
       ("g * (0.5 + 0.5 * Erf(0.7071067811865476 * a) + 0.3989422804014327 * a * Exp(-0.5 * a * a))"), any_cases, "x * (1 + erf(x / sqrt 2)) / 2")
-ROW1I(GeluTanh,       "float", "0.5f * a * (1.0f + tanh(0.7978845608028654f * (a + 0.044715f * a * a * a)))", NULL,
+ROW1I(GeluTanh,       "float", "0.5f * a * (1.0f + tanh((T)0.7978845608028654 * (a + (T)0.044715 * a * a * a)))", NULL,
       ("t = Sigmoid(1.5957691216057308 * (a + 0.044715 * a * a * a)); g * t * (1 + a * (1 - t) * (1.5957691216057308 + 0.21406844408790178 * a * a))"),
       any_cases,      "Gelu's usual approximation")
 ROW1(HardSwish,       "float", "a * max(0.0f, min(1.0f, a / 6.0f + 0.5f))", NULL,

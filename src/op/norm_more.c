@@ -130,20 +130,23 @@ static qn_status infer_mvn(infer *c)
 
 static qn_status expand_mvn(build *b, const node *n)
 {
-    val x = build_in(b, 0);
-    const type t = *build_type(b, x);
+    const type t = *build_type(b, build_in(b, 0));
+    qn_dtype computing = dtype_computing(t.dtype); /* squares of f16 would overflow */
+    val x = build_cast(b, build_in(b, 0), computing);
     bool has;
     u32 bits = node_axes(b->g, n, "axes", 1, t.rank, &has);
     if (!has) bits = 0xd & ((1u << t.rank) - 1); /* axes 0, 2, 3 */
     val mean, d = norm_without_mean(b, x, bits, &mean);
     val deviation = build_op1(b, OP_Sqrt, build_reduce(b, OP_ReduceMean, build_op2(b, OP_Mul, d, d), bits));
-    val y = build_op2(b, OP_Div, d, build_op2(b, OP_Add, deviation, build_scalar(b, t.dtype, 1e-9)));
+    val y = build_op2(b, OP_Div, d, build_op2(b, OP_Add, deviation, build_scalar(b, computing, 1e-9)));
+    y = build_cast(b, y, t.dtype);
     return build_done(b, &y, 1);
 }
 
 static const op_case mvn_cases[] = { { "f32[3,3,4,5]", "", 1e-5, "the common case" },
                                      { "f32[3,9]", "axes=[1]", 1e-5, "rows" },
                                      { "f32[3,90]=9995..10005", "axes=[1]", 1e-6, "large mean" },
+                                     { "f16[3,90]=-2000..2000", "axes=[1]", 2e-3, "half, far from its mean" },
                                      { 0 } };
 const op_def op_MeanVarianceNormalization = {
     .name = "MeanVarianceNormalization",

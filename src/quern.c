@@ -1,9 +1,8 @@
-/* The story: a file becomes a graph, the graph is checked and rewritten, becomes a plan, and the plan runs on a device. */
-#include <stdlib.h>
-
-#include "exec/session.h"
+/* The story: a file becomes a graph, the graph is checked and rewritten, becomes a plan, and the plan is made ready on a device. How it
+ * runs is in run.c. */
 #include "exec/trial.h"
 #include "pass/pass.h"
+#include "stages.h"
 
 static f64 ms_since(u64 *from)
 {
@@ -77,7 +76,7 @@ static qn_status plan_round(qn_session *s)
     return trial_begin(d, s->p, s->plan_mem, &s->avoided, &s->trial);
 }
 
-static qn_status plan_begin(qn_session *s)
+qn_status session_plan_begin(qn_session *s)
 {
     u64 clock = clock_ns();
     QN_TRY(graph_check(s->g)); /* shapes, types     src/graph */
@@ -129,8 +128,7 @@ static qn_status plan_prepare(qn_session *s)
     return s->stage == SESSION_PLANNING && settles(s) ? QN_OK : progress(s, "ready", 1);
 }
 
-/* done false: the device must answer first, or the turn is over. */
-static qn_status plan_go_on(qn_session *s, bool *done)
+qn_status session_plan_go_on(qn_session *s, bool *done)
 {
     *done = false;
     QN_TRY(try_kernels(s, done));
@@ -155,7 +153,7 @@ static qn_status fresh_arenas(qn_session *s)
     return s->graph_mem && s->plan_mem ? QN_OK : fail_nomem(sizeof(void *));
 }
 
-static qn_status read_again(qn_session *s)
+qn_status session_read_again(qn_session *s)
 {
     drop_plan(s);
     QN_TRY(fresh_arenas(s));
@@ -182,7 +180,7 @@ static qn_status planned_later(qn_session *s, qn_status status)
 static qn_status open_planned(qn_session *s)
 {
     bool done;
-    QN_TRY(plan_go_on(s, &done));
+    QN_TRY(session_plan_go_on(s, &done));
     if (done) s->stage = settles(s) ? SESSION_LOADING : SESSION_OPEN;
     return QN_OK;
 }
@@ -207,7 +205,7 @@ static qn_status open_begin(qn_session *s)
     s->stage = s->desc.piecewise ? SESSION_LOADING : SESSION_OPEN;
     if (s->desc.inspect_only) return QN_OK;
     s->stage = SESSION_PLANNING;
-    return planned_or_later(s, plan_begin);
+    return planned_or_later(s, session_plan_begin);
 }
 
 static qn_status open_file(qn_session *s)
@@ -227,7 +225,7 @@ static qn_status open_file(qn_session *s)
     return QN_OK;
 }
 
-static qn_status wait_a_little(const qn_session *s)
+qn_status session_wait_a_little(const qn_session *s)
 {
     const qn_backend *b = s->desc.device->backend;
     qn_ticket t = s->trial ? trial_waits(s->trial) : s->x ? s->x->waiting : 0;
@@ -244,7 +242,7 @@ static qn_status open_to_the_end(qn_session *s)
     while (s->stage == SESSION_PLANNING) {
         QN_TRY(open_go_on(s));
         if (s->stage != SESSION_PLANNING || s->desc.stepwise) break;
-        QN_TRY(wait_a_little(s));
+        QN_TRY(session_wait_a_little(s));
     }
     return QN_OK;
 }
@@ -288,11 +286,6 @@ void qn_session_close(qn_session *s)
 /* ---- step by step; a file that comes in pieces is sifted, then opened like any other, then come its weights */
 
 static bool is_open(const qn_session *s) { return s->stage == SESSION_OPEN; }
-
-static qn_status check_open(const qn_session *s)
-{
-    return is_open(s) ? QN_OK : fail(QN_E_USAGE, "the model is not open yet: ask qn_session_want until it is");
-}
 
 static qn_status of_weights(const qn_session *s, qn_status status)
 {
@@ -352,190 +345,4 @@ qn_status qn_session_give(qn_session *s, const void *data)
     qn_bytes piece = { data, (size_t)s->wanted.bytes };
     s->wanted = (qn_piece){ 0 };
     return in_pieces(s, take_piece(s, piece));
-}
-
-/* ---- runs */
-
-/* What a run gives, until its plan is there; the tensors are lent until then, the list is not. */
-static qn_status keep_for_later(qn_session *s, const qn_named *in, size_t n_in)
-{
-    s->to_run = ARENA_ARRAY(s->graph_mem, n_in + 1, qn_named);
-    if (!s->to_run) return fail_nomem(n_in * sizeof *in);
-    s->n_to_run = 0;
-    for (size_t i = 0; i < n_in; i++)
-        for (u32 k = 0; k < s->n_inputs; k++)
-            if (text_same(in[i].name, s->inputs[k].name))
-                s->to_run[s->n_to_run++] = (qn_named){ s->inputs[k].name, in[i].tensor };
-    return QN_OK;
-}
-
-static qn_status plan_for(qn_session *s, const qn_named *in, size_t n_in, u64 key)
-{
-    QN_TRY(read_again(s));
-    QN_TRY(session_fix_inputs(s->g, in, n_in, s->graph_mem));
-    QN_TRY(plan_begin(s));
-    s->specialised_for = key;
-    return keep_for_later(s, in, n_in);
-}
-
-/* The inputs that are constants of the plan now are no inputs of it. */
-static qn_status start_specialised(qn_session *s, const qn_named *in, size_t n_in)
-{
-    qn_named *left = mem_alloc((n_in + 1) * sizeof *left);
-    if (!left) return fail_nomem(n_in * sizeof *left);
-    size_t n = 0;
-    for (size_t i = 0; i < n_in; i++)
-        for (u32 k = 0; k < s->g->n_inputs; k++)
-            if (text_same(value_at(s->g, s->g->inputs[k])->name, in[i].name)) left[n++] = in[i];
-    qn_status status = exec_start(s->x, left, n);
-    mem_free(left);
-    return status;
-}
-
-/* What planning looks at. The rest is checked when the run starts. */
-static qn_status check_tensor(const qn_named *in)
-{
-    const char *name = in->name ? in->name : "(NULL)";
-    const qn_tensor *t = &in->tensor;
-    if (t->rank > QN_MAX_RANK)
-        return fail(QN_E_SHAPE, "input '%s' has rank %u, the most is %d", name, t->rank, (int)QN_MAX_RANK);
-    for (u32 i = 0; i < t->rank; i++)
-        if (t->dims[i] < 0) return fail(QN_E_SHAPE, "input '%s': dimension %u is %lld", name, i, (long long)t->dims[i]);
-    if (!t->data && qn_tensor_bytes(t)) return fail(QN_E_USAGE, "input '%s' has no data", name);
-    return QN_OK;
-}
-
-static qn_status check_given(const qn_session *s, const qn_named *in, size_t n_in)
-{
-    for (u32 k = 0; k < s->n_inputs; k++) {
-        const qn_value_info *want = &s->inputs[k];
-        const qn_tensor *t = NULL;
-        for (size_t i = 0; i < n_in && !t; i++) t = text_same(in[i].name, want->name) ? &in[i].tensor : NULL;
-        if (!t) return fail(QN_E_NAME, "input '%s' is missing", want->name);
-        if (t->dtype != want->dtype)
-            return fail(QN_E_DTYPE, "input '%s' is %s, the model wants %s", want->name, qn_dtype_name(t->dtype),
-                        qn_dtype_name(want->dtype));
-    }
-    for (size_t i = 0; i < n_in; i++) QN_TRY(check_tensor(&in[i]));
-    return QN_OK;
-}
-
-static qn_status start(qn_session *s, const qn_named *in, size_t n_in)
-{
-    if (s->to_run || (s->x && s->x->running)) return fail(QN_E_USAGE, "the last run is not done; poll its ticket first");
-    if (!s->specialise) return exec_start(s->x, in, n_in);
-    QN_TRY(check_given(s, in, n_in));
-    u64 key = session_fixed_hash(s, in, n_in);
-    return s->planned && key == s->specialised_for ? start_specialised(s, in, n_in) : plan_for(s, in, n_in, key);
-}
-
-static qn_status start_planned(qn_session *s, bool *done)
-{
-    QN_TRY(plan_go_on(s, done));
-    return *done ? start_specialised(s, s->to_run, s->n_to_run) : QN_OK;
-}
-
-/* What is under way: the plan for a run, the run. */
-static qn_status advance(qn_session *s, bool *done)
-{
-    if (s->to_run) {
-        qn_status status = start_planned(s, done);
-        if (status == QN_OK && !*done) return QN_OK;
-        s->to_run = NULL;
-        QN_TRY(status);
-    }
-    return exec_advance(s->x, done);
-}
-
-qn_status qn_run(qn_session *s, const qn_named *in, size_t n_in, qn_ticket *out)
-{
-    if (!s || (!in && n_in) || !out) return fail(QN_E_USAGE, "qn_run needs a session, inputs and a place for the ticket");
-    QN_TRY(check_open(s));
-    if (s->desc.inspect_only) return fail(QN_E_USAGE, "this session was opened to be inspected only");
-    QN_TRY(start(s, in, n_in));
-    bool done;
-    s->runs++;
-    QN_TRY(advance(s, &done));
-    *out = s->runs;
-    return QN_OK;
-}
-
-/* ---- what stays on the device */
-
-static qn_status bindable(const qn_session *s)
-{
-    QN_TRY(check_open(s));
-    if (!s->x || s->specialise)
-        return fail(QN_E_UNSUPPORTED,
-                    "this model is planned for the values of its inputs, so it takes them from the host only");
-    if (s->x->running) return fail(QN_E_USAGE, "a run is under way; poll its ticket first");
-    return QN_OK;
-}
-
-qn_status qn_bind_input(qn_session *s, const char *name, qn_buffer *b)
-{
-    if (!s || !name) return fail(QN_E_USAGE, "qn_bind_input needs a session and a name");
-    QN_TRY(bindable(s));
-    for (u32 i = 0; i < s->g->n_inputs; i++)
-        if (text_same(value_at(s->g, s->g->inputs[i])->name, name)) return exec_bind_input(s->x, i, b);
-    return exec_no_input(s->g, name);
-}
-
-qn_status qn_bind_output(qn_session *s, const char *name, qn_buffer *b)
-{
-    if (!s || !name) return fail(QN_E_USAGE, "qn_bind_output needs a session and a name");
-    QN_TRY(bindable(s));
-    for (u32 i = 0; i < s->n_outputs; i++)
-        if (text_same(s->outputs[i].name, name)) return exec_bind_output(s->x, i, b);
-    return fail(QN_E_NAME, "the model has no output '%s'", name);
-}
-
-qn_status qn_poll(qn_session *s, qn_ticket t, bool *done)
-{
-    if (!s || !done) return fail(QN_E_USAGE, "qn_poll needs a session and a place for the answer");
-    *done = true;
-    if (t > s->runs || (t && !s->x && !s->to_run)) return fail(QN_E_USAGE, "there is no run %llu", (unsigned long long)t);
-    return t && t == s->runs ? advance(s, done) : QN_OK;
-}
-
-qn_status qn_wait(qn_session *s, qn_ticket t)
-{
-    for (bool done = false;;) {
-        QN_TRY(qn_poll(s, t, &done));
-        if (done) return QN_OK;
-        QN_TRY(wait_a_little(s));
-    }
-}
-
-bool qn_session_busy(const qn_session *s)
-{
-    if (!s) return false;
-    if ((s->stage == SESSION_PLANNING || s->to_run) && s->trial) return !trial_waits(s->trial);
-    return s->x && s->x->running && !s->x->waiting;
-}
-
-qn_status qn_output_at(qn_session *s, uint32_t i, const qn_tensor **out)
-{
-    if (!s || !out) return fail(QN_E_USAGE, "qn_output needs a session and a place for the tensor");
-    if (i >= s->n_outputs) return fail(QN_E_NAME, "the model has %u outputs; there is no number %u", s->n_outputs, i);
-    if (!s->x || !s->x->run || s->x->running || s->x->result != QN_OK)
-        return fail(QN_E_USAGE, "no finished run: its ticket is not done, or it failed");
-    *out = &s->x->outputs[i];
-    return QN_OK;
-}
-
-qn_status qn_output(qn_session *s, const char *name, const qn_tensor **out)
-{
-    for (u32 i = 0; s && i < s->n_outputs; i++)
-        if (text_same(s->outputs[i].name, name)) return qn_output_at(s, i, out);
-    return fail(QN_E_NAME, "the model has no output '%s'", name ? name : "(NULL)");
-}
-
-qn_status qn_reserve(qn_session *s, const char *dim_name, int64_t size)
-{
-    if (!s || !dim_name) return fail(QN_E_USAGE, "qn_reserve needs a session and a name");
-    if (!s->x) return QN_OK; /* not planned yet: the first run lays out what it needs */
-    for (u32 i = 0; i < sym_variable_count(s->g); i++)
-        if (text_same(sym_variable_name(s->g, i), dim_name)) return exec_reserve(s->x, i, size);
-    return fail(QN_E_NAME, "the model has no dimension '%s'", dim_name);
 }

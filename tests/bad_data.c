@@ -101,6 +101,9 @@ static const bad_case cases[] = {
       "Gather 'Gather_1': index 2, element 0 of 'k', is outside its axis of 2" },
     { "Gather in the other branch", "in c: bool[]\nin x: f32[2]\nin i: i64[1]\ny = If(c, x, i, then_branch={in a: f32[2]; in k: i64[1]; b = Gather(a, k); out b}, "
       "else_branch={in a: f32[2]; in k: i64[1]; b = Cast(k, to=1); out b}, captures=2)\nout y\n", "bool[]={0} f32[2] i64[1]={2}", QN_OK, "" },
+    /* places that a run had no time to tell: the next knows nothing of them */
+    { "a run that ends before its places are read", "in x: f32[n,m]\nconst two: i64[1] = {2}\nc = Scan(x, body={in e: f32[m]; o = Neg(e); out o}, num_scan_inputs=1)\ns = Shape(x)\nj = Min(s, two)\n"
+      "a = Gather(x, j)\nl = SplitToSequence(x)\nb = ConcatFromSequence(l, axis=0)\nout a, c, b\n", "f32[0,3]; f32[7,9]", QN_OK, "" },
     /* places: a constant */
     { "Gather, constant", "in x: f32[5,2]\nconst i: i64[2] = {0, 6}\ny = Gather(x, i)\nout y\n", "f32[5,2]", QN_E_DATA,
       "Gather 'Gather_1': index 6, element 1 of 'i', is outside its axis of 5" },

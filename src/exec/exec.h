@@ -83,7 +83,6 @@ typedef struct exec {
     u32 n_apart;
     qn_buf faults;    /* PLAN_FAULT_WORDS words for each check of places */
     u32 *fault_words; /* as read last, where the device has memory of its own */
-    bool faulty;      /* words of a failed run are still there */
     layout_result layout;
     bool laid_out;
     bool *left_out;      /* by step of the main plan: not in a run that keeps what an earlier one made */

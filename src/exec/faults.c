@@ -76,7 +76,6 @@ static qn_status report(exec *x, u32 row, u32 at, i32 found)
 {
     const plan_places *p = places_of(x, row);
     i64 sizes[QN_MAX_RANK];
-    x->faulty = true;
     QN_TRY(sizes_of(x, p, sizes));
     return plan_places_fail(p, at, found, sizes[at % p->what.tuple]);
 }
@@ -93,13 +92,11 @@ qn_status faults_answer(exec *x)
     return QN_OK;
 }
 
-/* A run that found one leaves its words behind; the next begins with none. */
+/* A run that found one leaves its words behind, whether it came to read them or failed before for another reason; the next begins with none. */
 qn_status faults_clear(exec *x)
 {
-    if (!x->faulty) return QN_OK;
+    if (!rows(x) || x->result == QN_OK) return QN_OK;
     u64 bytes = (u64)rows(x) * ROW_BYTES;
     memset(x->fault_words, 0, (size_t)bytes);
-    QN_TRY(x->b->write(x->device, x->faults, 0, (qn_bytes){ x->fault_words, (size_t)bytes }));
-    x->faulty = false;
-    return QN_OK;
+    return x->b->write(x->device, x->faults, 0, (qn_bytes){ x->fault_words, (size_t)bytes });
 }

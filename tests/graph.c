@@ -221,6 +221,8 @@ static const graph_case graph_cases[] = {
     { "in x: f32[4611686018427387904,4]; out x", NULL }, { "in x: f32[2", NULL }, { "in x: f33[2]; out x", NULL },
     { "in x: f32[1,1,1,1,1,1,1,1,1]; out x", NULL }, { "const c: f32[2] = {1}; out c", NULL }, { "out", NULL },
     { "in x: f32[2]; y = Relu(x, x=[1,\"a\"]); out y", NULL }, { "in x: f32[2]; y = Relu(_); out y", NULL },
+    { "in x: f32[2]; in s: f32[]; y = QuantizeLinear(x, s, output_dtype=1); out y", NULL },
+    { "in x: f32[2]; in s: f32[]; y = QuantizeLinear(x, s, output_dtype=14); out y", NULL },
 };
 /* clang-format on */
 

@@ -41,6 +41,8 @@ static qn_status infer_cast(infer *c)
 {
     type out = *infer_in(c, 0);
     QN_TRY(infer_any_dtype(c, "to", QN_NONE, &out.dtype));
+    if (dtype_is_complex(out.dtype))
+        return infer_fail(c, QN_E_DTYPE, "to is %s, no type to cast to", qn_dtype_name(out.dtype));
     return dtype_is_for_host(out.dtype) ? infer_out(c, 0, &out) : elems_infer_cast(c, &out);
 }
 

@@ -34,8 +34,7 @@ static qn_status infer_construct(infer *c)
 static qn_status infer_empty(infer *c)
 {
     type of = { 0 };
-    of.dtype = node_dtype(c->n, "dtype", QN_F32);
-    if (!dtype_is_complex(of.dtype)) QN_TRY(infer_any_dtype(c, "dtype", QN_F32, &of.dtype));
+    QN_TRY(infer_any_dtype(c, "dtype", QN_F32, &of.dtype));
     return list_out(c, QN_SEQUENCE, sym_zero(c->g), &of);
 }
 

@@ -68,8 +68,8 @@ const op_def op_Dropout = {
 static qn_status infer_bit_cast(infer *c)
 {
     type out = *infer_in(c, 0);
-    qn_dtype to = node_dtype(c->n, "to", QN_NONE);
-    if (!dtype_is_complex(to)) QN_TRY(infer_any_dtype(c, "to", QN_NONE, &to));
+    qn_dtype to;
+    QN_TRY(infer_any_dtype(c, "to", QN_NONE, &to));
     if (dtype_bits(to) != dtype_bits(out.dtype))
         return infer_fail(c, QN_E_DTYPE, "%s and %s have elements of different size", qn_dtype_name(out.dtype),
                           qn_dtype_name(to));

@@ -8,8 +8,7 @@
 static qn_status infer_held_as(infer *c)
 {
     type out = *infer_in(c, 0);
-    out.dtype = node_dtype(c->n, "to", QN_NONE);
-    if (!dtype_is_complex(out.dtype)) QN_TRY(infer_any_dtype(c, "to", QN_NONE, &out.dtype));
+    QN_TRY(infer_any_dtype(c, "to", QN_NONE, &out.dtype));
     if (qn_dtype_bytes(out.dtype) != qn_dtype_bytes(infer_in(c, 0)->dtype))
         return infer_fail(c, QN_E_DTYPE, "to is %s, whose elements are held otherwise", qn_dtype_name(out.dtype));
     return infer_out(c, 0, &out);

@@ -43,9 +43,9 @@ qn_status infer_dtype(const infer *c, const char *name, qn_dtype otherwise, qn_d
 qn_status infer_any_dtype(const infer *c, const char *name, qn_dtype otherwise, qn_dtype *out)
 {
     *out = node_dtype(c->n, name, otherwise);
-    return *out && !dtype_is_complex(*out) ? QN_OK
-                                           : infer_fail(c, QN_E_UNSUPPORTED, "%s=%lld is not a type this build has", name,
-                                                        (long long)attr_int(c->n, name, 0));
+    return *out ? QN_OK
+                : infer_fail(c, QN_E_UNSUPPORTED, "%s=%lld is not a type this build has", name,
+                             (long long)attr_int(c->n, name, 0));
 }
 
 i64 known_ints(graph *g, val v, i64 *out, u32 max)

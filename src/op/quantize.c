@@ -150,12 +150,16 @@ static qn_status check_steps(infer *c)
     return fits ? QN_OK : infer_fail(c, QN_E_SHAPE, "there must be as many zero points as scales");
 }
 
+static bool holds_steps(qn_dtype d) { return dtype_is_narrow(d) || (dtype_is_int(d) && qn_dtype_bytes(d) <= 2); }
+
 static qn_status infer_quantize(infer *c)
 {
     type out = *infer_in(c, 0);
     QN_TRY(check_steps(c));
     qn_dtype otherwise = infer_has(c, 2) ? infer_in(c, 2)->dtype : QN_U8;
     QN_TRY(infer_any_dtype(c, "output_dtype", otherwise, &out.dtype));
+    if (!holds_steps(out.dtype))
+        return infer_fail(c, QN_E_DTYPE, "output_dtype is %s, no type to quantize to", qn_dtype_name(out.dtype));
     if (infer_has(c, 2) && infer_in(c, 2)->dtype != out.dtype)
         return infer_fail(c, QN_E_DTYPE, "the zero point is %s, output_dtype %s", qn_dtype_name(otherwise),
                           qn_dtype_name(out.dtype));

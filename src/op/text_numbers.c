@@ -11,7 +11,7 @@
 static qn_status infer_number_of_text(infer *c)
 {
     type y = *infer_in(c, 0);
-    QN_TRY(infer_any_dtype(c, "to", QN_NONE, &y.dtype));
+    QN_TRY(infer_dtype(c, "to", QN_NONE, &y.dtype));
     return infer_out(c, 0, &y);
 }
 

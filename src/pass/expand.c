@@ -27,23 +27,26 @@ static bool gives_sizes(const graph *g, const node *n)
     return true;
 }
 
+typedef qn_status (*expansion)(build *b, const node *n);
+
+/* What makes simpler nodes of it; NULL: it stays. */
+static expansion expansion_of(const pass_job *j, const node *n)
+{
+    const op_def *d = op_of(n);
+    if (d->host || d->alias || d->control) return NULL;
+    qn_dtype placed = placed_type(j->g, n);
+    if (dtype_is_complex(placed) && computes(j->g, n, d)) return gives_sizes(j->g, n) ? NULL : complex_expand;
+    if (placed && !d->expand) return gives_sizes(j->g, n) ? NULL : place_moves_expand;
+    bool has_kernel = d->expand && d->variants && !placed && j->env->runs(j->g, j->env->caps, n);
+    return has_kernel ? NULL : d->expand;
+}
+
 static bool expand(pass_job *j, nid id)
 {
-    const node *n = node_at(j->g, id);
-    const op_def *d = op_of(n);
-    if (d->host || d->alias || d->control) return false;
-    qn_dtype placed = placed_type(j->g, n);
-    bool computing = dtype_is_complex(placed) && computes(j->g, n, d);
-    if (placed && (computing || !d->expand)) {
-        if (gives_sizes(j->g, n)) return false;
-        build b = pass_build(j, id);
-        j->status = computing ? complex_expand(&b, n) : place_moves_expand(&b, n);
-        return j->status == QN_OK;
-    }
-    if (!d->expand) return false;
-    if (d->variants && !placed && j->env->runs(j->g, j->env->caps, n)) return false;
+    expansion into = expansion_of(j, node_at(j->g, id));
+    if (!into) return false;
     build b = pass_build(j, id);
-    j->status = d->expand(&b, n);
+    j->status = into(&b, node_at(j->g, id));
     return j->status == QN_OK;
 }
 

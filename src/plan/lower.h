@@ -38,6 +38,10 @@ typedef struct place_bounds {
     sym size[QN_MAX_RANK];
 } place_bounds;
 qn_status lower_places(lowering *l, place_bounds what);
+/* A sentence about a place names node, operator and operand. A node that is part of a composite may have these two texts among its attributes:
+ * the composite's name, and what the operand is in its terms. They are of no schema, so their names have a dot. */
+#define PLACES_OF_OP   "told.op"
+#define PLACES_OPERAND "told.as"
 qn_status lower_fail(const lowering *l, const node *n, qn_status code, const char *format, ...) PRINTF_LIKE(4, 5);
 
 launch *launch_begin(lowering *l, const char *file, const char *entry);

@@ -17,11 +17,11 @@ static i64 integer_at(const qn_tensor *t, u64 i)
     return memcpy(&narrow, (const u8 *)t->data + 4 * i, 4), narrow;
 }
 
-/* The operand as the op says of which this node is a part (told.as), else by its value's name, else by what the op calls it. */
+/* The operand as the op says of which this node is a part, else by its value's name, else by what the op calls it. */
 static const char *operand_of(const plan_places *p, const node *n)
 {
     const op_def *d = op_of(n);
-    const char *told = attr_text(p->g, n, "told.as", NULL), *name = told ? told : value_at(p->g, p->what.v)->name;
+    const char *told = attr_text(p->g, n, PLACES_OPERAND, NULL), *name = told ? told : value_at(p->g, p->what.v)->name;
     for (u32 i = 0; i < n->n_in && i < COUNT(d->in) && !name; i++)
         if (node_in(p->g, n, i) == p->what.v) name = d->in[i].name;
     return name ? name : "its places";
@@ -30,7 +30,8 @@ static const char *operand_of(const plan_places *p, const node *n)
 qn_status plan_places_fail(const plan_places *p, u64 at, i64 found, i64 size)
 {
     const node *n = node_at(p->g, p->node);
-    const char *of = operand_of(p, n), *op = attr_text(p->g, n, "told.op", op_of(n)->name), *name = n->name ? n->name : "";
+    const char *op = attr_text(p->g, n, PLACES_OF_OP, op_of(n)->name), *name = n->name ? n->name : "";
+    const char *of = operand_of(p, n);
     if (p->what.from_end)
         return fail(QN_E_DATA, "%s '%s': index %lld, element %llu of '%s', is outside its axis of %lld", op, name,
                     (long long)found, (unsigned long long)at, of, (long long)size);

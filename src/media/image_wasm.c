@@ -2,7 +2,7 @@
  * the caller asks again with the same bytes at the same place, until the pixels are there. */
 #include "media/media.h"
 
-enum { ON_ITS_WAY, THERE, DAMAGED, NO_DECODER };
+enum picture_state { ON_ITS_WAY, THERE, DAMAGED, NO_DECODER }; /* web/src/decode.ts has them from here */
 FROM_PAGE(picture) extern u32 page_picture(const void *bytes, u32 n, u32 sizes[2], char *why, u32 room);
 FROM_PAGE(pixels)
 extern void page_pixels(const void *bytes, void *rgba); /* of a picture that is there, which the page forgets then */

@@ -1,9 +1,9 @@
 /* Picture files that a model decodes itself (ImageDecoder), by the browser. The module asks with the bytes in its memory, again and again, and takes the
  * pixels when they are there: as stored, without regard to orientation and colour profile, straight alpha. */
+import { DAMAGED, NO_DECODER, ON_ITS_WAY, THERE } from './abi.js';
 import type { Heap } from './heap.js';
 import type { Pixels } from './picture.js';
 
-const ON_ITS_WAY = 0, THERE = 1, DAMAGED = 2, NO_DECODER = 3; // image_wasm.c
 const MOST = 8; // asked for and never taken, because a run was given up
 
 interface Asked {

@@ -16,6 +16,8 @@ typedef struct sizes_case {
 #define CONCAT    "in x: f32[n,a]; in z: f32[m,b]; y = Concat(x, z, axis=0); out y"
 #define EXPAND    "in x: f32[n]; in s: i64[1]; y = Expand(x, s); out y"
 #define RESHAPE   "in x: f32[n,m]; in s: i64[2]; y = Reshape(x, s); out y"
+/* a size that another node asked for, too */
+#define ASKED(k)  "in x: f32[n,m]; in z: i64[1]; const l: i64[1] = {" k "}; const e: i64[1] = {9}; o = Slice(x, z, e); s = Concat(z, l, axis=0); y = Reshape(x, s); out y, o"
 #define REGROUP   "in x: f32[n]; in z: f32[m]; s = Shape(z); y = Reshape(x, s); out y"
 #define SQUEEZE   "in x: f32[n,m]; const a: i64[1] = {0}; y = Squeeze(x, a); out y"
 #define SPLIT     "in x: f32[n]; in s: i64[2]; y, w = Split(x, s); out y, w"
@@ -64,6 +66,8 @@ static const sizes_case cases[] = {
     { LINEAR("c", "f"), LINEAR_IN "f32[1,2,3]=-1..0 f32[1,2,2]", NULL },
     { LINEAR("c", "f"), LINEAR_IN "f32[1,2,4]=-1..0 f32[1,2,2]", NULL },
     { CACHED, "f32[1,2,64] f32[1,2,32] f32[1,2,32] i32[1]={1} f32[2,8]", "f32[1,2,64]" },
+    { ASKED("-1"), "f32[2,6] i64[1]={3}", "f32[3,4]" },                 { ASKED("-1"), "f32[2,6] i64[1]={0}", "f32[2,6]" },
+    { ASKED("4"), "f32[2,6] i64[1]={-1}", "f32[3,4]" },                 { ASKED("4"), "f32[2,6] i64[1]={2}", NULL },
     { SQUEEZE, "f32[1,4]", "f32[4]" },          { SQUEEZE, "f32[2,4]", NULL },
     { ADD, "f32[4] f32[4]", "f32[4]" },         { ADD, "f32[1] f32[4]", "f32[4]" },           { ADD, "f32[4] f32[1]", "f32[4]" },
     { ADD, "f32[0] f32[1]", "f32[0]" },         { ADD, "f32[3] f32[4]", NULL },               { ADD, "f32[0] f32[4]", NULL },

@@ -86,6 +86,15 @@ static void open_sizes(graph *g, const reshape *r, const type *x, type *out)
     guard(g, x, out);
 }
 
+/* Is it the run that tells what some size means? It may be read by way of another node that asked for its elements. */
+static bool is_read(const infer *c, const reshape *r)
+{
+    bool read = value_at(c->g, node_in(c->g, c->n, 1))->elems_read;
+    for (u32 d = 0; d < r->rank && !read; d++)
+        read = sym_variable_index(c->g, r->want[d]) != UINT32_MAX && !elems_at_least_zero(c->g, r->want[d]);
+    return read;
+}
+
 static qn_status infer_reshape(infer *c)
 {
     const type *x = infer_in(c, 0);
@@ -95,7 +104,7 @@ static qn_status infer_reshape(infer *c)
     if (n > QN_MAX_RANK) return infer_fail(c, QN_E_SHAPE, "rank %lld, at most %d", (long long)n, QN_MAX_RANK);
     r.rank = (u32)n;
     type out = { .dtype = x->dtype, .rank = (u8)r.rank, .known = true };
-    if (value_at(c->g, node_in(c->g, c->n, 1))->elems_read) open_sizes(c->g, &r, x, &out);
+    if (is_read(c, &r)) open_sizes(c->g, &r, x, &out);
     else QN_TRY(reshape_sizes(c, &r, x, &out));
     return elems_infer_alias(c, &out);
 }

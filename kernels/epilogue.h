@@ -25,7 +25,7 @@ static f32 finish(f32 x, u32 kind, f32 p, f32 q)
     if (kind == ACT_SILU) y = x * sigmoid(x);
     if (kind == ACT_TANH) y = tanh(x);
     if (kind == ACT_GELU) y = gelu(x);
-    if (kind == ACT_GELU_TANH) y = x * sigmoid(1.5957691216057308f * (x + 0.044715f * x * x * x));
+    if (kind == ACT_GELU_TANH) y = x * sigmoid((f32)1.5957691216057308 * (x + (f32)0.044715 * x * x * x));
     if (kind == ACT_HARDSIGMOID) y = min(max(p * x + q, 0), 1);
     if (kind == ACT_HARDSWISH) y = x * min(max(x * (1.0f / 6) + 0.5f, 0), 1);
     return y;
@@ -41,7 +41,7 @@ static f32w finishw_rest(f32w x, u32 kind, f32 p, f32 q)
     if (kind == ACT_SILU) y = x * sigmoid(x);
     if (kind == ACT_TANH) y = tanh(x);
     if (kind == ACT_GELU) y = gelu(x);
-    if (kind == ACT_GELU_TANH) y = x * sigmoid(1.5957691216057308f * (x + 0.044715f * x * x * x));
+    if (kind == ACT_GELU_TANH) y = x * sigmoid((f32)1.5957691216057308 * (x + (f32)0.044715 * x * x * x));
     if (kind == ACT_HARDSIGMOID) y = min(max(p * x + q, zero), splatw(1));
     if (kind == ACT_HARDSWISH) y = x * min(max(x * (1.0f / 6) + 0.5f, zero), splatw(1));
     return y;

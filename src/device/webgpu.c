@@ -120,9 +120,12 @@ static qn_status gpu_buf_make(qn_device *d, u64 bytes, qn_buf *out)
         return fail(QN_E_NOMEM, "%llu bytes are more than the %llu that %s can bind of one buffer",
                     (unsigned long long)bytes, (unsigned long long)most, d->info.name);
     u32 id = w->api->buffer_make(w->id, WEBGPU_STORAGE, (u32)MIN(bytes / WEBGPU_BLOCK + 1, most / WEBGPU_BLOCK));
+    char said[200] = "";
+    if (!id) w->api->text(w->id, WEBGPU_TEXT_TROUBLE, said, sizeof said);
     qn_status status = webgpu_trouble(w);
     if (status == QN_OK && !id)
-        return fail(QN_E_NOMEM, "%s has no room for %llu bytes", d->info.name, (unsigned long long)bytes);
+        return fail(QN_E_NOMEM, "%s has no room for %llu bytes%s%s", d->info.name, (unsigned long long)bytes,
+                    *said ? ": " : "", said);
     if (status == QN_OK) status = add_buf(w, id, bytes, false, out);
     if (status != QN_OK) w->api->buffer_free(w->id, id);
     return status;

@@ -90,6 +90,7 @@ static u32 native_buffer_make(u32 device, u32 kind, u32 blocks)
     const wgpu_buffer_options options = { .usage = usages[kind], .size = (u64)blocks * WEBGPU_BLOCK };
     const u32 trouble = n->trouble;
     n->trouble = WEBGPU_FINE;
+    if (trouble == WEBGPU_FINE) n->said[0] = 0;
     b->buffer = lib.DeviceCreateBuffer(n->device, &options);
     bool refused = n->trouble != WEBGPU_FINE; /* told at once: it is nobody else's */
     u32 id = b->buffer && !refused ? native_add(&n->buffers, b) : 0;

@@ -32,6 +32,12 @@ CASES = [
 g (double[3,3,1] a, double[1,1,2] b) => (double[] y) { y = MatMul (a, b) }""", {}),
     ("16-bit integers that the host knows got one of their bytes", """<ir_version: 10, opset_import: ["" : 20]>
 g () => (int16[] y) <int16[1] a = {1000}, int16[1] b = {700}> { y = Mod (a, b) }""", {}),
+    ("Gelu by tanh had constants of f32 in f64", """<ir_version: 10, opset_import: ["" : 17]>
+g (double[1,1] x, double[1,1,1] z) => (double[] y) <double[1,1] b = {0.5}, double c = {0.044715}, double[1,1] s = {0.7978845608028654}, double h = {0.5}, double[1,1] o = {1}> {
+  p = MatMul (z, b) v = Add (p, x) vv = Mul (v, v) vvv = Mul (vv, v) cubic = Mul (vvv, c) bent = Add (cubic, v)
+  u = Mul (bent, s) t = Tanh (u) half = Mul (h, v) one = Add (o, t) y = Mul (one, half) }""", {"x": [0.3], "z": [0.9]}),
+    ("squares of f16 overflowed on the way to a deviation", """<ir_version: 10, opset_import: ["" : 17]>
+g (float16[1,4] x) => (float16[] y) { y = MeanVarianceNormalization <axes = [1]> (x) }""", {"x": [-900, 300, 500, 700]}),
     ("an epsilon by default was another number than the same in a file", """<ir_version: 10, opset_import: ["" : 17]>
 g (double[1] scale, double[1,1,2] x) => (double[] y) { y = LayerNormalization (x, scale) }""", {"scale": [1]}),
     ("border padding moved places that lie on the outer half of a border element", """<ir_version: 10, opset_import: ["" : 23]>

@@ -18,7 +18,7 @@ BASE = 256  # roundings of the largest element of the tensor
 FLUSHED = {np.dtype(np.float32): 2.0**-126, np.dtype(BF16): 2.0**-126, np.dtype(np.float64): 2.0**-1022}  # what is smaller may be 0, on either side
 UNTOLD = "the peer can tell of no output"
 LOST = 8  # roundings of the largest that a sum of terms may lose
-SHAKES, ROOM = 8, 12  # runs with random roundings, and how many times the widest movement is allowed
+SHAKES, ROOM = 24, 12  # runs with random roundings, and how many times the widest movement is allowed
 # Nodes that only move, choose or count: they do not round, so they are not shaken.
 EXACT = set("""Identity Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Expand Tile Concat Pad Gather GatherElements GatherND ScatterElements ScatterND
 OneHot Trilu DepthToSpace SpaceToDepth ReverseSequence Compress NonZero Unique Shape Size ConstantOfShape Range EyeLike Constant Abs Neg Sign Relu Ceil Floor Round

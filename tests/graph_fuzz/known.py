@@ -21,6 +21,7 @@ FAULTS = [
     ("Gelu", lambda n, at: first(n, at).size and first(n, at).max() < -2,
      "far below 0 Gelu's digits get lost in onnxruntime: 1 + erf(x / sqrt(2)) takes near numbers from each other"),
     ("BiasGelu", lambda n, at: first(n, at).size and (first(n, at) + at[n.input[1]]).max() < -2, "... and BiasGelu's"),
+    ("FusedConv", lambda n, at: any(a.s == b"Sigmoid" for a in n.attribute) and at[n.output[0]].min(initial=1) < 1e-7, "its Sigmoid is as onnxruntime's Sigmoid: 8.9e-8 is the least"),
     ("Softplus", lambda n, at: first(n, at).size and first(n, at).max() < -2, "onnxruntime and the reference take log(1 + e^x) as it stands: far below 0 its digits get lost"),
     ("Mish", lambda n, at: first(n, at).size and first(n, at).max() < -2, "... and with them those of x * tanh(log(1 + e^x))"),
     ("RNN", lambda n, at: any(np.abs(at[o]).max(initial=0) < 0.05 for o in n.output if o), "onnxruntime's tanh has seven digits of 1, not of a small number: one of the outputs is small"),

@@ -190,6 +190,7 @@ FAILS = {  # operator -> where the reference is right and onnxruntime is not
     "Gather": lambda node, x: x.dtype == TEXT,  # it copies the first of a row alone
     # in f64 its tail has 8 digits, in f32 it is 0 far below 0, where e^x still is a number
     "Sigmoid": lambda node, x: x.dtype == np.float64 or x.dtype == np.float32 and x.min(initial=0) < -17,
+    "ReduceSum": lambda node, x: x.dtype == np.int32 and np.abs(x.astype(np.float64)).sum() >= 2**31,  # beyond an int32 it gives the least number; integers wrap
     "InstanceNormalization": lambda node, x: True,  # it takes out the mean after the scale: what is left of equal elements is noise
     # an empty text split at a delimiter is one empty text, as consecutive delimiters are told to be; it has none
     "StringSplit": lambda node, x: any(a.name == "delimiter" and a.s for a in node.attribute) and (x == "").any(),

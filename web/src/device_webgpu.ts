@@ -197,7 +197,8 @@ export class WebGPUHost {
     try {
       const gpu = this.#scoped(d, NO_MEMORY, () => d.gpu.createBuffer({ size: blocks * BLOCK, usage }));
       return this.#buffers.add({ gpu, lent: false, map: MAP_PENDING, mapped: 0 });
-    } catch { // a RangeError where the browser itself has no room
+    } catch (e) { // a RangeError where the browser itself has no room
+      d.told = String(e);
       return 0;
     }
   }

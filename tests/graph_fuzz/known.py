@@ -27,6 +27,8 @@ FAULTS = [
     ("RNN", lambda n, at: any(np.abs(at[o]).max(initial=0) < 0.05 for o in n.output if o), "onnxruntime's tanh has seven digits of 1, not of a small number: one of the outputs is small"),
     ("DynamicQuantizeLinear", lambda n, at: on_the_edge(first(n, at)), "whether its zero point is rounded up or down hangs on the last digit of a quotient"),
     ("DynamicQuantizeLinear", lambda n, at: not first(n, at).any(), "the scale of zeros is (0 - 0) / 255 by the standard's formula; onnxruntime says 1"),
+    ("SequenceInsert", lambda n, at: first(n, at).dtype.kind == "c" and len(n.input) > 2 and int(at[n.input[2]]) == len(first(n, at)),
+     "behind the last is position n; the reference, which answers for complex numbers, inserts there before the first"),
     ("OneHot", lambda n, at: first(n, at).dtype.kind == "f" and np.any(first(n, at) % 1),
      "indices with a fraction are cast to integers before use; the reference compares them as they are (onnxruntime lacks some types)"),
     ("ReduceLogSumExp", lambda n, at: first(n, at).dtype.kind in "iu", "onnxruntime rounds each step of integers down: e^-1 is 0"),

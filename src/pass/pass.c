@@ -67,9 +67,22 @@ static void replace_asked(graph *g, const value *was, val by)
     else if (!is->is_constant) is->elems = was->elems, is->n_elems = was->n_elems, is->elems_read = true;
 }
 
+/* What only a run would have told of a size, the value in its place tells under a name of its own. */
+static void replace_told(pass_job *j, const value *was, val by)
+{
+    const value *is = value_at(j->g, by);
+    for (u32 d = 0; d < was->type.rank && is != was && is->type.rank == was->type.rank; d++) {
+        u32 from = sym_variable_index(j->g, was->type.dims[d]), to = sym_variable_index(j->g, is->type.dims[d]);
+        bool told = from != UINT32_MAX && (from >= j->n_bound || !j->bound[from].bound);
+        if (told && from != to && to != UINT32_MAX && to >= j->n_bound)
+            sym_settle(j->g, was->type.dims[d], is->type.dims[d]);
+    }
+}
+
 void pass_replaced(pass_job *j, val old)
 {
     replace_asked(j->g, value_at(j->g, old), live(j->g, old));
+    replace_told(j, value_at(j->g, old), live(j->g, old));
     j->stale = j->stale || reads_differently(j->g, old);
 }
 

@@ -36,6 +36,9 @@ g () => (int16[] y) <int16[1] a = {1000}, int16[1] b = {700}> { y = Mod (a, b) }
 g (double[1,1] x, double[1,1,1] z) => (double[] y) <double[1,1] b = {0.5}, double c = {0.044715}, double[1,1] s = {0.7978845608028654}, double h = {0.5}, double[1,1] o = {1}> {
   p = MatMul (z, b) v = Add (p, x) vv = Mul (v, v) vvv = Mul (vv, v) cubic = Mul (vvv, c) bent = Add (cubic, v)
   u = Mul (bent, s) t = Tanh (u) half = Mul (h, v) one = Add (o, t) y = Mul (one, half) }""", {"x": [0.3], "z": [0.9]}),
+    ("a Loop asked for the length of a Range by the name that it had before it went to the host", """<ir_version: 10, opset_import: ["" : 21]>
+g (float[1,1] s, float by) => (float[] y) <float from = {0}, float to = {2}, int64 axis = {0}> { r = Range (from, to, by)  k = CumSum (r, axis)
+  y = Scan <num_scan_inputs = 1, body = g (float[a, b] t, float e) => (float[c, d] o) { o = Add (t, e) }> (s, k) }""", {"by": [2]}),
     ("squares of f16 overflowed on the way to a deviation", """<ir_version: 10, opset_import: ["" : 17]>
 g (float16[1,4] x) => (float16[] y) { y = MeanVarianceNormalization <axes = [1]> (x) }""", {"x": [-900, 300, 500, 700]}),
     ("an epsilon by default was another number than the same in a file", """<ir_version: 10, opset_import: ["" : 17]>

@@ -154,10 +154,14 @@ void test_ops(test *t)
     const test_device *devices;
     u32 n = open_test_devices(t, &devices);
     reached rows = { 0 };
+    bool any = false;
     for (u32 k = 0, all = op_case_count(); k < all; k++) {
         op_ref of = op_case_at(op_case_turn(test_seed(), k));
-        if (test_asked("QUERN_OP", of.d->name)) run_case(t, of, k, devices, n, &rows);
+        if (!test_asked("QUERN_OP", of.d->name)) continue;
+        any = true;
+        run_case(t, of, k, devices, n, &rows);
     }
+    CHECK(t, any, "QUERN_OP names an operator with cases");
     if (!getenv("QUERN_OP") && !getenv("QUERN_TEST_DEVICES")) check_reached(t, &rows);
     skip_many(t, rows.left_out, not_in_slice());
     map_free(&rows.by_name);

@@ -85,12 +85,12 @@ static u32 native_buffer_make(u32 device, u32 kind, u32 blocks)
                                   [WEBGPU_UNIFORM] = WGPU_USAGE_UNIFORM | WGPU_USAGE_COPY_DST,
                                   [WEBGPU_READBACK] = WGPU_USAGE_MAP_READ | WGPU_USAGE_COPY_DST };
     native *n = native_of(device);
+    if (n->trouble == WEBGPU_FINE) n->said[0] = 0; /* what is said of this call is told with it */
     native_buffer *b = n->lost ? NULL : mem_zalloc(sizeof *b);
     if (!b) return 0;
     const wgpu_buffer_options options = { .usage = usages[kind], .size = (u64)blocks * WEBGPU_BLOCK };
     const u32 trouble = n->trouble;
     n->trouble = WEBGPU_FINE;
-    if (trouble == WEBGPU_FINE) n->said[0] = 0;
     b->buffer = lib.DeviceCreateBuffer(n->device, &options);
     bool refused = n->trouble != WEBGPU_FINE; /* told at once: it is nobody else's */
     u32 id = b->buffer && !refused ? native_add(&n->buffers, b) : 0;

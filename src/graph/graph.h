@@ -157,7 +157,10 @@ val graph_find(const graph *g, const char *name); /* linear; 0: no such value */
 
 /* reading */
 /* Sizes that stand in for a tensor (graph_sizes). */
-static inline bool value_is_sizes(const value *v) { return v->elems && !v->is_input && !v->is_constant && !v->maker; }
+static inline bool value_is_sizes(const value *v)
+{
+    return v->elems && !v->elems_read && !v->is_input && !v->is_constant && !v->maker;
+}
 static inline node *node_at(const graph *g, nid n) { return &g->nodes[n]; }
 static inline value *value_at(const graph *g, val v) { return &g->values[v]; }
 val node_in(const graph *g, const node *n, u32 i); /* live; 0 when absent or past the end */
@@ -243,8 +246,9 @@ type type_of(graph *g, qn_dtype d, u32 rank, const i64 *dims);
 bool sym_settle(graph *g, sym variable, sym is);
 sym sym_settled(graph *g, sym s);      /* s without variables that are settled; 0: too long an expression */
 u32 sym_settled_count(const graph *g); /* how many variables are */
-void sym_trial(graph *g,
-               bool begins); /* from here on, until it ends, what is inferred may be taken back: nothing is settled */
+bool sym_mentions(const graph *g, sym s, sym variable);
+/* From where it begins until it ends what is inferred may be taken back: nothing is settled. */
+void sym_trial(graph *g, bool begins);
 
 /* ---- text.c: the same graph as text, one node a line:
  *     in x: f32[batch,3,224,224]

@@ -25,10 +25,22 @@ static bool mentions(const graph *g, sym s, u32 variable)
     return false;
 }
 
+/* What it turned out to be is kept as it is now, so that a chain is gone through once. */
+static sym variable_now(graph *g, const factor *f)
+{
+    if (!f->settled) return sym_of_factor(g->syms, f);
+    sym now = sym_settled(g, f->settled);
+    if (now) g->syms->factors[g->syms->variables[f->variable]].settled = now;
+    return now;
+}
+
 static sym factor_now(graph *g, const factor *f)
 {
-    if (f->op == FACTOR_VARIABLE) return f->settled ? sym_settled(g, f->settled) : sym_of_factor(g->syms, f);
-    sym a = sym_settled(g, f->arg[0]), b = sym_settled(g, f->arg[1]), c = sym_settled(g, f->arg[2]);
+    if (f->op == FACTOR_VARIABLE) return variable_now(g, f);
+    sym now[COUNT(f->arg)] = { 0 };
+    for (u32 i = 0; i < COUNT(f->arg); i++)
+        if (f->arg[i] && !(now[i] = sym_settled(g, f->arg[i]))) return 0;
+    sym a = now[0], b = now[1], c = now[2];
     switch (f->op) {
     case FACTOR_DIV: return sym_div(g, a, b);
     case FACTOR_MIN: return sym_min(g, a, b);
@@ -73,4 +85,14 @@ bool sym_settle(graph *g, sym variable, sym is)
 
 u32 sym_settled_count(const graph *g) { return g->syms->n_settled; }
 
-void sym_trial(graph *g, bool begins) { g->syms->trials += begins ? 1u : UINT32_MAX; }
+bool sym_mentions(const graph *g, sym s, sym variable)
+{
+    u32 v = sym_variable_index(g, variable);
+    return s && v != UINT32_MAX && mentions(g, s, v);
+}
+
+void sym_trial(graph *g, bool begins)
+{
+    if (begins) g->syms->trials++;
+    else g->syms->trials--;
+}

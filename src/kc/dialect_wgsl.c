@@ -14,7 +14,7 @@
 /* clang-format off */
 static const helper wgsl_helpers[] = {
     /* constant expressions may not be infinite; and a driver that knows a number to be infinite takes |x| > -infinity for true, of a NaN too. No launch
-     * has so many items, and a count is alike for all items of a group. */
+     * has so many items, and a count is alike for all items of a group. What needs qc_nan may write qc_inf. */
     { "qc_inf", NULL, "fn qc_inf() -> f32 {\n    return bitcast<f32>(select(0x7f800000u, 0u, qk.qk_count == 0xffffffffu));\n}" },
     { "qc_nan", "qc_inf", "fn qc_nan() -> f32 {\n    return bitcast<f32>(select(0x7fc00000u, 0u, qk.qk_count == 0xffffffffu));\n}" },
     /* a driver divides a number of 32 bits whose upper ones are copies of its sign as if it were small (that a count is not 0 it can know) */
@@ -35,9 +35,9 @@ static const helper wgsl_helpers[] = {
       "fn $F(x: $T, y: $T) -> $T {\n    let ax = bitcast<$M>(x);\n    let ay = bitcast<$M>(y);\n    let ex = ax & $M(0x7f800000);\n    let ey = ay & $M(0x7f800000);\n"
       "    let mx = (ax & $M(0x7fffff)) | $M(0x800000);\n    let my = (ay & $M(0x7fffff)) | $M(0x800000);\n    let less = mx < my;\n    let e = ex - ey + select($M(0x3f800000), $M(0x3f000000), less);\n"
       "    let far = (ex == $M(0)) | (ex == $M(0x7f800000)) | (ey == $M(0)) | (ey == $M(0x7f800000)) | ((e <= $M(0)) & (e >= $M(-0x40000000)));\n"
-      "    let unknown = $M(select(0, 1, qk.qk_count == 0xffffffffu));\n    let other = $M(select(0, 1, qk.qk_count == 0xfffffffeu));\n    let by = select($T(1.0), $T(2.3283064e-10), abs(y) > $T(4e37));\n"
-      "    let a = select(bitcast<$T>((ax & $M(0x7fffff)) | select($M(0x3f800000), $M(0x40000000), less)), bitcast<$T>(ax ^ unknown) * by, far);\n"
-      "    let b = select(bitcast<$T>((ay & $M(0x7fffff)) | $M(0x3f800000)), bitcast<$T>(ay ^ other) * by, far);\n    let q = a / b;\n"
+      "    let zero_x = $M(select(0, 1, qk.qk_count == 0xffffffffu));\n    let zero_y = $M(select(0, 1, qk.qk_count == 0xfffffffeu));\n    let by = select($T(1.0), $T(2.3283064e-10), abs(y) > $T(4e37));\n"
+      "    let a = select(bitcast<$T>((ax & $M(0x7fffff)) | select($M(0x3f800000), $M(0x40000000), less)), bitcast<$T>(ax ^ zero_x) * by, far);\n"
+      "    let b = select(bitcast<$T>((ay & $M(0x7fffff)) | $M(0x3f800000)), bitcast<$T>(ay ^ zero_y) * by, far);\n    let q = a / b;\n"
       "    var m = clamp(bitcast<$M>(q), $M(0x3f800000), $M(0x3fffffff)) - $M(0x3f000003);\n    var rest = (mx * select($M(0x800000), $M(0x1000000), less) - m * my) * $M(2) + my;\n"
       "    let four = rest >= my * $M(8);\n    m += select($M(0), $M(4), four);\n    rest -= select($M(0), my * $M(8), four);\n"
       "    let two = rest >= my * $M(4);\n    m += select($M(0), $M(2), two);\n    rest -= select($M(0), my * $M(4), two);\n    m += select($M(0), $M(1), rest >= my * $M(2));\n"

@@ -170,10 +170,10 @@ static const kc_expr *fold_identity(const kc_expr *e)
     return e;
 }
 
-/* |y| or y * y: never below 0. */
-static bool is_size(const kc_expr *e)
+/* |y| or y * y. */
+static bool is_never_negative(const kc_expr *e)
 {
-    bool square = e->op == K_MUL && fold_same(e->a[0], e->a[1]);
+    bool square = e->op == K_MUL && fold_same(e->a[0], e->a[1]) && fold_is_pure(e->a[0]);
     return square || (e->op == K_CALL && (e->call == KC_B_fabs || e->call == KC_B_abs));
 }
 
@@ -184,9 +184,9 @@ static const kc_expr *fold_compared(front *f, const kc_expr *e)
 {
     const kc_expr *x = e->a[0], *y = e->a[1];
     if (!is_float_type(x->type) || x->type.lanes != 1) return e;
-    bool same = fold_same(x, y) && fold_is_pure(x), turned = is_below_zero(x) && is_size(y);
-    bool above =
-        turned ? e->op == K_LT || e->op == K_LE : (e->op == K_GT || e->op == K_GE) && is_below_zero(y) && is_size(x);
+    bool same = fold_same(x, y) && fold_is_pure(x), turned = is_below_zero(x) && is_never_negative(y);
+    bool above = turned ? e->op == K_LT || e->op == K_LE
+                        : (e->op == K_GT || e->op == K_GE) && is_below_zero(y) && is_never_negative(x);
     if (!same && !above) return e;
     if (same && (e->op == K_LT || e->op == K_GT)) return int_like(f, e, 0);
     const kc_expr *nan = type_make_call(f, KC_B_isnan, e->type, turned ? &y : &x, 1, e->pos);

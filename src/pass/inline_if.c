@@ -30,7 +30,7 @@ static val outer_of(inlining *i, val v)
     if (x->is_constant) {
         qn_tensor t = constant_tensor(i->body, v);
         i->outside[v] = graph_constant_like(i->b->g, NULL, i->body, v, &t);
-    } else if (x->elems && !x->maker && !x->is_input) i->outside[v] = graph_sizes(i->b->g, NULL, x->elems, x->n_elems);
+    } else if (value_is_sizes(x)) i->outside[v] = graph_sizes(i->b->g, NULL, x->elems, x->n_elems);
     if (!i->outside[v])
         i->b->status = x->is_constant || x->elems ? QN_E_NOMEM : fail(QN_E_BUG, "a branch uses a value nobody makes");
     return i->outside[v];

@@ -1,5 +1,6 @@
-/* Runs passes: each to its fixed point over the graph and the bodies inside it, then a sweep; with timing, dumps and checks. Where sizes read
- * differently afterwards the graph is inferred anew and the pass looks at it once more: what fitted the sizes of before may not fit these. */
+/* Runs passes: each to its fixed point over the graph and the bodies inside it, then a sweep; with timing, dumps and
+ * checks. Where sizes read differently afterwards the graph is inferred anew and the pass looks at it once more: what
+ * fitted the sizes of before may not fit these. */
 #include "op/elems.h"
 #include "pass/pass.h"
 
@@ -63,33 +64,55 @@ static void replace_asked(graph *g, const value *was, val by)
     if (!was->elems_read || value_at(g, by) == was) return;
     value *is = value_at(g, by);
     i64 n = value_elems(g, by, &elems);
-    if (n >= 0) elems_settle(g, was, elems, (u32)n);
-    else if (!is->is_constant) is->elems = was->elems, is->n_elems = was->n_elems, is->elems_read = true;
-}
-
-/* What only a run would have told of a size, the value in its place tells under a name of its own. */
-static void replace_told(pass_job *j, const value *was, val by)
-{
-    const value *is = value_at(j->g, by);
-    for (u32 d = 0; d < was->type.rank && is != was && is->type.rank == was->type.rank; d++) {
-        u32 from = sym_variable_index(j->g, was->type.dims[d]), to = sym_variable_index(j->g, is->type.dims[d]);
-        bool told = from != UINT32_MAX && (from >= j->n_bound || !j->bound[from].bound);
-        if (told && from != to && to != UINT32_MAX && to >= j->n_bound)
-            sym_settle(j->g, was->type.dims[d], is->type.dims[d]);
-    }
+    if (n >= 0 && elems_settle(g, was, elems, (u32)n)) return;
+    if (!is->is_constant) is->elems = was->elems, is->n_elems = was->n_elems, is->elems_read = true;
 }
 
 void pass_replaced(pass_job *j, val old)
 {
     replace_asked(j->g, value_at(j->g, old), live(j->g, old));
-    replace_told(j, value_at(j->g, old), live(j->g, old));
     j->stale = j->stale || reads_differently(j->g, old);
+}
+
+static bool value_mentions(const graph *g, const value *v, sym variable)
+{
+    for (u32 d = 0; d < v->type.rank; d++)
+        if (sym_mentions(g, v->type.dims[d], variable)) return true;
+    for (u32 e = 0; v->elems && e < v->n_elems; e++)
+        if (sym_mentions(g, v->elems[e], variable)) return true;
+    return false;
+}
+
+/* A size that only a run tells, and that the node was the first to name. */
+static bool is_named_by(const pass_job *j, const node *n, sym size)
+{
+    u32 v = sym_variable_index(j->g, size);
+    if (v == UINT32_MAX || (v < j->n_bound && j->bound[v].bound)) return false;
+    for (u32 i = 0; i < n->n_in; i++)
+        if (n->in[i] && value_mentions(j->g, value_at(j->g, live(j->g, n->in[i])), size)) return false;
+    return true;
+}
+
+/* What has taken the node's place tells its sizes under names of its own. */
+static void rename_sizes(pass_job *j, const node *n, val old)
+{
+    const value *was = value_at(j->g, old), *is = value_at(j->g, live(j->g, old));
+    if (is == was || is->type.rank != was->type.rank) return;
+    for (u32 d = 0; d < was->type.rank; d++) {
+        sym from = was->type.dims[d], to = is->type.dims[d];
+        u32 v = sym_variable_index(j->g, to);
+        bool is_new = v != UINT32_MAX && v >= j->n_bound;
+        if (is_new && !sym_same(j->g, from, to) && is_named_by(j, n, from)) sym_settle(j->g, from, to);
+    }
 }
 
 static void note_outputs(pass_job *j, nid n)
 {
     const node *x = node_at(j->g, n);
-    for (u32 i = 0; x->dead && i < x->n_out; i++) pass_replaced(j, x->out[i]);
+    for (u32 i = 0; x->dead && i < x->n_out; i++) {
+        rename_sizes(j, x, x->out[i]);
+        pass_replaced(j, x->out[i]);
+    }
 }
 
 static void bind(pass_job *j, sym s)
@@ -199,12 +222,13 @@ static qn_status run_on(const pass_def *p, graph *g, const pass_env *env, u32 *c
 
 qn_status pass_run(const pass_def *p, graph *g, const pass_env *env, u32 *changed)
 {
-    bool stale = true;
+    bool stale;
+    u32 round = 0;
     *changed = 0;
-    for (u32 round = 0; stale && round < MAX_ROUNDS; round++) {
+    do {
         stale = false;
         QN_TRY(fail_in(run_on(p, g, env, changed, &stale), "pass %s: ", p->name));
-    }
+    } while (stale && ++round < MAX_ROUNDS);
     return QN_OK;
 }
 

@@ -5,7 +5,7 @@
  *     .test           text in, " -> ", text out: run by the tests
  * After each pass the graph is swept, inferred where new nodes stand and (debug builds, tests) verified. Passes also run inside bodies.
  * Nodes whose outputs bind variables at run time (elems_read) may be rewritten: the graph is then inferred anew, and the pass looks at it
- * again, until no size reads differently. */
+ * again, at most 16 times, while sizes read differently. */
 #ifndef PASS_H
 #define PASS_H
 

@@ -39,6 +39,10 @@ g (double[1,1] x, double[1,1,1] z) => (double[] y) <double[1,1] b = {0.5}, doubl
     ("a Loop asked for the length of a Range by the name that it had before it went to the host", """<ir_version: 10, opset_import: ["" : 21]>
 g (float[1,1] s, float by) => (float[] y) <float from = {0}, float to = {2}, int64 axis = {0}> { r = Range (from, to, by)  k = CumSum (r, axis)
   y = Scan <num_scan_inputs = 1, body = g (float[a, b] t, float e) => (float[c, d] o) { o = Add (t, e) }> (s, k) }""", {"by": [2]}),
+    ("a sequence's length took the name that its SequenceMap, a Loop by then, tells later", """<ir_version: 10, opset_import: ["" : 21]>
+g (float[3] x, int64 each, float[1] t) => (float[] y, float[] z) { l = SplitToSequence (x, each)  c = ConcatFromSequence <axis = 0, new_axis = 1> (l)
+  y = Scan <num_scan_inputs = 1, body = g (float[1] a, float[1] e) => (float[1] o) { o = Add (a, e) }> (t, c)
+  m = SequenceMap <body = g (float[1] e) => (float[1] o) { o = Neg (e) }> (l)  z = ConcatFromSequence <axis = 0, new_axis = 1> (m) }""", {"each": [1]}),
     ("squares of f16 overflowed on the way to a deviation", """<ir_version: 10, opset_import: ["" : 17]>
 g (float16[1,4] x) => (float16[] y) { y = MeanVarianceNormalization <axes = [1]> (x) }""", {"x": [-900, 300, 500, 700]}),
     ("an epsilon by default was another number than the same in a file", """<ir_version: 10, opset_import: ["" : 17]>

@@ -93,11 +93,11 @@ fn qc_quotient_f32(x: f32, y: f32) -> f32 {
     let less = mx < my;
     let e = ex - ey + select(i32(0x3f800000), i32(0x3f000000), less);
     let far = (ex == i32(0)) | (ex == i32(0x7f800000)) | (ey == i32(0)) | (ey == i32(0x7f800000)) | ((e <= i32(0)) & (e >= i32(-0x40000000)));
-    let unknown = i32(select(0, 1, qk.qk_count == 0xffffffffu));
-    let other = i32(select(0, 1, qk.qk_count == 0xfffffffeu));
+    let zero_x = i32(select(0, 1, qk.qk_count == 0xffffffffu));
+    let zero_y = i32(select(0, 1, qk.qk_count == 0xfffffffeu));
     let by = select(f32(1.0), f32(2.3283064e-10), abs(y) > f32(4e37));
-    let a = select(bitcast<f32>((ax & i32(0x7fffff)) | select(i32(0x3f800000), i32(0x40000000), less)), bitcast<f32>(ax ^ unknown) * by, far);
-    let b = select(bitcast<f32>((ay & i32(0x7fffff)) | i32(0x3f800000)), bitcast<f32>(ay ^ other) * by, far);
+    let a = select(bitcast<f32>((ax & i32(0x7fffff)) | select(i32(0x3f800000), i32(0x40000000), less)), bitcast<f32>(ax ^ zero_x) * by, far);
+    let b = select(bitcast<f32>((ay & i32(0x7fffff)) | i32(0x3f800000)), bitcast<f32>(ay ^ zero_y) * by, far);
     let q = a / b;
     var m = clamp(bitcast<i32>(q), i32(0x3f800000), i32(0x3fffffff)) - i32(0x3f000003);
     var rest = (mx * select(i32(0x800000), i32(0x1000000), less) - m * my) * i32(2) + my;

@@ -84,12 +84,12 @@ export const cases = [
       Object.getPrototypeOf(navigator.storage).getDirectory = () => Promise.reject(new DOMException('no', 'SecurityError'));
       const trusted = await quern.Device.open({ kind: k, trust: true });
       const session = await quern.Session.open(softmax(), { device: trusted });
-      const untried = [await answer(session), trusted.report().tried.right, session.report().stats.verify_ms < 1];
+      const untried = [await answer(session), Object.values(trusted.report().tried).reduce((a, b) => a + b)];
       trusted.close();
       const first = await eval(run)(k), again = await eval(run)(k);
       return { untried, answers: [first.answer, again.answer], tried: [first.tried, again.tried] };
     }, [`(${open})`, kind]);
-    t.same(got.untried, ['right', 0, true], 'trusted');
+    t.same(got.untried, ['right', 0], 'trusted');
     t.check(got.answers.every((a) => a === 'right') && got.tried[0].right >= 1 && !got.tried[0].wrong, JSON.stringify(got));
     t.same(got.tried[1], got.tried[0], 'what is known later');
   }),

@@ -161,6 +161,12 @@ static inline bool value_is_sizes(const value *v)
 {
     return v->elems && !v->elems_read && !v->is_input && !v->is_constant && !v->maker;
 }
+static inline bool node_has_body(const node *n)
+{
+    for (u32 i = 0; i < n->n_attrs; i++)
+        if (n->attrs[i].kind == ATTR_GRAPH) return true;
+    return false;
+}
 static inline node *node_at(const graph *g, nid n) { return &g->nodes[n]; }
 static inline value *value_at(const graph *g, val v) { return &g->values[v]; }
 val node_in(const graph *g, const node *n, u32 i); /* live; 0 when absent or past the end */

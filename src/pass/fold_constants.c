@@ -48,13 +48,6 @@ static bool worth_it(const graph *g, const node *n)
     return out <= ALWAYS_BYTES || (out <= MOST_BYTES && out / MOST_GROWTH <= in);
 }
 
-static bool has_body(const node *n)
-{
-    for (u32 i = 0; i < n->n_attrs; i++)
-        if (n->attrs[i].kind == ATTR_GRAPH) return true;
-    return false;
-}
-
 /* A view of a constant is the same bytes under another shape, or as another type. */
 static qn_status fold_alias(pass_job *j, nid id, qn_tensor *out)
 {
@@ -72,7 +65,7 @@ static bool fold(pass_job *j, nid id)
 {
     const node *n = node_at(j->g, id);
     const op_def *d = op_of(n);
-    if (d->random || has_body(n) || n->n_out > 16) return false;
+    if (d->random || node_has_body(n) || n->n_out > 16) return false;
     if (!views_outside(j->g, n) && (!all_constant(j->g, n) || !worth_it(j->g, n))) return false;
     qn_tensor out[16];
     attempt_begin();

@@ -83,21 +83,24 @@ static bool value_mentions(const graph *g, const value *v, sym variable)
     return false;
 }
 
-/* A size that only a run tells, and that the node was the first to name. */
+/* A size that only a run tells, and that the node was the first to name: neither what it read when its sizes were found has it, nor what
+ * stands in the place of that now. */
 static bool is_named_by(const pass_job *j, const node *n, sym size)
 {
     u32 v = sym_variable_index(j->g, size);
     if (v == UINT32_MAX || (v < j->n_bound && j->bound[v].bound)) return false;
     for (u32 i = 0; i < n->n_in; i++)
-        if (n->in[i] && value_mentions(j->g, value_at(j->g, live(j->g, n->in[i])), size)) return false;
+        if (n->in[i] && (value_mentions(j->g, value_at(j->g, n->in[i]), size) ||
+                         value_mentions(j->g, value_at(j->g, live(j->g, n->in[i])), size)))
+            return false;
     return true;
 }
 
-/* What has taken the node's place tells its sizes under names of its own. */
+/* What has taken the node's place tells its sizes under names of its own. (A Loop tells a length last, and needs it first.) */
 static void rename_sizes(pass_job *j, const node *n, val old)
 {
     const value *was = value_at(j->g, old), *is = value_at(j->g, live(j->g, old));
-    if (is == was || is->type.rank != was->type.rank) return;
+    if (is == was || is->type.rank != was->type.rank || (is->maker && node_has_body(node_at(j->g, is->maker)))) return;
     for (u32 d = 0; d < was->type.rank; d++) {
         sym from = was->type.dims[d], to = is->type.dims[d];
         u32 v = sym_variable_index(j->g, to);

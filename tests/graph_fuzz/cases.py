@@ -43,6 +43,11 @@ g (float[1,1] s, float by) => (float[] y) <float from = {0}, float to = {2}, int
 g (float[3] x, int64 each, float[1] t) => (float[] y, float[] z) { l = SplitToSequence (x, each)  c = ConcatFromSequence <axis = 0, new_axis = 1> (l)
   y = Scan <num_scan_inputs = 1, body = g (float[1] a, float[1] e) => (float[1] o) { o = Add (a, e) }> (t, c)
   m = SequenceMap <body = g (float[1] e) => (float[1] o) { o = Neg (e) }> (l)  z = ConcatFromSequence <axis = 0, new_axis = 1> (m) }""", {"each": [1]}),
+    ("the length of a Scan's input took the name of that of its output", """<ir_version: 10, opset_import: ["" : 25]>
+g (float x) => (uint8[] y) <int64[2] a = {0, 0}, float step = {0.13577974}, int64[1] b = {-5}, int32 n = {-3}, int32 at = {1}, float[1,1] s = {2}> { l = SequenceConstruct (a, b)  e = SequenceAt (l, at)
+  s2, n2, all = Scan <num_scan_inputs = 1, body = g (float[p, q] u, int32 v, int64 w) => (float[r, t] uu, int32 vv, float[m, k] z) {
+    t1 = Add (u, x)  uu = Identity (t1)  vv = Identity (at)  z = Identity (t1) }> (s, n, e)
+  y = QuantizeLinear (all, step) }""", {"x": [-1.5]}),
     ("squares of f16 overflowed on the way to a deviation", """<ir_version: 10, opset_import: ["" : 17]>
 g (float16[1,4] x) => (float16[] y) { y = MeanVarianceNormalization <axes = [1]> (x) }""", {"x": [-900, 300, 500, 700]}),
     ("an epsilon by default was another number than the same in a file", """<ir_version: 10, opset_import: ["" : 17]>

@@ -113,6 +113,8 @@ class Judge:
             return None
         got, want = parts(got), parts(want)
         if want.dtype == TEXT:
+            if any(r is None or not np.array_equal(r[i], want) for r in self.shakes()):
+                return "a text hangs on roundings"
             k = int(np.argmax(got.ravel() != want.ravel()))
             raise Difference(f"text {k} of {list(want.shape)}: {got.flat[k]!r}, wants {want.flat[k]!r}")
         w, g = want.astype(np.float64), got.astype(np.float64)

@@ -11,6 +11,13 @@ def first(node, at):
     return at[node.input[0]]
 
 
+def almost_key(node, x):
+    """A number beside a key, not equal to it."""
+    keys = np.array(next((list(a.floats) for a in node.attribute if a.name == "keys_floats"), []))
+    near = np.abs(x.astype(np.float64)[..., None] - keys)
+    return bool(np.any((near < 1e-5) & (near > 0)))
+
+
 def on_the_edge(x):
     """The zero point lies between two numbers."""
     lo, hi = min(0.0, float(x.min(initial=0))), max(0.0, float(x.max(initial=0)))
@@ -29,8 +36,12 @@ FAULTS = [
     ("DynamicQuantizeLinear", lambda n, at: not first(n, at).any(), "the scale of zeros is (0 - 0) / 255 by the standard's formula; onnxruntime says 1"),
     ("SequenceInsert", lambda n, at: first(n, at).dtype.kind == "c" and len(n.input) > 2 and int(at[n.input[2]]) == len(first(n, at)),
      "behind the last is position n; the reference, which answers for complex numbers, inserts there before the first"),
+    ("BitCast", lambda n, at: first(n, at).dtype.kind == "f" and np.any(first(n, at) == 0), "the sign of a zero, which min and max of two zeros leave open, becomes a number"),
+    ("LabelEncoder", lambda n, at: first(n, at).dtype.kind == "f" and almost_key(n, first(n, at)), "whether a number is a key hangs on its last digit"),
     ("OneHot", lambda n, at: first(n, at).dtype.kind == "f" and np.any(first(n, at) % 1),
      "indices with a fraction are cast to integers before use; the reference compares them as they are (onnxruntime lacks some types)"),
+    ("ReduceL2", lambda n, at: first(n, at).dtype.kind in "iu" and np.abs(first(n, at).astype(np.float64)).max(initial=0) > 46340,
+     "squares beyond an int32 wrap, as the reference's do; onnxruntime computes in another type"),
     ("ReduceLogSumExp", lambda n, at: first(n, at).dtype.kind in "iu", "onnxruntime rounds each step of integers down: e^-1 is 0"),
 ]
 

@@ -45,6 +45,7 @@ static const char *const u32_rows[] = {
     "u + v", "u - v", "u * v", "v != 0 ? u / v : 7", "v != 0 ? u % v : 7", "shl(u, v)", "shr(u, v)", "min(u, v)", "max(u, v)", "popcount(u)", "clz(u)",
     "ctz(u)", "TO(u32, x)", "as_u32(x)", "u < v", "(u32)a > u", "popcount((u64)u << 20)", "clz((u64)u)", "ctz((u64)u << 32)", "u ^ (u >> 3)",
     "(u32)(i8)u / ((v & 127) + 1)", "((u32)(i8)u + shr(0u, v)) / ((k & 127) + 1)", "(u32)(i16)a % ((k & 127) + 1)", "once(u)",
+    "last_before(k, u & 3)", "first_of(k, v)", "default_or(k, v)",
 };
 static const char *const i64_rows[] = {                      /* of i64 p, q */
     "p + q", "p - q", "p * q", "q != 0 && q != -1 ? p / q : 0", "q != 0 && q != -1 ? p % q : 0", "p & q", "shl(p, 40)", "shr(p, 7)", "min(p, q)", "max(p, q)",
@@ -110,7 +111,16 @@ static const char functions[] =
     "static f32 steps(f32 x)\n{\n    u32 n = 0;\n    while (x < 3.0f && n < 9) {\n        x += 1.0f;\n        n++;\n    }\n "
     "   return (f32)n;\n}\n"
     "static u32 once(u32 u)\n{\n    u32 w = 1u;\n    do {\n        u += w;\n        w--;\n    } while (w > 0);\n    return "
-    "u ^ w;\n}\n";
+    "u ^ w;\n}\n"
+    /* What a loop made is read after it, where neighbours took more turns. */
+    "static u32 last_before(u32 end, u32 v)\n{\n    u32 square = 0;\n    do {\n        square = v * v;\n        v = v * 5 + "
+    "1;\n    } while (v < end);\n    return square ^ 1;\n}\n"
+    "static u32 first_of(u32 i, u32 v)\n{\n    u32 made = i, three = 0;\n    if (v != 5) {\n        for (u32 j = 0;; j++) "
+    "{\n            three = i * 3;\n            if (j >= (three & 7)) {\n                made = 100;\n                "
+    "break;\n            }\n            if (j * 7 == three) {\n                made = v + 3;\n                break;\n      "
+    "      }\n        }\n        three = three ^ 1;\n    }\n    return made * 1000 + three;\n}\n"
+    "static u32 default_or(u32 i, u32 v)\n{\n    u32 made = i;\n    for (u32 j = 0; j < (i * 3 & 7); j++)\n        if ((j * "
+    "7 & 3) == (v & 3)) {\n            made = v;\n            break;\n        }\n    return made ^ (i * 3 + 1);\n}\n";
 
 static void write_source(const suite *s, str *out)
 {

@@ -165,9 +165,6 @@ static void glsl_elem(printer *p, const kc_expr *e)
     str_add(p->out, ")");
 }
 
-/* A driver that sees that a do turns once gets wrong what its counter is afterwards, so it may not see that. */
-static void glsl_last_test(printer *p, const kc_expr *e) { glsl_put_call(p, glsl_helper(p, "qc_again"), &e, 1); }
-
 static bool glsl_array(printer *p, const kc_stmt *s)
 {
     const kc_var *v = s->var;
@@ -333,7 +330,7 @@ const dialect dialect_glsl = {
     .is_call = glsl_is_call,
     .operator_call = glsl_operator_call,
     .array = glsl_array,
-    .last_test = glsl_last_test,
+    .again = "qc_again",
     .builtins = { /* what GLSL promises to be exact; all else is glsl_helpers.c */
         [KC_B_sqrt] = "sqrt", [KC_B_floor] = "floor", [KC_B_ceil] = "ceil", [KC_B_trunc] = "trunc", [KC_B_round] = "roundEven",
         [KC_B_mad] = "($1 * $2 + $3)", [KC_B_select] = "($1 ? $2 : $3)",

@@ -19,6 +19,8 @@ static const helper wgsl_helpers[] = {
     { "qc_nan", "qc_inf", "fn qc_nan() -> f32 {\n    return bitcast<f32>(select(0x7fc00000u, 0u, qk.qk_count == 0xffffffffu));\n}" },
     /* a driver divides a number of 32 bits whose upper ones are copies of its sign as if it were small (that a count is not 0 it can know) */
     { "qc_any_u32", NULL, "fn qc_any_u32(v: u32) -> u32 {\n    return v ^ select(0u, 0x5a5a5a5au, qk.qk_count == 0xffffffffu);\n}" },
+    { "qc_again", NULL, /* print_again */
+      "fn qc_again(v: bool) -> bool {\n    return v != (qk.qk_count == 0xffffffffu);\n}" },
     { "qc_known", NULL, "fn $F(x: $T) -> $T {\n    return x;\n}" }, /* and the result of a function is no constant */
     /* Vulkan leaves the remainder of negative numbers open, but not their quotient */
     { "qc_rem", NULL, "fn $F(a: $T, b: $T) -> $T {\n    let by = select(b, $T(1), b == $T(0));\n    return a - a / by * by;\n}" },
@@ -275,6 +277,7 @@ const dialect dialect_wgsl = {
     .memory_bool = "bool",
     .reserved = wgsl_reserved,
     .helpers = wgsl_helpers,
+    .again = "qc_again",
     .vector = wgsl_vector,
     .unit = wgsl_unit,
     .builtins = {

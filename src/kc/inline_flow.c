@@ -1,13 +1,6 @@
 /* Where control goes in a function: whether a statement always, maybe or never returns, and what that makes of the statements after it. */
 #include "kc/inline.h"
 
-static bool breaks(const kc_stmt *s)
-{
-    for (; s; s = s->next)
-        if (s->op == S_BREAK || ((s->op == S_IF || s->op == S_BLOCK) && (breaks(s->body) || breaks(s->other)))) return true;
-    return false;
-}
-
 flow inline_flow_of(const kc_stmt *s)
 {
     switch (s->op) {
@@ -20,7 +13,8 @@ flow inline_flow_of(const kc_stmt *s)
     case S_LOOP: {
         flow body = inline_flow_of_list(s->body);
         if (body == RETURNS_NEVER) return RETURNS_NEVER;
-        return (!s->value || (s->test_last && body == RETURNS_ALWAYS)) && !breaks(s->body) ? RETURNS_ALWAYS : RETURNS_MAYBE;
+        return (!s->value || (s->test_last && body == RETURNS_ALWAYS)) && !kc_breaks(s->body) ? RETURNS_ALWAYS
+                                                                                              : RETURNS_MAYBE;
     }
     default: return RETURNS_NEVER;
     }

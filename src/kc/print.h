@@ -47,9 +47,9 @@ typedef struct dialect {
     void (*cast)(printer *p, const kc_expr *e);    /* a K_CAST or K_TO */
     bool (*is_call)(const kc_expr *e);             /* this operator is no operator there: printed by `operator_call`, */
     void (*operator_call)(printer *p, const kc_expr *e); /* and no `a op= b` */
-    bool (*subgroup)(printer *p, const kc_stmt *s);  /* a subgroup_... as a statement; false: in phases, by print_phases */
-    bool (*array)(printer *p, const kc_stmt *s);     /* the declaration of an array, with its newline; false: as C's */
-    void (*last_test)(printer *p, const kc_expr *e); /* what stands in the while of a do */
+    bool (*subgroup)(printer *p, const kc_stmt *s); /* a subgroup_... as a statement; false: in phases, by print_phases */
+    bool (*array)(printer *p, const kc_stmt *s);    /* the declaration of an array, with its newline; false: as C's */
+    const char *again; /* a helper: its argument, which no driver knows then; for print_again. NULL: loops are as C's */
 } dialect;
 
 struct printer {
@@ -84,7 +84,15 @@ qn_status print_ptx(const kc_module *m, const kc_kernel *k, const dialect *d, st
 
 qn_status print_bound(const kc_module *m, const kc_kernel *k, const dialect *d, const kc_layout *layout, str *out);
 
-qn_status print_without_mma(const kc_module *m, const kc_kernel *k); /* print.c: refuses a kernel that uses mma */
+/* print.c */
+qn_status print_without_mma(const kc_module *m, const kc_kernel *k); /* refuses a kernel that uses mma */
+/* The name of p->d->again for a loop that has another way out than its test at its head; NULL: it is printed as it stands. */
+const char *print_again(printer *p, const kc_stmt *loop);
+typedef struct print_exit {
+    kc_stmt leave, test;
+} print_exit;
+/* The body with the loop's test, if there is one, as its first statement; it lies in *e. */
+const kc_stmt *print_exit_body(print_exit *e, const kc_stmt *loop);
 
 /* print_expression.c */
 void print_expr(printer *p, const kc_expr *e, int least); /* parenthesised when it binds less tightly than `least` */

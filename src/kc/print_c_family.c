@@ -204,15 +204,16 @@ static void print_unroll(printer *p, const kc_stmt *s)
     else if (s->unroll) print_line(p, "%s %u", p->d->unroll, s->unroll);
 }
 
-static void print_loop_head(printer *p, const kc_stmt *s)
+static void print_loop_head(printer *p, const kc_stmt *s, const char *again)
 {
-    bool is_for = s->init || s->step || !s->value;
+    bool is_for = s->init || s->step || !s->value || again;
     str_add(p->out, is_for ? "for (" : "while (");
     if (is_for) {
         print_simple_list(p, s->init);
-        str_add(p->out, s->value ? "; " : ";");
+        str_add(p->out, s->value || again ? "; " : ";");
     }
-    if (s->value) print_expr(p, s->value, 0);
+    if (again) str_print(p->out, "%s(true)", again);
+    else if (s->value) print_expr(p, s->value, 0);
     if (is_for) {
         str_add(p->out, s->step ? "; " : ";");
         print_simple_list(p, s->step);
@@ -220,22 +221,38 @@ static void print_loop_head(printer *p, const kc_stmt *s)
     str_add(p->out, ")");
 }
 
+static void print_do(printer *p, const kc_stmt *s, const char *again)
+{
+    if (again) {
+        str_print(p->out, "for (bool qk_again = %s(true); qk_again; qk_again = %s(", again, again);
+        print_expr(p, s->value, 0);
+        str_add(p->out, "))");
+    } else {
+        str_add(p->out, "do");
+    }
+    print_braced(p, s->body);
+    if (!again) {
+        str_add(p->out, " while (");
+        print_expr(p, s->value, 0);
+        str_add(p->out, ");");
+    }
+    str_add(p->out, "\n");
+}
+
 static void print_loop(printer *p, const kc_stmt *s)
 {
     u32 scope = p->n_visible;
     bool dirty = p->dirty;
+    const char *again = print_again(p, s);
+    print_exit e;
     print_unroll(p, s);
     start_line(p);
     if (s->test_last) {
-        str_add(p->out, "do");
-        print_braced(p, s->body);
-        str_add(p->out, " while (");
-        if (p->d->last_test) p->d->last_test(p, s->value);
-        else print_expr(p, s->value, 0);
-        str_add(p->out, ");\n");
+        print_do(p, s, again);
     } else {
-        print_loop_head(p, s);
-        if (s->body) print_under(p, s->body);
+        print_loop_head(p, s, again);
+        const kc_stmt *body = again ? print_exit_body(&e, s) : s->body;
+        if (body) print_under(p, body);
         else str_add(p->out, " {}\n");
     }
     p->dirty |= dirty;

@@ -126,53 +126,75 @@ static void print_if(printer *p, const kc_stmt *s)
     str_add(p->out, "\n");
 }
 
-/* do { } while and steps of several statements. */
+/* What a loop asks at its head, and its body after that. */
+typedef struct loop_text {
+    const char *test;
+    const kc_stmt *body;
+    print_exit exit;
+} loop_text;
+
+static void loop_text_make(printer *p, const kc_stmt *s, loop_text *out)
+{
+    const char *again = print_again(p, s);
+    out->test = again ? print_text(p, "%s(true)", again) : wgsl_text(p, s->value, 0);
+    out->body = again ? print_exit_body(&out->exit, s) : s->body;
+}
+
+/* Steps of several statements. */
 static void print_long_loop(printer *p, const kc_stmt *s)
 {
+    loop_text t;
+    loop_text_make(p, s, &t);
     print_line(p, "loop {");
-    if (s->value && !s->test_last) {
-        p->indent++;
-        print_line(p, "if (!%s) {", wgsl_text(p, s->value, PRINT_UNARY));
-        print_line(p, "    break;");
-        print_line(p, "}");
-        p->indent--;
-    }
-    print_list(p, s->body);
     p->indent++;
-    if (s->step || s->test_last) {
-        print_line(p, "continuing {");
-        print_list(p, s->step);
-        if (s->test_last && s->value) print_line(p, "    break if !%s;", wgsl_text(p, s->value, PRINT_UNARY));
-        print_line(p, "}");
-    }
+    print_line(p, "if (!(%s)) {", t.test);
+    print_line(p, "    break;");
+    print_line(p, "}");
+    p->indent--;
+    print_list(p, t.body);
+    p->indent++;
+    print_line(p, "continuing {");
+    print_list(p, s->step);
+    print_line(p, "}");
     p->indent--;
     print_line(p, "}");
+}
+
+static void print_do(printer *p, const kc_stmt *s)
+{
+    const char *again = print_again(p, s);
+    start_line(p);
+    str_print(p->out, "for (var qk_again = %s(true); qk_again; qk_again = %s(%s)) ", again, again,
+              wgsl_text(p, s->value, 0));
+    print_braced(p, s->body);
+    str_add(p->out, "\n");
 }
 
 static bool is_one(const kc_stmt *s) { return !s || !s->next; }
 
 static void print_for(printer *p, const kc_stmt *init, const kc_stmt *s)
 {
+    loop_text t;
     start_line(p);
-    if (!init && !s->step && s->value) {
-        str_print(p->out, "while (%s) ", wgsl_text(p, s->value, 0));
-    } else {
+    if (init || s->step) {
         str_add(p->out, "for (");
         if (init) print_simple(p, init);
-        str_add(p->out, "; ");
-        if (s->value) wgsl_expr(p, s->value, 0);
-        str_add(p->out, "; ");
+        loop_text_make(p, s, &t);
+        str_print(p->out, "; %s; ", t.test);
         if (s->step) print_simple(p, s->step);
         str_add(p->out, ") ");
+    } else {
+        loop_text_make(p, s, &t);
+        str_print(p->out, "while (%s) ", t.test);
     }
-    print_braced(p, s->body);
+    print_braced(p, t.body);
     str_add(p->out, "\n");
 }
 
 static void print_loop(printer *p, const kc_stmt *s)
 {
     u32 scope = p->n_visible;
-    bool simple = is_one(s->step) && !s->test_last, outside = s->init && (!is_one(s->init) || !simple);
+    bool simple = is_one(s->step), outside = s->init && (!is_one(s->init) || !simple);
     if (outside) {
         print_line(p, "{");
         p->indent++;
@@ -182,7 +204,8 @@ static void print_loop(printer *p, const kc_stmt *s)
             str_add(p->out, ";\n");
         }
     }
-    if (simple) print_for(p, outside ? NULL : s->init, s);
+    if (s->test_last) print_do(p, s);
+    else if (simple) print_for(p, outside ? NULL : s->init, s);
     else print_long_loop(p, s);
     if (outside) {
         p->indent--;

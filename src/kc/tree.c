@@ -92,3 +92,11 @@ bool kc_needs_guard(const kc_expr *e)
     default: return false;
     }
 }
+
+bool kc_breaks(const kc_stmt *body)
+{
+    for (const kc_stmt *s = body; s; s = s->next)
+        if (s->op == S_BREAK || ((s->op == S_IF || s->op == S_BLOCK) && (kc_breaks(s->body) || kc_breaks(s->other))))
+            return true;
+    return false;
+}

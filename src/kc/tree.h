@@ -229,6 +229,7 @@ u32 kc_lanes(const kc_module *m, kc_type t);
 bool kc_needs_guard(const kc_expr *e);
 /* effects.c: is this bool, or a variable in it, what < <= > >= say of floats? */
 bool kc_of_floats(const kc_expr *e);
+bool kc_breaks(const kc_stmt *body); /* of an S_LOOP: may a break leave it? */
 /* fail() with "file:line:col: sentence", the source line and a caret under the place. */
 qn_status kc_fail_at(const kc_module *m, qn_status code, kc_pos pos, const char *format, ...) PRINTF_LIKE(4, 5);
 

@@ -36,7 +36,9 @@ int functions_(uint i, uint n)
     bool done = false;
     uint lo = 0u;
     uint hi = n;
-    while (lo < hi) {
+    for (; qc_again(true);) {
+        if (!(lo < hi))
+            break;
         uint mid = (lo + hi) / 2u;
         if (keys(mid) == i) {
             find = mid;
@@ -55,14 +57,16 @@ int functions_(uint i, uint n)
     }
     rows[1u * 2u + 1u] = int(find);
     uint k = 0u;
-    for (;;) {
+    for (; qc_again(true);) {
         bool chosen = k < n;
         if (chosen) {
             uint find_2;
             bool done_2 = false;
             uint lo_2 = 0u;
             uint hi_2 = n;
-            while (lo_2 < hi_2) {
+            for (; qc_again(true);) {
+                if (!(lo_2 < hi_2))
+                    break;
                 uint mid = (lo_2 + hi_2) / 2u;
                 if (keys(mid) == k) {
                     find_2 = mid;
@@ -105,7 +109,7 @@ int functions_(uint i, uint n)
         weight_2 = sum;
     }
     int sum = weight + weight_2;
-    do {
+    for (bool qk_again = qc_again(true); qk_again; qk_again = qc_again(sum < 0)) {
         int chosen;
         if (sum > 100) {
             chosen = sum - 100;
@@ -123,7 +127,7 @@ int functions_(uint i, uint n)
             chosen = sum + weight_3;
         }
         sum = chosen;
-    } while (qc_again(sum < 0));
+    }
     return sum;
 }
 

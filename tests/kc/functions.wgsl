@@ -7,6 +7,10 @@ struct Params {
 @group(0) @binding(0) var<storage, read> keys: array<u32>;
 @group(0) @binding(1) var<storage, read_write> qk_out: array<i32>;
 
+fn qc_again(v: bool) -> bool {
+    return v != (qk.qk_count == 0xffffffffu);
+}
+
 fn functions_(i: u32) -> i32 {
     var rows: array<array<i32, 2>, 2> = array<array<i32, 2>, 2>();
     rows[0][0] = i32(i);
@@ -16,7 +20,10 @@ fn functions_(i: u32) -> i32 {
     var done: bool = false;
     var lo: u32 = 0u;
     var hi: u32 = qk.n;
-    while (lo < hi) {
+    while (qc_again(true)) {
+        if (!(lo < hi)) {
+            break;
+        }
         var mid: u32 = (lo + hi) / 2u;
         if (keys[mid] == i) {
             find = mid;
@@ -35,14 +42,17 @@ fn functions_(i: u32) -> i32 {
     }
     rows[1][1] = i32(find);
     var k: u32 = 0u;
-    for (; ; ) {
+    while (qc_again(true)) {
         var chosen: bool = k < qk.n;
         if (chosen) {
             var find_2: u32 = u32();
             var done_2: bool = false;
             var lo_2: u32 = 0u;
             var hi_2: u32 = qk.n;
-            while (lo_2 < hi_2) {
+            while (qc_again(true)) {
+                if (!(lo_2 < hi_2)) {
+                    break;
+                }
                 var mid: u32 = (lo_2 + hi_2) / 2u;
                 if (keys[mid] == k) {
                     find_2 = mid;
@@ -88,7 +98,7 @@ fn functions_(i: u32) -> i32 {
         weight_2 = sum;
     }
     var sum: i32 = weight + weight_2;
-    loop {
+    for (var qk_again = qc_again(true); qk_again; qk_again = qc_again(sum < 0)) {
         var chosen: i32 = i32();
         if (sum > 100) {
             chosen = sum - 100;
@@ -107,9 +117,6 @@ fn functions_(i: u32) -> i32 {
             chosen = sum + weight_3;
         }
         sum = chosen;
-        continuing {
-            break if !(sum < 0);
-        }
     }
     return sum;
 }

@@ -145,6 +145,10 @@ bool qc_signbit(float x)
 {
     return floatBitsToUint(x) >> 31 != 0u;
 }
+bool qc_again(bool v)
+{
+    return uint(v) != qk_u[0].w;
+}
 float qc_from_f16(uint h)
 {
     uint e = (h >> 10) & 31u, m = h & 1023u, sign = (h & 0x8000u) << 16;
@@ -298,7 +302,9 @@ uint values_(uint i, int by)
     float f = qc_fma(line[0u], line[1u], qc_max(v.y, -uintBitsToFloat(0x7f800000u))) + (floor(v.x) * roundEven(v.y) + trunc(v.w)) + qc_copysign(qc_ldexp(v.y, by), v.x);
     f += ((qc_isnan(f) || qc_isinf(f)) ? uintBitsToFloat(0x7fc00000u) : sqrt(qc_fabs(f))) + qc_as_f32(qc_as_u32(f) & 4294967294u);
     bool odd = qc_signbit(f) != i > 3u;
-    for (uint k = 0u; k < 9u; k++) {
+    for (uint k = 0u; qc_again(true); k++) {
+        if (!(k < 9u))
+            break;
         if (k == uint(by))
             continue;
         if (f > 1000000.0f)

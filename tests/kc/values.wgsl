@@ -50,6 +50,9 @@ fn qc_nan() -> f32 {
 fn qc_signbit_f32(x: f32) -> bool {
     return (bitcast<u32>(x) >> 31u) != 0u;
 }
+fn qc_again(v: bool) -> bool {
+    return v != (qk.qk_count == 0xffffffffu);
+}
 fn qc_to_f16(v: f32) -> u32 {
     let bits = bitcast<u32>(v);
     let a = bits & 0x7fffffffu;
@@ -209,7 +212,10 @@ fn values_(i: u32) -> u32 {
     var f: f32 = fma(line[0], line[1], qc_max_f32(v.y, -qc_inf())) + fma(floor(v.x), round(v.y), trunc(v.w)) + qc_copysign_f32(qc_ldexp_f32(v.y, qk.by), v.x);
     f += select(sqrt(abs(f)), qc_nan(), qc_isnan_f32(f) || qc_isinf_f32(f)) + bitcast<f32>(bitcast<u32>(f) & 4294967294u);
     var odd: bool = qc_signbit_f32(f) != (i > 3u);
-    for (var k: u32 = 0u; k < 9u; k++) {
+    for (var k: u32 = 0u; qc_again(true); k++) {
+        if (!(k < 9u)) {
+            break;
+        }
         if (k == u32(qk.by)) {
             continue;
         }

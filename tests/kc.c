@@ -266,6 +266,31 @@ static void test_defines(test *t)
     }
 }
 
+/* ------------------------------------------------------------------ what one target cannot express */
+/* clang-format off */
+static const struct {
+    kc_target target;
+    const char *text, *said;
+} cannot[] = {
+    { KC_WGSL, HEAD "MAP(f32) f(u32 i, IN(f32) x) { f32 a[2049]; a[i % 2048] = x[i]; return a[0]; }", "2:10: 'f' has 8196 bytes of variables" },
+    { KC_WGSL, G4 "KERNEL f(u32 g, IN(i64) x, OUT(i64) y) { ITEMS(t) { i64 a[1025]; a[g % 9] = x[t]; y[g * 4 + t] = a[g % 9]; } }", "3:8: 'f' has 8200 bytes of variables; WGSL has room for 8192 in a function" },
+    { KC_WGSL, HEAD "MAP(f64) f(u32 i, IN(f64) x) { return x[i]; }", "WGSL has no f64" },
+    { KC_GLSL, G4 "KERNEL f(u32 g, OUT(f32) y) { ITEMS(t) { y[g * 4 + t] = 1; } }", "KERNEL" },
+    { KC_GLSL, HEAD "MAP(f64) f(u32 i, IN(f64) x) { return x[i]; }", "f64" },
+};
+/* clang-format on */
+
+static void test_cannot(test *t)
+{
+    for (u32 i = 0; i < COUNT(cannot); i++) {
+        str out = { 0 };
+        qn_status status = print_text("cannot.c", cannot[i].text, "", cannot[i].target, &out);
+        CHECK(t, status == QN_E_UNSUPPORTED && strstr(qn_last_error(), cannot[i].said) && strstr(qn_last_error(), "^"),
+              "%u: %s", i, qn_last_error());
+        str_free(&out);
+    }
+}
+
 /* ------------------------------------------------------------------ hostile sizes: refused with a sentence, in bounded time */
 static void check_refused(test *t, const char *why, str *text)
 {
@@ -528,5 +553,6 @@ void test_kc(test *t)
     test_no_memory(t);
     test_defines(t);
     test_goldens(t);
+    test_cannot(t);
     test_features(t);
 }

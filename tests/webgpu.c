@@ -5,6 +5,7 @@
 
 #include "device/verify.h"
 #include "device/webgpu.h"
+#include "device/webgpu_native.h"
 #include "device_ways.h"
 
 static struct hook {
@@ -451,6 +452,36 @@ static void with_fresh_cache(test *t, void (*body)(test *t))
     else unsetenv("QUERN_CACHE");
 }
 
+/* ------------------------------------------------------------------ a loss that shows in what is refused, and is not told */
+static struct {
+    wgpu_library real;
+    wgpu_object device;
+} going;
+
+static wgpu_object going_buffer(wgpu_object device, const wgpu_buffer_options *options)
+{
+    if (going.device) going.real.DeviceDestroy(going.device);
+    going.device = NULL;
+    return going.real.DeviceCreateBuffer(device, options);
+}
+
+static void lost_and_not_told(test *t)
+{
+    qn_device *d = open_hooked(t, NULL, 0);
+    if (!d) return;
+    qn_buffer *b = NULL;
+    going.real = webgpu_lib;
+    going.device = native_of(((webgpu_device *)d)->id)->device;
+    webgpu_lib.DeviceCreateBuffer = going_buffer;
+    CHECK(t, qn_buffer_make(d, 64, &b) == QN_E_LOST && strstr(qn_last_error(), "the device is lost"), "%s", qn_last_error());
+    webgpu_lib = going.real;
+    qn_device_close(d);
+    CHECK_OK(t, qn_device_open("webgpu", NULL, &d));
+    CHECK_OK(t, qn_buffer_make(d, 64, &b));
+    qn_buffer_free(b);
+    qn_device_close(d);
+}
+
 void test_webgpu(test *t)
 {
     close_test_devices();
@@ -467,5 +498,6 @@ void test_webgpu(test *t)
     expected(t);
     no_memory_for_a_run(t);
     with_fresh_cache(t, tried);
+    lost_and_not_told(t);
     CHECK(t, mem_blocks_alive() == alive, "nothing is left behind");
 }

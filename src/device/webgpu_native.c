@@ -79,6 +79,32 @@ void native_pause(native *n)
 }
 
 /* ---- buffers */
+/* What is wrong is told at once: it is nobody else's trouble. One that waits to be told keeps its text. */
+static wgpu_object create_buffer(native *n, u64 usage, u64 bytes, u32 *wrong)
+{
+    const wgpu_buffer_options options = { .usage = usage, .size = bytes };
+    const u32 trouble = n->trouble;
+    char said[sizeof n->said];
+    memcpy(said, n->said, sizeof said);
+    n->trouble = WEBGPU_FINE;
+    wgpu_object made = lib.DeviceCreateBuffer(n->device, &options);
+    *wrong = n->trouble;
+    n->trouble = trouble;
+    if (trouble != WEBGPU_FINE) memcpy(n->said, said, sizeof said);
+    if (*wrong == WEBGPU_FINE) return made;
+    if (made) lib.BufferRelease(made);
+    return NULL;
+}
+
+/* wgpu-native refuses every call on a device that its driver has lost, and need not tell of the loss. Such a device has no room for a word. */
+static bool is_gone(native *n)
+{
+    u32 wrong;
+    wgpu_object made = create_buffer(n, WGPU_USAGE_STORAGE, WEBGPU_BLOCK, &wrong);
+    if (made) lib.BufferRelease(made);
+    return !made && wrong == WEBGPU_BAD_CALL;
+}
+
 static u32 native_buffer_make(u32 device, u32 kind, u32 blocks)
 {
     static const u64 usages[] = { [WEBGPU_STORAGE] = WGPU_USAGE_STORAGE | WGPU_USAGE_COPY_SRC | WGPU_USAGE_COPY_DST,
@@ -88,15 +114,12 @@ static u32 native_buffer_make(u32 device, u32 kind, u32 blocks)
     if (n->trouble == WEBGPU_FINE) n->said[0] = 0; /* what is said of this call is told with it */
     native_buffer *b = n->lost ? NULL : mem_zalloc(sizeof *b);
     if (!b) return 0;
-    const wgpu_buffer_options options = { .usage = usages[kind], .size = (u64)blocks * WEBGPU_BLOCK };
-    const u32 trouble = n->trouble;
-    n->trouble = WEBGPU_FINE;
-    b->buffer = lib.DeviceCreateBuffer(n->device, &options);
-    bool refused = n->trouble != WEBGPU_FINE; /* told at once: it is nobody else's */
-    u32 id = b->buffer && !refused ? native_add(&n->buffers, b) : 0;
-    n->trouble = trouble;
+    u32 wrong;
+    b->buffer = create_buffer(n, usages[kind], (u64)blocks * WEBGPU_BLOCK, &wrong);
+    u32 id = b->buffer ? native_add(&n->buffers, b) : 0;
     if (id) native_count(1);
     if (id) return id;
+    if (wrong == WEBGPU_BAD_CALL && is_gone(n)) n->lost = true;
     if (b->buffer) lib.BufferRelease(b->buffer);
     mem_free(b);
     return 0;

@@ -449,8 +449,30 @@ static const kc_expr *hidden_in(const kc_stmt *s)
     return found;
 }
 
+/* What a function's variables take together, in the types that they have in the text. WGSL promises LOCAL_BYTES (Limits); on NVIDIA's driver twice
+ * that in each invocation lost the device. */
+enum { LOCAL_BYTES = 8192 };
+
+static u64 local_bytes(const kc_module *m, const kc_entry *e)
+{
+    u64 bytes = 0;
+    for (u32 slot = 0; slot < e->n_vars; slot++) {
+        const kc_var *v = e->vars[slot];
+        if (v->storage != KC_V_UNIFORM && v->storage != KC_V_ITEM && v->storage != KC_V_PER_ITEM) continue;
+        u64 each = (u64)(wgsl_is_64(v->type) ? 8 : 4) * kc_lanes(m, v->type);
+        for (u32 i = 0; i < v->dims; i++) each *= v->n[i];
+        bytes += each;
+    }
+    return bytes;
+}
+
 static qn_status check(const kc_module *m, const kc_entry *e)
 {
+    const u64 local = local_bytes(m, e);
+    if (local > LOCAL_BYTES)
+        return kc_fail_at(m, QN_E_UNSUPPORTED, e->pos,
+                          "'%s' has %llu bytes of variables; WGSL has room for %d in a function", e->kernel.name,
+                          (unsigned long long)local, (int)LOCAL_BYTES);
     if (e->kernel.uses_f64)
         return kc_fail_at(m, QN_E_UNSUPPORTED, e->pos, "WGSL has no f64, which '%s' computes in", e->kernel.name);
     if (m->width > 4)

@@ -41,7 +41,7 @@ static const char *const i32_rows[] = {                      /* of i32 a, b; u32
     "TO(i16, x)", "TO(u16, x)", "TO(i8, a)", "TO(u8, a)", "TO(i16, a)", "(u8)a", "(i8)(a * 3)", "as_i32(x)", "dot4_i8(u, v, a)", "dot4_u8i8(u, v, a)",
     "TO(bool, x)", "select(a > b, a, b)", "(i32)u", "(bool)a", "a == b ? -1 : 1", "abs(a) < 1", "TO(i8, copysign(round(INFINITY), x))", "(a >> 20) >> 20", "TO(i8, fabs(x / x))",
     "min(min(a, -b), a + 2)", "min(min(-a, b), b + 2)", "min(a + 2, min(b, -a))", "min(-a, min(a + 2, b))", "min(min(a + 2, b), -a)", "min(b, -a)",
-    "max(max(a, -b), a + 2)", "max(a + 2, max(b, -a))", "max(max(a + 2, b), -a)", "min(max(a, -b), a + 2)", "max(min(a, -b), b + 2)", "min(min(a, 7 - b), a + 2)",
+    "max(max(a, -b), a + 2)", "max(a + 2, max(b, -a))", "max(max(a + 2, b), -a)", "min(max(a, -b), a + 2)", "max(min(a, -b), b + 2)", "min(min(a, 7 - b), a + 2)", "min(min(a, b * -1), a + 2)", "min(min(a, 0 - b), a + 2)", "max(a + 2, min(a, -b))", "min(a + 2, max(a, -b))",
     "min(min(MAKE2(i32, a, b), -MAKE2(i32, b, a)), MAKE2(i32, b, a) + MAKE2(i32, 2, 2)).y", "min(MAKE2(i32, a, b), min(MAKE2(i32, b, a) * MAKE2(i32, 2, 3), -MAKE2(i32, b, a))).x",
 };
 static const char *const u32_rows[] = {

@@ -235,12 +235,28 @@ static const kc_expr *fold_float_call(front *f, const kc_expr *e)
     }
 }
 
+static bool is_negated(const kc_expr *e)
+{
+    i64 v;
+    return e->op == K_NEG || (e->op == K_SUB && fold_is_int(e->a[0], &v) && v == 0) ||
+           (e->op == K_MUL && ((fold_is_int(e->a[0], &v) && v == -1) || (fold_is_int(e->a[1], &v) && v == -1)));
+}
+
+/* A negated number stands first: NVIDIA's compilers lost the sign of the second in the least and in the greatest of three (WGSL, GLSL ES, OpenCL C). */
+static const kc_expr *negated_first(front *f, const kc_expr *e)
+{
+    if (is_float_type(e->type) || !is_negated(e->a[1]) || is_negated(e->a[0]) || !fold_is_pure(e)) return e;
+    const kc_expr *turned[KC_MAX_ARGS] = { e->a[1], e->a[0] };
+    return type_copy(f, e, turned);
+}
+
 /* min, max and abs of integers: what index arithmetic is made of. */
 static const kc_expr *fold_call(front *f, const kc_expr *e)
 {
     i64 v[3] = { 0 };
     bool extreme = e->call == KC_B_min || e->call == KC_B_max;
     if (extreme && fold_same(e->a[0], e->a[1]) && fold_is_pure(e->a[0])) return e->a[0];
+    if (extreme) e = negated_first(f, e);
     if (e->n_args > 3 || e->n_args == 0 || e->type.lanes != 1) return e;
     if (is_float_type(e->a[0]->type)) return fold_float_call(f, e);
     for (u32 i = 0; i < e->n_args; i++)

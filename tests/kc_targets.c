@@ -5,7 +5,7 @@
 
 #include "test.h"
 
-enum { INPUTS = 64, MAX_ROWS = 64 };
+enum { INPUTS = 64, MAX_ROWS = 96 };
 
 /* clang-format off */
 static const char *const float_rows[] = {                    /* of f32 x, z */
@@ -64,6 +64,7 @@ typedef struct suite {
     const char *const *rows;
     u32 n_rows;
 } suite;
+_Static_assert(COUNT(float_rows) <= MAX_ROWS && COUNT(i32_rows) <= MAX_ROWS, "the longest suites");
 static const suite suites[] = {
     { "f32", true, false, false, float_rows, COUNT(float_rows) },
     { "f32", true, false, false, vector_rows, COUNT(vector_rows) },

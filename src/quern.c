@@ -19,6 +19,7 @@ static qn_status progress(const qn_session *s, const char *stage, f64 part)
 
 static qn_status read_graph(qn_session *s)
 {
+    if (s->behind) return (s->g = graph_copy_all(s->graph_mem, NULL, s->behind)) ? QN_OK : QN_E_NOMEM;
     QN_TRY(format_files_make(s->graph_mem, &s->files));
     s->g = graph_make(s->graph_mem, NULL);
     if (!s->g) return QN_E_NOMEM;
@@ -76,10 +77,34 @@ static qn_status plan_round(qn_session *s)
     return trial_begin(d, s->p, s->plan_mem, &s->avoided, &s->trial);
 }
 
+/* Where a run must tell more before a node can be planned, what stands in front of it is planned alone. */
+static qn_status in_parts(qn_session *s, bool *again)
+{
+    if (!s->specialise || !s->g->stuck) return QN_OK;
+    if (!session_can_cut(s->g)) return open_body(s->g, s->g->stuck, again);
+    *again = true;
+    return session_cut(s);
+}
+
+static bool may_be_told_later(qn_status status) { return status == QN_E_UNSUPPORTED || status == QN_E_SHAPE; }
+
+static qn_status check_graph(qn_session *s)
+{
+    for (;;) {
+        bool again = false;
+        attempt_begin();
+        qn_status status = graph_check(s->g); /* shapes, types     src/graph */
+        qn_status helped = may_be_told_later(status) ? in_parts(s, &again) : QN_OK;
+        again = again && helped == QN_OK;
+        attempt_end(status != QN_OK && !again);
+        if (!again) return helped != QN_OK ? helped : status;
+    }
+}
+
 qn_status session_plan_begin(qn_session *s)
 {
     u64 clock = clock_ns();
-    QN_TRY(graph_check(s->g)); /* shapes, types     src/graph */
+    QN_TRY(check_graph(s));
     s->stats.check_ms = ms_since(&clock);
     QN_TRY(progress(s, "optimizing", 0.3));
     QN_TRY(rewrite(s)); /* graph -> graph    src/pass */
@@ -135,8 +160,23 @@ qn_status session_plan_go_on(qn_session *s, bool *done)
     return *done ? plan_prepare(s) : QN_OK;
 }
 
+/* From the last on: each reads what the one in front of it holds. */
+static void close_parts(qn_session *s)
+{
+    qn_session *last = NULL;
+    for (qn_session *next; s; s = next) next = s->rest, s->rest = last, last = s;
+    for (qn_session *next; last; last = next) {
+        next = last->rest;
+        last->rest = NULL;
+        qn_session_close(last);
+    }
+}
+
 static void drop_plan(qn_session *s)
 {
+    close_parts(s->rest);
+    s->rest = NULL;
+    s->now = s;
     exec_close(s->x);
     trial_over(s);
     format_files_close(s->files);
@@ -165,8 +205,8 @@ qn_status session_read_again(qn_session *s)
 /* When it cannot be planned as it stands, but has small inputs that may decide its structure, planning waits for the first run. */
 static qn_status planned_later(qn_session *s, qn_status status)
 {
-    if (status != QN_E_UNSUPPORTED && status != QN_E_SHAPE) return status;
-    if (!session_can_specialise(s->g)) return status;
+    if (!may_be_told_later(status)) return status;
+    if (!session_can_specialise(s->g) && !session_can_cut(s->g)) return status;
     if (s->desc.piecewise)
         return fail(QN_E_UNSUPPORTED, "this model is planned for the values of its inputs; open it whole, not in pieces");
     exec_close(s->x);
@@ -227,6 +267,7 @@ static qn_status open_file(qn_session *s)
 
 qn_status session_wait_a_little(const qn_session *s)
 {
+    s = session_at_work(s);
     const qn_backend *b = s->desc.device->backend;
     qn_ticket t = s->trial ? trial_waits(s->trial) : s->x ? s->x->waiting : 0;
     if (!b->wait_a_little)

@@ -72,9 +72,8 @@ static qn_status check_given(const qn_session *s, const qn_named *in, size_t n_i
     return QN_OK;
 }
 
-static qn_status start(qn_session *s, const qn_named *in, size_t n_in)
+static qn_status start_part(qn_session *s, const qn_named *in, size_t n_in)
 {
-    if (s->to_run || (s->x && s->x->running)) return fail(QN_E_USAGE, "the last run is not done; poll its ticket first");
     if (!s->specialise) return exec_start(s->x, in, n_in);
     QN_TRY(check_given(s, in, n_in));
     u64 key = session_fixed_hash(s, in, n_in);
@@ -87,9 +86,19 @@ static qn_status start_planned(qn_session *s, bool *done)
     return *done ? start_specialised(s, s->to_run, s->n_to_run) : QN_OK;
 }
 
-/* What is under way: the plan for a run, the run. */
-static qn_status advance(qn_session *s, bool *done)
+static qn_status start(qn_session *s, const qn_named *in, size_t n_in)
 {
+    const qn_session *at_work = session_at_work(s);
+    if (at_work->to_run || (at_work->x && at_work->x->running))
+        return fail(QN_E_USAGE, "the last run is not done; poll its ticket first");
+    s->now = s;
+    return start_part(s, in, n_in);
+}
+
+/* What is under way: the plan for a run, the run. */
+static qn_status advance_part(qn_session *s, bool *done)
+{
+    if (!s->x && !s->to_run) return fail(QN_E_USAGE, "the last run has failed");
     if (s->to_run) {
         qn_status status = start_planned(s, done);
         if (status == QN_OK && !*done) return QN_OK;
@@ -97,6 +106,27 @@ static qn_status advance(qn_session *s, bool *done)
         QN_TRY(status);
     }
     return exec_advance(s->x, done);
+}
+
+/* The part behind this one, with what it has made. */
+static qn_status start_rest(qn_session *s)
+{
+    qn_named *given;
+    u32 n = session_hand_over(s->now, &given);
+    s->now = s->now->rest;
+    qn_status status = start_part(s->now, given, n);
+    if (status != QN_OK && s->now->x) s->now->x->result = status;
+    return status;
+}
+
+static qn_status advance(qn_session *s, bool *done)
+{
+    QN_TRY(advance_part(s->now, done));
+    while (*done && s->now->rest) {
+        QN_TRY(start_rest(s));
+        QN_TRY(advance_part(s->now, done));
+    }
+    return QN_OK;
 }
 
 qn_status qn_run(qn_session *s, const qn_named *in, size_t n_in, qn_ticket *out)
@@ -132,6 +162,7 @@ qn_status qn_wait(qn_session *s, qn_ticket t)
 bool qn_session_busy(const qn_session *s)
 {
     if (!s) return false;
+    s = session_at_work(s);
     if ((s->stage == SESSION_PLANNING || s->to_run) && s->trial) return !trial_waits(s->trial);
     return s->x && s->x->running && !s->x->waiting;
 }
@@ -140,9 +171,10 @@ qn_status qn_output_at(qn_session *s, uint32_t i, const qn_tensor **out)
 {
     if (!s || !out) return fail(QN_E_USAGE, "qn_output needs a session and a place for the tensor");
     if (i >= s->n_outputs) return fail(QN_E_NAME, "the model has %u outputs; there is no number %u", s->n_outputs, i);
-    if (!s->x || !s->x->run || s->x->running || s->x->result != QN_OK)
+    const qn_session *last = session_last(s);
+    if (session_at_work(s) != last || !last->x || !last->x->run || last->x->running || last->x->result != QN_OK)
         return fail(QN_E_USAGE, "no finished run: its ticket is not done, or it failed");
-    *out = &s->x->outputs[i];
+    *out = &last->x->outputs[i];
     return QN_OK;
 }
 

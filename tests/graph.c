@@ -163,6 +163,11 @@ static void test_settled_sizes(test *t)
     sym most_now = sym_max(g, n, two);
     CHECK(t, sym_settled(g, most) == most_now && sym_settled(g, twice) == sym_mul(g, two, most_now), "in an expression");
     CHECK(t, sym_is(g, sym_settled(g, rest), 4) && sym_settled(g, n) == n, "one by way of another");
+    sym p = sym_fresh_signed(g, "p"), q = sym_fresh_signed(g, "q"), both[] = { p, q };
+    CHECK(t, !sym_settle_all(g, both, (const sym[]){ sym_add(g, q, two), p }, 2), "a list, in a circle");
+    CHECK(t, sym_settled_count(g) == 2 && sym_settled(g, p) == p && sym_settled(g, q) == q, "then none of it is settled");
+    CHECK(t, sym_settle_all(g, both, (const sym[]){ two, n }, 2) && sym_settled_count(g) == 4, "a list");
+    CHECK(t, sym_is_read(g, sym_mul(g, n, q)) && !sym_is_read(g, sym_mul(g, n, two)), "what only a run tells");
     arena_free(mem);
 }
 

@@ -78,8 +78,104 @@ static void check_wrong(test *t, qn_session *s)
           qn_last_error());
 }
 
+/* x: f32[12], t: i64[3], c: bool[3] -> y = Neg(Reshape(x, Compress(t, c))): how many sizes there are only a run tells. It has two parts. */
+/* clang-format off */
+static const u8 in_parts[] = {
+    8, 8, 58, 't', 10, 19, 10, 1, 't', 10, 1, 'c', 18, 1, 's', 34, 8, 'C', 'o', 'm', 'p', 'r', 'e', 's',
+    's', 10, 18, 10, 1, 'x', 10, 1, 's', 18, 1, 'a', 34, 7, 'R', 'e', 's', 'h', 'a', 'p', 'e', 10, 11, 10,
+    1, 'a', 18, 1, 'y', 34, 3, 'N', 'e', 'g', 'Z', 15, 10, 1, 'x', 18, 10, 10, 8, 8, 1, 18, 4, 10,
+    2, 8, 12, 'Z', 15, 10, 1, 't', 18, 10, 10, 8, 8, 7, 18, 4, 10, 2, 8, 3, 'Z', 15, 10, 1,
+    'c', 18, 10, 10, 8, 8, 9, 18, 4, 10, 2, 8, 3, 'b', 9, 10, 1, 'y', 18, 4, 10, 2, 8, 1,
+    'B', 4, 10, 0, 16, 17,
+};
+/* clang-format on */
+
+static const f32 twelve[12] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+static const i64 table[] = { 3, 4, 12 };
+
+static qn_status begin_parts(qn_session *s, const u8 *chosen, qn_ticket *ticket)
+{
+    const qn_named in[] = { { "x", { QN_F32, 1, { 12 }, twelve } },
+                            { "t", { QN_I64, 1, { 3 }, table } },
+                            { "c", { QN_BOOL, 1, { 3 }, chosen } } };
+    return qn_run(s, in, 3, ticket);
+}
+
+static void check_answer(test *t, qn_session *s, u32 rank, const char *what)
+{
+    const qn_tensor *y = NULL;
+    if (!CHECK(t, qn_output_at(s, 0, &y) == QN_OK, "%s: %s", what, qn_last_error())) return;
+    bool right = y->rank == rank && y->dims[0] == (rank == 2 ? 3 : 12);
+    for (u32 i = 0; i < 12 && right; i++) right = ((const f32 *)y->data)[i] == -twelve[i];
+    CHECK(t, right, "%s: rank %u, another answer", what, y->rank);
+}
+
+/* clang-format off */
+static const struct {
+    u8 chosen[3];
+    u32 rank; /* 0: it does not fit */
+} parts_runs[] = { { { 1, 1, 0 }, 2 }, { { 0, 0, 1 }, 1 }, { { 0, 0, 1 }, 1 }, { { 1, 0, 0 }, 0 }, { { 1, 1, 0 }, 2 }, { { 1, 1, 1 }, 0 }, { { 0, 0, 1 }, 1 } };
+/* clang-format on */
+
+static void check_parts_run(test *t, qn_session *s, u32 i)
+{
+    qn_ticket ticket = 0, second = 0;
+    const qn_tensor *y;
+    qn_status status = begin_parts(s, parts_runs[i].chosen, &ticket);
+    for (bool done = false; status == QN_OK && !done;) {
+        CHECK(t, qn_output_at(s, 0, &y) == QN_E_USAGE, "run %u: an answer of a run that is not done", i);
+        CHECK(t, begin_parts(s, parts_runs[0].chosen, &second) == QN_E_USAGE, "run %u: a second one under way", i);
+        status = qn_poll(s, ticket, &done);
+    }
+    if (parts_runs[i].rank) {
+        if (CHECK(t, status == QN_OK, "run %u: %s", i, qn_last_error())) check_answer(t, s, parts_runs[i].rank, "in parts");
+        return;
+    }
+    CHECK(t, status == QN_E_SHAPE, "run %u: %s", i, qn_status_text(status));
+    CHECK(t, qn_output_at(s, 0, &y) == QN_E_USAGE, "run %u: an answer of a run that failed", i);
+}
+
+/* Each allocation failing in turn, of opening it and of a run that plans both parts. */
+static void check_parts_without_memory(test *t, qn_device *d)
+{
+    const u8 chosen[] = { 1, 1, 0 };
+    qn_status status = QN_E_NOMEM;
+    for (u32 n = 1; status == QN_E_NOMEM && n < 100000; n++) {
+        qn_session *s = NULL;
+        qn_ticket ticket = 0;
+        mem_fail_at(n);
+        status = qn_session_open(&(qn_session_desc){ .device = d, .bytes = { in_parts, sizeof in_parts } }, &s);
+        if (status == QN_OK) status = begin_parts(s, chosen, &ticket);
+        if (status == QN_OK) status = qn_wait(s, ticket);
+        mem_fail_at(0);
+        CHECK(t, status == QN_OK || status == QN_E_NOMEM, "allocation %u: %s", n, qn_last_error());
+        if (status == QN_OK) check_answer(t, s, 2, "with all its memory");
+        if (s && status != QN_OK && begin_parts(s, chosen, &ticket) == QN_OK && qn_wait(s, ticket) == QN_OK)
+            check_answer(t, s, 2, "after a failure");
+        qn_session_close(s);
+    }
+}
+
+static void check_parts(test *t, bool cannot_wait)
+{
+    qn_device *d = far_device_open(t, cannot_wait);
+    qn_session *s = NULL;
+    const qn_session_desc desc = { .device = d, .bytes = { in_parts, sizeof in_parts }, .stepwise = cannot_wait };
+    bool open = false;
+    qn_piece piece;
+    if (d && CHECK(t, qn_session_open(&desc, &s) == QN_OK, "%s", qn_last_error())) {
+        while (!open) CHECK_OK(t, qn_session_want(s, &piece, &open));
+        for (u32 i = 0; i < COUNT(parts_runs); i++) check_parts_run(t, s, i);
+        qn_session_close(s);
+    }
+    if (d && !cannot_wait) check_parts_without_memory(t, d);
+    far_device_close(d);
+}
+
 void test_late_plan(test *t)
 {
+    check_parts(t, false);
+    check_parts(t, true);
     qn_device *d = far_device_open(t, false);
     qn_session *s = d ? open_model(t, d) : NULL;
     if (s) {

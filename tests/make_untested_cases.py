@@ -1,5 +1,5 @@
 """Operators and forms that ONNX's own tests leave out, with onnxruntime's answers: pools over p-norms, regions, unpooling, Hardmax, every mode of
-Resize and Upsample in each opset that changed them; what patterns say of texts, and what numbers they spell; pictures, as Pillow reads them; random operators, judged by what their numbers look like; and types that peers lack (type_cases.py).
+Resize and Upsample in each opset that changed them; what patterns say of texts, and what numbers they spell; pictures, as Pillow reads them; random operators, judged by what their numbers look like; types that peers lack (type_cases.py); and sizes that only a run tells (size_cases.py).
 
   python tests/make_untested_cases.py OUT      needs numpy, onnx, onnxruntime, Pillow
 
@@ -16,6 +16,7 @@ import sys
 import numpy as np
 import onnx
 import onnxruntime
+import size_cases
 import type_cases
 from PIL import Image
 from onnx import TensorProto, helper, numpy_helper
@@ -243,6 +244,7 @@ def main():
     for make in (pools, resizes, randoms, patterns, casts, pictures):
         make()
     CASES.update(type_cases.make())
+    CASES.update(size_cases.make())
     shutil.rmtree(sys.argv[1], ignore_errors=True)
     made, without, why = collections.Counter(), collections.Counter(), {}
     for name, (model, *_) in CASES.items():

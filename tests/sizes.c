@@ -18,6 +18,8 @@ typedef struct sizes_case {
 #define RESHAPE   "in x: f32[n,m]; in s: i64[2]; y = Reshape(x, s); out y"
 /* a size that another node asked for, too */
 #define ASKED(k)  "in x: f32[n,m]; in z: i64[1]; const l: i64[1] = {" k "}; const e: i64[1] = {9}; o = Slice(x, z, e); s = Concat(z, l, axis=0); y = Reshape(x, s); out y, o"
+/* the same, by what is computed from it */
+#define DERIVED   "in x: f32[n,m]; in z: i64[2]; const l: i64[2] = {5, 5}; o = Slice(x, z, l); s = Sub(z, l); y = Reshape(x, s); out y, o"
 #define REGROUP   "in x: f32[n]; in z: f32[m]; s = Shape(z); y = Reshape(x, s); out y"
 #define SQUEEZE   "in x: f32[n,m]; const a: i64[1] = {0}; y = Squeeze(x, a); out y"
 #define SPLIT     "in x: f32[n]; in s: i64[2]; y, w = Split(x, s); out y, w"
@@ -28,6 +30,7 @@ typedef struct sizes_case {
 /* composites, which are gone when the run begins */
 #define STFT      "in x: f32[1,n,1]; in s: i64[]; in l: i64[]; y = STFT(x, s, _, l); out y"
 #define DFT       "in x: f32[1,n,1]; in l: i64[]; const a: i64[] = {1}; y = DFT(x, l, a); out y"
+#define WINDOW    "in a: i64[]; in b: i64[]; n = Mul(a, b); y = HannWindow(n); out y"
 #define SUM       "in x: f32[n]; in z: f32[m]; in w: f32[q]; y = Sum(x, z, w); out y"
 #define GROUPS    "in x: f32[1,n,2]; in s: f32[n]; in b: f32[m]; y = GroupNormalization(x, s, b, num_groups=2); out y"
 #define PRELU     "in x: f32[n]; in z: f32[m]; y = PRelu(x, z); out y"
@@ -68,6 +71,11 @@ static const sizes_case cases[] = {
     { CACHED, "f32[1,2,64] f32[1,2,32] f32[1,2,32] i32[1]={1} f32[2,8]", "f32[1,2,64]" },
     { ASKED("-1"), "f32[2,6] i64[1]={3}", "f32[3,4]" },                 { ASKED("-1"), "f32[2,6] i64[1]={0}", "f32[2,6]" },
     { ASKED("4"), "f32[2,6] i64[1]={-1}", "f32[3,4]" },                 { ASKED("4"), "f32[2,6] i64[1]={2}", NULL },
+    { DERIVED, "f32[2,6] i64[2]={5,4}", "f32[2,6]" },                   { DERIVED, "f32[2,6] i64[2]={4,9}", "f32[3,4]" },
+    { DERIVED, "f32[2,6] i64[2]={4,5}", "f32[2,6]" },                   { DERIVED, "f32[2,6] i64[2]={8,9}", "f32[3,4]" },
+    { DERIVED, "f32[0,6] i64[2]={4,5}", "f32[0,6]" },                   { DERIVED, "f32[2,6] i64[2]={4,4}", NULL },
+    { DERIVED, "f32[2,6] i64[2]={7,9}", NULL },
+    { WINDOW, "i64[]={2} i64[]={3}", "f32[6]" },                        { WINDOW, "i64[]={2} i64[]={0}", "f32[0]" },
     { SQUEEZE, "f32[1,4]", "f32[4]" },          { SQUEEZE, "f32[2,4]", NULL },
     { ADD, "f32[4] f32[4]", "f32[4]" },         { ADD, "f32[1] f32[4]", "f32[4]" },           { ADD, "f32[4] f32[1]", "f32[4]" },
     { ADD, "f32[0] f32[1]", "f32[0]" },         { ADD, "f32[3] f32[4]", NULL },               { ADD, "f32[0] f32[4]", NULL },

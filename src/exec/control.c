@@ -136,7 +136,7 @@ static qn_status enter_turn(exec *x, frame *f, struct loop *l, frame *body, bool
     for (u32 i = first ? 2 : 2 + l->n_state; i < g->n_inputs;
          i++) /* a turn lets go of what it saw last: captures are lent anew */
         QN_TRY(lend(x, f, node_in(f->p->g, n, i), body, g->inputs[i]));
-    QN_TRY(put_scalar(x, body, g->inputs[0], QN_I64, l->turn));
+    QN_TRY(put_scalar(x, body, g->inputs[0], QN_I64, attr_int(n, CONTROL_FIRST_TURN, 0) + l->turn));
     QN_TRY(put_scalar(x, body, g->inputs[1], QN_BOOL, 1));
     body->loop = l;
     enter(x, f, body);

@@ -85,13 +85,26 @@ static qn_status describe_weights(qn_session *s)
     return QN_OK;
 }
 
-qn_status session_describe(qn_session *s)
+static qn_status describe_ends(qn_session *s)
 {
     s->n_inputs = s->g->n_inputs;
     s->n_outputs = s->g->n_outputs;
     QN_TRY(describe_values(s, s->g->inputs, s->n_inputs, &s->inputs));
-    QN_TRY(describe_values(s, s->g->outputs, s->n_outputs, &s->outputs));
+    return describe_values(s, s->g->outputs, s->n_outputs, &s->outputs);
+}
+
+qn_status session_describe(qn_session *s)
+{
+    QN_TRY(describe_ends(s));
     return describe_weights(s);
+}
+
+qn_status session_describe_part(qn_session *s)
+{
+    s->g = (graph *)(uintptr_t)s->behind; /* looked at alone */
+    qn_status status = describe_ends(s);
+    s->g = NULL;
+    return status;
 }
 
 /* ---- the public questions */
@@ -111,6 +124,19 @@ const char *qn_metadata(const qn_session *s, const char *key)
     return NULL;
 }
 
+/* What a run did, in all parts of a model. */
+static void add_stats(const qn_session *s, qn_stats *out)
+{
+    const exec *x = s->x;
+    out->launches += x->stats.launches;
+    out->host_steps += x->stats.host_steps;
+    out->host_launches += x->stats.host_launches;
+    out->random_launches += x->stats.random_launches;
+    out->flops += exec_flops(x, x->main->p);
+    out->kept_launches += x->stats.kept_launches;
+    out->kept_bytes += x->stats.kept_bytes;
+}
+
 void qn_get_stats(const qn_session *s, qn_stats *out)
 {
     if (!s || !out) return;
@@ -123,13 +149,7 @@ void qn_get_stats(const qn_session *s, qn_stats *out)
     out->planned_peak_bytes = x->layout.peak;
     out->intermediates_bytes = x->layout.sum;
     out->largest_live_bytes = x->layout.largest_live;
-    out->launches = x->stats.launches;
-    out->host_steps = x->stats.host_steps;
-    out->host_launches = x->stats.host_launches;
-    out->random_launches = x->stats.random_launches;
-    out->flops = exec_flops(x, x->main->p);
-    out->kept_launches = x->stats.kept_launches;
-    out->kept_bytes = x->stats.kept_bytes;
+    for (; s && s->x; s = s->rest) add_stats(s, out);
 }
 
 uint32_t qn_op_counts(const qn_session *s, const qn_op_count **out)

@@ -35,6 +35,12 @@ struct qn_session {
     u64 runs;         /* begun so far: the ticket of the last */
     qn_named *to_run; /* what was given to one that waits for its plan; NULL: none does */
     size_t n_to_run;
+    /* What of the model cannot be planned before this part has run (parts.c), as a session that hands nobody anything; NULL: nothing. */
+    qn_session *rest;
+    u32 part;            /* how many stand in front of it */
+    const graph *behind; /* of such a session: what it has instead of a file; lent */
+    qn_named *given;     /* [n_inputs] of it */
+    qn_session *now;     /* of the first: which part the last run is in */
     qn_stats stats;
     qn_pass_row *passes;
     u32 n_passes;
@@ -47,6 +53,14 @@ struct qn_session {
 /* report.c */
 qn_status session_describe(qn_session *s);            /* inputs, outputs, weights, from the graph as read */
 qn_status session_describe_host_nodes(qn_session *s); /* of the plan */
+qn_status session_describe_part(qn_session *s);       /* of a rest: inputs and outputs alone */
+/* parts.c */
+bool session_can_cut(
+    graph *g); /* in front of the node at which checking it failed: will what stands there tell more when it ran? */
+qn_status session_cut(qn_session *s); /* there: s->g is what stands in front, s->rest the rest */
+const qn_session *session_last(const qn_session *s);
+const qn_session *session_at_work(const qn_session *s);     /* the part in which the last run is, or ended */
+u32 session_hand_over(const qn_session *s, qn_named **out); /* its outputs as inputs of the rest; how many */
 /* specialise.c */
 bool session_can_specialise(const graph *g);
 qn_status session_fix_inputs(graph *g, const qn_named *in, size_t n_in, arena *mem);

@@ -307,8 +307,14 @@ static qn_status check_source(graph *g, val v)
 
 qn_status graph_check(graph *g)
 {
+    g->stuck = 0;
     for (u32 i = 0; i < g->n_inputs; i++) QN_TRY(check_source(g, g->inputs[i]));
-    FOR_NODES(g, n) QN_TRY(graph_infer_node(g, n));
+    FOR_NODES(g, n)
+    {
+        g->stuck = n;
+        QN_TRY(graph_infer_node(g, n));
+    }
+    g->stuck = 0;
     for (u32 i = 0; i < g->n_outputs; i++) {
         QN_TRY(settle_sizes(g, live(g, g->outputs[i])));
         const value *v = value_at(g, live(g, g->outputs[i]));

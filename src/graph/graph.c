@@ -296,18 +296,71 @@ val graph_find(const graph *g, const char *name)
 
 val node_in(const graph *g, const node *n, u32 i) { return i < n->n_in && n->in[i] ? live(g, n->in[i]) : 0; }
 
-qn_status graph_sweep(graph *g, u32 *removed)
+/* ---- nodes that nobody needs */
+
+static void name_in_value(const graph *g, const value *v, sym_at *at)
 {
-    u32 count = 0;
+    for (u32 d = 0; d < v->type.rank; d++) sym_bind_variables(g, v->type.dims[d], at);
+    for (u32 e = 0; v->elems && !v->elems_read && e < v->n_elems; e++) sym_bind_variables(g, v->elems[e], at);
+}
+
+static void name_in_needs(const graph *g, const node_need *needs, u32 n, sym_at *at)
+{
+    for (u32 i = 0; i < n; i++) sym_bind_variables(g, needs[i].holds, at);
+}
+
+/* Marks the variables in sizes of what is still there, here and in bodies. */
+static void name_variables(const graph *g, sym_at *at)
+{
+    for (val v = 1; v <= g->n_values; v++)
+        if (value_at(g, v)->maker || value_at(g, v)->uses) name_in_value(g, value_at(g, v), at);
+    FOR_NODES(g, n)
+    {
+        const node *x = node_at(g, n);
+        name_in_needs(g, x->needs, x->n_needs, at);
+        name_in_needs(g, x->left, x->n_left, at);
+        for (u32 a = 0; a < x->n_attrs; a++)
+            if (x->attrs[a].kind == ATTR_GRAPH) name_variables(x->attrs[a].body, at);
+    }
+}
+
+/* Do sizes name what is read from v? Asked of few values: *named is made when the first comes. */
+static qn_status is_asked(const graph *g, const value *v, sym_at **named, bool *asked)
+{
+    if (!v->elems_read) return QN_OK;
+    if (!*named) {
+        *named = mem_zalloc((sym_variable_count(g) + 1ull) * sizeof **named);
+        if (!*named) return fail_nomem(sym_variable_count(g) * sizeof **named);
+        name_variables(g, *named);
+    }
+    for (u32 e = 0; e < v->n_elems; e++) {
+        u32 variable = sym_variable_index(g, v->elems[e]);
+        *asked = *asked || (variable != UINT32_MAX && (*named)[variable].bound);
+    }
+    return QN_OK;
+}
+
+static qn_status sweep(graph *g, sym_at **named, u32 *removed)
+{
     for (nid n = g->last, before; n; n = before) {
-        node *at = node_at(g, n);
+        const node *at = node_at(g, n);
         before = at->prev;
         bool wanted = false;
         for (u32 i = 0; i < at->n_out; i++) wanted = wanted || value_at(g, at->out[i])->uses > 0;
+        for (u32 i = 0; i < at->n_out && !wanted; i++) QN_TRY(is_asked(g, value_at(g, at->out[i]), named, &wanted));
         if (wanted) continue;
         graph_kill(g, n);
-        count++;
+        *removed += 1;
     }
-    if (removed) *removed = count;
     return QN_OK;
+}
+
+qn_status graph_sweep(graph *g, u32 *removed)
+{
+    sym_at *named = NULL;
+    u32 count = 0;
+    qn_status s = sweep(g, &named, &count);
+    mem_free(named);
+    if (removed) *removed = count;
+    return s;
 }

@@ -118,6 +118,7 @@ struct graph {
     nid first, last;
     u32 n_live;
     nid inferring; /* the node under inference; 0: none */
+    nid stuck;     /* the node at which graph_check failed; 0: at none */
     val *inputs;
     u32 n_inputs, cap_inputs;
     val *outputs;
@@ -250,11 +251,25 @@ type type_of(graph *g, qn_dtype d, u32 rank, const i64 *dims);
 /* A variable turns out to be an expression: nobody need bind it any more, once sizes that name it are taken as sym_settled gives them.
  * False: it must be bound as before, for a trial is under way, or the expression names the variable or is too long. */
 bool sym_settle(graph *g, sym variable, sym is);
-sym sym_settled(graph *g, sym s);      /* s without variables that are settled; 0: too long an expression */
-u32 sym_settled_count(const graph *g); /* how many variables are */
+bool sym_settle_all(graph *g, const sym *variables, const sym *are, u32 n); /* or none of them */
+bool sym_is_read(const graph *g, sym s); /* there is an element in it that only a run tells, of any sign */
+sym sym_settled(graph *g, sym s);        /* s without variables that are settled; 0: too long an expression */
+u32 sym_settled_count(const graph *g);   /* how many variables are */
 bool sym_mentions(const graph *g, sym s, sym variable);
 /* From where it begins until it ends what is inferred may be taken back: nothing is settled. */
 void sym_trial(graph *g, bool begins);
+
+/* ---- copy.c: as it was read, with sizes that are no numbers open. 0 and NULL: fail() was called. */
+typedef struct graph_copy {
+    const graph *from;
+    graph *to;
+    val *at;    /* [from->n_values + 1]: what a value of `from` is in `to`; 0: nothing yet */
+    bool named; /* values keep their names */
+} graph_copy;
+nid graph_copy_node(graph_copy *c, nid before, nid n); /* what it reads is there, or a constant */
+val graph_copied(graph_copy *c, val v);
+val graph_copy_input(graph_copy *c, val v, const char *name); /* v becomes an input */
+graph *graph_copy_all(arena *mem, const graph *outer, const graph *from);
 
 /* ---- text.c: the same graph as text, one node a line:
  *     in x: f32[batch,3,224,224]
@@ -274,5 +289,5 @@ qn_status graph_parse(graph *g, const char *text); /* into an empty graph; then 
 qn_status graph_check(graph *g);
 qn_status graph_infer_node(graph *g, nid n);   /* one new node: its inputs have types */
 qn_status graph_verify(const graph *g);        /* the links: order, uses, makers; QN_E_BUG */
-qn_status graph_sweep(graph *g, u32 *removed); /* kill nodes whose outputs nobody uses */
+qn_status graph_sweep(graph *g, u32 *removed); /* kill nodes whose outputs nobody uses, nor sizes name elements of */
 #endif

@@ -2,13 +2,16 @@
  * expression it is settled, and sizes that were made from it before are taken once more, with the expression in its place. */
 #include "graph/sym_pool.h"
 
-enum { ANY_SETTLED = UINT32_MAX };
+enum { ANY_SETTLED = UINT32_MAX, ANY_SIGNED = UINT32_MAX - 1 };
 
 static bool mentions(const graph *g, sym s, u32 variable);
 
 static bool factor_mentions(const graph *g, const factor *f, u32 variable)
 {
-    if (f->op == FACTOR_VARIABLE) return variable == ANY_SETTLED ? f->settled != 0 : f->variable == variable;
+    if (f->op == FACTOR_VARIABLE)
+        return variable == ANY_SETTLED  ? f->settled != 0
+               : variable == ANY_SIGNED ? f->range.lo < 0
+                                        : f->variable == variable;
     for (u32 i = 0; i < COUNT(f->arg); i++)
         if (f->arg[i] && mentions(g, f->arg[i], variable)) return true;
     return false;
@@ -83,6 +86,24 @@ bool sym_settle(graph *g, sym variable, sym is)
     return true;
 }
 
+bool sym_settle_all(graph *g, const sym *variables, const sym *are, u32 n)
+{
+    sym_pool *p = g->syms;
+    u32 done = 0, before = p->n_settled;
+    bool *fresh = mem_zalloc((size_t)n + 1);
+    if (!fresh) return sym_lost(g), false;
+    for (; done < n; done++) {
+        u32 count = p->n_settled;
+        if (!sym_settle(g, variables[done], are[done])) break;
+        fresh[done] = p->n_settled != count;
+    }
+    for (u32 i = 0; done < n && i < done; i++)
+        if (fresh[i]) p->factors[p->variables[sym_variable_index(g, variables[i])]].settled = 0;
+    if (done < n) p->n_settled = before;
+    mem_free(fresh);
+    return done == n;
+}
+
 u32 sym_settled_count(const graph *g) { return g->syms->n_settled; }
 
 bool sym_mentions(const graph *g, sym s, sym variable)
@@ -90,6 +111,8 @@ bool sym_mentions(const graph *g, sym s, sym variable)
     u32 v = sym_variable_index(g, variable);
     return s && v != UINT32_MAX && mentions(g, s, v);
 }
+
+bool sym_is_read(const graph *g, sym s) { return s && mentions(g, s, ANY_SIGNED); }
 
 void sym_trial(graph *g, bool begins)
 {

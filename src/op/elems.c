@@ -49,9 +49,7 @@ bool elems_ask(graph *g, val v)
 
 bool elems_settle(graph *g, const value *v, const sym *elems, u32 n)
 {
-    bool settled = v->n_elems == n;
-    for (u32 k = 0; settled && k < n; k++) settled = sym_settle(g, v->elems[k], elems[k]);
-    return settled;
+    return v->n_elems == n && sym_settle_all(g, v->elems, elems, n);
 }
 
 i64 elems_wanted(infer *c, u32 i, const sym **out)

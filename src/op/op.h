@@ -177,6 +177,7 @@ struct op_def {
     bool random;                                                 /* never folded or merged */
     bool complex;                                                /* computes with complex numbers: op/complex.h */
     enum { CONTROL_NONE, CONTROL_BRANCH, CONTROL_LOOP } control; /* run by exec, through its bodies */
+#define CONTROL_FIRST_TURN "quern.first_turn" /* attribute of a Loop whose turns are counted from another number than 0 */
     /* What else changes when the dimensions of its tensors (input 0, or all of a "many") stand in another order: */
     enum {
         PERMUTED_NOT,   /* it cannot be told; an op with a row: nothing, and it is all its inputs */

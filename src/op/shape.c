@@ -86,12 +86,14 @@ static void open_sizes(graph *g, const reshape *r, const type *x, type *out)
     guard(g, x, out);
 }
 
-/* Is it the run that tells what some size means? It may be read by way of another node that asked for its elements. */
+/* Is it the run that tells what some size means? Sizes of tensors in expressions are not negative, and where they are 0 nothing is there.
+ * Where 0 is a size, an expression is one: expansions say so of those that they have made. */
 static bool is_read(const infer *c, const reshape *r)
 {
-    bool read = value_at(c->g, node_in(c->g, c->n, 1))->elems_read;
+    graph *g = c->g;
+    bool read = value_at(g, node_in(g, c->n, 1))->elems_read;
     for (u32 d = 0; d < r->rank && !read; d++)
-        read = sym_variable_index(c->g, r->want[d]) != UINT32_MAX && !elems_at_least_zero(c->g, r->want[d]);
+        read = sym_is_read(g, r->want[d]) && (!r->zero_is_size || sym_variable_index(g, r->want[d]) != UINT32_MAX);
     return read;
 }
 
@@ -171,7 +173,10 @@ static qn_status infer_squeeze(infer *c)
     bool has;
     QN_TRY(infer_axes(c, "axes", 1, x->rank, &bits, &has));
     for (u32 d = 0; d < x->rank; d++) {
+        i64 number;
         bool drop = has ? bits >> d & 1 : sym_is(c->g, x->dims[d], 1);
+        if (!has && !sym_is_number(c->g, x->dims[d], &number) && !sym_differ(c->g, x->dims[d], sym_one(c->g)))
+            return infer_fail(c, QN_E_UNSUPPORTED, "whether dimension %u is 1 is not known before the model runs", d);
         if (drop && infer_differ(c->g, x->dims[d], sym_one(c->g)))
             return infer_fail(c, QN_E_SHAPE, "dimension %u is not 1 and cannot be left out", d);
         if (!drop) out.dims[out.rank++] = x->dims[d];

@@ -53,6 +53,8 @@ u32 pass_count(void);
 
 /* widen_floats.c: every float becomes f64 (the tests' oracle); check the graph again after it. */
 qn_status widen_floats(graph *g);
+/* open_body.c: an If or Loop as nodes in front of it, or in its place; opened: it was. In a graph as it was read. */
+qn_status open_body(graph *g, nid n, bool *opened);
 
 /* Building in front of node n, for rewrites: like op.h's build; failures land in j->status. */
 build pass_build(pass_job *j, nid n);

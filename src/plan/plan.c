@@ -73,7 +73,7 @@ qn_status plan_need(plan *p, val v, nid at)
 
 /* ---- nodes */
 
-static bool wanted(const graph *g, val v) { return value_at(g, v)->uses > 0; }
+static bool wanted(const graph *g, val v) { return value_at(g, v)->uses > 0 || value_at(g, v)->elems_read; }
 
 /* Size arithmetic: all that anyone wants of the node is known as expressions. */
 static bool is_size_arithmetic(const graph *g, const node *n)

@@ -1,0 +1,195 @@
+/* A body becomes nodes of the graph around it, where inference could make nothing of it as it stands: its values change their rank from turn to
+ * turn, or the data decide one inside. Of an If whose condition is known the branch is copied, of a Loop whose first turn is known to come
+ * that turn, with a Loop of the others behind it. What is inside can be inferred then node by node, for what is known at each. */
+#include "op/op.h"
+#include "pass/pass.h"
+
+static bool known_number(graph *g, val v, i64 otherwise, i64 *out)
+{
+    const sym *elems;
+    *out = otherwise;
+    return !v || (value_elems(g, v, &elems) == 1 && sym_is_number(g, elems[0], out));
+}
+
+static const graph *body_of(const node *n, const char *name)
+{
+    const attr *a = attr_find(n, name);
+    return a && a->kind == ATTR_GRAPH ? a->body : NULL;
+}
+
+typedef struct opening {
+    graph *g;
+    nid id;
+    graph_copy copy; /* of a body, in front of the node */
+} opening;
+
+static qn_status copy_body(opening *o, const graph *body)
+{
+    o->copy = (graph_copy){ .from = body, .to = o->g, .at = mem_zalloc(((size_t)body->n_values + 1) * sizeof(val)) };
+    return o->copy.at ? QN_OK : fail_nomem(body->n_values * sizeof(val));
+}
+
+static qn_status copy_nodes(opening *o)
+{
+    FOR_NODES(o->copy.from, n)
+    if (!graph_copy_node(&o->copy, o->id, n)) return QN_E_NOMEM;
+    return QN_OK;
+}
+
+static qn_status replace_out(opening *o, u32 i, val by)
+{
+    if (!by) return QN_E_NOMEM;
+    if (i < node_at(o->g, o->id)->n_out) graph_replace(o->g, node_at(o->g, o->id)->out[i], by);
+    return QN_OK;
+}
+
+static qn_status take_branch(opening *o, const graph *body)
+{
+    QN_TRY(copy_body(o, body));
+    for (u32 i = 0; i < body->n_inputs; i++)
+        o->copy.at[live(body, body->inputs[i])] = node_in(o->g, node_at(o->g, o->id), i + 1);
+    QN_TRY(copy_nodes(o));
+    for (u32 i = 0; i < node_at(o->g, o->id)->n_out; i++)
+        QN_TRY(replace_out(o, i, graph_copied(&o->copy, body->outputs[i])));
+    graph_kill(o->g, o->id);
+    return QN_OK;
+}
+
+static qn_status open_if(opening *o, bool *opened)
+{
+    const node *n = node_at(o->g, o->id);
+    i64 truth;
+    if (!node_in(o->g, n, 0) || !known_number(o->g, node_in(o->g, n, 0), 0, &truth)) return QN_OK;
+    const graph *body = body_of(n, truth ? "then_branch" : "else_branch");
+    *opened = body && body->n_inputs + 1 == n->n_in && body->n_outputs >= n->n_out;
+    return *opened ? take_branch(o, body) : QN_OK;
+}
+
+/* ---- Loop: inputs M, cond, state..., captures...; body: turn, cond, state..., captures... -> cond, state..., scans... */
+
+typedef struct loop_at {
+    const graph *body;
+    i64 left, first; /* turns at most; the number of the next */
+    u32 n_state, n_scan;
+} loop_at;
+
+static val scalar(graph *g, qn_dtype d, i64 v)
+{
+    return graph_constant_copy(g, NULL, &(qn_tensor){ .dtype = d, .data = &v });
+}
+
+/* Is it understood here? An optional may change into what it holds as it goes round: not here. */
+static bool loop_of(graph *g, const node *n, loop_at *out, bool *on)
+{
+    i64 condition, states = (i64)n->n_in - 2 - attr_int(n, "captures", 0);
+    *out = (loop_at){ .body = body_of(n, "body"), .first = attr_int(n, CONTROL_FIRST_TURN, 0) };
+    if (!out->body || states < 0 || out->body->n_inputs != n->n_in || out->body->n_outputs < 1 + states) return false;
+    if (!known_number(g, node_in(g, n, 0), INT64_MAX, &out->left) || !known_number(g, node_in(g, n, 1), 1, &condition))
+        return false;
+    for (u32 i = 2; i < n->n_in; i++)
+        if (!node_in(g, n, i) || value_at(g, node_in(g, n, i))->type.dtype == QN_OPTIONAL) return false;
+    out->n_state = (u32)states;
+    out->n_scan = out->body->n_outputs - 1 - out->n_state;
+    *on = condition && out->left > 0;
+    return n->n_out <= out->n_state + out->n_scan;
+}
+
+/* What the turns before have gathered is all there is of a scan output: the Concat that was to join them is not needed. */
+static bool drop_join(graph *g, val scan)
+{
+    for (nid n = g->first; n; n = node_at(g, n)->next) {
+        const node *x = node_at(g, n);
+        if (x->op != OP_Concat || x->n_in != 2 || node_in(g, x, 1) != scan || value_at(g, scan)->uses != 1) continue;
+        graph_replace(g, x->out[0], node_in(g, x, 0));
+        graph_kill(g, n);
+        return true;
+    }
+    return !value_at(g, scan)->uses;
+}
+
+static qn_status end_loop(opening *o, const loop_at *l, bool *opened)
+{
+    const node *n = node_at(o->g, o->id);
+    if (l->n_scan && !l->first) return QN_OK; /* no turn says what the elements of its scans would have been */
+    for (u32 i = l->n_state; i < n->n_out; i++)
+        if (!drop_join(o->g, n->out[i])) return QN_OK;
+    for (u32 i = 0; i < l->n_state; i++) QN_TRY(replace_out(o, i, node_in(o->g, n, 2 + i)));
+    graph_kill(o->g, o->id);
+    *opened = true;
+    return QN_OK;
+}
+
+/* The Loop of the turns behind this one, with what this one left as its state. */
+static nid next_turns(opening *o, const loop_at *l, val *outs)
+{
+    graph *g = o->g;
+    const node n = *node_at(g, o->id);
+    attr attrs[3] = { { .name = "body", .kind = ATTR_GRAPH, .body = graph_copy_all(g->mem, g, l->body) },
+                      attr_of_int("captures", attr_int(&n, "captures", 0)),
+                      attr_of_int(CONTROL_FIRST_TURN, l->first + 1) };
+    val *in = ARENA_ARRAY(g->mem, n.n_in + 1, val);
+    if (!attrs[0].body || !in) return 0;
+    for (u32 i = 2; i < n.n_in; i++)
+        in[i] = i < 2 + l->n_state ? graph_copied(&o->copy, l->body->outputs[i - 1]) : node_in(g, &n, i);
+    in[0] = node_in(g, &n, 0) ? scalar(g, QN_I64, l->left - 1) : 0;
+    in[1] = graph_copied(&o->copy, l->body->outputs[0]);
+    for (u32 i = 1; i < n.n_in; i++)
+        if (!in[i]) return 0;
+    return graph_node(g, o->id, OP_Loop, n.name, in, n.n_in, outs, l->n_state + l->n_scan, attrs, 3);
+}
+
+/* This turn's element of scan k, and the others behind it. */
+static val join(opening *o, const loop_at *l, u32 k, val others)
+{
+    graph *g = o->g;
+    i64 zero = 0;
+    val axes = graph_constant_copy(g, NULL, &(qn_tensor){ QN_I64, 1, { 1 }, &zero }), own = 0, all = 0;
+    attr axis = attr_of_int("axis", 0);
+    val in[] = { graph_copied(&o->copy, l->body->outputs[1 + l->n_state + k]), axes };
+    if (!in[0] || !axes || !graph_node(g, o->id, OP_Unsqueeze, NULL, in, 2, &own, 1, NULL, 0)) return 0;
+    if (!others) return own;
+    return graph_node(g, o->id, OP_Concat, NULL, (val[]){ own, others }, 2, &all, 1, &axis, 1) ? all : 0;
+}
+
+static qn_status take_turn(opening *o, const loop_at *l)
+{
+    graph *g = o->g;
+    const graph *body = l->body;
+    QN_TRY(copy_body(o, body));
+    val *outs = ARENA_ARRAY(g->mem, l->n_state + l->n_scan + 1, val);
+    val turn = scalar(g, QN_I64, l->first), on = scalar(g, QN_BOOL, 1);
+    if (!outs || !turn || !on) return fail_nomem(sizeof turn);
+    for (u32 i = 0; i < body->n_inputs; i++)
+        o->copy.at[live(body, body->inputs[i])] = i == 0 ? turn : i == 1 ? on : node_in(g, node_at(g, o->id), i);
+    QN_TRY(copy_nodes(o));
+    bool last = l->left == 1;
+    if (!last && !next_turns(o, l, outs)) return QN_E_NOMEM;
+    for (u32 i = 0; i < l->n_state; i++)
+        QN_TRY(replace_out(o, i, last ? graph_copied(&o->copy, body->outputs[1 + i]) : outs[i]));
+    for (u32 k = 0; k < l->n_scan; k++)
+        if (l->n_state + k < node_at(g, o->id)->n_out)
+            QN_TRY(replace_out(o, l->n_state + k, join(o, l, k, outs[l->n_state + k])));
+    graph_kill(g, o->id);
+    return QN_OK;
+}
+
+static qn_status open_loop(opening *o, bool *opened)
+{
+    loop_at l;
+    bool on;
+    if (!loop_of(o->g, node_at(o->g, o->id), &l, &on)) return QN_OK;
+    if (!on) return end_loop(o, &l, opened);
+    *opened = true;
+    return take_turn(o, &l);
+}
+
+qn_status open_body(graph *g, nid id, bool *opened)
+{
+    opening o = { .g = g, .id = id };
+    qn_status status = QN_OK;
+    *opened = false;
+    if (op_of(node_at(g, id))->control == CONTROL_BRANCH) status = open_if(&o, opened);
+    if (op_of(node_at(g, id))->control == CONTROL_LOOP) status = open_loop(&o, opened);
+    mem_free(o.copy.at);
+    return status;
+}

@@ -86,7 +86,7 @@ static qn_status in_parts(qn_session *s, bool *again)
     return session_cut(s);
 }
 
-static bool may_be_told_later(qn_status status) { return status == QN_E_UNSUPPORTED || status == QN_E_SHAPE; }
+bool session_may_be_told(qn_status status) { return status == QN_E_UNSUPPORTED || status == QN_E_SHAPE; }
 
 static qn_status check_graph(qn_session *s)
 {
@@ -94,7 +94,7 @@ static qn_status check_graph(qn_session *s)
         bool again = false;
         attempt_begin();
         qn_status status = graph_check(s->g); /* shapes, types     src/graph */
-        qn_status helped = may_be_told_later(status) ? in_parts(s, &again) : QN_OK;
+        qn_status helped = session_may_be_told(status) ? in_parts(s, &again) : QN_OK;
         again = again && helped == QN_OK;
         attempt_end(status != QN_OK && !again);
         if (!again) return helped != QN_OK ? helped : status;
@@ -205,7 +205,7 @@ qn_status session_read_again(qn_session *s)
 /* When it cannot be planned as it stands, but has small inputs that may decide its structure, planning waits for the first run. */
 static qn_status planned_later(qn_session *s, qn_status status)
 {
-    if (!may_be_told_later(status)) return status;
+    if (!session_may_be_told(status)) return status;
     if (!session_can_specialise(s->g) && !session_can_cut(s->g)) return status;
     if (s->desc.piecewise)
         return fail(QN_E_UNSUPPORTED, "this model is planned for the values of its inputs; open it whole, not in pieces");
@@ -321,6 +321,8 @@ void qn_session_close(qn_session *s)
     format_sift_end(&s->sift);
     file_map_close(&s->file);
     arena_free(s->mem);
+    mem_free(s->all_rows);
+    mem_free(s->all_host_nodes);
     mem_free(s);
 }
 

@@ -21,13 +21,25 @@ static qn_status keep_for_later(qn_session *s, const qn_named *in, size_t n_in)
     return QN_OK;
 }
 
-static qn_status plan_for(qn_session *s, const qn_named *in, size_t n_in, u64 key)
+static qn_status plan_once(qn_session *s, const qn_named *in, size_t n_in)
 {
     QN_TRY(session_read_again(s));
-    QN_TRY(session_fix_inputs(s->g, in, n_in, s->graph_mem));
+    QN_TRY(session_fix_inputs(s, in, n_in));
     QN_TRY(session_plan_begin(s));
-    s->specialised_for = key;
+    s->specialised_for = session_fixed_hash(s, in, n_in);
     return keep_for_later(s, in, n_in);
+}
+
+static qn_status plan_for(qn_session *s, const qn_named *in, size_t n_in)
+{
+    attempt_begin();
+    qn_status status = plan_once(s, in, n_in);
+    if (session_may_be_told(status) && !s->fixes_floats) {
+        s->fixes_floats = true;
+        status = plan_once(s, in, n_in);
+    }
+    attempt_end(status != QN_OK);
+    return status;
 }
 
 /* The inputs that are constants of the plan now are no inputs of it. */
@@ -77,7 +89,7 @@ static qn_status start_part(qn_session *s, const qn_named *in, size_t n_in)
     if (!s->specialise) return exec_start(s->x, in, n_in);
     QN_TRY(check_given(s, in, n_in));
     u64 key = session_fixed_hash(s, in, n_in);
-    return s->planned && key == s->specialised_for ? start_specialised(s, in, n_in) : plan_for(s, in, n_in, key);
+    return s->planned && key == s->specialised_for ? start_specialised(s, in, n_in) : plan_for(s, in, n_in);
 }
 
 static qn_status start_planned(qn_session *s, bool *done)

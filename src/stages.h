@@ -5,6 +5,7 @@
 #include "exec/session.h"
 
 qn_status session_read_again(qn_session *s); /* the plan is dropped, the graph as in the file */
+bool session_may_be_told(qn_status status);  /* may it be mended by knowing more of the inputs? */
 /* A plan out of the graph. done false: the device must answer first, or the turn is over. */
 qn_status session_plan_begin(qn_session *s);
 qn_status session_plan_go_on(qn_session *s, bool *done);

@@ -127,7 +127,18 @@ static void check_parts_run(test *t, qn_session *s, u32 i)
         CHECK(t, begin_parts(s, parts_runs[0].chosen, &second) == QN_E_USAGE, "run %u: a second one under way", i);
         status = qn_poll(s, ticket, &done);
     }
+    qn_stats stats = { 0 };
+    const qn_profile_row *rows = NULL;
+    const qn_host_node *nodes = NULL;
+    qn_get_stats(s, &stats);
     if (parts_runs[i].rank) {
+        bool launched = stats.launches == 1 && qn_profile(s, &rows) == 1 && strcmp(rows[0].op, "Neg") == 0;
+        CHECK(t, launched, "run %u: %llu launches, %u rows of a profile", i, (unsigned long long)stats.launches,
+              qn_profile(s, &rows));
+        CHECK(t,
+              stats.host_steps == 1 && qn_host_nodes(s, &nodes) == 1 && strcmp(nodes[0].op, "Compress") == 0 &&
+                  qn_session_note(s, 0) && !qn_session_note(s, 1),
+              "run %u: what ran on the host", i);
         if (CHECK(t, status == QN_OK, "run %u: %s", i, qn_last_error())) check_answer(t, s, parts_runs[i].rank, "in parts");
         return;
     }
@@ -160,7 +171,9 @@ static void check_parts(test *t, bool cannot_wait)
 {
     qn_device *d = far_device_open(t, cannot_wait);
     qn_session *s = NULL;
-    const qn_session_desc desc = { .device = d, .bytes = { in_parts, sizeof in_parts }, .stepwise = cannot_wait };
+    const qn_session_desc desc = {
+        .device = d, .bytes = { in_parts, sizeof in_parts }, .stepwise = cannot_wait, .profile = true
+    };
     bool open = false;
     qn_piece piece;
     if (d && CHECK(t, qn_session_open(&desc, &s) == QN_OK, "%s", qn_last_error())) {

@@ -166,11 +166,45 @@ uint32_t qn_weights(const qn_session *s, const qn_weight_info **out)
     return s->n_weights;
 }
 
+/* What each part of a model has a list of, in one: lent until it is asked for again. */
+typedef struct part_list {
+    const void *items;
+    u32 n;
+} part_list;
+
+static part_list rows_of(const qn_session *s) { return s->x ? (part_list){ s->x->rows, s->x->n_rows } : (part_list){ 0 }; }
+static part_list host_nodes_of(const qn_session *s) { return (part_list){ s->host_nodes, s->n_host_nodes }; }
+
+static part_list of_parts(const qn_session *s, part_list (*of)(const qn_session *), size_t bytes, void **kept)
+{
+    part_list all = { 0 };
+    if (!s->rest) return of(s);
+    for (const qn_session *p = s; p; p = p->rest) all.n += of(p).n;
+    mem_free(*kept);
+    u8 *to = *kept = mem_alloc(MAX(all.n, 1) * bytes);
+    if (!to) return (part_list){ 0 };
+    all.items = to;
+    for (; s; s = s->rest) {
+        part_list one = of(s);
+        if (one.n) memcpy(to, one.items, one.n * bytes);
+        to += one.n * bytes;
+    }
+    return all;
+}
+
+/* The session is the caller's; what it keeps for an answer is not his. */
+static qn_session *own(const qn_session *s) { return (qn_session *)(uintptr_t)s; }
+
 uint32_t qn_profile(const qn_session *s, const qn_profile_row **out)
 {
     if (!s || !out || !s->x) return 0;
-    *out = s->x->rows;
-    return s->x->n_rows;
+    part_list all = of_parts(s, rows_of, sizeof **out, &own(s)->all_rows);
+    *out = all.items;
+    if (!s->rest) return all.n;
+    qn_profile_row *row = own(s)->all_rows; /* each part has a clock of its own */
+    for (const qn_session *p = s; all.n && p; p = p->rest)
+        for (u32 i = 0; i < rows_of(p).n; i++) row++->start_ns += p->x->profile_from - s->x->profile_from;
+    return all.n;
 }
 
 uint32_t qn_passes(const qn_session *s, const qn_pass_row **out)
@@ -213,8 +247,9 @@ qn_status session_describe_host_nodes(qn_session *s)
 uint32_t qn_host_nodes(const qn_session *s, const qn_host_node **out)
 {
     if (!s || !out) return 0;
-    *out = s->host_nodes;
-    return s->n_host_nodes;
+    part_list all = of_parts(s, host_nodes_of, sizeof **out, &own(s)->all_host_nodes);
+    *out = all.items;
+    return all.n;
 }
 
 const char *qn_host_reason_name(qn_host_reason r)
@@ -231,13 +266,15 @@ static bool same_case(const qn_host_node *a, const qn_host_node *b)
 /* The i-th op of those on the host for one reason, from its first node; *n: how many nodes there are. NULL past the end. */
 static const qn_host_node *host_case(const qn_session *s, u32 i, u32 *n)
 {
-    for (u32 k = 0; k < s->n_host_nodes; k++) {
+    const qn_host_node *nodes = NULL;
+    u32 n_nodes = qn_host_nodes(s, &nodes);
+    for (u32 k = 0; k < n_nodes; k++) {
         u32 first = 0;
-        while (!same_case(&s->host_nodes[first], &s->host_nodes[k])) first++;
+        while (!same_case(&nodes[first], &nodes[k])) first++;
         if (first != k || i-- > 0) continue;
         *n = 0;
-        for (u32 m = k; m < s->n_host_nodes; m++) *n += same_case(&s->host_nodes[m], &s->host_nodes[k]);
-        return &s->host_nodes[k];
+        for (u32 m = k; m < n_nodes; m++) *n += same_case(&nodes[m], &nodes[k]);
+        return &nodes[k];
     }
     return NULL;
 }
@@ -254,16 +291,21 @@ static const char *note_of_host(const qn_session *s, u32 i, char *note, size_t b
 
 /* ---- */
 
+static const char *note_of_avoided(const qn_session *s, const plan_avoided *a, char *note, size_t bytes)
+{
+    const node *n = node_at(a->g, a->node);
+    const char *now = variant_of(s->p, a->g, a->node);
+    snprintf(note, bytes, "%s '%s' runs as %s: its kernel %s is wrong on %s", op_of(n)->name, n->name ? n->name : "",
+             now ? now : "something else", a->variant, s->desc.device->info.spec);
+    return note;
+}
+
 const char *qn_session_note(const qn_session *s, uint32_t i)
 {
     if (!s || !s->p) return NULL;
-    char *note = ((qn_session *)(uintptr_t)s)->note; /* lent until the next question */
-    const plan_avoided *a = s->avoided;
-    for (; a && i > 0; i--) a = a->next;
-    if (!a) return note_of_host(s, i, note, sizeof s->note);
-    const node *n = node_at(a->g, a->node);
-    const char *now = variant_of(s->p, a->g, a->node);
-    snprintf(note, sizeof s->note, "%s '%s' runs as %s: its kernel %s is wrong on %s", op_of(n)->name,
-             n->name ? n->name : "", now ? now : "something else", a->variant, s->desc.device->info.spec);
-    return note;
+    char *note = own(s)->note; /* lent until the next question */
+    for (const qn_session *p = s; p && p->p; p = p->rest)
+        for (const plan_avoided *a = p->avoided; a; a = a->next)
+            if (i-- == 0) return note_of_avoided(p, a, note, sizeof s->note);
+    return note_of_host(s, i, note, sizeof s->note);
 }

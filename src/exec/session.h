@@ -31,16 +31,18 @@ struct qn_session {
     /* Some models cannot be planned before small inputs (axes, pads, a shape of unknown length) or sizes that decide a rank are known. They
      * are planned at the first run, with those inputs as constants and all sizes as given, and again when those change. */
     bool specialise, planned;
+    bool fixes_floats; /* of those inputs the floats, too: it could not be planned without */
     u64 specialised_for;
     u64 runs;         /* begun so far: the ticket of the last */
     qn_named *to_run; /* what was given to one that waits for its plan; NULL: none does */
     size_t n_to_run;
     /* What of the model cannot be planned before this part has run (parts.c), as a session that hands nobody anything; NULL: nothing. */
     qn_session *rest;
-    u32 part;            /* how many stand in front of it */
-    const graph *behind; /* of such a session: what it has instead of a file; lent */
-    qn_named *given;     /* [n_inputs] of it */
-    qn_session *now;     /* of the first: which part the last run is in */
+    u32 part;                        /* how many stand in front of it */
+    const graph *behind;             /* of such a session: what it has instead of a file; lent */
+    qn_named *given;                 /* [n_inputs] of it */
+    qn_session *now;                 /* of the first: which part the last run is in */
+    void *all_rows, *all_host_nodes; /* of the first: what was told of all parts last */
     qn_stats stats;
     qn_pass_row *passes;
     u32 n_passes;
@@ -63,7 +65,7 @@ const qn_session *session_at_work(const qn_session *s);     /* the part in which
 u32 session_hand_over(const qn_session *s, qn_named **out); /* its outputs as inputs of the rest; how many */
 /* specialise.c */
 bool session_can_specialise(const graph *g);
-qn_status session_fix_inputs(graph *g, const qn_named *in, size_t n_in, arena *mem);
+qn_status session_fix_inputs(qn_session *s, const qn_named *in, size_t n_in);
 u64 session_fixed_hash(const qn_session *s, const qn_named *in, size_t n_in);
 /* evaluate.c: constant folding's way to the kernels. user: an evaluator, {0} at first, which keeps its device until it is closed; NULL: a
  * device for this node alone. */

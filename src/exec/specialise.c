@@ -1,6 +1,7 @@
 /* What decides a model's structure and is only known when it runs: small inputs (axes, pads, a shape whose length is open) become
  * constants of the plan, and the other inputs take the sizes that the run brings. */
 #include "exec/session.h"
+#include "op/op_util.h"
 
 enum { MAX_ELEMS = 64 };
 
@@ -21,13 +22,17 @@ bool session_can_specialise(const graph *g)
     return false;
 }
 
-static bool is_fixed(const graph *g, u32 i, const qn_named *in, size_t n_in, const qn_named **out)
+/* Its elements are constants of the plan. Floats rarely decide anything (scales do), and change with each run. */
+static bool takes_elements(const qn_session *s, qn_dtype d) { return s->fixes_floats || !dtype_is_float(d); }
+
+static bool is_fixed(const qn_session *s, u32 i, const qn_named *in, size_t n_in, const qn_named **out)
 {
+    const graph *g = s->g;
     const value *v = value_at(g, g->inputs[i]);
     for (size_t k = 0; k < n_in; k++)
         if (text_same(in[k].name, v->name)) *out = &in[k];
-    return *out && v->type.known && may_decide(&v->type) && (*out)->tensor.rank == v->type.rank &&
-           qn_tensor_elems(&(*out)->tensor) <= MAX_ELEMS;
+    return *out && v->type.known && may_decide(&v->type) && takes_elements(s, v->type.dtype) &&
+           (*out)->tensor.rank == v->type.rank && qn_tensor_elems(&(*out)->tensor) <= MAX_ELEMS;
 }
 
 static qn_status fix(graph *g, val v, const qn_tensor *t, arena *mem)
@@ -77,14 +82,15 @@ static qn_status fix_elements(graph *g, val v, const qn_tensor *t)
     return QN_OK;
 }
 
-qn_status session_fix_inputs(graph *g, const qn_named *in, size_t n_in, arena *mem)
+qn_status session_fix_inputs(qn_session *s, const qn_named *in, size_t n_in)
 {
+    graph *g = s->g;
     u32 left = 0;
     for (u32 i = 0; i < g->n_inputs; i++) {
         const qn_named *given = NULL;
         val v = g->inputs[i];
-        if (is_fixed(g, i, in, n_in, &given)) {
-            QN_TRY(fix(g, v, &given->tensor, mem));
+        if (is_fixed(s, i, in, n_in, &given)) {
+            QN_TRY(fix(g, v, &given->tensor, s->graph_mem));
             continue;
         }
         g->inputs[left++] = v;
@@ -120,7 +126,8 @@ u64 session_fixed_hash(const qn_session *s, const qn_named *in, size_t n_in)
                 continue;
             }
             h = hash_bytes(t->dims, t->rank * sizeof *t->dims, h + t->rank);
-            bool constant = v->rank_known && v->rank <= 1 && !dtype_is_for_host(t->dtype) && qn_tensor_elems(t) <= MAX_ELEMS;
+            bool constant = v->rank_known && v->rank <= 1 && !dtype_is_for_host(t->dtype) && takes_elements(s, t->dtype) &&
+                            qn_tensor_elems(t) <= MAX_ELEMS;
             if (constant && qn_tensor_bytes(t)) h = hash_bytes(t->data, (size_t)qn_tensor_bytes(t), h);
         }
     }

@@ -205,6 +205,15 @@ def chains():
     while_ = helper.make_graph([n("Unsqueeze", ["v", "zero"], ["v2"]), n("Shape", ["v2"], ["sv"]), n("Size", ["sv"], ["rank"]), n("Less", ["rank", "most"], ["go2"])], "b",
                                [scalar("turn", np.int64), scalar("go", bool), tensor("v", f)], [scalar("go2", bool), tensor("v2", f)])
     add("loop_until_a_rank", [n("Loop", ["", "true", "x"], ["l"], body=while_), n("Relu", ["l"], ["y"])], {"x": f32(2, 3), "most": np.array(5)}, {"y": f}, [("zero", i64(0)), ("true", np.array(True))])
+    scan_body = helper.make_graph([n("Greater", ["table", "v"], ["big"]), n("Compress", ["table", "big"], ["s"], axis=0), n("ConstantOfShape", ["s"], ["a"]), n("ReduceSum", ["a"], ["r"], keepdims=0),
+                                   n("Size", ["a"], ["size"]), n("Cast", ["size"], ["fsize"], to=1), n("Add", ["before", "fsize"], ["after"]), n("Expand", ["after", "two"], ["row"])], "b",
+                                  [scalar("before", f), scalar("v", np.int64)], [scalar("after", f), helper.make_tensor_value_info("row", TensorProto.FLOAT, (2,))])
+    for back, out_axis, out_back in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (1, -1, 1)):
+        add(f"scan_of_lengths_{back}{out_axis}{out_back}", [n("Scan", ["start", "vs"], ["last", "y"], body=scan_body, num_scan_inputs=1, scan_input_directions=[back], scan_output_axes=[out_axis], scan_output_directions=[out_back])],
+            {"start": np.array(1, f), "vs": i64(2, 3, 1, 4), "table": i64(2, 3, 4)}, {"last": f, "y": f}, [("two", i64(2))])
+    scan_one = helper.make_graph([n("Greater", ["table", "v"], ["big"]), n("Compress", ["table", "big"], ["s"], axis=0), n("ConstantOfShape", ["s"], ["a"]), n("ReduceSum", ["a"], ["r"], keepdims=0)], "b",
+                                 [scalar("v", np.int64)], [scalar("r", f)])
+    add("scan_of_lengths_alone", [n("Scan", ["vs"], ["y"], body=scan_one, num_scan_inputs=1)], {"vs": i64(2, 3, 1), "table": i64(2, 3, 4)}, {"y": f})
     return out
 
 

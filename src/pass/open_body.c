@@ -1,6 +1,6 @@
 /* A body becomes nodes of the graph around it, where inference could make nothing of it as it stands: its values change their rank from turn to
  * turn, or the data decide one inside. Of an If whose condition is known the branch is copied, of a Loop whose first turn is known to come
- * that turn, with a Loop of the others behind it. What is inside can be inferred then node by node, for what is known at each. */
+ * that turn, with a Loop of the others behind it, and so of a Scan. What is inside can be inferred then node by node, for what is known at each. */
 #include "op/op.h"
 #include "pass/pass.h"
 
@@ -138,17 +138,24 @@ static nid next_turns(opening *o, const loop_at *l, val *outs)
     return graph_node(g, o->id, OP_Loop, n.name, in, n.n_in, outs, l->n_state + l->n_scan, attrs, 3);
 }
 
-/* This turn's element of scan k, and the others behind it. */
-static val join(opening *o, const loop_at *l, u32 k, val others)
+static val ints(graph *g, i64 v) { return graph_constant_copy(g, NULL, &(qn_tensor){ QN_I64, 1, { 1 }, &v }); }
+
+/* One node in front of the opened one, with an axis or without. */
+static val made(opening *o, op_id op, const val *in, u32 n_in, const i64 *axis)
 {
-    graph *g = o->g;
-    i64 zero = 0;
-    val axes = graph_constant_copy(g, NULL, &(qn_tensor){ QN_I64, 1, { 1 }, &zero }), own = 0, all = 0;
-    attr axis = attr_of_int("axis", 0);
-    val in[] = { graph_copied(&o->copy, l->body->outputs[1 + l->n_state + k]), axes };
-    if (!in[0] || !axes || !graph_node(g, o->id, OP_Unsqueeze, NULL, in, 2, &own, 1, NULL, 0)) return 0;
-    if (!others) return own;
-    return graph_node(g, o->id, OP_Concat, NULL, (val[]){ own, others }, 2, &all, 1, &axis, 1) ? all : 0;
+    val out = 0;
+    attr with = attr_of_int("axis", axis ? *axis : 0);
+    for (u32 i = 0; i < n_in; i++)
+        if (!in[i]) return 0;
+    return graph_node(o->g, o->id, (u16)op, NULL, in, n_in, &out, 1, &with, axis != NULL) ? out : 0;
+}
+
+/* This turn's element of a scan output, and the others along the axis, behind it or in front of it. others: 0: there are none. */
+static val join(opening *o, val body_out, i64 axis, val others, bool behind)
+{
+    val own = made(o, OP_Unsqueeze, (val[]){ graph_copied(&o->copy, body_out), ints(o->g, axis) }, 2, NULL);
+    if (!others || !own) return own;
+    return made(o, OP_Concat, (val[]){ behind ? own : others, behind ? others : own }, 2, &axis);
 }
 
 static qn_status take_turn(opening *o, const loop_at *l)
@@ -168,7 +175,8 @@ static qn_status take_turn(opening *o, const loop_at *l)
         QN_TRY(replace_out(o, i, last ? graph_copied(&o->copy, body->outputs[1 + i]) : outs[i]));
     for (u32 k = 0; k < l->n_scan; k++)
         if (l->n_state + k < node_at(g, o->id)->n_out)
-            QN_TRY(replace_out(o, l->n_state + k, join(o, l, k, outs[l->n_state + k])));
+            QN_TRY(
+                replace_out(o, l->n_state + k, join(o, body->outputs[1 + l->n_state + k], 0, outs[l->n_state + k], true)));
     graph_kill(g, o->id);
     return QN_OK;
 }
@@ -183,6 +191,106 @@ static qn_status open_loop(opening *o, bool *opened)
     return take_turn(o, &l);
 }
 
+/* ---- Scan: inputs state..., scan inputs..., captures...; body: the same, of a scan input a slice -> state..., scan outputs... */
+
+typedef struct scan_at {
+    const graph *body;
+    i64 left; /* slices */
+    u32 n_state, n_scan;
+} scan_at;
+
+/* Of a list of axes or directions; 0 where the node has none. */
+static i64 entry(const node *n, const char *name, u32 i)
+{
+    const i64 *list;
+    return attr_ints(n, name, &list) > i ? list[i] : 0;
+}
+
+static bool scan_of(const graph *g, const node *n, scan_at *out)
+{
+    i64 scans = attr_int(n, "num_scan_inputs", 0), states = (i64)n->n_in - scans - attr_int(n, "captures", 0);
+    *out = (scan_at){ .body = body_of(n, "body"), .n_state = (u32)states, .n_scan = (u32)scans };
+    if (!out->body || scans < 1 || states < 0 || out->body->n_inputs != n->n_in) return false;
+    if (out->body->n_outputs < out->n_state || n->n_out > out->body->n_outputs) return false;
+    for (u32 i = 0; i < n->n_in; i++)
+        if (!node_in(g, n, i)) return false;
+    const type *x = &value_at(g, node_in(g, n, out->n_state))->type;
+    i64 axis = entry(n, "scan_input_axes", 0);
+    if (axis < 0) axis += x->rank;
+    return axis >= 0 && axis < x->rank && sym_is_number(g, x->dims[axis], &out->left) && out->left > 0;
+}
+
+/* Of scan input k: this turn's slice, or what is left of it then. */
+static val slice(opening *o, const scan_at *s, u32 k, bool rest)
+{
+    const node *n = node_at(o->g, o->id);
+    i64 axis = entry(n, "scan_input_axes", k);
+    bool backward = entry(n, "scan_input_directions", k) != 0;
+    val x = node_in(o->g, n, s->n_state + k);
+    if (!rest) return made(o, OP_Gather, (val[]){ x, scalar(o->g, QN_I64, backward ? s->left - 1 : 0) }, 2, &axis);
+    val from = ints(o->g, backward ? 0 : 1), to = ints(o->g, backward ? s->left - 1 : s->left);
+    return made(o, OP_Slice, (val[]){ x, from, to, ints(o->g, axis) }, 4, NULL);
+}
+
+/* The Scan of the slices behind this one. */
+static nid next_slices(opening *o, const scan_at *s, val *outs)
+{
+    graph *g = o->g;
+    const node n = *node_at(g, o->id);
+    attr *attrs = ARENA_ARRAY(g->mem, n.n_attrs + 1, attr);
+    val *in = ARENA_ARRAY(g->mem, n.n_in + 1, val);
+    if (!attrs || !in) return fail_nomem(n.n_in * sizeof *in), 0;
+    for (u32 i = 0; i < n.n_attrs; i++) {
+        attrs[i] = n.attrs[i];
+        if (attrs[i].kind == ATTR_GRAPH && !(attrs[i].body = graph_copy_all(g->mem, g, s->body))) return 0;
+    }
+    for (u32 i = 0; i < n.n_in; i++) {
+        u32 k = i - s->n_state;
+        in[i] = i < s->n_state  ? graph_copied(&o->copy, s->body->outputs[i])
+                : k < s->n_scan ? slice(o, s, k, true)
+                                : node_in(g, &n, i);
+        if (!in[i]) return 0;
+    }
+    return graph_node(g, o->id, n.op, n.name, in, n.n_in, outs, n.n_out, attrs, n.n_attrs);
+}
+
+static qn_status take_slice(opening *o, const scan_at *s)
+{
+    graph *g = o->g;
+    const graph *body = s->body;
+    const u32 n_in = node_at(g, o->id)->n_in, n_out = node_at(g, o->id)->n_out;
+    QN_TRY(copy_body(o, body));
+    val *outs = ARENA_ARRAY(g->mem, n_out + 1, val);
+    if (!outs) return fail_nomem(n_out * sizeof *outs);
+    for (u32 i = 0; i < n_in; i++) {
+        u32 k = i - s->n_state;
+        val in = i >= s->n_state && k < s->n_scan ? slice(o, s, k, false) : node_in(g, node_at(g, o->id), i);
+        if (!in) return QN_E_NOMEM;
+        o->copy.at[live(body, body->inputs[i])] = in;
+    }
+    QN_TRY(copy_nodes(o));
+    bool last = s->left == 1;
+    if (!last && !next_slices(o, s, outs)) return QN_E_NOMEM;
+    for (u32 i = 0; i < n_out; i++) {
+        const node *n = node_at(g, o->id);
+        u32 k = i - s->n_state;
+        if (i < s->n_state) QN_TRY(replace_out(o, i, last ? graph_copied(&o->copy, body->outputs[i]) : outs[i]));
+        else
+            QN_TRY(replace_out(o, i,
+                               join(o, body->outputs[i], entry(n, "scan_output_axes", k), outs[i],
+                                    !entry(n, "scan_output_directions", k))));
+    }
+    graph_kill(g, o->id);
+    return QN_OK;
+}
+
+static qn_status open_scan(opening *o, bool *opened)
+{
+    scan_at s;
+    *opened = scan_of(o->g, node_at(o->g, o->id), &s);
+    return *opened ? take_slice(o, &s) : QN_OK;
+}
+
 qn_status open_body(graph *g, nid id, bool *opened)
 {
     opening o = { .g = g, .id = id };
@@ -190,6 +298,7 @@ qn_status open_body(graph *g, nid id, bool *opened)
     *opened = false;
     if (op_of(node_at(g, id))->control == CONTROL_BRANCH) status = open_if(&o, opened);
     if (op_of(node_at(g, id))->control == CONTROL_LOOP) status = open_loop(&o, opened);
+    if (node_at(g, id)->op == OP_Scan) status = open_scan(&o, opened);
     mem_free(o.copy.at);
     return status;
 }

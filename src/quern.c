@@ -78,23 +78,28 @@ static qn_status plan_round(qn_session *s)
 }
 
 /* Where a run must tell more before a node can be planned, what stands in front of it is planned alone. */
-static qn_status in_parts(qn_session *s, bool *again)
+static qn_status in_parts(qn_session *s, u32 *opened, bool *again)
 {
-    if (!s->specialise || !s->g->stuck) return QN_OK;
-    if (!session_can_cut(s->g)) return open_body(s->g, s->g->stuck, again);
+    enum { MOST_OPENED = 64 /* bodies in a part: each time the graph is checked from its beginning */, MOST_PARTS = 4096 };
+    graph *g = s->g;
+    if (!s->specialise || !g->stuck) return QN_OK;
+    if (s->part + *opened >= MOST_PARTS)
+        return fail(QN_E_UNSUPPORTED, "more than %d times its structure hangs on what ran before", MOST_PARTS);
+    bool full = *opened == MOST_OPENED && node_has_body(node_at(g, g->stuck));
+    if (!full && !session_can_cut(g)) return ++*opened, open_body(g, g->stuck, again);
     *again = true;
-    return session_cut(s);
+    return session_cut(s, s->part + *opened + 1);
 }
 
 bool session_may_be_told(qn_status status) { return status == QN_E_UNSUPPORTED || status == QN_E_SHAPE; }
 
 static qn_status check_graph(qn_session *s)
 {
-    for (;;) {
+    for (u32 opened = 0;;) {
         bool again = false;
         attempt_begin();
         qn_status status = graph_check(s->g); /* shapes, types     src/graph */
-        qn_status helped = session_may_be_told(status) ? in_parts(s, &again) : QN_OK;
+        qn_status helped = session_may_be_told(status) ? in_parts(s, &opened, &again) : QN_OK;
         again = again && helped == QN_OK;
         attempt_end(status != QN_OK && !again);
         if (!again) return helped != QN_OK ? helped : status;

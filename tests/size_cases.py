@@ -202,6 +202,10 @@ def chains():
     shapes = loop([n("Greater", ["table", "turn"], ["big"]), n("Compress", ["table", "big"], ["s"], axis=0), n("Reshape", ["v", "s"], ["a"]), n("Reshape", ["a", "minus"], ["v2"])], [], [("v2", f)], [("v", f)])
     for turns in (2, 0):
         add(f"loop_of_lengths_{turns}", [n("Loop", ["m", "", "x"], ["l"], body=shapes), n("Relu", ["l"], ["y"])], {"x": f32(24), "m": np.array(turns), "table": i64(2, 3, 4)}, {"y": f}, [("minus", i64(-1))])
+    up, down = helper.make_graph([n("Unsqueeze", ["v", "zero"], ["r"])], "t", [], [tensor("r", f)]), helper.make_graph([n("Squeeze", ["v", "zero"], ["r"])], "e", [], [tensor("r", f)])
+    up_and_down = loop([n("Mod", ["turn", "two"], ["odd"]), n("Equal", ["odd", "none"], ["even"]), n("If", ["even"], ["v2"], then_branch=up, else_branch=down)], [], [("v2", f)], [("v", f)])
+    for turns in (3, 300):
+        add(f"loop_up_and_down_{turns}", [n("Loop", ["m", "", "x"], ["y"], body=up_and_down)], {"x": f32(2, 3), "m": np.array(turns)}, {"y": f}, [("zero", i64(0)), ("two", np.array(2)), ("none", np.array(0))])
     while_ = helper.make_graph([n("Unsqueeze", ["v", "zero"], ["v2"]), n("Shape", ["v2"], ["sv"]), n("Size", ["sv"], ["rank"]), n("Less", ["rank", "most"], ["go2"])], "b",
                                [scalar("turn", np.int64), scalar("go", bool), tensor("v", f)], [scalar("go2", bool), tensor("v2", f)])
     add("loop_until_a_rank", [n("Loop", ["", "true", "x"], ["l"], body=while_), n("Relu", ["l"], ["y"])], {"x": f32(2, 3), "most": np.array(5)}, {"y": f}, [("zero", i64(0)), ("true", np.array(True))])

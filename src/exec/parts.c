@@ -6,8 +6,6 @@
  * What such a part fails at first no run tells more of; where that is a body, it is opened (pass/open_body.c). */
 #include "exec/session.h"
 
-enum { MOST_PARTS = 4096 }; /* a Loop may be one for each turn */
-
 /* ---- where */
 
 /* Will a run tell more of it than is known? Its sizes, or elements that may decide a structure. */
@@ -94,7 +92,6 @@ static qn_status make_rest(qn_session *s, const graph *of, const cut *c)
     rest->desc = s->desc;
     rest->desc.path = NULL, rest->desc.bytes = (qn_bytes){ 0 }, rest->desc.progress = NULL;
     rest->behind = of;
-    rest->part = s->part + 1;
     rest->specialise = true;
     rest->stage = SESSION_OPEN;
     rest->given = ARENA_ARRAY(c->mem, c->n_across + 1, qn_named);
@@ -113,16 +110,14 @@ static qn_status make_cut(qn_session *s, cut *c)
     return make_rest(s, c->copy.to, c);
 }
 
-qn_status session_cut(qn_session *s)
+qn_status session_cut(qn_session *s, u32 part)
 {
-    if (s->part == MOST_PARTS)
-        return fail(QN_E_UNSUPPORTED, "more than %d times a run must tell sizes before what reads them can be planned",
-                    MOST_PARTS);
     const graph *g = s->g;
     cut c = { .copy = { .from = g, .named = true }, .mem = s->graph_mem };
     c.copy.at = mem_zalloc(((size_t)g->n_values + 1) * sizeof(val));
     c.behind = mem_zalloc(((size_t)g->n_nodes + 1) * sizeof(bool));
     qn_status status = make_cut(s, &c);
+    if (s->rest) s->rest->part = part;
     mem_free(c.copy.at);
     mem_free(c.behind);
     return status;

@@ -59,7 +59,7 @@ qn_status session_describe_part(qn_session *s);       /* of a rest: inputs and o
 /* parts.c */
 bool session_can_cut(
     graph *g); /* in front of the node at which checking it failed: will what stands there tell more when it ran? */
-qn_status session_cut(qn_session *s); /* there: s->g is what stands in front, s->rest the rest */
+qn_status session_cut(qn_session *s, u32 part); /* there: s->g is what stands in front, s->rest the rest */
 const qn_session *session_last(const qn_session *s);
 const qn_session *session_at_work(const qn_session *s);     /* the part in which the last run is, or ended */
 u32 session_hand_over(const qn_session *s, qn_named **out); /* its outputs as inputs of the rest; how many */

@@ -13,7 +13,7 @@ const option bench_options[] = {
     { "--memory", NULL, "show what the planner made of the intermediates" },
     { "--passes", NULL, "show each pass of the optimizer: its rounds, their time, and what became of the nodes" },
     { "--no-optimize", NULL, "run the graph as the file has it" },
-    { "--layout", "L", "pictures inside are nchw or nhwc (default: as the device likes them)" },
+    { "--layout", "L", "pictures inside are nchw, nhwc or blocked (default: as the device likes them)" },
     { 0 },
 };
 

@@ -15,7 +15,7 @@ const option run_options[] = {
     { "--profile", NULL, "time each launch of a warm run; print time per pass, node and kernel, and write a Chrome trace" },
     { "--trace", "FILE", "where the trace goes (default: quern-trace.json, in DIR with --output)" },
     { "--no-optimize", NULL, "run the graph as the file has it" },
-    { "--layout", "L", "pictures inside are nchw or nhwc (default: as the device likes them)" },
+    { "--layout", "L", "pictures inside are nchw, nhwc or blocked (default: as the device likes them)" },
     { "--dump-passes", "DIR", "write the graph after reading and after each pass, as text" },
     { 0 },
 };

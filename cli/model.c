@@ -81,14 +81,17 @@ int open_device(const args *a, qn_device **out)
 
 static bool layout_of(const char *text, qn_session_desc *desc)
 {
-    bool first = text && !strcmp(text, "nchw"), last = text && !strcmp(text, "nhwc");
-    if (first || last) desc->layout = first ? QN_LAYOUT_CHANNELS_FIRST : QN_LAYOUT_CHANNELS_LAST;
-    return !text || first || last;
+    static const char *const names[] = {
+        [QN_LAYOUT_CHANNELS_FIRST] = "nchw", [QN_LAYOUT_CHANNELS_LAST] = "nhwc", [QN_LAYOUT_CHANNELS_BLOCKED] = "blocked"
+    };
+    for (size_t i = 1; text && i < COUNT(names); i++)
+        if (!strcmp(text, names[i])) return desc->layout = (enum qn_layout)i, true;
+    return !text;
 }
 
 int open_model(const args *a, const char *path, qn_session_desc *desc, qn_session **out)
 {
-    if (!layout_of(args_text(a, "--layout"), desc)) return usage_error(a, "--layout wants nchw or nhwc");
+    if (!layout_of(args_text(a, "--layout"), desc)) return usage_error(a, "--layout wants nchw, nhwc or blocked");
     desc->path = path;
     desc->progress = on_progress;
     qn_status s = qn_session_open(desc, out);

@@ -161,8 +161,9 @@ typedef struct qn_caps {
         max_turns; /* of all loops, for the elements that fill 16 bytes of a MAP's output; 0: no limit. Kernels past it are refused */
     bool f16, f64, i64, i8_buffers, atomics, dot4, mma; /* f16: arithmetic; loads and stores of f16 always work */
     bool host_memory;                                   /* buffers are plain host memory: no copies needed */
-    bool buffers_apart;     /* a launch should not write into a buffer that it reads: each value wants one of its own */
-    uint32_t channels_last; /* pictures of so many channels and more are kept with their channels last; 0: never */
+    bool buffers_apart;      /* a launch should not write into a buffer that it reads: each value wants one of its own */
+    uint32_t channels_last;  /* pictures of so many channels and more are kept with their channels last; 0: never */
+    uint32_t channels_block; /* pictures are kept with their channels in blocks of so many; 0: never */
 } qn_caps;
 typedef struct qn_device_info {
     char kind[16]; /* "cpu", "cuda", "opencl", "webgl", "webgpu", "null" */
@@ -271,8 +272,9 @@ typedef struct qn_session_desc {
     enum qn_layout {
         QN_LAYOUT_DEVICE,
         QN_LAYOUT_CHANNELS_FIRST,
-        QN_LAYOUT_CHANNELS_LAST
-    } layout; /* of pictures inside: as the device likes them (qn_caps.channels_last), or always so */
+        QN_LAYOUT_CHANNELS_LAST,
+        QN_LAYOUT_CHANNELS_BLOCKED
+    } layout; /* of pictures inside: as the device likes them (qn_caps.channels_last, channels_block), or always so */
     void (*dump)(void *user, const char *stage, const char *graph_text); /* after reading and after each pass */
     void *dump_user;
     bool (*progress)(void *user, const char *stage, double part); /* 0..1; false cancels: QN_E_USAGE */

@@ -35,10 +35,16 @@ static qn_status read_graph(qn_session *s)
     return QN_OK;
 }
 
-static u32 channels_last(const qn_session *s)
+enum { BLOCK_LEAST = 4 }; /* where blocks are asked for on a device that names none */
+
+static void layout_of(const qn_session *s, pass_env *env)
 {
-    const qn_session_desc *d = &s->desc;
-    return d->layout == QN_LAYOUT_DEVICE ? d->device->info.caps.channels_last : d->layout == QN_LAYOUT_CHANNELS_LAST;
+    const qn_caps *caps = &s->desc.device->info.caps;
+    const enum qn_layout how = s->desc.layout;
+    env->channels_last = how == QN_LAYOUT_DEVICE ? caps->channels_last : how == QN_LAYOUT_CHANNELS_LAST;
+    if (how == QN_LAYOUT_DEVICE || caps->channels_block) env->channels_block = caps->channels_block;
+    else env->channels_block = MAX(caps->width, BLOCK_LEAST);
+    if (how == QN_LAYOUT_CHANNELS_FIRST || how == QN_LAYOUT_CHANNELS_LAST) env->channels_block = 0;
 }
 
 static qn_status rewrite(qn_session *s)
@@ -46,11 +52,11 @@ static qn_status rewrite(qn_session *s)
     evaluator folding = { 0 }; /* closed below: nothing between may return */
     pass_env env = {
         .caps = &s->desc.device->info.caps,
-        .channels_last = channels_last(s),
         .evaluate = session_evaluate,
         .user = &folding,
         .runs = plan_can_run,
     };
+    layout_of(s, &env);
     s->passes = ARENA_ARRAY(s->graph_mem, pass_count() + 1, qn_pass_row);
     if (!s->passes) return fail_nomem(pass_count() * sizeof(qn_pass_row));
     pass_report report = { .rows = s->passes, .dump = s->desc.dump, .dump_user = s->desc.dump_user };

@@ -55,7 +55,9 @@ static qn_status run_test(const pass_def *p, arena *mem, const char *from, size_
                      .max_group = 256,
                      .group_memory_bytes = 1 << 20,
                      .workers = 2 };
-    pass_env env = { .caps = &caps, .channels_last = 1, .evaluate = session_evaluate, .runs = plan_can_run };
+    pass_env env = {
+        .caps = &caps, .channels_last = 1, .channels_block = 2, .evaluate = session_evaluate, .runs = plan_can_run
+    };
     QN_TRY(parse(mem, from, n_from, &a));
     QN_TRY(parse(mem, to, n_to, &b));
     QN_TRY(pass_run(p, a, &env, &changed));
@@ -94,7 +96,9 @@ static qn_status run_starved(const pass_def *p, const char *from, size_t n_from,
                      .max_group = 256,
                      .group_memory_bytes = 1 << 20,
                      .workers = 2 };
-    pass_env env = { .caps = &caps, .channels_last = 1, .evaluate = session_evaluate, .runs = plan_can_run };
+    pass_env env = {
+        .caps = &caps, .channels_last = 1, .channels_block = 2, .evaluate = session_evaluate, .runs = plan_can_run
+    };
     qn_status s = mem ? parse(mem, from, n_from, &g) : fail_nomem(64);
     u64 before = mem_allocations();
     mem_fail_at(n);

@@ -165,12 +165,14 @@ stage "random graphs: every operator is made, or has a reason not to be" $python
 if [ "$mode" = full ]; then
     stage "50,000 random graphs against onnxruntime" $python tests/graph_fuzz --count 50000 --jobs "$cores" --seed "$QUERN_TEST_SEED" --save "$work/graphs"
     stage "5,000 random graphs with channels last" $python tests/graph_fuzz --count 5000 --jobs "$cores" --seed "$QUERN_TEST_SEED" --layout nhwc --save "$work/graphs"
+    stage "5,000 random graphs with channels in blocks of 4" $python tests/graph_fuzz --count 5000 --jobs "$cores" --seed "$QUERN_TEST_SEED" --devices cpu-baseline --layout blocked --save "$work/graphs"
     for device in $devices; do
         on_device "$device" "random graphs" $python tests/graph_fuzz --count 2000 --seconds 900 --seed "$QUERN_TEST_SEED" --devices "$device" --save "$work/graphs"
     done
 else
     stage "random graphs against onnxruntime, for 20 s" $python tests/graph_fuzz --count 5000 --seconds 20 --seed "$QUERN_TEST_SEED" --save "$work/graphs"
     stage "random graphs with channels last, for 6 s" $python tests/graph_fuzz --count 5000 --seconds 6 --seed "$QUERN_TEST_SEED" --layout nhwc --save "$work/graphs"
+    stage "random graphs with channels in blocks of 4, for 6 s" $python tests/graph_fuzz --count 5000 --seconds 6 --seed "$QUERN_TEST_SEED" --devices cpu-baseline --layout blocked --save "$work/graphs"
 fi
 for preset in web web-threads; do
     stage "the module for browsers, $preset, warnings as errors" sh -c "cmake --preset $preset -DCMAKE_C_FLAGS=-Werror && cmake --build build/$preset -j $cores --target quern_wasm quern_wasm_tests"

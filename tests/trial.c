@@ -100,7 +100,7 @@ static bool answer(test *t, qn_session *s, f32 *out)
 static qn_session *open_model(test *t, qn_device *d)
 {
     qn_session *s = NULL;
-    CHECK_OK(t, qn_session_open(&(qn_session_desc){ .device = d, .path = model }, &s));
+    CHECK_OK(t, qn_session_open(&(qn_session_desc){ .device = d, .path = model, .layout = QN_LAYOUT_CHANNELS_FIRST }, &s));
     return s;
 }
 

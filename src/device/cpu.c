@@ -66,6 +66,7 @@ static void put_info(cpu_device *c)
         .mma = true, /* as loops: compiled, or interpreted */
         .host_memory = true,
     };
+    if (info->caps.width >= 8) info->caps.channels_block = info->caps.width; /* narrower vectors: never measured to pay */
 }
 
 static qn_status cpu_open(u32 index, const qn_device_desc *desc, qn_device **out)

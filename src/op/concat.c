@@ -1,5 +1,6 @@
 /* Concat: inputs one after another along an axis. One strided copy per input into its part of the output; where only MAP kernels run,
  * a MAP that picks among four inputs, and more inputs four at a time through scratch. */
+#include "op/blocked.h"
 #include "op/copy.h"
 #include "op/elems.h"
 #include "op/gradient.h"
@@ -120,6 +121,24 @@ static qn_status emit_pick(lowering *l, const node *n)
     return QN_OK;
 }
 
+/* Along the channels, where each input fills its blocks. */
+static bool concat_channels_blocked(build *b, const node *n, u32 block, val *outs)
+{
+    const type y = *build_type(b, n->out[0]);
+    const u32 count = n->n_in;
+    val in[BLOCKED_MOST];
+    i64 channels, all;
+    if (count > BLOCKED_MOST || y.rank < 3 || axis_of(n, "axis", 0, y.rank) != 1 || !sym_is_number(b->g, y.dims[1], &all))
+        return false;
+    for (u32 i = 0; i < count; i++)
+        if (!sym_is_number(b->g, build_type(b, node_in(b->g, n, i))->dims[1], &channels) || channels % block) return false;
+    for (u32 i = 0; i < count; i++) in[i] = node_in(b->g, n, i);
+    for (u32 i = 0; i < count; i++) in[i] = blocked_of(b, in[i], block);
+    attr axis = attr_of_int("axis", 1);
+    outs[0] = blocked_undone(b, b->status ? 0 : build_node(b, OP_Concat, in, count, &axis, 1), all);
+    return b->status == QN_OK;
+}
+
 static const variant concat_variants[] = {
     { "concat_rows", NEED_LANES, NULL, emit_rows },
     { "concat_group", NEED_GROUP, NULL, emit_groups },
@@ -144,6 +163,7 @@ const op_def op_Concat = {
     .min_in = 1,
     .host_elems = true,
     .permuted = PERMUTED_AXIS,
+    .channels_blocked = concat_channels_blocked,
     .infer = infer_concat,
     .gradient = GRADIENT(gradient_concat),
     .variants = concat_variants,

@@ -16,4 +16,8 @@ enum { CONV_MAX_ATTRS = 12 };
 u32 conv_attrs(const node *n, attr *out);
 /* conv_last.c: op_def.channels_last of a node with inputs x, w, bias, rest, the last two optional. */
 val conv_channels_last(build *b, const node *n);
+/* Its weights are the same in each run: what is made of them is made once. */
+bool conv_weights_stay(const graph *g, val w);
+/* conv_blocked.c: op_def.channels_blocked of such a node. */
+bool conv_channels_blocked(build *b, const node *n, u32 block, val *outs);
 #endif

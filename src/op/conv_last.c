@@ -243,12 +243,14 @@ static bool made_of_weights(const graph *g, val v, u32 nodes)
     return n->n_in > 0 && n->n_in <= MADE_OF_MOST;
 }
 
+bool conv_weights_stay(const graph *g, val w) { return made_of_weights(g, w, MADE_OF_MOST); }
+
 val conv_channels_last(build *b, const node *n)
 {
     val x = node_in(b->g, n, 0), w = node_in(b->g, n, 1);
     attr attrs[CONV_MAX_ATTRS + EPILOGUE_ATTRS];
     u32 count = 0;
-    if (!dtype_is_float(build_type(b, x)->dtype) || !made_of_weights(b->g, w, MADE_OF_MOST)) return 0;
+    if (!dtype_is_float(build_type(b, x)->dtype) || !conv_weights_stay(b->g, w)) return 0;
     for (u32 i = 0; i < n->n_attrs && count < COUNT(attrs); i++)
         if (!text_same(n->attrs[i].name, "kernel_shape")) attrs[count++] = n->attrs[i];
     val in[] = { channels_last_of(b, x), weight_in(b, w, LAST), node_in(b->g, n, 2),

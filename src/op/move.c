@@ -1,5 +1,6 @@
 /* Transpose, Split, Expand, Tile, and what Slice (slice.c) shares with them: the same elements at other places, as one strided copy for each
  * output (copy.h). */
+#include "op/blocked.h"
 #include "op/copy.h"
 #include "op/elems.h"
 #include "op/gradient.h"
@@ -247,6 +248,28 @@ static const op_case split_cases[] = {
     { "u8[4,6] i64[1]={6}", "axis=-1", 0, "one part" },
     { 0 },
 };
+/* Along the channels, where each part is whole blocks. */
+static bool split_channels_blocked(build *b, const node *n, u32 block, val *outs)
+{
+    const type x = *build_type(b, node_in(b->g, n, 0));
+    const u32 count = n->n_out;
+    i64 blocks[BLOCKED_MOST], channels;
+    if (count > BLOCKED_MOST || x.rank < 3 || axis_of(n, "axis", 0, x.rank) != 1) return false;
+    for (u32 i = 0; i < count; i++) {
+        if (!n->out[i] || !sym_is_number(b->g, build_type(b, n->out[i])->dims[1], &channels) || channels % block)
+            return false;
+        blocks[i] = channels / block;
+    }
+    attr axis = attr_of_int("axis", 1);
+    val in[] = { blocked_of(b, node_in(b->g, n, 0), block), build_ints(b, blocks, count) };
+    if (b->status) return false;
+    nid made = build_node_outs(b, OP_Split, in, 2, count, &axis, 1);
+    if (b->status) return false;
+    for (u32 i = 0; i < count; i++) outs[i] = node_at(b->g, made)->out[i];
+    for (u32 i = 0; i < count; i++) outs[i] = blocked_undone(b, outs[i], blocks[i] * block);
+    return b->status == QN_OK;
+}
+
 const op_def op_Split = {
     .name = "Split",
     .doc = DOC("x cut into parts along `axis`"),
@@ -255,6 +278,7 @@ const op_def op_Split = {
     .attrs = { INT("axis", 0), INT("num_outputs", 0) },
     .host_elems = true,
     .permuted = PERMUTED_AXIS,
+    .channels_blocked = split_channels_blocked,
     .infer = infer_split,
     .gradient = GRADIENT(gradient_split),
     .variants = move_variants,

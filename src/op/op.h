@@ -190,6 +190,8 @@ struct op_def {
     /* Over pictures [N][C][spatial...]: its first output by way of the same with channels last, built of channels_last_of (op/channels.h).
      * 0: there is no such way. */
     val (*channels_last)(build *b, const node *n);
+    /* The same by way of channels in blocks, its outputs built of blocked_of (op/blocked.h). False: there is no such way. */
+    bool (*channels_blocked)(build *b, const node *n, u32 block, val *outs);
     bool sums_channels;    /* worth bringing what it reads into the layout that suits the device */
     const char *bodies[2]; /* their attributes: then and else, or the loop's body */
     qn_status (*infer)(infer *c);

@@ -1,4 +1,5 @@
 /* Pools: the largest element, the mean or the p-norm of windows, and of whole planes. */
+#include "op/blocked.h"
 #include "op/blocks.h"
 #include "op/channels.h"
 #include "op/gradient.h"
@@ -143,7 +144,45 @@ static qn_status emit_max_rows(lowering *l, const node *n)
 
 static qn_status emit_mean_rows(lowering *l, const node *n) { return rows(l, n, true); }
 
-/* ---- channels last */
+/* ---- windows of one element along the last of three dimensions: channels, or lanes of a block of them */
+
+static bool fits_last(const lowering *l, const node *n)
+{
+    const type *x = lower_type(l, lower_in(l, n, 0));
+    i64 sizes[3], steps[3], pads[6];
+    if (!dtype_is_float(x->dtype) || x->rank != 5) return false;
+    if (window_ints(n, "kernel_shape", 3, 1, 1, sizes) || window_ints(n, "strides", 3, 1, 1, steps) ||
+        window_ints(n, "pads", 6, 0, 0, pads))
+        return false;
+    return sizes[2] == 1 && steps[2] == 1 && pads[2] == 0 && pads[5] == 0;
+}
+
+static qn_status emit_last(lowering *l, const node *n, bool mean)
+{
+    window w;
+    launch *k = begin(l, n, "pool_last.c", "pool_last", &w);
+    launch_out(k, lower_out(l, n, 0));
+    for (u32 d = 0; d < 3; d++) launch_size(k, w.in[d]);
+    for (u32 d = 0; d < 2; d++) launch_size(k, w.out[d]);
+    for (u32 d = 0; d < 2; d++) launch_size(k, w.kernel[d]);
+    for (u32 d = 0; d < 2; d++) launch_number(k, w.step[d]);
+    for (u32 d = 0; d < 2; d++) launch_number(k, w.dilation[d]);
+    for (u32 d = 0; d < 2; d++) launch_size(k, w.pad[d]);
+    for (u32 d = 0; d < 2; d++) launch_size(k, w.padded[d]);
+    launch_const(k, "mean", mean);
+    launch_const(k, "count_padding", mean && lower_int(l, n, "count_include_pad"));
+    return launch_groups(k, sym_mul(lower_graph_mut(l), lower_product(l, lower_in(l, n, 0), 0, 2), w.out[0]));
+}
+
+static qn_status emit_max_last(lowering *l, const node *n)
+{
+    QN_TRY(emit_last(l, n, false));
+    return emit_index(l, n);
+}
+
+static qn_status emit_mean_last(lowering *l, const node *n) { return emit_last(l, n, true); }
+
+/* ---- channels last, and in blocks */
 
 /* The list `name` for one more dimension, in which nothing happens; false: the node has none. */
 static bool with_one_more(build *b, const node *n, const char *name, u32 rank, bool twice, i64 otherwise, attr *out)
@@ -159,8 +198,9 @@ static bool with_one_more(build *b, const node *n, const char *name, u32 rank, b
     return true;
 }
 
-/* Channels behind one or two dimensions are one more dimension of a single plane, with windows of one channel. */
-static val pool_channels_last(build *b, const node *n)
+/* The attributes of a pool with one more dimension behind its own, with windows of one element; how many. */
+enum { POOL_MOST_ATTRS = 8 };
+static u32 attrs_with_one_more(build *b, const node *n, u32 rank, attr *attrs)
 {
     static const struct {
         const char *name;
@@ -168,21 +208,47 @@ static val pool_channels_last(build *b, const node *n)
         i64 otherwise;
     } lists[] = { { "kernel_shape", false, 1 }, { "strides", false, 1 }, { "dilations", false, 1 }, { "pads", true, 0 } };
     static const char *const kept[] = { "auto_pad", "ceil_mode", "count_include_pad", "p" };
-    const type *x = build_type(b, node_in(b->g, n, 0));
-    u32 rank = x->rank - 2u, count = 0;
-    attr attrs[COUNT(lists) + COUNT(kept)];
-    sym dims[QN_MAX_RANK];
-    if (rank > 2 || (n->n_out > 1 && value_at(b->g, n->out[1])->uses)) return 0;
+    u32 count = 0;
     for (u32 i = 0; i < COUNT(lists); i++)
         count += with_one_more(b, n, lists[i].name, rank, lists[i].twice, lists[i].otherwise, &attrs[count]);
     for (u32 i = 0; i < COUNT(kept); i++)
         if (attr_find(n, kept[i])) attrs[count++] = *attr_find(n, kept[i]);
+    return count;
+}
+
+static bool wants_index(const graph *g, const node *n) { return n->n_out > 1 && n->out[1] && value_at(g, n->out[1])->uses; }
+
+/* Channels behind one or two dimensions are one more dimension of a single plane, with windows of one channel. */
+static val pool_channels_last(build *b, const node *n)
+{
+    const type *x = build_type(b, node_in(b->g, n, 0));
+    u32 rank = x->rank - 2u;
+    attr attrs[POOL_MOST_ATTRS];
+    sym dims[QN_MAX_RANK];
+    if (rank > 2 || wants_index(b->g, n)) return 0;
+    u32 count = attrs_with_one_more(b, n, rank, attrs);
     type in = channels_moved(x, false), out = channels_moved(build_type(b, n->out[0]), false);
     dims[0] = in.dims[0], dims[1] = sym_one(b->g);
     for (u32 d = 1; d < in.rank; d++) dims[d + 1] = in.dims[d];
     val y = build_reshape(b, channels_last_of(b, node_in(b->g, n, 0)), dims, in.rank + 1u);
     y = build_node(b, (op_id)n->op, &y, 1, attrs, count);
     return channels_move(b, build_reshape(b, y, out.dims, out.rank), true);
+}
+
+/* The lanes of a block are one more dimension of each plane, in the same way. */
+static bool pool_channels_blocked(build *b, const node *n, u32 block, val *outs)
+{
+    const type *x = build_type(b, node_in(b->g, n, 0));
+    u32 rank = x->rank - 2u;
+    i64 channels;
+    attr attrs[POOL_MOST_ATTRS];
+    if (rank > 2 || wants_index(b->g, n) || !sym_is_number(b->g, x->dims[1], &channels)) return false;
+    const op_id op = (op_id)n->op;
+    u32 count = attrs_with_one_more(b, n, rank, attrs);
+    val y = blocked_of(b, node_in(b->g, n, 0), block);
+    y = b->status ? 0 : build_node(b, op, &y, 1, attrs, count);
+    outs[0] = blocked_undone(b, y, channels);
+    return b->status == QN_OK;
 }
 
 /* ---- records */
@@ -205,6 +271,7 @@ static qn_status expand_max_of_bytes(build *b, const node *n)
 }
 
 static const variant max_variants[] = { { "pool_rows", NEED_LANES | NEED_SIZES, fits_rows, emit_max_rows },
+                                        { "pool_last", NEED_LANES, fits_last, emit_max_last },
                                         { "pool_map", 0, fits_max, emit_max },
                                         { 0 } };
 
@@ -215,6 +282,10 @@ static const op_case max_cases[] = {
     { "f32[1,2,9,9]", "kernel_shape=[2,3], dilations=[2,3], strides=[1,3], auto_pad=\"SAME_UPPER\"", 0, "dilated" },
     { "f32[2,3,17]", "kernel_shape=[4], strides=[3]", 0, "one dimension" },
     { "f32[1,2,5,6,7]", "kernel_shape=[2,3,2], strides=[2,1,2]", 0, "three dimensions" },
+    { "f32[2,3,9,8,16]", "kernel_shape=[3,2,1], strides=[2,1,1], pads=[1,0,0,1,1,0], n_out=2", 0,
+      "channels behind a plane, with indices" },
+    { "f32[1,2,6,9,21]", "kernel_shape=[3,3,1], dilations=[2,1,3], ceil_mode=1, strides=[2,2,1]", 0,
+      "channels behind a plane, dilated" },
     { "f16[1,3,9,8]", "kernel_shape=[3,3], strides=[2,2]", 0, "half precision" },
     { "f64[1,3,9,8]", "kernel_shape=[3,3], strides=[3,3]", 0, "double precision" },
     { "i8[1,3,9,8]", "kernel_shape=[3,3]", 0, "signed bytes" },
@@ -234,6 +305,7 @@ const op_def op_MaxPool = {
     .attrs = { POOL_ATTRS, INT("storage_order", 0) },
     .infer = pool_infer,
     .channels_last = pool_channels_last,
+    .channels_blocked = pool_channels_blocked,
     .gradient = GRADIENT(gradient_max_pool),
     .when = when_rows,
     .expand = expand_max_of_bytes,
@@ -242,6 +314,7 @@ const op_def op_MaxPool = {
 };
 
 static const variant mean_variants[] = { { "pool_rows", NEED_LANES | NEED_SIZES, fits_rows, emit_mean_rows },
+                                         { "pool_last_mean", NEED_LANES, fits_last, emit_mean_last },
                                          { "pool_map", 0, NULL, emit_mean },
                                          { 0 } };
 
@@ -254,6 +327,9 @@ static const op_case mean_cases[] = {
     { "f32[1,2,20,35]", "kernel_shape=[2,2], dilations=[2,3], auto_pad=\"SAME_LOWER\"", 1e-6, "dilated" },
     { "f32[2,3,17]", "kernel_shape=[4], strides=[3]", 1e-6, "one dimension" },
     { "f32[1,2,5,6,7]", "kernel_shape=[2,3,2]", 1e-6, "three dimensions" },
+    { "f32[2,3,9,8,16]", "kernel_shape=[3,2,1], strides=[2,1,1], pads=[1,0,0,1,1,0]", 1e-6, "channels behind a plane" },
+    { "f32[1,2,6,9,21]", "kernel_shape=[3,3,1], pads=[1,1,0,1,1,0], count_include_pad=1, ceil_mode=1, strides=[2,2,1]", 1e-6,
+      "channels behind a plane, padding is counted" },
     { "f16[1,3,9,8]", "kernel_shape=[3,3]", 1e-3, "half precision" },
     { 0 },
 };
@@ -266,6 +342,7 @@ const op_def op_AveragePool = {
     .attrs = { POOL_ATTRS, INT("count_include_pad", 0) },
     .infer = pool_infer,
     .channels_last = pool_channels_last,
+    .channels_blocked = pool_channels_blocked,
     .gradient = GRADIENT(gradient_average_pool),
     .when = when_rows,
     .variants = mean_variants,
@@ -289,6 +366,7 @@ const op_def op_LpPool = {
     .attrs = { POOL_ATTRS, INT("p", 2) },
     .infer = pool_infer,
     .channels_last = pool_channels_last,
+    .channels_blocked = pool_channels_blocked,
     .gradient = GRADIENT(gradient_lp_pool),
     .variants = norm_variants,
     .cases = CASES(norm_cases),

@@ -5,6 +5,7 @@
  * Mean, L2 and LogSum are a sum with one more step at its end. */
 #include <math.h>
 
+#include "op/blocked.h"
 #include "op/elems.h"
 #include "op/gradient.h"
 #include "op/op_util.h"
@@ -365,6 +366,26 @@ static const op_case order_cases[] = {
     { "f32[2,0] i64[1]={1}",          "",           0,    "empty, floats"          }, { 0 }
 };
 /* clang-format on */
+/* Over pixels: their dimensions have the same numbers. */
+static bool reduce_channels_blocked(build *b, const node *n, u32 block, val *outs)
+{
+    const type x = *build_type(b, node_in(b->g, n, 0)), y = *build_type(b, n->out[0]);
+    const op_id op = (op_id)n->op;
+    bool has, keeps = attr_int(n, "keepdims", 1) != 0;
+    i64 channels, ignored[QN_MAX_RANK], axes[QN_MAX_RANK];
+    if (x.rank < 3 || !sym_is_number(b->g, x.dims[1], &channels)) return false;
+    if (node_in(b->g, n, 1) && known_ints(b->g, node_in(b->g, n, 1), ignored, QN_MAX_RANK) < 0) return false;
+    u32 bits = node_axes(b->g, n, "axes", 1, x.rank, &has), count = 0;
+    if (!bits || bits & 3) return false;
+    for (u32 d = 2; d < x.rank; d++)
+        if (bits >> d & 1) axes[count++] = d;
+    attr keep = attr_of_int("keepdims", 1);
+    val in[] = { blocked_of(b, node_in(b->g, n, 0), block), build_ints(b, axes, count) };
+    outs[0] = blocked_undone(b, b->status ? 0 : build_node(b, op, in, 2, &keep, 1), channels);
+    if (!keeps) outs[0] = build_reshape(b, outs[0], y.dims, y.rank);
+    return b->status == QN_OK;
+}
+
 #define REDUCE(name_, types, cases_, doc_)                                                                                  \
     const op_def op_##name_ = { .name = #name_,                                                                             \
                                 .doc = DOC(doc_),                                                                           \
@@ -372,6 +393,7 @@ static const op_case order_cases[] = {
                                 .out = { { "reduced", "as data" } },                                                        \
                                 .attrs = { INTS("axes"), INT("keepdims", 1), INT("noop_with_empty_axes", 0) },              \
                                 .permuted = PERMUTED_FOLDS,                                                                 \
+                                .channels_blocked = reduce_channels_blocked,                                                \
                                 .infer = reduce_infer,                                                                      \
                                 .gradient = GRADIENT(gradient_reduce),                                                      \
                                 .expand = expand_reduce,                                                                    \

@@ -13,7 +13,7 @@
 
 typedef struct pass_env {
     const qn_caps *caps;
-    u32 channels_last; /* as qn_caps.channels_last, or as the session was told */
+    u32 channels_last, channels_block; /* as in qn_caps, or as the session was told */
     /* Compute one node whose inputs are all constants, with the kernels of run time; out: one tensor an output, data in mem. */
     qn_status (*evaluate)(void *user, const graph *g, nid n, arena *mem, qn_tensor *out);
     void *user;

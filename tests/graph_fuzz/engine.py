@@ -73,8 +73,9 @@ class Device:
         self.lib = c.CDLL(os.path.abspath(library))
         self.lib.qn_last_error.restype = c.c_char_p
         self.spec, self.layout, self.handle = spec, layout, c.c_void_p()
-        desc = DeviceDesc(threads=threads)
-        self.check(self.lib.qn_device_open(spec.encode(), c.byref(desc), c.byref(self.handle)))
+        kind, _, isa = spec.partition("-")  # cpu-baseline, cpu-avx2: with these instructions alone
+        desc = DeviceDesc(threads=threads, cpu_isa=isa.encode() or None)
+        self.check(self.lib.qn_device_open(kind.encode(), c.byref(desc), c.byref(self.handle)))
 
     def check(self, status):
         if status:

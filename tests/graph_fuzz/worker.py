@@ -55,7 +55,7 @@ def isolated(test):
     return f"ended with exit status {code}: {why}" if code else why or None
 
 
-LAYOUTS = ["device", "nchw", "nhwc"]  # qn_layout, in the header's order
+LAYOUTS = ["device", "nchw", "nhwc", "blocked"]  # qn_layout, in the header's order
 
 
 def ways_of(args, devices={}):

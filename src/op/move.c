@@ -248,7 +248,7 @@ static const op_case split_cases[] = {
     { "u8[4,6] i64[1]={6}", "axis=-1", 0, "one part" },
     { 0 },
 };
-/* Along the channels, where each part is whole blocks. */
+/* Along the channels, where each part is whole blocks, and has some. */
 static bool split_channels_blocked(build *b, const node *n, u32 block, val *outs)
 {
     const type x = *build_type(b, node_in(b->g, n, 0));
@@ -256,7 +256,8 @@ static bool split_channels_blocked(build *b, const node *n, u32 block, val *outs
     i64 blocks[BLOCKED_MOST], channels;
     if (count > BLOCKED_MOST || x.rank < 3 || axis_of(n, "axis", 0, x.rank) != 1) return false;
     for (u32 i = 0; i < count; i++) {
-        if (!n->out[i] || !sym_is_number(b->g, build_type(b, n->out[i])->dims[1], &channels) || channels % block)
+        if (!n->out[i] || !sym_is_number(b->g, build_type(b, n->out[i])->dims[1], &channels) || !channels ||
+            channels % block)
             return false;
         blocks[i] = channels / block;
     }

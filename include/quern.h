@@ -273,7 +273,7 @@ typedef struct qn_session_desc {
         QN_LAYOUT_DEVICE,
         QN_LAYOUT_CHANNELS_FIRST,
         QN_LAYOUT_CHANNELS_LAST,
-        QN_LAYOUT_CHANNELS_BLOCKED
+        QN_LAYOUT_CHANNELS_BLOCKED /* of channels_block channels; of as many as its vectors have lanes, 4 at least, where that is 0 */
     } layout; /* of pictures inside: as the device likes them (qn_caps.channels_last, channels_block), or always so */
     void (*dump)(void *user, const char *stage, const char *graph_text); /* after reading and after each pass */
     void *dump_user;
@@ -327,9 +327,11 @@ QN_API const char *qn_metadata(const qn_session *s, const char *key); /* NULL: t
 /* Queue one run of the model. Returns at once; the outputs exist when the ticket is done (qn_poll).
  * in       one entry per model input, matched by name, any order. Lent until the ticket is done, with all that sequences and maps hold.
  * Shapes   as the model declares; a named dimension ("batch", "seq") takes any size >= 0, the same in all inputs.
- * Cost     a size larger than any before lays memory out again (see qn_reserve); nothing is planned or compiled again.
+ * Cost     a size larger than any before lays memory out again (see qn_reserve); nothing is planned or compiled again. But a model whose
+ *          ranks hang on sizes, small inputs or computed data is planned in its runs, here or in qn_poll, and again when those change.
  * Errors   QN_E_NAME an input is missing or unknown; QN_E_SHAPE; QN_E_DTYPE; QN_E_NOMEM, the session stays usable. QN_E_DATA an index that
- *          the data hold is outside its axis: here where an input holds it, from qn_poll where it is computed.
+ *          the data hold is outside its axis: here where an input holds it, from qn_poll where it is computed. QN_E_UNSUPPORTED, QN_E_SHAPE,
+ *          from qn_poll, too: what is planned in a run cannot be.
  * Threads  one session, one thread. */
 QN_API qn_status qn_run(qn_session *s, const qn_named *in, size_t n_in, qn_ticket *out);
 /* Inputs and outputs that stay on the device. b: a buffer of the session's device, lent until it is unbound (b NULL) or the session closes.
@@ -360,7 +362,7 @@ typedef struct qn_stats {
     double read_ms, check_ms, passes_ms, plan_ms, prepare_ms;
     double verify_ms; /* trying kernels out: once for an adapter and driver */
 } qn_stats;
-QN_API void qn_get_stats(const qn_session *s, qn_stats *out);
+QN_API void qn_get_stats(const qn_session *s, qn_stats *out); /* of a model that is planned in parts: their sums */
 typedef struct qn_op_count {
     const char *domain, *op;
     uint32_t count, version;
@@ -381,15 +383,15 @@ typedef struct qn_profile_row {
     const char *node, *op, *kernel, *where;
     uint64_t start_ns, ns, bytes, flops;
 } qn_profile_row;
-QN_API uint32_t qn_profile(const qn_session *s,
-                           const qn_profile_row **out); /* of the last run, in order; needs desc.profile */
+/* Of the last run, in order; needs desc.profile. Lent until the next call. */
+QN_API uint32_t qn_profile(const qn_session *s, const qn_profile_row **out);
 typedef struct qn_pass_row {
     const char *pass, *doc;
     double ms;
     uint32_t nodes_before, nodes_after;
 } qn_pass_row;
-QN_API uint32_t qn_passes(const qn_session *s, const qn_pass_row **out);
-/* Nodes that the host computes for the device: in order of the plan. */
+QN_API uint32_t qn_passes(const qn_session *s, const qn_pass_row **out); /* of the first part where a model has several */
+/* Nodes that the host computes for the device: in order of the plan. Lent until the next call. */
 typedef enum qn_host_reason {
     QN_HOST_TYPE = 1, /* the device has not a type of the node */
     QN_HOST_LIMIT,    /* it would outgrow a limit of the device, or of each kernel that fits it */

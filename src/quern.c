@@ -185,14 +185,15 @@ static void close_parts(qn_session *s)
 
 static void drop_plan(qn_session *s)
 {
+    for (const qn_session *p = s->rest; p; p = p->rest) s->stats.plans += p->stats.plans;
     close_parts(s->rest);
     s->rest = NULL;
     s->now = s;
     exec_close(s->x);
     trial_over(s);
     format_files_close(s->files);
-    s->to_run = NULL, s->x = NULL, s->p = NULL, s->g = NULL, s->avoided = NULL, s->files = NULL,
-    s->n_ops = s->n_host_nodes = 0, s->planned = false;
+    s->to_run = NULL, s->x = NULL, s->p = NULL, s->g = NULL, s->avoided = NULL, s->files = NULL, s->passes = NULL,
+    s->n_passes = s->n_ops = s->n_host_nodes = 0, s->planned = false;
     arena_free(s->plan_mem), arena_free(s->graph_mem);
     s->plan_mem = s->graph_mem = NULL;
 }

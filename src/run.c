@@ -37,6 +37,7 @@ static qn_status plan_for(qn_session *s, const qn_named *in, size_t n_in)
     if (session_may_be_told(status) && !s->fixes_floats) {
         s->fixes_floats = true;
         status = plan_once(s, in, n_in);
+        s->fixes_floats = status == QN_OK; /* inputs that fit no plan say nothing of those that do */
     }
     attempt_end(status != QN_OK);
     return status;
@@ -87,7 +88,6 @@ static qn_status check_given(const qn_session *s, const qn_named *in, size_t n_i
 static qn_status start_part(qn_session *s, const qn_named *in, size_t n_in)
 {
     if (!s->specialise) return exec_start(s->x, in, n_in);
-    QN_TRY(check_given(s, in, n_in));
     u64 key = session_fixed_hash(s, in, n_in);
     return s->planned && key == s->specialised_for ? start_specialised(s, in, n_in) : plan_for(s, in, n_in);
 }
@@ -103,6 +103,7 @@ static qn_status start(qn_session *s, const qn_named *in, size_t n_in)
     const qn_session *at_work = session_at_work(s);
     if (at_work->to_run || (at_work->x && at_work->x->running))
         return fail(QN_E_USAGE, "the last run is not done; poll its ticket first");
+    if (s->specialise) QN_TRY(check_given(s, in, n_in));
     s->now = s;
     return start_part(s, in, n_in);
 }
@@ -136,6 +137,8 @@ static qn_status advance(qn_session *s, bool *done)
     QN_TRY(advance_part(s->now, done));
     while (*done && s->now->rest) {
         QN_TRY(start_rest(s));
+        *done = false;
+        if (s->desc.stepwise) break; /* each part is planned in a turn of its own */
         QN_TRY(advance_part(s->now, done));
     }
     return QN_OK;

@@ -358,6 +358,11 @@ static void check_bound(test *t, const test_device *d)
         CHECK(t, run_bound(s, &shape, small, to) == QN_E_SHAPE, "%s: an input buffer that is too small", d->name);
         CHECK(t, qn_bind_input(s, "picture", from) == QN_E_NAME, "%s: no such input", d->name);
         CHECK(t, run_bound(s, &shape, NULL, NULL) == QN_E_USAGE, "%s: unbound, and no data", d->name);
+        CHECK(t, run_bound(s, &given, NULL, NULL) == QN_OK && qn_output_at(s, 0, &y) == QN_OK, "%s: unbound", d->name);
+        CHECK(t,
+              run_bound(s, &(qn_tensor){ QN_F32, 4, { 1, 1, 32, 31 }, image }, NULL, NULL) == QN_E_SHAPE &&
+                  qn_output_at(s, 0, &y) == QN_E_USAGE,
+              "%s: what the last run left is gone when the next began", d->name);
     }
     qn_session_close(s);
     qn_buffer_free(from), qn_buffer_free(to), qn_buffer_free(small);

@@ -78,6 +78,44 @@ static void check_wrong(test *t, qn_session *s)
           qn_last_error());
 }
 
+/* x: f32[4], n: i64[how many a run tells] -> y = Expand(x, n) */
+static const u8 small_floats[] = {
+    0x08, 8,  0x42, 2, 0x10, 17,   0x3a, 62, /* versions, graph */
+    0x0a, 17, 0x0a, 1, 'x',  0x0a, 1,    'n',  0x12, 1,    'y', 0x22, 6, 'E',  'x', 'p',  'a', 'n', 'd', /* node */
+    0x5a, 15, 0x0a, 1, 'x',  0x12, 10,   0x0a, 8,    0x08, 1,   0x12, 4, 0x0a, 2,   0x08, 4,             /* x */
+    0x5a, 13, 0x0a, 1, 'n',  0x12, 8,    0x0a, 6,    0x08, 7,   0x12, 2, 0x0a, 0,                        /* n */
+    0x62, 9,  0x0a, 1, 'y',  0x12, 4,    0x0a, 2,    0x08, 1,                                            /* y */
+};
+
+/* Inputs that fit no plan leave the next runs as they were: other floats need no plan of their own, then as before. */
+static void check_plans_kept(test *t, qn_device *d)
+{
+    static const f32 others[] = { 5, 6, 7, 8 };
+    static const i64 four = 4;
+    const qn_session_desc desc = { .device = d, .bytes = { small_floats, sizeof small_floats } };
+    qn_session *s = NULL;
+    qn_ticket ticket = 0;
+    qn_stats before = { 0 }, after = { 0 };
+    const qn_tensor *y = NULL;
+    if (!CHECK(t, qn_session_open(&desc, &s) == QN_OK, "%s", qn_last_error())) return;
+    for (u32 round = 0; round < 2; round++) {
+        for (u32 i = 0; i < 2; i++) {
+            qn_tensor x = { QN_F32, 1, { 4 }, i ? others : numbers };
+            qn_get_stats(s, i ? &after : &before);
+            CHECK(t, begin(s, x, size(&four), &ticket) == QN_OK && qn_wait(s, ticket) == QN_OK, "%s", qn_last_error());
+            bool right = qn_output_at(s, 0, &y) == QN_OK && ((const f32 *)y->data)[3] == ((const f32 *)x.data)[3];
+            CHECK(t, right, "round %u, run %u: another answer", round, i);
+        }
+        before = after;
+        qn_get_stats(s, &after);
+        CHECK(t, after.plans == before.plans, "round %u: planned for other floats", round);
+        CHECK(t, begin(s, (qn_tensor){ QN_F32, 1, { 4 }, numbers }, size(&three), &ticket) == QN_E_SHAPE, "3 of 4 fit");
+        const qn_pass_row *rows = NULL;
+        CHECK(t, qn_passes(s, &rows) == 0, "passes of a plan that is gone");
+    }
+    qn_session_close(s);
+}
+
 /* x: f32[12], t: i64[3], c: bool[3] -> y = Neg(Reshape(x, Compress(t, c))): how many sizes there are only a run tells. It has two parts. */
 /* clang-format off */
 static const u8 in_parts[] = {
@@ -117,17 +155,30 @@ static const struct {
 } parts_runs[] = { { { 1, 1, 0 }, 2 }, { { 0, 0, 1 }, 1 }, { { 0, 0, 1 }, 1 }, { { 1, 0, 0 }, 0 }, { { 1, 1, 0 }, 2 }, { { 1, 1, 1 }, 0 }, { { 0, 0, 1 }, 1 } };
 /* clang-format on */
 
+/* A run that is refused before it begins leaves the last one's answer where it is. */
+static void check_refused(test *t, qn_session *s, u32 i, qn_ticket last)
+{
+    qn_ticket ticket = 0;
+    bool done = false;
+    CHECK(t, qn_run(s, &(qn_named){ "x", { QN_F32, 1, { 12 }, twelve } }, 1, &ticket) == QN_E_NAME,
+          "run %u: an input is missing", i);
+    check_answer(t, s, parts_runs[i].rank, "after a refused run");
+    CHECK(t, qn_poll(s, last, &done) == QN_OK && done, "run %u: asked again", i);
+}
+
 static void check_parts_run(test *t, qn_session *s, u32 i)
 {
     qn_ticket ticket = 0, second = 0;
     const qn_tensor *y;
+    qn_stats stats = { 0 };
+    qn_get_stats(s, &stats);
+    const u64 plans = stats.plans;
     qn_status status = begin_parts(s, parts_runs[i].chosen, &ticket);
     for (bool done = false; status == QN_OK && !done;) {
         CHECK(t, qn_output_at(s, 0, &y) == QN_E_USAGE, "run %u: an answer of a run that is not done", i);
         CHECK(t, begin_parts(s, parts_runs[0].chosen, &second) == QN_E_USAGE, "run %u: a second one under way", i);
         status = qn_poll(s, ticket, &done);
     }
-    qn_stats stats = { 0 };
     const qn_profile_row *rows = NULL;
     const qn_host_node *nodes = NULL;
     qn_get_stats(s, &stats);
@@ -140,6 +191,9 @@ static void check_parts_run(test *t, qn_session *s, u32 i)
                   qn_session_note(s, 0) && !qn_session_note(s, 1),
               "run %u: what ran on the host", i);
         if (CHECK(t, status == QN_OK, "run %u: %s", i, qn_last_error())) check_answer(t, s, parts_runs[i].rank, "in parts");
+        CHECK(t, stats.plans >= plans + (i ? 0u : 2u) && stats.plans <= plans + 2, "run %u: %llu plans after %llu", i,
+              (unsigned long long)stats.plans, (unsigned long long)plans);
+        check_refused(t, s, i, ticket);
         return;
     }
     CHECK(t, status == QN_E_SHAPE, "run %u: %s", i, qn_status_text(status));
@@ -185,8 +239,28 @@ static void check_parts(test *t, bool cannot_wait)
     far_device_close(d);
 }
 
+/* Stepwise, each part is planned in a turn of its own, also where the device is done at once. */
+static void check_parts_in_turns(test *t)
+{
+    qn_device *d = NULL;
+    qn_session *s = NULL;
+    qn_ticket ticket = 0;
+    if (!CHECK(t, qn_device_open("cpu", NULL, &d) == QN_OK, "%s", qn_last_error())) return;
+    const qn_session_desc desc = { .device = d, .bytes = { in_parts, sizeof in_parts }, .stepwise = true };
+    if (CHECK(t, qn_session_open(&desc, &s) == QN_OK, "%s", qn_last_error())) {
+        const qn_tensor *y = NULL;
+        CHECK_OK(t, begin_parts(s, parts_runs[0].chosen, &ticket));
+        CHECK(t, qn_output_at(s, 0, &y) == QN_E_USAGE, "both parts in one turn");
+        CHECK(t, qn_session_busy(s), "there is more to do at once");
+        if (CHECK(t, qn_wait(s, ticket) == QN_OK, "%s", qn_last_error())) check_answer(t, s, 2, "in turns");
+    }
+    qn_session_close(s);
+    qn_device_close(d);
+}
+
 void test_late_plan(test *t)
 {
+    check_parts_in_turns(t);
     check_parts(t, false);
     check_parts(t, true);
     qn_device *d = far_device_open(t, false);
@@ -196,5 +270,6 @@ void test_late_plan(test *t)
         check_one_at_a_time(t, s);
     }
     qn_session_close(s);
+    if (d) check_plans_kept(t, d);
     far_device_close(d);
 }

@@ -124,10 +124,14 @@ const char *qn_metadata(const qn_session *s, const char *key)
     return NULL;
 }
 
-/* What a run did, in all parts of a model. */
-static void add_stats(const qn_session *s, qn_stats *out)
+static void add_exec_stats(const exec *x, qn_stats *out)
 {
-    const exec *x = s->x;
+    out->layouts += x->stats.layouts;
+    out->device_buffers += x->stats.device_buffers;
+    out->weights_bytes += x->stats.weights_bytes;
+    out->planned_peak_bytes += x->layout.peak;
+    out->intermediates_bytes += x->layout.sum;
+    out->largest_live_bytes += x->layout.largest_live;
     out->launches += x->stats.launches;
     out->host_steps += x->stats.host_steps;
     out->host_launches += x->stats.host_launches;
@@ -137,19 +141,23 @@ static void add_stats(const qn_session *s, qn_stats *out)
     out->kept_bytes += x->stats.kept_bytes;
 }
 
+static void add_plan_stats(const qn_stats *of, qn_stats *out)
+{
+    out->plans += of->plans;
+    out->check_ms += of->check_ms;
+    out->passes_ms += of->passes_ms;
+    out->plan_ms += of->plan_ms;
+    out->prepare_ms += of->prepare_ms;
+    out->verify_ms += of->verify_ms;
+}
+
+/* Of all parts of a model: each keeps what it has. */
 void qn_get_stats(const qn_session *s, qn_stats *out)
 {
     if (!s || !out) return;
     *out = s->stats;
-    const exec *x = s->x;
-    if (!x) return;
-    out->layouts = x->stats.layouts;
-    out->device_buffers = x->stats.device_buffers;
-    out->weights_bytes = x->stats.weights_bytes;
-    out->planned_peak_bytes = x->layout.peak;
-    out->intermediates_bytes = x->layout.sum;
-    out->largest_live_bytes = x->layout.largest_live;
-    for (; s && s->x; s = s->rest) add_stats(s, out);
+    for (const qn_session *p = s->rest; p; p = p->rest) add_plan_stats(&p->stats, out);
+    for (; s && s->x; s = s->rest) add_exec_stats(s->x, out);
 }
 
 uint32_t qn_op_counts(const qn_session *s, const qn_op_count **out)

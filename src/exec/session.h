@@ -57,8 +57,8 @@ qn_status session_describe(qn_session *s);            /* inputs, outputs, weight
 qn_status session_describe_host_nodes(qn_session *s); /* of the plan */
 qn_status session_describe_part(qn_session *s);       /* of a rest: inputs and outputs alone */
 /* parts.c */
-bool session_can_cut(
-    graph *g); /* in front of the node at which checking it failed: will what stands there tell more when it ran? */
+/* In front of the node at which checking it failed: will what stands there tell more when it ran? */
+bool session_can_cut(graph *g);
 qn_status session_cut(qn_session *s, u32 part); /* there: s->g is what stands in front, s->rest the rest */
 const qn_session *session_last(const qn_session *s);
 const qn_session *session_at_work(const qn_session *s);     /* the part in which the last run is, or ended */

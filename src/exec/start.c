@@ -247,7 +247,7 @@ qn_status exec_start(exec *x, const qn_named *in, size_t n_in)
     if (old) x->b->buf_free(x->device, old);
     arena_free(last_call);
     if (s == QN_E_NOMEM) exec_abandon(x), exec_give_back(x);
-    if (s != QN_OK) return s;
+    if (s != QN_OK) return x->result = s; /* what the last run left is gone */
     x->run++;
     x->running = true;
     x->result = QN_OK;

@@ -53,7 +53,7 @@ u32 pass_count(void);
 
 /* widen_floats.c: every float becomes f64 (the tests' oracle); check the graph again after it. */
 qn_status widen_floats(graph *g);
-/* open_body.c: an If or Loop as nodes in front of it, or in its place; opened: it was. In a graph as it was read. */
+/* open_body.c: of an If its branch, of a Loop or Scan a turn, as nodes in its place; opened: it was. In a graph as it was read. */
 qn_status open_body(graph *g, nid n, bool *opened);
 
 /* Building in front of node n, for rewrites: like op.h's build; failures land in j->status. */

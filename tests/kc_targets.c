@@ -30,7 +30,7 @@ static const char *const special_rows[] = {
     "x - x", "x / x", "x / -x", "-x + x", "fabs(x) / fabs(x)", "(load4(xs, k) - load4(xs, k)).z", "(load4(xs, k) / load4(xs, k)).y", "x < x - x ? 1 : 2",
     "x == x ? 1 : 2", "x != x ? 1 : 2", "x <= x ? 1 : 2", "x > x ? 1 : 2", "!(x < z) ? 1 : 2", "!(x >= z) ? 1 : 2", "!(x < z && z < 1) ? 1 : 2", "!(floor(x) < x) ? 1 : 2",
     "kind(log(x))", "kind(log2(x))", "kind(log10(x))", "kind(log1p(x))", "kind(acosh(x))", "kind(gelu(x))", "kind(gelu(fabs(x)))", "kind(asin(x))", "kind(erfc(x))",
-    "kind(sinh(trunc(NAN)))", "kind(floor(NAN))", "kind(ceil(NAN))", "kind(round(INFINITY))", "kind(copysign(round(INFINITY), z))", "kind(trunc(-INFINITY))",
+    "kind(sinh(trunc(NAN)))", "kind(floor(NAN))", "kind(ceil(NAN))", "kind(round(INFINITY))", "kind(copysign(round(INFINITY), z))", "kind(trunc(-INFINITY))", "kind(lgamma(INFINITY))", "kind(lgamma(-1e20f))",
     "not_less(x, z)", "steps(x)", "x - min(x, x)", "max(x, x) / x",
     "fabs(x) > -INFINITY ? 1 : 2", "-fabs(x) < INFINITY ? 1 : 2", "fabs(x) > -1.0f ? 1 : 2", "x * x > -1.0f ? 1 : 2", "-2.0f <= fabs(x) ? 1 : 2", "exp(x) > -1.0f ? 1 : 2", "!(fabs(x) < 0) ? 1 : 2",
     "max(x, 0.0f) > -1.0f ? 1 : 2", "sin(x) < 2.0f ? 1 : 2", "sqrt(fabs(x)) >= 0 ? 1 : 2", "clamp(x, -1.0f, 1.0f) < 2.0f ? 1 : 2",

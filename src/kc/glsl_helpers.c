@@ -276,7 +276,7 @@ const helper glsl_helpers[] = {
       "    if (p == uvec2(0u)) return 0.0;\n    return uintBitsToFloat(floatBitsToUint(qc_ldexp(qc_float_u64(p), e)) | sign);\n}" },
     { "qc_lgamma", "qc_isnan qc_log qc_fabs qc_sin", /* Stirling's series from 4 on; by recurrence below, by reflection under 0.5 */
       "float qc_lgamma(float x)\n{\n    if (qc_isnan(x)) return x;\n    if (qc_fabs(x) == " INF_ " || (x <= 0.0 && floor(x) == x)) return " INF_ ";\n"
-      "    float z = x < 0.5 ? 1.0 - x : x, by = 1.0;\n    while (z < 4.0) {\n        by *= z;\n        z += 1.0;\n    }\n    float v = 1.0 / z, w = v * v;\n"
+      "    float z = x < 0.5 ? 1.0 - x : x, by = 1.0;\n    for (uint k = 0u; k < 4u; k++) {\n        if (z < 4.0) {\n            by *= z;\n            z += 1.0;\n        }\n    }\n    float v = 1.0 / z, w = v * v;\n"
       "    float y = ((z - 0.5) * (qc_log(z) - 1.0) + 0.418938533) + v * (0.0833333333 - w * (0.00277777778 - w * (0.000793650794 - w * 0.000595238095))) - qc_log(by);\n"
       "    return x < 0.5 ? 1.14472989 - qc_log(qc_fabs(qc_sin(3.14159265 * (x - floor(x))))) - y : y;\n}" },
     { NULL, NULL, NULL },

@@ -260,10 +260,9 @@ static bool opencl_call(printer *p, const kc_expr *e, const char *text)
         helper_use use = { .value = t };
         use.space = p->d->space(e->a[0]->var, &use.space_name);
         call_as(p, print_helper(p, "qc_atomic_add.float", &use), e);
-    } else if (t.lanes != 1 && !kc_is_float((kc_scalar)t.scalar) && (e->call == KC_B_min || e->call == KC_B_max)) {
-        call_as(p, kc_builtin_name((kc_builtin)e->call), e);
-    } else if (t.lanes != 1 && (e->call == KC_B_min || e->call == KC_B_max || e->call == KC_B_abs) &&
-               kc_is_float((kc_scalar)t.scalar)) {
+    } else if (t.lanes != 1 &&
+               (e->call == KC_B_min || e->call == KC_B_max || /* of integers, too: NVIDIA's min of vectors lost signs */
+                (e->call == KC_B_abs && kc_is_float((kc_scalar)t.scalar)))) {
         call_as(p, print_helper(p, print_text(p, "%s.lanes", text), &(helper_use){ .value = t }), e);
     } else if (t.lanes == 1 && e->call == KC_B_gelu) {
         call_as(p, print_helper(p, "qc_gelu.one", &(helper_use){ .value = t }), e);

@@ -252,7 +252,12 @@ class Landing {
   async take(): Promise<Blob> {
     if (this.#filled) await this.#flush();
     await this.kept?.finish(this.bytes).catch(() => this.#leaveCache());
-    return new Blob(this.kept ? await this.kept.files() : this.#blobs);
+    if (this.kept) return new Blob(await this.kept.files());
+    const whole = new Blob(this.#blobs);
+    await whole.slice(0, 1).arrayBuffer().catch((cause: unknown) => { // a blob that a browser has no room for is made all the same, and cannot be read
+      throw new QuernError('nomem', `the browser has no room for ${megabytes(this.bytes)} in memory; let them be kept on disk (cache: 'opfs')`, { cause });
+    });
+    return whole;
   }
 }
 

@@ -30,7 +30,7 @@ export async function run({ kind, threads, name }) {
   const stored = readNpz(new Uint8Array(await (await fetch(`/reference/${name}.npz`)).arrayBuffer()));
   const named = (head) => Object.entries(stored).filter(([key]) => key.startsWith(head)).map(([key, value]) => [key.slice(head.length), value]);
   const from = performance.now(), device = await Device.open({ kind, threads });
-  const session = await Session.open(`/reference/${name}.onnx`, { device, stream: true, cache: 'none' });
+  const session = await Session.open(`/reference/${name}.onnx`, { device, stream: true });
   const opened = performance.now();
   const got = await session.run(Object.fromEntries(named('in.').map(([key, { data, dims, dtype }]) => [key, Tensor.from(data, dims, dtype)])));
   const ran = performance.now(), wanted = named('out.');

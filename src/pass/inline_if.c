@@ -7,9 +7,8 @@
 
 typedef struct inlining {
     build *b;
-    const graph *body;
-    val *outside;
-} inlining; /* outside[v]: what the body's v is out here */
+    graph_copy copy; /* of the body's values; its nodes are moved, with the bodies that they have */
+} inlining;
 
 static const graph *branch_taken(graph *g, const node *n)
 {
@@ -23,20 +22,12 @@ static const graph *branch_taken(graph *g, const node *n)
 /* What the body's v is outside; made here for what no node makes. */
 static val outer_of(inlining *i, val v)
 {
-    if (!v || i->b->status != QN_OK) return 0;
-    v = live(i->body, v);
-    const value *x = value_at(i->body, v);
-    if (i->outside[v]) return i->outside[v];
-    if (x->is_constant) {
-        qn_tensor t = constant_tensor(i->body, v);
-        i->outside[v] = graph_constant_like(i->b->g, NULL, i->body, v, &t);
-    } else if (value_is_sizes(x)) i->outside[v] = graph_sizes(i->b->g, NULL, x->elems, x->n_elems);
-    if (!i->outside[v])
-        i->b->status = x->is_constant || x->elems ? QN_E_NOMEM : fail(QN_E_BUG, "a branch uses a value nobody makes");
-    return i->outside[v];
+    val out = v && i->b->status == QN_OK ? graph_copied(&i->copy, v) : 0;
+    if (v && !out && i->b->status == QN_OK) i->b->status = QN_E_NOMEM;
+    return out;
 }
 
-static void copy_node(inlining *i, const node *n)
+static void move_node(inlining *i, const node *n)
 {
     graph *g = i->b->g;
     val *in = ARENA_ARRAY(g->mem, n->n_in + 1, val), *out = ARENA_ARRAY(g->mem, n->n_out + 1, val);
@@ -45,7 +36,7 @@ static void copy_node(inlining *i, const node *n)
     if (i->b->status != QN_OK) return;
     nid made = graph_node(g, i->b->before, n->op, n->name, in, n->n_in, out, n->n_out, n->attrs, n->n_attrs);
     i->b->status = made ? graph_infer_node(g, made) : QN_E_NOMEM;
-    for (u32 k = 0; k < n->n_out; k++) i->outside[n->out[k]] = out[k];
+    for (u32 k = 0; k < n->n_out; k++) i->copy.at[n->out[k]] = out[k];
 }
 
 static bool splice(pass_job *j, nid id, inlining *i)
@@ -54,10 +45,10 @@ static bool splice(pass_job *j, nid id, inlining *i)
     u32 n_out = n->n_out;
     val *outs = ARENA_ARRAY(j->g->mem, n_out + 1, val);
     if (!outs) i->b->status = fail_nomem(n_out * sizeof *outs);
-    for (u32 k = 0; k < i->body->n_inputs; k++) i->outside[i->body->inputs[k]] = node_in(j->g, n, k + 1);
-    FOR_NODES(i->body, inner)
-    if (i->b->status == QN_OK) copy_node(i, node_at(i->body, inner));
-    for (u32 k = 0; k < n_out && i->b->status == QN_OK; k++) outs[k] = outer_of(i, i->body->outputs[k]);
+    for (u32 k = 0; k < i->copy.from->n_inputs; k++) i->copy.at[i->copy.from->inputs[k]] = node_in(j->g, n, k + 1);
+    FOR_NODES(i->copy.from, inner)
+    if (i->b->status == QN_OK) move_node(i, node_at(i->copy.from, inner));
+    for (u32 k = 0; k < n_out && i->b->status == QN_OK; k++) outs[k] = outer_of(i, i->copy.from->outputs[k]);
     return pass_replace(j, i->b, id, outs, n_out);
 }
 
@@ -67,13 +58,13 @@ static bool inline_branch(pass_job *j, nid id)
     const graph *body = branch_taken(j->g, n);
     if (!body || body->n_outputs < n->n_out || body->n_inputs + 1 != n->n_in) return false;
     build b = pass_build(j, id);
-    inlining i = { &b, body, mem_zalloc(((size_t)body->n_values + 1) * sizeof(val)) };
-    if (!i.outside) {
+    inlining i = { &b, { .from = body, .to = j->g, .at = mem_zalloc(((size_t)body->n_values + 1) * sizeof(val)) } };
+    if (!i.copy.at) {
         j->status = fail_nomem(body->n_values * sizeof(val));
         return false;
     }
     bool changed = splice(j, id, &i);
-    mem_free(i.outside);
+    mem_free(i.copy.at);
     return changed;
 }
 

@@ -333,6 +333,7 @@ void qn_session_close(qn_session *s)
     format_sift_end(&s->sift);
     file_map_close(&s->file);
     arena_free(s->mem);
+    arena_free(s->kept);
     mem_free(s->all_rows);
     mem_free(s->all_host_nodes);
     mem_free(s);

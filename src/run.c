@@ -30,15 +30,65 @@ static qn_status plan_once(qn_session *s, const qn_named *in, size_t n_in)
     return keep_for_later(s, in, n_in);
 }
 
-static qn_status plan_for(qn_session *s, const qn_named *in, size_t n_in)
+/* ---- outputs of the last run may be inputs of this one, whose plan takes the place of theirs */
+
+static bool holds(const qn_tensor *t, const void *p)
 {
-    attempt_begin();
+    if (!t->data) return false;
+    const qn_tensor *inner = t->data;
+    for (i64 i = 0; dtype_is_list(t->dtype) && i < t->dims[0]; i++)
+        if (holds(&inner[i], p)) return true;
+    return (uintptr_t)p - (uintptr_t)t->data < qn_tensor_bytes(t);
+}
+
+static bool lies_in_outputs(const qn_session *s, const qn_tensor *t)
+{
+    const exec *x = session_last(s)->x;
+    if (!x || !x->run || x->result != QN_OK) return false;
+    if (dtype_is_for_host(t->dtype)) return true; /* or what it holds may */
+    for (u32 i = 0; i < s->n_outputs; i++)
+        if (holds(&x->outputs[i], t->data)) return true;
+    return false;
+}
+
+static qn_status keep_own(qn_session *s, const qn_named *in, size_t n_in, const qn_named **out)
+{
+    *out = in;
+    for (size_t i = 0; i < n_in; i++) {
+        if (!lies_in_outputs(s, &in[i].tensor)) continue;
+        if (!s->kept && !(s->kept = arena_make())) return fail_nomem(sizeof(void *));
+        qn_named *all = ARENA_ARRAY(s->kept, n_in, qn_named);
+        if (!all) return fail_nomem(n_in * sizeof *all);
+        memcpy(all, *out, n_in * sizeof *all);
+        *out = all;
+        QN_TRY(tensor_copy(s->kept, &in[i].tensor, &all[i].tensor));
+    }
+    return QN_OK;
+}
+
+static void drop_kept(qn_session *s)
+{
+    arena_free(s->kept);
+    s->kept = NULL;
+}
+
+static qn_status plan_as_needed(qn_session *s, const qn_named *in, size_t n_in)
+{
     qn_status status = plan_once(s, in, n_in);
     if (session_may_be_told(status) && !s->fixes_floats) {
         s->fixes_floats = true;
         status = plan_once(s, in, n_in);
         s->fixes_floats = status == QN_OK; /* inputs that fit no plan say nothing of those that do */
     }
+    return status;
+}
+
+static qn_status plan_for(qn_session *s, const qn_named *in, size_t n_in)
+{
+    drop_kept(s);
+    QN_TRY(keep_own(s, in, n_in, &in));
+    attempt_begin();
+    qn_status status = plan_as_needed(s, in, n_in);
     attempt_end(status != QN_OK);
     return status;
 }
@@ -95,7 +145,10 @@ static qn_status start_part(qn_session *s, const qn_named *in, size_t n_in)
 static qn_status start_planned(qn_session *s, bool *done)
 {
     QN_TRY(session_plan_go_on(s, done));
-    return *done ? start_specialised(s, s->to_run, s->n_to_run) : QN_OK;
+    if (!*done) return QN_OK;
+    qn_status status = start_specialised(s, s->to_run, s->n_to_run);
+    drop_kept(s);
+    return status;
 }
 
 static qn_status start(qn_session *s, const qn_named *in, size_t n_in)

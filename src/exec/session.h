@@ -36,6 +36,7 @@ struct qn_session {
     u64 runs;         /* begun so far: the ticket of the last */
     qn_named *to_run; /* what was given to one that waits for its plan; NULL: none does */
     size_t n_to_run;
+    arena *kept; /* copies of what of it lies in the plan that had to go; NULL: nothing */
     /* What of the model cannot be planned before this part has run (parts.c), as a session that hands nobody anything; NULL: nothing. */
     qn_session *rest;
     u32 part;                        /* how many stand in front of it */

@@ -326,6 +326,7 @@ QN_API const char *qn_metadata(const qn_session *s, const char *key); /* NULL: t
 
 /* Queue one run of the model. Returns at once; the outputs exist when the ticket is done (qn_poll).
  * in       one entry per model input, matched by name, any order. Lent until the ticket is done, with all that sequences and maps hold.
+ *          An output of the last run may be given.
  * Shapes   as the model declares; a named dimension ("batch", "seq") takes any size >= 0, the same in all inputs.
  * Cost     a size larger than any before lays memory out again (see qn_reserve); nothing is planned or compiled again. But a model whose
  *          ranks hang on sizes, small inputs or computed data is planned in its runs, here or in qn_poll, and again when those change.

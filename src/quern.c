@@ -86,11 +86,19 @@ static qn_status plan_round(qn_session *s)
 /* Where a run must tell more before a node can be planned, what stands in front of it is planned alone. */
 static qn_status in_parts(qn_session *s, u32 *opened, bool *again)
 {
-    enum { MOST_OPENED = 64 /* bodies in a part: each time the graph is checked from its beginning */, MOST_PARTS = 4096 };
+    enum {
+        MOST_OPENED = 64 /* bodies in a part: each time the graph is checked from its beginning */,
+        MOST_PARTS = 4096,
+        MOST_COPIES = 1 << 19 /* each part holds what stands behind it */
+    };
     graph *g = s->g;
     if (!s->specialise || !g->stuck) return QN_OK;
     if (s->part + *opened >= MOST_PARTS)
         return fail(QN_E_UNSUPPORTED, "more than %d times its structure hangs on what ran before", MOST_PARTS);
+    if ((u64)(s->part + *opened) * g->n_nodes > MOST_COPIES)
+        return fail(QN_E_UNSUPPORTED,
+                    "%u times its structure hangs on what ran before, with %u nodes behind: more than %d of them to keep",
+                    s->part + *opened, g->n_nodes, MOST_COPIES);
     bool full = *opened == MOST_OPENED && node_has_body(node_at(g, g->stuck));
     if (!full && !session_can_cut(g)) return ++*opened, open_body(g, g->stuck, again);
     *again = true;
@@ -314,6 +322,7 @@ qn_status qn_session_open(const qn_session_desc *desc, qn_session **out)
 {
     if (!desc || !out) return fail(QN_E_USAGE, "qn_session_open needs a description and a place for the session");
     if (!desc->device && !desc->inspect_only) return fail(QN_E_USAGE, "qn_session_open needs a device");
+    if ((u32)desc->layout > QN_LAYOUT_CHANNELS_BLOCKED) return fail(QN_E_USAGE, "there is no layout %d", (int)desc->layout);
     qn_session *s = mem_zalloc(sizeof *s);
     if (!s) return fail_nomem(sizeof *s);
     s->desc = *desc;

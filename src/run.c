@@ -55,7 +55,8 @@ static qn_status keep_own(qn_session *s, const qn_named *in, size_t n_in, const 
 {
     *out = in;
     for (size_t i = 0; i < n_in; i++) {
-        if (!lies_in_outputs(s, &in[i].tensor)) continue;
+        if (!lies_in_outputs(s, &in[i].tensor) || !tensor_has_texts(&in[i].tensor))
+            continue; /* a text without data is refused later */
         if (!s->kept && !(s->kept = arena_make())) return fail_nomem(sizeof(void *));
         qn_named *all = ARENA_ARRAY(s->kept, n_in, qn_named);
         if (!all) return fail_nomem(n_in * sizeof *all);

@@ -45,14 +45,15 @@ KERNEL pool_rows(u32 plane, IN(T) x, OUT(T) y, u32 planes, u32 ih, u32 iw, u32 o
     SHARED(f32, along, ROW + WIDTH);
     SHARED(f32, share, ROW);
     ITEMS(t) {
-        u32 across = (ow - 1) * sw + 1;
-        u32 pitch = across + (kw - 1) * ew;
+        u32 rows_out = ow != 0 ? oh : 0u;
+        u32 across = ow != 0 ? (ow - 1) * sw + 1 : 0u;
+        u32 pitch = ow != 0 ? across + (kw - 1) * ew : 0u;
         f32 start = mean != 0 ? 0 : -INFINITY;
         if (mean != 0) {
             for (u32 c = 0; c < ow; c++) share[c] = (f32)count_seen(c * sw, kw, ew, pw, iw, qw, count_padding);
         }
         for (u32 c = pitch; c < pitch + WIDTH; c += WIDTH) storew(down, c, splatw(start));
-        for (u32 r = 0; r < oh; r++) {
+        for (u32 r = 0; r < rows_out; r++) {
             fold_rows(down, x, plane, r * sh - ph, ih, iw, kh, eh, pw, pitch, planes * ih * iw, start, mean);
             for (u32 c = 0; c < across; c += WIDTH) {
                 f32w v = loadw(down, c);

@@ -45,7 +45,11 @@ typedef struct sizes_case {
 #define NMS       "in b: f32[1,n,4]; in s: f32[1,1,n]; const m: i64[] = {3}; const o: f32[] = {0.5}; y = NonMaxSuppression(b, s, m, o, o); out y"
 #define COMPRESS  "in x: f32[n,2]; in c: bool[n]; a = Compress(x, c, axis=0); y = Mul(a, a); out y"
 #define BATCH     "in x: f32[n,3]; in w: f32[3,5]; a = MatMul(x, w); b = Softmax(a, axis=-1); y = ReduceSum(b, keepdims=0); out y"
+#define POOLED(op) "in x: f32[b,7,h,w]; y = " op "(x, kernel_shape=[1,2], strides=[2,2]); out y"
 static const sizes_case cases[] = {
+    { POOLED("MaxPool"), "f32[1,7,5,1]", "f32[1,7,3,0]" },              { POOLED("MaxPool"), "f32[2,7,1,0]", "f32[2,7,1,0]" },
+    { POOLED("AveragePool"), "f32[1,7,5,1]", "f32[1,7,3,0]" },          { POOLED("AveragePool"), "f32[1,7,4,2]", "f32[1,7,2,1]" },
+    { "in x: f32[b,7,h,w]; y = MaxPool(x, kernel_shape=[2,1]); out y", "f32[1,7,1,9]", "f32[1,7,0,9]" },
     { NONZERO, "f32[4]={0,2,0,1}", "f32[1,2]" },                        { NONZERO, "f32[3]={0,0,0}", "f32[1,0]" },
     { NONZERO, "f32[0]", "f32[1,0]" },                                  { UNIQUE, "f32[0]", "f32[0]" },
     { NMS, "f32[1,2,4]={0,0,1,1,2,2,3,3} f32[1,1,2]={0.9,0.8}", "i64[2,3]" },

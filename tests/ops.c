@@ -132,13 +132,24 @@ static void run_case(test *t, op_ref of, u32 turn, const test_device *devices, u
     arena_free(mem);
 }
 
+/* A row that only a device has whose time was up may wait for a run on a quicker machine, or the whole. */
+static bool was_cut_short(const reached *rows)
+{
+    for (u32 i = 0; i < COUNT(rows->spent); i++)
+        if (rows->spent[i].ns > QUICK_SECONDS * 1000000000ull && !getenv("QUERN_FULL")) return true;
+    return false;
+}
+
 static void check_reached(test *t, const reached *rows)
 {
+    const bool cut = was_cut_short(rows);
     for (u32 op = 1; op < OP_COUNT; op++)
         for (const variant *v = op_defs[op]->variants; v && v->name; v++) {
             u32 what = 0;
             if (!map_get(&rows->by_name, key_of(v), &what)) continue;
-            CHECK(t, what & REACHED, "%s: no case reaches variant %s on any device", op_defs[op]->name, v->name);
+            if (cut && !(what & REACHED))
+                SKIP(t, "%s: a device had no time left for variant %s", op_defs[op]->name, v->name);
+            else CHECK(t, what & REACHED, "%s: no case reaches variant %s on any device", op_defs[op]->name, v->name);
         }
 }
 

@@ -125,10 +125,14 @@ g (float[2] x) => (int32[] y) <int32[5] k = {0, 0, -1, -1, -1}> { y = Scan (x) <
 g (bool c, int64 n, int32[5] x) => (int32[] y) { y = If (c) <then_branch: graph = yes () => (int32[?] z) {
   z = Loop (n, "", x) <body: graph = body (int64 i, bool on, int32[?] k) => (bool go, int32[?] l) { go = Identity (on)  l = ReduceLogSumExp (k) }> },
   else_branch: graph = no () => (int32[?] z) { z = Neg (x) }> }""", {"c": [1], "n": [1], "x": [0, 0, -1, -1, -1]}),
+    ("Elu", """<ir_version: 10, opset_import: ["" : 18]>
+g (float[2] x) => (float[2] y) { y = Elu (x) }""", {"x": [-1e-23, 0]}),
 ]
 
 # The same rules must not excuse these: the faulty node is not run, gives other outputs, or is no faulty one.
 JUDGED = [
+    ("an Elu of more than small numbers", """<ir_version: 10, opset_import: ["" : 18]>
+g (float[2] x) => (float[2] y) { y = Elu (x) }""", {"x": [-1e-23, 3]}),
     ("the other branch", """<ir_version: 10, opset_import: ["" : 18]>
 g (bool c, int32[5] x) => (int32[] y) { y = If (c) <then_branch: graph = yes () => (int32[?] z) { z = ReduceLogSumExp (x) },
   else_branch: graph = no () => (int32[?] z) { z = Neg (x) }> }""", {"c": [0], "x": [0, 0, -1, -1, -1]}),

@@ -37,6 +37,8 @@ FAULTS = [
     ("FusedConv", lambda n, at: any(a.s == b"Sigmoid" for a in n.attribute) and at[n.output[0]].min(initial=1) < 1e-7, "its Sigmoid is as onnxruntime's Sigmoid: 8.9e-8 is the least"),
     ("Softplus", lambda n, at: first(n, at).size and first(n, at).max() < -2, "onnxruntime and the reference take log(1 + e^x) as it stands: far below 0 its digits get lost"),
     ("Mish", lambda n, at: first(n, at).size and first(n, at).max() < -2, "... and with them those of x * tanh(log(1 + e^x))"),
+    *[(op, lambda n, at: np.any(first(n, at) < 0) and np.abs(at[n.output[0]]).max(initial=0) < 0.05,
+       "onnxruntime takes 1 from e^x, which has seven digits of 1: all of the output is small") for op in ("Elu", "Celu", "Selu")],
     ("RNN", lambda n, at: any(np.abs(at[o]).max(initial=0) < 0.05 for o in n.output if o), "onnxruntime's tanh has seven digits of 1, not of a small number: one of the outputs is small"),
     ("DynamicQuantizeLinear", lambda n, at: on_the_edge(first(n, at)), "whether its zero point is rounded up or down hangs on the last digit of a quotient"),
     ("DynamicQuantizeLinear", lambda n, at: not first(n, at).any(), "the scale of zeros is (0 - 0) / 255 by the standard's formula; onnxruntime says 1"),

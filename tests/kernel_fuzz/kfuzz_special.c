@@ -96,5 +96,6 @@ kvalue special_float(gen *g)
     while (float_bound_at(n)) n++;
     const float_bound *b = float_bound_at(pick(g, n - 3)); /* those of one argument */
     f.err = 2 * g->unit * (b->ulps + 1) * 16;
-    return (kvalue){ scalar_type(KC_F32), f, say(g, "kind(%s(%s))", b->name, a.text) };
+    const bool open = !a.sign && text_same(b->name, "rsqrt"); /* of -0 it is -infinity */
+    return (kvalue){ scalar_type(KC_F32), f, say(g, open ? "kind(%s(fabs(%s)))" : "kind(%s(%s))", b->name, a.text) };
 }

@@ -17,15 +17,6 @@ static bool comes_last(const graph *g, val v)
     return t && channels_to_front(g, t);
 }
 
-/* Enough channels to be worth the Transposes around it. */
-static bool pulls(const pass_job *j, const node *n)
-{
-    i64 channels;
-    const type *y = match_type(j->g, n->out[0]);
-    return op_of(n)->sums_channels && y->rank > 1 && sym_is_number(j->g, y->dims[1], &channels) &&
-           channels >= j->env->channels_last;
-}
-
 /* Operands as they are with channels last, if one of them comes so. */
 static bool operands_last(build *b, const node *n, u32 operands, val *in, perm *p)
 {
@@ -51,7 +42,8 @@ static bool lay(pass_job *j, nid id)
     build b = pass_build(j, id);
     bool lasts = comes_last(j->g, n->n_in ? node_in(j->g, n, 0) : 0), done;
     if (!j->env->channels_last || !n->n_in || value_at(j->g, n->out[0])->elems) return false;
-    if (op_of(n)->channels_last) done = (lasts || pulls(j, n)) && (outs[0] = op_of(n)->channels_last(&b, n));
+    if (op_of(n)->channels_last)
+        done = (lasts || match_sums_channels(j->g, n, j->env->channels_last)) && (outs[0] = op_of(n)->channels_last(&b, n));
     else if (n->op == OP_Transpose) done = lasts && (outs[0] = perm_merge(&b, n));
     else done = operands_last(&b, n, permute_operands(j->g, n), in, &p) && permute_node(&b, n, in, &p, outs);
     return (done || b.status != QN_OK) && pass_replace(j, &b, id, outs, n->n_out);

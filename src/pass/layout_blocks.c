@@ -18,15 +18,6 @@ static bool comes_blocked(const graph *g, const node *n, u32 block)
     return false;
 }
 
-/* Blocks enough to be filled. */
-static bool pulls(const pass_job *j, const node *n)
-{
-    i64 channels;
-    const type *y = match_type(j->g, n->out[0]);
-    return op_of(n)->sums_channels && y->rank > 1 && sym_is_number(j->g, y->dims[1], &channels) &&
-           channels >= j->env->channels_block;
-}
-
 /* v, an operand of an elementwise op with a result like y, with blocks of its channels; one number, or the same for all channels, needs none. */
 static val operand(build *b, val v, const type *y, u32 block)
 {
@@ -78,7 +69,8 @@ static bool lay(pass_job *j, nid id)
     build b = pass_build(j, id);
     if (!block || !n->n_in || n_out > BLOCKED_MOST || value_at(j->g, n->out[0])->elems) return false;
     bool comes = comes_blocked(j->g, n, block), done = false;
-    if (op_of(n)->channels_blocked) done = (comes || pulls(j, n)) && op_of(n)->channels_blocked(&b, n, block, outs);
+    if (op_of(n)->channels_blocked)
+        done = (comes || match_sums_channels(j->g, n, block)) && op_of(n)->channels_blocked(&b, n, block, outs);
     else if (n->op == OP_Blocked)
         done = comes && attr_int(n, "block", 0) == block && (outs[0] = blocked_of(&b, node_in(j->g, n, 0), block));
     else done = comes && lay_elementwise(&b, n, block, outs);

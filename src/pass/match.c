@@ -70,6 +70,13 @@ bool match_is_reshape(const graph *g, const node *n)
 }
 
 bool match_float(const graph *g, val v) { return dtype_is_float(match_type(g, v)->dtype); }
+
+bool match_sums_channels(const graph *g, const node *n, u32 least)
+{
+    i64 channels;
+    const type *y = match_type(g, n->out[0]);
+    return op_of(n)->sums_channels && y->rank > 1 && sym_is_number(g, y->dims[1], &channels) && channels >= least;
+}
 bool match_int(const graph *g, val v) { return dtype_is_int(match_type(g, v)->dtype); }
 i64 match_ints(graph *g, val v, i64 *out, u32 max) { return v ? known_ints(g, v, out, max) : -1; }
 

@@ -18,6 +18,8 @@ bool match_like_out(const graph *g, const node *n, u32 i);
 bool match_is_reshape(const graph *g, const node *n); /* n, may be NULL, is a view that keeps the type of the elements */
 bool match_float(const graph *g, val v);              /* f16 bf16 f32 f64 */
 bool match_int(const graph *g, val v);                /* signed or not; no bool */
+/* Does n sum over channels, and make `least` of them or more? With fewer a layout is not worth what turns elements around it. */
+bool match_sums_channels(const graph *g, const node *n, u32 least);
 /* Known numbers of a small integer operand: how many, or -1. */
 i64 match_ints(graph *g, val v, i64 *out, u32 max);
 

@@ -216,6 +216,7 @@ static const graph_case graph_cases[] = {
     { "in x: f16[2,3]; in s: f16[3]; y, m, d = LayerNormalization(x, s, stash_type=16); out y, m, d",
       "in x: f16[2,3]\nin s: f16[3]\ny, m, d = LayerNormalization(x, s, stash_type=16) : f16[2,3], bf16[2,1], bf16[2,1]\nout y, m, d\n" },
     { "in x: f32[2,3]; in s: f32[3]; y, m = LayerNormalization(x, s, stash_type=7); out y, m", NULL },
+    { "y = SequenceEmpty(dtype=15); out y", "y = SequenceEmpty(dtype=15) : sequence[0] of c128[*]\nout y\n" },
     /* refused */
     { "y = Relu(x); out y", NULL }, { "in x: f32[2]; y = Nope(x); out y", NULL }, { "in x: f32[2]; y = Relu(x, x); out y", NULL },
     { "in x: f32[2]; y = Relu(); out y", NULL }, { "in x: f32[2]; y = Relu(x, nope=1); out y", NULL },

@@ -4,7 +4,7 @@
 
 #include "graph/graph.h"
 #include "op/elems.h"
-#include "op/op.h"
+#include "op/op_util.h"
 
 /* ---- schema words */
 
@@ -167,6 +167,18 @@ static qn_status check_inputs(const graph *g, const op_def *d, const node *n)
 static const char *const kind_names[] = { "nothing", "an integer", "a number", "a text",  "integers",
                                           "numbers", "texts",      "a tensor", "a graph", "a type" };
 
+static qn_status check_dtype(const node *n, const attr *a, const op_attr *want)
+{
+    qn_dtype d = dtype_of_onnx(a->i);
+    if (!a->i && !want->required) return QN_OK;
+    if (d && set_of_words(want->text) >> d & 1) return QN_OK;
+    if (d)
+        return fail(QN_E_DTYPE, "%s '%s': attribute '%s' says %s, it must be %s", op_of(n)->name, n->name, a->name,
+                    qn_dtype_name(d), want->text);
+    return fail(QN_E_UNSUPPORTED, "%s '%s': attribute '%s' says %lld, which is not a type this build has", op_of(n)->name,
+                n->name, a->name, (long long)a->i);
+}
+
 static qn_status check_attrs(const op_def *d, const node *n)
 {
     for (u32 i = 0; i < n->n_attrs; i++) {
@@ -174,6 +186,7 @@ static qn_status check_attrs(const op_def *d, const node *n)
         const op_attr *want = op_attr_of(d, a->name);
         bool foreign = strchr(a->name, '.') != NULL || strcmp(a->name, "captures") == 0; /* a dot: someone's private note */
         if (!want && !foreign) return node_fail(n, QN_E_UNSUPPORTED, "attribute", a->name, "is not one this op has");
+        if (want && want->kind == a->kind && op_attr_is_dtype(want)) QN_TRY(check_dtype(n, a, want));
         if (want && want->kind != a->kind)
             return fail(QN_E_FORMAT, "%s '%s': attribute '%s' is %s, it must be %s", d->name, n->name, a->name,
                         kind_names[a->kind], kind_names[want->kind]);

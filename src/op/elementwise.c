@@ -39,10 +39,7 @@ static qn_status infer_row(infer *c)
 
 static qn_status infer_cast(infer *c)
 {
-    type out = *infer_in(c, 0);
-    QN_TRY(infer_any_dtype(c, "to", QN_NONE, &out.dtype));
-    if (dtype_is_complex(out.dtype))
-        return infer_fail(c, QN_E_DTYPE, "to is %s, no type to cast to", qn_dtype_name(out.dtype));
+    type out = type_with(infer_in(c, 0), node_dtype(c->n, "to", QN_NONE));
     return dtype_is_for_host(out.dtype) ? infer_out(c, 0, &out) : elems_infer_cast(c, &out);
 }
 
@@ -304,7 +301,7 @@ const op_def op_Cast = {
                "read and written"),
     .in = { { "x", "value|narrow" } },
     .out = { { "y", "value|narrow" } },
-    .attrs = { NEEDED("to", ATTR_INT), INT("saturate", 1), TEXT("round_mode", "up") },
+    .attrs = { NEEDED_DTYPE("to", "value|narrow"), INT("saturate", 1), TEXT("round_mode", "up") },
     .infer = infer_cast,
     .gradient = GRADIENT(gradient_cast),
     .host_elems = true,

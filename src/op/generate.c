@@ -181,7 +181,7 @@ static qn_status infer_eye(infer *c)
 {
     type out = *infer_in(c, 0);
     if (out.rank != 2) return infer_fail(c, QN_E_SHAPE, "the input has rank %u, a matrix is wanted", out.rank);
-    QN_TRY(infer_dtype(c, "dtype", out.dtype, &out.dtype));
+    out.dtype = node_dtype(c->n, "dtype", out.dtype);
     return infer_out(c, 0, &out);
 }
 
@@ -207,8 +207,8 @@ const op_def op_EyeLike = {
     .name = "EyeLike",
     .doc = DOC("a matrix of x's shape with ones on diagonal k, zeros elsewhere"),
     .in = { { "x", "number|bool" } },
-    .out = { { "y", "any" } },
-    .attrs = { INT("dtype", 0), INT("k", 0) },
+    .out = { { "y", "number|bool" } },
+    .attrs = { DTYPE("dtype", 0, "number|bool"), INT("k", 0) },
     .infer = infer_eye,
     .gradient = GRADIENT(gradient_shape),
     .variants = eye_variants,

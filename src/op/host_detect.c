@@ -134,9 +134,7 @@ const op_def op_NonMaxSuppression = {
 static qn_status infer_mel(infer *c)
 {
     const sym *bins, *length;
-    type out = { .rank = 2, .known = true };
-    QN_TRY(infer_dtype(c, "output_datatype", QN_F32, &out.dtype));
-    if (!dtype_is_float(out.dtype)) return infer_fail(c, QN_E_UNSUPPORTED, "an output type that is not float");
+    type out = { .dtype = node_dtype(c->n, "output_datatype", QN_F32), .rank = 2, .known = true };
     if (elems_wanted(c, 0, &bins) != 1 || elems_wanted(c, 1, &length) != 1)
         return infer_fail(c, QN_E_SHAPE, "num_mel_bins and dft_length must be numbers");
     out.dims[0] = sym_add(c->g, sym_div(c->g, length[0], sym_number(c->g, 2)), sym_one(c->g));
@@ -206,7 +204,7 @@ const op_def op_MelWeightMatrix = {
             { "lower_edge_hertz", "float" },
             { "upper_edge_hertz", "float" } },
     .out = { { "output", "float" } },
-    .attrs = { INT("output_datatype", 1) },
+    .attrs = { DTYPE("output_datatype", 1, "float") },
     .infer = infer_mel,
     .host = host_mel,
     .cases = CASES(mel_cases),

@@ -33,8 +33,7 @@ static qn_status infer_construct(infer *c)
 
 static qn_status infer_empty(infer *c)
 {
-    type of = { 0 };
-    QN_TRY(infer_any_dtype(c, "dtype", QN_F32, &of.dtype));
+    const type of = { .dtype = node_dtype(c->n, "dtype", QN_F32) };
     return list_out(c, QN_SEQUENCE, sym_zero(c->g), &of);
 }
 
@@ -255,7 +254,7 @@ const op_def op_SequenceEmpty = {
     .name = "SequenceEmpty",
     .doc = DOC("a sequence that holds nothing yet, of tensors of type `dtype`"),
     .out = { { "output", "sequence" } },
-    .attrs = { INT("dtype", 1) },
+    .attrs = { DTYPE("dtype", 1, "any") },
     .infer = infer_empty,
     .host = host_empty,
 };

@@ -68,8 +68,7 @@ const op_def op_Dropout = {
 static qn_status infer_bit_cast(infer *c)
 {
     type out = *infer_in(c, 0);
-    qn_dtype to;
-    QN_TRY(infer_any_dtype(c, "to", QN_NONE, &to));
+    qn_dtype to = node_dtype(c->n, "to", QN_NONE);
     if (dtype_bits(to) != dtype_bits(out.dtype))
         return infer_fail(c, QN_E_DTYPE, "%s and %s have elements of different size", qn_dtype_name(out.dtype),
                           qn_dtype_name(to));
@@ -109,7 +108,7 @@ const op_def op_BitCast = {
     .doc = DOC("the bits of x as another type of the same size"),
     .in = { { "input", "number|bool|narrow|complex" } },
     .out = { { "output", "number|bool|narrow|complex" } },
-    .attrs = { NEEDED("to", ATTR_INT) },
+    .attrs = { NEEDED_DTYPE("to", "number|bool|narrow|complex") },
     .infer = infer_bit_cast,
     .expand = expand_bit_cast,
     .cases = CASES(bit_cast_cases),
@@ -119,8 +118,7 @@ const op_def op_BitCast = {
 static qn_status infer_window(infer *c)
 {
     const sym *size;
-    type out = { .rank = 1, .known = true };
-    QN_TRY(infer_dtype(c, "output_datatype", QN_F32, &out.dtype));
+    type out = { .dtype = node_dtype(c->n, "output_datatype", QN_F32), .rank = 1, .known = true };
     if (elems_wanted(c, 0, &size) != 1) return infer_fail(c, QN_E_SHAPE, "size must be one number");
     out.dims[0] = size[0];
     return infer_out(c, 0, &out);
@@ -165,7 +163,7 @@ static const op_case window_cases[] = { { "i64[]={10}", "", 1e-5, "periodic" },
                                 .doc = DOC(doc_),                                                                           \
                                 .in = { { "size", "i32|i64" } },                                                            \
                                 .out = { { "output", "number" } },                                                          \
-                                .attrs = { INT("output_datatype", 1), INT("periodic", 1) },                                 \
+                                .attrs = { DTYPE("output_datatype", 1, "number"), INT("periodic", 1) },                     \
                                 .infer = infer_window,                                                                      \
                                 .expand = expand_window,                                                                    \
                                 .cases = CASES(window_cases) };

@@ -17,6 +17,14 @@ static u32 place_of(const node *n, u32 i)
 static const type *given(const infer *c, u32 i) { return infer_in(c, place_of(c->n, i)); }
 static val input(const build *b, u32 i) { return build_in(b, place_of(b->n, i)); }
 
+static qn_status check_packed(const infer *c, const type *t, u32 parts, sym heads)
+{
+    if (infer_differ(c->g, t->dims[2], heads)) return infer_fail(c, QN_E_SHAPE, "what is packed has not num_heads heads");
+    return infer_differ(c->g, t->dims[3], sym_number(c->g, parts))
+               ? infer_fail(c, QN_E_SHAPE, "what is packed has not the %u parts of its form", parts)
+               : QN_OK;
+}
+
 /* Keys and values as they come: [batch][keys][heads * size], packed [batch][keys][heads][2 or 3][size], or [batch][heads][keys][size]. */
 static qn_status mha_shape(infer *c, masked *s)
 {
@@ -27,6 +35,7 @@ static qn_status mha_shape(infer *c, masked *s)
         return infer_fail(c, QN_E_SHAPE,
                           "query, key and value are no known form: three tensors, a packed key, or all packed in query");
     s->batch = q->dims[0], s->rows = q->dims[1];
+    if (q->rank == 5 || (k && k->rank == 5)) QN_TRY(check_packed(c, q->rank == 5 ? q : k, q->rank == 5 ? 3 : 2, s->heads));
     if (q->rank == 5) s->fresh = s->rows, s->size = q->dims[4], s->width = s->size;
     else QN_TRY(masked_divided(c, "the query", q->dims[2], s->heads, &s->size));
     if (k && k->rank == 3) {

@@ -7,8 +7,7 @@
 /* ------------------------------------------------------------------ HeldAs */
 static qn_status infer_held_as(infer *c)
 {
-    type out = *infer_in(c, 0);
-    QN_TRY(infer_any_dtype(c, "to", QN_NONE, &out.dtype));
+    type out = type_with(infer_in(c, 0), node_dtype(c->n, "to", QN_NONE));
     if (qn_dtype_bytes(out.dtype) != qn_dtype_bytes(infer_in(c, 0)->dtype))
         return infer_fail(c, QN_E_DTYPE, "to is %s, whose elements are held otherwise", qn_dtype_name(out.dtype));
     return infer_out(c, 0, &out);
@@ -21,7 +20,7 @@ const op_def op_HeldAs = {
     .doc = DOC("the bytes of x as another type whose elements are held in as many"),
     .in = { { "x", "number|bool|narrow|complex" } },
     .out = { { "y", "number|bool|narrow|complex" } },
-    .attrs = { NEEDED("to", ATTR_INT) },
+    .attrs = { NEEDED_DTYPE("to", "number|bool|narrow|complex") },
     .alias = true,
     .infer = infer_held_as,
     .cases = CASES(held_as_cases),
@@ -80,10 +79,7 @@ static qn_status infer_decode(infer *c)
 
 static qn_status infer_encode(infer *c)
 {
-    type out = *infer_in(c, 0);
-    QN_TRY(infer_any_dtype(c, "to", QN_NONE, &out.dtype));
-    if (!dtype_is_narrow_float(out.dtype))
-        return infer_fail(c, QN_E_DTYPE, "to is %s, no float of 8 or 4 bits", qn_dtype_name(out.dtype));
+    type out = type_with(infer_in(c, 0), node_dtype(c->n, "to", QN_NONE));
     return infer_out(c, 0, &out);
 }
 
@@ -128,7 +124,7 @@ const op_def op_NarrowEncode = {
     .doc = DOC("the nearest float8 or float4 of f32"),
     .in = { { "x", "f32" } },
     .out = { { "y", "narrow" } },
-    .attrs = { NEEDED("to", ATTR_INT), INT("saturate", 1), TEXT("round_mode", "up") },
+    .attrs = { NEEDED_DTYPE("to", "float8|f8e8m0|f4e2m1"), INT("saturate", 1), TEXT("round_mode", "up") },
     .infer = infer_encode,
     .variants = encode_variants,
     .cases = CASES(encode_cases),

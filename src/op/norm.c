@@ -34,18 +34,10 @@ normalized norm_centred(build *b, val x, u32 bits, f64 epsilon)
 }
 
 /* ------------------------------------------------------------------ LayerNormalization, RMSNormalization */
-qn_status norm_stash(const infer *c, qn_dtype *out)
-{
-    QN_TRY(infer_dtype(c, "stash_type", QN_F32, out));
-    return dtype_is_float(*out) ? QN_OK : infer_fail(c, QN_E_DTYPE, "stash_type must be a float type");
-}
-
 static qn_status infer_layer(infer *c)
 {
     type x = *infer_in(c, 0);
-    qn_dtype stash;
     u32 axis;
-    QN_TRY(norm_stash(c, &stash));
     QN_TRY(infer_axis(c, infer_int(c, "axis"), x.rank, &axis));
     for (u32 i = 1; i < 3; i++) {
         if (!infer_has(c, i)) continue;
@@ -54,7 +46,7 @@ static qn_status infer_layer(infer *c)
         if (wide.rank != x.rank)
             return infer_fail(c, QN_E_SHAPE, "%s has more dimensions than the input", op_of(c->n)->in[i].name);
     }
-    type row = type_with(&x, stash);
+    type row = type_with(&x, node_dtype(c->n, "stash_type", QN_F32));
     for (u32 d = axis; d < x.rank; d++) row.dims[d] = sym_one(c->g);
     x.dtype = infer_in(c, 1)->dtype;
     QN_TRY(infer_out(c, 0, &x));
@@ -157,7 +149,7 @@ const op_def op_LayerNormalization = {
     .doc = DOC("(x - mean) / sqrt(variance + epsilon) * scale + bias, over `axis` and all after it"),
     .in = { { "X", "float" }, { "Scale", "as X" }, { "B", "optional as X" } },
     .out = { { "Y", "as X" }, { "Mean", "float" }, { "InvStdDev", "float" } },
-    .attrs = { INT("axis", -1), FLOAT("epsilon", 1e-5), INT("stash_type", 1) },
+    .attrs = { INT("axis", -1), FLOAT("epsilon", 1e-5), DTYPE("stash_type", 1, "float") },
     .infer = infer_layer,
     .expand = expand_layer,
     .variants = layer_variants,
@@ -168,7 +160,7 @@ const op_def op_RMSNormalization = {
     .doc = DOC("x / sqrt(mean of x^2 + epsilon) * scale, over `axis` and all after it"),
     .in = { { "X", "float" }, { "scale", "float" } },
     .out = { { "Y", "as scale" } },
-    .attrs = { INT("axis", -1), FLOAT("epsilon", 1e-5), INT("stash_type", 1) },
+    .attrs = { INT("axis", -1), FLOAT("epsilon", 1e-5), DTYPE("stash_type", 1, "float") },
     .infer = infer_layer,
     .expand = expand_layer,
     .variants = layer_variants,
@@ -282,7 +274,7 @@ const op_def op_GroupNormalization = {
         DOC("each of `num_groups` groups of channels brought to mean 0 and variance 1, then scaled and shifted by channel"),
     .in = { { "X", "float" }, { "scale", "as X" }, { "bias", "as X" } },
     .out = { { "Y", "as X" } },
-    .attrs = { FLOAT("epsilon", 1e-5), NEEDED("num_groups", ATTR_INT), INT("stash_type", 1) },
+    .attrs = { FLOAT("epsilon", 1e-5), NEEDED("num_groups", ATTR_INT), DTYPE("stash_type", 1, "float") },
     .infer = infer_channels,
     .expand = expand_channels,
     .variants = channel_variants,

@@ -14,6 +14,4 @@ val norm_without_mean(build *b, val x, u32 bits, val *mean); /* x - mean over th
 normalized norm_centred(build *b, val x, u32 bits, f64 epsilon);
 /* v[channels] as [channels][1]...: broadcasts against a tensor of that rank whose dimension 1 are the channels. */
 val norm_per_channel(build *b, val v, u32 rank);
-/* The type of what a node keeps of its rows (mean, deviation): what stash_type says, f32 where it says nothing. */
-qn_status norm_stash(const infer *c, qn_dtype *out);
 #endif

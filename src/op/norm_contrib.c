@@ -6,11 +6,9 @@
 static qn_status infer_simplified(infer *c)
 {
     const type x = *infer_in(c, 0);
-    qn_dtype stash;
     u32 axis;
-    QN_TRY(norm_stash(c, &stash));
     QN_TRY(infer_axis(c, infer_int(c, "axis"), x.rank, &axis));
-    type row = type_with(&x, stash);
+    type row = type_with(&x, node_dtype(c->n, "stash_type", QN_F32));
     for (u32 d = axis; d < x.rank; d++) row.dims[d] = sym_one(c->g);
     QN_TRY(infer_out(c, 0, &x));
     return infer_out(c, 1, &row);
@@ -51,7 +49,7 @@ const op_def op_SimplifiedLayerNormalization = {
     .doc = DOC("RMSNormalization under the name that onnxruntime gives it"),
     .in = { { "X", "float" }, { "scale", "as X" } },
     .out = { { "Y", "as X" }, { "inv_std_var", "float" } },
-    .attrs = { INT("axis", -1), FLOAT("epsilon", 1e-5), INT("stash_type", 1) },
+    .attrs = { INT("axis", -1), FLOAT("epsilon", 1e-5), DTYPE("stash_type", 1, "float") },
     .infer = infer_simplified,
     .expand = expand_simplified,
     .cases = CASES(simplified_cases),

@@ -33,7 +33,7 @@ typedef struct op_attr {
     bool required;
     i64 i;
     f64 f;
-    const char *text;
+    const char *text; /* of a text: the default; of a DTYPE: which types it may say, in the words of slots */
 } op_attr;
 #define INT(name, otherwise)   { name, ATTR_INT, false, (otherwise), 0, NULL }
 #define FLOAT(name, otherwise) { name, ATTR_FLOAT, false, 0, (otherwise), NULL }
@@ -41,6 +41,9 @@ typedef struct op_attr {
 #define INTS(name)             { name, ATTR_INTS, false, 0, 0, NULL }
 #define FLOATS(name)           { name, ATTR_FLOATS, false, 0, 0, NULL }
 #define NEEDED(name, kind)     { name, (kind), true, 0, 0, NULL }
+/* A TensorProto.DataType number, 0 as if it were absent. A graph that was checked has no others: node_dtype reads it (op_util.h). */
+#define DTYPE(name, otherwise, types) { name, ATTR_INT, false, (otherwise), 0, (types) }
+#define NEEDED_DTYPE(name, types)     { name, ATTR_INT, true, 0, 0, (types) }
 
 /* ---- infer.c: read inputs, set outputs */
 typedef struct infer {
@@ -212,5 +215,6 @@ const op_def *op_of(const node *n);
 op_id op_by_name(const char *domain, const char *name); /* domain "" is ai.onnx; OP_NONE: not in this build; hashed */
 const char *op_elsewhere(const char *domain, const char *name); /* where it is that a core leaves out; NULL: nowhere */
 const op_attr *op_attr_of(const op_def *d, const char *name);
+static inline bool op_attr_is_dtype(const op_attr *a) { return a->kind == ATTR_INT && a->text; }
 void op_fail(const node *n, qn_status code, const char *format, va_list args); /* fail() with "OP 'NAME': " in front */
 #endif

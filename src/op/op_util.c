@@ -30,24 +30,6 @@ qn_dtype node_dtype(const node *n, const char *name, qn_dtype otherwise)
     return code ? dtype_of_onnx(code) : otherwise;
 }
 
-qn_status infer_dtype(const infer *c, const char *name, qn_dtype otherwise, qn_dtype *out)
-{
-    qn_dtype d = node_dtype(c->n, name, otherwise);
-    if (d == QN_NONE || d >= QN_STRING)
-        return infer_fail(c, QN_E_UNSUPPORTED, "%s=%lld is not a number type this build has", name,
-                          (long long)attr_int(c->n, name, 0));
-    *out = d;
-    return QN_OK;
-}
-
-qn_status infer_any_dtype(const infer *c, const char *name, qn_dtype otherwise, qn_dtype *out)
-{
-    *out = node_dtype(c->n, name, otherwise);
-    return *out ? QN_OK
-                : infer_fail(c, QN_E_UNSUPPORTED, "%s=%lld is not a type this build has", name,
-                             (long long)attr_int(c->n, name, 0));
-}
-
 i64 known_ints(graph *g, val v, i64 *out, u32 max)
 {
     const sym *elems;

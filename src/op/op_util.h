@@ -4,13 +4,9 @@
 
 #include "op/op.h"
 
-/* A type attribute: an ONNX TensorProto.DataType number. QN_NONE: none of our types. */
+/* A type attribute: an ONNX TensorProto.DataType number. QN_NONE: none of our types. node_dtype: `otherwise` where the node does not say. */
 qn_dtype dtype_of_onnx(i64 code);
 i64 dtype_to_onnx(qn_dtype d);
-/* The number type that attribute `name` says, `otherwise` when the node has none; fails on what is none, or narrow. */
-qn_status infer_dtype(const infer *c, const char *name, qn_dtype otherwise, qn_dtype *out);
-/* The same for any type that a tensor's elements may have: also strings, narrow and complex ones. */
-qn_status infer_any_dtype(const infer *c, const char *name, qn_dtype otherwise, qn_dtype *out);
 qn_dtype node_dtype(const node *n, const char *name, qn_dtype otherwise);
 
 /* The known elements of input i as numbers: how many, or -1 when they are not known, not all numbers, or more than max. */

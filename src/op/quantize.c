@@ -150,16 +150,12 @@ static qn_status check_steps(infer *c)
     return fits ? QN_OK : infer_fail(c, QN_E_SHAPE, "there must be as many zero points as scales");
 }
 
-static bool holds_steps(qn_dtype d) { return dtype_is_narrow(d) || (dtype_is_int(d) && qn_dtype_bytes(d) <= 2); }
-
 static qn_status infer_quantize(infer *c)
 {
     type out = *infer_in(c, 0);
     QN_TRY(check_steps(c));
     qn_dtype otherwise = infer_has(c, 2) ? infer_in(c, 2)->dtype : QN_U8;
-    QN_TRY(infer_any_dtype(c, "output_dtype", otherwise, &out.dtype));
-    if (!holds_steps(out.dtype))
-        return infer_fail(c, QN_E_DTYPE, "output_dtype is %s, no type to quantize to", qn_dtype_name(out.dtype));
+    out.dtype = node_dtype(c->n, "output_dtype", otherwise);
     if (infer_has(c, 2) && infer_in(c, 2)->dtype != out.dtype)
         return infer_fail(c, QN_E_DTYPE, "the zero point is %s, output_dtype %s", qn_dtype_name(otherwise),
                           qn_dtype_name(out.dtype));
@@ -170,7 +166,7 @@ static qn_status infer_dequantize(infer *c)
 {
     type out = *infer_in(c, 0);
     QN_TRY(check_steps(c));
-    QN_TRY(infer_dtype(c, "output_dtype", infer_in(c, 1)->dtype, &out.dtype));
+    out.dtype = node_dtype(c->n, "output_dtype", infer_in(c, 1)->dtype);
     if (!dtype_is_float(out.dtype)) return infer_fail(c, QN_E_DTYPE, "the result would be %s", qn_dtype_name(out.dtype));
     return infer_out(c, 0, &out);
 }
@@ -197,7 +193,7 @@ static qn_status expand_dequantize(build *b, const node *n)
     return build_done(b, &y, 1);
 }
 
-#define QUANT_ATTRS INT("axis", 1), INT("block_size", 0), INT("output_dtype", 0)
+#define QUANT_ATTRS INT("axis", 1), INT("block_size", 0)
 static const op_case quantize_cases[] = {
     { "f32[4,30]=-300..300 f32[]={2} u8[]={128}", "", 0, "one scale" },
     { "f32[2,3,5]=-99..99 f32[3]={0.5,1,3} i8[3]={-2,0,5}", "", 0, "a scale for each channel" },
@@ -232,7 +228,8 @@ static const op_case dequantize_cases[] = {
                 { "y_scale", "float|i32|f8e8m0" },                                                                          \
                 { "y_zero_point", "optional i8|u8|i16|u16|narrow" } },                                                      \
         .out = { { "y", "i8|u8|i16|u16|narrow" } },                                                                         \
-        .attrs = { QUANT_ATTRS, INT("precision", 0), INT("saturate", 1) },                                                  \
+        .attrs = { QUANT_ATTRS, DTYPE("output_dtype", 0, "i8|u8|i16|u16|narrow"), INT("precision", 0),                      \
+                   INT("saturate", 1) },                                                                                    \
         .infer = infer_quantize,                                                                                            \
         .expand = expand_quantize,                                                                                          \
         .cases = CASES(quantize_cases),                                                                                     \
@@ -244,7 +241,7 @@ static const op_case dequantize_cases[] = {
         .doc = DOC("(x - zero point) * scale"),                                                                             \
         .in = { { "x", "i8|u8|i16|u16|i32|narrow" }, { "x_scale", "float|f8e8m0" }, { "x_zero_point", "optional as x" } },  \
         .out = { { "y", "float" } },                                                                                        \
-        .attrs = { QUANT_ATTRS },                                                                                           \
+        .attrs = { QUANT_ATTRS, DTYPE("output_dtype", 0, "float") },                                                        \
         .infer = infer_dequantize,                                                                                          \
         .expand = expand_dequantize,                                                                                        \
         .cases = CASES(dequantize_cases),                                                                                   \

@@ -26,7 +26,7 @@ static qn_status infer_random(infer *c)
         if (rank > QN_MAX_RANK) return infer_fail(c, QN_E_SHAPE, "rank %u, at most %d", rank, QN_MAX_RANK);
         out = type_of(c->g, QN_F32, rank, dims);
     }
-    QN_TRY(infer_dtype(c, "dtype", out.dtype, &out.dtype));
+    out.dtype = node_dtype(c->n, "dtype", out.dtype);
     if (!dtype_is_float(out.dtype)) return infer_fail(c, QN_E_DTYPE, "the result must be of a float type");
     return infer_out(c, 0, &out);
 }
@@ -55,7 +55,7 @@ const op_def op_RandomNormal = {
     .name = "RandomNormal",
     .doc = DOC("numbers drawn from a normal distribution"),
     .out = { { "output", "float" } },
-    .attrs = { INT("dtype", 1), FLOAT("mean", 0), FLOAT("scale", 1), NO_SEED, NEEDED("shape", ATTR_INTS) },
+    .attrs = { DTYPE("dtype", 1, "float"), FLOAT("mean", 0), FLOAT("scale", 1), NO_SEED, NEEDED("shape", ATTR_INTS) },
     .random = true,
     .infer = infer_random,
     .variants = random_variants,
@@ -65,7 +65,7 @@ const op_def op_RandomUniform = {
     .name = "RandomUniform",
     .doc = DOC("numbers drawn evenly from [low, high)"),
     .out = { { "output", "float" } },
-    .attrs = { INT("dtype", 1), FLOAT("low", 0), FLOAT("high", 1), NO_SEED, NEEDED("shape", ATTR_INTS) },
+    .attrs = { DTYPE("dtype", 1, "float"), FLOAT("low", 0), FLOAT("high", 1), NO_SEED, NEEDED("shape", ATTR_INTS) },
     .random = true,
     .infer = infer_random,
     .variants = random_variants,
@@ -76,7 +76,7 @@ const op_def op_RandomNormalLike = {
     .doc = DOC("numbers drawn from a normal distribution, in the shape of x"),
     .in = { { "input", "any" } },
     .out = { { "output", "float" } },
-    .attrs = { INT("dtype", 0), FLOAT("mean", 0), FLOAT("scale", 1), NO_SEED },
+    .attrs = { DTYPE("dtype", 0, "float"), FLOAT("mean", 0), FLOAT("scale", 1), NO_SEED },
     .random = true,
     .infer = infer_random,
     .variants = random_variants,
@@ -87,7 +87,7 @@ const op_def op_RandomUniformLike = {
     .doc = DOC("numbers drawn evenly from [low, high), in the shape of x"),
     .in = { { "input", "any" } },
     .out = { { "output", "float" } },
-    .attrs = { INT("dtype", 0), FLOAT("low", 0), FLOAT("high", 1), NO_SEED },
+    .attrs = { DTYPE("dtype", 0, "float"), FLOAT("low", 0), FLOAT("high", 1), NO_SEED },
     .random = true,
     .infer = infer_random,
     .variants = random_variants,
@@ -97,8 +97,8 @@ const op_def op_RandomUniformLike = {
 /* ------------------------------------------------------------------ Bernoulli, Multinomial */
 static qn_status infer_bernoulli(infer *c)
 {
-    type out = *infer_in(c, 0);
-    QN_TRY(infer_dtype(c, "dtype", out.dtype, &out.dtype));
+    const type *x = infer_in(c, 0);
+    type out = type_with(x, node_dtype(c->n, "dtype", x->dtype));
     return infer_out(c, 0, &out);
 }
 
@@ -139,7 +139,7 @@ const op_def op_Bernoulli = {
     .doc = DOC("1 with the probability that x says, else 0"),
     .in = { { "input", "float" } },
     .out = { { "output", "number|bool" } },
-    .attrs = { INT("dtype", 0), NO_SEED },
+    .attrs = { DTYPE("dtype", 0, "number|bool"), NO_SEED },
     .random = true,
     .infer = infer_bernoulli,
     .expand = expand_other_type,
@@ -152,9 +152,8 @@ static qn_status infer_multinomial(infer *c)
     const type *x = infer_in(c, 0);
     i64 samples = infer_int(c, "sample_size");
     if (x->rank != 2 || samples < 1) return infer_fail(c, QN_E_SHAPE, "a matrix and a sample_size of at least 1 are wanted");
-    type out = { .dtype = QN_I32, .rank = 2, .known = true, .dims = { x->dims[0], sym_number(c->g, samples) } };
-    QN_TRY(infer_dtype(c, "dtype", QN_I32, &out.dtype));
-    if (out.dtype != QN_I32 && out.dtype != QN_I64) return infer_fail(c, QN_E_DTYPE, "the result must be i32 or i64");
+    type out = { .rank = 2, .known = true, .dims = { x->dims[0], sym_number(c->g, samples) } };
+    out.dtype = node_dtype(c->n, "dtype", QN_I32);
     return infer_out(c, 0, &out);
 }
 
@@ -182,7 +181,7 @@ const op_def op_Multinomial = {
     .doc = DOC("classes drawn by their weights, given as logarithms"),
     .in = { { "input", "float" } },
     .out = { { "output", "i32|i64" } },
-    .attrs = { INT("dtype", 6), INT("sample_size", 1), NO_SEED },
+    .attrs = { DTYPE("dtype", 6, "i32|i64"), INT("sample_size", 1), NO_SEED },
     .random = true,
     .infer = infer_multinomial,
     .expand = expand_other_type,

@@ -1,18 +1,42 @@
 /* RotaryEmbedding: pairs of numbers of each head turned by the angle of their position. */
 #include "op/attend.h"
+#include "op/op_util.h"
 
 enum { IN_X, IN_COS, IN_SIN, IN_POSITIONS };
 
+/* Each table has an angle for each pair of what is turned, which is no more than a head. */
+static qn_status check_turned(const infer *c, sym turned, sym size)
+{
+    graph *g = c->g;
+    sym fits = sym_compare(g, '<', turned, sym_add(g, size, sym_one(g)));
+    if (sym_is(g, fits, 0)) return infer_fail(c, QN_E_SHAPE, "rotary_embedding_dim is more than the size of a head");
+    infer_need(g, fits, "rotary_embedding_dim is #, a head has #", turned, size);
+    for (u32 i = IN_COS; i <= IN_SIN; i++) {
+        const type *table = infer_in(c, i);
+        if (table->rank != (infer_has(c, IN_POSITIONS) ? 2 : 3))
+            return infer_fail(c, QN_E_SHAPE, "the tables have a wrong number of dimensions");
+        if (infer_differ(g, sym_mul(g, table->dims[table->rank - 1], sym_number(g, 2)), turned))
+            return infer_fail(c, QN_E_SHAPE, "the tables are not half as wide as what is turned of a head");
+    }
+    return QN_OK;
+}
+
 static qn_status rotary_infer(infer *c)
 {
-    const type *x = infer_in(c, IN_X), *table = infer_in(c, IN_COS);
+    graph *g = c->g;
+    const type *x = infer_in(c, IN_X);
     i64 heads = attr_int(c->n, "num_heads", 0), turned = attr_int(c->n, "rotary_embedding_dim", 0);
     if (x->rank != 3 && x->rank != 4) return infer_fail(c, QN_E_SHAPE, "the input must have three or four dimensions");
     if (x->rank == 3 && heads < 1)
         return infer_fail(c, QN_E_SHAPE, "num_heads must say how many heads the last dimension holds");
     if (turned < 0 || turned % 2) return infer_fail(c, QN_E_SHAPE, "rotary_embedding_dim must be even");
-    if (table->rank != (infer_has(c, IN_POSITIONS) ? 2 : 3))
-        return infer_fail(c, QN_E_SHAPE, "the tables have a wrong number of dimensions");
+    sym size = x->dims[x->rank - 1];
+    if (x->rank == 3) {
+        if (infer_differ(g, sym_mod(g, size, sym_number(g, heads)), sym_zero(g)))
+            return infer_fail(c, QN_E_SHAPE, "the last dimension holds no whole heads");
+        size = sym_div(g, size, sym_number(g, heads));
+    }
+    QN_TRY(check_turned(c, turned ? sym_number(g, turned) : size, size));
     return infer_like_first_input(c);
 }
 

@@ -10,8 +10,7 @@
 /* ------------------------------------------------------------------ NumberOfText */
 static qn_status infer_number_of_text(infer *c)
 {
-    type y = *infer_in(c, 0);
-    QN_TRY(infer_dtype(c, "to", QN_NONE, &y.dtype));
+    type y = type_with(infer_in(c, 0), node_dtype(c->n, "to", QN_NONE));
     return infer_out(c, 0, &y);
 }
 
@@ -98,7 +97,7 @@ const op_def op_NumberOfText = {
     .doc = DOC("the numbers that texts spell"),
     .in = { { "x", "string" } },
     .out = { { "y", "f32|f64|i32|i64|u32|u64" } },
-    .attrs = { NEEDED("to", ATTR_INT) },
+    .attrs = { NEEDED_DTYPE("to", "f32|f64|i32|i64|u32|u64") },
     .infer = infer_number_of_text,
     .host = host_number_of_text,
 };

@@ -1,5 +1,6 @@
 /* Every float of a graph becomes f64: inputs, constants, and the attributes that name a type. The graph then computes the answers that
  * the tests measure every device's error against, with the same kernels compiled for double. Types are inferred anew by the caller. */
+#include "op/op_util.h"
 #include "pass/pass.h"
 
 static bool is_narrow_float(qn_dtype d) { return d == QN_F32 || d == QN_F16 || d == QN_BF16; }
@@ -61,18 +62,15 @@ static qn_status widen_values(graph *g)
     return s;
 }
 
-/* ONNX's numbers for types in `to` and `dtype` attributes: 1 float, 10 float16, 16 bfloat16, 11 double. */
-static bool names_narrow_float(const attr *a)
+static bool names_narrow_float(const node *n, const attr *a)
 {
-    return a->kind == ATTR_INT &&
-           (text_same(a->name, "to") || text_same(a->name, "dtype") || text_same(a->name, "output_datatype") ||
-            text_same(a->name, "stash_type")) &&
-           (a->i == 1 || a->i == 10 || a->i == 16);
+    const op_attr *known = op_attr_of(op_of(n), a->name);
+    return known && op_attr_is_dtype(known) && is_narrow_float(dtype_of_onnx(a->i));
 }
 
-static qn_status widen_attr(graph *g, attr *a)
+static qn_status widen_attr(graph *g, const node *n, attr *a)
 {
-    if (names_narrow_float(a)) a->i = 11;
+    if (names_narrow_float(n, a)) a->i = dtype_to_onnx(QN_F64);
     if (a->kind == ATTR_GRAPH) return widen_floats(a->body);
     if (a->kind != ATTR_TENSOR || !is_narrow_float(a->tensor->dtype)) return QN_OK;
     qn_tensor *w = ARENA_NEW(g->mem, qn_tensor);
@@ -101,7 +99,7 @@ qn_status widen_floats(graph *g)
     {
         node *n = node_at(g, id);
         QN_TRY(name_stash(g, n));
-        for (u32 i = 0; i < n->n_attrs; i++) QN_TRY(widen_attr(g, &n->attrs[i]));
+        for (u32 i = 0; i < n->n_attrs; i++) QN_TRY(widen_attr(g, n, &n->attrs[i]));
     }
     return QN_OK;
 }

@@ -55,7 +55,7 @@ qn_status complex_expand(build *b, const node *n)
 # ---- the library: no files, no drivers to load, no codecs (a browser decodes pictures)
 file(GLOB SOURCES CONFIGURE_DEPENDS src/*.c src/base/*.c src/format/*.c src/graph/*.c src/op/*.c src/pass/*.c src/plan/*.c src/kc/*.c
      src/device/*.c src/exec/*.c src/train/*.c src/media/*.c src/pipeline/*.c src/web/*.c)
-set(NATIVE "base/(cache|file|platform_posix|regex)|kc/block(_emit|_eval|_loops|_make|)|media/image_(exif|jp2|jp2_head|jpeg|png|tiff|webp)|device/(cpu_compile|cuda|cuda_api|cuda_list|cuda_program|cuda_queue|driver_library|opencl|opencl_api|opencl_program|opencl_queue|webgpu_adapter|webgpu_native|webgpu_pipeline)|train/autodiff")
+set(NATIVE "base/(cache|file|platform_posix|regex)|kc/block(_emit|_eval|_loops|_make|)|media/image_(exif|jp2|jp2_head|jpeg|native|png|tiff|webp)|device/(cpu_compile|cuda|cuda_api|cuda_list|cuda_program|cuda_queue|driver_library|opencl|opencl_api|opencl_program|opencl_queue|webgpu_adapter|webgpu_native|webgpu_pipeline)|train/autodiff")
 list(FILTER SOURCES EXCLUDE REGEX "src/(${NATIVE})\\.c$")
 # The model of drawn glyphs is a file beside the module: a page fetches it when it wants it.
 file(CONFIGURE OUTPUT ${GEN}/no_glyphs.c CONTENT

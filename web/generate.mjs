@@ -1,5 +1,5 @@
 /* Writes src/abi.ts from the C sources, so that no list is kept twice: the exports of src/web/web.h, status codes and types of quern.h,
- * and how a picture stands that the page decodes. */
+ * and the media types of src/media/image.c. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const root = new URL('..', import.meta.url);
@@ -28,10 +28,10 @@ const quern = read('include/quern.h');
 const exported = [...web.matchAll(/^WEB\s+([^(]+?)\b(qw_\w+)\(([^)]*)\);/gm)].map(exportLine);
 const statuses = enumOf(quern, 'qn_status').map(([id, n]) => [id.replace(/^QN_(E_)?/, '').toLowerCase(), n]);
 const dtypes = enumOf(quern, 'qn_dtype').map(([id, n]) => [id.replace(/^QN_/, '').toLowerCase(), n]).filter(([id]) => !/none|count/.test(id));
-const states = enumOf(read('src/media/image_wasm.c'), 'picture_state').map(([id, n]) => `export const ${id} = ${n};`);
+const pictures = [...new Set([...read('src/media/image.c').matchAll(/^ *\{ "[^"]+",\s*"(image\/[^"]+)"/gm)].map((m) => `'${m[1]}'`))];
 const flags = [...web.matchAll(/\b(QW_\w+) = (\d+)/g)].map((m) => `export const ${m[1]} = ${m[2]};`);
 
-writeFileSync(new URL('web/src/abi.ts', root), `/* Made by generate.mjs from src/web/web.h, include/quern.h and src/media/image_wasm.c. */
+writeFileSync(new URL('web/src/abi.ts', root), `/* Made by generate.mjs from src/web/web.h, include/quern.h and src/media/image.c. */
 
 /** What the Wasm module exports. */
 export interface Exports {
@@ -43,12 +43,14 @@ ${exported.join('\n')}
 /** What went wrong, in a word: qn_status of the C library. */
 export type ErrorCode = ${statuses.filter(([, n]) => n).map(([id]) => `'${id}'`).join(' | ')};
 export const statusNames: Record<number, ErrorCode> = { ${statuses.filter(([, n]) => n).map(([id, n]) => `${n}: '${id}'`).join(', ')} };
+export const statusNumbers: Record<ErrorCode, number> = { ${statuses.filter(([, n]) => n).map(([id, n]) => `${id}: ${n}`).join(', ')} };
 
 export type DType = ${dtypes.map(([id]) => `'${id}'`).join(' | ')};
 export const dtypeNumbers: Record<DType, number> = { ${dtypes.map(([id, n]) => `${id}: ${n}`).join(', ')} };
 export const dtypeNames: Record<number, DType> = { ${dtypes.map(([id, n]) => `${n}: '${id}'`).join(', ')} };
 ${flags.join('\n')}
 
-/* How a picture stands that the page decodes. */
-${states.join('\n')}
+/** The pictures that the library knows by their bytes, whether or not it decodes them itself. */
+export type PictureType = ${pictures.join(' | ')};
+export const pictureTypes: readonly string[] = [${pictures.join(', ')}];
 `);

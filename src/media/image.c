@@ -1,36 +1,37 @@
 /* Picture files -> upright RGBA. The format is found by content, the codec decodes, EXIF orientation is applied.
- * Not here: the codecs (image_jpeg.c ...), resizing (resize.c), tensors (prep.c). */
+ * Not here: the codecs (image_jpeg.c ...), what a page decodes (image_wasm.c), resizing (resize.c), tensors (prep.c). */
 #include "media/media.h"
 
 typedef struct picture_format {
-    const char *name;
-    u32 at; /* where the magic bytes lie */
+    const char *name, *type; /* the media type, by which a page lends a decoder: web/generate.mjs reads them here */
+    u32 at;                  /* where the magic bytes lie */
     const char *magic;
     qn_status (*decode)(qn_bytes file, decoded *out); /* NULL: recognised, so that it can be refused by name */
 } picture_format;
 
 /* clang-format off */
 static const picture_format formats[] = {
-    { "JPEG",      0, "\xff\xd8\xff",      image_jpeg_decode },
-    { "PNG",       0, "\x89PNG\r\n\x1a\n", image_png_decode },
-    { "WebP",      8, "WEBP",              image_webp_decode },
-    { "BMP",       0, "BM",                image_bmp_decode },
-    { "TIFF",      0, "II*",               image_tiff_decode },
-    { "TIFF",      0, "MM",                image_tiff_decode },
-    { "TIFF",      0, "II+",               image_tiff_decode },
-    { "JPEG 2000", 4, "jP  \r\n\x87\n",   image_jp2_decode },
-    { "JPEG 2000", 0, "\xff\x4f\xff\x51",  image_jp2_decode },
-    { "PNM",       0, "P1",                image_pnm_decode },
-    { "PNM",       0, "P2",                image_pnm_decode },
-    { "PNM",       0, "P3",                image_pnm_decode },
-    { "PNM",       0, "P4",                image_pnm_decode },
-    { "PNM",       0, "P5",                image_pnm_decode },
-    { "PNM",       0, "P6",                image_pnm_decode },
-    { "GIF",       0, "GIF8",              NULL },
-    { "AVIF",      4, "ftypavif",          NULL },
-    { "HEIC",      4, "ftyphei",           NULL },
-    { "PSD",       0, "8BPS",              NULL },
-    { "JPEG XL",   0, "\xff\x0a",          NULL },
+    { "JPEG",      "image/jpeg",                0, "\xff\xd8\xff",         image_jpeg_decode },
+    { "PNG",       "image/png",                 0, "\x89PNG\r\n\x1a\n",    image_png_decode },
+    { "WebP",      "image/webp",                8, "WEBP",                 image_webp_decode },
+    { "BMP",       "image/bmp",                 0, "BM",                   image_bmp_decode },
+    { "TIFF",      "image/tiff",                0, "II*",                  image_tiff_decode },
+    { "TIFF",      "image/tiff",                0, "MM",                   image_tiff_decode },
+    { "TIFF",      "image/tiff",                0, "II+",                  image_tiff_decode },
+    { "JPEG 2000", "image/jp2",                 4, "jP  \r\n\x87\n",       image_jp2_decode },
+    { "JPEG 2000", "image/jp2",                 0, "\xff\x4f\xff\x51",     image_jp2_decode },
+    { "PNM",       "image/x-portable-anymap",   0, "P1",                   image_pnm_decode },
+    { "PNM",       "image/x-portable-anymap",   0, "P2",                   image_pnm_decode },
+    { "PNM",       "image/x-portable-anymap",   0, "P3",                   image_pnm_decode },
+    { "PNM",       "image/x-portable-anymap",   0, "P4",                   image_pnm_decode },
+    { "PNM",       "image/x-portable-anymap",   0, "P5",                   image_pnm_decode },
+    { "PNM",       "image/x-portable-anymap",   0, "P6",                   image_pnm_decode },
+    { "GIF",       "image/gif",                 0, "GIF8",                 NULL },
+    { "AVIF",      "image/avif",                4, "ftypavif",             NULL },
+    { "HEIC",      "image/heic",                4, "ftyphei",              NULL },
+    { "PSD",       "image/vnd.adobe.photoshop", 0, "8BPS",                 NULL },
+    { "JPEG XL",   "image/jxl",                 0, "\xff\x0a",             NULL },
+    { "JPEG XL",   "image/jxl",                 4, "JXL \r\n\x87\n",       NULL },
 };
 /* clang-format on */
 
@@ -96,9 +97,11 @@ static qn_status refuse_unknown(qn_bytes file)
 qn_status image_decode(qn_bytes file, decoded *out)
 {
     const picture_format *f = format_of(file);
+    *out = (decoded){ .orientation = 1 };
+    qn_status s;
+    if (image_outside(f ? f->type : "", file, out, &s)) return s;
     if (!f) return refuse_unknown(file);
     if (!f->decode) return fail(QN_E_UNSUPPORTED, "%s pictures are not read; convert it to PNG, JPEG or WebP", f->name);
-    *out = (decoded){ .orientation = 1 };
     return f->decode(file, out);
 }
 

@@ -32,6 +32,9 @@ typedef struct jp2_sizes {
 } jp2_sizes;
 qn_status image_jp2_head_check(qn_bytes file, const jp2_sizes *s);
 qn_status image_pnm_decode(qn_bytes file, decoded *out);
+/* Is there somebody outside the library who decodes this file? Only a page has such (image_wasm.c), and is asked before a decoder of ours. `type` is
+ * the media type of a format that is known, or "". true: *s is how it went. */
+bool image_outside(const char *type, qn_bytes file, decoded *out, qn_status *s);
 /* A file of any of these formats, as stored. QN_E_UNSUPPORTED: a format or kind that is not read here. */
 qn_status image_decode(qn_bytes file, decoded *out);
 

@@ -5,6 +5,7 @@ import { performance } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
 
 const text = new TextDecoder();
+const QN_E_NAME = 2;
 
 // compile and forget, for the instance whose exports `get` gives. Slot 0 asks for a free place in its table.
 export function compiler(get, memory) {
@@ -54,7 +55,7 @@ export async function load(path, threads = 1, given = {}) {
   };
   let x;
   const page = Object.fromEntries(WebAssembly.Module.imports(module).map((i) => [i.name, () => 0])); // devices that are not here
-  const own = { ...page, now: () => performance.now(), progress: () => 1, threads: () => threads, spawn, picture: () => 3, ...compiler(() => x, memory), ...given };
+  const own = { ...page, now: () => performance.now(), progress: () => 1, threads: () => threads, spawn, picture: () => QN_E_NAME, ...compiler(() => x, memory), ...given };
   x = { ...(await WebAssembly.instantiate(module, imports(memory, own))).exports };
   x.memory ??= memory;
   x._initialize();

@@ -4,6 +4,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { Device, QuernError, Session, Tensor, targets, translate } from "../../web/dist/quern.js";
+import { decoders } from "../web/pages/codecs.mjs";
 import { differs, given, readValue } from "../web/pages/tensor_file.mjs";
 
 const args = process.argv.slice(2), part = args[0] === "--one-in" ? Number(args.splice(0, 2)[1]) : 1;
@@ -48,7 +49,7 @@ async function outcome(device, folder) {
   const files = Object.fromEntries(fs.readdirSync(folder, { withFileTypes: true }).filter((f) => f.isFile() && f.name !== "model.onnx").map((f) => [f.name, fs.readFileSync(path.join(folder, f.name))]));
   let session;
   try {
-    session = await Session.open(fs.readFileSync(path.join(folder, "model.onnx")), { device, files });
+    session = await Session.open(fs.readFileSync(path.join(folder, "model.onnx")), { device, decoders, files });
     for (const set of fs.readdirSync(folder).filter((f) => f.startsWith("test_data_set_"))) {
       const why = await runSet(session, path.join(folder, set), tolerance);
       if (why) return why;

@@ -59,6 +59,9 @@ const cases = [
   ["Session.open: half a model", "format", "", () => Session.open(glyphs.subarray(0, glyphs.length >> 1), { device })],
   ["Session.open: half a model, in pieces", "format", "", () => Session.open(glyphs.subarray(0, glyphs.length >> 1), { device, stream: true })],
   ["Session.open: a web page", "format", "web page", () => Session.open(new TextEncoder().encode("<!doctype html><p>none"), { device })],
+  ...[7, null, [null], { "image/tiff": 7 }, { "image/tiff": null }, { "image/x-none": { magic: "Q" } }, { "image/x-none": { magic: "\u0100", decode: () => null } }, { "image/tiff": { magic: "II", at: -1, decode: () => null } }]
+    .map((decoders) => [`Session.open: decoders that are ${JSON.stringify(decoders)}`, "usage", "decoders", () => Session.open(glyphs, { device, decoders })]),
+  ["Session.open: a decoder of a type that nobody knows", "usage", "'image/x-none' by its bytes", () => Session.open(glyphs, { device, decoders: { "image/x-none": () => null } })],
   ["Session.open: a stream of texts", "usage", "Uint8Arrays", () => Session.open(new ReadableStream({ start(c) { c.enqueue("text"); c.close(); } }), { device })],
   ["Session.open: a stream that fails", "bug", "torn", () => Session.open(new ReadableStream({ start(c) { c.error(new Error("torn")); } }), { device })],
   ["run: nothing", "usage", "run wants", () => session.run()],

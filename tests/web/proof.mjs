@@ -6,6 +6,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { COLUMNS, executable, launch } from './browser.mjs';
+import { codecMounts, codecRoutes } from './codecs.mjs';
 import { ISOLATED, serve } from './server.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
@@ -120,9 +121,9 @@ async function main(words) {
   }
   const split = words.includes('on') ? words.indexOf('on') : words.length;
   const wantedParts = words.slice(0, split), wantedDevices = words.slice(split + 1);
-  const mounts = [['/pkg/', `${root}web/dist/`], ['/build/', `${root}build/web/`], ['/networks/', `${networks}/`], ['/onnx/', `${suite}/`], ['/', `${here}pages/`]];
+  const mounts = [...codecMounts, ['/pkg/', `${root}web/dist/`], ['/build/', `${root}build/web/`], ['/networks/', `${networks}/`], ['/onnx/', `${suite}/`], ['/', `${here}pages/`]];
   if (models) mounts.unshift(['/models/', `${models}/`]);
-  const servers = { plain: await serve(mounts), isolated: await serve(mounts, { headers: ISOLATED }) };
+  const servers = { plain: await serve(mounts, { routes: codecRoutes }), isolated: await serve(mounts, { headers: ISOLATED, routes: codecRoutes }) };
   const parts = PARTS.filter((p) => !wantedParts.length || wantedParts.some((w) => p.name.includes(w)));
   const total = { passed: 0, failed: 0, skipped: 0 };
   await Promise.all(COLUMNS.map((column) => runColumn(column.filter((d) => !wantedDevices.length || wantedDevices.includes(d.name)), parts, servers, total)));

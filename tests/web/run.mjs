@@ -2,6 +2,7 @@
  * Each case is a function of one file; the last line is "N passed, N failed, N skipped". */
 import { existsSync, readFileSync } from 'node:fs';
 import { executable, launch } from './browser.mjs';
+import { codecMounts, codecRoutes } from './codecs.mjs';
 import { ISOLATED, serve } from './server.mjs';
 import { cases as autos } from './autos.mjs';
 import { cases as bundles } from './bundles.mjs';
@@ -36,9 +37,9 @@ async function main(wanted) {
     console.log('skipped: all, there is no Chromium (tools/setup.sh browser)\n0 passed, 0 failed, 1 skipped');
     return 0;
   }
-  const mounts = [['/pkg/', `${root}web/dist/`], ['/site/', `${root}web/demo/dist/`], ['/samples/', `${root}models/samples/`], ['/', `${here}pages/`]];
+  const mounts = [...codecMounts, ['/pkg/', `${root}web/dist/`], ['/site/', `${root}web/demo/dist/`], ['/samples/', `${root}models/samples/`], ['/', `${here}pages/`]];
   if (models) mounts.unshift(['/models/', `${models}/`]);
-  const plain = await serve(mounts), isolated = await serve(mounts, { headers: ISOLATED });
+  const plain = await serve(mounts, { routes: codecRoutes }), isolated = await serve(mounts, { headers: ISOLATED });
   const browser = await launch();
   const counts = { passed: 0, failed: 0, skipped: 0 };
 

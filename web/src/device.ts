@@ -220,14 +220,14 @@ export class Device {
     return made;
   }
 
-  /** @internal Asks until done; rejects with the library's sentence when it failed. */
-  async settled(poll: () => number, busy?: () => number): Promise<void> {
+  /** @internal Asks until done; rejects with the library's sentence when it failed. Between two turns it waits for what is on its way, if anything is. */
+  async settled(poll: () => number, busy?: () => number, onItsWay?: () => Promise<void> | undefined): Promise<void> {
     for (let turn = 0; ; turn++) {
       this.alive();
       const state = poll();
       if (state === 1) return;
       if (state !== 0) throw this.engine.failure();
-      await (busy?.() ? nextTask() : this.pause(turn));
+      await (onItsWay?.() ?? (busy?.() ? nextTask() : this.pause(turn)));
     }
   }
 

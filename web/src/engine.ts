@@ -1,7 +1,7 @@
 /* The Wasm modules, each loaded once for a page or worker and shared by the devices that are opened on it. */
 import { statusNames, type Exports } from './abi.js';
 import { codeImports } from './code.js';
-import { Decoder } from './decode.js';
+import { Pictures } from './decode.js';
 import { WebGLHost } from './device_webgl.js';
 import { WebGPUHost } from './device_webgpu.js';
 import { QuernError } from './error.js';
@@ -24,6 +24,8 @@ export class Engine {
   readonly webgl: WebGLHost;
   /** Why the module cannot be used any more. */
   broken: unknown;
+  /** Those of the session whose run this is. */
+  #pictures = new Pictures();
   #openings = new Map<number, Progress>(); // sessions being opened, by tag
   #tag = 0;
 
@@ -53,7 +55,8 @@ export class Engine {
       ...codeImports(() => exports as unknown as WebAssembly.Exports),
       ...webgpu.imports(),
       ...webgl.imports(),
-      ...new Decoder(heap).imports(),
+      picture: (...[type, from, n, sizes, why, room]: number[]) => engine!.#pictures.picture(heap, type! >>> 0, from! >>> 0, n! >>> 0, sizes! >>> 0, why! >>> 0, room!),
+      pixels: (from: number, to: number) => engine!.#pictures.pixels(heap, from >>> 0, to >>> 0),
       ...threads?.imports(),
     };
     const instance = await WebAssembly.instantiate(module, importsFor(module, known, threads?.memory));
@@ -99,6 +102,17 @@ export class Engine {
 
   endProgress(tag: number): void {
     this.#openings.delete(tag);
+  }
+
+  /** A call that runs a session, which asks these for what its model decodes. */
+  decoding<T>(pictures: Pictures, call: () => T): T {
+    const before = this.#pictures;
+    this.#pictures = pictures;
+    try {
+      return call();
+    } finally {
+      this.#pictures = before;
+    }
   }
 
   /** The last failure of the module, as an error. */

@@ -1,6 +1,7 @@
 export type { Measured } from './auto.js';
 export { Buffer } from './buffer.js';
 export { Classifier, type Class, type Classification, type ClassifyOptions, type Preparation } from './classifier.js';
+export type { DecodedPicture, Decoders, MagicDecoder, PictureDecoder } from './decode.js';
 export { Device, type DeviceInfo, type DeviceKind, type DeviceOptions, type DeviceReport } from './device.js';
 export { clearCache, download, type DownloadOptions, type DownloadProgress } from './download.js';
 export { setWasm, type ModuleName, type WasmSource } from './engine.js';
@@ -13,4 +14,4 @@ export type { ModelFile, ModelSource } from './source.js';
 export { Tensor, type TypedArray } from './tensor.js';
 export type { Given, MapValue, Value, ValueInfo } from './value.js';
 export { version } from './version.js';
-export type { DType, ErrorCode } from './abi.js';
+export type { DType, ErrorCode, PictureType } from './abi.js';

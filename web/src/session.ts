@@ -1,6 +1,7 @@
 /* A model, opened on a device. */
 import { dtypeNumbers, QW_NO_OPTIMIZE, QW_PROFILE } from './abi.js';
 import { Buffer } from './buffer.js';
+import { Pictures, type Decoders } from './decode.js';
 import { Device } from './device.js';
 import { refusePage, type DownloadOptions, type DownloadProgress } from './download.js';
 import type { Engine } from './engine.js';
@@ -18,6 +19,8 @@ export interface SessionOptions extends DownloadOptions {
   files?: Record<string, ModelFile>;
   /** Weights go to the device piece by piece and are never together in the module's memory. Default: for files over 32 MiB. */
   stream?: boolean;
+  /** What decodes pictures for the model's ImageDecoder, by media type: before the browser and the library do. */
+  decoders?: Decoders;
   /** Time each launch, for profile(): each runs alone and is waited for, so runs get slower. */
   profile?: boolean;
 }
@@ -50,7 +53,7 @@ export class Session {
   #queue: Promise<unknown> = Promise.resolve();
   #deviceNs: number[] = []; // of each launch of the last run, when profiling
 
-  private constructor(readonly device: Device, handle: number, private readonly profiling = false) {
+  private constructor(readonly device: Device, handle: number, private readonly pictures: Pictures, private readonly profiling = false) {
     this.#handle = handle;
     const { engine } = device;
     this.inputs = engine.json<ValueInfo[]>(engine.x.qw_session_inputs(handle));
@@ -65,14 +68,14 @@ export class Session {
 
   static async #open(source: ModelSource, options: SessionOptions): Promise<Session> {
     wants(options?.device instanceof Device, 'Session.open wants { device }, which Device.open gives');
-    const { device, signal } = options;
+    const { device, signal } = options, pictures = new Pictures(options.decoders);
     signal?.throwIfAborted();
     const file = await fileOf(source, options);
     refusePage('the model', await file.read(0, 256));
     signal?.throwIfAborted();
     device.alive();
     if (options.onProgress) await nextTask(); // so that the page can show that the download is done
-    const opening: Opening = { file, beside: new Beside(source, options.files, options), options };
+    const opening: Opening = { file, beside: new Beside(source, options.files, options), pictures, options };
     if (!(options.stream ?? file.bytes > WHOLE_BYTES)) return Session.#whole(opening);
     return Session.#inPieces(opening).catch((error: unknown) => {
       const mayBeWhole = error instanceof QuernError && error.code === 'unsupported' && options.stream === undefined && file.bytes <= MOST_WHOLE_BYTES;
@@ -99,7 +102,7 @@ export class Session {
   }
 
   /* The library asks for one piece after the other, or to be asked again, as while kernels are tried out; weights go straight on to the device. */
-  static async #opened({ file, beside, options }: Opening, begin: (tag: number) => number): Promise<Session> {
+  static async #opened({ file, beside, pictures, options }: Opening, begin: (tag: number) => number): Promise<Session> {
     const { device, signal } = options, { engine } = device;
     const tag = engine.tellProgress(told(file, options));
     let handle = 0;
@@ -112,7 +115,7 @@ export class Session {
       handle = engine.need(begin(tag));
       for (let turn = 0; ;) {
         const want = engine.json<{ open: boolean; file: string | null; at: number; bytes: number }>(engine.x.qw_session_want(handle));
-        if (want.open) return new Session(device, handle, options.profile);
+        if (want.open) return new Session(device, handle, pictures, options.profile);
         if (want.bytes) {
           const from = want.file === null ? file : await abortable(beside.get(want.file), signal);
           const piece = await from.read(want.at, want.bytes);
@@ -152,7 +155,7 @@ export class Session {
   run<T extends Value = Tensor>(inputs: Inputs, options: RunOptions = {}): Promise<Record<string, T>> {
     return called('run', options, () => {
       options.signal?.throwIfAborted();
-      return this.device.watched(this.inTurn(() => this.#run(inputs, options)), options.signal) as Promise<Record<string, T>>;
+      return this.device.watched(this.inTurn(() => this.pictures.during(options.signal, () => this.#run(inputs, options))), options.signal) as Promise<Record<string, T>>;
     });
   }
 
@@ -168,8 +171,9 @@ export class Session {
     const times = this.profiling ? this.device.time() : undefined;
     try {
       for (const name of keep) this.#keep(name, kept);
-      const ticket = engine.need(engine.x.qw_run(this.handle));
-      await this.device.settled(() => engine.x.qw_poll(this.handle, ticket), () => engine.x.qw_session_busy(this.handle));
+      const { pictures } = this;
+      const ticket = engine.need(engine.decoding(pictures, () => engine.x.qw_run(this.handle)));
+      await this.device.settled(() => engine.decoding(pictures, () => engine.x.qw_poll(this.handle, ticket)), () => engine.x.qw_session_busy(this.handle), () => pictures.onItsWay());
       return Object.fromEntries(this.outputs.map((o, i) => [o.name, kept.get(i) ?? valueAt(engine, engine.need(engine.x.qw_output(this.handle, i)))]));
     } catch (error) {
       for (const tensor of kept.values()) tensor.close();
@@ -240,6 +244,7 @@ export class Session {
     this.device.disown(this);
     if (!this.device.engine.broken) this.device.engine.x.qw_session_close(this.#handle);
     this.#handle = 0;
+    this.pictures.drop();
   }
 
   [Symbol.dispose](): void {
@@ -253,6 +258,7 @@ const MOST_WHOLE_BYTES = 2 ** 30;
 interface Opening {
   file: Bytes;
   beside: Beside;
+  pictures: Pictures;
   options: SessionOptions;
 }
 

@@ -1,4 +1,5 @@
 /* Folders of the ONNX backend-test layout on one kind of device of this page, as `quern conformance` judges them. */
+import { decoders } from '/codecs.js';
 import { Device, Session, Tensor } from '/pkg/quern.js';
 import { differs, given, readValue } from './tensor_file.mjs';
 import { runSlice, Skip } from './slice.mjs';
@@ -46,7 +47,7 @@ async function runSet(session, base, { inputs, outputs }, signal) {
 async function runTest(device, { name, base, files, sets }, signal) {
   const bytes = await bytesAt(`${base}model.onnx`);
   const weights = Object.fromEntries(await Promise.all(files.map(async (f) => [f, await bytesAt(base + f)])));
-  const session = await orSkip(Session.open(bytes, { device, files: weights, signal }));
+  const session = await orSkip(Session.open(bytes, { device, decoders, files: weights, signal }));
   try {
     for (const set of sets) await runSet(session, base, set, signal);
     return told(session);

@@ -1,0 +1,27 @@
+/* Decoders of TIFF and JPEG 2000 for Session.open, from packages of npm, for pages (../codecs.mjs) and Node. */
+import openjpeg from '@cornerstonejs/codec-openjpeg/decodewasmjs';
+import { decode } from 'tiff';
+
+/* In Node it finds its module itself. */
+const options = { print() {}, printErr() {}, ...(globalThis.location && { locateFile: (name) => new URL(`/openjpeg/${name}`, location.href).href }) };
+let opened;
+
+function tiff(file) {
+  const [{ width, height, data, palette }] = decode(file, { pages: [0] });
+  return { width, height, data: palette ? Uint8Array.from([...data].flatMap((i) => palette[i].map((v) => v >> 8))) : data };
+}
+
+async function jpeg2000(file) {
+  const { J2KDecoder } = await (opened ??= openjpeg(options));
+  const decoder = new J2KDecoder();
+  try {
+    decoder.getEncodedBuffer(file.length).set(file);
+    decoder.decode();
+    const { width, height } = decoder.getFrameInfo();
+    return width ? { width, height, data: decoder.getDecodedBuffer().slice() } : null; // slice: it lies in the decoder's memory
+  } finally {
+    decoder.delete();
+  }
+}
+
+export const decoders = { 'image/tiff': tiff, 'image/jp2': jpeg2000 };

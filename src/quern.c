@@ -84,7 +84,7 @@ static qn_status plan_round(qn_session *s)
 }
 
 /* Where a run must tell more before a node can be planned, what stands in front of it is planned alone. */
-static qn_status in_parts(qn_session *s, u32 *opened, bool *again)
+static qn_status in_parts(qn_session *s, qn_status status, u32 *opened, bool *again)
 {
     enum {
         MOST_OPENED = 64 /* bodies in a part: each time the graph is checked from its beginning */,
@@ -93,6 +93,7 @@ static qn_status in_parts(qn_session *s, u32 *opened, bool *again)
     };
     graph *g = s->g;
     if (!s->specialise || !g->stuck) return QN_OK;
+    if (status == QN_E_SHAPE && !session_wants_elems(g, false)) return QN_OK;
     if (s->part + *opened >= MOST_PARTS)
         return fail(QN_E_UNSUPPORTED, "more than %d times its structure hangs on what ran before", MOST_PARTS);
     if ((u64)(s->part + *opened) * g->n_nodes > MOST_COPIES)
@@ -113,7 +114,7 @@ static qn_status check_graph(qn_session *s)
         bool again = false;
         attempt_begin();
         qn_status status = graph_check(s->g); /* shapes, types     src/graph */
-        qn_status helped = session_may_be_told(status) ? in_parts(s, &opened, &again) : QN_OK;
+        qn_status helped = session_may_be_told(status) ? in_parts(s, status, &opened, &again) : QN_OK;
         again = again && helped == QN_OK;
         attempt_end(status != QN_OK && !again);
         if (!again) return helped != QN_OK ? helped : status;
@@ -226,7 +227,8 @@ qn_status session_read_again(qn_session *s)
 static qn_status planned_later(qn_session *s, qn_status status)
 {
     if (!session_may_be_told(status)) return status;
-    if (!session_can_specialise(s->g) && !session_can_cut(s->g)) return status;
+    if (status == QN_E_SHAPE && !session_wants_elems(s->g, false)) return status; /* wrong, whatever the data are */
+    if (!session_can_specialise(s->g) && !session_can_cut(s->g) && !session_can_open(s->g)) return status;
     if (s->desc.piecewise)
         return fail(QN_E_UNSUPPORTED, "this model is planned for the values of its inputs; open it whole, not in pieces");
     exec_close(s->x);

@@ -76,7 +76,7 @@ static void drop_kept(qn_session *s)
 static qn_status plan_as_needed(qn_session *s, const qn_named *in, size_t n_in)
 {
     qn_status status = plan_once(s, in, n_in);
-    if (session_may_be_told(status) && !s->fixes_floats) {
+    if (session_may_be_told(status) && !s->fixes_floats && session_wants_elems(s->g, true)) {
         s->fixes_floats = true;
         status = plan_once(s, in, n_in);
         s->fixes_floats = status == QN_OK; /* inputs that fit no plan say nothing of those that do */
@@ -138,6 +138,7 @@ static qn_status check_given(const qn_session *s, const qn_named *in, size_t n_i
 
 static qn_status start_part(qn_session *s, const qn_named *in, size_t n_in)
 {
+    if (s->x) exec_clear_counts(s->x); /* a run that does not begin tells nothing of the last */
     if (!s->specialise) return exec_start(s->x, in, n_in);
     u64 key = session_fixed_hash(s, in, n_in);
     return s->planned && key == s->specialised_for ? start_specialised(s, in, n_in) : plan_for(s, in, n_in);

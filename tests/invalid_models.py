@@ -166,6 +166,25 @@ def declared():
     yield "declared_of_a_function", model(graph([node("Twice", ["x"], ["y"], domain="local")], outs=wrong), functions=[inner], imports=[num(2, 17), msg(1, "local") + num(2, 1)], ir=8)
 
 
+def at_once():
+    """Models with sizes that a run tells, which are wrong whatever these are: refused when they are opened."""
+    c = [info("x", (2, 3)), info("m", (2,), BOOL)]
+    some = node("Compress", ["x", "m"], ["s"], a_int("axis", 0))
+    with_some = lambda *nodes, inits=(), ins=(): model(graph([some, *nodes], list(inits), ins=[*c, *ins], outs=[info("y", None)]))
+    yield "matmul_of_a_part", with_some(node("MatMul", ["s", "x"], ["y"]))
+    yield "add_to_a_part", with_some(node("Add", ["s", "w"], ["y"]), inits=[floats("w", [1, 2])])
+    yield "concat_of_two_ranks", with_some(node("Shape", ["s"], ["n"]), node("Cast", ["n"], ["f"], a_int("to", FLOAT)), node("Concat", ["s", "f"], ["y"], a_int("axis", 0)))
+    yield "sum_of_lengths", with_some(node("ReduceSum", ["x", "axis"], ["r"], a_int("keepdims", 0)), node("Add", ["r", "w"], ["y"]), inits=[ints("axis", [0]), floats("w", [1, 2])])
+    yield "of_any_batch", of("Gemm", [("n", 3), (4, 5)])
+    yield "of_any_length", model(graph([node("Neg", ["x"], ["z"]), node("Add", ["z", "w"], ["y"])], [floats("w", [1, 2])], ins=[info("x", (3,)), info("n", ("n",))], outs=[info("y", None)]))
+    turn, go, gone = info("i", (), INT64), info("c", (), BOOL), info("d", (), BOOL)
+    body = graph([node("Identity", ["c"], ["d"]), node("MatMul", ["v", "v"], ["w"])], ins=[turn, go, info("v")], outs=[gone, info("w")])
+    yield "in_a_loop", with_some(node("Loop", ["n", "", "s"], ["y"], a_graph("body", body)), inits=[ints("n", [3], [])])
+    branch = lambda op: graph([node(op, ["s", "w"], ["z"])], ins=[], outs=[info("z", None)])
+    yield "in_the_branch_taken", with_some(node("If", ["b"], ["y"], a_graph("then_branch", branch("Add")), a_graph("else_branch", branch("Add"))),
+                                           inits=[floats("w", [1, 2]), tensor("b", [], b"\1", type=BOOL)])
+
+
 def others():
     one = [node("Neg", ["x"], ["y"])]
     yield "no_outputs_at_all", model(graph(one, outs=[]))
@@ -255,3 +274,5 @@ def others():
 def invalid():
     for part in (windows, pads, bodies, quantized, declared, others):
         yield from part()
+    for name, made in at_once():
+        yield f"at_once_{name}", made

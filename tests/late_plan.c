@@ -241,6 +241,22 @@ static void check_parts_without_memory(test *t, qn_device *d)
     }
 }
 
+/* Of a run that fails nothing is told that the one before it did in the parts behind. */
+static void check_nothing_stale(test *t, qn_session *s)
+{
+    const qn_profile_row *rows = NULL;
+    qn_stats stats = { 0 };
+    qn_ticket ticket = 0;
+    CHECK(t, begin_parts(s, parts_runs[0].chosen, &ticket) == QN_OK && qn_wait(s, ticket) == QN_OK, "%s", qn_last_error());
+    mem_fail_at(1);
+    CHECK(t, begin_parts(s, parts_runs[0].chosen, &ticket) == QN_E_NOMEM, "a run without memory");
+    mem_fail_at(0);
+    qn_get_stats(s, &stats);
+    CHECK(t, !stats.launches && !stats.host_steps && !stats.flops && !qn_profile(s, &rows), "%llu launches, %llu host steps",
+          (unsigned long long)stats.launches, (unsigned long long)stats.host_steps);
+    CHECK(t, stats.device_buffers, "what the parts hold");
+}
+
 static void check_parts(test *t, bool cannot_wait)
 {
     qn_device *d = far_device_open(t, cannot_wait);
@@ -253,6 +269,7 @@ static void check_parts(test *t, bool cannot_wait)
     if (d && CHECK(t, qn_session_open(&desc, &s) == QN_OK, "%s", qn_last_error())) {
         while (!open) CHECK_OK(t, qn_session_want(s, &piece, &open));
         for (u32 i = 0; i < COUNT(parts_runs); i++) check_parts_run(t, s, i);
+        if (!cannot_wait) check_nothing_stale(t, s);
         qn_session_close(s);
     }
     if (d && !cannot_wait) check_parts_without_memory(t, d);

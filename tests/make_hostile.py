@@ -1,7 +1,7 @@
 """Writes ONNX files that lie, for tests/onnx.c: python3 make_hostile.py FOLDER
 
 Names begin with what must happen: refuse_* has to be refused with a sentence; any_* may be refused or not, but nothing may break;
-invalid_* (invalid_models.py) has to be refused when it is opened, planned or run.
+invalid_* (invalid_models.py) has to be refused when it is opened, planned or run, invalid_at_once_* when it is opened.
 The files are made byte by byte (onnx_writer.py), so that they can be wrong in any way."""
 import os
 import random

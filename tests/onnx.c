@@ -115,11 +115,13 @@ static qn_status run_zeros(qn_session *s)
     return qn_wait(s, ticket);
 }
 
-static void test_invalid_file(test *t, const char *path, u32 *refused)
+/* at_once: when they are opened. */
+static void test_invalid_file(test *t, const char *path, bool at_once, u32 *refused)
 {
     qn_session *s = NULL;
     forget_error();
     qn_status status = qn_session_open(&(qn_session_desc){ .device = test_cpu(), .path = path }, &s);
+    CHECK(t, !at_once || status != QN_OK, "%s: is not refused when it is opened", path);
     if (status == QN_OK) status = run_zeros(s);
     CHECK(t, status != QN_OK && status != QN_E_BUG && qn_last_error()[0], "%s: %s", path,
           status == QN_OK ? "is not refused" : qn_last_error());
@@ -182,7 +184,7 @@ static void visit_hostile(walk *w, const char *path, const char *name)
 {
     test_hostile_file(w->t, path, text_starts(name, "refuse_"), &w->refused);
     if (text_starts(name, "given_")) test_given(w->t, path, name);
-    if (text_starts(name, "invalid_")) test_invalid_file(w->t, path, &w->refused);
+    if (text_starts(name, "invalid_")) test_invalid_file(w->t, path, text_starts(name, "invalid_at_once_"), &w->refused);
 }
 
 static void walk_folder(walk *w, const char *folder, void (*visit)(walk *w, const char *path, const char *name))

@@ -218,6 +218,33 @@ def chains():
     scan_one = helper.make_graph([n("Greater", ["table", "v"], ["big"]), n("Compress", ["table", "big"], ["s"], axis=0), n("ConstantOfShape", ["s"], ["a"]), n("ReduceSum", ["a"], ["r"], keepdims=0)], "b",
                                  [scalar("v", np.int64)], [scalar("r", f)])
     add("scan_of_lengths_alone", [n("Scan", ["vs"], ["y"], body=scan_one, num_scan_inputs=1)], {"vs": i64(2, 3, 1), "table": i64(2, 3, 4)}, {"y": f})
+    # SequenceMap: its body once for each element, and what the data decide in there
+    def mapped(body_nodes, ins, out_names, kinds=f):
+        outs = [tensor(o, kinds) for o in out_names]
+        return helper.make_graph(body_nodes, "b", [tensor(a, k) for a, k in ins], outs)
+
+    chosen = [n("Greater", ["table", "e"], ["big"]), n("Compress", ["table", "big"], ["s"], axis=0)]
+    made = [n("SplitToSequence", ["vs"], ["list"], keepdims=0)]
+    vs, table = i64(2, 3, 1), i64(2, 3, 4)
+    sums_of = mapped([*chosen, n("ConstantOfShape", ["s"], ["a"]), n("Shape", ["a"], ["sa"]), n("ReduceProd", ["sa"], ["p"], keepdims=0), n("Cast", ["p"], ["r"], to=1)], [("e", np.int64)], ["r"])
+    add("map_of_lengths", [*made, n("SequenceMap", ["list"], ["l"], body=sums_of), n("ConcatFromSequence", ["l"], ["y"], axis=0, new_axis=1)], {"vs": vs, "table": table}, {"y": f})
+    for first in (1, 3):  # an empty sequence has one element less than what is left over
+        add(f"map_of_{first}_elements", [n("NonZero", ["mask"], ["w"]), n("Squeeze", ["w", "zero"], ["at"]), n("Gather", ["vs", "at"], ["some"]), n("SplitToSequence", ["some"], ["list"], keepdims=0), n("SequenceMap", ["list"], ["l"], body=sums_of),
+                                         n("SequenceLength", ["l"], ["n"]), n("ConcatFromSequence", ["l"], ["y"], axis=0, new_axis=1)],
+            {"vs": vs, "mask": np.array([1, first > 1, first > 2]), "table": table}, {"y": f, "n": np.int64}, [("zero", i64(0))])
+    shaped = mapped([*chosen, n("Reshape", ["x", "s"], ["q"]), n("Reshape", ["q", "minus"], ["flat"]), n("Add", ["flat", "d"], ["r"])], [("e", np.int64), ("d", f)], ["r"])
+    add("map_of_two_sequences", [*made, n("SplitToSequence", ["ds"], ["list2"]), n("SequenceMap", ["list", "list2"], ["l"], body=shaped), n("ConcatFromSequence", ["l"], ["y"], axis=0)],
+        {"vs": i64(1, 1, 0), "ds": f32(3), "x": f32(24), "table": table}, {"y": f}, [("minus", i64(-1))])
+    add("map_and_a_tensor", [*made, n("SequenceMap", ["list", "d"], ["l"], body=shaped), n("ConcatFromSequence", ["l"], ["y"], axis=0, new_axis=1)],
+        {"vs": i64(1, 0), "d": f32(1), "x": f32(24), "table": table}, {"y": f}, [("minus", i64(-1))])
+    two = helper.make_graph([*chosen, n("Reshape", ["x", "s"], ["r"]), n("Size", ["s"], ["k"])], "b", [tensor("e", np.int64)], [tensor("r", f), tensor("k", np.int64)])
+    add("map_to_two_sequences", [*made, n("SequenceMap", ["list"], ["l", "ks"], body=two), n("SequenceAt", ["l", "one"], ["a"]), n("Exp", ["a"], ["y"]), n("ConcatFromSequence", ["ks"], ["n"], axis=0, new_axis=1)],
+        {"vs": i64(1, 1, 1), "x": f32(24), "table": table}, {"y": f, "n": np.int64}, [("one", np.array(1))])
+    add("map_to_ranks", [n("SequenceConstruct", ["x", "w"], ["list"]), n("SequenceMap", ["list"], ["l"], body=mapped([n("Squeeze", ["e"], ["q"]), n("Exp", ["q"], ["r"])], [("e", f)], ["r"])), n("SequenceAt", ["l", "one"], ["y"])],
+        {"x": f32(1, 3, 1), "w": f32(2, 1, 4)}, {"y": f}, [("one", np.array(1))])
+    add("map_of_ranks", [n("SequenceConstruct", ["x", "w"], ["list"]), n("SequenceMap", ["list"], ["l"], body=mapped([n("Exp", ["e"], ["r"])], [("e", f)], ["r"])), n("SequenceAt", ["l", "one"], ["y"]), n("SequenceAt", ["l", "last"], ["z"]),
+                         n("SequenceAt", ["list", "none"], ["first"])],
+        {"x": f32(1, 3), "w": f32(2, 1, 4)}, {"y": f, "z": f, "first": f}, [("one", np.array(1)), ("last", np.array(-2)), ("none", np.array(0))])
     return out
 
 

@@ -135,7 +135,8 @@ f64 load_part(const exec *x);                              /* 0 to 1 */
 
 /* start.c */
 qn_status exec_start(exec *x, const qn_named *in, size_t n_in);
-void exec_give_back(exec *x); /* what runs took on the device; nothing is under way. Another run takes it anew */
+void exec_clear_counts(exec *x); /* of the last run: nothing is told of it any more */
+void exec_give_back(exec *x);    /* what runs took on the device; nothing is under way. Another run takes it anew */
 qn_status exec_no_input(const graph *g, const char *name); /* fails: there is none of that name */
 qn_status exec_bind_input(exec *x, u32 i, qn_buffer *b);   /* QN_E_UNSUPPORTED: its values are needed on the host */
 qn_status exec_bind_output(exec *x, u32 i, qn_buffer *b);

@@ -5,31 +5,73 @@
  * part has run, for their sizes and small values (specialise.c), may be cut in turn, and keeps its plan while those stay the same.
  * What such a part fails at first no run tells more of; where that is a body, it is opened (pass/open_body.c). */
 #include "exec/session.h"
+#include "op/op_util.h"
 
 /* ---- where */
 
-/* Will a run tell more of it than is known? Its sizes, or elements that may decide a structure. */
-static bool is_told_by_run(graph *g, val v)
+/* May there be elements that decide a structure and are not known yet? */
+static bool has_open_elems(graph *g, val v)
 {
     const sym *elems;
-    const value *x = value_at(g, v);
-    i64 number;
-    if (!x->maker) return false;
-    for (u32 d = 0; d < x->type.rank; d++)
-        if (!sym_is_number(g, x->type.dims[d], &number)) return true;
-    if (x->type.rank > 1 || dtype_is_for_host(x->type.dtype)) return false;
-    i64 n = value_elems(g, v, &elems);
+    i64 number, n;
+    if (value_at(g, v)->type.rank > 1 || dtype_is_for_host(value_at(g, v)->type.dtype) || is_constant(g, v)) return false;
+    n = value_elems(g, v, &elems);
     for (i64 k = 0; k < n; k++)
         if (!sym_is_number(g, elems[k], &number)) return true;
     return n < 0;
 }
 
+/* Is more to be known of it? Its sizes, elements, or the rank of what a list holds. */
+static bool is_open(graph *g, val v)
+{
+    const type *t = &value_at(g, v)->type;
+    i64 number;
+    for (u32 d = 0; d < t->rank; d++)
+        if (!sym_is_number(g, t->dims[d], &number)) return true;
+    return (t->of && !t->of->known) || has_open_elems(g, v);
+}
+
+static graph *stuck_body(const node *n)
+{
+    for (u32 i = 0; i < n->n_attrs; i++)
+        if (n->attrs[i].kind == ATTR_GRAPH && n->attrs[i].body->stuck) return n->attrs[i].body;
+    return NULL;
+}
+
+static bool wants_more_of(graph *g, val v, bool floats)
+{
+    bool asked = v && value_at(g, v)->asked && (!floats || dtype_is_float(value_at(g, v)->type.dtype));
+    return asked && has_open_elems(g, v);
+}
+
+bool session_wants_elems(graph *g, bool floats)
+{
+    const node *n = node_at(g, g->stuck);
+    graph *body = g->stuck ? stuck_body(n) : NULL;
+    if (body && op_of(n)->control == CONTROL_BRANCH && wants_more_of(g, node_in(g, n, 0), floats)) return true;
+    if (body) return session_wants_elems(body, floats);
+    for (u32 i = 0; g->stuck && i < n->n_in; i++)
+        if (wants_more_of(g, node_in(g, n, i), floats)) return true;
+    return !g->stuck;
+}
+
 bool session_can_cut(graph *g)
 {
     const node *n = node_at(g, g->stuck);
-    for (u32 i = 0; g->stuck && i < n->n_in; i++)
-        if (node_in(g, n, i) && is_told_by_run(g, node_in(g, n, i))) return true;
+    for (u32 i = 0; g->stuck && i < n->n_in; i++) {
+        val v = node_in(g, n, i);
+        if (v && value_at(g, v)->maker && is_open(g, v)) return true;
+    }
     return false;
+}
+
+bool session_can_open(graph *g)
+{
+    graph *body = g->stuck ? stuck_body(node_at(g, g->stuck)) : NULL;
+    const node *n = body ? node_at(body, body->stuck) : NULL;
+    for (u32 i = 0; n && i < n->n_in; i++)
+        if (node_in(body, n, i) && is_open(body, node_in(body, n, i))) return true;
+    return body && session_can_open(body);
 }
 
 /* ---- the cut */

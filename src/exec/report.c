@@ -124,7 +124,7 @@ const char *qn_metadata(const qn_session *s, const char *key)
     return NULL;
 }
 
-static void add_exec_stats(const exec *x, qn_stats *out)
+static void add_held(const exec *x, qn_stats *out)
 {
     out->layouts += x->stats.layouts;
     out->device_buffers += x->stats.device_buffers;
@@ -132,6 +132,10 @@ static void add_exec_stats(const exec *x, qn_stats *out)
     out->planned_peak_bytes += x->layout.peak;
     out->intermediates_bytes += x->layout.sum;
     out->largest_live_bytes += x->layout.largest_live;
+}
+
+static void add_run(const exec *x, qn_stats *out)
+{
     out->launches += x->stats.launches;
     out->host_steps += x->stats.host_steps;
     out->host_launches += x->stats.host_launches;
@@ -151,13 +155,20 @@ static void add_plan_stats(const qn_stats *of, qn_stats *out)
     out->verify_ms += of->verify_ms;
 }
 
+/* Parts behind the one in which the last run is, or failed, may have a plan of a run before: they hold memory, and that is all. */
+static const qn_session *next_reached(const qn_session *s, const qn_session *p)
+{
+    return p == session_at_work(s) ? NULL : p->rest;
+}
+
 /* Of all parts of a model: each keeps what it has. */
 void qn_get_stats(const qn_session *s, qn_stats *out)
 {
     if (!s || !out) return;
     *out = s->stats;
     for (const qn_session *p = s->rest; p; p = p->rest) add_plan_stats(&p->stats, out);
-    for (; s && s->x; s = s->rest) add_exec_stats(s->x, out);
+    for (const qn_session *p = s; p && p->x; p = p->rest) add_held(p->x, out);
+    for (const qn_session *p = s; p && p->x; p = next_reached(s, p)) add_run(p->x, out);
 }
 
 uint32_t qn_op_counts(const qn_session *s, const qn_op_count **out)
@@ -187,13 +198,13 @@ static part_list of_parts(const qn_session *s, part_list (*of)(const qn_session 
 {
     part_list all = { 0 };
     if (!s->rest) return of(s);
-    for (const qn_session *p = s; p; p = p->rest) all.n += of(p).n;
+    for (const qn_session *p = s; p; p = next_reached(s, p)) all.n += of(p).n;
     mem_free(*kept);
     u8 *to = *kept = mem_alloc(MAX(all.n, 1) * bytes);
     if (!to) return (part_list){ 0 };
     all.items = to;
-    for (; s; s = s->rest) {
-        part_list one = of(s);
+    for (const qn_session *p = s; p; p = next_reached(s, p)) {
+        part_list one = of(p);
         if (one.n) memcpy(to, one.items, one.n * bytes);
         to += one.n * bytes;
     }
@@ -210,7 +221,7 @@ uint32_t qn_profile(const qn_session *s, const qn_profile_row **out)
     *out = all.items;
     if (!s->rest) return all.n;
     qn_profile_row *row = own(s)->all_rows; /* each part has a clock of its own */
-    for (const qn_session *p = s; all.n && p; p = p->rest)
+    for (const qn_session *p = s; all.n && p; p = next_reached(s, p))
         for (u32 i = 0; i < rows_of(p).n; i++) row++->start_ns += p->x->profile_from - s->x->profile_from;
     return all.n;
 }
@@ -312,7 +323,7 @@ const char *qn_session_note(const qn_session *s, uint32_t i)
 {
     if (!s || !s->p) return NULL;
     char *note = own(s)->note; /* lent until the next question */
-    for (const qn_session *p = s; p && p->p; p = p->rest)
+    for (const qn_session *p = s; p && p->p; p = next_reached(s, p))
         for (const plan_avoided *a = p->avoided; a; a = a->next)
             if (i-- == 0) return note_of_avoided(p, a, note, sizeof s->note);
     return note_of_host(s, i, note, sizeof s->note);

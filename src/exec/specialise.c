@@ -69,7 +69,19 @@ static void fix_sizes(graph *g, val v, const qn_tensor *t)
     x->type.known = true;
 }
 
-/* A list whose elements may be of any rank gets the one that they have. */
+static qn_status fix_each_element(graph *g, val v, const qn_tensor *t)
+{
+    const qn_tensor *inner = t->data;
+    if (t->dims[0] > MAX_ELEMS || dtype_is_list(inner->dtype)) return QN_OK;
+    type *items = ARENA_ARRAY(g->mem, (size_t)t->dims[0], type);
+    if (!items) return fail_nomem((u64)t->dims[0] * sizeof *items);
+    for (i64 i = 0; i < t->dims[0]; i++) items[i] = type_of(g, inner[i].dtype, inner[i].rank, inner[i].dims);
+    value_at(g, v)->items = items;
+    value_at(g, v)->n_items = (u32)t->dims[0];
+    return sym_status(g);
+}
+
+/* A list whose elements may be of any rank gets the one that they have, or each its own. */
 static qn_status fix_elements(graph *g, val v, const qn_tensor *t)
 {
     value *x = value_at(g, v);
@@ -79,7 +91,7 @@ static qn_status fix_elements(graph *g, val v, const qn_tensor *t)
     if (!given.of) return QN_E_NOMEM;
     if (t->dims[0]) x->type.of = given.of;
     else x->type.dims[0] = sym_number(g, 0); /* nothing is in it, and so it says */
-    return QN_OK;
+    return given.of->any_rank ? fix_each_element(g, v, t) : QN_OK;
 }
 
 qn_status session_fix_inputs(qn_session *s, const qn_named *in, size_t n_in)

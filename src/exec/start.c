@@ -233,6 +233,13 @@ static qn_status begin(exec *x, const qn_named *in, size_t n_in, qn_buf *old)
     return put_inputs(x, in, n_in, *old, old_bytes);
 }
 
+void exec_clear_counts(exec *x)
+{
+    x->stats.launches = x->stats.host_steps = x->stats.host_launches = x->stats.random_launches = 0;
+    x->stats.kept_launches = 0;
+    x->n_rows = 0;
+}
+
 qn_status exec_start(exec *x, const qn_named *in, size_t n_in)
 {
     if (x->running) return fail(QN_E_USAGE, "the last run is not done; poll its ticket first");
@@ -251,9 +258,9 @@ qn_status exec_start(exec *x, const qn_named *in, size_t n_in)
     x->run++;
     x->running = true;
     x->result = QN_OK;
+    exec_clear_counts(x);
     keep_start(x);
     x->now = x->main;
-    x->stats.launches = x->stats.host_steps = x->stats.host_launches = x->stats.random_launches = 0;
     x->profile_from = clock_ns();
     return QN_OK;
 }

@@ -110,11 +110,14 @@ static bool load_f64(qn_dtype d, const u8 *at, f64 *out)
 }
 /* clang-format on */
 
+void value_ask(const graph *g, val v) { value_at(g, live(g, v))->asked = true; }
+
 i64 value_elems(graph *g, val v, const sym **out)
 {
     if (!v) return -1;
     v = live(g, v);
     value *x = value_at(g, v);
+    x->asked = true;
     if (x->elems) {
         *out = x->elems;
         return x->n_elems;

@@ -283,6 +283,8 @@ qn_status graph_infer_node(graph *g, nid id)
     QN_TRY(check_inputs(g, d, n));
     g->inferring = id;
     n->n_needs = 0;
+    for (u32 i = 0; i < n->n_in; i++)
+        if (n->in[i]) value_at(g, live(g, n->in[i]))->asked = false;
     qn_status status = infer_asking(g, id, d);
     g->inferring = 0;
     QN_TRY(status);

@@ -82,8 +82,11 @@ typedef struct value {
     u32 n_elems;     /* known elements of an integer or bool tensor; NULL: not known */
     bool elems_read; /* elems are variables, bound by reading this tensor at run time */
     bool is_input, is_constant;
-    bool inferred; /* type is by inference, not only as a file declares it */
-    sym *open;     /* [QN_MAX_RANK] of a Loop's state in its body: variables of sizes that change with the turn */
+    bool inferred;     /* type is by inference, not only as a file declares it */
+    bool asked;        /* the inference of the node that reads it wanted its elements */
+    const type *items; /* of a list: the type of each element, where those are of several ranks and given; NULL: not known */
+    u32 n_items;
+    sym *open; /* [QN_MAX_RANK] of a Loop's state in its body: variables of sizes that change with the turn */
 } value;
 
 /* Must not be 0 when the node runs. says: what is wrong then, with '#' for the values of a and b in turn; NULL: the expression itself. */
@@ -192,6 +195,7 @@ void outside_unpack(const outside *o, const u8 *from, u8 *to, u64 n);
 void outside_apply(const outside *o, qn_dtype d, void *data, u64 from, u64 n);
 /* The elements of an integer/bool value where they are known (elems, or a constant of at most 1024 elements): count, or -1. */
 i64 value_elems(graph *g, val v, const sym **out);
+void value_ask(const graph *g, val v);              /* floats, which have no elems: they were wanted */
 bool constant_f64(const graph *g, val v, f64 *out); /* v is a constant with all elements equal to *out */
 
 /* ---- list.c: types of sequences, optionals and maps. What an element's type leaves open, elements may differ in: a size 0; the rank where

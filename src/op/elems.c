@@ -219,6 +219,7 @@ static bool real_elem(graph *g, val v, u32 k, u32 depth, ratio *out)
 {
     const sym *elems;
     if (!v || depth == 0) return false;
+    value_ask(g, v);
     qn_dtype d = value_at(g, v)->type.dtype;
     if (d != QN_F32 && d != QN_F64) return false; /* a narrower type, bool or integers in between would change the number */
     if (is_constant(g, v)) return constant_element(g, v, k, out);

@@ -71,10 +71,25 @@ static qn_status infer_at_nothing(const infer *c)
     return infer_fail(c, QN_E_DATA, "position %lld is outside a sequence of 0", (long long)at);
 }
 
+/* Of elements that are known one by one: the one at a known position; NULL: it is not. */
+static const type *known_item(const infer *c)
+{
+    const value *list = value_at(c->g, node_in(c->g, c->n, 0));
+    const sym *elems;
+    i64 at = 0;
+    if (!list->items) return NULL;
+    if (node_in(c->g, c->n, 1) &&
+        (value_elems(c->g, node_in(c->g, c->n, 1), &elems) != 1 || !sym_is_number(c->g, elems[0], &at)))
+        return NULL;
+    if (at < 0) at += list->n_items;
+    return at >= 0 && at < list->n_items ? &list->items[at] : NULL;
+}
+
 static qn_status infer_at(infer *c)
 {
-    const type *list = infer_in(c, 0);
+    const type *list = infer_in(c, 0), *item = known_item(c);
     QN_TRY(check_position(c, 1));
+    if (item) return infer_out(c, 0, item);
     if (!list->of->known && sym_is(c->g, list->dims[0], 0)) return infer_at_nothing(c);
     if (!list->of->known)
         return infer_fail(c, QN_E_UNSUPPORTED, "its elements have %s rank",

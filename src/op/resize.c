@@ -49,6 +49,7 @@ static i64 floats_of(const graph *g, const node *n, u32 i, f64 *out, u32 max)
     if (!v) return -1;
     const type *shape = &value_at(g, v)->type;
     if (shape->known && shape->rank == 1 && sym_is(g, shape->dims[0], 0)) return -1;
+    value_ask(g, v);
     if (!is_constant(g, v)) return -2;
     qn_tensor t = constant_tensor(g, v);
     u64 count = qn_tensor_elems(&t);

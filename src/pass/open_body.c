@@ -299,6 +299,7 @@ qn_status open_body(graph *g, nid id, bool *opened)
     if (op_of(node_at(g, id))->control == CONTROL_BRANCH) status = open_if(&o, opened);
     if (op_of(node_at(g, id))->control == CONTROL_LOOP) status = open_loop(&o, opened);
     if (node_at(g, id)->op == OP_Scan) status = open_scan(&o, opened);
+    if (node_at(g, id)->op == OP_SequenceMap) status = open_map(g, id, opened);
     mem_free(o.copy.at);
     return status;
 }

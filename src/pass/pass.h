@@ -55,6 +55,7 @@ u32 pass_count(void);
 qn_status widen_floats(graph *g);
 /* open_body.c: of an If its branch, of a Loop or Scan a turn, as nodes in its place; opened: it was. In a graph as it was read. */
 qn_status open_body(graph *g, nid n, bool *opened);
+qn_status open_map(graph *g, nid n, bool *opened); /* of a SequenceMap a Loop (open_map.c): open_body asks it */
 
 /* Building in front of node n, for rewrites: like op.h's build; failures land in j->status. */
 build pass_build(pass_job *j, nid n);

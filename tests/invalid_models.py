@@ -129,7 +129,8 @@ def bodies():
                                                     [n], outs=[info("y", None)]))
         yield f"if_captures_{count}", model(graph([node("If", ["b"], ["y"], a_graph("then_branch", branch("Neg", "p")), a_graph("else_branch", branch("Abs", "p")), counted)],
                                                   ins=[info("x"), info("b", (), BOOL)], outs=[info("y", None)]))
-    yield "relu_captures", of("Relu", [(2, 3)], a_int("captures", 0))
+    for name in ("captures", "quern.first_turn", "told.op", "someones.note"):
+        yield f"relu_{name}", of("Relu", [(2, 3)], a_int(name, 0))
 
 
 def quantized():

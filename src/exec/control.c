@@ -105,7 +105,7 @@ static qn_status start_loop(exec *x, frame *f, const step *s, bool *pending, str
     if (asked[1]) QN_TRY(decide(x, f, asked[1], "condition", &on));
     l->on = on != 0;
     const graph *body = s->body[0]->g;
-    i64 states = (i64)n->n_in - 2 - attr_int(n, "captures", 0);
+    i64 states = (i64)n->n_in - 2 - attr_int(n, NOTE_CAPTURES, 0);
     l->n_state = states > 0 ? (u32)states : 0;
     if (l->n_state > body->n_outputs - 1) l->n_state = body->n_outputs - 1;
     l->n_scan = body->n_outputs - 1 - l->n_state;
@@ -136,7 +136,7 @@ static qn_status enter_turn(exec *x, frame *f, struct loop *l, frame *body, bool
     for (u32 i = first ? 2 : 2 + l->n_state; i < g->n_inputs;
          i++) /* a turn lets go of what it saw last: captures are lent anew */
         QN_TRY(lend(x, f, node_in(f->p->g, n, i), body, g->inputs[i]));
-    QN_TRY(put_scalar(x, body, g->inputs[0], QN_I64, attr_int(n, CONTROL_FIRST_TURN, 0) + l->turn));
+    QN_TRY(put_scalar(x, body, g->inputs[0], QN_I64, attr_int(n, NOTE_FIRST_TURN, 0) + l->turn));
     QN_TRY(put_scalar(x, body, g->inputs[1], QN_BOOL, 1));
     body->loop = l;
     enter(x, f, body);

@@ -1,7 +1,7 @@
 /* GraphProto to graph: initializers and inputs get names, nodes are read in their order, outputs are looked up.
  *
  * A name means a value in the scope of its graph. A body (of If, Loop, Scan) also sees the scope it stands in; what it takes from there
- * becomes one more input of the body and of its node ("captures"), except constants, which the body simply shares. */
+ * becomes one more input of the body and of its node (NOTE_CAPTURES), except constants, which the body simply shares. */
 #include "format/onnx_reader.h"
 #include "op/op.h"
 

@@ -106,12 +106,12 @@ static qn_status fill_places(door *d)
     return QN_OK;
 }
 
-/* "captures" is for this reader to say: a file's own would be believed. */
+/* Notes are ours to make: a file's own would be believed. */
 static qn_status join_captures(door *d, const bodies *b)
 {
     for (u32 i = 0; i < d->attrs.n; i++)
-        if (strcmp(d->attrs.items[i].name, "captures") == 0)
-            return fail(QN_E_UNSUPPORTED, "attribute 'captures' is not one this op has");
+        if (op_is_note(d->attrs.items[i].name))
+            return fail(QN_E_UNSUPPORTED, "attribute '%s' is not one this op has", d->attrs.items[i].name);
     if (b->n == 0) return QN_OK;
     QN_TRY(fill_places(d));
     for (u32 i = 0; i < b->n; i++)
@@ -120,7 +120,7 @@ static qn_status join_captures(door *d, const bodies *b)
     const scope *first = b->items[0];
     for (u32 j = 0; j < b->n; j++) order_captures(b->items[j], first->captures, first->n_captures);
     for (u32 k = 0; k < first->n_captures; k++) QN_TRY(push_in(d, first->captures[k].outer));
-    attr count = attr_of_int("captures", first->n_captures);
+    attr count = attr_of_int(NOTE_CAPTURES, first->n_captures);
     if (!ARENA_PUSH_ROOM(d->g->mem, d->attrs.items, d->attrs.n, d->attrs.cap, 1 << 16)) return fail_nomem(sizeof count);
     d->attrs.items[d->attrs.n++] = count;
     return QN_OK;

@@ -150,14 +150,14 @@ qn_status upgrade_scan_batch(door *d, const upgrade *u)
 {
     (void)u;
     attr *body = door_attr(d, "body"), *scans = door_attr(d, "num_scan_inputs"), *directions = door_attr(d, "directions"),
-         *captures = door_attr(d, "captures");
+         *captures = door_attr(d, NOTE_CAPTURES);
     if (door_in(d, 0)) return fail(QN_E_UNSUPPORTED, "opset 8's Scan with sequence_lens is not read");
     if (!d->n_in || !body || body->kind != ATTR_GRAPH || !scans || scans->kind != ATTR_INT)
         return fail(QN_E_FORMAT, "it has no body, or does not say how many inputs it scans");
     i64 captured = captures && captures->kind == ATTR_INT ? captures->i : 0, batched = (i64)d->n_in - 1 - captured;
     if (body->body->n_outputs != d->n_out || batched < 1)
         return fail(QN_E_FORMAT, "its body gives %u values, the node %u", body->body->n_outputs, d->n_out);
-    attr inner[4] = { *body, *scans, attr_of_int("captures", captured) };
+    attr inner[4] = { *body, *scans, attr_of_int(NOTE_CAPTURES, captured) };
     if (directions) inner[3] = *directions, inner[3].name = "scan_input_directions";
     graph *made = scan_in_body(d, d->n_in - 1, inner, directions ? 4 : 3);
     if (!made) return fail_nomem(sizeof *made);

@@ -184,8 +184,9 @@ static qn_status check_attrs(const op_def *d, const node *n)
     for (u32 i = 0; i < n->n_attrs; i++) {
         const attr *a = &n->attrs[i];
         const op_attr *want = op_attr_of(d, a->name);
-        bool foreign = strchr(a->name, '.') != NULL || strcmp(a->name, "captures") == 0; /* a dot: someone's private note */
-        if (!want && !foreign) return node_fail(n, QN_E_UNSUPPORTED, "attribute", a->name, "is not one this op has");
+        if (attr_find(n, a->name) != a) return node_fail(n, QN_E_FORMAT, "attribute", a->name, "is there twice");
+        if (!want && !op_is_note(a->name))
+            return node_fail(n, QN_E_UNSUPPORTED, "attribute", a->name, "is not one this op has");
         if (want && want->kind == a->kind && op_attr_is_dtype(want)) QN_TRY(check_dtype(n, a, want));
         if (want && want->kind != a->kind)
             return fail(QN_E_FORMAT, "%s '%s': attribute '%s' is %s, it must be %s", d->name, n->name, a->name,

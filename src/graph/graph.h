@@ -40,7 +40,7 @@ typedef enum attr_kind {
 } attr_kind;
 typedef struct graph graph;
 /* Bodies (ATTR_GRAPH) are closed: what a body takes from outside is a trailing input of the node and of each of its bodies, in one
- * order, and the node's attribute "captures" counts them. Every node with a body has it; constants are copied into the body instead. */
+ * order, and the node's attribute NOTE_CAPTURES counts them. Every node with a body has it; constants are copied into the body instead. */
 typedef struct attr {
     const char *name;
     attr_kind kind;

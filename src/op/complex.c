@@ -4,27 +4,22 @@
 #include "op/op_util.h"
 
 /* ------------------------------------------------------------------ by parts */
-/* What is given as a real number stands in the real part alone. */
-static u32 attrs_of_part(const node *n, u32 part, attr *out)
-{
-    u32 count = 0;
-    for (u32 i = 0; i < n->n_attrs; i++)
-        if (part == 0 || !text_same(n->attrs[i].name, "extrapolation_value")) out[count++] = n->attrs[i];
-    return count;
-}
-
 static qn_status by_parts(build *b, const node *n)
 {
     val in[2][8] = { { 0 } }, y[2];
-    attr attrs[16];
-    if (n->n_in > COUNT(in[0]) || n->n_attrs > COUNT(attrs)) return build_fail(b, QN_E_BUG, "too much for complex parts");
+    attr imaginary[OP_MOST_ATTRS];
+    if (n->n_in > COUNT(in[0]))
+        return build_fail(b, QN_E_UNSUPPORTED, "complex numbers in more than %u inputs", (u32)COUNT(in[0]));
     for (u32 i = 0; i < n->n_in; i++) {
         in[0][i] = in[1][i] = build_in(b, i);
         if (!in[0][i] || !dtype_is_complex(build_type(b, in[0][i])->dtype)) continue;
         nid parts = build_node_outs(b, OP_ComplexParts, &in[0][i], 1, 2, NULL, 0);
         for (u32 p = 0; parts && p < 2; p++) in[p][i] = node_at(b->g, parts)->out[p];
     }
-    for (u32 p = 0; p < 2; p++) y[p] = build_node(b, (op_id)n->op, in[p], n->n_in, attrs, attrs_of_part(n, p, attrs));
+    /* what is given as a real number stands in the real part alone */
+    u32 count = node_attrs_but(n, (const char *const[]){ "extrapolation_value", NULL }, imaginary);
+    y[0] = build_node(b, (op_id)n->op, in[0], n->n_in, n->attrs, n->n_attrs);
+    y[1] = build_node(b, (op_id)n->op, in[1], n->n_in, imaginary, count);
     val both = build_node(b, OP_ComplexOf, y, 2, NULL, 0);
     return build_done(b, &both, 1);
 }

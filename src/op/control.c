@@ -141,7 +141,7 @@ const op_def op_If = {
     .in = { { "cond", "bool" }, { "captured", "many optional any|list" } },
     .min_in = 1,
     .out = { { "outputs", "many any|list" } },
-    .attrs = { NEEDED("then_branch", ATTR_GRAPH), NEEDED("else_branch", ATTR_GRAPH), INT("captures", 0) },
+    .attrs = { NEEDED("then_branch", ATTR_GRAPH), NEEDED("else_branch", ATTR_GRAPH), INT(NOTE_CAPTURES, 0) },
     .infer = infer_If,
     .control = CONTROL_BRANCH,
     .bodies = { "then_branch", "else_branch" },
@@ -160,7 +160,7 @@ typedef struct loop_shape {
 static qn_status shape_of(const infer *c, loop_shape *out)
 {
     *out = (loop_shape){ .body = control_body_of(c, "body"), .n_in = c->n->n_in };
-    i64 states = (i64)c->n->n_in - 2 - attr_int(c->n, "captures", 0);
+    i64 states = (i64)c->n->n_in - 2 - attr_int(c->n, NOTE_CAPTURES, 0);
     if (!out->body || states < 0) return infer_fail(c, QN_E_FORMAT, "it has no body, or too few inputs");
     out->n_state = (u32)states;
     if (out->body->n_inputs != out->n_in)
@@ -285,7 +285,7 @@ const op_def op_Loop = {
     .in = { { "M", "optional i64" }, { "cond", "optional bool" }, { "state", "many optional any|list" } },
     .min_in = 2,
     .out = { { "outputs", "many any|list" } },
-    .attrs = { NEEDED("body", ATTR_GRAPH), INT("captures", 0) },
+    .attrs = { NEEDED("body", ATTR_GRAPH), INT(NOTE_CAPTURES, 0) },
     .infer = infer_Loop,
     .control = CONTROL_LOOP,
     .bodies = { "body" },
@@ -302,7 +302,7 @@ typedef struct scan_shape {
 static const char *scan_of(const node *n, scan_shape *s)
 {
     const attr *a = attr_find(n, "body");
-    i64 scans = attr_int(n, "num_scan_inputs", 0), captured = attr_int(n, "captures", 0),
+    i64 scans = attr_int(n, "num_scan_inputs", 0), captured = attr_int(n, NOTE_CAPTURES, 0),
         states = (i64)n->n_in - scans - captured;
     if (!a || a->kind != ATTR_GRAPH || scans < 1 || states < 0) return "it has no body, no scan inputs, or too few inputs";
     *s = (scan_shape){ a->body, (u32)states, (u32)scans, (u32)captured, a->body->n_outputs };
@@ -418,7 +418,7 @@ static graph *loop_body(build *b, const scan_shape *s)
     }
     for (u32 i = 0; i < s->n_scan; i++) in[1 + s->n_state + i] = slice_in_body(b, body, in[1 + s->n_state + i], turn, i);
     in[0] = control_body_scalar(b, body, QN_BOOL, 1);
-    attr attrs[3] = { *attr_find(b->n, "body"), *attr_find(b->n, "body"), attr_of_int("captures", n_in) };
+    attr attrs[3] = { *attr_find(b->n, "body"), *attr_find(b->n, "body"), attr_of_int(NOTE_CAPTURES, n_in) };
     attrs[0].name = "then_branch", attrs[1].name = "else_branch";
     if (b->status != QN_OK || !graph_node(body, 0, OP_If, NULL, in, n_in + 1, out, s->n_out, attrs, 3)) return NULL;
     if (graph_output(body, in[0]) != QN_OK) return NULL;
@@ -455,7 +455,7 @@ static qn_status expand_Scan(build *b, const node *n)
     in[0] = build_reshape(b, build_syms(b, &length, 1), NULL, 0);
     for (u32 i = 0; i < n->n_in; i++) in[2 + i] = build_in(b, i);
     attr attrs[2] = { { .name = "body", .kind = ATTR_GRAPH, .body = body },
-                      attr_of_int("captures", s.n_scan + s.n_captured) };
+                      attr_of_int(NOTE_CAPTURES, s.n_scan + s.n_captured) };
     nid loop = build_node_outs(b, OP_Loop, in, n->n_in + 2, s.n_out, attrs, 2);
     for (u32 i = 0; i < s.n_out && loop; i++) outs[i] = node_at(b->g, loop)->out[i];
     for (u32 i = s.n_state; i < s.n_out && loop; i++) outs[i] = scan_result(b, outs[i], i - s.n_state);
@@ -470,7 +470,7 @@ const op_def op_Scan = {
     .min_in = 1,
     .out = { { "outputs", "many any|list" } },
     .attrs = { NEEDED("body", ATTR_GRAPH), NEEDED("num_scan_inputs", ATTR_INT), INTS("scan_input_axes"), INTS("scan_input_directions"),
-               INTS("scan_output_axes"), INTS("scan_output_directions"), INT("captures", 0) },
+               INTS("scan_output_axes"), INTS("scan_output_directions"), INT(NOTE_CAPTURES, 0) },
     .infer = infer_Scan,
     .expand = expand_Scan,
 };

@@ -331,7 +331,8 @@ static const op_case conv_fused_cases[] = {
     { 0 },
 };
 
-static const char *const conv_attr_names[] = { "auto_pad", "dilations", "group", "kernel_shape", "pads", "strides" };
+static const char *const conv_attr_names[CONV_MOST_ATTRS] = { "auto_pad",     "dilations", "group",
+                                                              "kernel_shape", "pads",      "strides" };
 
 u32 conv_attrs(const node *n, attr *out)
 {
@@ -345,7 +346,7 @@ u32 conv_attrs(const node *n, attr *out)
 
 static qn_status conv_fused_expand(build *b, const node *n)
 {
-    attr attrs[CONV_MAX_ATTRS];
+    attr attrs[CONV_MOST_ATTRS];
     u32 count = conv_attrs(n, attrs);
     val y = build_node(b, OP_Conv, (val[]){ build_in(b, 0), build_in(b, 1), build_in(b, 2) }, 3, attrs, count);
     y = epilogue_steps(b, y, 0, build_in(b, 3));

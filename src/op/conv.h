@@ -11,8 +11,8 @@
 qn_status conv_shape(infer *c, const type *x, type *out);
 /* Of x, w, bias and rest, the last two optional. */
 qn_status conv_infer(infer *c);
-/* Those of CONV_ATTRS that node n has, as they are, to out[CONV_MAX_ATTRS], which has room for an epilogue's behind them; how many. */
-enum { CONV_MAX_ATTRS = 12 };
+/* Those of CONV_ATTRS that node n has, as they are, to out[CONV_MOST_ATTRS]; how many. */
+enum { CONV_MOST_ATTRS = 6 };
 u32 conv_attrs(const node *n, attr *out);
 /* conv_last.c: op_def.channels_last of a node with inputs x, w, bias, rest, the last two optional. */
 val conv_channels_last(build *b, const node *n);

@@ -266,25 +266,11 @@ static val weight_plain(build *b, val w, i64 channels)
     return build_slice(b, y, 1, sym_zero(g), sym_number(g, channels));
 }
 
-enum { MOST_ATTRS = CONV_MAX_ATTRS + EPILOGUE_ATTRS + 1 };
-
-static u32 attrs_without(const node *n, const char *const *names, u32 n_names, attr *out)
-{
-    u32 count = 0;
-    for (u32 i = 0; i < n->n_attrs && count + 1 < MOST_ATTRS; i++) {
-        bool goes = false;
-        for (u32 k = 0; k < n_names; k++) goes |= text_same(n->attrs[i].name, names[k]);
-        if (!goes) out[count++] = n->attrs[i];
-    }
-    return count;
-}
-
 /* All lanes of the result are channels; of x so many as the node says, and all where each has its filter. */
 static qn_status blocked_expand(build *b, const node *n)
 {
-    static const char *const gone[] = { "channels" };
-    attr attrs[MOST_ATTRS];
-    u32 count = attrs_without(n, gone, COUNT(gone), attrs);
+    attr attrs[OP_MOST_ATTRS + 1];
+    u32 count = node_attrs_but(n, (const char *const[]){ "channels", NULL }, attrs);
     val x = build_in(b, 0), w = build_in(b, 1);
     const type tx = *build_type(b, x), tw = *build_type(b, w);
     i64 channels = attr_int(n, "channels", 1), block = 1, filters = 0;
@@ -305,18 +291,17 @@ static qn_status blocked_expand(build *b, const node *n)
 
 bool conv_channels_blocked(build *b, const node *n, u32 block, val *outs)
 {
-    static const char *const gone[] = { "kernel_shape", "group" };
     val x = node_in(b->g, n, 0), w = node_in(b->g, n, 1);
     const type tx = *build_type(b, x), tw = *build_type(b, w);
     i64 channels, filters, of_each, group = attr_int(n, "group", 1);
-    attr attrs[MOST_ATTRS];
+    attr attrs[OP_MOST_ATTRS + 1];
     if (tx.dtype != QN_F32 || tx.rank != 4 || !conv_weights_stay(b->g, w)) return false;
     if (!sym_is_number(b->g, tx.dims[1], &channels) || !sym_is_number(b->g, tw.dims[0], &filters) ||
         !sym_is_number(b->g, tw.dims[1], &of_each) || channels != group * of_each)
         return false;
     bool comes = blocked_by(b->g, x) == block, depth = group > 1;
     if (depth ? !comes || group != channels || filters != channels : filters * 2 < block) return false;
-    u32 count = attrs_without(n, gone, COUNT(gone), attrs);
+    u32 count = node_attrs_but(n, (const char *const[]){ "kernel_shape", "group", NULL }, attrs);
     attrs[count++] = attr_of_int("channels", channels);
     val in[] = { comes ? blocked_of(b, x, block) : x, weight_blocked(b, w, block, depth),
                  blocked_padded(b, node_in(b->g, n, 2), 0, block), blocked_of(b, node_in(b->g, n, 3), block) };

@@ -20,7 +20,7 @@ static qn_status activation_attrs(build *b, attr *attrs, u32 *count)
 
 static qn_status fused_conv_expand(build *b, const node *n)
 {
-    attr attrs[CONV_MAX_ATTRS];
+    attr attrs[CONV_MOST_ATTRS + EPILOGUE_ATTRS];
     u32 count = conv_attrs(n, attrs);
     QN_TRY(activation_attrs(b, attrs, &count));
     val y = build_node(b, OP_ConvFused, (val[]){ build_in(b, 0), build_in(b, 1), build_in(b, 2), build_in(b, 3) }, 4, attrs,
@@ -58,7 +58,7 @@ static qn_status nhwc_infer(infer *c)
 
 static qn_status nhwc_conv_expand(build *b, const node *n)
 {
-    attr attrs[CONV_MAX_ATTRS];
+    attr attrs[CONV_MOST_ATTRS + EPILOGUE_ATTRS];
     u32 count = conv_attrs(n, attrs);
     QN_TRY(activation_attrs(b, attrs, &count));
     val in[] = { channels_move(b, build_in(b, 0), true), build_in(b, 1), build_in(b, 2),
@@ -134,7 +134,7 @@ static i64 taps_of(const graph *g, const type *w)
 
 static qn_status conv_integer_expand(build *b, const node *n)
 {
-    attr attrs[CONV_MAX_ATTRS];
+    attr attrs[CONV_MOST_ATTRS];
     u32 count = conv_attrs(n, attrs);
     const type *w = build_type(b, build_in(b, 1));
     const exact_factor left = { build_in(b, 0), exact_zero(b, build_in(b, 2)), 1 },

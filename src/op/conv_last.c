@@ -220,12 +220,9 @@ static val weight_in(build *b, val w, int to)
 
 static qn_status last_expand(build *b, const node *n)
 {
-    attr attrs[CONV_MAX_ATTRS + EPILOGUE_ATTRS];
-    u32 count = 0;
-    for (; count < n->n_attrs && count < COUNT(attrs); count++) attrs[count] = n->attrs[count];
     val in[] = { channels_move(b, build_in(b, 0), true), weight_in(b, build_in(b, 1), FRONT), build_in(b, 2),
                  channels_move(b, build_in(b, 3), true) };
-    val y = channels_move(b, build_node(b, OP_ConvFused, in, 4, attrs, count), false);
+    val y = channels_move(b, build_node(b, OP_ConvFused, in, 4, n->attrs, n->n_attrs), false);
     return build_done(b, &y, 1);
 }
 
@@ -248,11 +245,9 @@ bool conv_weights_stay(const graph *g, val w) { return made_of_weights(g, w, MAD
 val conv_channels_last(build *b, const node *n)
 {
     val x = node_in(b->g, n, 0), w = node_in(b->g, n, 1);
-    attr attrs[CONV_MAX_ATTRS + EPILOGUE_ATTRS];
-    u32 count = 0;
+    attr attrs[OP_MOST_ATTRS];
     if (!dtype_is_float(build_type(b, x)->dtype) || !conv_weights_stay(b->g, w)) return 0;
-    for (u32 i = 0; i < n->n_attrs && count < COUNT(attrs); i++)
-        if (!text_same(n->attrs[i].name, "kernel_shape")) attrs[count++] = n->attrs[i];
+    u32 count = node_attrs_but(n, (const char *const[]){ "kernel_shape", NULL }, attrs);
     val in[] = { channels_last_of(b, x), weight_in(b, w, LAST), node_in(b->g, n, 2),
                  channels_last_of(b, node_in(b->g, n, 3)) };
     return channels_move(b, build_node(b, OP_ConvLast, in, in[3] ? 4 : in[2] ? 3 : 2, attrs, count), true);

@@ -54,18 +54,6 @@ val build_added_at(build *b, sym n, val at, val x)
     return build_node(b, OP_ScatterElements, in, 3, &add, 1);
 }
 
-u32 grads_attrs_but(const grads *c, const char *const *without, attr *out)
-{
-    const node *n = c->b->n;
-    u32 count = 0;
-    for (u32 i = 0; i < n->n_attrs && count < GRADS_MAX_ATTRS; i++) {
-        const char *const *w = without;
-        while (*w && !text_same(*w, n->attrs[i].name)) w++;
-        if (!*w) out[count++] = n->attrs[i];
-    }
-    return count;
-}
-
 /* A dimension that is 1 or as in x, which only a run knows, is summed over x's part of it: x[...][have / want][want][...]. */
 static val sum_open_dim(build *b, val x, u32 d, sym want)
 {

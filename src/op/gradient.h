@@ -18,9 +18,6 @@ val build_turn(build *b, val x, const i64 *perm); /* Transpose */
 val build_total(build *b, val x);                 /* the sum of all elements, a scalar */
 /* A vector of n zeros, to which each element of x is added at its place in `at`; places may come several times. */
 val build_added_at(build *b, sym n, val at, val x);
-/* The node's attributes but those named in `without`, up to its NULL, to out[GRADS_MAX_ATTRS]; how many. */
-enum { GRADS_MAX_ATTRS = 12 };
-u32 grads_attrs_but(const grads *c, const char *const *without, attr *out);
 /* x cut, or grown by zeros, so that along axis d it starts before[d] earlier (negative: later) and has size[d]. */
 val build_fit(build *b, val x, const sym *before, const sym *size);
 /* Of an op that only moves elements of its first n_data inputs: the node again, over the places of the elements, says whence each came. */

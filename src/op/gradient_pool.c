@@ -9,8 +9,8 @@ void gradient_max_pool(grads *c)
 {
     build *b = c->b;
     const type x = *grads_in_type(c, 0);
-    attr attrs[GRADS_MAX_ATTRS];
-    u32 n = grads_attrs_but(c, (const char *const[]){ "storage_order", NULL }, attrs);
+    attr attrs[OP_MOST_ATTRS];
+    u32 n = node_attrs_but(b->n, (const char *const[]){ "storage_order", NULL }, attrs);
     val in = grads_in(c, 0);
     nid again = build_node_outs(b, OP_MaxPool, &in, 1, 2, attrs, n);
     if (!again) return;
@@ -55,9 +55,9 @@ void gradient_average_pool(grads *c)
 {
     build *b = c->b;
     const type x = *grads_in_type(c, 0), one = with_one_plane(b, &x);
-    attr attrs[GRADS_MAX_ATTRS + 1];
+    attr attrs[OP_MOST_ATTRS + 1];
     val ones = build_fill(b, &one, 1), mean = build_node(b, OP_AveragePool, &ones, 1, b->n->attrs, b->n->n_attrs);
-    u32 n = grads_attrs_but(c, (const char *const[]){ "count_include_pad", NULL }, attrs);
+    u32 n = node_attrs_but(b->n, (const char *const[]){ "count_include_pad", NULL }, attrs);
     attrs[n++] = attr_of_int("p", 1);
     val count = build_node(b, OP_LpPool, &ones, 1, attrs, n);
     c->dx[0] = add_windows(c, build_formula(b, "g * m / n", "gmn", c->dy[0], mean, count));

@@ -21,8 +21,8 @@ static val matrix_of(const grads *c, const resized *r, qn_dtype d)
     val roi = graph_constant_copy(b->g, NULL, &(qn_tensor){ QN_F32, 1, { 4 }, ends });
     val sizes = r->scale == 0 ? build_syms(b, (const sym[]){ r->in, r->out }, 2) : 0;
     const val in[] = { build_op1(b, OP_EyeLike, build_fill(b, &square, 0)), roi, sizes ? 0 : pair(b, 1, r->scale), sizes };
-    attr attrs[GRADS_MAX_ATTRS];
-    u32 n = grads_attrs_but(c, (const char *const[]){ "axes", "extrapolation_value", NULL }, attrs);
+    attr attrs[OP_MOST_ATTRS];
+    u32 n = node_attrs_but(b->n, (const char *const[]){ "axes", "extrapolation_value", NULL }, attrs);
     return build_node(b, OP_Resize, in, 4, attrs, n);
 }
 

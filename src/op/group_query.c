@@ -259,8 +259,8 @@ static val loaded(build *b, val x, u32 scale_input, const shape *s, qn_dtype d)
 /* The cache with x written behind each sample's tokens; without a past over itself, for the scatter looks at the places. */
 static val present_of(build *b, val past, val x, val old, const shape *s)
 {
-    attr how[] = { attr_of_int("axis", 2), attr_of_text(PLACES_OF_OP, op_of(b->n)->name),
-                   attr_of_text(PLACES_OPERAND, "seqlens_k + 1 - new tokens") };
+    attr how[] = { attr_of_int("axis", 2), attr_of_text(NOTE_OP, op_of(b->n)->name),
+                   attr_of_text(NOTE_OPERAND, "seqlens_k + 1 - new tokens") };
     bool grows = !sym_same(b->g, s->present, past ? s->past : s->rows);
     val in[] = { past ? past : x, x, old, grows ? build_syms(b, &s->present, 1) : 0 };
     return build_node(b, grows ? OP_CacheGrow : OP_TensorScatter, in, 3u + grows, how, 3);

@@ -350,7 +350,7 @@ static val modified(build *b, const node *n, const char *name, val x)
     u32 n_in = 2;
     if (!body || body->kind != ATTR_GRAPH) return x;
     for (u32 i = 3; i < n->n_in && n_in < COUNT(in); i++) in[n_in++] = build_in(b, i);
-    attr attrs[3] = { *body, *body, attr_of_int("captures", n_in - 1) };
+    attr attrs[3] = { *body, *body, attr_of_int(NOTE_CAPTURES, n_in - 1) };
     attrs[0].name = "then_branch", attrs[1].name = "else_branch";
     return build_node(b, OP_If, in, n_in, attrs, 3);
 }
@@ -403,7 +403,7 @@ const op_def op_FlexAttention = {
                { "prob_mod", ATTR_GRAPH, false, 0, 0, NULL },
                INT("softmax_precision", 0),
                FLOAT("scale", 0),
-               INT("captures", 0) },
+               INT(NOTE_CAPTURES, 0) },
     .infer = infer_flex,
     .expand = expand_flex,
     .cases = CASES(flex_cases),

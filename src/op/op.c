@@ -89,6 +89,14 @@ op_id op_by_name(const char *domain, const char *name)
 
 const op_def *op_of(const node *n) { return op_defs[n->op]; }
 
+bool op_is_note(const char *name)
+{
+    static const char *const notes[OP_NOTES] = { NOTE_CAPTURES, NOTE_FIRST_TURN, NOTE_OP, NOTE_OPERAND };
+    for (u32 i = 0; i < OP_NOTES; i++)
+        if (strcmp(notes[i], name) == 0) return true;
+    return false;
+}
+
 const op_attr *op_attr_of(const op_def *d, const char *name)
 {
     for (u32 i = 0; i < COUNT(d->attrs) && d->attrs[i].name; i++)

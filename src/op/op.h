@@ -19,6 +19,18 @@ typedef enum op_id {
     OP_COUNT
 } op_id;
 
+/* Attributes of no schema, which we note at nodes ourselves; no file may give them. */
+#define NOTE_CAPTURES   "captures"         /* of a node with bodies (graph.h) */
+#define NOTE_FIRST_TURN "quern.first_turn" /* of a Loop whose turns are counted from another number than 0 */
+#define NOTE_OP         "told.op" /* of a part of a composite, for sentences about its places: the composite's name, */
+#define NOTE_OPERAND    "told.as" /* and what the operand is in its terms */
+bool op_is_note(const char *name);
+enum {
+    OP_NOTES = 4,
+    OP_SCHEMA_ATTRS = 24,
+    OP_MOST_ATTRS = OP_SCHEMA_ATTRS + OP_NOTES
+}; /* a node that was checked has no more */
+
 typedef struct op_def op_def;
 typedef struct lowering lowering; /* plan/lower.h */
 
@@ -173,14 +185,13 @@ struct op_def {
     const char *name, *domain; /* domain NULL is ai.onnx; "quern" for our own */
     const char *doc;
     op_slot in[22], out[16];
-    op_attr attrs[24];
+    op_attr attrs[OP_SCHEMA_ATTRS];
     u32 min_in;                                                  /* 0: counted from the slots that are not optional */
     bool alias;                                                  /* output 0 is input 0's bytes with another shape */
     bool host_elems;                                             /* infer always sets elems when its inputs have them */
     bool random;                                                 /* never folded or merged */
     bool complex;                                                /* computes with complex numbers: op/complex.h */
     enum { CONTROL_NONE, CONTROL_BRANCH, CONTROL_LOOP } control; /* run by exec, through its bodies */
-#define CONTROL_FIRST_TURN "quern.first_turn" /* attribute of a Loop whose turns are counted from another number than 0 */
     /* What else changes when the dimensions of its tensors (input 0, or all of a "many") stand in another order: */
     enum {
         PERMUTED_NOT,   /* it cannot be told; an op with a row: nothing, and it is all its inputs */

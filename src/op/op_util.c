@@ -30,6 +30,17 @@ qn_dtype node_dtype(const node *n, const char *name, qn_dtype otherwise)
     return code ? dtype_of_onnx(code) : otherwise;
 }
 
+u32 node_attrs_but(const node *n, const char *const *without, attr *out)
+{
+    u32 count = 0;
+    for (u32 i = 0; i < n->n_attrs; i++) {
+        const char *const *w = without;
+        while (*w && !text_same(*w, n->attrs[i].name)) w++;
+        if (!*w) out[count++] = n->attrs[i];
+    }
+    return count;
+}
+
 i64 known_ints(graph *g, val v, i64 *out, u32 max)
 {
     const sym *elems;

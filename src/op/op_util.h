@@ -9,6 +9,9 @@ qn_dtype dtype_of_onnx(i64 code);
 i64 dtype_to_onnx(qn_dtype d);
 qn_dtype node_dtype(const node *n, const char *name, qn_dtype otherwise);
 
+/* The node's attributes but those named in `without` (up to its NULL), to out[OP_MOST_ATTRS]; how many. */
+u32 node_attrs_but(const node *n, const char *const *without, attr *out);
+
 /* The known elements of input i as numbers: how many, or -1 when they are not known, not all numbers, or more than max. */
 i64 infer_ints(const infer *c, u32 i, i64 *out, u32 max);
 i64 known_ints(graph *g, val v, i64 *out, u32 max);

@@ -198,21 +198,16 @@ static bool with_one_more(build *b, const node *n, const char *name, u32 rank, b
     return true;
 }
 
-/* The attributes of a pool with one more dimension behind its own, with windows of one element; how many. */
-enum { POOL_MOST_ATTRS = 8 };
+/* The attributes of a pool with one more dimension behind its own, with windows of one element, to attrs[OP_MOST_ATTRS]; how many. What tells
+ * of indices goes. */
 static u32 attrs_with_one_more(build *b, const node *n, u32 rank, attr *attrs)
 {
-    static const struct {
-        const char *name;
-        bool twice;
-        i64 otherwise;
-    } lists[] = { { "kernel_shape", false, 1 }, { "strides", false, 1 }, { "dilations", false, 1 }, { "pads", true, 0 } };
-    static const char *const kept[] = { "auto_pad", "ceil_mode", "count_include_pad", "p" };
-    u32 count = 0;
-    for (u32 i = 0; i < COUNT(lists); i++)
-        count += with_one_more(b, n, lists[i].name, rank, lists[i].twice, lists[i].otherwise, &attrs[count]);
-    for (u32 i = 0; i < COUNT(kept); i++)
-        if (attr_find(n, kept[i])) attrs[count++] = *attr_find(n, kept[i]);
+    static const char *const gone[] = { "kernel_shape", "strides", "dilations", "pads", "storage_order", NULL };
+    u32 count = node_attrs_but(n, gone, attrs);
+    for (u32 i = 0; i < 4; i++) {
+        bool pads = text_same(gone[i], "pads");
+        count += with_one_more(b, n, gone[i], rank, pads, !pads, &attrs[count]);
+    }
     return count;
 }
 
@@ -223,7 +218,7 @@ static val pool_channels_last(build *b, const node *n)
 {
     const type *x = build_type(b, node_in(b->g, n, 0));
     u32 rank = x->rank - 2u;
-    attr attrs[POOL_MOST_ATTRS];
+    attr attrs[OP_MOST_ATTRS];
     sym dims[QN_MAX_RANK];
     if (rank > 2 || wants_index(b->g, n)) return 0;
     u32 count = attrs_with_one_more(b, n, rank, attrs);
@@ -241,7 +236,7 @@ static bool pool_channels_blocked(build *b, const node *n, u32 block, val *outs)
     const type *x = build_type(b, node_in(b->g, n, 0));
     u32 rank = x->rank - 2u;
     i64 channels;
-    attr attrs[POOL_MOST_ATTRS];
+    attr attrs[OP_MOST_ATTRS];
     if (rank > 2 || wants_index(b->g, n) || !sym_is_number(b->g, x->dims[1], &channels)) return false;
     const op_id op = (op_id)n->op;
     u32 count = attrs_with_one_more(b, n, rank, attrs);

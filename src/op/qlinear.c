@@ -127,11 +127,9 @@ static qn_status expand_between(build *b, const node *n)
     while (ops[k].op != n->op) k++;
     u32 end = ops[k].two ? 6 : 3;
     val x[2] = { quant_operand(b, 0), ops[k].two ? quant_operand(b, 3) : 0 };
-    attr same[2];
-    u32 n_same = 0;
+    attr same[OP_MOST_ATTRS];
+    u32 n_same = node_attrs_but(n, (const char *const[]){ "opset", NULL }, same);
     type whole = { 0 };
-    for (u32 i = 0; i < n->n_attrs && n_same < COUNT(same); i++)
-        if (text_same(n->attrs[i].name, "alpha") || text_same(n->attrs[i].name, "axis")) same[n_same++] = n->attrs[i];
     if (n->op == OP_QLinearSoftmax && attr_int(n, "opset", 13) < 13)
         x[0] = flattened(b, x[0], attr_int(n, "axis", -1), &whole);
     val y = build_node(b, (op_id)ops[k].plain, x, ops[k].two ? 2 : 1, same, n_same);

@@ -27,11 +27,9 @@ static qn_status infer_windows(infer *c, const type *w, qn_dtype d)
 static val channels_in_front(build *b, op_id op, val *in, u32 n_in)
 {
     const node *n = b->n;
-    attr attrs[24];
-    u32 count = 0;
+    attr attrs[OP_MOST_ATTRS];
+    u32 count = node_attrs_but(n, (const char *const[]){ "channels_last", NULL }, attrs);
     bool last = attr_int(n, "channels_last", 0) != 0;
-    for (u32 i = 0; i < n->n_attrs && count < COUNT(attrs); i++)
-        if (!text_same(n->attrs[i].name, "channels_last")) attrs[count++] = n->attrs[i];
     if (last) in[0] = channels_move(b, in[0], true);
     val y = build_node(b, op, in, n_in, attrs, count);
     return last ? channels_move(b, y, false) : y;

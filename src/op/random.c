@@ -121,10 +121,8 @@ static qn_status emit_bernoulli(lowering *l, const node *n)
 /* The node again in the type that its kernel gives, and a Cast. */
 static qn_status expand_other_type(build *b, const node *n)
 {
-    attr kept[8];
-    u32 n_kept = 0;
-    for (u32 i = 0; i < n->n_attrs && n_kept < COUNT(kept); i++)
-        if (!text_same(n->attrs[i].name, "dtype")) kept[n_kept++] = n->attrs[i];
+    attr kept[OP_MOST_ATTRS];
+    u32 n_kept = node_attrs_but(n, (const char *const[]){ "dtype", NULL }, kept);
     val x = build_in(b, 0), y = build_node(b, (op_id)n->op, &x, 1, kept, n_kept);
     y = build_cast(b, y, build_type(b, n->out[0])->dtype);
     return build_done(b, &y, 1);

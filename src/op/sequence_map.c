@@ -11,7 +11,7 @@ typedef struct shape {
 static const char *shape_of(const node *n, shape *out)
 {
     const attr *a = attr_find(n, "body");
-    i64 mapped = (i64)n->n_in - attr_int(n, "captures", 0);
+    i64 mapped = (i64)n->n_in - attr_int(n, NOTE_CAPTURES, 0);
     if (!a || a->kind != ATTR_GRAPH || mapped < 1) return "it has no body, or no sequence";
     *out = (shape){ a->body, n->n_in, (u32)mapped, n->n_out };
     if (a->body->n_inputs != n->n_in) return "its body takes another number of values than are given";
@@ -82,7 +82,7 @@ static qn_status fill_body(build *b, const shape *s, graph *body, val *in, val *
     for (u32 k = 0; k < s->n_out; k++)
         if (!(results[k] = graph_input(body, NULL, build_type(b, b->n->out[k])))) return QN_E_NOMEM;
     QN_TRY(body_values(b, s, body, turn, in));
-    attr attrs[3] = { *attr_find(b->n, "body"), *attr_find(b->n, "body"), attr_of_int("captures", s->n_in) };
+    attr attrs[3] = { *attr_find(b->n, "body"), *attr_find(b->n, "body"), attr_of_int(NOTE_CAPTURES, s->n_in) };
     attrs[0].name = "then_branch", attrs[1].name = "else_branch";
     if (!graph_node(body, 0, OP_If, NULL, in, s->n_in + 1, out, s->n_out, attrs, 3)) return QN_E_NOMEM;
     QN_TRY(graph_output(body, in[0]));
@@ -115,7 +115,7 @@ static qn_status expand_map(build *b, const node *n)
     in[0] = build_node(b, OP_SequenceLength, (const val[]){ build_in(b, 0) }, 1, NULL, 0);
     for (u32 k = 0; k < s.n_out; k++) in[2 + k] = empty_like(b, n->out[k]);
     for (u32 i = 0; i < s.n_in; i++) in[2 + s.n_out + i] = build_in(b, i);
-    attr attrs[2] = { { .name = "body", .kind = ATTR_GRAPH, .body = body }, attr_of_int("captures", s.n_in) };
+    attr attrs[2] = { { .name = "body", .kind = ATTR_GRAPH, .body = body }, attr_of_int(NOTE_CAPTURES, s.n_in) };
     nid loop = build_node_outs(b, OP_Loop, in, n_given, s.n_out, attrs, 2);
     for (u32 k = 0; k < s.n_out && loop; k++) outs[k] = node_at(b->g, loop)->out[k];
     return build_done(b, outs, s.n_out);
@@ -128,7 +128,7 @@ const op_def op_SequenceMap = {
     .in = { { "input_sequence", "sequence" }, { "additional_inputs", "many optional any|list" } },
     .min_in = 1,
     .out = { { "out_sequence", "many sequence" } },
-    .attrs = { NEEDED("body", ATTR_GRAPH), INT("captures", 0) },
+    .attrs = { NEEDED("body", ATTR_GRAPH), INT(NOTE_CAPTURES, 0) },
     .infer = infer_map,
     .expand = expand_map,
 };

@@ -285,14 +285,12 @@ static val new_bias(build *b, const weights *w, const affine *a)
 /* The producer again with new weights, its other attributes as they are; MatMul has no place for a bias and gets an Add. */
 static val rebuild(build *b, const weights *w, const affine *a, bool *fits)
 {
-    attr attrs[24];
-    u32 count = 0;
+    attr attrs[OP_MOST_ATTRS];
+    u32 count = node_attrs_but(w->n, (const char *const[]){ "beta", NULL }, attrs);
     val weight = new_weights(b, w, a, fits);
     bool has_bias = w->bias || a->shifts;
     val bias = *fits && has_bias ? new_bias(b, w, a) : 0;
     if (!*fits || b->status != QN_OK) return 0;
-    for (u32 i = 0; i < w->n->n_attrs && count < COUNT(attrs); i++)
-        if (!text_same(w->n->attrs[i].name, "beta")) attrs[count++] = w->n->attrs[i];
     val x = node_in(b->g, w->n, 0);
     if (w->n->op == OP_MatMul)
         return build_op2(b, OP_Add, build_node(b, OP_MatMul, (val[]){ x, weight }, 2, attrs, count), bias);

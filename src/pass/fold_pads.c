@@ -1,9 +1,8 @@
 /* A Pad with zeros in front of a Conv becomes part of the Conv's own padding, as exporters of TensorFlow models and of strided convolutions
  * write it: one copy of the tensor less. The sums are the same, with the same zeros. A pad of the batch or of the channels, one that
  * cuts off, and one whose sizes are not known stay. */
+#include "op/op_util.h"
 #include "pass/match.h"
-
-enum { MOST_ATTRS = 12 };
 
 /* The numbers of a Pad with zeros over x's spatial dimensions: for each its beginning, then for each its end. */
 static bool zeros_around(graph *g, const node *pad, u32 rank, i64 *out)
@@ -36,13 +35,12 @@ static bool fold(pass_job *j, nid id)
 {
     graph *g = j->g;
     const node *n = node_at(g, id), *pad = match_only_maker(g, node_in(g, n, 0));
-    if (!pad || pad->op != OP_Pad || n->n_attrs >= MOST_ATTRS) return false;
+    if (!pad || pad->op != OP_Pad) return false;
     i64 pads[2 * QN_MAX_RANK];
-    u32 rank = match_type(g, node_in(g, n, 0))->rank, count = 0;
+    u32 rank = match_type(g, node_in(g, n, 0))->rank;
     if (rank < 3 || !zeros_around(g, pad, rank, pads) || !add_own(g, n, rank - 2, pads)) return false;
-    attr attrs[MOST_ATTRS];
-    for (u32 a = 0; a < n->n_attrs; a++)
-        if (!text_same(n->attrs[a].name, "pads") && !text_same(n->attrs[a].name, "auto_pad")) attrs[count++] = n->attrs[a];
+    attr attrs[OP_MOST_ATTRS + 1];
+    u32 count = node_attrs_but(n, (const char *const[]){ "pads", "auto_pad", NULL }, attrs);
     attrs[count++] = attr_of_ints(g, "pads", pads, 2 * (rank - 2));
     build b = pass_build(j, id);
     val in[3] = { node_in(g, pad, 0), node_in(g, n, 1), node_in(g, n, 2) };

@@ -10,7 +10,7 @@
 #include "op/op_util.h"
 #include "pass/match.h"
 
-enum { BIAS = 2, REST = 3, MOST_ATTRS = 24 };
+enum { BIAS = 2, REST = 3 };
 
 /* ---- what may be added to */
 
@@ -28,12 +28,8 @@ static const node *open_product(const graph *g, val v)
 /* The product again with inputs bias and rest and another activation; everything else stays. */
 static val with(build *b, const node *p, val bias, val rest, act a, f64 x, f64 y)
 {
-    attr attrs[MOST_ATTRS];
-    u32 count = 0;
-    for (u32 i = 0; i < p->n_attrs && count + EPILOGUE_ATTRS < MOST_ATTRS; i++) {
-        const char *name = p->attrs[i].name;
-        if (!text_same(name, "act") && !text_same(name, "p") && !text_same(name, "q")) attrs[count++] = p->attrs[i];
-    }
+    attr attrs[OP_MOST_ATTRS + EPILOGUE_ATTRS];
+    u32 count = node_attrs_but(p, (const char *const[]){ "act", "p", "q", NULL }, attrs);
     if (a != ACT_NONE) {
         epilogue_attrs(a, x, y, attrs + count);
         count += EPILOGUE_ATTRS;

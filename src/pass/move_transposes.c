@@ -70,7 +70,7 @@ static bool swaps_last_two(const perm *p)
 
 static val into_product(build *b, const node *n)
 {
-    static const char *const flags[2] = { "transA", "transB" };
+    static const char *const flags[] = { "transA", "transB", NULL };
     val in[4] = { 0 };
     bool moved = false, flag[2];
     if (!match_float(b->g, n->out[0])) return 0;
@@ -85,10 +85,8 @@ static val into_product(build *b, const node *n)
         moved = true;
     }
     if (!moved) return 0;
-    attr attrs[16];
-    u32 count = 0;
-    for (u32 i = 0; i < n->n_attrs && count < COUNT(attrs) - 2; i++)
-        if (!text_same(n->attrs[i].name, flags[0]) && !text_same(n->attrs[i].name, flags[1])) attrs[count++] = n->attrs[i];
+    attr attrs[OP_MOST_ATTRS + 2];
+    u32 count = node_attrs_but(n, flags, attrs);
     for (u32 i = 0; i < 2; i++)
         if (flag[i]) attrs[count++] = attr_of_int(flags[i], 1);
     return build_node(b, OP_MatMulFused, in, n->op == OP_MatMul ? 2 : n->n_in, attrs, count);

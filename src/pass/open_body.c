@@ -81,8 +81,8 @@ static val scalar(graph *g, qn_dtype d, i64 v)
 /* Is it understood here? An optional may change into what it holds as it goes round: not here. */
 static bool loop_of(graph *g, const node *n, loop_at *out, bool *on)
 {
-    i64 condition, states = (i64)n->n_in - 2 - attr_int(n, "captures", 0);
-    *out = (loop_at){ .body = body_of(n, "body"), .first = attr_int(n, CONTROL_FIRST_TURN, 0) };
+    i64 condition, states = (i64)n->n_in - 2 - attr_int(n, NOTE_CAPTURES, 0);
+    *out = (loop_at){ .body = body_of(n, "body"), .first = attr_int(n, NOTE_FIRST_TURN, 0) };
     if (!out->body || states < 0 || out->body->n_inputs != n->n_in || out->body->n_outputs < 1 + states) return false;
     if (!known_number(g, node_in(g, n, 0), INT64_MAX, &out->left) || !known_number(g, node_in(g, n, 1), 1, &condition))
         return false;
@@ -125,8 +125,8 @@ static nid next_turns(opening *o, const loop_at *l, val *outs)
     graph *g = o->g;
     const node n = *node_at(g, o->id);
     attr attrs[3] = { { .name = "body", .kind = ATTR_GRAPH, .body = graph_copy_all(g->mem, g, l->body) },
-                      attr_of_int("captures", attr_int(&n, "captures", 0)),
-                      attr_of_int(CONTROL_FIRST_TURN, l->first + 1) };
+                      attr_of_int(NOTE_CAPTURES, attr_int(&n, NOTE_CAPTURES, 0)),
+                      attr_of_int(NOTE_FIRST_TURN, l->first + 1) };
     val *in = ARENA_ARRAY(g->mem, n.n_in + 1, val);
     if (!attrs[0].body || !in) return 0;
     for (u32 i = 2; i < n.n_in; i++)
@@ -208,7 +208,7 @@ static i64 entry(const node *n, const char *name, u32 i)
 
 static bool scan_of(const graph *g, const node *n, scan_at *out)
 {
-    i64 scans = attr_int(n, "num_scan_inputs", 0), states = (i64)n->n_in - scans - attr_int(n, "captures", 0);
+    i64 scans = attr_int(n, "num_scan_inputs", 0), states = (i64)n->n_in - scans - attr_int(n, NOTE_CAPTURES, 0);
     *out = (scan_at){ .body = body_of(n, "body"), .n_state = (u32)states, .n_scan = (u32)scans };
     if (!out->body || scans < 1 || states < 0 || out->body->n_inputs != n->n_in) return false;
     if (out->body->n_outputs < out->n_state || n->n_out > out->body->n_outputs) return false;

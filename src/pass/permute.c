@@ -73,11 +73,10 @@ static perm without(const perm *p, u32 bits)
 
 /* ---- what a node becomes: its inputs and attributes, and in which order its outputs then stand */
 
-enum { MOST_ATTRS = 16 };
 typedef struct permuted {
     val in[PERMUTE_MOST];
     u32 n_in, n_attrs;
-    attr attrs[MOST_ATTRS];
+    attr attrs[OP_MOST_ATTRS + 1];
     perm behind;
 } permuted;
 
@@ -163,7 +162,7 @@ static bool (*const by_word[])(build *b, const node *n, const perm *p, permuted 
 u32 permute_operands(const graph *g, const node *n)
 {
     const op_def *d = op_of(n);
-    if (n->n_in > PERMUTE_MOST || n->n_out > PERMUTE_MOST_OUT || n->n_attrs + 2 > MOST_ATTRS) return 0;
+    if (n->n_in > PERMUTE_MOST || n->n_out > PERMUTE_MOST_OUT) return 0;
     if (d->permuted == PERMUTED_NOT) return n->n_out == 1 && n->n_in <= EW_MAX_ARGS && ew_is_row(g, n) ? n->n_in : 0;
     return text_starts(d->in[0].types, "many") ? n->n_in : 1;
 }

@@ -30,7 +30,8 @@ val lower_scratch(lowering *l, qn_dtype d, sym elems);
 /* A small constant made now (tables); copied. */
 val lower_table(lowering *l, const qn_tensor *t);
 /* The elements of v (i32 or i64; 0: none) are places, in tuples: entry c must be inside size[c], counted from the end where it is negative,
- * or, without from_end, 0 .. size[c] - 1. One that is not makes the run fail with QN_E_DATA. */
+ * or, without from_end, 0 .. size[c] - 1. One that is not makes the run fail with QN_E_DATA; the sentence names node, operator and operand, or
+ * what NOTE_OP and NOTE_OPERAND say of them. */
 typedef struct place_bounds {
     val v;
     u32 tuple;
@@ -38,10 +39,6 @@ typedef struct place_bounds {
     sym size[QN_MAX_RANK];
 } place_bounds;
 qn_status lower_places(lowering *l, place_bounds what);
-/* A sentence about a place names node, operator and operand. A node that is part of a composite may have these two texts among its attributes:
- * the composite's name, and what the operand is in its terms. They are of no schema, so their names have a dot. */
-#define PLACES_OF_OP   "told.op"
-#define PLACES_OPERAND "told.as"
 qn_status lower_fail(const lowering *l, const node *n, qn_status code, const char *format, ...) PRINTF_LIKE(4, 5);
 
 launch *launch_begin(lowering *l, const char *file, const char *entry);

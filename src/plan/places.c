@@ -21,7 +21,7 @@ static i64 integer_at(const qn_tensor *t, u64 i)
 static const char *operand_of(const plan_places *p, const node *n)
 {
     const op_def *d = op_of(n);
-    const char *told = attr_text(p->g, n, PLACES_OPERAND, NULL), *name = told ? told : value_at(p->g, p->what.v)->name;
+    const char *told = attr_text(p->g, n, NOTE_OPERAND, NULL), *name = told ? told : value_at(p->g, p->what.v)->name;
     for (u32 i = 0; i < n->n_in && i < COUNT(d->in) && !name; i++)
         if (node_in(p->g, n, i) == p->what.v) name = d->in[i].name;
     return name ? name : "its places";
@@ -30,7 +30,7 @@ static const char *operand_of(const plan_places *p, const node *n)
 qn_status plan_places_fail(const plan_places *p, u64 at, i64 found, i64 size)
 {
     const node *n = node_at(p->g, p->node);
-    const char *op = attr_text(p->g, n, PLACES_OF_OP, op_of(n)->name), *name = n->name ? n->name : "";
+    const char *op = attr_text(p->g, n, NOTE_OP, op_of(n)->name), *name = n->name ? n->name : "";
     const char *of = operand_of(p, n);
     if (p->what.from_end)
         return fail(QN_E_DATA, "%s '%s': index %lld, element %llu of '%s', is outside its axis of %lld", op, name,

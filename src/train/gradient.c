@@ -56,7 +56,7 @@ static qn_status copy_node(copying *c, const node *n)
 {
     graph *g = c->b->g;
     val in[32], out[16] = { 0 };
-    bool body = attr_find(n, "captures") != NULL;
+    bool body = attr_find(n, NOTE_CAPTURES) != NULL;
     if (body || n->n_in > COUNT(in) || n->n_out > COUNT(out))
         return build_fail(c->b, QN_E_UNSUPPORTED, "%s '%s' cannot be computed again with the values given", op_of(n)->name,
                           n->name);

@@ -173,7 +173,7 @@ typedef struct qn_device_info {
 } qn_device_info;
 typedef struct qn_device_desc {
     uint32_t threads;    /* cpu: at most so many, 0: one per core; caps.workers says how many there are */
-    const char *cpu_isa; /* cpu: "baseline", "avx2", "avx512"; NULL: the best here */
+    const char *cpu_isa; /* cpu: "baseline", "avx2", "avx512"; NULL: the best here that the library was built with */
     bool interpret;      /* cpu: run every kernel in kc's checking interpreter */
     bool reverse_items;  /* cpu: items of a group in reverse order (shows races) */
     bool trust;          /* do not try kernels out on first use (see qn_device_note) */

@@ -3,7 +3,9 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "device/cpu_program.h"
 #include "device/cuda_api.h"
+#include "device/host_kernels.h"
 #include "device/slots.h"
 #include "device/webgl_memory.h"
 #include "device/webgpu_api.h"
@@ -143,6 +145,9 @@ static void opening(test *t)
     CHECK_OK(t, qn_device_open("cpu:0", NULL, &d));
     CHECK(t, text_same(qn_device_get_info(d)->spec, "cpu"), "cpu:0 is cpu");
     qn_device_close(d);
+    cpu_isa best;
+    CHECK_OK(t, cpu_isa_find(NULL, &best));
+    CHECK(t, host_kernels_built(cpu_isa_name(best)), "cpu takes %s, which the build has no kernels for", cpu_isa_name(best));
 }
 
 /* ---- buffers */

@@ -178,7 +178,7 @@ static void glyphs_with_failing_memory(test *t, qn_device *d)
     u64 alive = mem_blocks_alive(), n = 0;
     qn_status s = QN_E_NOMEM;
     while (s != QN_OK && n < 100000) {
-        mem_fail_at(++n);
+        mem_fail_at(n = test_next_failure(n));
         s = open_run_close(d, &im);
         mem_fail_at(0);
         CHECK(t, s == QN_OK || s == QN_E_NOMEM, "glyphs, allocation %llu fails: %s: %s", (unsigned long long)n,

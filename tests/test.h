@@ -50,6 +50,9 @@ const char *test_sentence(void);    /* a copy of qn_last_error() */
 const char *test_temp_folder(void); /* a fresh folder for this run */
 f64 processor_seconds(void); /* that this program has worked: a bound on it does not hang on what else the machine does */
 u32 test_seed(void);         /* picks what a quick run takes of a long list: $QUERN_TEST_SEED, else the day */
+/* The allocation that fails next, behind n; 0 asks for the first. Each one; under QUERN_QUICK, where a check of memory makes thousands of them and slows
+ * down each, one in eight, from one that the seed picks. */
+u64 test_next_failure(u64 n);
 /* Is name in the list of names with commas that the environment gives? Yes where it gives none. */
 bool test_asked(const char *variable, const char *name);
 /* First in a group that counts what it leaves behind: what a device shared by the groups (run_graph.h) makes late and keeps is no loss. */

@@ -5,8 +5,8 @@
  *
  *     OUT_DIR/embedded.c           the text of every file: kc_embedded, kc_embedded_name; and of quern_kernel_math.h, taken from
  *                                  ../include beside the first file, for what kc prints as C: kc_embedded only
- *     OUT_DIR/host_table.c         host_kernel_find (src/device/host_kernels.h), over the rows of the next two (of the first only, with
- *                                  -DQUERN_NO_DOUBLE)
+ *     OUT_DIR/host_table.c         host_kernel_find and host_kernels_built (src/device/host_kernels.h), over the rows of the next two (of
+ *                                  the first only, with -DQUERN_NO_DOUBLE)
  *     OUT_DIR/host_NAME.c          one for each NAME.c: its instances, compiled once an instruction set with -DQK_ISA=avx2 ...
  *     OUT_DIR/host_NAME_double.c   its instances with T=f64, compiled with -DQK_DOUBLE, too
  *     OUT_DIR/kernels/NAME.c .h    what the host compiler reads: `#pragma unroll` spelled for it, v.x as v[0]; same lines
@@ -189,7 +189,9 @@ static void put_table(const char *folder)
         "        for (const host_kernel_row *const *list = isas[i].rows; *list; list++)\n"
         "            for (const host_kernel_row *row = *list; row->file && !strcmp(row->file, file); row++)\n"
         "                if ((!entry || !strcmp(row->entry, entry)) && !strcmp(row->defines, defines ? defines : \"\"))\n"
-        "                    return row->run;\n    }\n    return NULL;\n}\n");
+        "                    return row->run;\n    }\n    return NULL;\n}\n\n"
+        "bool host_kernels_built(const char *isa)\n{\n"
+        "    for (u32 i = 0; isas[i].isa; i++)\n        if (!strcmp(isas[i].isa, isa)) return true;\n    return false;\n}\n");
     text path = { 0 };
     gen_add(&path, "%s/host_table.c", folder);
     gen_write_file(path.at, &t);

@@ -1,6 +1,7 @@
 /* Instruction sets that kernels are compiled for, best last, and what this processor (and its system, which must save the
  * registers) can run. */
 #include "device/cpu_program.h"
+#include "device/host_kernels.h"
 
 static bool always(void) { return true; }
 
@@ -39,7 +40,7 @@ u32 cpu_isa_width(cpu_isa isa) { return isas[isa].width; }
 qn_status cpu_isa_find(const char *name, cpu_isa *out)
 {
     for (u32 i = CPU_ISA_COUNT; i-- > 0;) {
-        if (name && !text_same(name, isas[i].name)) continue;
+        if (name ? !text_same(name, isas[i].name) : !host_kernels_built(isas[i].name)) continue;
         if (isas[i].here()) {
             *out = (cpu_isa)i;
             return QN_OK;

@@ -8,7 +8,7 @@
 typedef enum cpu_isa { CPU_BASELINE, CPU_AVX2, CPU_AVX512, CPU_ISA_COUNT } cpu_isa;
 const char *cpu_isa_name(cpu_isa isa); /* "baseline", "avx2", "avx512": as in qn_device_desc */
 u32 cpu_isa_width(cpu_isa isa);        /* lanes of f32w */
-/* The one called `name`, or the best of this CPU for NULL. QN_E_USAGE, or QN_E_NO_DEVICE where this CPU or its system lacks it. */
+/* The one called `name`, or for NULL the best of this CPU that the build has kernels for. QN_E_USAGE, or QN_E_NO_DEVICE where this CPU or its system lacks it. */
 qn_status cpu_isa_find(const char *name, cpu_isa *out);
 
 typedef struct cpu_program cpu_program;

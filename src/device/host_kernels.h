@@ -2,6 +2,7 @@
 #ifndef HOST_KERNELS_H
 #define HOST_KERNELS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* As in quern_kernel.h: buffers in the order of the parameters, a MAP's output last; scalars in their order, 64-bit ones as two words,
@@ -18,6 +19,8 @@ typedef void (*host_kernel_fn)(const qk_args *args, uint32_t from, uint32_t to);
 /* isa: "baseline", "avx2", "avx512". entry NULL: the first kernel of the file. defines: sorted by name, "" for none.
  * NULL: this set is on no `#pragma host` line of the file, or the build has no such instruction set. */
 host_kernel_fn host_kernel_find(const char *isa, const char *file, const char *entry, const char *defines);
+
+bool host_kernels_built(const char *isa);
 
 /* ---- for generated files */
 typedef struct host_kernel_row {

@@ -16,10 +16,15 @@ async function folder(): Promise<FileSystemDirectoryHandle> {
 
 const BROWSER = 'browser'; // whose entries these are
 
+async function read(handle: FileSystemFileHandle): Promise<Uint8Array | undefined> {
+  const file = await handle.getFile();
+  return Date.now() - file.lastModified < MOST_AGE_MS ? new Uint8Array(await file.arrayBuffer()) : undefined;
+}
+
 async function load(): Promise<void> {
   for await (const [name, handle] of (await folder()).entries()) {
-    const file = await (handle as FileSystemFileHandle).getFile();
-    if (Date.now() - file.lastModified < MOST_AGE_MS) entries.set(name, new Uint8Array(await file.arrayBuffer()));
+    const bytes = await read(handle as FileSystemFileHandle).catch(() => undefined); // one that another page is writing is found out anew
+    if (bytes?.length) entries.set(name, bytes);
   }
   const now = navigator.userAgent, was = entries.get(BROWSER);
   if (was && new TextDecoder().decode(was) === now) return;

@@ -191,7 +191,8 @@ static void put_table(const char *folder)
         "                if ((!entry || !strcmp(row->entry, entry)) && !strcmp(row->defines, defines ? defines : \"\"))\n"
         "                    return row->run;\n    }\n    return NULL;\n}\n\n"
         "bool host_kernels_built(const char *isa)\n{\n"
-        "    for (u32 i = 0; isas[i].isa; i++)\n        if (!strcmp(isas[i].isa, isa)) return true;\n    return false;\n}\n");
+        "    for (u32 i = 0; isas[i].isa; i++)\n        if (!strcmp(isas[i].isa, isa)) return true;\n"
+        "    return false;\n}\n");
     text path = { 0 };
     gen_add(&path, "%s/host_table.c", folder);
     gen_write_file(path.at, &t);

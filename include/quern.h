@@ -363,7 +363,8 @@ typedef struct qn_stats {
     double read_ms, check_ms, passes_ms, plan_ms, prepare_ms;
     double verify_ms; /* trying kernels out: once for an adapter and driver */
 } qn_stats;
-QN_API void qn_get_stats(const qn_session *s, qn_stats *out); /* of a model that is planned in parts: their sums */
+/* Of a model that is planned in parts: their sums; of a run, of the parts that it reached. */
+QN_API void qn_get_stats(const qn_session *s, qn_stats *out);
 typedef struct qn_op_count {
     const char *domain, *op;
     uint32_t count, version;

@@ -19,7 +19,7 @@ static qn_status progress(const qn_session *s, const char *stage, f64 part)
 
 static qn_status read_graph(qn_session *s)
 {
-    if (s->behind) return (s->g = graph_copy_all(s->graph_mem, NULL, s->behind)) ? QN_OK : QN_E_NOMEM;
+    if (s->behind) return session_take_begin(s);
     QN_TRY(format_files_make(s->graph_mem, &s->files));
     s->g = graph_make(s->graph_mem, NULL);
     if (!s->g) return QN_E_NOMEM;
@@ -84,37 +84,42 @@ static qn_status plan_round(qn_session *s)
 }
 
 /* Where a run must tell more before a node can be planned, what stands in front of it is planned alone. */
-static qn_status in_parts(qn_session *s, qn_status status, u32 *opened, bool *again)
+static qn_status in_parts(qn_session *s, qn_status status, part_cost *cost, bool *again)
 {
     enum {
-        MOST_OPENED = 64 /* bodies in a part: each time the graph is checked from its beginning */,
+        MOST_OPENED = 64, /* bodies in a part: each time the graph of the first is checked from its beginning */
         MOST_PARTS = 4096,
-        MOST_COPIES = 1 << 19 /* each part holds what stands behind it */
+        MOST_COPIED = 1 << 20, /* nodes out of bodies that were opened */
     };
     graph *g = s->g;
     if (!s->specialise || !g->stuck) return QN_OK;
     if (status == QN_E_SHAPE && !session_wants_elems(g, false)) return QN_OK;
-    if (s->part + *opened >= MOST_PARTS)
+    if (cost->parts >= MOST_PARTS)
         return fail(QN_E_UNSUPPORTED, "more than %d times its structure hangs on what ran before", MOST_PARTS);
-    if ((u64)(s->part + *opened) * g->n_nodes > MOST_COPIES)
+    bool full = cost->opened == MOST_OPENED && node_has_body(node_at(g, g->stuck));
+    cost->parts++;
+    if (full || session_can_cut(g)) {
+        *again = true;
+        return session_cut(s, cost);
+    }
+    cost->opened++;
+    cost->nodes += graph_body_nodes(node_at(g, g->stuck));
+    if (cost->nodes > MOST_COPIED)
         return fail(QN_E_UNSUPPORTED,
-                    "%u times its structure hangs on what ran before, with %u nodes behind: more than %d of them to keep",
-                    s->part + *opened, g->n_nodes, MOST_COPIES);
-    bool full = *opened == MOST_OPENED && node_has_body(node_at(g, g->stuck));
-    if (!full && !session_can_cut(g)) return ++*opened, open_body(g, g->stuck, again);
-    *again = true;
-    return session_cut(s, s->part + *opened + 1);
+                    "its structure hangs %u times on what ran before, in bodies of more than %d nodes together", cost->parts,
+                    MOST_COPIED);
+    return open_body(g, g->stuck, again);
 }
 
 bool session_may_be_told(qn_status status) { return status == QN_E_UNSUPPORTED || status == QN_E_SHAPE; }
 
 static qn_status check_graph(qn_session *s)
 {
-    for (u32 opened = 0;;) {
+    for (part_cost cost = s->cost;;) {
         bool again = false;
         attempt_begin();
-        qn_status status = graph_check(s->g); /* shapes, types     src/graph */
-        qn_status helped = session_may_be_told(status) ? in_parts(s, status, &opened, &again) : QN_OK;
+        qn_status status = s->behind ? session_take_nodes(s) : graph_check(s->g); /* shapes, types     src/graph */
+        qn_status helped = session_may_be_told(status) ? in_parts(s, status, &cost, &again) : QN_OK;
         again = again && helped == QN_OK;
         attempt_end(status != QN_OK && !again);
         if (!again) return helped != QN_OK ? helped : status;

@@ -14,6 +14,7 @@ static qn_status keep_for_later(qn_session *s, const qn_named *in, size_t n_in)
     s->to_run = ARENA_ARRAY(s->graph_mem, n_in + 1, qn_named);
     if (!s->to_run) return fail_nomem(n_in * sizeof *in);
     s->n_to_run = 0;
+    for (size_t i = 0; s->behind && i < n_in; i++) s->to_run[s->n_to_run++] = in[i];
     for (size_t i = 0; i < n_in; i++)
         for (u32 k = 0; k < s->n_inputs; k++)
             if (text_same(in[i].name, s->inputs[k].name))
@@ -24,8 +25,9 @@ static qn_status keep_for_later(qn_session *s, const qn_named *in, size_t n_in)
 static qn_status plan_once(qn_session *s, const qn_named *in, size_t n_in)
 {
     QN_TRY(session_read_again(s));
-    QN_TRY(session_fix_inputs(s, in, n_in));
+    if (!s->behind) QN_TRY(session_fix_inputs(s, in, n_in));
     QN_TRY(session_plan_begin(s));
+    if (s->behind) QN_TRY(session_given(s, &in, &n_in));
     s->specialised_for = session_fixed_hash(s, in, n_in);
     return keep_for_later(s, in, n_in);
 }
@@ -87,7 +89,7 @@ static qn_status plan_as_needed(qn_session *s, const qn_named *in, size_t n_in)
 static qn_status plan_for(qn_session *s, const qn_named *in, size_t n_in)
 {
     drop_kept(s);
-    QN_TRY(keep_own(s, in, n_in, &in));
+    if (!s->behind) QN_TRY(keep_own(s, in, n_in, &in)); /* what other parts take is of those in front, which stay */
     attempt_begin();
     qn_status status = plan_as_needed(s, in, n_in);
     attempt_end(status != QN_OK);
@@ -140,7 +142,8 @@ static qn_status start_part(qn_session *s, const qn_named *in, size_t n_in)
 {
     if (s->x) exec_clear_counts(s->x); /* a run that does not begin tells nothing of the last */
     if (!s->specialise) return exec_start(s->x, in, n_in);
-    u64 key = session_fixed_hash(s, in, n_in);
+    if (s->behind && s->planned) QN_TRY(session_given(s, &in, &n_in));
+    u64 key = s->planned ? session_fixed_hash(s, in, n_in) : 0;
     return s->planned && key == s->specialised_for ? start_specialised(s, in, n_in) : plan_for(s, in, n_in);
 }
 
@@ -179,10 +182,8 @@ static qn_status advance_part(qn_session *s, bool *done)
 /* The part behind this one, with what it has made. */
 static qn_status start_rest(qn_session *s)
 {
-    qn_named *given;
-    u32 n = session_hand_over(s->now, &given);
     s->now = s->now->rest;
-    qn_status status = start_part(s->now, given, n);
+    qn_status status = start_part(s->now, NULL, 0);
     if (status != QN_OK && s->now->x) s->now->x->result = status;
     return status;
 }

@@ -296,11 +296,123 @@ static void check_parts_in_turns(test *t)
     qn_device_close(d);
 }
 
+/* ---- many parts */
+
+/* x: f32[24], t: i64[3], p, q: f32[3] -> a = Reshape(x, Compress(t, p > 0)); l = Reshape(Neg(a), Compress(t, q > 0)), unsqueezed sum(q) times in a
+ * Loop; z = Reshape(l, [-1]) + x -> l, a, z. What p decides is behind the first part, what q decides behind the second. */
+/* clang-format off */
+static const u8 many_parts[] = {
+    8, 9, 18, 0, 58, 140, 4, 10, 18, 10, 1, 'p', 10, 1, 'o', 18, 1, 'c', 34, 7, 'G', 'r', 'e', 'a', 't', 'e', 'r', 10, 19, 10, 1, 't', 10, 1, 'c', 18,
+    1, 's', 34, 8, 'C', 'o', 'm', 'p', 'r', 'e', 's', 's', 10, 18, 10, 1, 'x', 10, 1, 's', 18, 1, 'a', 34, 7, 'R', 'e', 's', 'h', 'a', 'p', 'e', 10,
+    11, 10, 1, 'a', 18, 1, 'e', 34, 3, 'N', 'e', 'g', 10, 18, 10, 1, 'q', 10, 1, 'o', 18, 1, 'd', 34, 7, 'G', 'r', 'e', 'a', 't', 'e', 'r', 10, 19,
+    10, 1, 't', 10, 1, 'd', 18, 1, 'u', 34, 8, 'C', 'o', 'm', 'p', 'r', 'e', 's', 's', 10, 18, 10, 1, 'e', 10, 1, 'u', 18, 1, 'b', 34, 7, 'R', 'e',
+    's', 'h', 'a', 'p', 'e', 10, 34, 10, 1, 'q', 18, 1, 'f', 34, 9, 'R', 'e', 'd', 'u', 'c', 'e', 'S', 'u', 'm', 42, 15, 10, 8, 'k', 'e', 'e', 'p',
+    'd', 'i', 'm', 's', 24, 0, 160, 1, 2, 10, 23, 10, 1, 'f', 18, 1, 'm', 34, 4, 'C', 'a', 's', 't', 42, 9, 10, 2, 't', 'o', 24, 7, 160, 1, 2, 10,
+    134, 1, 10, 1, 'm', 10, 0, 10, 1, 'b', 18, 1, 'l', 34, 4, 'L', 'o', 'o', 'p', 42, 's', 10, 4, 'b', 'o', 'd', 'y', 50, 'h', 10, 20, 10, 1, 'v', 10,
+    1, 'k', 18, 1, 'w', 34, 9, 'U', 'n', 's', 'q', 'u', 'e', 'e', 'z', 'e', 10, 16, 10, 1, 'g', 18, 1, 'r', 34, 8, 'I', 'd', 'e', 'n', 't', 'i', 't',
+    'y', 18, 1, 'B', 'Z', 11, 10, 1, 'i', 18, 6, 10, 4, 8, 7, 18, 0, 'Z', 11, 10, 1, 'g', 18, 6, 10, 4, 8, 9, 18, 0, 'Z', 9, 10, 1, 'v', 18, 4, 10, 2,
+    8, 1, 'b', 11, 10, 1, 'r', 18, 6, 10, 4, 8, 9, 18, 0, 'b', 9, 10, 1, 'w', 18, 4, 10, 2, 8, 1, 160, 1, 5, 10, 18, 10, 1, 'l', 10, 1, 'j', 18, 1,
+    'h', 34, 7, 'R', 'e', 's', 'h', 'a', 'p', 'e', 10, 14, 10, 1, 'h', 10, 1, 'x', 18, 1, 'z', 34, 3, 'A', 'd', 'd', 18, 1, 'G', 42, 11, 16, 1, 'B',
+    1, 'o', 'J', 4, 0, 0, 0, 0, 42, 17, 8, 1, 16, 7, 'B', 1, 'k', 'J', 8, 0, 0, 0, 0, 0, 0, 0, 0, 42, 17, 8, 1, 16, 7, 'B', 1, 'j', 'J', 8, 255, 255,
+    255, 255, 255, 255, 255, 255, 'Z', 15, 10, 1, 'x', 18, 10, 10, 8, 8, 1, 18, 4, 10, 2, 8, 24, 'Z', 15, 10, 1, 't', 18, 10, 10, 8, 8, 7, 18, 4, 10,
+    2, 8, 3, 'Z', 15, 10, 1, 'p', 18, 10, 10, 8, 8, 1, 18, 4, 10, 2, 8, 3, 'Z', 15, 10, 1, 'q', 18, 10, 10, 8, 8, 1, 18, 4, 10, 2, 8, 3, 'b', 9, 10,
+    1, 'l', 18, 4, 10, 2, 8, 1, 'b', 9, 10, 1, 'a', 18, 4, 10, 2, 8, 1, 'b', 9, 10, 1, 'z', 18, 4, 10, 2, 8, 1, 'B', 4, 10, 0, 16, 19,
+};
+static const struct {
+    f32 p[3], q[3];
+    u32 rank_a, rank_l; /* 0: it does not fit */
+} many_runs[] = {
+    { { 1, 1, -1 }, { -1, -1, 4 }, 2, 3 }, { { 1, 1, -1 }, { -1, -1, 4 }, 2, 3 }, { { 1, 1, -1 }, { 2, 2, -1 }, 2, 5 }, { { -1, -1, 1 }, { 2, 2, -1 }, 1, 5 },
+    { { -1, -1, 1 }, { 2, -1, -1 }, 1, 0 }, { { -1, -1, 1 }, { -1, -1, 2 }, 1, 1 }, { { 1, -1, -1 }, { 2, 2, -1 }, 0, 0 }, { { 1, 1, -1 }, { 2, 2, -1 }, 2, 5 },
+    { { -1, -1, 1 }, { -1, -1, 2 }, 1, 1 }, { { -1, -1, 1 }, { -2, -2, 9 }, 1, 6 }, { { 1, 1, -1 }, { -2, -2, 9 }, 2, 6 },
+};
+/* clang-format on */
+static const i64 factors[] = { 2, 12, 24 };
+
+static qn_status run_many(qn_session *s, const f32 *x, u32 i)
+{
+    const qn_named in[] = { { "x", { QN_F32, 1, { 24 }, x } },
+                            { "t", { QN_I64, 1, { 3 }, factors } },
+                            { "p", { QN_F32, 1, { 3 }, many_runs[i].p } },
+                            { "q", { QN_F32, 1, { 3 }, many_runs[i].q } } };
+    qn_ticket ticket = 0;
+    QN_TRY(qn_run(s, in, 4, &ticket));
+    return qn_wait(s, ticket);
+}
+
+/* of: x was this times 0, 1, ... */
+static void check_many(test *t, qn_session *s, u32 i, f32 of, const char *what)
+{
+    const qn_tensor *l = NULL, *a = NULL, *z = NULL;
+    bool there = qn_output(s, "l", &l) == QN_OK && qn_output(s, "a", &a) == QN_OK && qn_output(s, "z", &z) == QN_OK;
+    if (!CHECK(t, there, "%s, run %u: %s", what, i, qn_last_error())) return;
+    bool right = l->rank == many_runs[i].rank_l && a->rank == many_runs[i].rank_a && z->rank == 1 && z->dims[0] == 24;
+    right = right && qn_tensor_bytes(l) == 24 * sizeof(f32) && qn_tensor_bytes(a) == 24 * sizeof(f32);
+    for (u32 k = 0; k < 24 && right; k++)
+        right = ((const f32 *)a->data)[k] == of * (f32)k && ((const f32 *)l->data)[k] == -of * (f32)k &&
+                ((const f32 *)z->data)[k] == 0;
+    CHECK(t, right, "%s, run %u: rank %u and %u, or another answer", what, i, l->rank, a->rank);
+}
+
+static void check_many_run(test *t, qn_session *s, u32 i, const char *what)
+{
+    f32 x[24];
+    for (u32 k = 0; k < 24; k++) x[k] = (f32)k;
+    qn_status status = run_many(s, x, i);
+    CHECK(t, (status == QN_OK) == (many_runs[i].rank_l != 0), "%s, run %u: %s", what, i, qn_last_error());
+    if (status != QN_OK) return;
+    check_many(t, s, i, 1, what);
+    const qn_tensor *l = NULL;
+    const u32 next = (i + 3) % COUNT(many_runs);
+    if (!many_runs[next].rank_l || qn_output(s, "l", &l) != QN_OK) return;
+    status = run_many(s, l->data, next); /* what it has made is given to one that plans parts anew */
+    if (CHECK(t, status == QN_OK, "%s, run %u fed back: %s", what, i, qn_last_error())) check_many(t, s, next, -1, what);
+}
+
+/* Each allocation failing in turn, of a run that plans all parts and of one that plans some of them anew; good runs behind it. */
+static void check_many_without_memory(test *t, qn_device *d, u32 first, u32 second)
+{
+    f32 x[24];
+    for (u32 k = 0; k < 24; k++) x[k] = (f32)k;
+    qn_status status = QN_E_NOMEM;
+    for (u32 n = 1; status == QN_E_NOMEM && n < 100000; n += 1 + n / 40) {
+        qn_session *s = NULL;
+        CHECK_OK(t, qn_session_open(&(qn_session_desc){ .device = d, .bytes = { many_parts, sizeof many_parts } }, &s));
+        if (!s) return;
+        if (first != second) CHECK_OK(t, run_many(s, x, first));
+        mem_fail_at(n);
+        status = run_many(s, x, second);
+        mem_fail_at(0);
+        CHECK(t, status == QN_OK || status == QN_E_NOMEM, "allocation %u: %s", n, qn_last_error());
+        check_many_run(t, s, second, "after a failure");
+        check_many_run(t, s, first, "after a failure");
+        qn_session_close(s);
+    }
+    CHECK(t, status == QN_OK, "it never runs");
+}
+
+static void check_many_parts(test *t)
+{
+    qn_device *d = far_device_open(t, false);
+    qn_session *s = NULL;
+    const qn_session_desc desc = { .device = d, .bytes = { many_parts, sizeof many_parts } };
+    if (d && CHECK(t, qn_session_open(&desc, &s) == QN_OK, "%s", qn_last_error())) {
+        for (u32 i = 0; i < COUNT(many_runs); i++) check_many_run(t, s, i, "many parts");
+        for (u32 i = 0; i < 200; i++) check_many_run(t, s, i * 7 % 11 * (i % 3 + 1) % COUNT(many_runs), "in any order");
+        check_many_without_memory(t, d, 0, 0);
+        check_many_without_memory(t, d, 0, 2);
+        check_many_without_memory(t, d, 9, 10);
+    }
+    qn_session_close(s);
+    far_device_close(d);
+}
+
 void test_late_plan(test *t)
 {
     check_parts_in_turns(t);
     check_parts(t, false);
     check_parts(t, true);
+    check_many_parts(t);
     qn_device *d = far_device_open(t, false);
     qn_session *s = d ? open_model(t, d) : NULL;
     if (s) {

@@ -1,10 +1,11 @@
 /* A model that cannot be planned before a part of it has run: a list of sizes whose length the data decide, a branch that changes a rank.
  *
  * In: the graph, and the node at which checking it failed. The graph is cut in front of that node. What stands before it becomes the whole
- * graph, whose outputs are what the rest reads; the rest is a session of its own, whose inputs these are. That is planned when the first
- * part has run, for their sizes and small values (specialise.c), may be cut in turn, and keeps its plan while those stay the same.
+ * graph, whose outputs are what the rest reads; the rest is a session of its own, which takes its nodes from there (stretch.c). It is planned
+ * when the first part has run, for the sizes and small values of what it reads (specialise.c), may be cut in turn, and keeps its plan while
+ * those stay the same.
  * What such a part fails at first no run tells more of; where that is a body, it is opened (pass/open_body.c). */
-#include "exec/session.h"
+#include "exec/stretch.h"
 #include "op/op_util.h"
 
 /* ---- where */
@@ -77,10 +78,14 @@ bool session_can_open(graph *g)
 /* ---- the cut */
 
 typedef struct cut {
-    graph_copy copy;
-    bool *behind; /* by node: it is of the rest */
-    val *across;  /* what the rest reads */
-    u32 n_across;
+    qn_session *s;
+    graph_copy copy; /* into a new stretch */
+    stretch *to;
+    bool *behind;  /* by node: it is of the rest */
+    u32 *taken_by; /* by value: 1 + which of s->taken it is; 0: none */
+    val *across;   /* what the rest reads and this part makes */
+    place *inputs; /* of the new stretch: where they come from */
+    u32 n_across, n_inputs;
     arena *mem;
 } cut;
 
@@ -90,25 +95,56 @@ static qn_status need_across(cut *c, val v)
     v = live(g, v);
     const value *x = value_at(g, v);
     if (!v || c->copy.at[v] || x->is_constant || (x->maker && c->behind[x->maker])) return QN_OK;
-    const char *name =
-        arena_print(c->mem, "%.200s (%u)", x->name ? x->name : "", c->n_across); /* the number makes it the only one */
-    if (!name) return fail_nomem(16);
-    c->across[c->n_across++] = v;
-    return graph_copy_input(&c->copy, v, name) ? QN_OK : QN_E_NOMEM;
+    place *p = &c->inputs[c->n_inputs++];
+    *p = (place){ .of = c->s, .out = c->n_across };
+    if (c->taken_by[v]) {
+        const taken *t = &c->s->taken[c->taken_by[v] - 1];
+        p->of = t->of, p->out = t->out;
+    } else c->across[c->n_across++] = v;
+    return graph_copy_input(&c->copy, v, x->name) ? QN_OK : QN_E_NOMEM;
+}
+
+/* What is left in the stretches reads it. */
+static qn_status need_made(cut *c, stretch_val *made)
+{
+    made->as = 0;
+    return stretch_wants(made->of, made->v) ? need_across(c, made->of->at[made->v]) : QN_OK;
 }
 
 static qn_status copy_rest(cut *c)
 {
     const graph *g = c->copy.from;
+    qn_session *s = c->s;
     for (nid n = g->stuck; n; n = node_at(g, n)->next) c->behind[n] = true;
     for (nid n = g->stuck; n; n = node_at(g, n)->next)
         for (u32 i = 0; i < node_at(g, n)->n_in; i++) QN_TRY(need_across(c, node_at(g, n)->in[i]));
-    for (u32 i = 0; i < g->n_outputs; i++) QN_TRY(need_across(c, g->outputs[i]));
+    for (u32 i = 0; i < s->n_made; i++) QN_TRY(need_made(c, &s->made[i]));
+    for (u32 i = 0; !s->behind && i < g->n_outputs; i++) QN_TRY(need_across(c, g->outputs[i]));
     for (nid n = g->stuck; n; n = node_at(g, n)->next)
         if (!graph_copy_node(&c->copy, 0, n)) return QN_E_NOMEM;
-    for (u32 i = 0; i < g->n_outputs; i++) {
+    for (u32 i = 0; i < s->n_made; i++)
+        if (stretch_wants(s->made[i].of, s->made[i].v) &&
+            !(s->made[i].as = graph_copied(&c->copy, s->made[i].of->at[s->made[i].v])))
+            return QN_E_NOMEM;
+    for (u32 i = 0; !s->behind && i < g->n_outputs; i++) {
         val v = graph_copied(&c->copy, g->outputs[i]);
         QN_TRY(v ? graph_output(c->copy.to, v) : QN_E_NOMEM);
+    }
+    return QN_OK;
+}
+
+/* From here on what this part made is found there. */
+static qn_status place_values(cut *c)
+{
+    const qn_session *s = c->s;
+    stretch *to = c->to;
+    QN_TRY(stretch_index(to));
+    for (u32 i = 0; i < to->g->n_inputs; i++) to->places[to->g->inputs[i]] = c->inputs[i];
+    for (u32 i = 0; i < s->n_made; i++) {
+        const stretch_val *made = &s->made[i];
+        if (!made->as) continue;
+        made->of->places[made->v] = (place){ .as = to, .v = made->as };
+        to->last[made->as] = LAST_ALWAYS;
     }
     return QN_OK;
 }
@@ -126,42 +162,56 @@ static qn_status drop_rest(graph *g, const cut *c)
     return graph_sweep(g, NULL);
 }
 
-static qn_status make_rest(qn_session *s, const graph *of, const cut *c)
+static qn_status make_rest(const cut *c)
 {
-    qn_session *rest = mem_zalloc(sizeof *rest);
+    qn_session *s = c->s;
+    stretch_at *left = ARENA_ARRAY(c->mem, 2, stretch_at);
+    qn_session *rest = left ? mem_zalloc(sizeof *rest) : NULL;
     if (!rest) return fail_nomem(sizeof *rest);
     s->rest = rest;
+    left[0] = (stretch_at){ c->to, c->to->g->first, s->behind ? &left[1] : NULL };
+    if (s->behind) left[1] = *s->left;
     rest->desc = s->desc;
     rest->desc.path = NULL, rest->desc.bytes = (qn_bytes){ 0 }, rest->desc.progress = NULL;
-    rest->behind = of;
+    rest->behind = left;
+    rest->ends = s->behind ? s->ends : c->to;
+    rest->first = s->behind ? s->first : s;
     rest->specialise = true;
     rest->stage = SESSION_OPEN;
-    rest->given = ARENA_ARRAY(c->mem, c->n_across + 1, qn_named);
-    rest->mem = arena_make();
-    return rest->given && rest->mem ? session_describe_part(rest) : fail_nomem(sizeof *rest);
+    return QN_OK;
 }
 
-static qn_status make_cut(qn_session *s, cut *c)
+static qn_status make_cut(cut *c)
 {
-    graph *g = s->g;
+    graph *g = c->s->g;
+    c->to = ARENA_NEW(c->mem, stretch);
     c->copy.to = graph_make(c->mem, NULL);
     c->across = ARENA_ARRAY(c->mem, g->n_values + 1, val);
-    if (!c->copy.at || !c->behind || !c->across) return fail_nomem(g->n_values * sizeof(val));
+    if (!c->to || !c->copy.at || !c->behind || !c->taken_by || !c->inputs || !c->across)
+        return fail_nomem(g->n_values * sizeof(place));
+    c->to->g = c->copy.to;
+    for (u32 i = 0; i < c->s->n_taken; i++) c->taken_by[live(g, c->s->taken[i].v)] = i + 1;
     QN_TRY(c->copy.to ? copy_rest(c) : QN_E_NOMEM);
+    QN_TRY(place_values(c));
     QN_TRY(drop_rest(g, c));
-    return make_rest(s, c->copy.to, c);
+    return make_rest(c);
 }
 
-qn_status session_cut(qn_session *s, u32 part)
+qn_status session_cut(qn_session *s, const part_cost *cost)
 {
     const graph *g = s->g;
-    cut c = { .copy = { .from = g, .named = true }, .mem = s->graph_mem };
-    c.copy.at = mem_zalloc(((size_t)g->n_values + 1) * sizeof(val));
+    const size_t n = (size_t)g->n_values + 1;
+    cut c = { .s = s, .copy = { .from = g, .named = true }, .mem = s->graph_mem };
+    c.copy.at = mem_zalloc(n * sizeof(val));
     c.behind = mem_zalloc(((size_t)g->n_nodes + 1) * sizeof(bool));
-    qn_status status = make_cut(s, &c);
-    if (s->rest) s->rest->part = part;
+    c.taken_by = mem_zalloc(n * sizeof(u32));
+    c.inputs = mem_zalloc(n * sizeof(place));
+    qn_status status = make_cut(&c);
+    if (s->rest) s->rest->cost = (part_cost){ cost->parts, 0, cost->nodes };
     mem_free(c.copy.at);
     mem_free(c.behind);
+    mem_free(c.taken_by);
+    mem_free(c.inputs);
     return status;
 }
 
@@ -174,11 +224,3 @@ const qn_session *session_last(const qn_session *s)
 }
 
 const qn_session *session_at_work(const qn_session *s) { return s->now ? s->now : s; }
-
-u32 session_hand_over(const qn_session *s, qn_named **out)
-{
-    qn_session *rest = s->rest;
-    for (u32 i = 0; i < rest->n_inputs; i++) rest->given[i] = (qn_named){ rest->inputs[i].name, s->x->outputs[i] };
-    *out = rest->given;
-    return rest->n_inputs;
-}

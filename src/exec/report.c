@@ -85,26 +85,13 @@ static qn_status describe_weights(qn_session *s)
     return QN_OK;
 }
 
-static qn_status describe_ends(qn_session *s)
+qn_status session_describe(qn_session *s)
 {
     s->n_inputs = s->g->n_inputs;
     s->n_outputs = s->g->n_outputs;
     QN_TRY(describe_values(s, s->g->inputs, s->n_inputs, &s->inputs));
-    return describe_values(s, s->g->outputs, s->n_outputs, &s->outputs);
-}
-
-qn_status session_describe(qn_session *s)
-{
-    QN_TRY(describe_ends(s));
+    QN_TRY(describe_values(s, s->g->outputs, s->n_outputs, &s->outputs));
     return describe_weights(s);
-}
-
-qn_status session_describe_part(qn_session *s)
-{
-    s->g = (graph *)(uintptr_t)s->behind; /* looked at alone */
-    qn_status status = describe_ends(s);
-    s->g = NULL;
-    return status;
 }
 
 /* ---- the public questions */

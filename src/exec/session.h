@@ -5,6 +5,12 @@
 #include "exec/exec.h"
 #include "format/format.h"
 
+/* Of a model in parts: how many there are with the bodies that were opened, those opened in the last, the nodes of all these bodies. */
+typedef struct part_cost {
+    u32 parts, opened;
+    u64 nodes;
+} part_cost;
+
 struct qn_session {
     qn_session_desc desc;
     arena *mem; /* of the session: names, infos */
@@ -39,9 +45,19 @@ struct qn_session {
     arena *kept; /* copies of what of it lies in the plan that had to go; NULL: nothing */
     /* What of the model cannot be planned before this part has run (parts.c), as a session that hands nobody anything; NULL: nothing. */
     qn_session *rest;
-    u32 part;                        /* how many stand in front of it */
-    const graph *behind;             /* of such a session: what it has instead of a file; lent */
-    qn_named *given;                 /* [n_inputs] of it */
+    part_cost cost; /* of the parts in front of it */
+    /* Of such a session (stretch.h): what it has instead of a file, whose outputs are the model's, and the first part; lent. */
+    const struct stretch_at *behind;
+    struct stretch *ends;
+    qn_session *first;
+    struct stretch_at *left;  /* of it, when this part has its nodes */
+    struct taken *taken;      /* what it reads of parts in front */
+    struct stretch_val *made; /* what the nodes that it took make */
+    u32 n_taken, cap_taken, n_made, cap_made;
+    u64 round, rounds;               /* the number of its planning; of the first: of the last one of all parts */
+    nid checked;                     /* the last node of g that is; 0: none */
+    bool is_last;                    /* no part is behind it */
+    qn_named *given;                 /* [n_taken], of the run */
     qn_session *now;                 /* of the first: which part the last run is in */
     void *all_rows, *all_host_nodes; /* of the first: what was told of all parts last */
     qn_stats stats;
@@ -56,7 +72,6 @@ struct qn_session {
 /* report.c */
 qn_status session_describe(qn_session *s);            /* inputs, outputs, weights, from the graph as read */
 qn_status session_describe_host_nodes(qn_session *s); /* of the plan */
-qn_status session_describe_part(qn_session *s);       /* of a rest: inputs and outputs alone */
 /* parts.c */
 /* In front of the node at which checking it failed: will what stands there tell more when it ran? */
 bool session_can_cut(graph *g);
@@ -64,12 +79,17 @@ bool session_can_open(graph *g); /* or is that in a body, at a node of which mor
 /* Where checking it failed: was an element wanted (a float, of all) that is not known? Then what is said of a shape may be for the want of
  * it. True where it was not in checking that it failed. */
 bool session_wants_elems(graph *g, bool floats);
-qn_status session_cut(qn_session *s, u32 part); /* there: s->g is what stands in front, s->rest the rest */
+qn_status session_cut(qn_session *s, const part_cost *cost); /* there: s->g is what stands in front, s->rest the rest */
 const qn_session *session_last(const qn_session *s);
-const qn_session *session_at_work(const qn_session *s);     /* the part in which the last run is, or ended */
-u32 session_hand_over(const qn_session *s, qn_named **out); /* its outputs as inputs of the rest; how many */
+const qn_session *session_at_work(const qn_session *s); /* the part in which the last run is, or ended */
+/* stretch.c: of a part that is not the first */
+qn_status session_take_begin(qn_session *s);
+qn_status session_take_nodes(
+    qn_session *s); /* and check them: fails at g->stuck, as graph_check does, and goes on there when asked again */
+qn_status session_given(qn_session *s, const qn_named **out, size_t *n); /* what it takes, of this run */
 /* specialise.c */
 bool session_can_specialise(const graph *g);
+qn_status session_fix_input(qn_session *s, val v, const qn_tensor *t); /* an input of s->g, the last of all */
 qn_status session_fix_inputs(qn_session *s, const qn_named *in, size_t n_in);
 u64 session_fixed_hash(const qn_session *s, const qn_named *in, size_t n_in);
 /* evaluate.c: constant folding's way to the kernels. user: an evaluator, {0} at first, which keeps its device until it is closed; NULL: a

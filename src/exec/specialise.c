@@ -1,6 +1,6 @@
 /* What decides a model's structure and is only known when it runs: small inputs (axes, pads, a shape whose length is open) become
  * constants of the plan, and the other inputs take the sizes that the run brings. */
-#include "exec/session.h"
+#include "exec/stretch.h"
 #include "op/op_util.h"
 
 enum { MAX_ELEMS = 64 };
@@ -25,14 +25,18 @@ bool session_can_specialise(const graph *g)
 /* Its elements are constants of the plan. Floats rarely decide anything (scales do), and change with each run. */
 static bool takes_elements(const qn_session *s, qn_dtype d) { return s->fixes_floats || !dtype_is_float(d); }
 
-static bool is_fixed(const qn_session *s, u32 i, const qn_named *in, size_t n_in, const qn_named **out)
+static bool is_fixed(const qn_session *s, const value *v, const qn_tensor *t)
 {
-    const graph *g = s->g;
-    const value *v = value_at(g, g->inputs[i]);
+    return v->type.known && may_decide(&v->type) && takes_elements(s, v->type.dtype) && t->rank == v->type.rank &&
+           qn_tensor_elems(t) <= MAX_ELEMS;
+}
+
+static const qn_tensor *given_for(const value *v, const qn_named *in, size_t n_in)
+{
+    const qn_tensor *found = NULL;
     for (size_t k = 0; k < n_in; k++)
-        if (text_same(in[k].name, v->name)) *out = &in[k];
-    return *out && v->type.known && may_decide(&v->type) && takes_elements(s, v->type.dtype) &&
-           (*out)->tensor.rank == v->type.rank && qn_tensor_elems(&(*out)->tensor) <= MAX_ELEMS;
+        if (text_same(in[k].name, v->name)) found = &in[k].tensor;
+    return found;
 }
 
 static qn_status fix(graph *g, val v, const qn_tensor *t, arena *mem)
@@ -99,18 +103,28 @@ qn_status session_fix_inputs(qn_session *s, const qn_named *in, size_t n_in)
     graph *g = s->g;
     u32 left = 0;
     for (u32 i = 0; i < g->n_inputs; i++) {
-        const qn_named *given = NULL;
         val v = g->inputs[i];
-        if (is_fixed(s, i, in, n_in, &given)) {
-            QN_TRY(fix(g, v, &given->tensor, s->graph_mem));
+        const qn_tensor *given = given_for(value_at(g, v), in, n_in);
+        if (given && is_fixed(s, value_at(g, v), given)) {
+            QN_TRY(fix(g, v, given, s->graph_mem));
             continue;
         }
         g->inputs[left++] = v;
-        if (given) fix_sizes(g, v, &given->tensor);
-        if (given) QN_TRY(fix_elements(g, v, &given->tensor));
+        if (given) fix_sizes(g, v, given);
+        if (given) QN_TRY(fix_elements(g, v, given));
     }
     g->n_inputs = left;
     return QN_OK;
+}
+
+qn_status session_fix_input(qn_session *s, val v, const qn_tensor *t)
+{
+    if (is_fixed(s, value_at(s->g, v), t)) {
+        s->g->n_inputs--;
+        return fix(s->g, v, t, s->graph_mem);
+    }
+    fix_sizes(s->g, v, t);
+    return fix_elements(s->g, v, t);
 }
 
 /* Ranks and sizes of all that a list holds. */
@@ -125,9 +139,29 @@ static u64 hash_elements(const qn_tensor *t, u64 h)
     return h;
 }
 
+static u64 hash_tensor(const qn_session *s, const qn_tensor *t, bool may_be_constant, u64 h)
+{
+    h = hash_bytes(t->dims, t->rank * sizeof *t->dims, h + t->rank);
+    bool constant =
+        may_be_constant && !dtype_is_for_host(t->dtype) && takes_elements(s, t->dtype) && qn_tensor_elems(t) <= MAX_ELEMS;
+    return constant && qn_tensor_bytes(t) ? hash_bytes(t->data, (size_t)qn_tensor_bytes(t), h) : h;
+}
+
+static u64 hash_taken(const qn_session *s, const qn_named *in, size_t n_in)
+{
+    u64 h = 1;
+    for (size_t i = 0; i < n_in; i++) {
+        const qn_tensor *t = &in[i].tensor;
+        if (!dtype_is_list(t->dtype)) h = hash_tensor(s, t, t->rank <= 1, h);
+        else if (s->taken[i].open) h = hash_elements(t, h + 1);
+    }
+    return h;
+}
+
 u64 session_fixed_hash(const qn_session *s, const qn_named *in, size_t n_in)
 {
     u64 h = 1;
+    if (s->behind) return hash_taken(s, in, n_in);
     for (u32 i = 0; i < s->n_inputs; i++) {
         const qn_value_info *v = &s->inputs[i];
         for (size_t k = 0; k < n_in; k++) {
@@ -137,10 +171,7 @@ u64 session_fixed_hash(const qn_session *s, const qn_named *in, size_t n_in)
                 if (!v->of->rank_known) h = hash_elements(t, h + 1);
                 continue;
             }
-            h = hash_bytes(t->dims, t->rank * sizeof *t->dims, h + t->rank);
-            bool constant = v->rank_known && v->rank <= 1 && !dtype_is_for_host(t->dtype) && takes_elements(s, t->dtype) &&
-                            qn_tensor_elems(t) <= MAX_ELEMS;
-            if (constant && qn_tensor_bytes(t)) h = hash_bytes(t->data, (size_t)qn_tensor_bytes(t), h);
+            h = hash_tensor(s, t, v->rank_known && v->rank <= 1, h);
         }
     }
     return h;

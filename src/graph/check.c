@@ -297,7 +297,7 @@ qn_status graph_infer_node(graph *g, nid id)
 /* ---- the graph */
 
 /* Inputs and constants: a whole type whose bytes can be counted. */
-static qn_status check_source(graph *g, val v)
+qn_status graph_check_source(graph *g, val v)
 {
     type t = value_at(g, v)->type;
     const char *name = value_at(g, v)->name;
@@ -324,7 +324,7 @@ static qn_status check_source(graph *g, val v)
 qn_status graph_check(graph *g)
 {
     g->stuck = 0;
-    for (u32 i = 0; i < g->n_inputs; i++) QN_TRY(check_source(g, g->inputs[i]));
+    for (u32 i = 0; i < g->n_inputs; i++) QN_TRY(graph_check_source(g, g->inputs[i]));
     FOR_NODES(g, n)
     {
         g->stuck = n;

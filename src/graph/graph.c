@@ -294,6 +294,18 @@ val graph_find(const graph *g, const char *name)
     return 0;
 }
 
+u64 graph_body_nodes(const node *n)
+{
+    u64 count = 0;
+    for (u32 i = 0; i < n->n_attrs; i++) {
+        if (n->attrs[i].kind != ATTR_GRAPH) continue;
+        count += n->attrs[i].body->n_live;
+        FOR_NODES(n->attrs[i].body, inner)
+        count += graph_body_nodes(node_at(n->attrs[i].body, inner));
+    }
+    return count;
+}
+
 val node_in(const graph *g, const node *n, u32 i) { return i < n->n_in && n->in[i] ? live(g, n->in[i]) : 0; }
 
 /* ---- nodes that nobody needs */

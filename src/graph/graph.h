@@ -173,6 +173,7 @@ static inline bool node_has_body(const node *n)
 }
 static inline node *node_at(const graph *g, nid n) { return &g->nodes[n]; }
 static inline value *value_at(const graph *g, val v) { return &g->values[v]; }
+u64 graph_body_nodes(const node *n);               /* in all its bodies, and in theirs */
 val node_in(const graph *g, const node *n, u32 i); /* live; 0 when absent or past the end */
 #define FOR_NODES(g, n) for (nid n = (g)->first, n##_next; n && (n##_next = (g)->nodes[n].next, true); n = n##_next)
 const attr *attr_find(const node *n, const char *name); /* NULL: absent */
@@ -291,6 +292,7 @@ qn_status graph_parse(graph *g, const char *text); /* into an empty graph; then 
 /* ---- check.c */
 /* Check every node against its op's record and infer all types (and elems): after reading, and after each pass. */
 qn_status graph_check(graph *g);
+qn_status graph_check_source(graph *g, val v); /* an input */
 qn_status graph_infer_node(graph *g, nid n);   /* one new node: its inputs have types */
 qn_status graph_verify(const graph *g);        /* the links: order, uses, makers; QN_E_BUG */
 qn_status graph_sweep(graph *g, u32 *removed); /* kill nodes whose outputs nobody uses, nor sizes name elements of */

@@ -357,8 +357,6 @@ void qn_session_close(qn_session *s)
 
 /* ---- step by step; a file that comes in pieces is sifted, then opened like any other, then come its weights */
 
-static bool is_open(const qn_session *s) { return s->stage == SESSION_OPEN; }
-
 static qn_status of_weights(const qn_session *s, qn_status status)
 {
     if (status != QN_E_NOMEM) return status;
@@ -404,9 +402,9 @@ qn_status qn_session_want(qn_session *s, qn_piece *out, bool *open)
 {
     if (!s || !out || !open) return fail(QN_E_USAGE, "qn_session_want needs a session and places for the answers");
     if (s->failed) return fail(s->failed, "this session could not be opened; close it");
-    if (!is_open(s) && !s->wanted.bytes) QN_TRY(in_pieces(s, want_next(s)));
+    if (!session_is_open(s) && !s->wanted.bytes) QN_TRY(in_pieces(s, want_next(s)));
     *out = s->wanted;
-    *open = is_open(s);
+    *open = session_is_open(s);
     return QN_OK;
 }
 

@@ -5,7 +5,7 @@
 
 static qn_status check_open(const qn_session *s)
 {
-    return s->stage == SESSION_OPEN ? QN_OK : fail(QN_E_USAGE, "the model is not open yet: ask qn_session_want until it is");
+    return session_is_open(s) ? QN_OK : fail(QN_E_USAGE, "the model is not open yet: ask qn_session_want until it is");
 }
 
 /* What a run gives, until its plan is there; the tensors are lent until then, the list is not. */

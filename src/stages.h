@@ -4,6 +4,7 @@
 
 #include "exec/session.h"
 
+static inline bool session_is_open(const qn_session *s) { return s->stage == SESSION_OPEN; }
 qn_status session_read_again(qn_session *s); /* the plan is dropped, the graph as in the file */
 bool session_may_be_told(qn_status status);  /* may it be mended by knowing more of the inputs? */
 /* A plan out of the graph. done false: the device must answer first, or the turn is over. */

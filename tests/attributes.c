@@ -65,6 +65,7 @@ static bool is_number(const op_attr *a) { return a->kind == ATTR_INT && !text_sa
 
 static void test_numbers(test *t, op_ref of, const op_run *r, u32 *turn)
 {
+    if (!test_asked("QUERN_OP", of.d->name)) return;
     bool all = !is_ours(of.d) && (getenv("QUERN_FULL") || (*turn)++ % A_SLICE == test_seed() % A_SLICE);
     for (const op_attr *a = of.d->attrs; a < of.d->attrs + COUNT(of.d->attrs) && a->name; a++) {
         if (!is_number(a)) continue;

@@ -1,15 +1,24 @@
 /* Room for a run's values: laid out anew when one of its sizes has outgrown what the last layout was for. */
 #include "exec/exec.h"
 
-static qn_status bytes_at(const exec *x, const plan_value *v, const sym_at *at, u64 *out)
+/* At this run's sizes. */
+static qn_status bytes_now(const exec *x, const plan_value *v, u64 *out)
 {
     i64 elems;
-    bool known =
-        at == x->bound ? v->elems && exec_size_now(x, v->elems, &elems) : sym_eval(x->main->p->g, v->elems, at, &elems);
-    if (!known || elems < 0) return exec_size(x, v->elems, &elems);
+    if (!v->elems || !exec_size_now(x, v->elems, &elems) || elems < 0) return exec_size(x, v->elems, &elems);
     return mul_u64((u64)elems, qn_dtype_bytes(v->dtype), out)
                ? QN_OK
                : fail(QN_E_SHAPE, "a tensor of %lld elements is too large", (long long)elems);
+}
+
+/* At those that the layout is for. False: they do not decide it. What 64 bits cannot count is UINT64_MAX. */
+static bool bytes_to_come(const exec *x, const plan_value *v, u64 *out)
+{
+    i64 elems;
+    *out = 0;
+    if (!sym_eval(x->main->p->g, v->elems, x->capacity, &elems) || elems < 0) return false;
+    if (!mul_u64((u64)elems, qn_dtype_bytes(v->dtype), out)) *out = UINT64_MAX;
+    return true;
 }
 
 /* Names a failure after the node whose result v is. */
@@ -45,24 +54,38 @@ static qn_status fits(exec *x, bool *out)
     for (u32 v = 1; v <= p->n_values && *out; v++) {
         if (!plan_in_layout(p, v)) continue;
         u64 bytes = 0;
-        QN_TRY(of_value(x, v, bytes_at(x, &p->values[v], x->bound, &bytes)));
+        QN_TRY(of_value(x, v, bytes_now(x, &p->values[v], &bytes)));
         if (bytes > x->main->slots[v].allotted) *out = false;
         x->main->slots[v].view.bytes = bytes;
     }
     return QN_OK;
 }
 
-static qn_status fill_spans(exec *x, span *spans, u32 *n)
+static qn_status no_room(const exec *x, val v, u64 bytes)
+{
+    return of_value(x, v,
+                    fail(QN_E_NOMEM, "%llu bytes are more than %s holds", (unsigned long long)bytes, x->device->info.spec));
+}
+
+static u64 most_bytes(const exec *x)
+{
+    const u64 most = x->device->info.caps.max_buffer_bytes;
+    return most ? most : INT64_MAX;
+}
+
+/* What the values take, as large as this run and what was asked for make them. in_run: its sizes are bound; else those values whose sizes do
+ * not follow from what was asked for are left out. */
+static qn_status fill_spans(const exec *x, bool in_run, span *spans, u32 *n)
 {
     const plan *p = x->main->p;
     for (u32 v = 1; v <= p->n_values; v++) {
-        if (!plan_in_layout(p, v)) continue;
-        u64 now = 0, room = 0;
-        QN_TRY(of_value(x, v, bytes_at(x, &p->values[v], x->bound, &now)));
-        i64 ignored;
-        if (sym_eval(p->g, p->values[v].elems, x->capacity, &ignored) && ignored >= 0)
-            QN_TRY(of_value(x, v, bytes_at(x, &p->values[v], x->capacity, &room)));
-        spans[(*n)++] = (span){ .bytes = MAX(MAX(now, room), 4), .first = p->values[v].first, .last = p->values[v].last };
+        const plan_value *pv = &p->values[v];
+        u64 now = 0, to_come = 0;
+        if (!plan_in_layout(p, v) || (!bytes_to_come(x, pv, &to_come) && !in_run)) continue;
+        if (in_run) QN_TRY(of_value(x, v, bytes_now(x, pv, &now)));
+        const u64 bytes = MAX(MAX(now, to_come), 4);
+        if (bytes > most_bytes(x)) return no_room(x, v, bytes);
+        spans[(*n)++] = (span){ .bytes = bytes, .first = pv->first, .last = pv->last };
     }
     return QN_OK;
 }
@@ -141,7 +164,7 @@ static qn_status lay_out(exec *x, u64 room_to_keep, qn_buf *old)
     span *spans = mem_alloc((p->n_values + 1) * sizeof *spans);
     if (!spans) return fail_nomem(p->n_values * sizeof *spans);
     u32 n = 0;
-    qn_status s = fill_spans(x, spans, &n);
+    qn_status s = fill_spans(x, true, spans, &n);
     x->laid_out = false;
     keep_forget(x);
     if (s == QN_OK) s = keep_choose(x, spans, room_to_keep);
@@ -155,39 +178,16 @@ static qn_status lay_out(exec *x, u64 room_to_keep, qn_buf *old)
     return s;
 }
 
-static qn_status no_room(const exec *x, val v, u64 bytes)
-{
-    return of_value(x, v,
-                    fail(QN_E_NOMEM, "%llu bytes are more than %s holds", (unsigned long long)bytes, x->device->info.spec));
-}
-
-/* Spans of those values whose sizes follow from what was asked for. */
-static qn_status spans_asked_for(const exec *x, u64 most, span *spans, u32 *n)
-{
-    const plan *p = x->main->p;
-    for (u32 v = 1; v <= p->n_values; v++) {
-        const plan_value *pv = &p->values[v];
-        i64 elems;
-        u64 bytes = UINT64_MAX;
-        if (!plan_in_layout(p, v) || !sym_eval(p->g, pv->elems, x->capacity, &elems) || elems < 0) continue;
-        if (!mul_u64((u64)elems, qn_dtype_bytes(pv->dtype), &bytes) || bytes > most) return no_room(x, v, bytes);
-        spans[(*n)++] = (span){ .bytes = MAX(bytes, 4), .first = pv->first, .last = pv->last };
-    }
-    return QN_OK;
-}
-
 qn_status exec_has_room(const exec *x)
 {
-    const qn_caps *caps = &x->device->info.caps;
-    const u64 most = caps->max_buffer_bytes ? caps->max_buffer_bytes : INT64_MAX;
     span *spans = mem_alloc((x->main->p->n_values + 1) * sizeof *spans);
     if (!spans) return fail_nomem(x->main->p->n_values * sizeof *spans);
     u32 n = 0;
     layout_result all = { 0 };
-    qn_status s = spans_asked_for(x, most, spans, &n);
-    if (s == QN_OK && caps->host_memory) s = layout_make(spans, n, &all);
+    qn_status s = fill_spans(x, false, spans, &n);
+    if (s == QN_OK && x->device->info.caps.host_memory) s = layout_make(spans, n, &all);
     mem_free(spans);
-    return s == QN_OK && all.peak > most ? no_room(x, 0, all.peak) : s;
+    return s == QN_OK && all.peak > most_bytes(x) ? no_room(x, 0, all.peak) : s;
 }
 
 qn_status exec_make_room(exec *x, qn_buf *old)

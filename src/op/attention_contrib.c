@@ -50,14 +50,6 @@ static qn_status attention_infer(infer *c)
     return infer_out(c, 1, &present);
 }
 
-/* One half of x[2][batch][heads][keys][size], without its first dimension. */
-static val half_of(build *b, val x, i64 half)
-{
-    if (b->status) return 0;
-    type t = *build_type(b, x);
-    return build_reshape(b, build_slice(b, x, 0, sym_number(b->g, half), sym_number(b->g, half + 1)), t.dims + 1, 4);
-}
-
 static val both(build *b, val k, val v)
 {
     if (b->status) return 0;
@@ -90,7 +82,8 @@ static qn_status attention_expand(build *b, const node *n)
     attend a = { .q = rotated(b, qkv[0], &s), .k = rotated(b, qkv[1], &s), .v = qkv[2] };
     val out[2] = { 0 };
     if (past || masked_wanted(b, 1)) out[1] = masked_present(b, past, both(b, a.k, a.v), 3, &s);
-    if (past) a.k = half_of(b, masked_seen(b, out[1], 3, &s), 0), a.v = half_of(b, masked_seen(b, out[1], 3, &s), 1);
+    if (past)
+        a.k = build_entry(b, masked_seen(b, out[1], 3, &s), 0, 0), a.v = build_entry(b, masked_seen(b, out[1], 3, &s), 0, 1);
     out[0] = masked_attended(b, a, &s, build_in(b, AT_MASK), build_in(b, AT_EXTRA), NULL);
     return build_done(b, out, 2);
 }

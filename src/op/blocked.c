@@ -132,7 +132,7 @@ static qn_status unblocked_expand(build *b, const node *n)
     val y = one_pixel(b->g, &t, 2, last) ? x : build_node(b, OP_Transpose, &x, 1, &a, 1);
     for (u32 d = 0; d < last; d++) dims[d] = d == 1 ? all : t.dims[d];
     y = build_reshape(b, y, dims, last);
-    if (!sym_is(b->g, all, channels)) y = build_slice(b, y, 1, sym_zero(b->g), sym_number(b->g, channels));
+    y = build_slice(b, y, 1, sym_zero(b->g), sym_number(b->g, channels));
     return build_done(b, &y, 1);
 }
 

@@ -109,13 +109,49 @@ static val slice(build *b, val x, i64 axis, sym from, sym to, const i64 *step)
     return build_node(b, OP_Slice, in, step ? 5 : 4, NULL, 0);
 }
 
-val build_slice(build *b, val x, i64 axis, sym from, sym to) { return slice(b, x, axis, from, to, NULL); }
+val build_slice(build *b, val x, i64 axis, sym from, sym to)
+{
+    if (b->status != QN_OK || !x) return 0;
+    const type *t = build_type(b, x);
+    bool all = sym_is(b->g, from, 0) && sym_same(b->g, to, t->dims[axis < 0 ? axis + t->rank : axis]);
+    return all ? x : slice(b, x, axis, from, to, NULL);
+}
+
 val build_slice_by(build *b, val x, i64 axis, sym from, sym to, i64 step) { return slice(b, x, axis, from, to, &step); }
+
+val build_entry(build *b, val x, u32 axis, i64 at)
+{
+    const type t = *build_type(b, x);
+    sym dims[QN_MAX_RANK];
+    u32 rank = 0;
+    for (u32 d = 0; d < t.rank; d++)
+        if (d != axis) dims[rank++] = t.dims[d];
+    return build_reshape(b, build_slice(b, x, axis, sym_number(b->g, at), sym_number(b->g, at + 1)), dims, rank);
+}
+
+val build_half(build *b, val x, sym part, bool second, bool interleaved)
+{
+    const sym mid = sym_div(b->g, part, sym_number(b->g, 2));
+    if (interleaved) return build_slice_by(b, x, -1, sym_number(b->g, second), part, 2);
+    return second ? build_slice(b, x, -1, mid, part) : build_slice(b, x, -1, sym_zero(b->g), mid);
+}
 
 val build_concat(build *b, val x, val y, i64 axis)
 {
     attr along = attr_of_int("axis", axis);
     return build_node(b, OP_Concat, (const val[]){ x, y }, 2, &along, 1);
+}
+
+val build_expand(build *b, val x, const sym *dims, u32 rank)
+{
+    return build_node(b, OP_Expand, (const val[]){ x, build_syms(b, dims, rank) }, 2, NULL, 0);
+}
+
+val build_fill(build *b, const type *t, f64 v)
+{
+    const type of = *t;
+    val one = build_scalar(b, of.dtype, v);
+    return of.rank ? build_expand(b, one, of.dims, of.rank) : one;
 }
 
 val build_cast(build *b, val x, qn_dtype d)

@@ -25,13 +25,6 @@ val grads_out(const grads *c, u32 i) { return live(c->b->g, c->b->n->out[i]); }
 const type *grads_in_type(const grads *c, u32 i) { return build_type(c->b, grads_in(c, i)); }
 const type *grads_out_type(const grads *c, u32 i) { return build_type(c->b, grads_out(c, i)); }
 
-val build_fill(build *b, const type *t, f64 v)
-{
-    const type of = *t;
-    val one = build_scalar(b, of.dtype, v);
-    return of.rank ? build_node(b, OP_Expand, (const val[]){ one, build_syms(b, of.dims, of.rank) }, 2, NULL, 0) : one;
-}
-
 val build_turn(build *b, val x, const i64 *perm)
 {
     if (b->status != QN_OK) return 0;

@@ -11,7 +11,6 @@ const type *grads_in_type(const grads *c, u32 i);
 const type *grads_out_type(const grads *c, u32 i);
 
 /* gradient.c: what they are made of */
-val build_fill(build *b, const type *t, f64 v); /* a tensor of that type, all v */
 /* x, whose shape `to` was broadcast to: summed back to it. */
 val build_sum_to(build *b, val x, const type *to);
 val build_turn(build *b, val x, const i64 *perm); /* Transpose */

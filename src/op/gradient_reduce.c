@@ -68,7 +68,7 @@ void gradient_reduce(grads *c)
     while (i + 1 < COUNT(reductions) && reductions[i].op != b->n->op) i++;
     assert(reductions[i].op == b->n->op);
     val dx = reductions[i].make ? reductions[i].make(b, &f) : build_formula(b, reductions[i].formula, "gay", f.g, f.a, f.y);
-    if (!reductions[i].each) dx = build_node(b, OP_Expand, (const val[]){ dx, build_syms(b, x.dims, x.rank) }, 2, NULL, 0);
+    if (!reductions[i].each) dx = build_expand(b, dx, x.dims, x.rank);
     c->dx[0] = dx;
 }
 

@@ -63,7 +63,7 @@ void gradient_affine_grid(grads *c)
             val one = build_reshape(b, build_scalar(b, x.dtype, i == k), (const sym[]){ sym_one(b->g) }, 1);
             row = row ? build_concat(b, row, one, 0) : one;
         }
-        val theta = build_node(b, OP_Expand, (const val[]){ row, build_syms(b, x.dims, x.rank) }, 2, NULL, 0);
+        val theta = build_expand(b, row, x.dims, x.rank);
         val where = build_node(b, OP_AffineGrid, (const val[]){ theta, grads_in(c, 1) }, 2, b->n->attrs, b->n->n_attrs);
         val sum = build_reduce(b, OP_ReduceSum, build_op2(b, OP_Mul, c->dy[0], where), places);
         val column = build_reshape(b, sum, (const sym[]){ x.dims[0], x.dims[1], sym_one(b->g) }, 3);

@@ -202,8 +202,7 @@ static val heads_apart(build *b, val x, const shape *s, i64 from, i64 to, val we
     graph *g = b->g;
     if (b->status) return 0;
     sym start = sym_mul(g, sym_number(g, from), s->size), end = sym_mul(g, sym_number(g, to), s->size);
-    if (!sym_same(g, sym_sub(g, end, start), build_type(b, x)->dims[2])) x = build_slice(b, x, 2, start, end);
-    x = attend_split_heads(b, x, to - from);
+    x = attend_split_heads(b, build_slice(b, x, 2, start, end), to - from);
     if (weight) {
         attr norm[] = { attr_of_int("axis", -1),
                         attr_of_float("epsilon", attr_float(b->n, epsilon, attr_float(b->n, "qk_norm_epsilon", 1e-6))) };
@@ -230,7 +229,6 @@ static val scale_of(build *b, u32 input, const shape *s)
 /* x as the past keeps it: x / scale rounded as i8, as two of 4 bits in a byte (8 is 0, the even one low), or as a float of 8 bits. */
 static val kept(build *b, val x, u32 scale_input, const shape *s, val past)
 {
-    graph *g = b->g;
     if (b->status || !past || build_type(b, x)->dtype == build_type(b, past)->dtype) return x;
     qn_dtype as = build_type(b, past)->dtype;
     val scale = scale_of(b, scale_input, s);
@@ -240,8 +238,8 @@ static val kept(build *b, val x, u32 scale_input, const shape *s, val past)
     if (as == QN_I8) return quant_round(b, x, 0, as);
     if (as != QN_U8) return build_cast(b, x, as);
     x = build_cast(b, quant_round(b, x, build_scalar(b, real, 8), QN_U4), QN_U8);
-    val low = build_slice_by(b, x, -1, sym_zero(g), s->size, 2), high = build_slice_by(b, x, -1, sym_one(g), s->size, 2);
-    return build_formula(b, "l + h * 16", "lh", low, high);
+    return build_formula(b, "l + h * 16", "lh", build_half(b, x, s->size, false, true),
+                         build_half(b, x, s->size, true, true));
 }
 
 static val loaded(build *b, val x, u32 scale_input, const shape *s, qn_dtype d)
@@ -290,11 +288,6 @@ static val zero_where_hidden(build *b, val scores, val bias, qn_dtype d)
     return build_node(b, OP_Where, (val[]){ gone, build_scalar(b, d, 0), scores }, 3, NULL, 0);
 }
 
-static val looked_at(build *b, val present, const shape *s)
-{
-    return sym_same(b->g, s->present, s->total) ? present : build_slice(b, present, 2, sym_zero(b->g), s->total);
-}
-
 /* group_window.c: what a cache keeps that is as long as its window needs, and which of its keys and the new ones are seen. */
 static val in_window(build *b, op_id op, val past, val fresh, val bias)
 {
@@ -322,7 +315,7 @@ static qn_status group_query_expand(build *b, const node *n)
     for (u32 i = 0; i < 2; i++) {
         val held = build_in(b, IN_PAST_K + i);
         present[i] = windowed ? in_window(b, OP_WindowKept, held, fresh[i], 0) : present_of(b, held, fresh[i], old, &s);
-        seen[i] = windowed ? build_concat(b, held, fresh[i], 2) : looked_at(b, present[i], &s);
+        seen[i] = windowed ? build_concat(b, held, fresh[i], 2) : build_slice(b, present[i], 2, sym_zero(g), s.total);
         seen[i] = loaded(b, seen[i], IN_K_SCALE + i, &s, d);
     }
     attend a = { .q = heads_apart(b, q, &s, 0, s.heads, build_in(b, IN_Q_NORM), "q_norm_epsilon", at),

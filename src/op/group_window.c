@@ -78,7 +78,7 @@ static qn_status expand_kept(build *b, const node *n)
     attr batch = attr_of_int("batch_dims", 2);
     val at = build_formula(b, "p = i + f; Min(p < e ? p - o : c + p - e, c + r - 1)", "ifeocr", attend_places(b, w.room),
                            dropped(b, w.after, &w), w.before, w.first, w.entries, attend_size(b, w.rows));
-    at = build_node(b, OP_Expand, (const val[]){ build_reshape(b, at, each, 4), build_syms(b, dims, 4) }, 2, NULL, 0);
+    at = build_expand(b, build_reshape(b, at, each, 4), dims, 4);
     val x = build_concat(b, build_in(b, W_PAST), build_in(b, W_FRESH), 2);
     val y = build_node(b, OP_GatherND, (const val[]){ x, at }, 2, &batch, 1);
     return build_done(b, &y, 1);
@@ -127,8 +127,8 @@ static val columns_of(build *b, val bias, val keys, const type *y)
     attr along = attr_of_int("axis", 3);
     all.dims[0] = y->dims[0], all.dims[2] = y->dims[2];
     val at = build_formula(b, "Min(k, t - 1)", "kt", keys, attend_size(b, all.dims[3]));
-    at = build_node(b, OP_Expand, (const val[]){ at, build_syms(b, y->dims, 4) }, 2, NULL, 0);
-    bias = build_node(b, OP_Expand, (const val[]){ bias, build_syms(b, all.dims, 4) }, 2, NULL, 0);
+    at = build_expand(b, at, y->dims, 4);
+    bias = build_expand(b, bias, all.dims, 4);
     return build_node(b, OP_GatherElements, (const val[]){ bias, at }, 2, &along, 1);
 }
 

@@ -26,12 +26,6 @@ static qn_status infer_causal_conv(infer *c)
     return infer_out(c, 1, &state);
 }
 
-static val zeros(build *b, const type *t)
-{
-    return build_node(b, OP_Expand, (const val[]){ build_scalar(b, t->dtype, 0), build_syms(b, t->dims, t->rank) }, 2, NULL,
-                      0);
-}
-
 static qn_status expand_causal_conv(build *b, const node *n)
 {
     graph *g = b->g;
@@ -43,7 +37,7 @@ static qn_status expand_causal_conv(build *b, const node *n)
     if (!sym_is_number(g, wt.dims[0], &channels))
         return build_fail(b, QN_E_UNSUPPORTED, "the number of channels must be known");
     attr group = attr_of_int("group", channels);
-    val all = build_concat(b, past ? past : zeros(b, &state), x, 2);
+    val all = build_concat(b, past ? past : build_fill(b, &state, 0), x, 2);
     val y = build_node(b, OP_Conv, (const val[]){ all, w, build_in(b, 2) }, 3, &group, 1);
     if (!text_same(attr_text(g, n, "activation", "none"), "none")) y = build_op1(b, OP_Swish, y);
     val kept = build_slice(b, all, 2, t.dims[2], sym_add(g, t.dims[2], state.dims[2]));
@@ -227,7 +221,7 @@ static val decays_apart(build *b, const linear *a, val decay, sym heads)
     const sym apart[] = { t.dims[0], t.dims[1], heads, sym_div(g, t.dims[2], heads) };
     const sym all[] = { t.dims[0], t.dims[1], heads, a->key }, joined[] = { t.dims[0], t.dims[1], keys };
     decay = build_reshape(b, decay, apart, 4);
-    decay = build_node(b, OP_Expand, (const val[]){ decay, build_syms(b, all, 4) }, 2, NULL, 0);
+    decay = build_expand(b, decay, all, 4);
     return build_reshape(b, decay, joined, 3);
 }
 
@@ -237,7 +231,7 @@ static val betas_apart(build *b, val beta, sym heads)
     const type t = *build_type(b, beta);
     if (sym_same(b->g, t.dims[2], heads) || sym_is(b->g, t.dims[2], 1)) return beta;
     const sym all[] = { t.dims[0], t.dims[1], heads };
-    return build_node(b, OP_Expand, (const val[]){ beta, build_syms(b, all, 3) }, 2, NULL, 0);
+    return build_expand(b, beta, all, 3);
 }
 
 /* Decays and betas side by side; how many there are of each goes into attributes. */
@@ -270,9 +264,12 @@ static qn_status expand_linear(build *b, const node *n)
     const type first = {
         .dtype = real, .rank = 4, .known = true, .dims = { a.batch, sym_number(g, a.kv_heads), a.key, a.value }
     };
-    val in[6] = {
-        0, build_in(b, 1), build_in(b, 2), build_in(b, 3) ? build_in(b, 3) : zeros(b, &first), build_in(b, 4), build_in(b, 5)
-    };
+    val in[6] = { 0,
+                  build_in(b, 1),
+                  build_in(b, 2),
+                  build_in(b, 3) ? build_in(b, 3) : build_fill(b, &first, 0),
+                  build_in(b, 4),
+                  build_in(b, 5) };
     for (u32 i = 1; i < 6; i++)
         if (in[i]) in[i] = build_cast(b, in[i], real);
     attr kinds[2];

@@ -65,7 +65,7 @@ val masked_present(build *b, val past, val x, i64 axis, const masked *s)
 
 val masked_seen(build *b, val present, i64 axis, const masked *s)
 {
-    return sym_same(b->g, s->room, s->keys) ? present : build_slice(b, present, axis, sym_zero(b->g), s->keys);
+    return build_slice(b, present, axis, sym_zero(b->g), s->keys);
 }
 
 /* ------------------------------------------------------------------ masks */

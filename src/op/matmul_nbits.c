@@ -84,9 +84,7 @@ static qn_status expand_matmul_nbits(build *b, const node *n)
     val in[IN_BIAS], y;
     const type t = *build_type(b, n->out[0]);
     for (u32 i = 0; i < IN_BIAS; i++) in[i] = build_in(b, i);
-    if (is_omitted(b->g, build_type(b, in[IN_B])))
-        y = build_node(b, OP_Expand, (const val[]){ build_scalar(b, t.dtype, 0), build_syms(b, t.dims, t.rank) }, 2, NULL,
-                       0);
+    if (is_omitted(b->g, build_type(b, in[IN_B]))) y = build_fill(b, &t, 0);
     else if (in[IN_ORDER]) y = build_node(b, OP_NBitsInOrder, in, IN_BIAS, n->attrs, n->n_attrs);
     else y = build_node(b, OP_MatMulNBits, in, IN_ORDER, n->attrs, n->n_attrs);
     y = build_op2(b, OP_Add, y, build_in(b, IN_BIAS));

@@ -22,7 +22,7 @@ static qn_status infer_dropout(infer *c)
 static val filled_like(build *b, val x, bool v)
 {
     const type t = *build_type(b, x);
-    return build_node(b, OP_Expand, (const val[]){ build_scalar(b, QN_BOOL, v), build_syms(b, t.dims, t.rank) }, 2, NULL, 0);
+    return build_expand(b, build_scalar(b, QN_BOOL, v), t.dims, t.rank);
 }
 
 /* While training: elements kept where a random number reaches the ratio, and scaled so that the mean stays. */

@@ -188,8 +188,7 @@ static qn_status expand_one_hot_encoder(build *b, const node *n)
         y = build_node(b, OP_OneHot, (const val[]){ x, build_ints(b, &count, 1), two }, 3, NULL, 0);
     } else {
         sym side = sym_number(b->g, count);
-        val rows =
-            build_node(b, OP_Expand, (const val[]){ zero, build_syms(b, (const sym[]){ side, side }, 2) }, 2, NULL, 0);
+        val rows = build_expand(b, zero, (const sym[]){ side, side }, 2);
         y = build_node(b, OP_Gather, (const val[]){ build_op1(b, OP_EyeLike, rows), x }, 2, NULL, 0);
     }
     return build_done(b, &y, 1);

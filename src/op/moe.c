@@ -53,17 +53,6 @@ static qn_status infer_moe(infer *c)
 }
 
 /* ------------------------------------------------------------------ steps */
-/* Every second element, or a half, of the last dimension. */
-static val half_of(build *b, val x, bool second, bool interleaved)
-{
-    if (b->status) return 0;
-    graph *g = b->g;
-    const type *t = build_type(b, x);
-    sym all = t->dims[t->rank - 1], mid = sym_div(g, all, sym_number(g, 2)), zero = sym_zero(g);
-    if (interleaved) return build_slice_by(b, x, -1, sym_number(g, second), all, 2);
-    return second ? build_slice(b, x, -1, mid, all) : build_slice(b, x, -1, zero, mid);
-}
-
 /* swiglu: clamp(gate) * sigmoid(alpha clamp(gate)) * (clamp(up) + beta); the clamps are there where swiglu_limit is. */
 static val gated(build *b, val gate, val up, act kind)
 {
@@ -91,8 +80,11 @@ static val activated(build *b, val h, val x, val which)
     i64 fusion = attr_int(b->n, "swiglu_fusion", 0);
     if (kind == ACT_IDENTITY) return h;
     if (kind == ACT_SWIGLU && !fusion) return gated(b, h, moe_through(b, x, 2, which), kind);
-    if (kind == ACT_SWIGLU || kind == ACT_GEGLU)
-        return gated(b, half_of(b, h, false, fusion == 1), half_of(b, h, true, fusion == 1), kind);
+    if (kind == ACT_SWIGLU || kind == ACT_GEGLU) {
+        const type *t = build_type(b, h);
+        const sym all = t->rank ? t->dims[t->rank - 1] : 0;
+        return gated(b, build_half(b, h, all, false, fusion == 1), build_half(b, h, all, true, fusion == 1), kind);
+    }
     h = build_op1(b, (op_id)plain[kind], h);
     return kind == ACT_RELU2 ? build_op2(b, OP_Mul, h, h) : h;
 }
@@ -136,8 +128,7 @@ static val for_all(build *b, val shares, val which, const type *router)
     static const i64 swapped[] = { 1, 0 };
     if (b->status) return 0;
     attr along = attr_of_int("axis", 1), perm = attr_of_ints(b->g, "perm", swapped, 2);
-    val none = build_node(b, OP_Expand, (const val[]){ build_scalar(b, router->dtype, 0), build_syms(b, router->dims, 2) },
-                          2, NULL, 0);
+    val none = build_fill(b, router, 0);
     shares = build_node(b, OP_ScatterElements, (const val[]){ none, which, shares }, 3, &along, 1);
     sym dims[3] = { router->dims[1], router->dims[0], sym_one(b->g) };
     return build_reshape(b, build_node(b, OP_Transpose, &shares, 1, &perm, 1), dims, 3);

@@ -204,7 +204,7 @@ static val scales_of_floats(build *b, u32 i, kind q, sym rows, qn_dtype real)
     sym one = sym_one(g), dims[3] = { build_type(b, all)->dims[0], one, one };
     all = build_reshape(b, build_cast(b, all, real), dims, 3);
     dims[1] = rows;
-    if (q == KIND_FP8) return build_node(b, OP_Expand, (const val[]){ all, build_syms(b, dims, 3) }, 2, NULL, 0);
+    if (q == KIND_FP8) return build_expand(b, all, dims, 3);
     return build_op2(b, OP_Mul, build_cast(b, s, real), all);
 }
 

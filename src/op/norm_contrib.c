@@ -164,9 +164,7 @@ static qn_status expand_embed(build *b, const node *n)
         attr keep = attr_of_int("keepdims", 0);
         if (build_in(b, 7))
             mask = build_node(b, OP_ReduceSum, (const val[]){ build_in(b, 7), build_ints(b, &one, 1) }, 2, &keep, 1);
-        else
-            mask = build_node(b, OP_Expand, (const val[]){ build_scalar(b, QN_I32, 0), build_syms(b, ids.dims, 1) }, 2, NULL,
-                              0);
+        else mask = build_expand(b, build_scalar(b, QN_I32, 0), ids.dims, 1);
     }
     return build_done(b, (const val[]){ y, mask, sum }, 3);
 }

@@ -101,9 +101,15 @@ val build_scalar(build *b, qn_dtype d, f64 v);   /* a constant of rank 0 */
 val build_ints(build *b, const i64 *v, u32 n);   /* a constant i64[n] */
 val build_syms(build *b, const sym *v, u32 n);   /* an i64[n] of size expressions */
 val build_reshape(build *b, val x, const sym *dims, u32 rank);
-val build_slice(build *b, val x, i64 axis, sym from, sym to); /* x[.., from : to, ..] along one axis */
+val build_slice(build *b, val x, i64 axis, sym from,
+                sym to); /* x[.., from : to, ..] along one axis; of all of it, x itself */
 val build_slice_by(build *b, val x, i64 axis, sym from, sym to, i64 step);
+val build_entry(build *b, val x, u32 axis, i64 at); /* x[.., at, ..], without that dimension */
+/* Of the first `part` entries along the last dimension one half: every second one, or those before or behind the middle. */
+val build_half(build *b, val x, sym part, bool second, bool interleaved);
 val build_concat(build *b, val x, val y, i64 axis);
+val build_expand(build *b, val x, const sym *dims, u32 rank);
+val build_fill(build *b, const type *t, f64 v); /* a tensor of that type, all v */
 val build_cast(build *b, val x, qn_dtype d);
 const type *build_type(const build *b, val v);
 nid build_heir(const build *b); /* who checks what the node needed when it is gone (graph_kill_for) */

@@ -94,7 +94,7 @@ val quant_unpack(build *b, val x, i64 bits, sym keep)
     if (b->status || !x) return x;
     type t = *build_type(b, x);
     u8 shifts[4];
-    if (per == 1) return keep && !sym_same(g, t.dims[t.rank - 1], keep) ? build_slice(b, x, -1, sym_zero(g), keep) : x;
+    if (per == 1) return keep ? build_slice(b, x, -1, sym_zero(g), keep) : x;
     if (t.rank == QN_MAX_RANK) {
         build_fail(b, QN_E_UNSUPPORTED, "packed elements of a tensor with %d dimensions", QN_MAX_RANK);
         return 0;
@@ -109,8 +109,7 @@ val quant_unpack(build *b, val x, i64 bits, sym keep)
     x = build_op2(b, OP_BitwiseAnd, x, build_scalar(b, QN_U8, (f64)((1 << bits) - 1)));
     t.dims[t.rank - 1] = count;
     x = build_reshape(b, x, t.dims, t.rank);
-    if (!keep || sym_same(g, count, keep)) return x;
-    return build_slice(b, x, -1, sym_zero(g), keep);
+    return keep ? build_slice(b, x, -1, sym_zero(g), keep) : x;
 }
 
 /* ------------------------------------------------------------------ QuantizeLinear, DequantizeLinear */

@@ -33,17 +33,7 @@ static val swapped(build *b, val x, const i64 *perm, u32 rank)
 }
 
 /* This direction's part of input i, without that dimension. */
-static val of_direction(const unroll *u, u32 i, u32 axis)
-{
-    build *b = u->b;
-    const type t = *build_type(b, build_in(b, i));
-    sym dims[QN_MAX_RANK];
-    u32 rank = 0;
-    for (u32 d = 0; d < t.rank; d++)
-        if (d != axis) dims[rank++] = t.dims[d];
-    val part = build_slice(b, build_in(b, i), axis, sym_number(b->g, u->dir), sym_number(b->g, u->dir + 1));
-    return build_reshape(b, part, dims, rank);
-}
+static val of_direction(const unroll *u, u32 i, u32 axis) { return build_entry(u->b, build_in(u->b, i), axis, u->dir); }
 
 /* Columns [from, from + n) of x's last dimension, in units of the hidden size. */
 static val columns(const unroll *u, val x, u32 from, u32 n)
@@ -157,7 +147,7 @@ static void begin(unroll *u)
     u32 gates = u->p.gates;
     val bias = has(u, RNN_BIAS) ? of_direction(u, RNN_BIAS, 0) : 0;
     const type state = { .dtype = dtype_of(u), .rank = 2, .known = true, .dims = { u->p.batch, u->p.hidden } };
-    val zeros = build_node(b, OP_Expand, (const val[]){ scalar(u, 0), build_syms(b, state.dims, 2) }, 2, NULL, 0);
+    val zeros = build_expand(b, scalar(u, 0), state.dims, 2);
     u->r = swapped(b, of_direction(u, RNN_R, 0), turned, 2);
     u->xw = build_op2(b, OP_MatMul, u->x, swapped(b, of_direction(u, RNN_W, 0), turned, 2));
     if (bias) u->xw = build_op2(b, OP_Add, u->xw, columns(u, bias, 0, gates));

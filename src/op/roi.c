@@ -128,6 +128,18 @@ static i64 entry(const node *n, const char *name, u32 i, i64 otherwise)
     return attr_ints(n, name, &list) > i ? list[i] : otherwise;
 }
 
+enum { MOST_COLUMNS = 1 << 20 }; /* of each number that says how a kernel lies: their products fit in 64 bits */
+
+static bool lies_too_wide(const node *n)
+{
+    static const char *const lists[] = { "kernel_shape", "dilations", "strides", "pads" };
+    const i64 *list;
+    for (u32 i = 0; i < COUNT(lists); i++)
+        for (u32 k = attr_ints(n, lists[i], &list); k-- > 0;)
+            if (list[k] > MOST_COLUMNS || list[k] < -MOST_COLUMNS) return true;
+    return attr_int(n, "offset_group", 1) > MOST_COLUMNS;
+}
+
 static qn_status infer_columns(infer *c)
 {
     const type *x = infer_in(c, 0), *offset = infer_in(c, 1);
@@ -136,6 +148,7 @@ static qn_status infer_columns(infer *c)
     if (x->rank != 4 || offset->rank != 4 || attr_ints(c->n, "kernel_shape", &kernel) != 2 || groups < 1 || kernel[0] < 1 ||
         kernel[1] < 1)
         return infer_fail(c, QN_E_SHAPE, "only two dimensions are possible");
+    if (lies_too_wide(c->n)) return infer_fail(c, QN_E_UNSUPPORTED, "a number of its kernel is more than %d", MOST_COLUMNS);
     sym taps = sym_number(c->g, kernel[0] * kernel[1]), wanted = sym_number(c->g, 2 * groups * kernel[0] * kernel[1]);
     if (infer_differ(c->g, offset->dims[1], wanted) || infer_differ(c->g, offset->dims[0], x->dims[0]))
         return infer_fail(c, QN_E_SHAPE, "the offsets do not fit the input and the kernel");

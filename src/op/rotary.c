@@ -66,11 +66,10 @@ static qn_status rotary_expand(build *b, const node *n)
     bool flat = build_type(b, build_in(b, IN_X))->rank == 3, interleaved = attr_int(n, "interleaved", 0) != 0;
     val x = flat ? attend_split_heads(b, build_in(b, IN_X), attr_int(n, "num_heads", 1)) : build_in(b, IN_X);
     if (b->status) return b->status;
-    sym zero = sym_number(g, 0), one = sym_number(g, 1), size = build_type(b, x)->dims[3];
+    sym one = sym_number(g, 1), size = build_type(b, x)->dims[3];
     i64 given = attr_int(n, "rotary_embedding_dim", 0);
     sym turned = given ? sym_number(g, given) : size, half = sym_div(g, turned, sym_number(g, 2));
-    val first = interleaved ? build_slice_by(b, x, -1, zero, turned, 2) : build_slice(b, x, -1, zero, half);
-    val second = interleaved ? build_slice_by(b, x, -1, one, turned, 2) : build_slice(b, x, -1, half, turned);
+    val first = build_half(b, x, turned, false, interleaved), second = build_half(b, x, turned, true, interleaved);
     val c = angles(b, IN_COS), s = angles(b, IN_SIN);
     val real = build_op2(b, OP_Sub, build_op2(b, OP_Mul, c, first), build_op2(b, OP_Mul, s, second));
     val imag = build_op2(b, OP_Add, build_op2(b, OP_Mul, s, first), build_op2(b, OP_Mul, c, second));

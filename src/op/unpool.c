@@ -47,7 +47,7 @@ static qn_status unpool_expand(build *b, const node *n)
     const char *wrong = sizes_before(g, n, build_type(b, x), &before);
     if (wrong) return build_fail(b, QN_E_SHAPE, "%s", wrong);
     sym count = sym_span(g, build_type(b, x), 0, before.rank), all = type_elems(g, &before);
-    val zeros = build_node(b, OP_Expand, (val[]){ build_scalar(b, before.dtype, 0), build_syms(b, &all, 1) }, 2, NULL, 0);
+    val zeros = build_expand(b, build_scalar(b, before.dtype, 0), &all, 1);
     val flat[] = { zeros, build_reshape(b, build_in(b, 1), &count, 1), build_reshape(b, x, &count, 1) };
     val y = build_reshape(b, build_node(b, OP_ScatterElements, flat, 3, NULL, 0), before.dims, before.rank);
     const sym *want;

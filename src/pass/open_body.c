@@ -94,27 +94,34 @@ static bool loop_of(graph *g, const node *n, loop_at *out, bool *on)
     return n->n_out <= out->n_state + out->n_scan;
 }
 
-/* What the turns before have gathered is all there is of a scan output: the Concat that was to join them is not needed. */
-static bool drop_join(graph *g, val scan)
+/* A Loop of later turns has each scan output read by one node and no other: the Concat of what the turns before gathered and it, which join()
+ * put behind the Loop in the same step that made it. 0: scan is not read so. */
+static nid join_of(const graph *g, nid loop, val scan)
 {
-    for (nid n = g->first; n; n = node_at(g, n)->next) {
+    if (value_at(g, scan)->uses != 1) return 0;
+    for (nid n = node_at(g, loop)->next; n; n = node_at(g, n)->next) {
         const node *x = node_at(g, n);
-        if (x->op != OP_Concat || x->n_in != 2 || node_in(g, x, 1) != scan || value_at(g, scan)->uses != 1) continue;
-        graph_replace(g, x->out[0], node_in(g, x, 0));
-        graph_kill(g, n);
-        return true;
+        if (x->op == OP_Concat && x->n_in == 2 && node_in(g, x, 1) == scan) return n;
     }
-    return !value_at(g, scan)->uses;
+    return 0;
 }
 
+/* There is no turn left: the state is as it came, and of a scan output what the turns before gathered is all. Where there were none, nothing
+ * says what the elements of one that is read would have been, and the Loop stays. */
 static qn_status end_loop(opening *o, const loop_at *l, bool *opened)
 {
-    const node *n = node_at(o->g, o->id);
-    if (l->n_scan && !l->first) return QN_OK; /* no turn says what the elements of its scans would have been */
+    graph *g = o->g;
+    const node *n = node_at(g, o->id);
     for (u32 i = l->n_state; i < n->n_out; i++)
-        if (!drop_join(o->g, n->out[i])) return QN_OK;
-    for (u32 i = 0; i < l->n_state; i++) QN_TRY(replace_out(o, i, node_in(o->g, n, 2 + i)));
-    graph_kill(o->g, o->id);
+        if (value_at(g, n->out[i])->uses && (!l->first || !join_of(g, o->id, n->out[i]))) return QN_OK;
+    for (u32 i = l->n_state; i < n->n_out; i++) {
+        nid join = join_of(g, o->id, n->out[i]);
+        if (!join) continue;
+        graph_replace(g, node_at(g, join)->out[0], node_in(g, node_at(g, join), 0));
+        graph_kill(g, join);
+    }
+    for (u32 i = 0; i < l->n_state; i++) QN_TRY(replace_out(o, i, node_in(g, n, 2 + i)));
+    graph_kill(g, o->id);
     *opened = true;
     return QN_OK;
 }

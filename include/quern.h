@@ -225,6 +225,9 @@ QN_API uint64_t qn_buffer_bytes(const qn_buffer *b);
 /* A buffer that was made outside the library, under the number that its maker gave it (in a browser: a GPUBuffer that the page lends).
  * Freeing it only forgets it. QN_E_UNSUPPORTED: this kind of device takes none. */
 QN_API qn_status qn_buffer_adopt(qn_device *d, uint32_t number, uint64_t bytes, qn_buffer **out);
+/* The number under which the device's own interface knows a buffer that was made here (in a browser: its GPUBuffer), as qn_buffer_adopt takes
+ * it; 0: none. */
+QN_API uint32_t qn_buffer_number(const qn_buffer *b);
 QN_API qn_status qn_buffer_write(qn_buffer *b, uint64_t at, const void *data, uint64_t bytes); /* data may go at once */
 /* Queue a read into `to`, which stays valid until the ticket is done. */
 QN_API qn_status qn_buffer_read(qn_buffer *b, uint64_t at, void *to, uint64_t bytes, qn_ticket *out);
@@ -338,11 +341,16 @@ QN_API qn_status qn_run(qn_session *s, const qn_named *in, size_t n_in, qn_ticke
 /* Inputs and outputs that stay on the device. b: a buffer of the session's device, lent until it is unbound (b NULL) or the session closes.
  * Input: its bytes are copied from the start of b when a run starts; what the run is given for it says type and shape, its data may be NULL.
  * Output: each run copies it to the start of b and does not read it back: qn_output then gives type and shape, and data NULL.
- * Errors: QN_E_NAME; QN_E_UNSUPPORTED when the host must see an input's values (sizes that they decide). */
+ * Errors: QN_E_NAME; QN_E_UNSUPPORTED when the host must see an input's values (sizes that they decide), or an output is texts, a sequence,
+ * an optional or a map. */
 QN_API qn_status qn_bind_input(qn_session *s, const char *name, qn_buffer *b);
 QN_API qn_status qn_bind_output(qn_session *s, const char *name, qn_buffer *b);
-QN_API qn_status qn_poll(qn_session *s, qn_ticket t, bool *done); /* also moves the run on */
-QN_API qn_status qn_wait(qn_session *s, qn_ticket t);             /* polls until done; not in a browser */
+/* The same for an output whose size only the run knows: each run makes a buffer for it, which qn_take_output hands to the caller, to be freed by
+ * qn_buffer_free; one that is not taken goes with the next run. It comes before a buffer that is bound. */
+QN_API qn_status qn_keep_output(qn_session *s, const char *name, bool keep);
+QN_API qn_status qn_take_output(qn_session *s, const char *name, qn_buffer **out); /* of the last finished run, once */
+QN_API qn_status qn_poll(qn_session *s, qn_ticket t, bool *done);                  /* also moves the run on */
+QN_API qn_status qn_wait(qn_session *s, qn_ticket t);                              /* polls until done; not in a browser */
 /* An output of the last finished run, by name or index; lent until the next run or close, with all that a sequence or map holds. */
 QN_API qn_status qn_output(qn_session *s, const char *name, const qn_tensor **out);
 QN_API qn_status qn_output_at(qn_session *s, uint32_t i, const qn_tensor **out);

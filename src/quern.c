@@ -345,6 +345,7 @@ qn_status qn_session_open(const qn_session_desc *desc, qn_session **out)
 void qn_session_close(qn_session *s)
 {
     if (!s) return;
+    outputs_drop(s->outlets, s->n_outputs);
     drop_plan(s);
     format_sift_end(&s->sift);
     file_map_close(&s->file);

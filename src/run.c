@@ -96,6 +96,13 @@ static qn_status plan_for(qn_session *s, const qn_named *in, size_t n_in)
     return status;
 }
 
+static qn_status start_exec(qn_session *s, const qn_named *in, size_t n_in)
+{
+    const qn_session *first = s->behind ? s->first : s;
+    s->x->outlets = s->rest ? NULL : first->outlets; /* what a part hands on is no output of the model */
+    return exec_start(s->x, in, n_in);
+}
+
 /* The inputs that are constants of the plan now are no inputs of it. */
 static qn_status start_specialised(qn_session *s, const qn_named *in, size_t n_in)
 {
@@ -105,7 +112,7 @@ static qn_status start_specialised(qn_session *s, const qn_named *in, size_t n_i
     for (size_t i = 0; i < n_in; i++)
         for (u32 k = 0; k < s->g->n_inputs; k++)
             if (text_same(value_at(s->g, s->g->inputs[k])->name, in[i].name)) left[n++] = in[i];
-    qn_status status = exec_start(s->x, left, n);
+    qn_status status = start_exec(s, left, n);
     mem_free(left);
     return status;
 }
@@ -141,7 +148,7 @@ static qn_status check_given(const qn_session *s, const qn_named *in, size_t n_i
 static qn_status start_part(qn_session *s, const qn_named *in, size_t n_in)
 {
     if (s->x) exec_clear_counts(s->x); /* a run that does not begin tells nothing of the last */
-    if (!s->specialise) return exec_start(s->x, in, n_in);
+    if (!s->specialise) return start_exec(s, in, n_in);
     if (s->behind && s->planned) QN_TRY(session_given(s, &in, &n_in));
     u64 key = s->planned ? session_fixed_hash(s, in, n_in) : 0;
     return s->planned && key == s->specialised_for ? start_specialised(s, in, n_in) : plan_for(s, in, n_in);
@@ -156,11 +163,16 @@ static qn_status start_planned(qn_session *s, bool *done)
     return status;
 }
 
+static bool is_running(const qn_session *s)
+{
+    s = session_at_work(s);
+    return s->to_run || (s->x && s->x->running);
+}
+
 static qn_status start(qn_session *s, const qn_named *in, size_t n_in)
 {
-    const qn_session *at_work = session_at_work(s);
-    if (at_work->to_run || (at_work->x && at_work->x->running))
-        return fail(QN_E_USAGE, "the last run is not done; poll its ticket first");
+    if (is_running(s)) return fail(QN_E_USAGE, "the last run is not done; poll its ticket first");
+    outputs_drop(s->outlets, s->n_outputs);
     if (s->specialise) QN_TRY(check_given(s, in, n_in));
     s->now = s;
     return start_part(s, in, n_in);
@@ -275,13 +287,51 @@ qn_status qn_bind_input(qn_session *s, const char *name, qn_buffer *b)
     return exec_no_input(s->g, name);
 }
 
+/* For the runs to come. Whatever they are planned for, their last part asks here. */
+static qn_status outlet_of(qn_session *s, const char *name, bool used, outlet **out)
+{
+    QN_TRY(check_open(s));
+    if (is_running(s)) return fail(QN_E_USAGE, "a run is under way; poll its ticket first");
+    for (u32 i = 0; i < s->n_outputs; i++) {
+        if (!text_same(s->outputs[i].name, name)) continue;
+        if (used && dtype_is_for_host(s->outputs[i].dtype))
+            return fail(QN_E_UNSUPPORTED, "output '%s' is a %s, which lives on the host and cannot stay on the device", name,
+                        qn_dtype_name(s->outputs[i].dtype));
+        *out = &s->outlets[i];
+        return QN_OK;
+    }
+    return fail(QN_E_NAME, "the model has no output '%s'", name);
+}
+
 qn_status qn_bind_output(qn_session *s, const char *name, qn_buffer *b)
 {
+    outlet *o;
     if (!s || !name) return fail(QN_E_USAGE, "qn_bind_output needs a session and a name");
-    QN_TRY(bindable(s));
-    for (u32 i = 0; i < s->n_outputs; i++)
-        if (text_same(s->outputs[i].name, name)) return exec_bind_output(s->x, i, b);
-    return fail(QN_E_NAME, "the model has no output '%s'", name);
+    QN_TRY(outlet_of(s, name, b != NULL, &o));
+    o->to = b;
+    return QN_OK;
+}
+
+qn_status qn_keep_output(qn_session *s, const char *name, bool keep)
+{
+    outlet *o;
+    if (!s || !name) return fail(QN_E_USAGE, "qn_keep_output needs a session and a name");
+    QN_TRY(outlet_of(s, name, keep, &o));
+    o->keep = keep;
+    return QN_OK;
+}
+
+qn_status qn_take_output(qn_session *s, const char *name, qn_buffer **out)
+{
+    const qn_tensor *there;
+    outlet *o;
+    if (!s || !name || !out) return fail(QN_E_USAGE, "qn_take_output needs a session, a name and a place for the buffer");
+    QN_TRY(outlet_of(s, name, false, &o));
+    QN_TRY(qn_output(s, name, &there));
+    if (!o->made) return fail(QN_E_USAGE, "output '%s' was not kept by the last run, or is taken already", name);
+    *out = o->made;
+    o->made = NULL;
+    return QN_OK;
 }
 
 qn_status qn_reserve(qn_session *s, const char *dim_name, int64_t size)

@@ -55,6 +55,7 @@ typedef struct qn_backend {
      * NULL where caps.host_memory is false. Never written to. */
     qn_status (*buf_lend)(qn_device *d, const void *host, u64 bytes, qn_buf *out);
     qn_status (*buf_adopt)(qn_device *d, u32 number, u64 bytes, qn_buf *out); /* made outside, freed by its maker; NULL: takes none */
+    u32 (*buf_number)(qn_device *d, qn_buf b);               /* as buf_adopt takes it, also of one made here; NULL where that is */
     void *(*buf_host)(qn_device *d, qn_buf b);               /* its address where caps.host_memory, else NULL */
 } qn_backend;
 

@@ -56,6 +56,11 @@ void qn_buffer_free(qn_buffer *b)
     mem_free(b);
 }
 
+uint32_t qn_buffer_number(const qn_buffer *b)
+{
+    return b && b->device->backend->buf_number ? b->device->backend->buf_number(b->device, b->buf) : 0;
+}
+
 uint64_t qn_buffer_bytes(const qn_buffer *b) { return b ? b->bytes : 0; }
 
 qn_status qn_buffer_write(qn_buffer *b, uint64_t at, const void *data, uint64_t bytes)

@@ -138,6 +138,12 @@ static qn_status gpu_buf_adopt(qn_device *d, u32 id, u64 bytes, qn_buf *out)
     return add_buf(of(d), id, bytes, true, out);
 }
 
+static u32 gpu_buf_number(qn_device *d, qn_buf b)
+{
+    const webgpu_buf *buf = slots_get(&of(d)->bufs, b);
+    return buf ? buf->id : 0;
+}
+
 static qn_status gpu_prog_make(qn_device *d, const kc_program *p, qn_prog *out)
 {
     webgpu_program *prog;
@@ -248,5 +254,6 @@ const qn_backend webgpu_backend = {
     .forget = gpu_forget,
     .wait_a_little = PLATFORM_BROWSER ? NULL : gpu_wait_a_little,
     .buf_adopt = gpu_buf_adopt,
+    .buf_number = gpu_buf_number,
     .buf_host = gpu_buf_host,
 };

@@ -345,7 +345,7 @@ static qn_status go_on(exec *x, u64 until)
 
 static qn_status stopped(exec *x, qn_status s)
 {
-    if (s != QN_OK) exec_abandon(x);
+    if (s != QN_OK) exec_abandon(x), outputs_drop(x->outlets, x->main->p->g->n_outputs);
     x->running = false;
     x->now = NULL;
     x->waiting = 0;

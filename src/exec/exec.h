@@ -61,6 +61,12 @@ typedef struct known_size {
     bool late; /* other variables are in it */
 } known_size;
 
+typedef struct outlet { /* where an output of a model goes if not to the host */
+    qn_buffer *to;      /* lent; NULL: none */
+    bool keep;          /* to a new buffer of its own size, */
+    qn_buffer *made;    /* which is here until the caller takes it */
+} outlet;
+
 typedef struct exec {
     qn_device *device;
     const qn_backend *b;
@@ -106,8 +112,8 @@ typedef struct exec {
     qn_status result; /* of the last run */
     char error[512];
     qn_tensor *outputs;
-    qn_buffer **from,
-        **to; /* by input, by output of the graph: lent buffers that take the place of host bytes; NULL: none */
+    qn_buffer **from; /* by input of the graph: lent buffers that take the place of host bytes; NULL: none */
+    outlet *outlets;  /* by output; NULL: all go to the host */
     void **staging;
     u64 *staging_bytes;
     trial *tried; /* while it is made: has programs already; NULL: none */
@@ -139,7 +145,6 @@ void exec_clear_counts(exec *x); /* of the last run: nothing is told of it any m
 void exec_give_back(exec *x);    /* what runs took on the device; nothing is under way. Another run takes it anew */
 qn_status exec_no_input(const graph *g, const char *name); /* fails: there is none of that name */
 qn_status exec_bind_input(exec *x, u32 i, qn_buffer *b);   /* QN_E_UNSUPPORTED: its values are needed on the host */
-qn_status exec_bind_output(exec *x, u32 i, qn_buffer *b);
 qn_status exec_reserve(exec *x, u32 variable, i64 size);
 
 /* sizes.c */
@@ -197,6 +202,7 @@ qn_status faults_clear(exec *x);
 
 /* outputs.c: after the last step */
 qn_status outputs_queue(exec *x);
+void outputs_drop(outlet *outlets, u32 n); /* what was made and not taken */
 
 /* advance.c */
 qn_status exec_advance(exec *x, bool *done);

@@ -1,4 +1,4 @@
-/* The end of a run: each output is handed to the caller's buffer, or read back where the caller looks at it, and a flush tells when that is done.
+/* The end of a run: each output is handed to a buffer that stays on the device, or read back where the caller looks at it, and a flush tells when that is done.
  * Where the device's memory is the host's, nothing is copied but constants. */
 #include "exec/exec.h"
 
@@ -26,13 +26,25 @@ static qn_status copy_constant(exec *x, qn_tensor *t)
     return QN_OK;
 }
 
-/* Into the caller's buffer, from wherever it is. */
+static qn_status buffer_for(exec *x, outlet *o, u64 bytes, const qn_buffer **out)
+{
+    if (o->keep) QN_TRY(qn_buffer_make(x->device, bytes, &o->made));
+    *out = o->keep ? o->made : o->to;
+    return QN_OK;
+}
+
+/* Into the caller's buffer, or one that becomes his, from wherever it is. */
 static qn_status hand_over(exec *x, u32 i, const slot *s, const qn_tensor *t)
 {
     u64 bytes = qn_tensor_bytes(t);
+    const qn_buffer *b;
     buf_view to;
     const value *meta = value_at(x->main->p->g, x->main->p->g->outputs[i]);
-    QN_TRY(user_kernel_view(x->to[i], x->device, meta->name, bytes, &to));
+    if (dtype_is_for_host(t->dtype))
+        return fail(QN_E_UNSUPPORTED, "output '%s' is a %s, which cannot stay on the device", meta->name,
+                    qn_dtype_name(t->dtype));
+    QN_TRY(buffer_for(x, &x->outlets[i], bytes, &b));
+    QN_TRY(user_kernel_view(b, x->device, meta->name, bytes, &to));
     if (!bytes) return QN_OK;
     if (s->view.buf && !s->stale) return x->b->copy(x->device, to.buf, to.at, s->view.buf, s->view.at, bytes);
     if (!s->host) return fail(QN_E_BUG, "output '%s' is nowhere", meta->name);
@@ -48,7 +60,7 @@ static qn_status queue_output(exec *x, u32 i)
     qn_tensor *out = &x->outputs[i];
     *out = (qn_tensor){ .dtype = t->dtype, .rank = t->rank };
     QN_TRY(exec_dims(x, t, out->dims));
-    if (x->to[i]) return hand_over(x, i, s, out);
+    if (x->outlets && (x->outlets[i].to || x->outlets[i].keep)) return hand_over(x, i, s, out);
     out->data = s->host;
     if (out->data && plan_is_constant(f->p, plan_root(f->p, v))) return copy_constant(x, out);
     if (out->data) return QN_OK;
@@ -61,6 +73,14 @@ static qn_status queue_output(exec *x, u32 i)
     if (!x->device->info.caps.host_memory) return stage(x, i, s, &out->data);
     out->data = (const u8 *)x->b->buf_host(x->device, s->view.buf) + s->view.at;
     return QN_OK;
+}
+
+void outputs_drop(outlet *outlets, u32 n)
+{
+    for (u32 i = 0; outlets && i < n; i++) {
+        qn_buffer_free(outlets[i].made);
+        outlets[i].made = NULL;
+    }
 }
 
 qn_status outputs_queue(exec *x)

@@ -168,10 +168,9 @@ static qn_status make_outputs(exec *x)
     u32 n = x->main->p->g->n_outputs;
     x->outputs = ARENA_ARRAY(x->mem, n + 1, qn_tensor);
     x->from = ARENA_ARRAY(x->mem, x->main->p->g->n_inputs + 1, qn_buffer *);
-    x->to = ARENA_ARRAY(x->mem, n + 1, qn_buffer *);
     x->staging = ARENA_ARRAY(x->mem, n + 1, void *);
     x->staging_bytes = ARENA_ARRAY(x->mem, n + 1, u64);
-    return x->outputs && x->from && x->to && x->staging && x->staging_bytes ? QN_OK : fail_nomem(n * sizeof(qn_tensor));
+    return x->outputs && x->from && x->staging && x->staging_bytes ? QN_OK : fail_nomem(n * sizeof(qn_tensor));
 }
 
 static qn_status make_bindings(exec *x)

@@ -91,6 +91,8 @@ qn_status session_describe(qn_session *s)
     s->n_outputs = s->g->n_outputs;
     QN_TRY(describe_values(s, s->g->inputs, s->n_inputs, &s->inputs));
     QN_TRY(describe_values(s, s->g->outputs, s->n_outputs, &s->outputs));
+    s->outlets = ARENA_ARRAY(s->mem, s->n_outputs + 1, outlet);
+    if (!s->outlets) return fail_nomem(s->n_outputs * sizeof(outlet));
     return describe_weights(s);
 }
 

@@ -34,6 +34,7 @@ struct qn_session {
     char note[512];
     qn_value_info *inputs, *outputs;
     u32 n_inputs, n_outputs;
+    outlet *outlets; /* [n_outputs] */
     /* Some models cannot be planned before small inputs (axes, pads, a shape of unknown length) or sizes that decide a rank are known. They
      * are planned at the first run, with those inputs as constants and all sizes as given, and again when those change. */
     bool specialise, planned;

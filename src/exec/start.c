@@ -162,15 +162,6 @@ qn_status exec_bind_input(exec *x, u32 i, qn_buffer *b)
     return QN_OK;
 }
 
-qn_status exec_bind_output(exec *x, u32 i, qn_buffer *b)
-{
-    const value *meta = value_at(x->main->p->g, x->main->p->g->outputs[i]);
-    if (b && dtype_is_for_host(value_at(x->main->p->g, live(x->main->p->g, x->main->p->g->outputs[i]))->type.dtype))
-        return fail(QN_E_UNSUPPORTED, "output '%s' is on the host only, so it cannot go to a buffer", meta->name);
-    x->to[i] = b;
-    return QN_OK;
-}
-
 /* ---- a run */
 
 /* Weights stay, and so does the place of a value in the layout. Of a weight that was never on the host goes what a run read back from the

@@ -77,10 +77,11 @@ WEB u32 qw_feed_list(void *place, u32 dtype, u32 n);
 WEB void *qw_item(void *place, u32 i); /* the place of the i-th, lent until the list is fed anew */
 /* The index-th input from a buffer of the device, for the next runs; `b` 0: from the host again, by qw_feed. */
 WEB u32 qw_feed_buffer(void *session, u32 index, u32 dtype, u32 rank, const u32 *dims, qn_buffer *b);
-/* The index-th output to a buffer of the device, not read back (its data is 0); `b` 0: to the host again. */
-WEB u32 qw_keep(void *session, u32 index, qn_buffer *b);
-WEB f64 qw_run(void *session);              /* a ticket, or 0; what was fed stays as it is until the run is done */
-WEB u32 qw_poll(void *session, f64 ticket); /* 1 done, 0 not yet, 2 failed; moves the run on */
+/* keep: each run puts the index-th output into a new buffer of the device and does not read it back (its data is 0). */
+WEB u32 qw_keep(void *session, u32 index, u32 keep);
+WEB qn_buffer *qw_take(void *session, u32 index); /* that buffer, after the run; the caller's to free */
+WEB f64 qw_run(void *session);                    /* a ticket, or 0; what was fed stays as it is until the run is done */
+WEB u32 qw_poll(void *session, f64 ticket);       /* 1 done, 0 not yet, 2 failed; moves the run on */
 /* The index-th output of the last run that is done; lent until the next. */
 WEB const qn_tensor *qw_output(void *session, u32 index);
 WEB u32 qw_tensor_dtype(const qn_tensor *t);
@@ -96,7 +97,8 @@ WEB const qn_tensor *qw_tensor_item(
 /* ------------------------------------------------------------------ the user's own kernels */
 WEB qn_buffer *qw_buffer_make(qn_device *d, f64 bytes); /* zeroed */
 WEB qn_buffer *qw_buffer_adopt(qn_device *d, u32 number,
-                               f64 bytes); /* the page's own GPUBuffer, by the number that it gave it */
+                               f64 bytes);    /* the page's own GPUBuffer, by the number that it gave it */
+WEB u32 qw_buffer_number(const qn_buffer *b); /* the page's, also of one that qw_buffer_make made; 0: none */
 WEB void qw_buffer_free(qn_buffer *b);
 WEB u32 qw_buffer_write(qn_buffer *b, f64 at, const void *data, u32 bytes); /* bool */
 WEB f64 qw_buffer_read(qn_buffer *b, f64 at, void *to,

@@ -167,6 +167,7 @@ qn_buffer *qw_buffer_adopt(qn_device *d, u32 number, f64 bytes)
     return b;
 }
 
+u32 qw_buffer_number(const qn_buffer *b) { return qn_buffer_number(b); }
 void qw_buffer_free(qn_buffer *b) { qn_buffer_free(b); }
 
 u32 qw_buffer_write(qn_buffer *b, f64 at, const void *data, u32 bytes)

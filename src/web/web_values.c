@@ -135,11 +135,27 @@ u32 qw_feed_buffer(void *session, u32 index, u32 dtype, u32 rank, const u32 *dim
 
 /* ---- out */
 
-u32 qw_keep(void *session, u32 index, qn_buffer *b)
+static const char *output_name(const web_session *s, u32 index)
 {
-    const qn_session *s = ((web_session *)session)->session;
-    if (index >= qn_output_count(s)) return web_ok(fail(QN_E_USAGE, "there is no output number %u", index));
-    return web_ok(qn_bind_output(((web_session *)session)->session, qn_output_info(s, index)->name, b));
+    if (index < qn_output_count(s->session)) return qn_output_info(s->session, index)->name;
+    web_ok(fail(QN_E_USAGE, "there is no output number %u", index));
+    return NULL;
+}
+
+u32 qw_keep(void *session, u32 index, u32 keep)
+{
+    const web_session *s = session;
+    const char *name = output_name(s, index);
+    return name && web_ok(qn_keep_output(s->session, name, keep));
+}
+
+qn_buffer *qw_take(void *session, u32 index)
+{
+    const web_session *s = session;
+    const char *name = output_name(s, index);
+    qn_buffer *b = NULL;
+    if (name) web_ok(qn_take_output(s->session, name, &b));
+    return b;
 }
 
 const qn_tensor *qw_output(void *session, u32 index)

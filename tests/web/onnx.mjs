@@ -17,6 +17,7 @@ export function onnxWriter() {
   const FLOAT = 1, UINT8 = 2, INT64 = 7, STRING = 8, BOOL = 9;
   /* TypeProtos */
   const tensorType = (dims, type = FLOAT) => block(1, join([number(1, type), block(2, join(dims.map((d) => block(1, typeof d === 'string' ? text(2, d) : join([number(1, d)])))))]));
+  const unranked = (type = FLOAT) => block(1, join([number(1, type)]));
   const sequenceOf = (type) => block(4, block(1, type));
   const optionalOf = (type) => block(9, block(1, type));
   const mapOf = (key, type) => block(5, join([number(1, key), block(2, type)]));
@@ -24,6 +25,7 @@ export function onnxWriter() {
   const value = (field, name, dims, type = FLOAT) => typed(field, name, tensorType(dims, type));
   /* attributes: what `body` gives. */
   const node = (op, ins, outs, attributes = []) => block(1, join([...ins.map((i) => text(1, i)), ...outs.map((o) => text(2, o)), text(4, op), ...attributes]));
+  const int = (name, v) => block(5, join([text(1, name), number(3, v), number(20, 2)]));
   const body = (name, parts) => block(5, join([text(1, name), block(6, join(parts)), number(20, 5)]));
   /* Without its elements: what stands before raw_data of n bytes. */
   const tensorHead = (name, dims, n) => join([...dims.map((d) => number(1, d)), number(2, FLOAT), text(8, name), head(9, n)]);
@@ -47,5 +49,5 @@ export function onnxWriter() {
     const [before, after] = around(1, [], around(5, join([text(2, name), text(4, 'Constant')]), tensor));
     return [before, { blob, bytes: blob.size }, after];
   };
-  return { value, typed, tensorType, sequenceOf, optionalOf, mapOf, node, body, external, model, weight, constant, UINT8, INT64, STRING, BOOL };
+  return { value, typed, tensorType, unranked, sequenceOf, optionalOf, mapOf, node, int, body, external, model, weight, constant, UINT8, INT64, STRING, BOOL };
 }

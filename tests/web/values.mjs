@@ -90,7 +90,7 @@ export const cases = [
         return answers;
       });
       t.same(got, [['usage', "input 'x' is a sequence; give an array of tensors"], ['usage', "input 'x' is a sequence; give an array of tensors"],
-        ['usage', "input 'x' is no tensor; give a Tensor or a typed array"], ['unsupported', "output 'y' is a sequence, which lives on the page and cannot stay on the device"], [[1, 2]],
+        ['usage', "input 'x' is no tensor; give a Tensor or a typed array"], ['unsupported', "output 'y' is a sequence, which lives on the host and cannot stay on the device"], [[1, 2]],
         ['shape', "a tensor's array has 0 bytes now, and had 8: was it transferred?"], ['usage', 'an array among the inputs holds itself, or lies too deep in others'],
         ['usage', "input 'x' is no tensor; give a Tensor or a typed array"], [[3, 4]]], 'what is said');
     },

@@ -3,35 +3,27 @@ import { called, isSize, QuernError, wants } from './error.js';
 
 /** Memory of a device. Zeroed when made. */
 export class Buffer {
+  /** The GPUBuffer under it, on a webgpu device: the page's own, or the package's, which closing destroys. */
+  readonly gpuBuffer?: GPUBuffer | undefined;
+
   /** @internal */
   constructor(
     readonly device: Device,
     private handle: number,
     readonly bytes: number,
-    /** The GPUBuffer under it, where the page or the package made that. */
-    readonly gpuBuffer?: GPUBuffer,
-    private readonly destroys = false,
   ) {
+    const { engine } = device;
+    this.gpuBuffer = engine.webgpu.buffer(engine.x.qw_buffer_number(handle));
     device.own(this);
   }
 
   /** The caller's GPUBuffer (usage STORAGE, COPY_SRC and COPY_DST) as memory of a webgpu device over the same GPUDevice. It stays the caller's. */
   static of(device: Device, gpuBuffer: GPUBuffer): Buffer {
-    return Buffer.#adopt(device, gpuBuffer, false);
-  }
-
-  /** @internal A new one whose GPUBuffer can be seen. */
-  static onGPU(device: Device, bytes: number): Buffer {
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    return Buffer.#adopt(device, device.gpuDevice!.createBuffer({ size: Math.max(Math.ceil(bytes / 256) * 256, 256), usage }), true, bytes);
-  }
-
-  static #adopt(device: Device, gpuBuffer: GPUBuffer, destroys: boolean, bytes = gpuBuffer.size): Buffer {
     device.alive();
     const { engine } = device;
     const number = engine.webgpu.addBuffer(gpuBuffer);
-    const handle = engine.x.qw_buffer_adopt(device.handle, number, bytes);
-    if (handle) return new Buffer(device, handle, bytes, gpuBuffer, destroys);
+    const handle = engine.x.qw_buffer_adopt(device.handle, number, gpuBuffer.size);
+    if (handle) return new Buffer(device, handle, gpuBuffer.size);
     engine.webgpu.forgetBuffer(number);
     throw engine.failure();
   }
@@ -82,7 +74,6 @@ export class Buffer {
     this.device.disown(this);
     if (!this.device.engine.broken) this.device.engine.x.qw_buffer_free(this.handle);
     this.handle = 0;
-    if (this.destroys) this.gpuBuffer?.destroy();
   }
 
   [Symbol.dispose](): void {

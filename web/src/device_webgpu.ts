@@ -119,6 +119,11 @@ export class WebGPUHost {
     return this.#buffers.add({ gpu, lent: true, map: MAP_PENDING, mapped: 0 });
   }
 
+  /** The GPUBuffer under a number, the caller's or one made here. */
+  buffer(id: number): GPUBuffer | undefined {
+    return this.#buffers.get(id)?.gpu;
+  }
+
   forgetBuffer(id: number): void {
     this.#buffers.take(id);
   }

@@ -2,7 +2,6 @@
  *
  * One pass: each item of the output gathers the source pixels under it with a triangle as wide as a source pixel or, when shrinking, as an
  * output pixel, which is the antialiased bilinear filter that the library uses on the CPU. */
-import { Buffer } from './buffer.js';
 import type { Device } from './device.js';
 import { called, QuernError } from './error.js';
 import { pixelsOf, sizeOf, type Picture } from './picture.js';
@@ -172,7 +171,7 @@ async function makeTensor(device: Device, picture: Picture | GPUTexture, options
   gpu.pushErrorScope('validation');
   const pipeline = pipelineOf(gpu, source.type);
   const bytes = options.width * options.height * (options.channels ?? 3) * 4;
-  const buffer = Buffer.onGPU(device, bytes);
+  const buffer = device.buffer(bytes);
   const settings = gpu.createBuffer({ size: 80, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
   gpu.queue.writeBuffer(settings, 0, settingsOf(options, source.width, source.height));
   const encoder = gpu.createCommandEncoder(), pass = encoder.beginComputePass();

@@ -6,9 +6,9 @@ import { Device } from './device.js';
 import { refusePage, type DownloadOptions, type DownloadProgress } from './download.js';
 import type { Engine } from './engine.js';
 import { called, QuernError, wants } from './error.js';
-import { bytesOf, elements, Tensor } from './tensor.js';
+import { Tensor } from './tensor.js';
 import { Beside, bytesOf as fileOf, type Bytes, type ModelFile, type ModelSource } from './source.js';
-import { feed, onPage, tensorOf, valueAt, withWords, type Given, type Value, type ValueInfo } from './value.js';
+import { feed, onPage, tensorOf, typeAt, valueAt, withWords, type Given, type Value, type ValueInfo } from './value.js';
 import { abortable, nextTask } from './wait.js';
 
 export interface SessionOptions extends DownloadOptions {
@@ -42,7 +42,7 @@ export type Inputs = Record<string, Given>;
 
 export interface RunOptions {
   signal?: AbortSignal;
-  /** Outputs that stay on the device: their tensors have a buffer and no data, and are closed by the caller. */
+  /** Outputs that stay on the device, of any size: their tensors have a buffer and no data, and are closed by the caller. */
   keep?: readonly string[];
 }
 
@@ -167,35 +167,34 @@ export class Session {
     const missing = this.inputs.find((i) => !Object.hasOwn(inputs, i.name));
     if (missing) throw new QuernError('name', `input '${missing.name}' is missing`);
     for (const [name, value] of Object.entries(inputs)) await this.#feed(name, value, signal);
-    const kept = new Map<number, Tensor>();
+    this.#keep(keep);
     const times = this.profiling ? this.device.time() : undefined;
     try {
-      for (const name of keep) this.#keep(name, kept);
       const { pictures } = this;
       const ticket = engine.need(engine.decoding(pictures, () => engine.x.qw_run(this.handle)));
       await this.device.settled(() => engine.decoding(pictures, () => engine.x.qw_poll(this.handle, ticket)), () => engine.x.qw_session_busy(this.handle), () => pictures.onItsWay());
-      return Object.fromEntries(this.outputs.map((o, i) => [o.name, kept.get(i) ?? valueAt(engine, engine.need(engine.x.qw_output(this.handle, i)))]));
-    } catch (error) {
-      for (const tensor of kept.values()) tensor.close();
-      throw error;
+      signal?.throwIfAborted(); // nobody would close what it kept
+      return Object.fromEntries(this.outputs.map(({ name }, i) => [name, keep.includes(name) ? this.#take(i) : valueAt(engine, engine.need(engine.x.qw_output(this.handle, i)))]));
     } finally {
       this.#deviceNs = (await times?.()) ?? [];
-      if (this.#handle && !engine.broken) for (const i of kept.keys()) engine.x.qw_keep(this.#handle, i, 0);
     }
   }
 
-  #keep(name: string, kept: Map<number, Tensor>): void {
-    const index = this.outputs.findIndex((o) => o.name === name);
-    if (index < 0) throw new QuernError('name', `the model has no output '${name}'`);
-    const { dtype, dims, of } = this.outputs[index]!;
-    if (of || dtype === 'string') throw new QuernError('unsupported', `output '${name}' is a ${dtype}, which lives on the page and cannot stay on the device`);
-    const sizes = dims?.map((d) => (typeof d === 'number' ? d : 1)); // a named size is one batch here
-    if (!sizes) throw new QuernError('shape', `output '${name}' has no known shape, so it cannot stay on the device`);
-    const bytes = elements(sizes) * bytesOf(dtype);
-    const buffer = this.device.gpuDevice ? Buffer.onGPU(this.device, bytes) : this.device.buffer(bytes);
-    kept.set(index, Tensor.onDevice(buffer, dtype, sizes));
+  #keep(names: readonly string[]): void {
     const { engine } = this.device;
-    if (!engine.x.qw_keep(this.handle, index, buffer.at)) throw engine.failure();
+    wants(Array.isArray(names), 'keep wants a list of names of outputs');
+    const unknown = names.find((name) => !this.outputs.some((o) => o.name === name));
+    if (unknown !== undefined) throw new QuernError('name', `the model has no output '${unknown}'; it has ${this.outputs.map((o) => `'${o.name}'`).join(', ')}`);
+    this.outputs.forEach(({ name }, i) => {
+      if (!engine.x.qw_keep(this.handle, i, Number(names.includes(name)))) throw engine.failure();
+    });
+  }
+
+  /* An output that the last run kept, with the size that it had there. */
+  #take(index: number): Tensor {
+    const { engine } = this.device, at = engine.need(engine.x.qw_output(this.handle, index));
+    const { dtype, dims, bytes } = typeAt(engine, at);
+    return Tensor.onDevice(new Buffer(this.device, engine.need(engine.x.qw_take(this.handle, index)), bytes), dtype, dims);
   }
 
   async #feed(name: string, value: Given, signal: AbortSignal | undefined): Promise<void> {

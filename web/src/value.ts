@@ -115,11 +115,16 @@ export function withWords<T>(engine: Engine, numbers: readonly number[], call: (
 
 /* ---- out */
 
+/** What the library says of a tensor that it lends. @internal */
+export function typeAt({ x }: Engine, at: number): { dtype: DType; dims: number[]; bytes: number } {
+  const dtype = dtypeNames[x.qw_tensor_dtype(at)];
+  if (!dtype) throw new QuernError('bug', 'an output is of an unknown type');
+  return { dtype, dims: Array.from({ length: x.qw_tensor_rank(at) }, (_, axis) => x.qw_tensor_dim(at, axis)), bytes: x.qw_tensor_bytes(at) };
+}
+
 /** A copy of what the library lends. @internal */
 export function valueAt(engine: Engine, at: number): Value {
-  const { x, heap } = engine, dtype = dtypeNames[x.qw_tensor_dtype(at)];
-  if (!dtype) throw new QuernError('bug', 'an output is of an unknown type');
-  const dims = Array.from({ length: x.qw_tensor_rank(at) }, (_, axis) => x.qw_tensor_dim(at, axis));
+  const { x, heap } = engine, { dtype, dims, bytes } = typeAt(engine, at);
   if (dtype === 'sequence' || dtype === 'optional' || dtype === 'map') {
     const items = Array.from({ length: dims[0]! }, (_, i) => valueAt(engine, x.qw_tensor_item(at, i)));
     if (dtype === 'map') {
@@ -129,6 +134,6 @@ export function valueAt(engine: Engine, at: number): Value {
     return dtype === 'sequence' ? items : (items[0] ?? null);
   }
   if (dtype === 'string') return Tensor.ofTexts(Array.from({ length: elements(dims) }, (_, i) => heap.text(x.qw_tensor_text(at, i), x.qw_tensor_text_bytes(at, i))), dims);
-  const bytes = x.qw_tensor_bytes(at), from = x.qw_tensor_data(at);
+  const from = x.qw_tensor_data(at);
   return Tensor.from(arrayOf(dtype, heap.u8.slice(from, from + bytes).buffer as ArrayBuffer), dims, dtype);
 }

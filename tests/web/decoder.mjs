@@ -144,6 +144,7 @@ export const cases = [
       const bad = {
         throws: () => { throw new RangeError('strip 3 is cut short'); },
         rejects: async () => { throw 'no luck'; },
+        'not supported': () => { throw new DOMException('CMYK', 'NotSupportedError'); },
         'as the library would': () => { throw new quern.QuernError('name', 'no such thing'); },
         nothing: () => undefined, number: () => 7, floats: () => ({ width: 1, height: 1, data: new Float32Array(1) }), array: () => ({ width: 1, height: 1, data: [1] }),
         'no sizes': () => ({ data: new Uint8Array(4) }), half: () => ({ width: 1.5, height: 2, data: new Uint8Array(3) }), negative: () => ({ width: -1, height: -1, data: new Uint8Array(1) }),
@@ -163,7 +164,7 @@ export const cases = [
       return { said, empty, right, grown };
     }, kind);
     const want = {
-      throws: /^data: .*the decoder of image\/tiff failed: strip 3 is cut short \(strip 3 is cut short\)$/, rejects: /^data: .*image\/tiff failed: no luck \(no luck\)$/, 'as the library would': /^data: .*failed: no such thing/,
+      throws: /^data: .*the decoder of image\/tiff failed: strip 3 is cut short \(strip 3 is cut short\)$/, rejects: /^data: .*image\/tiff failed: no luck \(no luck\)$/, 'not supported': /^unsupported: .*image\/tiff failed: CMYK/, 'as the library would': /^data: .*failed: no such thing/,
       nothing: /^usage: .*must give { width, height, data }/, number: /^usage: .*must give/, floats: /^usage: .*must give/, array: /^usage: .*must give/, 'no sizes': /^usage: .*must give/, half: /^usage: .*must give/,
       negative: /^usage: .*must give/, 'too few': /^usage: .*gave 15 bytes for 2 x 2 pixels/, 'two a pixel': /^usage: .*gave 8 bytes/, detached: /^usage: .*gave 0 bytes/,
       wide: /^unsupported: .*65536 x 1 pixels; the limit is 65535 a side/, large: /^unsupported: .*8193 x 8192 pixels/, getter: /^usage: .*not today/,

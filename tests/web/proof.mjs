@@ -36,6 +36,9 @@ function onnxTests(folder, mount) {
 /* ONNX's own: node, simple, pytorch-operator, ... */
 const suiteTests = () => readdirSync(suite).sort().flatMap((part) => onnxTests(path.join(suite, part), `/onnx/${part}/`).map((test) => ({ ...test, name: `${part}/${test.name}` })));
 
+/* Those that decode a picture, by the browser, by the library, or by what the page lends. */
+const pictureTests = () => onnxTests(untested, '/untested/').filter(({ name }) => name.startsWith('picture_'));
+
 /* The ONNX models of cases.json whose inputs are stored, and the detector of voice. */
 function modelCases(device) {
   if (!models) return [];
@@ -44,7 +47,7 @@ function modelCases(device) {
   return [...cases, { name: 'silero', model: 'vad/silero_vad.onnx', wav: 'speech/jfk.wav', want: 'expected/silero_vad_jfk.out.prob_per_512.npy', chunks: device.slow ? 10 : 100 }];
 }
 
-const networks = process.env.QUERN_NETWORKS || `${root}build/test/networks`, suite = `${root}build/test/onnx`;
+const networks = process.env.QUERN_NETWORKS || `${root}build/test/networks`, suite = `${root}build/test/onnx`, untested = `${root}build/test/untested`;
 const fullSeconds = Number(process.env.QUERN_PROOF_SECONDS || 0);
 const seconds = (device, most) => (isFull ? fullSeconds : device.slow ? most : 0);
 
@@ -57,6 +60,7 @@ const PARTS = [
   { name: 'op cases', page: 'op_cases.mjs', options: (d) => ({ seconds: seconds(d, 25) }) },
   { name: 'small networks', page: 'onnx_tests.mjs', absent: absent(networks, 'tests/make_test_models.py makes them'), options: (d) => ({ seconds: seconds(d, 20), tests: onnxTests(networks, '/networks/') }) },
   { name: 'ONNX tests', page: 'onnx_tests.mjs', absent: absent(suite, 'there was no generator for them (QUERN_PEERS)'), options: () => ({ seconds: isFull ? fullSeconds : 10, tests: suiteTests() }) },
+  { name: 'pictures', page: 'onnx_tests.mjs', absent: absent(untested, 'tests/make_untested_cases.py makes them'), options: (d) => ({ seconds: seconds(d, 10), tests: pictureTests() }) },
   { name: 'shared models', page: 'models.mjs', absent: models ? undefined : 'there are no shared models (QUERN_MODELS)', options: (d) => ({ seconds: seconds(d, 25), cases: modelCases(d) }) },
   { name: 'leaks', page: 'leaks.mjs', absent: absent(networks, 'tests/make_test_models.py makes its network'), options: (d) => ({ model: '/networks/loop_body/model.onnx', ...leaks(d) }) },
 ];
@@ -121,7 +125,7 @@ async function main(words) {
   }
   const split = words.includes('on') ? words.indexOf('on') : words.length;
   const wantedParts = words.slice(0, split), wantedDevices = words.slice(split + 1);
-  const mounts = [...codecMounts, ['/pkg/', `${root}web/dist/`], ['/build/', `${root}build/web/`], ['/networks/', `${networks}/`], ['/onnx/', `${suite}/`], ['/', `${here}pages/`]];
+  const mounts = [...codecMounts, ['/pkg/', `${root}web/dist/`], ['/build/', `${root}build/web/`], ['/networks/', `${networks}/`], ['/onnx/', `${suite}/`], ['/untested/', `${untested}/`], ['/', `${here}pages/`]];
   if (models) mounts.unshift(['/models/', `${models}/`]);
   const servers = { plain: await serve(mounts, { routes: codecRoutes }), isolated: await serve(mounts, { headers: ISOLATED, routes: codecRoutes }) };
   const parts = PARTS.filter((p) => !wantedParts.length || wantedParts.some((w) => p.name.includes(w)));

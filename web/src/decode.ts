@@ -13,7 +13,7 @@ export interface DecodedPicture {
 }
 
 /** Decodes one file, whose bytes are a copy. null: it is damaged, or not of its kind; ImageDecoder gives an empty picture then, as ONNX says. What it throws
- * fails the run. `signal` is aborted when nobody wants the picture any more. */
+ * fails the run, with code 'unsupported' where it is a NotSupportedError, else 'data'. `signal` is aborted when nobody wants the picture any more. */
 export type PictureDecoder = (file: Uint8Array<ArrayBuffer>, options: { type: string; signal: AbortSignal }) => DecodedPicture | null | Promise<DecodedPicture | null>;
 
 /** One for files that have these bytes (a character each, to \xff) at this place, by default the first. */
@@ -85,10 +85,15 @@ async function decode(file: Uint8Array<ArrayBuffer>): Promise<DecodedPicture> {
   }
 }
 
+/* As a browser's own calls say it. */
+function isNotSupported(error: unknown): boolean {
+  return error instanceof Error && error.name === 'NotSupportedError';
+}
+
 function byTheBrowser(type: string): PictureDecoder | undefined {
   if (!/^image\/(jpeg|png|webp)$/.test(type) || typeof createImageBitmap !== 'function' || typeof OffscreenCanvas !== 'function') return undefined;
-  return (file) => decode(file).catch((cause: DOMException) => {
-    throw new QuernError(cause.name === 'NotSupportedError' ? 'unsupported' : 'format', `the browser does not decode this ${type}: ${cause.message}`, { cause });
+  return (file) => decode(file).catch((cause: Error) => {
+    throw new QuernError(isNotSupported(cause) ? 'unsupported' : 'format', `the browser does not decode this ${type}: ${cause.message}`, { cause });
   });
 }
 
@@ -116,7 +121,7 @@ function toldOf(type: string, decode: PictureDecoder): PictureDecoder {
     try {
       return await decode(file, options);
     } catch (cause) {
-      throw new QuernError('data', `the decoder of ${type} failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+      throw new QuernError(isNotSupported(cause) ? 'unsupported' : 'data', `the decoder of ${type} failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
   };
 }

@@ -169,8 +169,9 @@ static qn_status infer_gather_nd(infer *c)
 {
     const type x = *infer_in(c, 0), idx = *infer_in(c, 1);
     i64 batch = infer_int(c, "batch_dims"), k;
-    if (idx.rank == 0 || !sym_is_number(c->g, idx.dims[idx.rank - 1], &k))
-        return infer_fail(c, QN_E_SHAPE, "the last dimension of indices must be known");
+    if (idx.rank == 0) return infer_fail(c, QN_E_SHAPE, "indices are a single number, no tuples");
+    if (!sym_is_number(c->g, idx.dims[idx.rank - 1], &k))
+        return infer_fail(c, QN_E_UNSUPPORTED, "the last dimension of indices must be known before the model runs");
     if (batch < 0 || batch >= idx.rank || k < 1 || batch + k > x.rank)
         return infer_fail(c, QN_E_SHAPE, "tuples of %lld after %lld batch dimensions do not fit data of rank %u",
                           (long long)k, (long long)batch, x.rank);

@@ -9,7 +9,8 @@ static qn_status infer_nms(infer *c)
 {
     if (infer_in(c, 0)->rank != 3 || infer_in(c, 1)->rank != 3)
         return infer_fail(c, QN_E_SHAPE, "boxes and scores must have rank 3");
-    if (!sym_is(c->g, infer_in(c, 0)->dims[2], 4)) return infer_fail(c, QN_E_SHAPE, "a box must have 4 numbers");
+    if (infer_differ(c->g, infer_in(c, 0)->dims[2], sym_number(c->g, 4)))
+        return infer_fail(c, QN_E_SHAPE, "a box must have 4 numbers");
     type out = { .dtype = QN_I64, .rank = 2, .known = true, .dims = { sym_fresh(c->g, "boxes"), sym_number(c->g, 3) } };
     return infer_out(c, 0, &out);
 }

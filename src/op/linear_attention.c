@@ -328,9 +328,9 @@ static qn_status infer_flex(infer *c)
     graph *g = c->g;
     i64 heads, kv_heads;
     if (q->rank != 4 || k->rank != 4 || v->rank != 4) return infer_fail(c, QN_E_SHAPE, "Q, K and V must have rank 4");
-    if (!sym_is_number(g, q->dims[1], &heads) || !sym_is_number(g, k->dims[1], &kv_heads) || kv_heads < 1 ||
-        heads % kv_heads)
-        return infer_fail(c, QN_E_SHAPE, "the heads of Q are no multiple of those of K");
+    if (!sym_is_number(g, q->dims[1], &heads) || !sym_is_number(g, k->dims[1], &kv_heads))
+        return infer_fail(c, QN_E_UNSUPPORTED, "the heads of Q and K must be known before the model runs");
+    if (kv_heads < 1 || heads % kv_heads) return infer_fail(c, QN_E_SHAPE, "the heads of Q are no multiple of those of K");
     if (infer_differ(g, q->dims[3], k->dims[3]) || infer_differ(g, k->dims[2], v->dims[2]) ||
         infer_differ(g, k->dims[1], v->dims[1]))
         return infer_fail(c, QN_E_SHAPE, "Q, K and V do not fit together");

@@ -210,14 +210,15 @@ const op_def op_DeformColumns = {
 static qn_status infer_deform(infer *c)
 {
     const type *x = infer_in(c, 0), *w = infer_in(c, 1), *offset = infer_in(c, 2);
-    i64 group = infer_int(c, "group"), filters, inputs;
+    i64 group = infer_int(c, "group");
     if (x->rank != 4 || w->rank != 4 || offset->rank != 4)
         return infer_fail(c, QN_E_UNSUPPORTED, "only two dimensions are possible");
-    if (!sym_is_number(c->g, w->dims[0], &filters) || !sym_is_number(c->g, w->dims[1], &inputs) || group < 1 ||
-        filters % group)
+    sym groups = sym_number(c->g, group);
+    if (group < 1 || infer_differ(c->g, sym_mod(c->g, w->dims[0], groups), sym_zero(c->g)))
         return infer_fail(c, QN_E_SHAPE, "the filters do not divide into %lld groups", (long long)group);
-    if (infer_differ(c->g, x->dims[1], sym_number(c->g, inputs * group)))
-        return infer_fail(c, QN_E_SHAPE, "the filters want %lld channels", (long long)(inputs * group));
+    if (infer_differ(c->g, sym_div(c->g, x->dims[1], groups), w->dims[1]) ||
+        infer_differ(c->g, sym_mod(c->g, x->dims[1], groups), sym_zero(c->g)))
+        return infer_fail(c, QN_E_SHAPE, "the filters want other channels than the input has");
     type y = *offset;
     y.dims[1] = w->dims[0];
     return infer_out(c, 0, &y);

@@ -231,8 +231,12 @@ static qn_status infer_scatter_nd(infer *c)
     u32 k, n;
     sym *elems;
     QN_TRY(check_mode(c));
-    if (!tuple_size(c->g, idx, x.rank, &k))
-        return infer_fail(c, QN_E_SHAPE, "the last dimension of indices must be known, 1 to %u", x.rank);
+    if (!tuple_size(c->g, idx, x.rank, &k)) {
+        i64 known;
+        bool open = idx->rank && !sym_is_number(c->g, idx->dims[idx->rank - 1], &known);
+        return infer_fail(c, open ? QN_E_UNSUPPORTED : QN_E_SHAPE, "the last dimension of indices must be known, 1 to %u",
+                          x.rank);
+    }
     if (updates->rank != idx->rank - 1u + x.rank - k)
         return infer_fail(c, QN_E_SHAPE, "updates have rank %u, %u is wanted", updates->rank, idx->rank - 1u + x.rank - k);
     for (u32 d = 0; d < updates->rank; d++) {

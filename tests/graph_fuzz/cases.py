@@ -115,6 +115,12 @@ g (float[1] x) => (int64[] y) <string[2] t = {"", "b"}> { y = Scan (x) <num_scan
     ("its quantized Softmax is a step off, which is another text", """<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>
 g (int8[1,2] x) => (string[] y) <float s = {0.08382218}, int8 z = {0}, float ys = {0.0039}, int8 yz = {-128}> {
   q = com.microsoft.QLinearSoftmax <axis = 1, opset = 13> (x, s, z, ys, yz)  y = Cast <to = 8> (q) }""", {}),
+    ("tuples of an open size", """<ir_version: 10, opset_import: ["" : 25]>
+g (double[3,3] x, int64[m,k] i, double[2] u) => (double[] y) { y = ScatterND (x, i, u) }""", {"i": [0, 1, 2, 0]}),
+    ("tuples of an open size, gathered", """<ir_version: 10, opset_import: ["" : 25]>
+g (double[2,2] x, int64[m,k] i) => (double[] y) { y = GatherND (x, i) }""", {"i": [0, 1, 1, 0]}),
+    ("filters of open sizes over an open picture", """<ir_version: 10, opset_import: ["" : 21]>
+g (float[1,c,5,5] x, float[m,c,2,k] w, float[1,8,4,4] o) => (float[] y) { y = DeformConv (x, w, o) }""", {}),
 ]
 
 # Where the peer is wrong: each must be excused, by a rule of known.py about this operator. (operator, graph, elements)
@@ -127,6 +133,14 @@ g (bool c, int64 n, int32[5] x) => (int32[] y) { y = If (c) <then_branch: graph 
   else_branch: graph = no () => (int32[?] z) { z = Neg (x) }> }""", {"c": [1], "n": [1], "x": [0, 0, -1, -1, -1]}),
     ("Elu", """<ir_version: 10, opset_import: ["" : 18]>
 g (float[2] x) => (float[2] y) { y = Elu (x) }""", {"x": [-1e-23, 0]}),
+]
+
+# Where it is wrong at the first element alone: an answer that is wrong at another is refused. (what, graph, elements)
+BESIDE = [
+    ("Elu", """<ir_version: 10, opset_import: ["" : 18]>
+g (float[3] x) => (float[3] y) { y = Elu (x) }""", {"x": [-1e-23, 0.01, 0.02]}),
+    ("LabelEncoder", """<ir_version: 10, opset_import: ["" : 18, "ai.onnx.ml" : 2]>
+g (float[3] x) => (float[3] y) { y = ai.onnx.ml.LabelEncoder <keys_floats = [1.0], values_floats = [5.0]> (x) }""", {"x": [1.000001, 2, 3]}),
 ]
 
 # The same rules must not excuse these: the faulty node is not run, gives other outputs, or is no faulty one.

@@ -39,7 +39,18 @@ def run_cases(args):
 
     def would_be_excused(graph, _):
         return "; ".join(filter(None, (known.fault_above(graph, o) for o in graph.outputs)))
-    for check, listed in (fails, cases.CASES), (is_not_excused, cases.EXCUSED), (would_be_excused, cases.JUDGED):
+
+    def excuses_others(graph, _):
+        judged, right, refused = judge.Judge(graph), graph.at[graph.outputs[0]], []
+        for k in range(right.size):
+            wrong = right.copy()
+            wrong[k] += 1
+            try:
+                judge.judge_outputs(judged, "an answer", [wrong], judge.Tally())
+            except judge.Difference:
+                refused.append(k)
+        return None if refused == list(range(1, right.size)) else f"of wrong elements {refused} are refused"
+    for check, listed in (fails, cases.CASES), (is_not_excused, cases.EXCUSED), (would_be_excused, cases.JUDGED), (excuses_others, cases.BESIDE):
         for what, text, elements in listed:
             graph = cases.graph_of(text, elements)
             why = worker.isolated(lambda: check(graph, what)) if graph else "the peer cannot compute it"

@@ -1,5 +1,6 @@
-"""Where the peer is wrong, by the standard's own words: (operator, test of a node and its values, why). An output that
-hangs on such a node, be it in a body, is not judged when it differs, and its graph counts as skipped."""
+"""Where the peer is wrong, by the standard's own words: (operator, test of a node and its values, why). A test gives a truth, or which elements
+of the node's first output it is about. An output that hangs on such a node, be it in a body, is not judged when it differs, and its graph counts
+as skipped; where the node itself makes the output, only those elements are not judged."""
 import numpy as np
 
 import peer
@@ -12,16 +13,19 @@ def first(node, at):
 
 
 def squares_overflow(x):
-    """Those of what lies beside the mean, added up in f16."""
-    wide = x.astype(np.float64)
-    return x.dtype == np.float16 and x.size > 0 and x.size * (wide.max() - wide.min()) ** 2 / 4 > 65504
+    """Those of what lies beside the mean of a channel, added up in f16."""
+    if x.dtype != np.float16 or not x.size:
+        return False
+    wide, behind = x.astype(np.float64), tuple(range(2, x.ndim))
+    most = np.ptp(wide, axis=behind, keepdims=True) ** 2 / 4 * np.prod(x.shape[2:])
+    return np.broadcast_to(most > 65504, x.shape)
 
 
 def almost_key(node, x):
-    """A number beside a key, not equal to it."""
+    """Numbers beside a key, not equal to it."""
     keys = np.array(next((list(a.floats) for a in node.attribute if a.name == "keys_floats"), []))
     near = np.abs(x.astype(np.float64)[..., None] - keys)
-    return bool(np.any((near < 1e-5) & (near > 0)))
+    return np.any((near < 1e-5) & (near > 0), axis=-1)
 
 
 def on_the_edge(x):
@@ -34,17 +38,17 @@ FAULTS = [
     ("Gelu", lambda n, at: first(n, at).size and first(n, at).max() < -2,
      "far below 0 Gelu's digits get lost in onnxruntime: 1 + erf(x / sqrt(2)) takes near numbers from each other"),
     ("BiasGelu", lambda n, at: first(n, at).size and (first(n, at) + at[n.input[1]]).max() < -2, "... and BiasGelu's"),
-    ("FusedConv", lambda n, at: any(a.s == b"Sigmoid" for a in n.attribute) and at[n.output[0]].min(initial=1) < 1e-7, "its Sigmoid is as onnxruntime's Sigmoid: 8.9e-8 is the least"),
+    ("FusedConv", lambda n, at: any(a.s == b"Sigmoid" for a in n.attribute) and at[n.output[0]] < 1e-7, "its Sigmoid is as onnxruntime's Sigmoid: 8.9e-8 is the least"),
     ("Softplus", lambda n, at: first(n, at).size and first(n, at).max() < -2, "onnxruntime and the reference take log(1 + e^x) as it stands: far below 0 its digits get lost"),
     ("Mish", lambda n, at: first(n, at).size and first(n, at).max() < -2, "... and with them those of x * tanh(log(1 + e^x))"),
-    *[(op, lambda n, at: np.any(first(n, at) < 0) and np.abs(at[n.output[0]]).max(initial=0) < 0.05,
+    *[(op, lambda n, at: (first(n, at) < 0) & (np.abs(at[n.output[0]]).max(initial=0) < 0.05),
        "onnxruntime takes 1 from e^x, which has seven digits of 1: all of the output is small") for op in ("Elu", "Celu", "Selu")],
     ("RNN", lambda n, at: any(np.abs(at[o]).max(initial=0) < 0.05 for o in n.output if o), "onnxruntime's tanh has seven digits of 1, not of a small number: one of the outputs is small"),
     ("DynamicQuantizeLinear", lambda n, at: on_the_edge(first(n, at)), "whether its zero point is rounded up or down hangs on the last digit of a quotient"),
     ("DynamicQuantizeLinear", lambda n, at: not first(n, at).any(), "the scale of zeros is (0 - 0) / 255 by the standard's formula; onnxruntime says 1"),
     ("SequenceInsert", lambda n, at: first(n, at).dtype.kind == "c" and len(n.input) > 2 and int(at[n.input[2]]) == len(first(n, at)),
      "behind the last is position n; the reference, which answers for complex numbers, inserts there before the first"),
-    ("BitCast", lambda n, at: first(n, at).dtype.kind == "f" and np.any(first(n, at) == 0), "the sign of a zero, which min and max of two zeros leave open, becomes a number"),
+    ("BitCast", lambda n, at: first(n, at).dtype.kind == "f" and first(n, at) == 0, "the sign of a zero, which min and max of two zeros leave open, becomes a number"),
     ("LabelEncoder", lambda n, at: first(n, at).dtype.kind == "f" and almost_key(n, first(n, at)), "whether a number is a key hangs on its last digit"),
     ("InstanceNormalization", lambda n, at: squares_overflow(first(n, at)),
      "the reference adds up squares in f16: they overflow, and what is divided by them is 0"),
@@ -66,7 +70,7 @@ def refusal(sentence):
 def fault_of(node, at, opset, need):
     """The peer's fault in a node, or in what its bodies compute for those of its outputs that are in `need`; or None."""
     for op, test, text in FAULTS:
-        if node.op_type == op and test(node, at):
+        if node.op_type == op and np.any(test(node, at)):
             return text
     if not peer.has_body(node):
         return None
@@ -92,3 +96,17 @@ def fault_in(nodes, at, opset, need):
 
 def fault_above(graph, output):
     return fault_in(graph.nodes, graph.at, graph.opset, {output})
+
+
+def judged_all_the_same(graph, output):
+    """Elements of an output that hangs on a fault which the fault is not about; None where the rules do not tell."""
+    node = next((n for n in graph.nodes if output in n.output), None)
+    if node is None or node.output[0] != output or fault_in(graph.nodes, graph.at, graph.opset, set(names_read(node))):
+        return None
+    about = np.zeros(graph.at[output].shape, bool)
+    for op, test, _ in FAULTS:
+        mask = test(node, graph.at) if node.op_type == op else False
+        if np.any(mask) and np.shape(mask) != about.shape:
+            return None
+        about |= mask
+    return ~about if np.any(about) else None

@@ -74,6 +74,9 @@ launch *conv_begin(lowering *l, const conv *p, const char *file, const char *ent
     launch_define(k, "T", dtype_word(lower_type(l, p->x)->dtype));
     launch_in(k, p->x);
     launch_in(k, p->w);
+    if (dtype_is_float(lower_type(l, p->x)->dtype)) epilogue_buffers(k, &p->end, p->x);
+    else launch_define(k, "WHOLE", "1");
+    launch_out(k, p->y);
     return k;
 }
 
@@ -98,12 +101,8 @@ static qn_status emit_map(lowering *l, const node *n)
     conv p;
     QN_TRY(conv_of(l, n, &p));
     launch *k = conv_begin(l, &p, "conv.c", "conv_map");
-    bool whole = !conv_is_float(l, n);
-    if (whole) launch_define(k, "WHOLE", "1");
-    else epilogue_buffers(k, &p.end, p.x);
-    launch_out(k, p.y);
     conv_params(k, &p);
-    if (!whole) {
+    if (conv_is_float(l, n)) {
         epilogue_params(k, &p.end);
         epilogue_consts(k, &p.end);
     }
@@ -125,8 +124,6 @@ static qn_status emit_tile(lowering *l, const node *n)
     sym columns = conv_pixels(g, &p.win), parts = sym_mul(g, p.batch, p.groups);
     bool point = sym_is(g, p.win.kernel[2], 1) && sym_is(g, p.win.kernel[1], 1) && p.win.step[2] == 1;
     launch *k = conv_begin(l, &p, "conv_tile.c", "conv_tile");
-    epilogue_buffers(k, &p.end, p.x);
-    launch_out(k, p.y);
     launch_size(k, p.batch);
     blocks_choose(k, p.out_channels, columns, parts, point ? FILL_STRAIGHT : FILL_TAPS);
     launch_chosen(k, BLOCKS_ROWS);
@@ -151,8 +148,6 @@ static qn_status emit_group(lowering *l, const node *n)
     QN_TRY(conv_of(l, n, &p));
     graph *g = lower_graph_mut(l);
     launch *k = conv_begin(l, &p, "conv_group.c", "conv_group");
-    epilogue_buffers(k, &p.end, p.x);
-    launch_out(k, p.y);
     conv_params(k, &p);
     epilogue_params(k, &p.end);
     epilogue_consts(k, &p.end);
@@ -210,8 +205,6 @@ static qn_status emit_block(lowering *l, const node *n)
     launch *k = conv_begin(l, &p, "conv_block.c", "conv_block");
     launch_define(k, "PER_M", tile.per_m == 8 ? "8" : "4");
     launch_define(k, "PER_N", tile.per_n == 8 ? "8" : "4");
-    epilogue_buffers(k, &p.end, p.x);
-    launch_out(k, p.y);
     block_scalars(l, k, &p);
     return blocks_launch(k, (blocks){ 16 * tile.per_m, 16 * tile.per_n }, p.out_channels, columns, parts);
 }
@@ -243,8 +236,6 @@ static qn_status emit_mma(lowering *l, const node *n)
     launch *k = conv_begin(l, &p, "conv_mma.c", "conv_mma");
     blocks cut = blocks_by_mma(l, k, p.out_channels, columns, parts, depth, point ? columns : 0);
     launch_define(k, "POINT", point ? "1" : "0");
-    epilogue_buffers(k, &p.end, p.x);
-    launch_out(k, p.y);
     block_scalars(l, k, &p);
     return blocks_launch(k, cut, p.out_channels, columns, parts);
 }

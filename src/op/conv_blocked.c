@@ -61,14 +61,6 @@ static qn_status blocked_conv(lowering *l, const node *n, blocked *out)
     return wrong ? lower_fail(l, n, QN_E_SHAPE, "%s", wrong) : QN_OK;
 }
 
-static launch *begin(lowering *l, const conv *p, const char *file, const char *entry)
-{
-    launch *k = conv_begin(l, p, file, entry);
-    epilogue_buffers(k, &p->end, p->x);
-    launch_out(k, p->y);
-    return k;
-}
-
 /* BLOCKED_PARAMS of kernels/conv_blocked.h; a line: all pixels are one row. */
 static void params(lowering *l, launch *k, const sides *s, bool line)
 {
@@ -90,7 +82,7 @@ static qn_status emit_map(lowering *l, const node *n)
 {
     blocked p;
     QN_TRY(blocked_conv(l, n, &p));
-    launch *k = begin(l, &p.conv, "conv_blocked_map.c", "conv_blocked_map");
+    launch *k = conv_begin(l, &p.conv, "conv_blocked_map.c", "conv_blocked_map");
     launch_number(k, p.of.block);
     params(l, k, &p.of, false);
     epilogue_params(k, &p.conv.end);
@@ -146,7 +138,7 @@ static qn_status emit_lanes(lowering *l, const node *n)
     graph *g = lower_graph_mut(l);
     const window *w = &p.of.win;
     bool line = is_line(g, w);
-    launch *k = begin(l, &p.conv, "conv_blocked.c", "conv_blocked");
+    launch *k = conv_begin(l, &p.conv, "conv_blocked.c", "conv_blocked");
     sym sets = sym_ceil_div(g, p.of.out, sym_number(g, SET)), rows = line ? sym_one(g) : w->out[1];
     sym cols = line ? sym_mul(g, w->out[1], w->out[2]) : w->out[2];
     launch_choose(k, choose_bands, (const sym[]){ rows, cols, sym_mul(g, sets, lower_dim(l, p.conv.x, 0)) }, 3);
@@ -164,7 +156,7 @@ static qn_status emit_depth(lowering *l, const node *n)
     blocked p;
     QN_TRY(blocked_conv(l, n, &p));
     graph *g = lower_graph_mut(l);
-    launch *k = begin(l, &p.conv, "conv_blocked_depth.c", "conv_blocked_depth");
+    launch *k = conv_begin(l, &p.conv, "conv_blocked_depth.c", "conv_blocked_depth");
     /* one row at least of a group, all its pixels */
     launch_choose(k, choose_bands,
                   (const sym[]){ p.of.win.out[1], p.of.win.out[2], sym_mul(g, p.of.out, lower_dim(l, p.conv.x, 0)) }, 3);

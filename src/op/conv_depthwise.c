@@ -90,8 +90,6 @@ qn_status conv_depthwise_emit(lowering *l, const node *n)
     if (!banded_of(l, n, &b)) return lower_fail(l, n, QN_E_BUG, "its bands are not known");
     launch *k = conv_begin(l, &p, "conv_depthwise.c", "conv_depthwise");
     bands_choose(k, g, &b, sym_mul(g, p.batch, p.groups));
-    epilogue_buffers(k, &p.end, p.x);
-    launch_out(k, p.y);
     launch_size(k, p.batch);
     launch_chosen(k, BAND_ROWS);
     launch_chosen(k, BAND_COUNT);

@@ -46,14 +46,6 @@ static qn_status last_of(lowering *l, const node *n, conv *out)
     return wrong ? lower_fail(l, n, QN_E_SHAPE, "%s", wrong) : QN_OK;
 }
 
-static launch *begin(lowering *l, const conv *p, const char *file, const char *entry)
-{
-    launch *k = conv_begin(l, p, file, entry);
-    epilogue_buffers(k, &p->end, p->x);
-    launch_out(k, p->y);
-    return k;
-}
-
 static void sizes_and_ending(launch *k, const conv *p)
 {
     conv_params(k, p);
@@ -65,7 +57,7 @@ static qn_status emit_map(lowering *l, const node *n)
 {
     conv p;
     QN_TRY(last_of(l, n, &p));
-    launch *k = begin(l, &p, "conv_last.c", "conv_last_map");
+    launch *k = conv_begin(l, &p, "conv_last.c", "conv_last_map");
     sizes_and_ending(k, &p);
     return launch_map(k, lower_elems(l, p.y));
 }
@@ -135,7 +127,7 @@ static qn_status emit_four(lowering *l, const node *n)
     i64 in, out;
     QN_TRY(last_of(l, n, &p));
     channels_of(l, n, &in, &out);
-    launch *k = begin(l, &p, "conv_last_four.c", "conv_last_four");
+    launch *k = conv_begin(l, &p, "conv_last_four.c", "conv_last_four");
     launch_define(k, "BY", is_depthwise(l, n) ? "0" : in % 4 ? "1" : "4");
     sizes_and_ending(k, &p);
     graph *g = lower_graph_mut(l);
@@ -154,7 +146,7 @@ static qn_status emit_group(lowering *l, const node *n)
     conv p;
     QN_TRY(last_of(l, n, &p));
     graph *g = lower_graph_mut(l);
-    launch *k = begin(l, &p, "conv_last_group.c", "conv_last_group");
+    launch *k = conv_begin(l, &p, "conv_last_group.c", "conv_last_group");
     sizes_and_ending(k, &p);
     sym parts = sym_mul(g, p.batch, p.groups);
     return blocks_launch(k, (blocks){ GROUP_SIDE, GROUP_SIDE }, conv_pixels(g, &p.win), p.out_channels, parts);
@@ -172,7 +164,7 @@ static qn_status emit_tile(lowering *l, const node *n)
     conv p;
     QN_TRY(last_of(l, n, &p));
     graph *g = lower_graph_mut(l);
-    launch *k = begin(l, &p, "conv_last_tile.c", "conv_last_tile");
+    launch *k = conv_begin(l, &p, "conv_last_tile.c", "conv_last_tile");
     launch_size(k, p.batch);
     blocks_choose(k, conv_pixels(g, &p.win), p.out_channels, sym_mul(g, p.batch, p.groups), FILL_COPY);
     launch_chosen(k, BLOCKS_ROWS);
@@ -186,7 +178,7 @@ static qn_status emit_depth(lowering *l, const node *n)
     conv p;
     QN_TRY(last_of(l, n, &p));
     graph *g = lower_graph_mut(l);
-    launch *k = begin(l, &p, "conv_last_depth.c", "conv_last_depth");
+    launch *k = conv_begin(l, &p, "conv_last_depth.c", "conv_last_depth");
     sizes_and_ending(k, &p);
     return launch_groups(k, sym_mul(g, p.batch, sym_mul(g, p.win.out[0], p.win.out[1])));
 }

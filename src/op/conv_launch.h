@@ -19,8 +19,8 @@ void conv_params(launch *k, const conv *p); /* CONV_PARAMS of kernels/conv_shape
 sym conv_pixels(graph *g, const window *w); /* of the result */
 qn_status conv_of(lowering *l, const node *n, conv *out);
 bool conv_is_float(const lowering *l, const node *n);
-launch *conv_begin(lowering *l, const conv *p, const char *file,
-                   const char *entry); /* T, x and w; the rest is the kernel's own */
+/* T, and the buffers: x and w, those of the ending where they are floats (else WHOLE is defined), y. */
+launch *conv_begin(lowering *l, const conv *p, const char *file, const char *entry);
 
 /* conv_depthwise.c: a row of the variants, and the sizes that it suits (op_def.when). */
 bool conv_depthwise_fits(const lowering *l, const node *n);

@@ -127,4 +127,24 @@ export const cases = [
       t.same(name, 'TimeoutError', 'rejection');
     }),
   },
+  {
+    name: 'download: a stream that stalls can be aborted, and is cancelled',
+    async run(t) {
+      const page = await t.page(`${t.url}/index.html`);
+      await page.waitForFunction(() => globalThis.quern);
+      const got = await page.evaluate(async () => {
+        const device = await quern.Device.open({ kind: 'wasm' });
+        const open = async (first, signal) => {
+          let cancelled = null;
+          const stream = new ReadableStream({ start: (c) => first && c.enqueue(new Uint8Array(1000)), cancel: (why) => void (cancelled = why?.name) });
+          const said = await quern.Session.open(stream, { device, signal }).then(() => 'opened', (e) => e.name);
+          return [said, cancelled];
+        };
+        const answers = [await open(true, AbortSignal.timeout(50)), await open(false, AbortSignal.timeout(50)), await open(false, AbortSignal.abort())];
+        device.close();
+        return answers;
+      });
+      t.same(got, [['TimeoutError', 'TimeoutError'], ['TimeoutError', 'TimeoutError'], ['AbortError', null]], 'rejections, and what the streams heard');
+    },
+  },
 ];

@@ -343,24 +343,24 @@ async function receive(url: string, response: Response, landing: Landing, tell: 
   }
 }
 
-async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+/* Also a stream that says nothing more ends with the signal. */
+async function* chunksOf(stream: ReadableStream<Uint8Array>, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader(); // Safari's streams are no async iterators
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await abortable(reader.read(), signal);
       if (done) return;
       yield value;
     }
   } finally {
-    reader.cancel().catch(() => undefined);
+    reader.cancel(signal?.reason).catch(() => undefined);
   }
 }
 
 /** All bytes of a stream. @internal */
 export async function drain(stream: ReadableStream<Uint8Array>, options: DownloadOptions): Promise<Blob> {
   const landing = new Landing();
-  for await (const chunk of chunksOf(stream)) {
-    options.signal?.throwIfAborted();
+  for await (const chunk of chunksOf(stream, options.signal)) {
     wants(chunk instanceof Uint8Array, 'a stream of bytes gives Uint8Arrays');
     await landing.push(chunk);
     options.onProgress?.({ stage: 'download', part: NaN, loadedBytes: landing.bytes, totalBytes: 0, fromCache: false });

@@ -72,7 +72,7 @@ export class Kernel {
     return this.handle;
   }
 
-  /** Queues a launch. count: elements of a MAP, groups of a KERNEL. args: in the order of the parameters, a MAP's output last. */
+  /** Queues a launch; on a wasm device it runs inside this call, which returns when it is done. count: elements of a MAP, groups of a KERNEL. args: in the order of the parameters, a MAP's output last. */
   launch(count: number, args: readonly (Buffer | number | boolean)[]): void {
     const { x, failure } = { x: this.device.engine.x, failure: () => this.device.engine.failure() };
     wants(isSize(count) && Array.isArray(args), 'launch wants a count and a list of arguments');

@@ -450,6 +450,13 @@ typedef struct qn_image_prep {
     uint8_t pad;       /* letterbox fill */
     qn_dtype dtype;    /* QN_NONE is QN_F32; QN_U8 and QN_I8 round */
 } qn_image_prep;
+/* Where a picture of some size comes to lie in that: it is resized to width x height, and its corner put at (x, y). What lies outside is cut
+ * off, what is left gets `pad`. */
+typedef struct qn_image_placing {
+    uint32_t width, height;
+    int32_t x, y;
+} qn_image_placing;
+QN_API qn_status qn_image_place(const qn_image_prep *prep, uint32_t width, uint32_t height, qn_image_placing *out);
 QN_API qn_status qn_image_to_tensor(const qn_image *im, const qn_image_prep *prep,
                                     qn_tensor *out); /* [1,C,H,W] or [1,H,W,C]; qn_tensor_free */
 

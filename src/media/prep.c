@@ -8,11 +8,6 @@
 
 #include "media/media.h"
 
-typedef struct placing { /* resize to width x height, then put its (0, 0) at (x, y) of the canvas */
-    u32 width, height;
-    i64 x, y;
-} placing;
-
 static u32 side(f64 v)
 {
     const f64 most = MEDIA_MAX_SIDE + 1; /* one too many: refused where memory is made */
@@ -20,13 +15,13 @@ static u32 side(f64 v)
 }
 
 /* Half of what is left over, ties to even, as Python rounds. */
-static i64 middle(i64 space) { return (i64)nearbyint((f64)space / 2); }
+static i32 middle(i64 space) { return (i32)nearbyint((f64)space / 2); }
 
-static placing place_crop(const qn_image *im, const qn_image_prep *prep, u32 width, u32 height)
+/* A picture of w x h on a canvas of width x height. */
+static qn_image_placing place_crop(const qn_image_prep *prep, f64 w, f64 h, u32 width, u32 height)
 {
-    f64 w = im->width, h = im->height;
     u32 shorter = prep->resize_shorter;
-    placing p;
+    qn_image_placing p;
     if (prep->resize_width && prep->resize_height) {
         p.width = prep->resize_width;
         p.height = prep->resize_height;
@@ -43,27 +38,27 @@ static placing place_crop(const qn_image *im, const qn_image_prep *prep, u32 wid
     return p;
 }
 
-static placing place_letterbox(const qn_image *im, u32 width, u32 height)
+static qn_image_placing place_letterbox(f64 w, f64 h, u32 width, u32 height)
 {
-    f64 scale = MIN(width / (f64)im->width, height / (f64)im->height);
-    placing p = { .width = MIN(width, side(floor(im->width * scale + 0.5))),
-                  .height = MIN(height, side(floor(im->height * scale + 0.5))) };
-    p.x = (width - p.width) / 2;
-    p.y = (height - p.height) / 2;
+    f64 scale = MIN(width / w, height / h);
+    qn_image_placing p = { .width = MIN(width, side(floor(w * scale + 0.5))),
+                           .height = MIN(height, side(floor(h * scale + 0.5))) };
+    p.x = (i32)(width - p.width) / 2;
+    p.y = (i32)(height - p.height) / 2;
     return p;
 }
 
-static placing place(const qn_image *im, const qn_image_prep *prep, u32 width, u32 height)
+static qn_image_placing place(const qn_image_prep *prep, u32 w, u32 h, u32 width, u32 height)
 {
     switch (prep->fit) {
-    case QN_FIT_CROP: return place_crop(im, prep, width, height);
-    case QN_FIT_LETTERBOX: return place_letterbox(im, width, height);
+    case QN_FIT_CROP: return place_crop(prep, w, h, width, height);
+    case QN_FIT_LETTERBOX: return place_letterbox(w, h, width, height);
     case QN_FIT_SQUASH: break;
     }
-    return (placing){ width, height, 0, 0 };
+    return (qn_image_placing){ width, height, 0, 0 };
 }
 
-static void paste(const qn_image *from, placing p, u8 pad, qn_image *canvas)
+static void paste(const qn_image *from, qn_image_placing p, u8 pad, qn_image *canvas)
 {
     memset(canvas->rgba, pad, (size_t)canvas->width * canvas->height * 4);
     i64 left = MAX(p.x, 0), right = MIN(p.x + (i64)from->width, (i64)canvas->width);
@@ -92,7 +87,7 @@ static qn_status make_canvas(const qn_image *im, const qn_image_prep *prep, qn_i
     QN_TRY(image_make("picture at the model's size", width, height, &canvas));
     qn_status s = opaque_copy(im, &plain);
     if (s == QN_OK) {
-        placing p = place(im, prep, width, height);
+        qn_image_placing p = place(prep, im->width, im->height, width, height);
         s = qn_image_resize(&plain, p.width, p.height, prep->filter, &resized);
         qn_image_free(&plain);
         if (s == QN_OK) {
@@ -160,10 +155,8 @@ static void write_channel(const qn_image *im, i32 source, const cell *table, siz
     }
 }
 
-static qn_status check(const qn_image *im, const qn_image_prep *prep, const qn_tensor *out)
+static qn_status check_prep(const qn_image_prep *prep)
 {
-    if (!im || !im->rgba || !im->width || !im->height || !prep || !out)
-        return fail(QN_E_USAGE, "qn_image_to_tensor: a picture with pixels, prep and out are needed");
     if (prep->channels != 0 && prep->channels != 1 && prep->channels != 3)
         return fail(QN_E_USAGE, "qn_image_to_tensor: %u channels; 1 and 3 are known", prep->channels);
     if (prep->width > MEDIA_MAX_SIDE || prep->height > MEDIA_MAX_SIDE || prep->resize_shorter > MEDIA_MAX_SIDE)
@@ -172,6 +165,15 @@ static qn_status check(const qn_image *im, const qn_image_prep *prep, const qn_t
     if (prep->dtype != QN_NONE && !cell_of(0, prep->dtype, &probe))
         return fail(QN_E_DTYPE, "qn_image_to_tensor: no pictures of %s; f32, f16, bf16, f64, u8 and i8 are known",
                     qn_dtype_name(prep->dtype));
+    return QN_OK;
+}
+
+qn_status qn_image_place(const qn_image_prep *prep, uint32_t width, uint32_t height, qn_image_placing *out)
+{
+    if (!prep || !out || !width || !height || width > MEDIA_MAX_SIDE || height > MEDIA_MAX_SIDE)
+        return fail(QN_E_USAGE, "qn_image_place: prep, a size from 1 to %d and out are needed", MEDIA_MAX_SIDE);
+    QN_TRY(check_prep(prep));
+    *out = place(prep, width, height, prep->width ? prep->width : width, prep->height ? prep->height : height);
     return QN_OK;
 }
 
@@ -197,7 +199,9 @@ static qn_status to_tensor(const qn_image *im, const qn_image_prep *prep, qn_ten
 
 qn_status qn_image_to_tensor(const qn_image *im, const qn_image_prep *prep, qn_tensor *out)
 {
-    QN_TRY(check(im, prep, out));
+    if (!im || !im->rgba || !im->width || !im->height || !prep || !out)
+        return fail(QN_E_USAGE, "qn_image_to_tensor: a picture with pixels, prep and out are needed");
+    QN_TRY(check_prep(prep));
     qn_image canvas;
     QN_TRY(make_canvas(im, prep, &canvas));
     qn_status s = to_tensor(&canvas, prep, out);

@@ -119,8 +119,12 @@ WEB void qw_text_free(char *text);
 
 /* ------------------------------------------------------------------ classifying pictures */
 /* What a model wants of a picture, as JSON with the names of qn_image_prep: from the model and the text of a preprocessor_config.json ("" for
- * none). {width, height, resizeShorter, resizeWidth, resizeHeight, channels, fit, filter, range, mean, std, bgr, nhwc, dtype} */
+ * none). {width, height, resizeShorter, resizeWidth, resizeHeight, channels, fit, pad, filter, range, mean, std, bgr, nhwc, dtype} */
 WEB const char *qw_prep_guess(void *session, const char *config);
+/* A picture as an f32 tensor by such JSON; what it does not say is 0 or as qn_image_prep has it. Freed by the caller. */
+WEB qn_tensor *qw_picture(u32 width, u32 height, u8 *rgba, const char *prep);
+WEB void qw_picture_free(qn_tensor *t);
+WEB const char *qw_picture_place(u32 width, u32 height, const char *prep); /* {width, height, x, y}: qn_image_place */
 /* labels: text of a file of names (qn_labels_read), or "" for the model's own. The session is lent.
  * prep: such JSON, of which each entry takes the place of what is guessed from `config`; "" for none. */
 WEB void *qw_classify_open(void *session, u32 top, const char *labels, const char *config, const char *prep);

@@ -32,6 +32,7 @@ static const char *prep_json(const qn_image_prep *p)
 #define PUT(field, name) json_integer(j, name, p->field);
     SIZES(PUT)
 #undef PUT
+    json_integer(j, "pad", p->pad);
     json_text(j, "fit", fits[p->fit]);
     json_text(j, "filter", filters[p->filter]);
     put_floats(j, "range", range, 2);
@@ -88,13 +89,15 @@ static void take_bool(const json_value *root, const char *key, bool *out)
 
 static qn_status take_all(const json_value *root, qn_image_prep *p)
 {
-    u32 fit = p->fit, filter = p->filter;
+    u32 fit = p->fit, filter = p->filter, pad = p->pad;
     f32 range[2] = { p->lo, p->hi };
     if (root->kind != '{') return fail(QN_E_USAGE, "an object is wanted");
 #define TAKE(field, name) QN_TRY(take_size(root, name, &p->field));
     SIZES(TAKE)
 #undef TAKE
     if (p->channels != 1 && p->channels != 3 && p->channels) return fail(QN_E_USAGE, "\"channels\" wants 1 or 3");
+    QN_TRY(take_size(root, "pad", &pad));
+    if (pad > UINT8_MAX) return fail(QN_E_USAGE, "\"pad\" wants a whole number from 0 to %d", UINT8_MAX);
     QN_TRY(take_name(root, "fit", fits, COUNT(fits), &fit));
     QN_TRY(take_name(root, "filter", filters, COUNT(filters), &filter));
     QN_TRY(take_floats(root, "range", range, 2));
@@ -102,7 +105,7 @@ static qn_status take_all(const json_value *root, qn_image_prep *p)
     QN_TRY(take_floats(root, "std", p->std, 3));
     take_bool(root, "bgr", &p->bgr);
     take_bool(root, "nhwc", &p->nhwc);
-    p->fit = (qn_fit)fit, p->filter = (qn_filter)filter, p->lo = range[0], p->hi = range[1];
+    p->pad = (u8)pad, p->fit = (qn_fit)fit, p->filter = (qn_filter)filter, p->lo = range[0], p->hi = range[1];
     return QN_OK;
 }
 
@@ -126,4 +129,35 @@ const char *qw_prep_guess(void *session, const char *config)
 {
     qn_image_prep p;
     return web_prep_guess(session, config, &p) ? prep_json(&p) : NULL;
+}
+
+/* ---- a picture by such a text alone */
+
+const char *qw_picture_place(u32 width, u32 height, const char *prep)
+{
+    qn_image_prep p = { 0 };
+    qn_image_placing at;
+    if (!web_prep_read(prep, &p) || !web_ok(qn_image_place(&p, width, height, &at))) return NULL;
+    json *j = web_json('{');
+    json_integer(j, "width", at.width);
+    json_integer(j, "height", at.height);
+    json_integer(j, "x", at.x);
+    json_integer(j, "y", at.y);
+    return web_json_end('{');
+}
+
+qn_tensor *qw_picture(u32 width, u32 height, u8 *rgba, const char *prep)
+{
+    qn_image_prep p = { 0 };
+    qn_tensor *t = mem_zalloc(sizeof *t);
+    if (!t) web_ok(fail_nomem(sizeof *t));
+    if (t && web_prep_read(prep, &p) && web_ok(qn_image_to_tensor(&(qn_image){ width, height, rgba }, &p, t))) return t;
+    mem_free(t);
+    return NULL;
+}
+
+void qw_picture_free(qn_tensor *t)
+{
+    if (t) qn_tensor_free(t);
+    mem_free(t);
 }

@@ -15,6 +15,7 @@ import { cases as keyboard } from './keyboard.mjs';
 import { cases as lives } from './lives.mjs';
 import { cases as modules } from './modules.mjs';
 import { cases as pages } from './pages.mjs';
+import { cases as pictures } from './pictures.mjs';
 import { cases as pieces } from './pieces.mjs';
 import { cases as shortage } from './shortage.mjs';
 import { cases as threads } from './threads.mjs';
@@ -44,7 +45,7 @@ async function main(wanted) {
   const browser = await launch();
   const counts = { passed: 0, failed: 0, skipped: 0 };
 
-  for (const { name, run, needs } of [...pages, ...keyboard, ...devices, ...autos, ...downloads, ...pieces, ...lives, ...hidden, ...shortage, ...threads, ...trials, ...modules, ...values, ...kept, ...decoder, ...bundles]) {
+  for (const { name, run, needs } of [...pages, ...keyboard, ...devices, ...autos, ...downloads, ...pieces, ...lives, ...hidden, ...shortage, ...threads, ...trials, ...modules, ...values, ...kept, ...pictures, ...decoder, ...bundles]) {
     if (wanted.length && !wanted.some((w) => name.includes(w))) continue;
     const context = await browser.newContext({ serviceWorkers: name.includes('offline') ? 'allow' : 'block' });
     const complaints = [];

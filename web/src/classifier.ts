@@ -2,8 +2,8 @@
 import type { DType } from './abi.js';
 import { Device } from './device.js';
 import { ownFile } from './engine.js';
-import { called, isSize, QuernError, wants } from './error.js';
-import { pixelsOf, type Picture, type Pixels } from './picture.js';
+import { called, QuernError, wants } from './error.js';
+import { readPixels, type Picture, type Pixels } from './picture.js';
 import { Session, type RunOptions } from './session.js';
 import type { ModelSource } from './source.js';
 
@@ -21,6 +21,8 @@ export interface Preparation {
   height: number;
   /** crop: the shorter side is resized to `resizeShorter` (0: just large enough), or all to resizeWidth x resizeHeight, and the middle cut out. */
   fit: 'crop' | 'squash' | 'letterbox';
+  /** What letterbox leaves over: grey, 0 to 255. */
+  pad: number;
   resizeShorter: number;
   resizeWidth: number;
   resizeHeight: number;
@@ -113,9 +115,7 @@ export class Classifier {
     return called('classify', options, async () => {
       const { signal } = options;
       signal?.throwIfAborted();
-      const pixels = 'rgba' in picture ? picture : await pixelsOf(picture);
-      const { width, height, rgba } = pixels;
-      wants(isSize(width) && isSize(height) && ArrayBuffer.isView(rgba) && rgba.byteLength === width * height * 4, 'pixels are { width, height, rgba }, of four bytes a pixel');
+      const pixels = await readPixels(picture);
       const mine = this.#queue.then(() => this.#classify(pixels, signal));
       this.#queue = mine.catch(() => undefined);
       return this.device.watched(mine, signal);

@@ -8,7 +8,7 @@ export { setWasm, type ModuleName, type WasmSource } from './engine.js';
 export { QuernError, type Diagnostic } from './error.js';
 export { Kernel, targets, translate, type KernelOptions } from './kernel.js';
 export { pixelsOf, type Picture, type Pixels } from './picture.js';
-export { pictureTensor, type PictureOptions } from './picture_webgpu.js';
+export { pictureTensor, type PictureOptions } from './picture_tensor.js';
 export { Session, type Inputs, type ProfileRow, type RunOptions, type SessionOptions } from './session.js';
 export type { ModelFile, ModelSource } from './source.js';
 export { Tensor, type TypedArray } from './tensor.js';

@@ -289,7 +289,8 @@ QN_API void qn_session_close(qn_session *s); /* NULL is fine */
 
 /* A model that is larger than the host's memory, or that is still on its way: opened with `piecewise`, it says which bytes it wants next, and is
  * open when it wants none. Weights go to the device piece by piece and are never together in the host's memory; of the file only the
- * graph and tensors of at most 32 KiB stay there. Nothing waits: read each piece however it suits.
+ * graph and tensors of at most 32 KiB stay there. (Where it can only be planned when it runs, all weights stay there, too.) Nothing waits:
+ * read each piece however it suits.
  *
  *     for (bool open = false; !open;) {
  *         qn_piece p;

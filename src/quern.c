@@ -31,6 +31,7 @@ static qn_status read_graph(qn_session *s)
                                  .tolerant = s->desc.inspect_only,
                                  .streamed = s->desc.piecewise };
     QN_TRY(format_read(&from));
+    if (s->hold) QN_TRY(hold_put(s->hold, s->g));
     s->n_ops = format_op_counts(s->files, &s->ops);
     return QN_OK;
 }
@@ -234,14 +235,14 @@ static qn_status planned_later(qn_session *s, qn_status status)
     if (!session_may_be_told(status)) return status;
     if (status == QN_E_SHAPE && !session_wants_elems(s->g, false)) return status; /* wrong, whatever the data are */
     if (!session_can_specialise(s->g) && !session_can_cut(s->g) && !session_can_open(s->g)) return status;
-    if (s->desc.piecewise)
-        return fail(QN_E_UNSUPPORTED, "this model is planned for the values of its inputs; open it whole, not in pieces");
     exec_close(s->x);
     trial_over(s);
     s->x = NULL;
     s->specialise = true;
-    s->stage = SESSION_OPEN;
-    return QN_OK;
+    s->stage = s->desc.piecewise ? SESSION_LOADING : SESSION_OPEN;
+    if (!s->desc.piecewise) return QN_OK;
+    QN_TRY(session_read_again(s)); /* no pass has been over its weights then */
+    return hold_begin(s->g, s->mem, &s->hold);
 }
 
 static qn_status open_planned(qn_session *s)
@@ -376,7 +377,8 @@ static qn_status want_next(qn_session *s)
     if (s->stage == SESSION_PLANNING) QN_TRY(open_go_on(s));
     if (s->stage != SESSION_LOADING) return QN_OK;
     bool done = true;
-    if (s->x) QN_TRY(of_weights(s, load_want(s->x, &s->wanted, &done)));
+    if (s->hold) done = !hold_want(s->hold, &s->wanted);
+    else if (s->x) QN_TRY(of_weights(s, load_want(s->x, &s->wanted, &done)));
     if (!done) return QN_OK;
     s->stage = SESSION_OPEN;
     return progress(s, "ready", 1);
@@ -388,8 +390,9 @@ static qn_status take_piece(qn_session *s, qn_bytes piece)
         QN_TRY(format_sift_take(&s->sift, piece));
         return progress(s, "reading", 0.3 * (f64)s->sift.want.at / (f64)s->desc.piecewise);
     }
-    QN_TRY(of_weights(s, load_give(s->x, piece.data, piece.n)));
-    return progress(s, "loading weights", 0.6 + 0.4 * load_part(s->x));
+    if (s->hold) hold_give(s->hold, piece.data, piece.n);
+    else QN_TRY(of_weights(s, load_give(s->x, piece.data, piece.n)));
+    return progress(s, "loading weights", 0.6 + 0.4 * (s->hold ? hold_part(s->hold) : load_part(s->x)));
 }
 
 /* A failure ends the opening. */

@@ -172,7 +172,7 @@ static qn_status make_rest(const cut *c)
     left[0] = (stretch_at){ c->to, c->to->g->first, s->behind ? &left[1] : NULL };
     if (s->behind) left[1] = *s->left;
     rest->desc = s->desc;
-    rest->desc.path = NULL, rest->desc.bytes = (qn_bytes){ 0 }, rest->desc.progress = NULL;
+    rest->desc.path = NULL, rest->desc.bytes = (qn_bytes){ 0 }, rest->desc.progress = NULL, rest->desc.piecewise = 0;
     rest->behind = left;
     rest->ends = s->behind ? s->ends : c->to;
     rest->first = s->behind ? s->first : s;

@@ -5,6 +5,7 @@
 #include "exec/exec.h"
 #include "format/format.h"
 
+typedef struct hold hold;
 /* Of a model in parts: how many there are with the bodies that were opened, those opened in the last, the nodes of all these bodies. */
 typedef struct part_cost {
     u32 parts, opened;
@@ -22,6 +23,7 @@ struct qn_session {
     qn_status failed;
     qn_piece wanted; /* what comes next */
     format_files *files;
+    hold *hold;                  /* its weights, where it comes in pieces and is planned when it runs; NULL: it is not */
     arena *graph_mem, *plan_mem; /* of the current plan */
     graph *g;
     plan *p;
@@ -88,6 +90,12 @@ qn_status session_take_begin(qn_session *s);
 qn_status session_take_nodes(
     qn_session *s); /* and check them: fails at g->stuck, as graph_check does, and goes on there when asked again */
 qn_status session_given(qn_session *s, const qn_named **out, size_t *n); /* what it takes, of this run */
+/* hold.c: each weight that is outside, read once; the hold lives in mem */
+qn_status hold_begin(graph *g, arena *mem, hold **out);
+bool hold_want(hold *h, qn_piece *out);           /* false: all is there */
+void hold_give(hold *h, const void *data, u64 n); /* what was wanted */
+f64 hold_part(const hold *h);                     /* 0 to 1 */
+qn_status hold_put(hold *h, graph *g);            /* they become constants in memory: of the same file's graph */
 /* specialise.c */
 bool session_can_specialise(const graph *g);
 qn_status session_fix_input(qn_session *s, val v, const qn_tensor *t); /* an input of s->g, the last of all */

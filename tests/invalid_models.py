@@ -174,7 +174,6 @@ def at_once():
     with_some = lambda *nodes, inits=(), ins=(): model(graph([some, *nodes], list(inits), ins=[*c, *ins], outs=[info("y", None)]))
     yield "matmul_of_a_part", with_some(node("MatMul", ["s", "x"], ["y"]))
     yield "add_to_a_part", with_some(node("Add", ["s", "w"], ["y"]), inits=[floats("w", [1, 2])])
-    yield "concat_of_two_ranks", with_some(node("Shape", ["s"], ["n"]), node("Cast", ["n"], ["f"], a_int("to", FLOAT)), node("Concat", ["s", "f"], ["y"], a_int("axis", 0)))
     yield "sum_of_lengths", with_some(node("ReduceSum", ["x", "axis"], ["r"], a_int("keepdims", 0)), node("Add", ["r", "w"], ["y"]), inits=[ints("axis", [0]), floats("w", [1, 2])])
     yield "of_any_batch", of("Gemm", [("n", 3), (4, 5)])
     yield "of_any_length", model(graph([node("Neg", ["x"], ["z"]), node("Add", ["z", "w"], ["y"])], [floats("w", [1, 2])], ins=[info("x", (3,)), info("n", ("n",))], outs=[info("y", None)]))

@@ -218,6 +218,17 @@ def chains():
     scan_one = helper.make_graph([n("Greater", ["table", "v"], ["big"]), n("Compress", ["table", "big"], ["s"], axis=0), n("ConstantOfShape", ["s"], ["a"]), n("ReduceSum", ["a"], ["r"], keepdims=0)], "b",
                                  [scalar("v", np.int64)], [scalar("r", f)])
     add("scan_of_lengths_alone", [n("Scan", ["vs"], ["y"], body=scan_one, num_scan_inputs=1)], {"vs": i64(2, 3, 1), "table": i64(2, 3, 4)}, {"y": f})
+    # sizes that a node must know; where they are open the shape is not wrong yet
+    def open_sizes(name, op, inputs, outputs, sizes, constants=(), opset=18, **attributes):
+        add(name, [n(op, [*inputs, *(c for c, _ in constants)], list(outputs), **attributes)], inputs, outputs, constants, opset)
+        for info in out[name][0].graph.input:
+            for d, size in zip(info.type.tensor_type.shape.dim, sizes.get(info.name, ())):
+                if size:
+                    d.dim_param = size
+
+    open_sizes("open_boxes", "NonMaxSuppression", {"b": np.array([[[0, 0, 1, 1]]], f), "s": np.array([[[8]]], f)}, {"y": np.int64}, {"b": (None, "n", "k")})
+    open_sizes("open_indices", "GatherND", {"x": f32(2, 3, 4), "i": np.array([[1, 2]])}, {"y": f}, {"i": ("n", "k")})
+    open_sizes("open_batch_of_matrices", "MatMul", {"x": f32(2, 3, 4), "z": f32(2, 4, 5)}, {"y": f}, {"x": ("a", None, "k"), "z": ("b", "c", None)})
     # SequenceMap: its body once for each element, and what the data decide in there
     def mapped(body_nodes, ins, out_names, kinds=f):
         outs = [tensor(o, kinds) for o in out_names]

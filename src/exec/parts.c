@@ -22,14 +22,20 @@ static bool has_open_elems(graph *g, val v)
     return n < 0;
 }
 
-/* Is more to be known of it? Its sizes, elements, or the rank of what a list holds. */
-static bool is_open(graph *g, val v)
+static bool has_open_sizes(const graph *g, val v)
 {
     const type *t = &value_at(g, v)->type;
     i64 number;
     for (u32 d = 0; d < t->rank; d++)
-        if (!sym_is_number(g, t->dims[d], &number)) return true;
-    return (t->of && !t->of->known) || has_open_elems(g, v);
+        if (!t->dims[d] || !sym_is_number(g, t->dims[d], &number)) return true;
+    return false;
+}
+
+/* Is more to be known of it? Its sizes, elements, or the rank of what a list holds. */
+static bool is_open(graph *g, val v)
+{
+    const type *t = &value_at(g, v)->type;
+    return has_open_sizes(g, v) || (t->of && !t->of->known) || has_open_elems(g, v);
 }
 
 static graph *stuck_body(const node *n)
@@ -51,8 +57,10 @@ bool session_wants_elems(graph *g, bool floats)
     graph *body = g->stuck ? stuck_body(n) : NULL;
     if (body && op_of(n)->control == CONTROL_BRANCH && wants_more_of(g, node_in(g, n, 0), floats)) return true;
     if (body) return session_wants_elems(body, floats);
-    for (u32 i = 0; g->stuck && i < n->n_in; i++)
-        if (wants_more_of(g, node_in(g, n, i), floats)) return true;
+    for (u32 i = 0; g->stuck && i < n->n_in; i++) {
+        val v = node_in(g, n, i);
+        if (wants_more_of(g, v, floats) || (!floats && !g->differs && v && has_open_sizes(g, v))) return true;
+    }
     return !g->stuck;
 }
 

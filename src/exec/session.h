@@ -79,8 +79,8 @@ qn_status session_describe_host_nodes(qn_session *s); /* of the plan */
 /* In front of the node at which checking it failed: will what stands there tell more when it ran? */
 bool session_can_cut(graph *g);
 bool session_can_open(graph *g); /* or is that in a body, at a node of which more will be known when the body is opened? */
-/* Where checking it failed: was an element wanted (a float, of all) that is not known? Then what is said of a shape may be for the want of
- * it. True where it was not in checking that it failed. */
+/* Where checking it failed: was an element wanted (a float, of all) that is not known, or is a size open, of none that surely differ? Then what
+ * is said of a shape may be for the want of it. True where it was not in checking that it failed. */
 bool session_wants_elems(graph *g, bool floats);
 qn_status session_cut(qn_session *s, const part_cost *cost); /* there: s->g is what stands in front, s->rest the rest */
 const qn_session *session_last(const qn_session *s);

@@ -264,10 +264,12 @@ static qn_status settle_inputs(graph *g, nid id)
 static qn_status infer_asking(graph *g, nid id, const op_def *d)
 {
     infer c = { .g = g, .id = id, .n = node_at(g, id), .variables = sym_variable_count(g) };
+    g->differs = false;
     qn_status status = d->infer(&c);
     if (status == QN_OK || status == QN_E_NOMEM || status == QN_E_DTYPE) return status;
     if (!ask_for_elems(g, c.n)) return status;
     node_at(g, id)->n_needs = 0;
+    g->differs = false;
     c = (infer){ .g = g, .id = id, .n = node_at(g, id), .variables = sym_variable_count(g) };
     return d->infer(&c);
 }

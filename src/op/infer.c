@@ -136,7 +136,7 @@ void infer_need(graph *g, sym holds, const char *says, sym a, sym b)
 
 bool infer_differ(graph *g, sym a, sym b)
 {
-    if (sym_differ(g, a, b)) return true;
+    if (sym_differ(g, a, b)) return g->differs = true;
     infer_need(g, sym_compare(g, '=', a, b), "# and # must be equal", a, b);
     return false;
 }
@@ -151,7 +151,7 @@ static qn_status broadcast_dim(const infer *c, sym a, sym b, sym *out)
     bool a_known = sym_is_number(g, a, &x), b_known = sym_is_number(g, b, &y);
     if (sym_same(g, a, b) || (b_known && y == 1)) *out = a;
     else if (a_known && x == 1) *out = b;
-    else if (a_known && b_known)
+    else if (a_known && b_known && infer_differ(g, a, b))
         return infer_fail(c, QN_E_SHAPE, "sizes %lld and %lld do not broadcast", (long long)x, (long long)y);
     else *out = a_known ? a : b_known ? b : other_than_1(g, MIN(a, b), MAX(a, b));
     sym one = sym_number(g, 1), either = sym_max(g, sym_compare(g, '=', a, one), sym_compare(g, '=', b, one));

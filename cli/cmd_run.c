@@ -15,6 +15,7 @@ const option run_options[] = {
     { "--profile", NULL, "time each launch of a warm run; print time per pass, node and kernel, and write a Chrome trace" },
     { "--trace", "FILE", "where the trace goes (default: quern-trace.json, in DIR with --output)" },
     { "--no-optimize", NULL, "run the graph as the file has it" },
+    { "--seed", "N", "of random operators that have none of their own (default: another one each time)" },
     { "--layout", "L", "pictures inside are nchw, nhwc or blocked (default: as the device likes them)" },
     { "--dump-passes", "DIR", "write the graph after reading and after each pass, as text" },
     { 0 },
@@ -271,7 +272,8 @@ int run_run(const args *a)
     if (!code) {
         qn_session_desc desc = { .device = d,
                                  .no_optimize = args_flag(a, "--no-optimize"),
-                                 .profile = args_flag(a, "--profile") };
+                                 .profile = args_flag(a, "--profile"),
+                                 .seed = args_number(a, "--seed", 0) };
         if (dumped.folder) desc.dump = on_dump, desc.dump_user = &dumped;
         code = open_model(a, a->words[0], &desc, &s);
     }

@@ -278,6 +278,9 @@ typedef struct qn_session_desc {
         QN_LAYOUT_CHANNELS_LAST,
         QN_LAYOUT_CHANNELS_BLOCKED /* of channels_block channels; of as many as its vectors have lanes, 4 at least, where that is 0 */
     } layout; /* of pictures inside: as the device likes them (qn_caps.channels_last, channels_block), or always so */
+    uint64_t
+        seed; /* of random operators that have none of their own: each run goes on from the last, and the same seed, model and device give the
+                    * same numbers again; 0: another seed for each session */
     void (*dump)(void *user, const char *stage, const char *graph_text); /* after reading and after each pass */
     void *dump_user;
     bool (*progress)(void *user, const char *stage, double part); /* 0..1; false cancels: QN_E_USAGE */

@@ -170,6 +170,7 @@ static qn_status plan_prepare(qn_session *s)
     u64 clock = clock_ns();
     QN_TRY(progress(s, "preparing the device", 0.6));
     QN_TRY(exec_make(s->p, s->desc.device, s->plan_mem, s->desc.profile, s->trial, &s->x)); /* plan -> device    src/exec */
+    s->x->draws = s->draws;
     if (s->desc.stepwise && s->desc.device->info.caps.host_memory) s->x->turn_ns = 8000000; /* else the device computes */
     trial_over(s);
     QN_TRY(session_describe_host_nodes(s));
@@ -334,6 +335,8 @@ qn_status qn_session_open(const qn_session_desc *desc, qn_session **out)
     qn_session *s = mem_zalloc(sizeof *s);
     if (!s) return fail_nomem(sizeof *s);
     s->desc = *desc;
+    s->draws = &s->own_draws;
+    s->own_draws.seed = draws_seed(desc->seed);
     qn_status status = session_fill(s);
     if (status != QN_OK) {
         qn_session_close(s);

@@ -219,7 +219,7 @@ qn_status qn_run(qn_session *s, const qn_named *in, size_t n_in, qn_ticket *out)
     if (s->desc.inspect_only) return fail(QN_E_USAGE, "this session was opened to be inspected only");
     QN_TRY(start(s, in, n_in));
     bool done;
-    s->runs++;
+    s->own_draws.runs = ++s->runs;
     QN_TRY(advance(s, &done));
     *out = s->runs;
     return QN_OK;

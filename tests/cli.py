@@ -166,6 +166,12 @@ def run():
     check("[5, 3]" in out and "random" in out, f"--dim: {out!r}")
     first, second = quern_json("run", m, "--device", "cpu"), quern_json("run", m, "--device", "cpu", "--no-optimize")
     check(first.get("outputs") == second.get("outputs") and first["outputs"][0]["shape"] == [1, 3], "random inputs are the same each time")
+    d = model(WORK / "draw.onnx", [node("RandomUniformLike", ["x"], ["y"])], [value("x", [8])], [value("y", [8])])
+    drawn = []
+    for i, seed in enumerate([("--seed", 5), ("--seed", 5), ("--seed", 6), (), ()]):
+        quern("run", d, "--device", "cpu", "--output", f"out/draw{i}", *seed)
+        drawn.append(load_npy(WORK / f"out/draw{i}/y.npy")[1])
+    check(drawn[0] == drawn[1] and len({tuple(y) for y in drawn}) == 4, f"--seed: {drawn}")
     _, err = quern("run", m, "--device", "cpu", "--input", f"xx={x}", code=2)
     check("did you mean x?" in err, err)
     long = model(WORK / "long.onnx", [node("Relu", ["x" * 90], ["y"])], [value("x" * 90, [2])], [value("y", [2])])

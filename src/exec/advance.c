@@ -12,6 +12,7 @@ static qn_status fill_words(exec *x, const frame *f, const struct launch *k, con
     for (u32 i = 0; i < k->n_words; i++) {
         const word *w = &k->words[i];
         out->words[i] = w->kind == WORD_STEP ? f->turn : w->kind == WORD_CHOSEN ? numbers[w->bits] : w->bits;
+        if (w->kind == WORD_DRAW || w->kind == WORD_REDRAW) out->words[i] = draws_word(x, f, w);
         if (w->kind != WORD_SIZE) continue;
         i64 v;
         QN_TRY(exec_size(x, w->size, &v));

@@ -17,6 +17,8 @@ struct loop { /* a Loop under way; in the memory of the call */
     } *scan; /* [n_scan] */
 };
 
+i64 control_turn(const frame *f) { return f->loop ? f->loop->turn : 0; }
+
 /* What decides how it goes on, on the host: a condition, or how many turns. */
 static qn_status decide(exec *x, frame *f, val v, const char *what, void *out)
 {

@@ -67,6 +67,10 @@ typedef struct outlet { /* where an output of a model goes if not to the host */
     qn_buffer *made;    /* which is here until the caller takes it */
 } outlet;
 
+typedef struct draws { /* what random numbers hang on (draws.c), for all plans of a session */
+    u64 seed, launches, runs;
+} draws;
+
 typedef struct exec {
     qn_device *device;
     const qn_backend *b;
@@ -116,7 +120,8 @@ typedef struct exec {
     outlet *outlets;  /* by output; NULL: all go to the host */
     void **staging;
     u64 *staging_bytes;
-    trial *tried; /* while it is made: has programs already; NULL: none */
+    draws *draws, own_draws; /* a session's, lent, else its own */
+    trial *tried;            /* while it is made: has programs already; NULL: none */
     bool profile;
     enum { TIMING_NONE, TIMING_CLEARED, TIMING_LAUNCHED } timing; /* of the launch at hand, when profiling */
     qn_profile_row *rows;
@@ -204,6 +209,10 @@ qn_status faults_clear(exec *x);
 qn_status outputs_queue(exec *x);
 void outputs_drop(outlet *outlets, u32 n); /* what was made and not taken */
 
+/* draws.c */
+u64 draws_seed(u64 given); /* 0: another one each time */
+u32 draws_word(exec *x, const frame *f, const word *w);
+
 /* advance.c */
 qn_status exec_advance(exec *x, bool *done);
 qn_status exec_check_needs(exec *x); /* of all nodes of the model whose sizes are known */
@@ -215,5 +224,6 @@ void choose_forget(void);
 qn_status control_branch(exec *x, frame *f, const step *s, bool *pending);
 qn_status control_loop(exec *x, frame *f, const step *s, bool *pending);
 qn_status control_leave(exec *x, frame *f); /* a body is done: hand over to its outer */
+i64 control_turn(const frame *f);           /* of the Loop whose body it is; 0: it is none's */
 frame *exec_frame(exec *x, const plan *p);
 #endif

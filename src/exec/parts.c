@@ -184,6 +184,7 @@ static qn_status make_rest(const cut *c)
     rest->behind = left;
     rest->ends = s->behind ? s->ends : c->to;
     rest->first = s->behind ? s->first : s;
+    rest->draws = s->draws;
     rest->specialise = true;
     rest->stage = SESSION_OPEN;
     return QN_OK;

@@ -200,6 +200,7 @@ qn_status exec_make(const plan *p, qn_device *d, arena *mem, bool profile, trial
     if (!x) return fail_nomem(sizeof *x);
     *x = (exec){ .device = d, .b = d->backend, .mem = mem, .profile = profile, .tried = tried, .late.device = d };
     x->stats.plans = 1;
+    x->draws = &x->own_draws;
     qn_status s = fill(x, p);
     x->tried = NULL;
     if (s != QN_OK) exec_close(x);

@@ -42,8 +42,9 @@ struct qn_session {
     bool specialise, planned;
     bool fixes_floats; /* of those inputs the floats, too: it could not be planned without */
     u64 specialised_for;
-    u64 runs;         /* begun so far: the ticket of the last */
-    qn_named *to_run; /* what was given to one that waits for its plan; NULL: none does */
+    u64 runs;                /* begun so far: the ticket of the last */
+    draws *draws, own_draws; /* its own, or of the first part */
+    qn_named *to_run;        /* what was given to one that waits for its plan; NULL: none does */
     size_t n_to_run;
     arena *kept; /* copies of what of it lies in the plan that had to go; NULL: nothing */
     /* What of the model cannot be planned before this part has run (parts.c), as a session that hands nobody anything; NULL: nothing. */

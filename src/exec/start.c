@@ -247,6 +247,7 @@ qn_status exec_start(exec *x, const qn_named *in, size_t n_in)
     if (s == QN_E_NOMEM) exec_abandon(x), exec_give_back(x);
     if (s != QN_OK) return x->result = s; /* what the last run left is gone */
     x->run++;
+    x->own_draws.runs++;
     x->running = true;
     x->result = QN_OK;
     exec_clear_counts(x);

@@ -39,7 +39,7 @@ static qn_status expand_dropout(build *b, const node *n)
         return build_done(b, (const val[]){ x, mask }, 2);
     }
     attr seed = attr_of_float("seed", attr_float(n, "seed", 0));
-    val u = build_node(b, OP_RandomUniformLike, &x, 1, &seed, 1);
+    val u = build_node(b, OP_RandomUniformLike, &x, 1, &seed, attr_find(n, "seed") != NULL);
     ratio = build_cast(b, ratio ? ratio : build_scalar(b, d, number), d);
     val mask = build_op2(b, OP_GreaterOrEqual, u, ratio);
     val y = build_op2(b, OP_Div, build_op2(b, OP_Mul, x, build_cast(b, mask, d)),

@@ -1,17 +1,18 @@
 /* Random numbers: RandomUniform, RandomNormal and their Like forms, Bernoulli, Multinomial.
  *
- * Element i depends on i, the attribute `seed` and the node alone (kernels/random.c), so a run can be repeated on any device. Without a
- * seed the node's name decides: two nodes differ, two runs do not. */
+ * Element i depends on i and on two words (kernels/random.c), on any device: the attribute `seed`, and one that differs from launch to launch
+ * (launch_draw). So runs differ, and turns of a Loop, and all of it can be had again: by the node's seed, or else by the session's. */
 #include "op/op_util.h"
 #include "plan/lower.h"
 
 static void put_seed(launch *k, const node *n)
 {
     f32 seed = (f32)attr_float(n, "seed", 0);
-    u32 bits;
+    u32 bits, stream = n->name ? (u32)hash_bytes(n->name, strlen(n->name), 1) : 0;
+    bool own = attr_find(n, "seed") != NULL;
     memcpy(&bits, &seed, sizeof bits);
     launch_number(k, bits);
-    launch_number(k, attr_find(n, "seed") || !n->name ? 0 : (u32)hash_bytes(n->name, strlen(n->name), 1));
+    launch_draw(k, own ? 0 : stream, own);
 }
 
 static bool is_normal(const node *n) { return n->op == OP_RandomNormal || n->op == OP_RandomNormalLike; }

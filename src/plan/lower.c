@@ -216,6 +216,11 @@ void launch_const(launch *k, const char *name, i64 v)
     else launch_number(k, v);
 }
 
+void launch_draw(launch *k, u32 stream, bool own_seed)
+{
+    add_word(k, (word){ .kind = own_seed ? WORD_REDRAW : WORD_DRAW, .bits = stream });
+}
+
 void launch_step(launch *k) { add_word(k, (word){ .kind = WORD_STEP }); }
 
 void launch_repeat_begin(lowering *l, sym times)

@@ -52,6 +52,9 @@ void launch_number(launch *k, i64 v);                  /* a u32 or i32 parameter
 void launch_float(launch *k, f64 v);                   /* an f32 parameter, f64 where T=f64 */
 void launch_wide(launch *k, i64 v);                    /* an i64 or u64 parameter */
 void launch_const(launch *k, const char *name, i64 v); /* a CONST(u32) or CONST(i32) parameter */
+/* A u32 parameter that is another one whenever it is launched, in each run and each turn of a Loop: it hangs on the session's seed, or, where the
+ * node has a seed of its own, on that of the run and the turn alone, the same for each session. */
+void launch_draw(launch *k, u32 stream, bool own_seed);
 /* Run this launch and the following ones until launch_repeat_end `times` times; launch_step is a u32 parameter 0, 1, ... of the turn. */
 void launch_repeat_begin(lowering *l, sym times);
 void launch_repeat_end(lowering *l);

@@ -10,7 +10,8 @@
 #include "device/device.h"
 #include "plan/lower.h"
 
-typedef enum word_kind { WORD_LITERAL, WORD_SIZE, WORD_STEP, WORD_CHOSEN } word_kind; /* CHOSEN: bits is which number */
+/* CHOSEN: bits is which number; DRAW, REDRAW: which stream (launch_draw) */
+typedef enum word_kind { WORD_LITERAL, WORD_SIZE, WORD_STEP, WORD_CHOSEN, WORD_DRAW, WORD_REDRAW } word_kind;
 typedef struct word {
     u8 kind;
     u32 bits;

@@ -46,11 +46,11 @@ WEB void qw_probe_end(void *probe);
 
 /* ------------------------------------------------------------------ models */
 enum { QW_NO_OPTIMIZE = 1, QW_INSPECT_ONLY = 2, QW_PROFILE = 4 };
-/* bytes: a file of n bytes in memory from qw_alloc; the session takes it, also when opening fails. `tag` goes to quern.progress. It may not be
- * open yet: qw_session_want until it is. */
-WEB void *qw_session_open(qn_device *d, void *bytes, u32 n, u32 flags, u32 tag);
+/* bytes: a file of n bytes in memory from qw_alloc; the session takes it, also when opening fails. `tag` goes to quern.progress; `seed` is that of
+ * qn_session_desc. It may not be open yet: qw_session_want until it is. */
+WEB void *qw_session_open(qn_device *d, void *bytes, u32 n, u32 flags, u32 tag, u32 seed);
 /* A model whose file of so many bytes comes in pieces (qn_session_want): not open yet, and to be closed also when that fails. */
-WEB void *qw_session_begin(qn_device *d, f64 bytes, u32 flags, u32 tag);
+WEB void *qw_session_begin(qn_device *d, f64 bytes, u32 flags, u32 tag, u32 seed);
 WEB const char *qw_session_want(
     void *session); /* {open, file: name or null, at, bytes}; bytes 0 and not open: ask again later */
 WEB u32 qw_session_busy(const void *session);             /* bool; ask again at once, the device has nothing to do */

@@ -25,18 +25,19 @@ static web_session *make(u32 tag)
     return s;
 }
 
-static qn_session_desc describe_session(web_session *s, qn_device *d, u32 flags)
+static qn_session_desc describe_session(web_session *s, qn_device *d, u32 flags, u32 seed)
 {
     return (qn_session_desc){ .device = d,
                               .no_optimize = flags & QW_NO_OPTIMIZE,
                               .inspect_only = flags & QW_INSPECT_ONLY,
                               .profile = flags & QW_PROFILE,
                               .stepwise = true,
+                              .seed = seed,
                               .progress = progress,
                               .progress_user = s };
 }
 
-void *qw_session_open(qn_device *d, void *bytes, u32 n, u32 flags, u32 tag)
+void *qw_session_open(qn_device *d, void *bytes, u32 n, u32 flags, u32 tag, u32 seed)
 {
     web_session *s = make(tag);
     if (!s) {
@@ -44,18 +45,18 @@ void *qw_session_open(qn_device *d, void *bytes, u32 n, u32 flags, u32 tag)
         return NULL;
     }
     s->file = bytes;
-    qn_session_desc desc = describe_session(s, d, flags);
+    qn_session_desc desc = describe_session(s, d, flags, seed);
     desc.bytes = (qn_bytes){ bytes, n };
     if (web_ok(qn_session_open(&desc, &s->session)) && make_inputs(s)) return s;
     qw_session_close(s);
     return NULL;
 }
 
-void *qw_session_begin(qn_device *d, f64 bytes, u32 flags, u32 tag)
+void *qw_session_begin(qn_device *d, f64 bytes, u32 flags, u32 tag, u32 seed)
 {
     web_session *s = make(tag);
     if (!s) return NULL;
-    qn_session_desc desc = describe_session(s, d, flags);
+    qn_session_desc desc = describe_session(s, d, flags, seed);
     desc.piecewise = (u64)bytes;
     if (web_ok(qn_session_open(&desc, &s->session))) return s;
     qw_session_close(s);

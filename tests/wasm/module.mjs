@@ -73,7 +73,7 @@ const arrays = { f32: Float32Array, f64: Float64Array, i8: Int8Array, i16: Int16
                  u8: Uint8Array, u16: Uint16Array, u32: Uint32Array, u64: BigUint64Array, bool: Uint8Array, f16: Uint16Array, bf16: Uint16Array };
 
 export function openSession(m, device, file, flags = 0) {
-  const session = m.check(m.x.qw_session_open(device, m.put(file), file.length, flags, 0));
+  const session = m.check(m.x.qw_session_open(device, m.put(file), file.length, flags, 0, 0));
   while (!m.json(m.x.qw_session_want(session)).open); // on the cpu nothing is waited for
   return session;
 }

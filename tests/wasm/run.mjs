@@ -177,7 +177,7 @@ function testBadFiles(m) {
   const device = openCpu(m);
   for (const [name, bytes] of badFiles()) {
     let trap = null;
-    try { m.x.qw_session_close(m.x.qw_session_open(device, m.put(bytes), bytes.length, 0, 0)); } catch (e) { trap = e; }
+    try { m.x.qw_session_close(m.x.qw_session_open(device, m.put(bytes), bytes.length, 0, 0, 0)); } catch (e) { trap = e; }
     check(name, !trap, String(trap));
     if (trap) return; // what the module holds now means nothing
   }

@@ -21,6 +21,9 @@ export interface SessionOptions extends DownloadOptions {
   stream?: boolean;
   /** What decodes pictures for the model's ImageDecoder, by media type: before the browser and the library do. */
   decoders?: Decoders;
+  /** Of random operators that have none of their own, 1 to 2^32 - 1: the same seed, model and device give the same numbers again. Default: another one for
+   * each session. */
+  seed?: number;
   /** Time each launch, for profile(): each runs alone and is waited for, so runs get slower. */
   profile?: boolean;
 }
@@ -90,7 +93,7 @@ export class Session {
     signal?.throwIfAborted();
     device.alive();
     const at = engine.put(bytes); // the session takes it, also when it fails
-    return Session.#opened(opening, (tag) => engine.x.qw_session_open(device.handle, at, bytes.length, flagsOf(options), tag)).catch((error: unknown) => {
+    return Session.#opened(opening, (tag) => engine.x.qw_session_open(device.handle, at, bytes.length, flagsOf(options), tag, seedOf(options))).catch((error: unknown) => {
       if (error instanceof QuernError && error.code === 'io') return Session.#inPieces(opening); // external data, which is not in the file
       throw error;
     });
@@ -98,7 +101,7 @@ export class Session {
 
   static #inPieces(opening: Opening): Promise<Session> {
     const { file, options } = opening, { engine, handle } = options.device;
-    return Session.#opened(opening, (tag) => engine.x.qw_session_begin(handle, file.bytes, flagsOf(options), tag));
+    return Session.#opened(opening, (tag) => engine.x.qw_session_begin(handle, file.bytes, flagsOf(options), tag, seedOf(options)));
   }
 
   /* The library asks for one piece after the other, or to be asked again, as while kernels are tried out; weights go straight on to the device. */
@@ -263,6 +266,12 @@ interface Opening {
 
 function flagsOf(options: SessionOptions): number {
   return (options.noOptimize ? QW_NO_OPTIMIZE : 0) | (options.profile ? QW_PROFILE : 0);
+}
+
+/* A page's clock begins anew with the page, so the library is told what it could not think of. */
+function seedOf({ seed }: SessionOptions): number {
+  wants(seed === undefined || (Number.isInteger(seed) && seed > 0 && seed < 2 ** 32), 'seed is a whole number from 1 to 4294967295');
+  return seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
 }
 
 /* What the library says while it opens a model, for the page; false: give up. */

@@ -31,6 +31,14 @@ static void check_choice(test *t)
               all[fastest].spec);
         qn_device_close(d);
     }
+    for (u32 close = 0; close < n && n > 1; close++) {
+        for (u32 i = 0; i < n; i++) probe_keep(&all[i], !strcmp(all[i].kind, "cpu") ? 2.0 : i == close ? 1.7 : 9.0);
+        qn_device *d = NULL;
+        CHECK_OK(t, qn_device_open("auto", NULL, &d));
+        CHECK(t, d && !strcmp(d->info.kind, "cpu"), "auto is %s, that is hardly faster than the cpu",
+              d ? d->info.spec : "none");
+        qn_device_close(d);
+    }
     if (n < 2) SKIP(t, "auto has no choice here: one device computes");
 }
 

@@ -1,4 +1,5 @@
 /* Which device? "auto" is the one that runs a small network in the least time (probe.c), measured on each device that is here and computes.
+ * Another one than the CPU must be faster by a fifth at least: its driver compiles each model's kernels first, and other networks differ.
  * A device that cannot be waited for (in a browser) cannot be measured here: it is taken only when no other computes. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 #include "exec/exec.h"
 
 enum { MOST_DEVICES = 64 };
+static const f64 ahead_of_cpu = 0.8;
 
 static u32 open_all(const qn_device_desc *desc, qn_device **all)
 {
@@ -38,6 +40,7 @@ static qn_status fastest(const qn_device_desc *desc, qn_device *const *all, u32 
         if (!tell(desc, all[i], i, n)) return fail(QN_E_USAGE, "cancelled while measuring devices");
         qn_status s = qn_device_probe(all[i], false, &ms);
         if (s == QN_E_UNSUPPORTED && unmeasured == n) unmeasured = i;
+        if (s == QN_OK && all[i]->info.caps.host_memory) ms *= ahead_of_cpu;
         if (s == QN_OK && (*best == n || ms < least)) *best = i, least = ms;
     }
     if (*best == n) *best = unmeasured;

@@ -69,8 +69,8 @@ void put_error(const char *text, const char *status); /* the JSON of all three *
 /* Rows for the option tables of commands that run models. */
 #define DEVICE_OPTIONS                                                                                                      \
     { "--device", "D", "one of `quern doctor`: cpu, opencl:1, null, ... or auto (the default: the fastest found)" },        \
-        { "--threads", "N", "threads of the CPU device (default: one per core)" },                                          \
-        { "--verbose", NULL, "say on stderr what is waited for, also where that is no terminal" }
+        { "--threads", "N", "threads of the CPU device (default: one per core)" }
+#define VERBOSE_OPTION { "--verbose", NULL, "say on stderr what is waited for, also where that is no terminal" }
 
 /* ---- text.c: for people */
 const char *text_print(const char *format, ...) __attribute__((format(printf, 1, 2))); /* one of 16 buffers in turn */

@@ -5,6 +5,7 @@
 
 const option bench_options[] = {
     DEVICE_OPTIONS,
+    VERBOSE_OPTION,
     { "--runs", "N", "warm runs (default: as many as fit in 3 seconds, 5 to 200)" },
     { "--input", "NAME=FILE",
       "an input, from .npy or ONNX .pb, or NAME=NUMBER in all its elements; those not given are random" },

@@ -10,6 +10,7 @@ const option classify_options[] = {
       "names: one a line, \"index,name\" lines, or JSON (default: from the model, or config.json beside it)" },
     { "--top", "N", "answers to show (default: 5)" },
     DEVICE_OPTIONS,
+    VERBOSE_OPTION,
     { "--size", "WxH", "pixels the model wants (default: what the model says)" },
     { "--fit", "HOW", "crop: shorter side resized, centre cut (default); squash; letterbox" },
     { "--filter", "HOW", "bilinear (default), bicubic, nearest, box, lanczos" },

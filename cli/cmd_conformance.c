@@ -3,8 +3,8 @@
  *     DIR/.../NAME/model.onnx, NAME/test_data_set_K/{input,output}_J.pb
  *
  * A test whose model this build refuses as unsupported is skipped, with the reason; every other trouble is a failure. Floats agree
- * within rtol and atol (below), everything else exactly; shapes and types always. A run that draws random numbers is judged by shape and type. Every
- * output of the model must be stored.
+ * within rtol and atol (below), everything else exactly; shapes and types always. A run that draws random numbers is judged by shape and type, save a
+ * Dropout that drops nothing. Every output of the model must be stored.
  *
  * NAME/tolerance.txt ("rtol atol") widens both for one test; NAME/refused.txt makes it one that must end in an error whose sentence holds
  * that text. */
@@ -22,7 +22,7 @@ const option conformance_options[] = {
     { "--seed", "S", "with --one-in: start at the test numbered S modulo N (default: 0)" },
     { "--no-optimize", NULL, "run the graphs as the files have them" },
     { "--strict-skips", NULL, "a test that cannot be run has failed" },
-    { "--verbose", NULL, "print each skipped test too" },
+    { "--verbose", NULL, "print each skipped test too, and say on stderr what is waited for" },
     { 0 },
 };
 

@@ -12,6 +12,7 @@ const option run_options[] = {
     { "--output", "DIR",
       "save the outputs as DIR/NAME.npy; what that cannot hold (sequences, maps, texts, 4 bits...) as .pb" },
     DEVICE_OPTIONS,
+    VERBOSE_OPTION,
     { "--profile", NULL, "time each launch of a warm run; print time per pass, node and kernel, and write a Chrome trace" },
     { "--trace", "FILE", "where the trace goes (default: quern-trace.json, in DIR with --output)" },
     { "--no-optimize", NULL, "run the graph as the file has it" },

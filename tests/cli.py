@@ -7,6 +7,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -100,6 +101,22 @@ def unknown_options():
         check(r.get("status") == "usage" and "did you mean --json?" in r.get("error", ""), f"{c} --jsonn --json: {r}")
         _, err = quern(c, "--nothing-like-it-at-all", code=2)
         check("unknown option" in err and "did you mean" not in err, f"{c}: an option that is near to none: {err!r}")
+
+
+def man_page():
+    """Every command with every option of its help stands in the man page, and no option that none has."""
+    text = (ROOT / "docs" / "quern.1").read_text().replace("\\-", "-")
+    common, parts = text.split(".SH COMMON OPTIONS")[1].split(".SH")[0], {}
+    for part in text.split(".SH COMMANDS")[1].split(".SH")[0].split("\n.TP\n")[1:]:
+        parts[part.split()[1].strip('"')] = part
+    check(list(parts) == COMMANDS, f"commands of the man page: {list(parts)}")
+    for c in COMMANDS:
+        listed = [line.split()[0] for line in quern(c, "--help")[0].splitlines() if line.startswith("  --")]
+        options = set(listed)
+        check(len(listed) == len(options), f"{c} --help names an option twice: {listed}")
+        there = set(re.findall(r"--[a-z][a-z-]*", parts.get(c, "")))
+        missing = options - there - set(re.findall(r"--[a-z][a-z-]*", common))
+        check(not missing and there <= options, f"the man page of {c} lacks {sorted(missing)}, and has {sorted(there - options)} that it has not")
 
 
 # Quotes and backslashes; control characters; bytes that are no UTF-8: stray, too long, half a surrogate pair, past the last character, cut short.
@@ -453,6 +470,15 @@ def conformance():
     r = quern_json("conformance", top, "--only", "nothing_like_it", "--device", "cpu", code=2)
     check("none of 7 tests" in r.get("error", ""), f"a run of no test: {r}")
     quern("conformance", top, "--one-in", "9", "--seed", "8", "--device", "cpu", code=2)
+
+    def dropout(name, want, ratio):  # while training; one whose ratio is 0 draws nothing that shows
+        folder = case(name, want, lambda p: model(p, [node("Dropout", ["x", "r", "t"], ["y"])], [value("x", [1, 3]), value("r", []), value("t", [], "?")], [value("y", [1, 3])]))
+        (folder / "test_data_set_0" / "input_1.pb").write_bytes(tensor("r", [], [ratio]))
+        (folder / "test_data_set_0" / "input_2.pb").write_bytes(tensor("t", [], [True], "?"))
+        return folder
+    for name, want, ratio, code, shape_only in [("test_drops", [9.0, 9.0, 9.0], 0.5, 0, 1), ("test_keeps", [1.0, 2.0, 3.0], 0.0, 0, 0), ("test_keeps_not", [1.0, 2.0, 9.0], 0.0, 1, 0)]:
+        r = quern_json("conformance", dropout(name, want, ratio), "--device", "cpu", code=code)
+        check(r.get("judged_by_shape_only") == shape_only, f"{name}: {r}")
     cut = lambda p: model(p, [node("Concat", ["x", "x"], ["y"])], [value("x", [1, 3])], [value("y", [1])])
     for name, words, code in [("refused_axis", "'axis' is missing", 0), ("refused, axis is wrong", "axis is wrong", 1)]:
         (case(name, [0.0], cut) / "refused.txt").write_text(words + "\n")
@@ -619,7 +645,7 @@ def kernel():
 
 shutil.rmtree(WORK, ignore_errors=True)
 WORK.mkdir(parents=True)
-for group in (usage, unknown_options, odd_names, run, profile, bad_files, maps, inspect, inspect_bodies, bench, conformance, classify, shared_classifier, demo, doctor, kernel):
+for group in (usage, unknown_options, man_page, odd_names, run, profile, bad_files, maps, inspect, inspect_bodies, bench, conformance, classify, shared_classifier, demo, doctor, kernel):
     try:
         group()
     except Exception as e:  # a broken answer must not hide the checks after it

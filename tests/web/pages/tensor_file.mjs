@@ -189,6 +189,13 @@ export function differs(got, want, shapeOnly = false, wider = undefined) {
   return undefined;
 }
 
+/** Do a session's answers hang on the numbers that it drew? Not a Dropout's whose ratio, the second of the values fed, is 0. As cli/judge.c has it. */
+export function hasDrawn(session, fed) {
+  const { stats, ops } = session.report();
+  const dropsNone = ops.length === 1 && ops[0].op === 'Dropout' && ops[0].count === 1 && fed.length > 1 && numberAt(fed[1], 0) === 0;
+  return stats.random_launches > 0 && !dropsNone;
+}
+
 /** norm(got - want) / norm(want); Infinity where shapes differ or one is not finite. */
 export function relativeError(got, want) {
   if (String(got.dims) !== String(want.dims)) return Infinity;

@@ -141,8 +141,9 @@ enum {                 /* what a variant needs of qn_caps */
        NEED_ATOMICS = 2,
        NEED_LANES = 4, /* wide lanes and groups of one: best_group is 1 */
        NEED_HOST_MEMORY = 8,
-       NEED_MMA = 16,   /* the mma builtins */
-       NEED_SIZES = 32, /* for the sizes that op_def.when tells; at most one row of an op, without repeats */
+       NEED_MMA = 16,      /* the mma builtins */
+       NEED_SIZES = 32,    /* for the sizes that op_def.when tells; at most one row of an op, without repeats */
+       NEED_NO_GROUP = 64, /* a MAP for devices that have MAPs alone: max_group is 0 */
 };
 typedef struct variant {
     const char *name; /* unique: "conv_tile", "reduce_map" */

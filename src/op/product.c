@@ -446,8 +446,8 @@ static qn_status emit_block(lowering *l, const node *n)
 static bool fits_four(const lowering *l, const node *n)
 {
     product p;
-    return lower_caps(l)->max_group == 0 && lower_type(l, lower_in(l, n, 0))->dtype == QN_F32 &&
-           product_of((lowering *)l, n, &p) == QN_OK && four_suits(l, &p);
+    return lower_type(l, lower_in(l, n, 0))->dtype == QN_F32 && product_of((lowering *)l, n, &p) == QN_OK &&
+           four_suits(l, &p);
 }
 
 static qn_status emit_four(lowering *l, const node *n)
@@ -464,7 +464,7 @@ const variant product_variants[] = {
     { "matmul_mma", NEED_GROUP | NEED_MMA, fits_mma, emit_mma },
     { "matmul_block", NEED_GROUP, fits_block, emit_block },
     { "matmul_group", NEED_GROUP, fits_group, emit_group },
-    { "matmul_four", 0, fits_four, emit_four },
+    { "matmul_four", NEED_NO_GROUP, fits_four, emit_four },
     { "matmul_map", 0, NULL, emit_map },
     { 0 },
 };

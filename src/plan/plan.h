@@ -180,6 +180,7 @@ qn_status plan_within_limits(const launch *k, const kc_program *program);
 /* QN_E_UNSUPPORTED when some launch cannot bind its values, each from a buffer of its own. */
 qn_status plan_within_limits_apart(const plan *p);
 /* select.c: the first variant that fits, or NULL. */
+bool plan_has(const qn_caps *caps, u32 needs); /* NEED_... of a variant */
 const variant *plan_select(const lowering *l, const node *n);
 bool plan_can_run(graph *g, const qn_caps *caps, const node *n); /* some variant fits (for the expand pass) */
 val plan_root(const plan *p, val v);

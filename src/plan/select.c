@@ -1,13 +1,14 @@
 /* Which variant of an op runs: the first row whose needs the device has and which fits the node. Tests can put rows first by name. */
 #include "plan/plan.h"
 
-static bool has(const qn_caps *caps, u32 needs)
+bool plan_has(const qn_caps *caps, u32 needs)
 {
     if ((needs & NEED_GROUP) && (caps->max_group < 64 || caps->group_memory_bytes < 16384)) return false;
     if ((needs & NEED_ATOMICS) && !caps->atomics) return false;
     if ((needs & NEED_LANES) && caps->best_group != 1) return false;
     if ((needs & NEED_HOST_MEMORY) && !caps->host_memory) return false;
     if ((needs & NEED_MMA) && !caps->mma) return false;
+    if ((needs & NEED_NO_GROUP) && caps->max_group > 0) return false;
     return true;
 }
 
@@ -35,7 +36,7 @@ static bool fits(const lowering *l, const node *n, const variant *v)
 
 static bool runs(const lowering *l, const node *n, const variant *v)
 {
-    return (l->on_host || !is_avoided(l, v)) && has(l->caps, v->needs) && fits(l, n, v);
+    return (l->on_host || !is_avoided(l, v)) && plan_has(l->caps, v->needs) && fits(l, n, v);
 }
 
 /* GROUP kernels in groups of one are for CPUs and groups of many for GPUs, but each is right on both: a name that asks for a row gets it,
@@ -44,7 +45,7 @@ static bool runs_when_asked(const lowering *l, const node *n, const variant *v)
 {
     u32 must = v->needs & ~(u32)NEED_LANES;
     if ((v->needs & NEED_LANES) && l->caps->max_group == 0) return false;
-    return has(l->caps, must) && fits(l, n, v);
+    return plan_has(l->caps, must) && fits(l, n, v);
 }
 
 const variant *plan_select(const lowering *l, const node *n)

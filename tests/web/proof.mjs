@@ -1,7 +1,7 @@
 /* What `quern_tests` and `quern conformance` do natively, on every device of a real browser:  node tests/web/proof.mjs [PART...] [on DEVICE...]
  * One line for each part and device goes into the table of devices (tests/device_table.py); the last line is "N passed, N failed, N skipped".
  * QUERN_FULL=1 runs all of each part, or what a seed picks within QUERN_PROOF_SECONDS; without it a part takes what a seed picks (QUERN_TEST_SEED, else
- * the day) within its own time.
+ * the day) within its own time: what is begun then may end, and a test that does not has failed (pages/slice.mjs).
  * QUERN_PROOF_JSON=FOLDER keeps there what each device says of ONNX's tests, for tools/conformance.py. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -73,5 +73,5 @@ export async function run(options) {
   countObjects();
   const bytes = new Uint8Array(await (await fetch(options.model)).arrayBuffer());
   const tests = [manyRuns, manyRounds];
-  return runSlice({ seed: 0, seconds: 0, n: tests.length, nameOf: (i) => tests[i].name, open: () => ({ close() {} }), run: (_, i) => tests[i](options, bytes) });
+  return runSlice({ seed: 0, seconds: 0, longest: 7200, n: tests.length, nameOf: (i) => tests[i].name, open: () => ({ close() {} }), run: (_, i) => tests[i](options, bytes) });
 }

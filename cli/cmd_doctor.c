@@ -10,7 +10,7 @@ static const char *flags_of(const qn_caps *c)
     const struct {
         const char *name;
         bool on;
-    } flags[] = { { "f16", c->f16 },
+    } flags[] = { { "f16 type", c->f16 },
                   { "f64", c->f64 },
                   { "i64", c->i64 },
                   { "i8 buffers", c->i8_buffers },

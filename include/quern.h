@@ -159,8 +159,9 @@ typedef struct qn_caps {
     uint32_t workers;    /* groups that really run at once */
     uint32_t
         max_turns; /* of all loops, for the elements that fill 16 bytes of a MAP's output; 0: no limit. Kernels past it are refused */
-    bool f16, f64, i64, i8_buffers, atomics, dot4, mma; /* f16: arithmetic; loads and stores of f16 always work */
-    bool host_memory;                                   /* buffers are plain host memory: no copies needed */
+    bool f16; /* the driver has such a type. Buffers may hold f16 on every device; it is computed in f32 everywhere */
+    bool f64, i64, i8_buffers, atomics, dot4, mma;
+    bool host_memory;        /* buffers are plain host memory: no copies needed */
     bool buffers_apart;      /* a launch should not write into a buffer that it reads: each value wants one of its own */
     uint32_t channels_last;  /* pictures of so many channels and more are kept with their channels last; 0: never */
     uint32_t channels_block; /* pictures are kept with their channels in blocks of so many; 0: never */

@@ -1,4 +1,4 @@
-/* Models in pieces: larger than the module's memory may become, from blobs, files and addresses. */
+/* Models in pieces, from blobs, files and addresses: up to 320 MB on a device while the module's memory stays below 64 MB. */
 import { onnxWriter } from './onnx.mjs';
 import { serve } from './server.mjs';
 

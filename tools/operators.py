@@ -31,7 +31,8 @@ KINDS = {
 NAMES = {"": "ai.onnx"}
 FORMS = """\
 Of all operators, a tensor of more than 8 dimensions is refused. So is an Einsum whose operands and result have fewer, but not the product of two operands on
-the way: they are joined from left to right, and `abcde,fghij,ej->abcdfghi` would make one of ten (an order in which what is summed is joined first is taken: `abcde,ej,fghij->abcdfghi`).
+the way: they are joined from left to right, and `abcde,fghij,ej->abcdfghi` would make one of ten. An order that joins first what is summed is taken:
+`abcde,ej,fghij->abcdfghi`.
 
 Of com.microsoft's operators these forms are refused, each with a sentence that names it. None has a defined answer:
 

@@ -62,7 +62,7 @@ static const complex_case cases[] = {
     /* refused */
     { "the larger one",  X4 "const i: i64[1] = {0}\nconst u: c64[1] = {(0, 0)}\ny = ScatterElements(x, i, u, reduction=\"max\")\nout y\n", "complex numbers have no order", QN_E_DTYPE },
     { "a sum",           X4 "y = Add(x, x)\nout y\n", "is c64, it must be number", QN_E_DTYPE },
-    { "a cast to them",  "const x: f32[1] = {1}\ny = Cast(x, to=14)\nout y\n", "to is c64", QN_E_DTYPE },
+    { "a cast to them",  "const x: f32[1] = {1}\ny = Cast(x, to=14)\nout y\n", "says c64", QN_E_DTYPE },
     { "a cast of them",  X4 "y = Cast(x, to=1)\nout y\n", "it must be", QN_E_DTYPE },
     { "filled with",     "const s: i64[1] = {2}\ny = ConstantOfShape(s, value=c64[1] {(1, 1)})\nout y\n", "a value of type c64", QN_E_UNSUPPORTED },
     { "bits of another size", X4 "y = BitCast(x, to=15)\nout y\n", "different size", QN_E_DTYPE },

@@ -83,9 +83,9 @@ static qn_status fill_spans(const exec *x, bool in_run, span *spans, u32 *n)
         u64 now = 0, to_come = 0;
         if (!plan_in_layout(p, v) || (!bytes_to_come(x, pv, &to_come) && !in_run)) continue;
         if (in_run) QN_TRY(of_value(x, v, bytes_now(x, pv, &now)));
-        const u64 bytes = MAX(MAX(now, to_come), 4);
+        const u64 bytes = MAX(now, to_come);
         if (bytes > most_bytes(x)) return no_room(x, v, bytes);
-        spans[(*n)++] = (span){ .bytes = bytes, .first = pv->first, .last = pv->last };
+        spans[(*n)++] = (span){ .bytes = MAX(bytes, 4), .first = pv->first, .last = pv->last };
     }
     return QN_OK;
 }

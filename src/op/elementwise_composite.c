@@ -147,7 +147,7 @@ const op_def op_FastGelu = {
     .doc = DOC("Gelu's tanh approximation of x + bias"),
     .in = { { "x", "float" }, { "bias", "optional as x" } },
     .out = { { "y", "as x" } },
-    .infer = infer_like_first_input,
+    .infer = infer_like_first_of_two,
     .expand = expand_fast_gelu,
     .cases = CASES(fast_gelu_cases),
 };
@@ -166,7 +166,7 @@ const op_def op_BiasGelu = {
     .doc = DOC("Gelu of x + bias"),
     .in = { { "x", "float" }, { "bias", "as x" } },
     .out = { { "y", "as x" } },
-    .infer = infer_like_first_input,
+    .infer = infer_like_first_of_two,
     .expand = expand_bias_gelu,
     .cases = CASES(bias_gelu_cases),
 };
@@ -205,7 +205,7 @@ const op_def op_SwiGLU = {
     .in = { { "A", "float" }, { "B", "as A" } },
     .out = { { "Y", "as A" } },
     .attrs = { FLOAT("alpha", 1) },
-    .infer = infer_like_first_input,
+    .infer = infer_like_first_of_two,
     .expand = expand_swiglu,
     .cases = CASES(swiglu_cases),
 };

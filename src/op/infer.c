@@ -172,8 +172,23 @@ qn_status infer_broadcast(const infer *c, const type *a, const type *b, type *ou
     return QN_OK;
 }
 
+qn_status infer_broadcast_to(const infer *c, u32 i, const type *from, const type *to)
+{
+    type all = *to;
+    QN_TRY(infer_broadcast(c, from, to, &all));
+    bool fits = all.rank == to->rank;
+    for (u32 d = 0; d < to->rank && fits; d++) fits = !infer_differ(c->g, all.dims[d], to->dims[d]);
+    return fits ? QN_OK : infer_fail(c, QN_E_SHAPE, "%s does not broadcast to what it is for", op_of(c->n)->in[i].name);
+}
+
 qn_status infer_like_first_input(infer *c)
 {
     type t = *infer_in(c, 0);
     return infer_out(c, 0, &t);
+}
+
+qn_status infer_like_first_of_two(infer *c)
+{
+    if (infer_has(c, 1)) QN_TRY(infer_broadcast_to(c, 1, infer_in(c, 1), infer_in(c, 0)));
+    return infer_like_first_input(c);
 }

@@ -191,11 +191,7 @@ static qn_status gemm_infer(infer *c)
     if (infer_in(c, 0)->rank != 2 || infer_in(c, 1)->rank != 2)
         return infer_fail(c, QN_E_SHAPE, "both factors must be matrices");
     QN_TRY(infer_product(c, &y));
-    if (infer_has(c, 2)) {
-        type with = { 0 };
-        QN_TRY(infer_broadcast(c, &y, infer_in(c, 2), &with));
-        if (with.rank != 2) return infer_fail(c, QN_E_SHAPE, "what is added has more dimensions than the product");
-    }
+    if (infer_has(c, 2)) QN_TRY(infer_broadcast_to(c, 2, infer_in(c, 2), &y));
     return infer_out(c, 0, &y);
 }
 

@@ -40,11 +40,7 @@ static qn_status infer_layer(infer *c)
     u32 axis;
     QN_TRY(infer_axis(c, infer_int(c, "axis"), x.rank, &axis));
     for (u32 i = 1; i < 3; i++) {
-        if (!infer_has(c, i)) continue;
-        type wide;
-        QN_TRY(infer_broadcast(c, &x, infer_in(c, i), &wide));
-        if (wide.rank != x.rank)
-            return infer_fail(c, QN_E_SHAPE, "%s has more dimensions than the input", op_of(c->n)->in[i].name);
+        if (infer_has(c, i)) QN_TRY(infer_broadcast_to(c, i, infer_in(c, i), &x));
     }
     type row = type_with(&x, node_dtype(c->n, "stash_type", QN_F32));
     for (u32 d = axis; d < x.rank; d++) row.dims[d] = sym_one(c->g);

@@ -60,6 +60,8 @@ static qn_status infer_skip(infer *c)
 {
     const type x = *infer_in(c, 0);
     if (x.rank < 1) return infer_fail(c, QN_E_SHAPE, "the input has rank 0");
+    for (u32 i = 1; i < c->n->n_in; i++)
+        if (infer_has(c, i)) QN_TRY(infer_broadcast_to(c, i, infer_in(c, i), &x));
     type row = type_with(&x, dtype_computing(x.dtype));
     row.dims[x.rank - 1] = sym_one(c->g);
     QN_TRY(infer_out(c, 0, &x));

@@ -77,7 +77,10 @@ qn_status infer_fail(const infer *c, qn_status code, const char *format, ...) PR
 #define infer_fail(...) fail_is_no_success((infer_fail)(__VA_ARGS__))
 qn_status infer_axis(const infer *c, i64 axis, u32 rank, u32 *out);                 /* negative counts from the end */
 qn_status infer_broadcast(const infer *c, const type *a, const type *b, type *out); /* dims only; numpy's rule */
+/* Does input i of shape `from` broadcast to `to`, which stays as it is? */
+qn_status infer_broadcast_to(const infer *c, u32 i, const type *from, const type *to);
 qn_status infer_like_first_input(infer *c);
+qn_status infer_like_first_of_two(infer *c); /* the second, if it is there, broadcasts to it */
 /* Surely different sizes? Where that depends on the inputs, the node under inference notes that they must be equal when it runs. */
 bool infer_differ(graph *g, sym a, sym b);
 /* The same for any condition, not 0 when the node runs. says: the sentence where it is 0, '#' for the values of a and b ("K is #, the axis

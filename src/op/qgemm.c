@@ -11,10 +11,8 @@ static qn_status infer_qgemm(infer *c)
     if (a->rank != 2 || w->rank != 2) return infer_fail(c, QN_E_SHAPE, "a factor is no matrix");
     if (infer_differ(c->g, a->dims[!trans_a], w->dims[trans_b]))
         return infer_fail(c, QN_E_SHAPE, "the factors' inner sizes differ");
-    type y = { .dtype = QN_F32, .rank = 2, .known = true, .dims = { a->dims[trans_a], w->dims[!trans_b] } }, all = y;
-    if (more) QN_TRY(infer_broadcast(c, more, &y, &all));
-    if (more && (all.rank != 2 || infer_differ(c->g, all.dims[0], y.dims[0]) || infer_differ(c->g, all.dims[1], y.dims[1])))
-        return infer_fail(c, QN_E_SHAPE, "C does not broadcast to the product");
+    type y = { .dtype = QN_F32, .rank = 2, .known = true, .dims = { a->dims[trans_a], w->dims[!trans_b] } };
+    if (more) QN_TRY(infer_broadcast_to(c, C, more, &y));
     if (infer_has(c, Y_ZERO) && !infer_has(c, Y_SCALE)) return infer_fail(c, QN_E_SHAPE, "y_zero_point needs y_scale");
     if (infer_has(c, Y_SCALE)) y.dtype = infer_has(c, Y_ZERO) ? infer_in(c, Y_ZERO)->dtype : a->dtype;
     return infer_out(c, 0, &y);

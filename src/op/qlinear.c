@@ -14,6 +14,13 @@ static val for_rows(build *b, val s)
     return build_reshape(b, s, (const sym[]){ t.dims[0], sym_one(b->g) }, 2);
 }
 
+static qn_status check_scale(const infer *c, u32 i, bool of_rows, const type *of)
+{
+    type t = *infer_in(c, i);
+    if (of_rows && t.rank == 1 && !sym_is(c->g, t.dims[0], 1)) t.rank = 2, t.dims[1] = sym_one(c->g);
+    return infer_broadcast_to(c, i, &t, of);
+}
+
 static qn_status infer_qlinear_matmul(infer *c)
 {
     const type *a = infer_in(c, 0), *w = infer_in(c, 3);
@@ -26,6 +33,10 @@ static qn_status infer_qlinear_matmul(infer *c)
     batch.dims[batch.rank++] = a->dims[a->rank - 2];
     batch.dims[batch.rank++] = w->dims[w->rank - 1];
     batch.dtype = infer_in(c, 7)->dtype;
+    QN_TRY(check_scale(c, 1, true, &batch));
+    QN_TRY(check_scale(c, 2, true, a));
+    QN_TRY(check_scale(c, 4, false, &batch));
+    QN_TRY(check_scale(c, 5, false, w));
     return infer_out(c, 0, &batch);
 }
 
@@ -171,12 +182,18 @@ BETWEEN(QLinearSoftmax, "Softmax of a quantized tensor, quantized", LIST(OPERAND
 /* ------------------------------------------------------------------ com.microsoft: products of integers as floats */
 static qn_status infer_to_float(infer *c)
 {
+    static const u8 of_integers[] = { 2, 3, 6 }, of_range[] = { 2, 4 };
+    bool dynamic = c->n->op == OP_DynamicQuantizeMatMul;
     const type *a = infer_in(c, 0), *w = infer_in(c, 1);
     if (a->rank < 1 || w->rank != 2) return infer_fail(c, QN_E_SHAPE, "the right factor must be a matrix");
     if (infer_differ(c->g, a->dims[a->rank - 1], w->dims[0]))
         return infer_fail(c, QN_E_SHAPE, "the factors' inner sizes differ");
     type y = type_with(a, infer_in(c, 2)->dtype);
     y.dims[y.rank - 1] = w->dims[1];
+    for (u32 k = 0; k < (dynamic ? COUNT(of_range) : COUNT(of_integers)); k++) {
+        u32 i = dynamic ? of_range[k] : of_integers[k];
+        if (infer_has(c, i)) QN_TRY(infer_broadcast_to(c, i, infer_in(c, i), &y));
+    }
     return infer_out(c, 0, &y);
 }
 

@@ -69,7 +69,17 @@ const op_def op_QLinearAveragePool = {
 };
 
 /* x[N][C][spatial...] and w[M][C / group][kernel...]; a scale for each of the M filters. */
-static qn_status infer_conv(infer *c) { return infer_windows(c, infer_in(c, 3), infer_in(c, 7)->dtype); }
+static qn_status infer_conv(infer *c)
+{
+    static const u8 of_filters[] = { 4, 5, 8 };
+    const type *w = infer_in(c, 3);
+    for (u32 k = 0; k < COUNT(of_filters) && w->rank; k++) {
+        const type *t = infer_in(c, of_filters[k]);
+        if (t && (t->rank > 1 || (t->rank && !sym_is(c->g, t->dims[0], 1) && infer_differ(c->g, t->dims[0], w->dims[0]))))
+            return infer_fail(c, QN_E_SHAPE, "%s is not one number for each filter", op_of(c->n)->in[of_filters[k]].name);
+    }
+    return infer_windows(c, w, infer_in(c, 7)->dtype);
+}
 
 /* v[channels] as [channels][1]...: in front of `behind` dimensions. */
 static val for_channels(build *b, val v, u32 behind)

@@ -9,6 +9,8 @@ typedef bool (*is_same)(graph *g, const node *n);
 static bool same_type(graph *g, const node *n) { return match_like_out(g, n, 0); }
 static bool only_input(graph *g, const node *n) { return n->n_in == 1 && match_like_out(g, n, 0); }
 
+static bool only_part(graph *g, const node *n) { return n->n_out == 1 && match_like_out(g, n, 0); }
+
 static bool all_are(graph *g, val v, i64 wanted)
 {
     i64 list[4 * QN_MAX_RANK];
@@ -58,7 +60,7 @@ static bool drops_nothing(graph *g, const node *n)
 /* clang-format off */
 static const struct { u16 op; is_same same; } rows[] = {
     { OP_Cast, same_type },         { OP_CastLike, same_type },     { OP_Expand, same_type },       { OP_Tile, same_type },
-    { OP_Split, only_input },       { OP_Concat, only_input },      { OP_Sum, only_input },         { OP_Mean, only_input },
+    { OP_Split, only_part },       { OP_Concat, only_input },      { OP_Sum, only_input },         { OP_Mean, only_input },
     { OP_Max, only_input },         { OP_Min, only_input },         { OP_Slice, slices_nothing },   { OP_Pad, pads_nothing },
     { OP_Transpose, permutes_nothing }, { OP_Dropout, drops_nothing },
 };
@@ -115,6 +117,9 @@ const pass_def pass_remove_identities = {
             " -> in x: f32[2,3]; y = Relu(x); out y"
             "\n---\n"
             "in x: f32[2,3]; y = Identity(x); out y -> in x: f32[2,3]; out y = x"
+            "\n---\n"
+            "const s: i64[2] = {3, 0}; in x: f32[3]; y, z = Split(x, s); out y, z"
+            " -> const s: i64[2] = {3, 0}; in x: f32[3]; y, z = Split(x, s); out y, z"
             "\n---\n"
             "in x: f32[2,3]; y = Cast(x, to=10); z = Transpose(y, perm=[1,0]); out z"
             " -> in x: f32[2,3]; y = Cast(x, to=10); z = Transpose(y, perm=[1,0]); out z"

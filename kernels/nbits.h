@@ -11,7 +11,7 @@
 #define CODE(x, from, j) \
     ((BYTE(x, (from) + (j) * bits / 8u) | BYTE(x, (from) + (j) * bits / 8u + NEXT(j)) << 8) >> (j) * bits % 8u & MASK)
 #ifndef VALUE
-#define VALUE(code) (f32)(code)
+#define VALUE(code) (f32)(i32)(code)
 #endif
 
 static f32 zero_of(IN(Z) zero, u32 row, u32 blocks, u32 at, u32 kind)
@@ -22,15 +22,19 @@ static f32 zero_of(IN(Z) zero, u32 row, u32 blocks, u32 at, u32 kind)
     return (f32)load(zero, kind == 3 ? 2u * (row * blocks + at) + 1u : row * blocks + at);
 }
 
-/* Row `from` of a with row `row` of b. */
+static f32 scale_of(IN(S) scale, u32 row, u32 blocks, u32 at, u32 kind)
+{
+    return (f32)load(scale, kind == 3 ? 2u * (row * blocks + at) : row * blocks + at);
+}
+
+/* Row `from` of a with row `row` of b. A weight is what DequantizeLinear would make of its code. */
 static f32 dot_packed(IN(T) a, IN(u8) b, IN(S) scale, IN(Z) zero, u32 from, u32 row, u32 k, u32 blocks, u32 stride, u32 span, u32 kind)
 {
     f32 sum = 0;
     for (u32 c = 0; c < blocks; c++) {
         u32 first = c * span, last = min(first + span, k), at = row * stride + first * bits / 8u;
-        f32 shift = zero_of(zero, row, blocks, c, kind), part = 0;
-        for (u32 j = first; j < last; j++) part += (VALUE(CODE(b, at, j - first)) - shift) * load(a, from + j);
-        sum += part * (f32)load(scale, kind == 3 ? 2u * (row * blocks + c) : row * blocks + c);
+        f32 shift = zero_of(zero, row, blocks, c, kind), by = scale_of(scale, row, blocks, c, kind);
+        for (u32 j = first; j < last; j++) sum += (VALUE(CODE(b, at, j - first)) - shift) * by * load(a, from + j);
     }
     return sum;
 }

@@ -1,5 +1,5 @@
 """Operators and forms that ONNX's own tests leave out, with onnxruntime's answers: pools over p-norms, regions, unpooling, Hardmax, every mode of
-Resize and Upsample in each opset that changed them; what patterns say of texts, and what numbers they spell; pictures, as Pillow reads them; random operators, judged by what their numbers look like; types that peers lack (type_cases.py); and sizes that only a run tells (size_cases.py).
+Resize and Upsample in each opset that changed them; what patterns say of texts, and what numbers they spell; pictures, as Pillow reads them; weights of 2 to 8 bits in front of products; random operators, judged by what their numbers look like; types that peers lack (type_cases.py); and sizes that only a run tells (size_cases.py).
 
   python tests/make_untested_cases.py OUT      needs numpy, onnx, onnxruntime, Pillow
 
@@ -13,8 +13,10 @@ import os
 import shutil
 import sys
 
+import ml_dtypes
 import numpy as np
 import onnx
+import onnx.reference
 import onnxruntime
 import size_cases
 import type_cases
@@ -214,6 +216,69 @@ def picture_case(name, data, layout, want=None):
     CASES[f"picture_{name}"] = model_of([node], {"x": x}, [("y", TensorProto.UINT8)], 20), {"x": x}, [want], None
 
 
+# ---------------------------------------------------------------- weights that stay packed (src/pass/pack_weights.c)
+def packed_case(name, kind, k, n, m, block=0, zeros=True, real=np.float32, form="matmul", uses=1, **gemm):
+    """x[m][k] times a weight of `kind` in blocks of k, or with a scale for each column (block 0), in the form that the file has it."""
+    signed, b = kind[0] == "i", int(kind[1:])
+    low, high = (-(1 << b - 1), 1 << b - 1) if signed else (0, 1 << b)
+    word, by_rows = f"{'' if signed else 'u'}int{b}", form != "matmul"
+    dtype = np.dtype(getattr(ml_dtypes, word, word))
+    pieces = form == "pieces"  # [n][k / block][block]
+    some = lambda *shape: rng.integers(low, high, shape).astype(dtype)
+    shape = lambda count: [n, count] if by_rows else [count, n]
+    scales = [n] if not block else shape(-(-k // block)) + [1] * pieces
+    constants = [("w", some(*([n, k // block, block] if pieces else shape(k)))), ("s", rng.uniform(0.01, 0.1, scales).astype(real))] + ([("z", some(*scales))] if zeros else [])
+    nodes = [helper.make_node("DequantizeLinear", [c for c, _ in constants], ["d"], axis=2 if pieces else int(by_rows) if block else 1 - int(by_rows), block_size=block)]
+    if pieces:
+        constants.append(("n", np.array([n, -1])))
+        nodes.append(helper.make_node("Reshape", ["d", "n"], ["r"]))
+        nodes.append(helper.make_node("Transpose", ["r"], ["t"], perm=[1, 0]))
+    if form == "transpose":
+        nodes.append(helper.make_node("Transpose", ["d"], ["t"], perm=[1, 0]))
+    inputs = {f"x{i}": rng.normal(0, 1, [k, m] if gemm.get("transA") else [*np.atleast_1d(m), k] if m else [k]).astype(real) for i in range(uses)}
+    for i in range(uses):
+        if form != "gemm":
+            nodes.append(helper.make_node("MatMul", [f"x{i}", "d" if form == "matmul" else "t"], [f"y{i}"]))
+        else:
+            inputs["c"] = rng.normal(0, 1, n).astype(real)
+            nodes.append(helper.make_node("Gemm", [f"x{i}", "d", "c"], [f"y{i}"], transB=1, **gemm))
+    outs = [(f"y{i}", helper.np_dtype_to_tensor_dtype(np.dtype(real))) for i in range(uses)]
+    model = model_of(nodes, inputs, outs, 25 if b == 2 else 21, constants)
+    bounds = "2e-3 1e-2" if real == np.float16 else None  # there DequantizeLinear rounds a weight, which a kernel does not
+    CASES[f"packed_{name}"] = model, inputs, plain_answers(model, inputs), bounds
+
+
+def plain_answers(model, feed):
+    """onnxruntime's without its rewrites, which would round x to 8 bits; the reference's where it has no kernel."""
+    o = onnxruntime.SessionOptions()
+    o.log_severity_level, o.graph_optimization_level = 4, onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return onnxruntime.InferenceSession(model.SerializeToString(), o, providers=["CPUExecutionProvider"]).run(None, feed)
+    except Exception:
+        return onnx.reference.ReferenceEvaluator(model).run(None, feed)
+
+
+def packed():
+    for kind in ("u4", "i4", "u8", "i8", "u2", "i2"):
+        packed_case(f"{kind}", kind, 64, 6, 3, 32)
+        packed_case(f"{kind}_no_zeros", kind, 64, 6, 3, 16, zeros=False)
+        packed_case(f"{kind}_transpose", kind, 72, 5, 9, 16, form="transpose")
+        packed_case(f"{kind}_gemm", kind, 40, 5, 2, 32, form="gemm", zeros=kind != "i4")
+        packed_case(f"{kind}_columns", kind, 50, 7, 1, zeros=kind[0] == "u")
+    for block in (64, 128, 256, 48, 8):
+        packed_case(f"blocks_{block}", "u4", 300, 17, 11, block)
+    packed_case("half", "u4", 64, 6, 3, 32, real=np.float16)
+    packed_case("half_many_rows", "i4", 64, 33, 40, 16, real=np.float16, form="transpose")
+    packed_case("half_gemm", "u4", 64, 6, 3, 32, real=np.float16, form="gemm")
+    packed_case("batch", "u4", 96, 9, (2, 7), 32, uses=2)
+    packed_case("vector", "i4", 96, 1030, 0, 32)
+    packed_case("one_column", "u8", 96, 1, 12, 32)
+    packed_case("gemm_scaled", "u4", 64, 6, 5, 32, form="gemm", alpha=0.5, beta=2.0, transA=1)
+    packed_case("pieces", "u4", 64, 6, 3, 16, form="pieces")
+    packed_case("pieces_no_zeros", "i8", 96, 6, 9, 32, zeros=False, form="pieces")
+    packed_case("columns_transpose", "i8", 150, 12, 20, form="transpose", zeros=False)
+
+
 # ---------------------------------------------------------------- writing
 def write_tensor(path, array):
     with open(path, "wb") as f:
@@ -241,7 +306,7 @@ def write(folder, name):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    for make in (pools, resizes, randoms, patterns, casts, pictures):
+    for make in (pools, resizes, randoms, patterns, casts, pictures, packed):
         make()
     CASES.update(type_cases.make())
     CASES.update(size_cases.make())

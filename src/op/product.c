@@ -4,7 +4,7 @@
 #include "op/blocks.h"
 #include "op/op_util.h"
 
-enum { FILL_COPY = 3, ROWS_FEW = 8, ROW_BLOCK_MAX = 1024 }; /* of kernels/matmul_row.c */
+enum { FILL_COPY = 3, ROWS_FEW = PRODUCT_ROWS_FEW, ROW_BLOCK_MAX = 1024 }; /* of kernels/matmul_row.c */
 
 /* Stride of a factor along a batch dimension: 0 where it has size 1 there; decided in each run where that is not known before. */
 static sym stride_along(graph *g, sym own, sym out, sym elems)
@@ -219,8 +219,6 @@ static bool few_rows(const lowering *l, const node *n)
     return is_float(l, n) && when && sym_is_number(lower_graph(l), when, &few) && few;
 }
 
-enum { ROW_BLOCK, ROW_GROUPS };
-
 /* Columns of a group: a few groups for each worker, in runs as long as that allows. sizes: columns, products. More groups than fit in 32
  * bits are as many as no launch takes. */
 static void choose_row_block(const qn_caps *caps, const i64 *sizes, u32 *numbers)
@@ -232,8 +230,13 @@ static void choose_row_block(const qn_caps *caps, const i64 *sizes, u32 *numbers
     u32 block = 32;
     while (block < ROW_BLOCK_MAX && block * 2 <= share) block *= 2;
     bool few = mul_u64(n / block + (n % block != 0), batch, &groups) && groups < UINT32_MAX;
-    numbers[ROW_BLOCK] = block;
-    numbers[ROW_GROUPS] = few ? (u32)groups : UINT32_MAX;
+    numbers[PRODUCT_ROW_BLOCK] = block;
+    numbers[PRODUCT_ROW_GROUPS] = few ? (u32)groups : UINT32_MAX;
+}
+
+void product_choose_row_block(launch *k, sym n, sym batch)
+{
+    launch_choose(k, choose_row_block, (const sym[]){ n, batch }, 2);
 }
 
 static qn_status launch_by_rows(lowering *l, const product *p)
@@ -242,11 +245,11 @@ static qn_status launch_by_rows(lowering *l, const product *p)
     epilogue_buffers(k, &p->end, p->a);
     launch_out(k, p->y);
     sizes(k, p);
-    launch_choose(k, choose_row_block, (const sym[]){ p->n, p->batch }, 2);
-    launch_chosen(k, ROW_BLOCK);
+    product_choose_row_block(k, p->n, p->batch);
+    launch_chosen(k, PRODUCT_ROW_BLOCK);
     batch_params(k, p);
     ending(k, p);
-    return launch_chosen_groups(k, ROW_GROUPS);
+    return launch_chosen_groups(k, PRODUCT_ROW_GROUPS);
 }
 
 static qn_status launch_by_tiles(lowering *l, const product *p)

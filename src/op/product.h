@@ -22,6 +22,10 @@ qn_status product_emit(lowering *l, const product *p);
 qn_status product_of(lowering *l, const node *n, product *out);
 extern const variant product_variants[];                               /* for MatMul and MatMulFused */
 sym product_when_few_rows(const lowering *l, const node *n, graph *g); /* the row matmul_row */
+/* How kernels of few rows cut n columns of `batch` products: its numbers are columns of a group, groups (launch_chosen). */
+enum { PRODUCT_ROWS_FEW = 8 };
+enum { PRODUCT_ROW_BLOCK, PRODUCT_ROW_GROUPS };
+void product_choose_row_block(launch *k, sym n, sym batch);
 sym product_flops(lowering *l, const node *n);
 val product_node(graph *g, val a,
                  val b); /* matmul.c: the product of two matrices, as a node at the end of the graph; 0: no memory */

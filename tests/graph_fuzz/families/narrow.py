@@ -9,6 +9,8 @@ F = np.float32
 SINCE = {"float8_e4m3fn": 19, "float8_e4m3fnuz": 19, "float8_e5m2": 19, "float8_e5m2fnuz": 19, "int4": 21, "uint4": 21, "float4_e2m1fn": 23, "float8_e8m0fnu": 24, "int2": 25, "uint2": 25}
 LIMITS = {"int4": (-8, 7), "uint4": (0, 15), "int2": (-2, 1), "uint2": (0, 3), "float4_e2m1fn": (-6, 6), "float8_e8m0fnu": (0.01, 100)}
 
+NAMED = {t.name: t for t in map(np.dtype, [*NARROW.values(), np.int8, np.uint8]) if t.name.startswith(("int", "uint"))}
+
 
 def kind(g, but=()):
     found = [np.dtype(t) for t in NARROW.values() if SINCE[np.dtype(t).name] <= g.opset and np.dtype(t).name not in but]
@@ -90,3 +92,30 @@ def quantized_narrow(g):
     if how == "all":
         q = moved(g, q)
     g.node("DequantizeLinear", [q] + pair, **attrs)
+
+
+@family(2)
+def packed_weights(g):
+    """Weights of 2 to 8 bits in front of products, as quantizers write them: in blocks, or with a scale for each column; one weight for several products."""
+    if g.opset < 21:
+        raise Unfit("no blocks")
+    t = np.dtype(g.pick([v for k, v in NAMED.items() if SINCE.get(k, 1) <= g.opset]))
+    k, n, turned, d = g.pick([16, 20, 32, 48, 64, 130]), g.int(1, 6), g.chance(0.5), g.pick([F, F, np.float16])
+    block = g.pick([None, 8, 16, 16, 32, 32, 48, 64, 256])
+    lo, hi = LIMITS.get(t.name, (-100, 100) if t.kind == "i" else (0, 200))
+    some = lambda shape: g.new(g.rng.integers(lo, hi + 1, shape).astype(t), constant=g.chance(0.97))
+    sized = lambda count: [n, count] if turned else [count, n]
+    scales = sized(-(-k // block)) if block else [n]
+    ins = [some(sized(k)), g.new(g.rng.uniform(0.01, 0.2, scales).astype(d), constant=True)] + ([some(scales)] if g.chance(0.6) else [])
+    w = g.node("DequantizeLinear", ins, axis=int(turned == bool(block)), block_size=block)
+    gemm = g.chance(0.4)
+    if turned and not gemm:
+        w = g.node("Transpose", [w], perm=g.pick([[1, 0], None]))
+    for _ in range(g.pick([1, 1, 2])):
+        if not gemm:
+            g.node("MatMul", [g.value([d], shape=g.pick([[k], [g.int(1, 12), k], [2, g.int(1, 3), k]])), w])
+            continue
+        m, trans = g.int(1, 12), g.chance(0.3)
+        a = g.value([d], shape=[k, m] if trans else [m, k])
+        c = [g.new(g.array(d, g.pick([[n], [m, 1], []])))] if g.chance(0.6) else []
+        g.node("Gemm", [a, w] + c, transA=int(trans), transB=int(turned), alpha=g.pick([None, 0.5]), beta=g.pick([None, None, 2.0, 0.0]))

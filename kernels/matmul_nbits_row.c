@@ -8,8 +8,8 @@
 
 #define ROWS_MAX 8u
 #define BLOCK_MAX 1024u                /* columns of a group */
-#define DEPTH 512u
-#define COLS 8u
+#define DEPTH 2048u
+#define COLS 4u
 
 #define PITCH (DEPTH / CODES)
 

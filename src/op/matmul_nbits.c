@@ -6,8 +6,8 @@
 enum { IN_A, IN_B, IN_SCALES, IN_ZEROS, IN_ORDER, IN_BIAS };
 enum { MOST_SIZE = 1 << 28 }; /* of K and N: all products of them fit in 64 bits */
 enum {
-    ROW_NUMBERS = 20480,
-    TILE_NUMBERS = BLOCKS_TILE_NUMBERS + 1024,
+    ROW_NUMBERS = 36864,
+    TILE_NUMBERS = BLOCKS_TILE_NUMBERS + 1536,
     FILL_UNPACK = 12
 }; /* the kernels' group memory; a weight's cost */
 

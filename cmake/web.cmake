@@ -11,7 +11,7 @@ add_link_options(-target wasm32-wasi ${FEATURES})
 
 # ---- kernels: one copy, SIMD128 with four lanes of f32w. No T=f64 set: such kernels run by kc, slower and as exact. Nor some large ones
 # that are for GPUs, where the cpu has rows of its own that come first, and some of rare ops: kc makes these where somebody asks for them.
-set(LEFT_TO_KC conv_blocked conv_blocked_depth conv_blocked_map pool_last conv_last conv_last_depth conv_last_four conv_last_group conv_last_tile expert_nbits forest matmul_four matmul_group matmul_block matmul_thin matmul_mma conv_group conv_block conv_mma grid_sample roi linear_states matmul_nbits matmul_nbits_row matmul_nbits_tile narrow
+set(LEFT_TO_KC conv_blocked conv_blocked_depth conv_blocked_map pool_last conv_last conv_last_depth conv_last_four conv_last_group conv_last_tile expert_nbits forest matmul_four matmul_group matmul_block matmul_thin matmul_mma conv_group conv_block conv_mma grid_sample roi linear_states matmul_nbits matmul_nbits_row matmul_nbits_tile nbits_numbers narrow
     col2im eye norm_group pad_map random range resize reduce_group reduce_parts rnn_map scan scatter_lines scatter_tuples softmax_group tensor_scatter topk)
 set(NO_ROWS "#include \"device/host_kernels.h\"\n")
 foreach(name ${LEFT_TO_KC})

@@ -70,21 +70,33 @@ typedef struct packed_product {
     bool packed_zeros;
 } packed_product;
 
-static launch *begin(lowering *l, const node *n, const char *file, const char *entry, packed_product *out)
+static packed_product packed_of(const lowering *l, const node *n)
 {
     i64 block = lower_int(l, n, "block_size");
     packed_product p = { .a = lower_in(l, n, IN_A), .zero = lower_in(l, n, IN_ZEROS), .y = lower_out(l, n, 0) };
     p.real = dtype_word(lower_type(l, p.a)->dtype);
     p.packed_zeros = !p.zero || lower_type(l, p.zero)->dtype == QN_U8;
     p.n = lower_int(l, n, "N"), p.k = lower_int(l, n, "K"), p.blocks = (p.k + block - 1) / block;
-    launch *k = launch_begin(l, file, entry);
-    launch_define(k, "T", p.real);
-    launch_define(k, "Z", p.packed_zeros ? "u8" : p.real);
+    return p;
+}
+
+static void weights(lowering *l, launch *k, const node *n, const packed_product *p)
+{
+    launch_define(k, "T", p->real);
+    launch_define(k, "Z", p->packed_zeros ? "u8" : p->real);
     launch_define_number(k, "bits", lower_int(l, n, "bits"));
-    for (u32 i = 0; i < IN_ZEROS; i++) launch_in(k, lower_in(l, n, i));
-    launch_in(k, p.zero ? p.zero : lower_in(l, n, IN_B));
-    launch_out(k, p.y);
-    *out = p;
+    launch_in(k, lower_in(l, n, IN_B));
+    launch_in(k, lower_in(l, n, IN_SCALES));
+    launch_in(k, p->zero ? p->zero : lower_in(l, n, IN_B));
+}
+
+static launch *begin(lowering *l, const node *n, const char *file, const char *entry, packed_product *out)
+{
+    *out = packed_of(l, n);
+    launch *k = launch_begin(l, file, entry);
+    launch_in(k, out->a);
+    weights(l, k, n, out);
+    launch_out(k, out->y);
     return k;
 }
 
@@ -159,6 +171,34 @@ static qn_status emit_tile(lowering *l, const node *n)
     return launch_chosen_groups(k, BLOCKS_GROUPS);
 }
 
+/* ------------------------------------------------------------------ as numbers first */
+/* Many rows pay for it: the product of floats shares what it reads among the items of a group. */
+static bool fits_numbers(const lowering *l, const node *n)
+{
+    i64 most = 1 << 30;
+    bool small = lower_int(l, n, "N") <= most / lower_int(l, n, "K");
+    return small && lower_type(l, lower_in(l, n, IN_A))->dtype != QN_F64 && is_plain(l, n);
+}
+
+static qn_status emit_numbers(lowering *l, const node *n)
+{
+    graph *g = lower_graph_mut(l);
+    packed_product p = packed_of(l, n);
+    sym elems = sym_number(g, p.n * p.k);
+    product m = { .a = p.a, .y = p.y, .dtype = lower_type(l, p.a)->dtype, .trans_b = true, .alpha = 1 };
+    m.b = lower_scratch(l, m.dtype, elems);
+    m.m = rows_of(g, g, p.a), m.n = sym_number(g, p.n), m.k = sym_number(g, p.k), m.batch = sym_one(g);
+    for (u32 d = 0; d < PRODUCT_DIMS; d++) m.dims[d] = sym_one(g), m.a_stride[d] = m.b_stride[d] = sym_zero(g);
+    launch *k = launch_begin(l, "nbits_numbers.c", "nbits_numbers");
+    weights(l, k, n, &p);
+    launch_out(k, m.b);
+    launch_number(k, p.k);
+    launch_number(k, p.blocks);
+    consts(l, k, n, &p);
+    QN_TRY(launch_map(k, elems));
+    return product_emit(l, &m);
+}
+
 static sym nbits_flops(lowering *l, const node *n)
 {
     graph *g = lower_graph_mut(l);
@@ -181,6 +221,8 @@ static qn_status expand_matmul_nbits(build *b, const node *n)
 static const variant matmul_nbits_variants[] = {
     { "matmul_nbits_row", NEED_LANES | NEED_SIZES, fits_row, emit_row },
     { "matmul_nbits_tile", NEED_LANES, fits_tile, emit_tile },
+    { "matmul_nbits_few", NEED_GROUP | NEED_SIZES, is_plain, emit_map },
+    { "matmul_nbits_numbers", NEED_GROUP, fits_numbers, emit_numbers },
     { "matmul_nbits_map", 0, is_plain, emit_map },
     { 0 },
 };

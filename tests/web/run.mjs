@@ -9,6 +9,7 @@ import { cases as bundles } from './bundles.mjs';
 import { cases as decoder } from './decoder.mjs';
 import { cases as devices } from './devices.mjs';
 import { cases as downloads } from './downloads.mjs';
+import { cases as drawn } from './drawn.mjs';
 import { cases as hangs } from './hangs.mjs';
 import { cases as hidden } from './hidden.mjs';
 import { cases as kept } from './kept.mjs';
@@ -46,7 +47,7 @@ async function main(wanted) {
   const browser = await launch();
   const counts = { passed: 0, failed: 0, skipped: 0 };
 
-  for (const { name, run, needs } of [...pages, ...keyboard, ...devices, ...autos, ...downloads, ...pieces, ...lives, ...hangs, ...hidden, ...shortage, ...threads, ...trials, ...modules, ...values, ...kept, ...pictures, ...decoder, ...bundles]) {
+  for (const { name, run, needs } of [...pages, ...keyboard, ...devices, ...autos, ...downloads, ...pieces, ...lives, ...hangs, ...hidden, ...shortage, ...threads, ...trials, ...modules, ...values, ...kept, ...pictures, ...drawn, ...decoder, ...bundles]) {
     if (wanted.length && !wanted.some((w) => name.includes(w))) continue;
     const context = await browser.newContext({ serviceWorkers: name.includes('offline') ? 'allow' : 'block' });
     const complaints = [];

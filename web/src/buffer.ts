@@ -42,6 +42,7 @@ export class Buffer {
     const from = engine.put(bytes);
     try {
       if (!engine.x.qw_buffer_write(this.at, at, from, bytes.byteLength)) throw engine.failure();
+      this.queued = true;
     } finally {
       engine.x.qw_free(from);
     }
@@ -61,12 +62,21 @@ export class Buffer {
     try {
       const ticket = engine.x.qw_buffer_read(from, at, to, bytes);
       if (!ticket) throw engine.failure();
+      this.queued = false;
       pending = this.device.settled(() => engine.x.qw_device_poll(this.device.handle, ticket));
       await this.device.watched(pending, signal);
       return engine.heap.u8.slice(to, to + bytes).buffer as ArrayBuffer;
     } finally { // an aborted read is still under way: its memory goes when it is done
       void (pending ?? Promise.resolve()).catch(() => undefined).then(() => engine.broken || engine.x.qw_free(to));
     }
+  }
+
+  /** @internal Writes or launches with it are queued, perhaps not yet on their way: a kernel may still be compiled. */
+  queued = false;
+
+  /** @internal Done when these are. */
+  async settled(signal: AbortSignal | undefined): Promise<void> {
+    if (this.queued) await this.read(0, 0, { signal });
   }
 
   close(): void {

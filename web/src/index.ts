@@ -3,6 +3,7 @@ export { Buffer } from './buffer.js';
 export { Classifier, type Class, type Classification, type ClassifyOptions, type Preparation } from './classifier.js';
 export type { DecodedPicture, Decoders, MagicDecoder, PictureDecoder } from './decode.js';
 export { Device, type DeviceInfo, type DeviceKind, type DeviceOptions, type DeviceReport } from './device.js';
+export { drawTensor, type DrawOptions, type DrawTarget } from './draw_tensor.js';
 export { clearCache, download, type DownloadOptions, type DownloadProgress } from './download.js';
 export { setWasm, type ModuleName, type WasmSource } from './engine.js';
 export { QuernError, type Diagnostic } from './error.js';

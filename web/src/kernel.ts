@@ -82,6 +82,7 @@ export class Kernel {
       if (!set) throw failure();
     });
     if (!x.qw_kernel_launch(this.#at, count, args.length)) throw failure();
+    for (const arg of args) if (arg instanceof Buffer) arg.queued = true;
   }
 
   close(): void {

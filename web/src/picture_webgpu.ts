@@ -5,7 +5,7 @@
 import type { Device } from './device.js';
 import { bitmapOf, kindOf, refused, sizeOf, wantsPicture, type Picture, type Pixels } from './picture.js';
 import type { Prep } from './picture_tensor.js';
-import { scoped } from './scoped_webgpu.js';
+import { perDevice, scoped } from './scoped_webgpu.js';
 import { Tensor } from './tensor.js';
 
 const wgsl = (source: string): string => /* wgsl */ `
@@ -63,15 +63,7 @@ fn resized(at: vec2f) -> vec3f {
 }
 `;
 
-const pipelines = new WeakMap<GPUDevice, Map<string, GPUComputePipeline>>();
-
-function pipelineOf(gpu: GPUDevice, source: string): GPUComputePipeline {
-  const known = pipelines.get(gpu) ?? new Map<string, GPUComputePipeline>();
-  pipelines.set(gpu, known);
-  let made = known.get(source);
-  if (!made) known.set(source, (made = gpu.createComputePipeline({ layout: 'auto', compute: { module: gpu.createShaderModule({ code: wgsl(source) }), entryPoint: 'main' } })));
-  return made;
-}
+const pipelineOf = perDevice((gpu, source) => gpu.createComputePipeline({ layout: 'auto', compute: { module: gpu.createShaderModule({ code: wgsl(source) }), entryPoint: 'main' } }));
 
 interface Source {
   resource: GPUTextureView | GPUExternalTexture;

@@ -1,5 +1,6 @@
 /* The demo pages, driven as a visitor would. */
 import { readFileSync } from 'node:fs';
+import { onnxWriter } from './onnx.mjs';
 
 const KINDS = ['webgpu', 'webgl', 'wasm'];
 const state = (page, name, value, timeout = 30000) => page.waitForFunction(([n, v]) => document.documentElement.dataset[n] === v, [name, value], { timeout });
@@ -191,6 +192,28 @@ export const cases = [
       const shown = await page.$$eval('#table tr[data-kind]', (all) => all.map((r) => r.textContent));
       json.results.forEach((r, i) => t.check([r.device, r.driver, r.speed].every((text) => shown[i].includes(text)), `${shown[i]} lacks something of ${r.device}, ${r.driver}, ${r.speed}`));
       t.check(await page.isVisible('#chart'), 'the chart is shown');
+    },
+  },
+  {
+    name: 'benchmark: a model of the visitor, from a file and from an address, and one that it cannot make up inputs for',
+    async run(t) {
+      const page = await t.page(`${t.url}/site/benchmark.html`), { node, typed, tensorType, model, STRING } = onnxWriter();
+      for (const box of ['#test-matmul-128', '#test-bandwidth', '#test-glyphs', '#kind-webgpu']) await page.uncheck(box);
+      await page.click('summary');
+      await page.setInputFiles('#model-file', { name: 'twice.onnx', mimeType: 'application/octet-stream',
+        buffer: Buffer.concat(model([node('Add', ['x', 'x'], ['y']), typed(11, 'x', tensorType(['batch', 3, 'height', 'width'])), typed(12, 'y', tensorType(['batch', 3, 'height', 'width']))])) });
+      await page.fill('#model-url', `${t.url}/pkg/glyphs.onnx`);
+      await page.press('#model-url', 'Enter');
+      await page.setInputFiles('#model-file', { name: 'texts.onnx', mimeType: 'application/octet-stream',
+        buffer: Buffer.concat(model([node('Identity', ['x'], ['y']), typed(11, 'x', tensorType([2], STRING)), typed(12, 'y', tensorType([2], STRING))])) });
+      await page.click('#start');
+      await page.waitForFunction(() => document.documentElement.dataset.measured === '6', undefined, { timeout: 90000 });
+      const [file] = await Promise.all([page.waitForEvent('download'), page.click('#export')]);
+      const { results } = JSON.parse(readFileSync(await file.path(), 'utf8'));
+      t.same(results.map((r) => [r.name, r.kind, r.inputs ?? r.error]), ['webgl', 'wasm'].map((k) => ['Model: twice.onnx', k, 'x: f32[1, 3, 224, 224]'])
+        .concat(['webgl', 'wasm'].map((k) => ['Model: glyphs.onnx', k, 'image: f32[1, 1, 32, 32]']), ['webgl', 'wasm'].map((k) => ['Model: texts.onnx', k, "this page makes up numbers alone, and input 'x' is a string"])), 'results');
+      for (const r of results.slice(0, 4)) t.check(r.medianMs > 0 && r.coldMs > 0 && /runs\/s$/.test(r.speed), JSON.stringify(r));
+      t.check(/f32\[1, 3, 224, 224\]/.test(await page.textContent('#table')), 'the table says what the model was given');
     },
   },
   {

@@ -1,5 +1,5 @@
 import { bench } from './lab';
-import type { Measured, Opened } from './lab_worker';
+import type { Measured, ModelSpec, Opened } from './lab_worker';
 import type { Plugin } from 'chart.js';
 import { Chart } from './plot';
 import { byId, colour, el, KINDS, KIND_NAMES, median, message, milliseconds, onTheme, saveText, type Kind } from './shell';
@@ -44,6 +44,15 @@ const TESTS: Test[] = [
   },
 ];
 
+/* A visitor's own: each is one more test. */
+const modelTest = (spec: ModelSpec, name: string): Test => ({
+  id: `model-${TESTS.length}`, name: `Model: ${name}`, short: name.length > 18 ? `${name.slice(0, 17)}…` : name, on: true,
+  run: async (kind, tell) => {
+    const r = await bench(kind).lab.ask('model', [spec, 9], progress(tell));
+    return { ...r, speed: `${perSecond(1000 / median(r.warmMs))} runs/s` };
+  },
+});
+
 interface Row extends Measured {
   test: string;
   name: string;
@@ -72,7 +81,7 @@ function deviceCell(kind: Kind, name: string, driver = ''): HTMLElement {
 function layOut(tests: readonly Test[], kinds: readonly Kind[]): void {
   for (const old of document.querySelectorAll('#table tbody')) old.remove();
   for (const t of tests) {
-    byId('table').append(el('tbody', {}, el('tr', { class: 'test' }, el('th', { colSpan: 5, scope: 'rowgroup' }, t.name)),
+    byId('table').append(el('tbody', {}, el('tr', { class: 'test' }, el('th', { colSpan: 5, scope: 'rowgroup' }, t.name, el('small', { id: `given-${t.id}`, class: 'given' }))),
       kinds.map((k) => el('tr', { id: `row-${t.id}-${k}`, 'data-kind': k }, deviceCell(k, ' '), el('td', { colSpan: 4, class: 'soft num wait' }, 'waiting')))));
   }
 }
@@ -82,6 +91,7 @@ function figure(label: string, text: string, strong = false): HTMLElement {
 }
 
 function showRow(r: Row): void {
+  if (r.inputs) byId(`given-${r.test}`).textContent = r.inputs;
   lineOf(r.test, r.kind).replaceChildren(deviceCell(r.kind, r.device, r.driver),
     ...(r.error ? [el('td', { colSpan: 4, class: 'soft' }, r.error)]
       : [figure('median', milliseconds(median(r.warmMs)), true), figure('spread', spread(r.warmMs)), figure('cold', milliseconds(r.coldMs)), figure('speed', r.speed)]));
@@ -133,7 +143,7 @@ function showChart(): void {
       maintainAspectRatio: false, indexAxis: 'y',
       plugins: { legend: { align: 'start', labels: { color: ink, boxWidth: 10, boxHeight: 10, useBorderRadius: true, borderRadius: 5 } }, tooltip: { callbacks: { label: (c) => said(of(KINDS[c.datasetIndex]!)[c.dataIndex]!) } } },
       scales: {
-        x: { type: 'logarithmic', suggestedMax: Math.max(...good.flatMap((r) => r.warmMs)), title: { display: true, text: 'milliseconds, logarithmic', color: ink }, ticks: { color: ink, maxTicksLimit: 6, maxRotation: 0 }, grid: { color: line } },
+        x: { type: 'logarithmic', suggestedMin: Math.max(0.05, Math.min(...good.flatMap((r) => r.warmMs))), suggestedMax: Math.max(...good.flatMap((r) => r.warmMs)), title: { display: true, text: 'milliseconds, logarithmic', color: ink }, ticks: { color: ink, maxTicksLimit: 6, maxRotation: 0 }, grid: { color: line } },
         y: { ticks: { color: ink }, grid: { display: false } },
       },
     },
@@ -181,7 +191,29 @@ async function measure(): Promise<void> {
   document.documentElement.dataset['measured'] = String(rows.length);
 }
 
-for (const t of TESTS) byId('tests').append(el('label', { class: 'check' }, el('input', { type: 'checkbox', id: `test-${t.id}`, checked: t.on }), t.name));
+function offer(t: Test): void {
+  byId('tests').append(el('label', { class: 'check' }, el('input', { type: 'checkbox', id: `test-${t.id}`, checked: t.on }), t.name));
+}
+
+function addModel(spec: ModelSpec, name: string): void {
+  const test = modelTest(spec, name);
+  TESTS.push(test);
+  offer(test);
+  byId('doing').textContent = `${name} is one of the tests now.`;
+}
+
+TESTS.forEach(offer);
+byId<HTMLInputElement>('model-file').addEventListener('change', (event) => {
+  const at = event.target as HTMLInputElement, file = at.files?.[0];
+  if (file) addModel({ kind: 'file', file }, file.name);
+  at.value = ''; // so that the same file may come again, changed
+});
+byId('model-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const at = byId<HTMLInputElement>('model-url'), url = at.value.trim();
+  if (url) addModel({ kind: 'url', url: new URL(url, location.href).href }, url.split('/').pop() || url);
+  else byId('doing').textContent = 'Give the address of an .onnx file, or choose one.';
+});
 for (const k of KINDS) byId('kinds').append(el('label', { class: 'check', 'data-kind': k }, el('input', { type: 'checkbox', id: `kind-${k}`, checked: true }), el('span', { class: 'dot' }), KIND_NAMES[k]));
 byId('start').addEventListener('click', () => {
   const button = byId<HTMLButtonElement>('start');

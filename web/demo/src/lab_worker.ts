@@ -1,6 +1,6 @@
 /* A workbench in a worker: one device of one kind, what is open on it, and the jobs that the pages ask for. The page stays free while a
  * kernel or a network runs on the CPU, and a kernel that never ends is stopped by ending the worker. */
-import { Classifier, Device, Session, Tensor, targets, translate, QuernError, type DeviceKind, type DownloadProgress, type Kernel, type KernelOptions, type Measured as Probed, type Preparation } from 'quern';
+import { Classifier, Device, Session, Tensor, targets, translate, QuernError, type DeviceKind, type DownloadProgress, type Kernel, type KernelOptions, type Measured as Probed, type Preparation, type TypedArray, type Value, type ValueInfo } from 'quern';
 import { chain } from './onnx_chain';
 
 let device: Device | undefined;
@@ -55,6 +55,8 @@ export interface KernelResult {
 export interface Measured {
   coldMs: number;
   warmMs: number[];
+  /** What a model of the visitor's was given. */
+  inputs?: string;
 }
 export interface Tried {
   tried: Record<'right' | 'unjudged' | 'wrong' | 'refused', number>;
@@ -179,6 +181,44 @@ async function selfTest(test: (typeof SELF_TESTS)[number]): Promise<SelfTest> {
   }
 }
 
+/* ---- a model of which nothing is known but what it declares */
+
+const BITS: Record<string, (n: number) => TypedArray> = {
+  f32: (n) => Float32Array.from({ length: n }, (_, i) => ((i * 31) % 251) / 251), f64: (n) => Float64Array.from({ length: n }, (_, i) => ((i * 31) % 251) / 251),
+  f16: (n) => new Uint16Array(n).fill(0x3800), bf16: (n) => new Uint16Array(n).fill(0x3f00), u8: (n) => new Uint8Array(n).map((_, i) => (i * 31) % 251),
+  i8: (n) => new Int8Array(n).fill(1), i16: (n) => new Int16Array(n).fill(1), u16: (n) => new Uint16Array(n).fill(1), i32: (n) => new Int32Array(n).fill(1), u32: (n) => new Uint32Array(n).fill(1),
+  i64: (n) => new BigInt64Array(n).fill(1n), u64: (n) => new BigUint64Array(n).fill(1n), bool: (n) => new Uint8Array(n).fill(1),
+};
+const SIDE = 224, LENGTH = 16;
+
+/* A size that the model leaves open is 1 for a batch, SIDE for the sides of a picture, LENGTH for any other. */
+function madeUp({ name, dtype, dims, of }: ValueInfo): Tensor {
+  const fill = BITS[dtype];
+  if (of || !fill) throw new QuernError('unsupported', `this page makes up numbers alone, and input '${name}' is a ${dtype}`);
+  if (!dims) throw new QuernError('unsupported', `the model does not say how many dimensions input '${name}' has`);
+  const last = dims.at(-1) === 3, isSide = (axis: number): boolean => dims.length === 4 && (last ? axis === 1 || axis === 2 : axis >= 2);
+  const sizes = dims.map((d, axis) => (typeof d === 'number' ? d : axis === 0 && dims.length > 1 ? 1 : isSide(axis) ? SIDE : dims.length === 4 ? 3 : LENGTH));
+  return Tensor.from(fill(sizes.reduce((n, d) => n * d, 1)), sizes, dtype);
+}
+
+async function anyModel(model: string | Blob, runs: number, tell: Tell): Promise<Measured & { loadMs: number }> {
+  const from = now(), half = (part: number): void => tell({ part: 0.5 * (part || 0) }); // opening is one half, running the other
+  using s = await openModel(model, (p) => half((p as { part: number }).part));
+  const loadMs = now() - from, inputs = Object.fromEntries(s.inputs.map((i) => [i.name, madeUp(i)]));
+  const timedRun = async (): Promise<number> => {
+    const start = now();
+    await s.run<Value>(inputs);
+    return now() - start;
+  };
+  const coldMs = await timedRun(), warmMs: number[] = [], until = now() + PATIENCE_MS;
+  while (warmMs.length < runs && (!warmMs.length || now() < until)) {
+    warmMs.push(await timedRun());
+    tell({ part: 0.5 + 0.5 * (warmMs.length / runs) });
+  }
+  return { loadMs, coldMs, warmMs, inputs: Object.entries(inputs).map(([name, t]) => `${name}: ${t.dtype}[${t.dims.join(', ')}]`).join(', ') };
+}
+const PATIENCE_MS = 20_000; // for warm runs, of which there is one at least
+
 const jobs = {
   async open(kind: DeviceKind): Promise<Opened> {
     const from = now();
@@ -301,7 +341,9 @@ const jobs = {
     return { coldMs, warmMs, gbps: (elems * 8) / Math.min(...warmMs) / 1e6 };
   },
 
+  /** The built-in model with a picture, or any other with made-up inputs. */
   async model(spec: ModelSpec, runs: number, tell: Tell): Promise<Measured & { loadMs: number }> {
+    if (spec.kind !== 'glyphs') return anyModel(spec.kind === 'url' ? spec.url : spec.file, runs, tell);
     const { loadMs } = await jobs.load(spec, tell);
     const picture = new ImageData(224, 224);
     for (let i = 0; i < picture.data.length; i++) picture.data[i] = i % 4 === 3 ? 255 : (i * 31) % 251;

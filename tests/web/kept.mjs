@@ -57,6 +57,23 @@ export const cases = [
     t.same(got, [[[[1, 2], [1, 3]], [[1, 2], [1, 3]]], [[[1, 0], []], [[1, 0], []]], [[[1, 3], [0, 1, 2]], [[1, 3], [0, 1, 2]]], [[2, 2], [1, 2, 3, 4]], [[4], [1, 2, 3, 4]],
       [[1, 2], [1, 2]], [[3], [1, 2, 3]]], 'answers');
   }),
+  ...each('what the host computes, what is an input, and one value under two names', async (t, kind) => {
+    const got = await (await ready(t)).evaluate(async (kind) => {
+      const device = await quern.Device.open({ kind }), { INT64, BOOL } = onnx, DOUBLE = 11;
+      const session = await open(device, [['Shape', ['x'], ['sizes']], ['Identity', ['x'], ['same']], ['Cast', ['x'], ['wide'], [onnx.int('to', DOUBLE)]], ['Add', ['wide', 'wide'], ['twice']],
+        ['Cast', ['x'], ['truth'], [onnx.int('to', BOOL)]], ['Neg', ['x'], ['a']], ['Identity', ['a'], ['b']]], [['x', ['n']]],
+      [['sizes', [1], INT64], ['same', ['n']], ['twice', ['n'], DOUBLE], ['truth', ['n'], BOOL], ['a', ['n']], ['b', ['n']]]);
+      const names = session.outputs.map((o) => o.name), given = f32([3], 0, 1, 2), answers = [];
+      for (const x of [given, quern.Tensor.onDevice(device.buffer(given.data), 'f32', [3])]) {
+        const all = await session.run({ x }, { keep: names }), half = await session.run({ x }, { keep: ['a', 'twice'] });
+        answers.push(await Promise.all(names.map(async (n) => Array.from(await all[n].read(), Number))), names.filter((n) => half[n].buffer), Array.from(await half.b.read()));
+      }
+      device.close();
+      return answers;
+    }, kind);
+    const want = [[[3], [0, 1, 2], [0, 2, 4], [0, 1, 1], [0, -1, -2], [0, -1, -2]], ['twice', 'a'], [0, -1, -2]];
+    t.same(got, [...want, ...want].map((v) => JSON.parse(JSON.stringify(v))), 'answers');
+  }),
   ...each('what is not taken, and what is closed, leaves nothing', async (t, kind) => {
     const got = await (await ready(t)).evaluate(async (kind) => {
       const device = await quern.Device.open({ kind }), { engine } = device;

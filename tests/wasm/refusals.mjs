@@ -1,7 +1,7 @@
 // What the package refuses, in Node:  node tests/wasm/refusals.mjs    Each call of the API with arguments of a wrong kind, things that are closed or things that
 // are missing: a QuernError with the code and some words, never another error; an aborted call gives its signal's reason. After all of it a model still runs.
 import fs from "node:fs";
-import { Buffer, clearCache, Classifier, Device, download, pictureTensor, pixelsOf, QuernError, Session, setWasm, targets, Tensor, translate } from "../../web/dist/quern.js";
+import { Buffer, clearCache, Classifier, Device, download, drawTensor, pictureTensor, pixelsOf, QuernError, Session, setWasm, targets, Tensor, translate } from "../../web/dist/quern.js";
 
 const root = new URL("../../", import.meta.url).pathname;
 const glyphs = fs.readFileSync(`${root}models/glyphs.onnx`);
@@ -79,7 +79,7 @@ const cases = [
   ["run: an array of another length", "shape", "", () => session.run({ [input.name]: new Float32Array(3) })],
   ["run: a tensor in a closed buffer", "usage", "buffer is closed", () => session.run({ [input.name]: closed.tensor })],
   ["run: keeping an unknown output", "name", "no output 'none'", () => session.run(feed, { keep: ["none"] })],
-  ["run: keep that is no list", "usage", "run", () => session.run(feed, { keep: 5 })],
+  ["run: keep that is no list", "usage", "keep wants", () => session.run(feed, { keep: 5 })],
   ["run: a signal that is none", "usage", "run", () => session.run(feed, { signal: 5 })],
   ["run: a closed session", "usage", "session is closed", () => closed.session.run(feed)],
   ["run: a closed session, no inputs", "usage", "session is closed", () => closed.session.run({})],
@@ -152,14 +152,18 @@ const cases = [
   ["Classifier.glyphs: no device", "usage", "wants a Device", () => Classifier.glyphs()],
   ["Classifier.glyphs: a closed device", "usage", "device is closed", () => Classifier.glyphs(closed.device)],
   ["Classifier.glyphs: no model", "usage", "a model is an address", () => Classifier.glyphs(device, { model: 5 })],
-  ["classify: nothing", "usage", "classify", () => classifier.classify()],
-  ["classify: a number", "usage", "classify", () => classifier.classify(5)],
+  ["classify: nothing", "usage", "a picture is", () => classifier.classify()],
+  ["classify: a number", "usage", "a picture is", () => classifier.classify(5)],
   ["classify: too few pixels", "usage", "four bytes a pixel", () => classifier.classify({ ...pixels, width: 100 })],
   ["classify: no size", "usage", "four bytes a pixel", () => classifier.classify({ rgba: pixels.rgba })],
   ["classify: a closed classifier", "usage", "classifier is closed", () => closed.classifier.classify(pixels)],
-  ["pixelsOf: null", "usage", "pixelsOf", () => pixelsOf(null)],
-  ["pixelsOf: nothing to draw with", "usage|bug", "pixelsOf", () => pixelsOf({ width: 2, height: 2 })],
+  ["pixelsOf: null", "usage", "a picture is", () => pixelsOf(null)],
+  ["pixelsOf: no picture", "usage", "a picture is", () => pixelsOf({ width: 2, height: 2 })],
   ["pictureTensor: no device", "usage", "pictureTensor", () => pictureTensor(null, pixels, { width: 2, height: 2 })],
+  ["pictureTensor: no options", "usage", "pictureTensor wants", () => pictureTensor(device, pixels)],
+  ["pictureTensor: a file, which no browser decodes", "usage", "only a browser", () => pictureTensor(device, new Blob(["x"]), { width: 2, height: 2 })],
+  ["drawTensor: no tensor", "usage", "drawTensor wants", () => drawTensor(pixels, {})],
+  ["drawTensor: nothing to draw on", "usage", "drawTensor draws on", () => drawTensor(Tensor.from(new Float32Array(4), [1, 2, 2]), {})],
   ["download: no address", "usage", "no address here", () => download("http://[")],
   ["download: nobody there", "io", "cannot be fetched", () => download(away, { cache: "none" })],
   ["clearCache: no storage here", "usage|bug", "clearCache", () => clearCache()],
@@ -192,6 +196,8 @@ async function testAborted() {
 for (const one of cases) await testCase(one);
 await testAborted();
 const answers = await session.run(feed);
+const white = await pictureTensor(device, { ...pixels, rgba: new Uint8Array(16).fill(255) }, { width: 4, height: 3, mean: 0.5 });
+check("a picture needs no browser when its pixels are given", white.dims.join() === "1,3,3,4" && white.data.every((v) => v === 0.5), `${white.dims}: ${white.data}`);
 check("a model still runs", answers[output.name]?.data.every(Number.isFinite), "no answer");
 device.close(), other.close();
 console.log(`${count.passed} passed, ${count.failed} failed, 0 skipped`);

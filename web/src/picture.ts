@@ -27,7 +27,7 @@ export function wantsPicture(picture: Picture | Pixels): void {
     return wants(isSize(width) && isSize(height) && ArrayBuffer.isView(rgba) && rgba.byteLength === width * height * 4, 'pixels are { width, height, rgba }, of four bytes a pixel');
   }
   const kind = kindOf(picture);
-  wants(KINDS.includes(kind), `a ${kind} is no picture; give an image, a canvas, a video, an ImageBitmap, an ImageData, a VideoFrame, a Blob or { width, height, rgba }`);
+  wants(KINDS.includes(kind), `a picture is an image, a canvas, a video, an ImageBitmap, an ImageData, a VideoFrame, a Blob or { width, height, rgba }, not this (${kind})`);
 }
 
 /** @internal */

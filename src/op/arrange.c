@@ -58,7 +58,7 @@ static qn_status infer_reverse_sequence(infer *c)
     const type *x = infer_in(c, 0);
     i64 time = infer_int(c, "time_axis"), batch = infer_int(c, "batch_axis");
     if (x->rank < 2) return infer_fail(c, QN_E_SHAPE, "the input has rank %u, at least 2 are wanted", x->rank);
-    if (time + batch != 1 || time < 0 || time > 1)
+    if (time < 0 || time > 1 || batch != 1 - time)
         return infer_fail(c, QN_E_SHAPE, "time_axis and batch_axis must be 0 and 1, in either order");
     return infer_like_first_input(c);
 }

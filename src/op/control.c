@@ -303,8 +303,8 @@ static const char *scan_of(const node *n, scan_shape *s)
 {
     const attr *a = attr_find(n, "body");
     i64 scans = attr_int(n, "num_scan_inputs", 0), captured = attr_int(n, NOTE_CAPTURES, 0),
-        states = (i64)n->n_in - scans - captured;
-    if (!a || a->kind != ATTR_GRAPH || scans < 1 || states < 0) return "it has no body, no scan inputs, or too few inputs";
+        states = scans < 1 ? -1 : (i64)n->n_in - scans - captured;
+    if (!a || a->kind != ATTR_GRAPH || states < 0) return "it has no body, no scan inputs, or too few inputs";
     *s = (scan_shape){ a->body, (u32)states, (u32)scans, (u32)captured, a->body->n_outputs };
     if (s->body->n_inputs != n->n_in) return "its body takes another number of values than are given";
     if (n->n_out > s->n_out) return "it has more outputs than its body gives";

@@ -215,9 +215,10 @@ static i64 entry(const node *n, const char *name, u32 i)
 
 static bool scan_of(const graph *g, const node *n, scan_at *out)
 {
-    i64 scans = attr_int(n, "num_scan_inputs", 0), states = (i64)n->n_in - scans - attr_int(n, NOTE_CAPTURES, 0);
+    i64 scans = attr_int(n, "num_scan_inputs", 0),
+        states = scans < 1 ? -1 : (i64)n->n_in - scans - attr_int(n, NOTE_CAPTURES, 0);
     *out = (scan_at){ .body = body_of(n, "body"), .n_state = (u32)states, .n_scan = (u32)scans };
-    if (!out->body || scans < 1 || states < 0 || out->body->n_inputs != n->n_in) return false;
+    if (!out->body || states < 0 || out->body->n_inputs != n->n_in) return false;
     if (out->body->n_outputs < out->n_state || n->n_out > out->body->n_outputs) return false;
     for (u32 i = 0; i < n->n_in; i++)
         if (!node_in(g, n, i)) return false;

@@ -36,7 +36,7 @@ class DeviceDesc(c.Structure):
 
 class SessionDesc(c.Structure):
     _fields_ = [("device", c.c_void_p), ("path", c.c_char_p), ("bytes__data", c.c_char_p), ("bytes__n", c.c_size_t), ("piecewise", c.c_uint64), ("stepwise", c.c_bool),
-                ("no_optimize", c.c_bool), ("inspect_only", c.c_bool), ("widen", c.c_bool), ("profile", c.c_bool), ("only_variants", c.c_char_p), ("layout", c.c_int), ("dump", c.c_void_p), ("dump_user", c.c_void_p),
+                ("no_optimize", c.c_bool), ("inspect_only", c.c_bool), ("widen", c.c_bool), ("profile", c.c_bool), ("only_variants", c.c_char_p), ("layout", c.c_int), ("seed", c.c_uint64), ("dump", c.c_void_p), ("dump_user", c.c_void_p),
                 ("progress", c.c_void_p), ("progress_user", c.c_void_p)]
 
 

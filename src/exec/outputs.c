@@ -1,5 +1,5 @@
-/* The end of a run: each output is handed to a buffer that stays on the device, or read back where the caller looks at it, and a flush tells when that is done.
- * Where the device's memory is the host's, nothing is copied but constants. */
+/* The end of a run: each output is handed to a buffer that stays on the device, or read back where the caller looks at it, and a flush tells
+ * when that is done. Where the device's memory is the host's, nothing is copied but constants. */
 #include "exec/exec.h"
 
 static qn_status stage(exec *x, u32 i, const slot *s, const void **out)

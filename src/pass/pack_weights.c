@@ -220,107 +220,66 @@ static qn_status turn_all(pass_job *j)
     return s;
 }
 
-#define W_U4                                                                                                                \
-    "const w: u4[16,2] = {12, 1, 2, 3, 2, 12, 13, 9, 0, 1, 5, 6, 9, 7, 4, 2, 11, 11, 0, 1, 7, 6, 14, 8, 6, 6, 10, 9, 2, "   \
-    "11, 12, 15}; const s: f32[1,2] = {0.5, 2}; const z: u4[1,2] = {3, 12};"
-#define W_I4                                                                                                                \
-    "const w: i4[1,32] = {4, -4, -3, 2, 2, 3, 5, -4, 7, -8, -7, 7, 7, -4, -6, -3, -8, 6, 2, 1, -5, -1, -5, 4, -1, -8, -4, " \
-    "3, 0, -3, -4, -7}; const s: f32[1,2] = {0.5, 2};"
-#define W_I2                                                                                                                \
-    "const w: i2[1,64] = {1, 1, 0, -2, 0, -2, 1, 1, -1, 1, 1, -1, 1, -1, -2, 0, 1, 0, -1, 1, -1, -1, -2, -2, 0, 1, -1, 0, " \
-    "1, -2, -1, 0, 0, -1, -1, -2, 0, 1, -2, 1, -2, -2, 0, -2, 1, -1, 0, 1, 1, -1, -2, -1, 1, 0, -2, 1, 1, 1, 0, 1, 0, 0, "  \
-    "1, 0}; const s: f16[1,2] = {0.5, 2}; const z: i2[1,2] = {1, 0};"
-#define ALONE(text) text " -> " text
+/* clang-format off */
+#define W_U4 \
+    "const w: u4[16,2] = {12, 1, 2, 3, 2, 12, 13, 9, 0, 1, 5, 6, 9, 7, 4, 2, 11, 11, 0, 1, 7, 6, 14, 8, 6, 6, 10, 9, 2, 11, 12, 15};" \
+    "const s: f32[1,2] = {0.5, 2}; const z: u4[1,2] = {3, 12};"
+#define W_I4 \
+    "const w: i4[1,32] = {4, -4, -3, 2, 2, 3, 5, -4, 7, -8, -7, 7, 7, -4, -6, -3, -8, 6, 2, 1, -5, -1, -5, 4, -1, -8, -4, 3, 0, -3, -4, -7};" \
+    "const s: f32[1,2] = {0.5, 2};"
+#define W_I2 \
+    "const w: i2[1,64] = {1, 1, 0, -2, 0, -2, 1, 1, -1, 1, 1, -1, 1, -1, -2, 0, 1, 0, -1, 1, -1, -1, -2, -2, 0, 1, -1, 0, 1, -2, -1, 0," \
+    "0, -1, -1, -2, 0, 1, -2, 1, -2, -2, 0, -2, 1, -1, 0, 1, 1, -1, -2, -1, 1, 0, -2, 1, 1, 1, 0, 1, 0, 0, 1, 0};" \
+    "const s: f16[1,2] = {0.5, 2}; const z: i2[1,2] = {1, 0};"
+#define W_PIECES \
+    "const w: u8[2,2,16] = {12, 1, 2, 3, 2, 12, 13, 9, 0, 1, 5, 6, 9, 7, 4, 2, 11, 11, 0, 1, 7, 6, 14, 8, 6, 6, 10, 9, 2, 11, 12, 15," \
+    "20, 1, 2, 3, 2, 12, 13, 9, 0, 1, 5, 6, 9, 7, 4, 2, 30, 11, 0, 1, 7, 6, 14, 8, 6, 6, 10, 9, 2, 11, 12, 15};"
+#define NEXT        "\n---\n"
+#define STAYS(text) NEXT text " -> " text
+static const char tests[] =
+    W_U4 "in x: f32[n,16];"
+    "d = DequantizeLinear(w, s, z, axis=0, block_size=16); y = MatMul(x, d); out y"
+    " -> in x: f32[n,16];"
+    "const b: u8[2,1,8] = {44, 210, 80, 73, 11, 231, 166, 194, 49, 156, 97, 39, 27, 134, 150, 251};"
+    "const t: f32[2,1] = {0.5, 2}; const z: u8[2,1] = {3, 12};"
+    "y = com.microsoft.MatMulNBits(x, b, t, z, K=16, N=2, bits=4, block_size=16); out y"
+    NEXT W_I4 "in x: f32[3,32]; in v: f32[32];"
+    "d = DequantizeLinear(w, s, block_size=16); t = Transpose(d); y = MatMul(x, t); u = MatMul(v, t); out y, u"
+    " -> in x: f32[3,32]; in v: f32[32];"
+    "const b: u8[1,2,8] = {76, 165, 186, 77, 15, 241, 79, 82, 224, 154, 115, 195, 7, 180, 88, 20};"
+    "const s: f32[1,2] = {0.5, 2};"
+    "y = com.microsoft.MatMulNBits(x, b, s, K=32, N=1, bits=4, block_size=16);"
+    "u = com.microsoft.MatMulNBits(v, b, s, K=32, N=1, bits=4, block_size=16); out y, u"
+    NEXT "const w: u8[17,1] = {155, 169, 133, 238, 237, 53, 155, 161, 63, 76, 124, 189, 74, 184, 167, 55, 99}; const s: f16[1] = {3};"
+    "in x: f16[3,17]; d = DequantizeLinear(w, s, axis=1); y = MatMul(x, d); out y"
+    " -> in x: f16[3,17];"
+    "const b: u8[1,1,32] = {155, 169, 133, 238, 237, 53, 155, 161, 63, 76, 124, 189, 74, 184, 167, 55, 99, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};"
+    "const s: f16[1,1] = {3}; const z: u8[1,1] = {0};"
+    "y = com.microsoft.MatMulNBits(x, b, s, z, K=17, N=1, bits=8, block_size=32); out y"
+    NEXT W_I2 "in x: f32[64,3]; in c: f32[3,1];"
+    "d = DequantizeLinear(w, s, z, axis=1, block_size=48, output_dtype=1); y = Gemm(x, d, c, transA=1, transB=1, alpha=0.5, beta=2.0); out y"
+    " -> in x: f32[64,3]; in c: f32[3,1];"
+    "const b: u8[1,4,4] = {47, 242, 125, 135, 219, 5, 158, 147, 22, 206, 32, 231, 71, 203, 239, 186};"
+    "const s: f32[1,4] = {0.5, 0.5, 0.5, 2}; const z: u8[1,1] = {191};"
+    "const h: f32[] = {0.5}; const e: f32[] = {2}; t = Transpose(x, perm=[1,0]);"
+    "p = com.microsoft.MatMulNBits(t, b, s, z, K=64, N=1, bits=2, block_size=16); q = Mul(p, h); r = Mul(c, e); y = Add(q, r); out y"
+    NEXT W_PIECES "in x: f32[3,32];"
+    "const s: f32[2,2,1] = {0.5, 2, 3, 4}; const z: u8[2,2,1] = {1, 2, 3, 4}; const v: i64[2] = {2, -1};"
+    "d = DequantizeLinear(w, s, z, axis=2, block_size=16); r = Reshape(d, v); t = Transpose(r, perm=[1,0]); y = MatMul(x, t); out y"
+    " -> " W_PIECES "in x: f32[3,32]; const s: f32[2,2] = {0.5, 2, 3, 4}; const z: u8[2,2] = {1, 2, 3, 4};"
+    "y = com.microsoft.MatMulNBits(x, w, s, z, K=32, N=2, bits=8, block_size=16); out y"
+    STAYS(W_U4 "in x: f32[2,n]; d = DequantizeLinear(w, s, z, axis=0, block_size=16); y = MatMul(d, x); out y")
+    STAYS(W_I4 "in x: f32[3,1]; d = DequantizeLinear(w, s, block_size=16); y = MatMul(x, d); out y")
+    STAYS("const w: u4[4,1] = {1, 2, 3, 4}; const s: f32[2,1] = {1, 2}; in x: f32[3,4];"
+          "d = DequantizeLinear(w, s, axis=0, block_size=2); y = MatMul(x, d); out y")
+    STAYS("in w: u4[16,1]; const s: f32[1,1] = {2}; in x: f32[3,16]; d = DequantizeLinear(w, s, axis=0, block_size=16); y = MatMul(x, d); out y")
+    STAYS(W_I4 "in x: f16[3,32]; in c: f16[1]; const h: f16[1,2] = {1, 2};"
+          "d = DequantizeLinear(w, h, block_size=16); y = Gemm(x, d, c, transB=1); out y");
+/* clang-format on */
+
 const pass_def pass_pack_weights = {
     .name = "pack_weights",
     .doc = "weights of 2, 4 or 8 bits behind a DequantizeLinear stay packed where a product reads them",
     .run = turn_all,
-    .test = W_U4
-    "in x: f32[n,16]; d = DequantizeLinear(w, s, z, axis=0, block_size=16); y = MatMul(x, d); out y"
-    " -> in x: f32[n,16]; const b: u8[2,1,8] = {44, 210, 80, 73, 11, 231, 166, 194, 49, 156, 97, 39, 27, 134, 150, "
-    "251};"
-    "const t: f32[2,1] = {0.5, 2}; const z: u8[2,1] = {3, 12};"
-    "y = com.microsoft.MatMulNBits(x, b, t, z, K=16, N=2, bits=4, block_size=16); out y"
-    "\n---\n" W_I4
-    "in x: f32[3,32]; in v: f32[32]; d = DequantizeLinear(w, s, block_size=16); t = Transpose(d); y = MatMul(x, t);"
-    "u = MatMul(v, t); out y, u"
-    " -> in x: f32[3,32]; in v: f32[32]; const b: u8[1,2,8] = {76, 165, 186, 77, 15, 241, 79, 82, 224, 154, 115, "
-    "195, 7, "
-    "180, 88, 20}; const s: f32[1,2] = {0.5, 2}; y = com.microsoft.MatMulNBits(x, b, s, K=32, N=1, bits=4, "
-    "block_size=16);"
-    "u = com.microsoft.MatMulNBits(v, b, s, K=32, N=1, bits=4, block_size=16); out y, u"
-    "\n---\n"
-    "const w: u8[17,1] = {155, 169, 133, 238, 237, 53, 155, 161, 63, 76, 124, 189, 74, 184, 167, 55, 99}; const s: "
-    "f16[1] = {3};"
-    "in x: f16[3,17]; d = DequantizeLinear(w, s, axis=1); y = MatMul(x, d); out y"
-    " -> in x: f16[3,17]; const b: u8[1,1,32] = {155, 169, 133, 238, 237, 53, 155, 161, 63, 76, 124, 189, 74, 184, "
-    "167, 55, 99, "
-    "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}; const s: f16[1,1] = {3}; const z: u8[1,1] = {0};"
-    "y = com.microsoft.MatMulNBits(x, b, s, z, K=17, N=1, bits=8, block_size=32); out y"
-    "\n---\n" W_I2 "in x: f32[64,3]; in c: f32[3,1]; d = DequantizeLinear(w, s, z, axis=1, block_size=48, output_dtype=1);"
-    "y = Gemm(x, d, c, transA=1, transB=1, alpha=0.5, beta=2.0); out y"
-    " -> in x: f32[64,3]; in c: f32[3,1]; const b: u8[1,4,4] = {47, 242, 125, 135, 219, 5, 158, 147, 22, 206, 32, "
-    "231, 71, "
-    "203, 239, 186}; const s: f32[1,4] = {0.5, 0.5, 0.5, 2}; const z: u8[1,1] = {191}; const h: f32[] = {0.5}; "
-    "const e: f32[] = {2};"
-    "t = Transpose(x, perm=[1,0]); p = com.microsoft.MatMulNBits(t, b, s, z, K=64, N=1, bits=2, block_size=16); q "
-    "= Mul(p, h);"
-    "r = Mul(c, e); y = Add(q, r); out y"
-    "\n---\n"
-    "const w: u8[2,2,16] = {12, 1, 2, 3, 2, 12, 13, 9, 0, 1, 5, 6, 9, 7, 4, 2, 11, 11, 0, 1, 7, 6, 14, 8, 6, 6, 10, 9, 2, "
-    "11, 12, 15, "
-    "20, 1, 2, 3, 2, 12, 13, 9, 0, 1, 5, 6, 9, 7, 4, 2, 30, 11, 0, 1, 7, 6, 14, 8, 6, 6, 10, 9, 2, 11, 12, 15};"
-    "const s: f32[2,2,1] = {0.5, 2, 3, 4}; const z: u8[2,2,1] = {1, 2, 3, 4}; const v: i64[2] = {2, -1}; in x: f32[3,32];"
-    "d = DequantizeLinear(w, s, z, axis=2, block_size=16); r = Reshape(d, v); t = Transpose(r, perm=[1,0]); y = MatMul(x, "
-    "t); out y"
-    " -> const w: u8[2,2,16] = {12, 1, 2, 3, 2, 12, 13, 9, 0, 1, 5, 6, 9, 7, 4, 2, 11, 11, 0, 1, 7, 6, 14, 8, 6, 6, 10, 9, "
-    "2, 11, 12, 15, "
-    "20, 1, 2, 3, 2, 12, 13, 9, 0, 1, 5, 6, 9, 7, 4, 2, 30, 11, 0, 1, 7, 6, 14, 8, 6, 6, 10, 9, 2, 11, 12, 15};"
-    "const s: f32[2,2] = {0.5, 2, 3, 4}; const z: u8[2,2] = {1, 2, 3, 4}; in x: f32[3,32];"
-    "y = com.microsoft.MatMulNBits(x, w, s, z, K=32, N=2, bits=8, block_size=16); out y"
-    "\n---\n" ALONE(
-        W_U4
-        "in x: f32[2,n]; d = DequantizeLinear(w, s, z, axis=0, block_size=16); y = MatMul(d, x); "
-        "out y") "\n---\n" ALONE(W_I4
-                                 "in x: f32[3,1]; d = DequantizeLinear(w, s, block_size=16); "
-                                 "y = MatMul(x, d); out y") "\n---\n" ALONE("const w: u4[4,1] = {1, 2, 3, 4}; "
-                                                                            "const s: f32[2,1] = {1, 2}; in x: "
-                                                                            "f32[3,4];"
-                                                                            "d = DequantizeLinear(w, s, axis=0, "
-                                                                            "block_size=2); y = MatMul(x, d); out "
-                                                                            "y") "\n---\n" ALONE("in w: "
-                                                                                                 "u4[16,1]; "
-                                                                                                 "const s: "
-                                                                                                 "f32[1,1] = "
-                                                                                                 "{2}; in x: "
-                                                                                                 "f32[3,16];"
-                                                                                                 "d = "
-                                                                                                 "DequantizeLin"
-                                                                                                 "ear(w, s, "
-                                                                                                 "axis=0, "
-                                                                                                 "block_size="
-                                                                                                 "16); y = "
-                                                                                                 "MatMul(x, "
-                                                                                                 "d); out y") "\n--"
-                                                                                                              "-"
-                                                                                                              "\n" ALONE(
-                                                                                                                  W_I4
-                                                                                                                  "in x: "
-                                                                                                                  "f16[3,32]"
-                                                                                                                  "; in c: "
-                                                                                                                  "f16[1]; "
-                                                                                                                  "const h: "
-                                                                                                                  "f16[1,2] "
-                                                                                                                  "= {1, "
-                                                                                                                  "2}; d = "
-                                                                                                                  "Dequantiz"
-                                                                                                                  "eLinear("
-                                                                                                                  "w, h, "
-                                                                                                                  "block_"
-                                                                                                                  "size=16);"
-                                                                                                                  "y = "
-                                                                                                                  "Gemm(x, "
-                                                                                                                  "d, c, "
-                                                                                                                  "transB=1)"
-                                                                                                                  "; out y"),
+    .test = tests,
 };

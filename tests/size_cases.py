@@ -256,6 +256,14 @@ def chains():
     add("map_of_ranks", [n("SequenceConstruct", ["x", "w"], ["list"]), n("SequenceMap", ["list"], ["l"], body=mapped([n("Exp", ["e"], ["r"])], [("e", f)], ["r"])), n("SequenceAt", ["l", "one"], ["y"]), n("SequenceAt", ["l", "last"], ["z"]),
                          n("SequenceAt", ["list", "none"], ["first"])],
         {"x": f32(1, 3), "w": f32(2, 1, 4)}, {"y": f, "z": f, "first": f}, [("one", np.array(1)), ("last", np.array(-2)), ("none", np.array(0))])
+    shape_each = mapped([n("Reshape", ["e", "s"], ["r"])], [("e", f), ("s", np.int64)], ["r"])
+    add("map_of_shapes", [n("SplitToSequence", ["x", "parts"], ["list"]), n("SplitToSequence", ["shapes"], ["list2"], keepdims=0), n("SequenceMap", ["list", "list2"], ["l"], body=shape_each), n("SequenceAt", ["l", "one"], ["y"])],
+        {"x": f32(10), "shapes": np.array([[3, 2], [2, 2]])}, {"y": f}, [("one", np.array(1)), ("parts", i64(6, 4))])
+    turned = mapped([n("Neg", ["e"], ["r"])], [("e", f)], ["r"])
+    add("map_of_none_of_any_rank", [n("SequenceConstruct", ["x", "w"], ["two"]), n("SequenceErase", ["two"], ["one"]), n("SequenceErase", ["one"], ["none"]), n("SequenceMap", ["none"], ["l"], body=turned), n("SequenceLength", ["l"], ["y"])],
+        {"x": f32(1, 3), "w": f32(2, 1, 4)}, {"y": np.int64})
+    add("range_from_what_is_folded", [n("Neg", ["start"], ["from"]), n("Range", ["from", "limit", "step"], ["range"]), n("Mul", ["x", "range"], ["y"])], {"x": f32(5)}, {"y": f},
+        [("start", np.array(1, f)), ("limit", np.array(4, f)), ("step", np.array(1, f))])
     return out
 
 

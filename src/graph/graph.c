@@ -14,6 +14,7 @@ graph *graph_make(arena *mem, const graph *outer)
     graph *g = ARENA_NEW(mem, graph);
     if (g) {
         g->mem = mem;
+        g->is_body = outer != NULL;
         g->syms = outer ? outer->syms : sym_pool_make(mem);
         /* entry 0 of both is there from the start: "none" */
         if (g->syms && ARENA_PUSH_ROOM(mem, g->values, 0, g->cap_values, MAX_VALUES) &&

@@ -122,6 +122,7 @@ struct graph {
     u32 n_live;
     nid inferring; /* the node under inference; 0: none */
     nid stuck;     /* the node at which graph_check failed; 0: at none */
+    bool is_body;  /* of a node of another graph */
     bool differs;  /* the node inferred last has sizes that surely differ where they must not */
     val *inputs;
     u32 n_inputs, cap_inputs;

@@ -115,6 +115,7 @@ static qn_status outs_of_only(infer *c, graph *only)
     sym_at *outer = variables_from_outside(only);
     qn_status status = outer ? QN_OK : QN_E_NOMEM;
     for (u32 i = 0; i < c->n->n_out && status == QN_OK; i++) status = out_of_only(c, only, outer, i);
+    node_at(c->g, c->id)->n_needs = 0; /* what a size needs is for the branch to check: it may be known only when that ran */
     mem_free(outer);
     return status;
 }

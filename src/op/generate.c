@@ -140,13 +140,12 @@ static qn_status emit_range(lowering *l, const node *n)
     return launch_map(k, lower_elems(l, lower_out(l, n, 0)));
 }
 
-/* A kernel needs to be told the length; floats that are not constants have none yet. */
+/* A kernel needs to be told the length; floats that were not constants when it was inferred have none yet. */
 static bool fits_range(const lowering *l, const node *n)
 {
-    f64 number;
-    bool known = true;
-    for (u32 i = 0; i < 3; i++) known = known && constant_f64(lower_graph(l), lower_in(l, n, i), &number);
-    return known || !dtype_is_float(lower_type(l, lower_in(l, n, 0))->dtype);
+    i64 length;
+    const type *y = lower_type(l, lower_out(l, n, 0));
+    return !dtype_is_float(y->dtype) || sym_is_number(lower_graph(l), y->dims[0], &length);
 }
 
 static qn_status expand_range(build *b, const node *n)

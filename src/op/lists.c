@@ -60,15 +60,16 @@ static qn_status infer_erase(infer *c)
     return list_out(c, QN_SEQUENCE, sym_sub(c->g, list->dims[0], sym_one(c->g)), list->of);
 }
 
-/* Of what is empty nobody knows the element's type, but that there is none. */
+/* Of what is empty nobody knows the element's type, but that there is none. A body may never run: that is known when it is opened. */
 static qn_status infer_at_nothing(const infer *c)
 {
+    const qn_status status = c->g->is_body ? QN_E_UNSUPPORTED : QN_E_DATA;
     const sym *elems;
     i64 at;
-    if (infer_in(c, 0)->dtype == QN_OPTIONAL) return infer_fail(c, QN_E_DATA, "the optional is empty");
+    if (infer_in(c, 0)->dtype == QN_OPTIONAL) return infer_fail(c, status, "the optional is empty");
     if (value_elems(c->g, node_in(c->g, c->n, 1), &elems) != 1 || !sym_is_number(c->g, elems[0], &at))
-        return infer_fail(c, QN_E_DATA, "any position is outside a sequence of 0");
-    return infer_fail(c, QN_E_DATA, "position %lld is outside a sequence of 0", (long long)at);
+        return infer_fail(c, status, "any position is outside a sequence of 0");
+    return infer_fail(c, status, "position %lld is outside a sequence of 0", (long long)at);
 }
 
 /* Of elements that are known one by one: the one at a known position; NULL: it is not. */

@@ -1,6 +1,8 @@
 /* Every whole number among the attributes of every op, at numbers that no writer of models meant: types that there are and are not, negative,
- * huge. Such a model may be refused, by name, and may run: it is never a bug of ours. All are checked; those of a slice, and with QUERN_FULL=1
- * all, are also planned and run. */
+ * huge; and every size of its inputs, at sizes that do not fit the others. Such a model may be refused, by name, and may run: it is never a
+ * bug of ours. All are checked; those of a slice, and with QUERN_FULL=1 all, are also planned, and with other attributes run. QUERN_QUICK
+ * leaves out the sizes that are not in the slice. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "op_case.h"
@@ -22,40 +24,56 @@ static const struct {
     { OP_Scan, "in x: f32[2,3]\ny0 = Scan(x, num_scan_inputs=1, body={in r: f32[3]; z = Neg(r); out z})\nout y0" },
 };
 
-static qn_status with_attribute(const char *text, const char *name, i64 v, arena *mem, str *out)
+/* One number of a graph that is another: an attribute of its node, or without a name a size of an input. */
+typedef struct change {
+    const char *attr;
+    u32 input, dim;
+    i64 to;
+} change;
+
+static qn_status set_attr(graph *g, arena *mem, const change *c)
 {
-    graph *g = graph_make(mem, NULL);
-    if (!g) return QN_E_NOMEM;
-    QN_TRY(graph_parse(g, text));
     node *n = node_at(g, value_at(g, graph_find(g, "y0"))->maker);
     attr *changed = ARENA_ARRAY(mem, n->n_attrs + 1, attr);
     u32 at = 0;
     if (!changed) return QN_E_NOMEM;
     if (n->n_attrs) memcpy(changed, n->attrs, n->n_attrs * sizeof *changed);
-    while (at < n->n_attrs && !text_same(changed[at].name, name)) at++;
-    changed[at] = attr_of_int(name, v);
+    while (at < n->n_attrs && !text_same(changed[at].name, c->attr)) at++;
+    changed[at] = attr_of_int(c->attr, c->to);
     n->attrs = changed;
     n->n_attrs = MAX(n->n_attrs, at + 1);
+    return QN_OK;
+}
+
+static qn_status changed(const char *text, const change *c, arena *mem, str *out)
+{
+    graph *g = graph_make(mem, NULL);
+    if (!g) return QN_E_NOMEM;
+    QN_TRY(graph_parse(g, text));
+    if (c->attr) QN_TRY(set_attr(g, mem, c));
+    else value_at(g, g->inputs[c->input])->type.dims[c->dim] = sym_number(g, c->to);
     QN_TRY(graph_check(g));
     return graph_print(g, out);
 }
 
 static bool is_ours(const op_def *d) { return d->domain && text_same(d->domain, "quern"); } /* no file can name it */
 
-static void try_number(test *t, const op_run *r, op_ref of, const char *name, i64 v, bool all)
+static void try_change(test *t, const op_run *r, op_ref of, const change *c, bool all)
 {
     arena *mem = arena_make();
     str text = { 0 };
     graph_session s = { 0 };
     graph_run run = { .device = test_cpu(), .mem = mem, .optimize = true };
-    qn_status status = with_attribute(r->text, name, v, mem, &text);
+    qn_status status = changed(r->text, c, mem, &text);
     if (status == QN_OK && all) {
         status = graph_open_text(&run, text.text, &s);
-        if (status == QN_OK && v <= MOST) status = graph_session_run(&run, &s, r->in, r->n_in);
+        if (status == QN_OK && c->attr && c->to <= MOST) status = graph_session_run(&run, &s, r->in, r->n_in);
         graph_session_close(&s);
     }
-    CHECK(t, status == QN_OK || (status != QN_E_BUG && qn_last_error()[0]), "%s (%s), %s=%lld: %s: %s", of.d->name,
-          of.c->why, name, (long long)v, qn_status_text(status), qn_last_error());
+    char place[64];
+    snprintf(place, sizeof place, "size %u of input %u", c->dim, c->input);
+    CHECK(t, status == QN_OK || (status != QN_E_BUG && qn_last_error()[0]), "%s (%s), %s = %lld: %s: %s", of.d->name,
+          of.c->why, c->attr ? c->attr : place, (long long)c->to, qn_status_text(status), qn_last_error());
     str_free(&text);
     arena_free(mem);
 }
@@ -63,14 +81,25 @@ static void try_number(test *t, const op_run *r, op_ref of, const char *name, i6
 /* A file's own "captures" is not believed: the reader counts. */
 static bool is_number(const op_attr *a) { return a->kind == ATTR_INT && !text_same(a->name, "captures"); }
 
+static void change_sizes(test *t, op_ref of, const op_run *r, bool all)
+{
+    for (u32 i = 0; i < r->n_in; i++)
+        for (u32 d = 0; d < r->in[i].rank; d++) {
+            const i64 was = r->in[i].dims[d], to[] = { 0, 1, MAX(was - 1, 2), was + 1, 2 * was, INT32_MAX, INT64_MAX };
+            for (u32 k = 0; k < COUNT(to); k++)
+                if (to[k] != was) try_change(t, r, of, &(change){ NULL, i, d, to[k] }, all);
+        }
+}
+
 static void test_numbers(test *t, op_ref of, const op_run *r, u32 *turn)
 {
     if (!test_asked("QUERN_OP", of.d->name)) return;
-    bool all = !is_ours(of.d) && (getenv("QUERN_FULL") || (*turn)++ % A_SLICE == test_seed() % A_SLICE);
+    bool in_slice = getenv("QUERN_FULL") || (*turn)++ % A_SLICE == test_seed() % A_SLICE, all = in_slice && !is_ours(of.d);
+    if (in_slice || !getenv("QUERN_QUICK")) change_sizes(t, of, r, all);
     for (const op_attr *a = of.d->attrs; a < of.d->attrs + COUNT(of.d->attrs) && a->name; a++) {
         if (!is_number(a)) continue;
-        for (i64 v = LEAST; v <= MOST; v++) try_number(t, r, of, a->name, v, all);
-        for (u32 i = 0; i < COUNT(far_away); i++) try_number(t, r, of, a->name, far_away[i], all);
+        for (i64 v = LEAST; v <= MOST; v++) try_change(t, r, of, &(change){ a->name, 0, 0, v }, all);
+        for (u32 i = 0; i < COUNT(far_away); i++) try_change(t, r, of, &(change){ a->name, 0, 0, far_away[i] }, all);
     }
 }
 

@@ -145,6 +145,17 @@ static const bad_case cases[] = {
     { "ConstantOfShape, negative", "in s: i64[2]\ny = ConstantOfShape(s)\nout y\n", "i64[2]={-2,-3}", QN_E_SHAPE, "ConstantOfShape 'ConstantOfShape_1'" },
     { "a matrix product", "in a: f32[2,n]\nin b: f32[m,2]\ny = MatMul(a, b)\nout y\n", "f32[2,3] f32[4,2]", QN_E_SHAPE, "MatMul 'MatMul_1'" },
     { "Concat", "in a: f32[2,n]\nin b: f32[2,m]\ny = Concat(a, b, axis=0)\nout y\n", "f32[2,3] f32[2,4]", QN_E_SHAPE, "Concat 'Concat_1'" },
+    { "Attention, scores of other batches", "in q: f32[n,2,4,8]\nin k: f32[m,2,6,8]\ny, p, v, s = Attention(q, k, k)\nout y, s\n", "f32[2,2,4,8] f32[2,2,6,8]; f32[2,2,4,8] f32[1,2,6,8]", QN_E_SHAPE,
+      "Attention 'Attention_1'" },
+    { "Attention, a mask of more rows", "in q: f32[2,2,r,8]\nin k: f32[2,2,6,8]\nin m: f32[n,6]\ny = Attention(q, k, k, m)\nout y\n", "f32[2,2,4,8] f32[2,2,6,8] f32[1,6]; f32[2,2,1,8] f32[2,2,6,8] f32[4,6]", QN_E_SHAPE,
+      "Attention 'Attention_1'" },
+    { "MultiHeadAttention, pasts of two lengths", "in q: f32[2,3,8]\nin p: f32[2,2,n,4]\nin r: f32[2,2,m,4]\ny, k, v = com.microsoft.MultiHeadAttention(q, q, q, _, _, _, p, r, num_heads=2)\nout y, k, v\n",
+      "f32[2,3,8] f32[2,2,4,4] f32[2,2,4,4]; f32[2,3,8] f32[2,2,4,4] f32[2,2,5,4]", QN_E_SHAPE, "MultiHeadAttention 'MultiHeadAttention_1'" },
+    { "RotaryEmbedding, positions of more samples", "in x: f32[n,3,24]\nin p: i64[m,3]\nin t: f32[10,4]\ny = RotaryEmbedding(x, t, t, p, num_heads=3)\nout y\n",
+      "f32[2,3,24] i64[1,3]={1,2,3} f32[10,4]; f32[1,3,24] i64[2,3]={1,2,3,4,5,6} f32[10,4]", QN_E_SHAPE, "RotaryEmbedding 'RotaryEmbedding_1'" },
+    { "EmbedLayerNormalization, too few positions", "in i: i32[1,n]\nin w: f32[9,8]\nin p: f32[m,8]\nin s: f32[8]\ny, k = com.microsoft.EmbedLayerNormalization(i, _, w, p, _, s, s)\nout y\n",
+      "i32[1,3]=0..8 f32[9,8] f32[3,8] f32[8]; i32[1,3]=0..8 f32[9,8] f32[1,8] f32[8]", QN_E_SHAPE, "EmbedLayerNormalization 'EmbedLayerNormalization_1'" },
+    { "Scaler, another number of columns", "in x: f32[2,n]\ny = ai.onnx.ml.Scaler(x, scale=[1.0,2.0,3.0])\nout y\n", "f32[2,3]; f32[2,1]", QN_E_SHAPE, "Scaler 'Scaler_1'" },
 };
 /* clang-format on */
 

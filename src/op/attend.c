@@ -56,6 +56,13 @@ static val transposed(build *b, val x)
     return node_with(b, OP_Transpose, x, attr_of_ints(b->g, "perm", swapped, 4));
 }
 
+qn_status attend_fits(const infer *c, u32 i, sym batch, sym heads, sym length, sym size)
+{
+    const sym apart[4] = { batch, heads, length, size }, beside[3] = { batch, length, sym_mul(c->g, heads, size) };
+    bool side_by_side = infer_has(c, i) && infer_in(c, i)->rank == 3;
+    return infer_sizes(c, i, side_by_side ? beside : apart, side_by_side ? 3 : 4, "the query and the keys");
+}
+
 val attend_split_heads(build *b, val x, i64 heads)
 {
     if (!x || b->status) return 0;

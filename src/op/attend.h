@@ -36,6 +36,9 @@ val attend_with_past(build *b, val x, val past);
 val attend_size(build *b, sym s);
 /* A mask as a bias of type d: a bool one becomes 0 and -infinity. */
 val attend_mask_bias(build *b, val mask, qn_dtype d);
+/* Input i of the node, where it is there, has that many heads, apart or side by side: [batch][heads][length][size] or
+ * [batch][length][heads * size]. */
+qn_status attend_fits(const infer *c, u32 i, sym batch, sym heads, sym length, sym size);
 /* x[batch][length][heads * size] -> [batch][heads][length][size], and back. */
 val attend_split_heads(build *b, val x, i64 heads);
 val attend_join_heads(build *b, val x);

@@ -33,6 +33,36 @@ static qn_status heads_of(const infer *c, heads *out)
     return QN_OK;
 }
 
+/* A mask may end before the keys do. */
+static qn_status check_mask(const infer *c, const type *scores)
+{
+    if (!infer_has(c, IN_MASK)) return QN_OK;
+    type mask = *infer_in(c, IN_MASK);
+    if (mask.rank < 1) return infer_fail(c, QN_E_SHAPE, "attn_mask has no dimensions");
+    sym *last = &mask.dims[mask.rank - 1], keys = scores->dims[3], within = sym_add(c->g, keys, sym_one(c->g));
+    sym fits = sym_compare(c->g, '<', *last, within);
+    if (sym_is(c->g, fits, 0)) return infer_fail(c, QN_E_SHAPE, "attn_mask is of more keys than there are");
+    infer_need(c->g, fits, "a mask of # keys for #", *last, keys);
+    *last = keys;
+    return infer_broadcast_to(c, IN_MASK, &mask, scores);
+}
+
+static qn_status check_sizes(const infer *c, const heads *h, const type *scores)
+{
+    graph *g = c->g;
+    const type *q = infer_in(c, IN_Q), *k = infer_in(c, IN_K), *past = infer_in(c, IN_PAST_K);
+    sym batch = scores->dims[0], fresh = k->dims[k->rank - 2u], before = past ? past->dims[2] : 0;
+    if (infer_differ(g, sym_mod(g, h->q, h->kv), sym_zero(g)))
+        return infer_fail(c, QN_E_SHAPE, "the heads of q are no multiple of those of k");
+    QN_TRY(attend_fits(c, IN_Q, batch, h->q, q->dims[q->rank - 2u], h->size));
+    QN_TRY(attend_fits(c, IN_K, batch, h->kv, fresh, h->size));
+    QN_TRY(attend_fits(c, IN_V, batch, h->kv, fresh, h->width));
+    QN_TRY(attend_fits(c, IN_PAST_K, batch, h->kv, before, h->size));
+    QN_TRY(attend_fits(c, IN_PAST_V, batch, h->kv, before, h->width));
+    QN_TRY(infer_sizes(c, IN_LENGTHS, &batch, 1, "the batch"));
+    return check_mask(c, scores);
+}
+
 static qn_status attention_infer(infer *c)
 {
     heads h;
@@ -44,6 +74,8 @@ static qn_status attention_infer(infer *c)
     if ((past && past->rank != 4) || (past_v && past_v->rank != 4) || !past != !past_v)
         return infer_fail(c, QN_E_SHAPE, "past_key and past_value must both be there, with four dimensions");
     sym keys = past ? sym_add(g, past->dims[2], k->dims[along]) : k->dims[along];
+    type scores = { .dtype = q->dtype, .rank = 4, .known = true, .dims = { q->dims[0], h.q, q->dims[along], keys } };
+    QN_TRY(check_sizes(c, &h, &scores));
     type y = *q;
     if (q->rank == 4) y.dims[3] = h.width;
     else y.dims[2] = sym_mul(g, h.q, h.width);
@@ -52,7 +84,6 @@ static qn_status attention_infer(infer *c)
     QN_TRY(infer_out(c, OUT_K, &t));
     t.dims[3] = h.width, t.dtype = infer_in(c, IN_V)->dtype;
     QN_TRY(infer_out(c, OUT_V, &t));
-    type scores = { .dtype = q->dtype, .rank = 4, .known = true, .dims = { q->dims[0], h.q, q->dims[along], keys } };
     return infer_out(c, OUT_SCORES, &scores);
 }
 

@@ -38,7 +38,7 @@ static qn_status attention_infer(infer *c)
     QN_TRY(masked_divided(c, "v", widths[2], s.heads, &s.width));
     s.batch = x->dims[0], s.rows = s.fresh = x->dims[1];
     QN_TRY(masked_past(c, past, 3, AT_PAST_LENGTH, &s));
-    QN_TRY(masked_check(c, infer_in(c, AT_MASK), infer_in(c, AT_EXTRA), &s));
+    QN_TRY(masked_check(c, AT_MASK, AT_EXTRA, &s));
     type y = *x;
     y.dims[2] = widths[2];
     type present = { .dtype = x->dtype, .rank = 5, .known = true };

@@ -146,19 +146,18 @@ static qn_status group_query_infer(infer *c)
     if (!is_windowed(c->n) && sym_is_number(g, total_fits(g, &s), &fits) && !fits)
         return infer_fail(c, QN_E_SHAPE, "total_sequence_length does not fit the past and the new tokens");
     sym groups = sym_number(g, s.groups), heads = sym_number(g, s.heads);
-    if (infer_differ(g, k ? k->dims[2] : sym_mul(g, s.size, sym_number(g, s.heads + 2 * s.groups)),
-                     k ? sym_mul(g, groups, s.size) : q->dims[2]))
-        return infer_fail(c, QN_E_SHAPE, "the last dimensions of query and key do not fit the numbers of heads");
+    if (infer_differ(g, sym_mul(g, s.size, sym_number(g, k ? s.heads : s.heads + 2 * s.groups)), q->dims[2]))
+        return infer_fail(c, QN_E_SHAPE, "the last dimension of query does not fit the numbers of heads");
     QN_TRY(check_cache(c, sym_mul(g, groups, s.size)));
     qn_dtype kept = past ? past->dtype : q->dtype;
     sym wide = kept == QN_U8 ? sym_div(g, s.size, sym_number(g, 2)) : s.size;
-    if (past && (infer_differ(g, past->dims[0], s.batch) || infer_differ(g, past->dims[1], groups) ||
-                 infer_differ(g, past->dims[3], wide)))
-        return infer_fail(c, QN_E_SHAPE, "the past does not fit the query");
+    for (u32 i = 0; i < 2; i++) {
+        QN_TRY(attend_fits(c, IN_K + i, s.batch, groups, s.rows, s.size));
+        QN_TRY(attend_fits(c, IN_PAST_K + i, s.batch, groups, s.past, wide));
+    }
     type y = *q, present = { .dtype = kept, .rank = 4, .known = true, .dims = { s.batch, groups, s.present, wide } };
-    type scores = { .dtype = q->dtype, .rank = 4, .known = true, .dims = { s.batch, heads, s.rows, s.total } },
-         both = scores;
-    if (infer_has(c, IN_BIAS)) QN_TRY(infer_broadcast(c, &scores, infer_in(c, IN_BIAS), &both));
+    type scores = { .dtype = q->dtype, .rank = 4, .known = true, .dims = { s.batch, heads, s.rows, s.total } };
+    if (infer_has(c, IN_BIAS)) QN_TRY(infer_broadcast_to(c, IN_BIAS, infer_in(c, IN_BIAS), &scores));
     y.dims[2] = sym_mul(g, heads, s.size);
     QN_TRY(infer_out(c, OUT_Y, &y));
     QN_TRY(infer_out(c, OUT_K, &present));

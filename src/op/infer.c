@@ -181,6 +181,22 @@ qn_status infer_broadcast_to(const infer *c, u32 i, const type *from, const type
     return fits ? QN_OK : infer_fail(c, QN_E_SHAPE, "%s does not broadcast to what it is for", op_of(c->n)->in[i].name);
 }
 
+qn_status infer_sizes(const infer *c, u32 i, const sym *want, u32 rank, const char *by)
+{
+    const type *t = infer_in(c, i);
+    const char *name = t ? op_of(c->n)->in[i].name : NULL;
+    if (t && t->rank != rank) return infer_fail(c, QN_E_SHAPE, "%s must have %u dimensions", name, rank);
+    for (u32 d = 0; t && d < rank; d++) {
+        i64 is, must;
+        if (!want[d] || !infer_differ(c->g, t->dims[d], want[d])) continue;
+        if (!sym_is_number(c->g, t->dims[d], &is) || !sym_is_number(c->g, want[d], &must))
+            return infer_fail(c, QN_E_SHAPE, "size %u of %s does not fit %s", d, name, by);
+        return infer_fail(c, QN_E_SHAPE, "size %u of %s does not fit %s: it is %lld, not %lld", d, name, by, (long long)is,
+                          (long long)must);
+    }
+    return QN_OK;
+}
+
 qn_status infer_like_first_input(infer *c)
 {
     type t = *infer_in(c, 0);

@@ -95,13 +95,14 @@ static qn_status check_mask(const infer *c, const type *mask, const masked *s)
     return bad ? infer_fail(c, QN_E_SHAPE, "the mask's shape fits neither the batch nor the keys") : QN_OK;
 }
 
-qn_status masked_check(const infer *c, const type *mask, const type *bias, const masked *s)
+qn_status masked_check(const infer *c, u32 mask, u32 bias, const masked *s)
 {
-    type scores = { .rank = 4, .known = true, .dims = { s->batch, s->heads, s->rows, s->keys } }, both = scores;
-    QN_TRY(check_mask(c, mask, s));
-    if (!bias) return QN_OK;
-    if (bias->rank != 4) return infer_fail(c, QN_E_SHAPE, "attention_bias must have four dimensions");
-    return infer_broadcast(c, &scores, bias, &both);
+    const type scores = { .rank = 4, .known = true, .dims = { s->batch, s->heads, s->rows, s->keys } },
+               *added = infer_in(c, bias);
+    QN_TRY(check_mask(c, infer_in(c, mask), s));
+    if (!added) return QN_OK;
+    if (added->rank != 4) return infer_fail(c, QN_E_SHAPE, "attention_bias must have four dimensions");
+    return infer_broadcast_to(c, bias, added, &scores);
 }
 
 /* n entries of v[..] from `from` on, as i64[n][1][1][1]. */

@@ -12,11 +12,11 @@ typedef struct masked {
 } masked;
 
 /* Inference. The number of heads, and the size of each where they lie in `whole`; what is looked at, with a past (NULL: none) along `axis` of
- * a tensor or, where input `length` is there, in a buffer, of which that input says how much is past. */
+ * a tensor or, where input `length` is there, in a buffer, of which that input says how much is past; which inputs are mask and bias. */
 qn_status masked_heads(const infer *c, sym *out);
 qn_status masked_divided(const infer *c, const char *what, sym whole, sym heads, sym *out);
 qn_status masked_past(infer *c, const type *past, u32 axis, u32 length, masked *s);
-qn_status masked_check(const infer *c, const type *mask, const type *bias, const masked *s);
+qn_status masked_check(const infer *c, u32 mask, u32 bias, const masked *s);
 
 /* Expansion. length: the value, 0: none. */
 void masked_past_of(build *b, val past, u32 axis, val length, masked *s);

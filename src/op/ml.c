@@ -199,10 +199,27 @@ static qn_status expand_binarizer(build *b, const node *n)
     return build_done(b, &y, 1);
 }
 
+/* A list of numbers by which columns are changed: one, or one for each. */
+static qn_status check_columns(const infer *c, const char *list)
+{
+    const type *x = infer_in(c, 0);
+    const attr *a = attr_find(c->n, list);
+    if (a && a->n && (x->rank < 1 || (a->n > 1 && infer_differ(c->g, x->dims[x->rank - 1], sym_number(c->g, a->n)))))
+        return infer_fail(c, QN_E_SHAPE, "%s must be one number, or one for each column", list);
+    return QN_OK;
+}
+
 static qn_status infer_as_float(infer *c)
 {
     type y = type_with(infer_in(c, 0), QN_F32);
     return infer_out(c, 0, &y);
+}
+
+static qn_status infer_scaler(infer *c)
+{
+    QN_TRY(check_columns(c, "offset"));
+    QN_TRY(check_columns(c, "scale"));
+    return infer_as_float(c);
 }
 
 static qn_status expand_scaler(build *b, const node *n)
@@ -242,12 +259,11 @@ static qn_status expand_normalizer(build *b, const node *n)
 static qn_status infer_imputer(infer *c)
 {
     bool real = dtype_is_float(infer_in(c, 0)->dtype);
-    const attr *a = attr_find(c->n, real ? "imputed_value_floats" : "imputed_value_int64s");
-    const type *x = infer_in(c, 0);
+    const char *name = real ? "imputed_value_floats" : "imputed_value_int64s";
+    const attr *a = attr_find(c->n, name);
     if (!a || a->kind != (real ? ATTR_FLOATS : ATTR_INTS) || !a->n)
         return infer_fail(c, QN_E_FORMAT, "it has no values of the input's kind to put in");
-    if (x->rank < 1 || (a->n > 1 && infer_differ(c->g, x->dims[x->rank - 1], sym_number(c->g, a->n))))
-        return infer_fail(c, QN_E_SHAPE, "there must be one value to put in, or one for each column");
+    QN_TRY(check_columns(c, name));
     return infer_like_first_input(c);
 }
 
@@ -333,7 +349,7 @@ ML(ArrayFeatureExtractor, "the columns of X that Y names", LIST({ "X", ML_NUMBER
    LIST({ "Z", "as X" }), infer_extractor, extractor_cases, .expand = expand_extractor)
 ML(Binarizer, "1 above the threshold, else 0", LIST({ "X", ML_NUMBERS }), LIST({ "Y", "as X" }), infer_like_first_input,
    binarizer_cases, .attrs = LIST(FLOAT("threshold", 0)), .expand = expand_binarizer)
-ML(Scaler, "(X - offset) * scale, by column", LIST({ "X", ML_NUMBERS }), LIST({ "Y", "f32" }), infer_as_float, scaler_cases,
+ML(Scaler, "(X - offset) * scale, by column", LIST({ "X", ML_NUMBERS }), LIST({ "Y", "f32" }), infer_scaler, scaler_cases,
    .attrs = LIST(FLOATS("offset"), FLOATS("scale")), .expand = expand_scaler)
 ML(Normalizer, "each row over its largest, the sum of its sizes, or its length; rows of zeros stay",
    LIST({ "X", ML_NUMBERS }), LIST({ "Y", "f32" }), infer_normalizer, normalizer_cases, .attrs = LIST(TEXT("norm", "MAX")),

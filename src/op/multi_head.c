@@ -17,12 +17,22 @@ static u32 place_of(const node *n, u32 i)
 static const type *given(const infer *c, u32 i) { return infer_in(c, place_of(c->n, i)); }
 static val input(const build *b, u32 i) { return build_in(b, place_of(b->n, i)); }
 
-static qn_status check_packed(const infer *c, const type *t, u32 parts, sym heads)
+/* What is packed has num_heads heads of as many parts as its form has; a bias is of all that is projected; pasts are as the keys and values. */
+static qn_status check_sizes(const infer *c, const masked *s)
 {
-    if (infer_differ(c->g, t->dims[2], heads)) return infer_fail(c, QN_E_SHAPE, "what is packed has not num_heads heads");
-    return infer_differ(c->g, t->dims[3], sym_number(c->g, parts))
-               ? infer_fail(c, QN_E_SHAPE, "what is packed has not the %u parts of its form", parts)
-               : QN_OK;
+    graph *g = c->g;
+    const type *q = given(c, IN_Q), *k = given(c, IN_K), *v = given(c, IN_V);
+    const sym in_q[5] = { s->batch, s->rows, s->heads, sym_number(g, 3), s->size },
+              in_k[5] = { s->batch, s->fresh, s->heads, sym_number(g, 2), s->size },
+              projected = sym_mul(g, s->heads, sym_add(g, sym_add(g, s->size, s->size), s->width));
+    if (q->rank == 5) QN_TRY(infer_sizes(c, place_of(c->n, IN_Q), in_q, 5, "num_heads and its form"));
+    if (k && k->rank == 5) QN_TRY(infer_sizes(c, place_of(c->n, IN_K), in_k, 5, "the query and its form"));
+    if (v) QN_TRY(attend_fits(c, place_of(c->n, IN_K), s->batch, s->heads, s->fresh, s->size));
+    if (v) QN_TRY(attend_fits(c, place_of(c->n, IN_V), s->batch, s->heads, s->fresh, s->width));
+    if (!v || v->rank == 3) QN_TRY(infer_sizes(c, place_of(c->n, IN_BIAS), &projected, 1, "the query and the keys"));
+    sym past = s->in_buffer ? s->room : s->past;
+    QN_TRY(attend_fits(c, place_of(c->n, IN_PAST_K), s->batch, s->heads, past, s->size));
+    return attend_fits(c, place_of(c->n, IN_PAST_V), s->batch, s->heads, past, s->width);
 }
 
 /* Keys and values as they come: [batch][keys][heads * size], packed [batch][keys][heads][2 or 3][size], or [batch][heads][keys][size]. */
@@ -35,7 +45,6 @@ static qn_status mha_shape(infer *c, masked *s)
         return infer_fail(c, QN_E_SHAPE,
                           "query, key and value are no known form: three tensors, a packed key, or all packed in query");
     s->batch = q->dims[0], s->rows = q->dims[1];
-    if (q->rank == 5 || (k && k->rank == 5)) QN_TRY(check_packed(c, q->rank == 5 ? q : k, q->rank == 5 ? 3 : 2, s->heads));
     if (q->rank == 5) s->fresh = s->rows, s->size = q->dims[4], s->width = s->size;
     else QN_TRY(masked_divided(c, "the query", q->dims[2], s->heads, &s->size));
     if (k && k->rank == 3) {
@@ -45,7 +54,8 @@ static qn_status mha_shape(infer *c, masked *s)
         s->fresh = k->dims[k->rank == 4 ? 2 : 1];
         s->width = v ? v->dims[3] : k->dims[4];
     }
-    return masked_past(c, past, 2, place_of(c->n, IN_PAST_LENGTH), s);
+    QN_TRY(masked_past(c, past, 2, place_of(c->n, IN_PAST_LENGTH), s));
+    return check_sizes(c, s);
 }
 
 /* cache_indirection[batch][beam][room] says from which beam's past each key of a beam comes; the batch of q is of beams. */
@@ -68,7 +78,7 @@ static qn_status mha_infer(infer *c)
         return infer_fail(c, QN_E_SHAPE, "past_key and past_value must both be there, with four dimensions");
     QN_TRY(mha_shape(c, &s));
     QN_TRY(check_beams(c, &s));
-    QN_TRY(masked_check(c, given(c, IN_MASK), given(c, IN_EXTRA), &s));
+    QN_TRY(masked_check(c, place_of(c->n, IN_MASK), place_of(c->n, IN_EXTRA), &s));
     type y = { .dtype = q.dtype, .rank = 3, .known = true, .dims = { s.batch, s.rows, sym_mul(c->g, s.heads, s.width) } };
     type k = { .dtype = q.dtype, .rank = 4, .known = true, .dims = { s.batch, s.heads, s.room, s.size } }, v = k, qk = k;
     v.dims[3] = s.width;

@@ -132,11 +132,33 @@ const op_def op_SkipSimplifiedLayerNormalization = {
 };
 
 /* ------------------------------------------------------------------ EmbedLayerNormalization */
+enum { EMBED_SEGMENTS = 1, EMBED_OF_POSITION = 3, EMBED_OF_SEGMENT, EMBED_GAMMA, EMBED_BETA, EMBED_MASK, EMBED_POSITIONS };
+
+/* Tables as wide as the words', ids and a mask for each word, a position for each or those of one sample for all. */
+static qn_status check_embed(const infer *c, const type *ids, sym width)
+{
+    graph *g = c->g;
+    const sym table[2] = { 0, width };
+    QN_TRY(infer_sizes(c, EMBED_SEGMENTS, ids->dims, 2, "input_ids"));
+    QN_TRY(infer_sizes(c, EMBED_OF_POSITION, table, 2, "word_embedding"));
+    QN_TRY(infer_sizes(c, EMBED_OF_SEGMENT, table, 2, "word_embedding"));
+    QN_TRY(infer_sizes(c, EMBED_GAMMA, &width, 1, "word_embedding"));
+    QN_TRY(infer_sizes(c, EMBED_BETA, &width, 1, "word_embedding"));
+    QN_TRY(infer_sizes(c, EMBED_MASK, ids->dims, 2, "input_ids"));
+    QN_TRY(infer_sizes(c, EMBED_POSITIONS, (const sym[]){ 0, ids->dims[1] }, 2, "input_ids"));
+    if (infer_has(c, EMBED_POSITIONS)) return infer_broadcast_to(c, EMBED_POSITIONS, infer_in(c, EMBED_POSITIONS), ids);
+    sym places = infer_in(c, EMBED_OF_POSITION)->dims[0], few = sym_compare(g, '<', places, ids->dims[1]);
+    if (sym_is(g, few, 1)) return infer_fail(c, QN_E_SHAPE, "position_embedding has fewer positions than there are words");
+    infer_need(g, sym_sub(g, sym_one(g), few), "a table of # positions for # words", places, ids->dims[1]);
+    return QN_OK;
+}
+
 static qn_status infer_embed(infer *c)
 {
     const type ids = *infer_in(c, 0), *words = infer_in(c, 2);
     if (ids.rank != 2 || words->rank != 2) return infer_fail(c, QN_E_SHAPE, "input_ids and word_embedding must be matrices");
     type out = { .dtype = words->dtype, .rank = 3, .known = true, .dims = { ids.dims[0], ids.dims[1], words->dims[1] } };
+    QN_TRY(check_embed(c, &ids, words->dims[1]));
     type mask = { .dtype = QN_I32, .rank = 1, .known = true, .dims = { ids.dims[0] } };
     QN_TRY(infer_out(c, 0, &out));
     QN_TRY(infer_out(c, 1, &mask));

@@ -79,6 +79,8 @@ qn_status infer_axis(const infer *c, i64 axis, u32 rank, u32 *out);             
 qn_status infer_broadcast(const infer *c, const type *a, const type *b, type *out); /* dims only; numpy's rule */
 /* Does input i of shape `from` broadcast to `to`, which stays as it is? */
 qn_status infer_broadcast_to(const infer *c, u32 i, const type *from, const type *to);
+/* Has input i, where it is there, these sizes (0: any)? by: what they come from, for the sentence. */
+qn_status infer_sizes(const infer *c, u32 i, const sym *want, u32 rank, const char *by);
 qn_status infer_like_first_input(infer *c);
 qn_status infer_like_first_of_two(infer *c); /* the second, if it is there, broadcasts to it */
 /* Surely different sizes? Where that depends on the inputs, the node under inference notes that they must be equal when it runs. */

@@ -4,6 +4,17 @@
 
 enum { IN_X, IN_COS, IN_SIN, IN_POSITIONS };
 
+/* The angles that a table holds for the samples and the positions of x: [batch][length], or of one that all share. */
+static qn_status check_angles(const infer *c, u32 table, u32 positions)
+{
+    const type *x = infer_in(c, IN_X), *from = infer_in(c, positions);
+    if (!from) from = infer_in(c, table);
+    else if (from->rank != 2) return infer_fail(c, QN_E_SHAPE, "the positions must have two dimensions");
+    const type have = { .rank = 2, .known = true, .dims = { from->dims[0], from->dims[1] } },
+               want = { .rank = 2, .known = true, .dims = { x->dims[0], x->dims[x->rank - 2] } };
+    return infer_broadcast_to(c, infer_has(c, positions) ? positions : table, &have, &want);
+}
+
 /* Each table has an angle for each pair of what is turned, which is no more than a head. */
 static qn_status check_turned(const infer *c, sym turned, sym size)
 {
@@ -17,6 +28,7 @@ static qn_status check_turned(const infer *c, sym turned, sym size)
             return infer_fail(c, QN_E_SHAPE, "the tables have a wrong number of dimensions");
         if (infer_differ(g, sym_mul(g, table->dims[table->rank - 1], sym_number(g, 2)), turned))
             return infer_fail(c, QN_E_SHAPE, "the tables are not half as wide as what is turned of a head");
+        QN_TRY(check_angles(c, i, IN_POSITIONS));
     }
     return QN_OK;
 }
@@ -124,6 +136,7 @@ static qn_status ms_rotary_infer(infer *c)
         return infer_fail(c, QN_E_SHAPE, "the last dimension holds no whole heads: num_heads or the tables are wrong");
     if (at->rank == 1 && infer_differ(c->g, at->dims[0], sym_number(c->g, 1)))
         return infer_fail(c, QN_E_SHAPE, "positions of one dimension must be one number");
+    if (at->rank == 2) QN_TRY(check_angles(c, MS_COS, MS_POSITIONS));
     return infer_like_first_input(c);
 }
 

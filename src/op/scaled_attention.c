@@ -23,9 +23,8 @@ static qn_status scaled_attention_infer(infer *c)
     y.dims[3] = v->dims[3];
     scores.dims[3] = k->dims[2];
     if (bias) {
-        type both = { 0 };
-        QN_TRY(infer_broadcast(c, &scores, bias, &both));
         if (bias->rank > 4 || bias->rank < 2) return infer_fail(c, QN_E_SHAPE, "the bias must have two to four dimensions");
+        QN_TRY(infer_broadcast_to(c, IN_BIAS, bias, &scores));
     }
     return infer_out(c, 0, &y);
 }

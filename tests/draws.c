@@ -19,6 +19,7 @@ typedef struct draw_case {
 #define DROPOUT(attrs)                                                                                              \
     "const k: bool[] = {1}\nconst r: f32[] = {0.5}\nconst z: f32[1] = {1}\nconst q: i64[1] = {64}\no = Expand(z, q)\n" \
     "y = Dropout(o, r, k" attrs ")\nout y\n"
+#define FOLDED "const k: bool[] = {1}\nconst r: f32[] = {0.5}\nconst q: i64[1] = {64}\nz = ConstantOfShape(q)\no = Exp(z)\n"
 
 static const draw_case draw_cases[] = {
     { "a node",                 "y = RandomUniform(shape=[64])\nout y\n", 1, false, false },
@@ -29,6 +30,7 @@ static const draw_case draw_cases[] = {
     { "turns with a seed",      TURNS(", seed=2.0"), 2, true, false },
     { "Dropout while training", DROPOUT(""), 1, false, false },
     { "Dropout with a seed",    DROPOUT(", seed=7"), 1, true, false },
+    { "Dropouts of a constant", FOLDED "x = Dropout(o, r, k)\ny = Dropout(o, r, k)\nout x, y\n", 2, false, false },
 };
 /* clang-format on */
 

@@ -59,6 +59,7 @@ const op_def op_Dropout = {
     .in = { { "data", "float" }, { "ratio", "optional float" }, { "training_mode", "optional bool" } },
     .out = { { "output", "as data" }, { "mask", "bool" } },
     .attrs = { { "seed", ATTR_INT, false, 0, 0, NULL } },
+    .draws = true,
     .infer = infer_dropout,
     .expand = expand_dropout,
     .cases = CASES(dropout_cases),

@@ -202,6 +202,7 @@ struct op_def {
     bool alias;                                                  /* output 0 is input 0's bytes with another shape */
     bool host_elems;                                             /* infer always sets elems when its inputs have them */
     bool random;                                                 /* never folded or merged */
+    bool draws;                                                  /* what it expands to is random: nor is this one */
     bool complex;                                                /* computes with complex numbers: op/complex.h */
     enum { CONTROL_NONE, CONTROL_BRANCH, CONTROL_LOOP } control; /* run by exec, through its bodies */
     /* What else changes when the dimensions of its tensors (input 0, or all of a "many") stand in another order: */

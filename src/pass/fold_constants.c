@@ -65,7 +65,7 @@ static bool fold(pass_job *j, nid id)
 {
     const node *n = node_at(j->g, id);
     const op_def *d = op_of(n);
-    if (d->random || node_has_body(n) || n->n_out > 16) return false;
+    if (d->random || d->draws || node_has_body(n) || n->n_out > 16) return false;
     if (!views_outside(j->g, n) && (!all_constant(j->g, n) || !worth_it(j->g, n))) return false;
     qn_tensor out[16];
     attempt_begin();

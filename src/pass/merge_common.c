@@ -60,7 +60,7 @@ static bool same_node(const graph *g, const node *a, const node *b)
 static bool mergeable(const node *n)
 {
     const op_def *d = op_of(n);
-    return !d->random && !d->control;
+    return !d->random && !d->draws && !d->control;
 }
 
 static qn_status merge_nodes(pass_job *j)

@@ -37,12 +37,14 @@ static qn_status infer_split(infer *c)
     return list_out(c, QN_SEQUENCE, n, &of);
 }
 
+/* A constant may lie unaligned in its file. */
 static i64 integer_at(const qn_tensor *t, i64 i)
 {
+    const u8 *at = t->data;
     i64 wide;
     i32 narrow;
-    if (t->dtype == QN_I64) return memcpy(&wide, (const i64 *)t->data + i, sizeof wide), wide;
-    memcpy(&narrow, (const i32 *)t->data + i, sizeof narrow);
+    if (t->dtype == QN_I64) return memcpy(&wide, at + i * 8, sizeof wide), wide;
+    memcpy(&narrow, at + i * 4, sizeof narrow);
     return narrow;
 }
 

@@ -133,6 +133,8 @@ g (bool c, int64 n, int32[5] x) => (int32[] y) { y = If (c) <then_branch: graph 
   else_branch: graph = no () => (int32[?] z) { z = Neg (x) }> }""", {"c": [1], "n": [1], "x": [0, 0, -1, -1, -1]}),
     ("Elu", """<ir_version: 10, opset_import: ["" : 18]>
 g (float[2] x) => (float[2] y) { y = Elu (x) }""", {"x": [-1e-23, 0]}),
+    ("MeanVarianceNormalization", """<ir_version: 10, opset_import: ["" : 22]>
+g (float[2,1] x) => (float[] y) { y = MeanVarianceNormalization (x) }""", {"x": [0.0006413256633095443, 0.0006300050299614668]}),
 ]
 
 # Where it is wrong at the first element alone: an answer that is wrong at another is refused. (what, graph, elements)

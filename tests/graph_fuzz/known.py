@@ -21,6 +21,16 @@ def squares_overflow(x):
     return np.broadcast_to(most > 65504, x.shape)
 
 
+def varies_little(node, x):
+    """Those that lie so near the mean of their axes that the mean of squares less the square of the mean has lost its digits."""
+    if x.dtype != np.float32 or not x.size:
+        return False
+    axes = next((tuple(a.ints) for a in node.attribute if a.name == "axes"), tuple(a for a in (0, 2, 3) if a < x.ndim))
+    wide = x.astype(np.float64)
+    mean, deviation = wide.mean(axis=axes, keepdims=True), wide.std(axis=axes, keepdims=True)
+    return np.broadcast_to(np.abs(mean) > 25 * deviation, x.shape)
+
+
 def almost_key(node, x):
     """Numbers beside a key, not equal to it."""
     keys = np.array(next((list(a.floats) for a in node.attribute if a.name == "keys_floats"), []))
@@ -52,6 +62,8 @@ FAULTS = [
     ("LabelEncoder", lambda n, at: first(n, at).dtype.kind == "f" and almost_key(n, first(n, at)), "whether a number is a key hangs on its last digit"),
     ("InstanceNormalization", lambda n, at: squares_overflow(first(n, at)),
      "the reference adds up squares in f16: they overflow, and what is divided by them is 0"),
+    ("MeanVarianceNormalization", lambda n, at: varies_little(n, first(n, at)),
+     "onnxruntime takes the square of the mean from the mean of squares, in f32: of what varies little beside its mean no digits are left"),
     ("OneHot", lambda n, at: first(n, at).dtype.kind == "f" and np.any(first(n, at) % 1),
      "indices with a fraction are cast to integers before use; the reference compares them as they are (onnxruntime lacks some types)"),
     ("ReduceL2", lambda n, at: first(n, at).dtype.kind in "iu" and np.abs(first(n, at).astype(np.float64)).max(initial=0) > 46340,

@@ -133,6 +133,9 @@ g (bool c, int64 n, int32[5] x) => (int32[] y) { y = If (c) <then_branch: graph 
   else_branch: graph = no () => (int32[?] z) { z = Neg (x) }> }""", {"c": [1], "n": [1], "x": [0, 0, -1, -1, -1]}),
     ("Elu", """<ir_version: 10, opset_import: ["" : 18]>
 g (float[2] x) => (float[2] y) { y = Elu (x) }""", {"x": [-1e-23, 0]}),
+    ("LinearClassifier", """<ir_version: 10, opset_import: ["" : 20, "ai.onnx.ml" : 4]>
+g (int32[1,3] x) => (float[] y) { l, y = ai.onnx.ml.LinearClassifier <classlabels_ints: ints = [7, 9], coefficients: floats = [0.95, -0.945, 0.395, -0.509, -0.928, -0.634],
+  intercepts: floats = [-0.834, -0.536], post_transform: string = "LOGISTIC"> (x) }""", {"x": [-5, 9, 4]}),
     ("MeanVarianceNormalization", """<ir_version: 10, opset_import: ["" : 22]>
 g (float[2,1] x) => (float[] y) { y = MeanVarianceNormalization (x) }""", {"x": [0.0006413256633095443, 0.0006300050299614668]}),
 ]

@@ -31,6 +31,13 @@ def varies_little(node, x):
     return np.broadcast_to(np.abs(mean) > 25 * deviation, x.shape)
 
 
+def small_logistic(node, at):
+    """Is a probability small that the peer takes as 1 less another?"""
+    scores = at.get(node.output[-1])
+    logistic = any(a.name == "post_transform" and a.s == b"LOGISTIC" for a in node.attribute)
+    return logistic and scores is not None and np.any(np.abs(scores) < 1e-3)
+
+
 def almost_key(node, x):
     """Numbers beside a key, not equal to it."""
     keys = np.array(next((list(a.floats) for a in node.attribute if a.name == "keys_floats"), []))
@@ -70,6 +77,8 @@ FAULTS = [
      "squares beyond an int32 wrap, as the reference's do; onnxruntime computes in another type"),
     ("ReduceLogSumExp", lambda n, at: first(n, at).dtype.kind in "iu", "onnxruntime rounds each step of integers down: e^-1 is 0"),
 ]
+FAULTS += [(op, small_logistic, "onnxruntime takes a small probability as 1 less another: no digits are left")
+           for op in ("LinearClassifier", "LinearRegressor", "SVMClassifier", "SVMRegressor", "TreeEnsembleClassifier", "TreeEnsembleRegressor")]
 
 REFUSALS = [("the window is larger than its padded input", "onnxruntime gives a tensor without elements; the library says what is wrong")]
 

@@ -33,6 +33,8 @@ static const good_case good[] = {                            /* printed as OpenC
     { "constants carried", "", HEAD "MAP(u32) f(u32 i) { u32 n = 4; u32 m = n * n; return i + m; }", "{\n    return i + 16u;\n}" },
     { "unrolled", "", HEAD "MAP(f32) f(u32 i, IN(f32) x) { f32 s = 0;\n#pragma unroll\nfor (u32 k = 0; k < 3; k++) s += x[i * 3 + k]; return s; }",
       "s += x[i * 3u];\n    s += x[i * 3u + 1u];\n    s += x[i * 3u + 2u];" },
+    { "not unrolled: no condition", "", HEAD "MAP(f32) f(u32 i, IN(f32) x) { u32 n = i;\n#pragma unroll 2\nfor (u32 k = 0; 1 > 0; k++) { if (x[k] > 1) break; n++; } return x[n]; }",
+      "n = i;\n    for (uint k = 0u;; k++)" },
     { "not unrolled: break", "", HEAD "MAP(f32) f(u32 i, IN(f32) x) { f32 s = 0;\n#pragma unroll\nfor (u32 k = 0; k < 3; k++) { if (x[k] > 1) break; s += 1; } return s; }",
       "#pragma unroll\n    for (uint k = 0u; k < 3u; k++)" },
     { "launch constant baked", "n=5", HEAD "MAP(u32) f(u32 i, CONST(u32) n) { return i * n; }", "return i * 5u;" },

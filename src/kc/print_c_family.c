@@ -199,7 +199,7 @@ static void print_if(printer *p, const kc_stmt *s)
 
 static void print_unroll(printer *p, const kc_stmt *s)
 {
-    if (!p->d->unroll) return;
+    if (!p->d->unroll || !s->value) return; /* gcc takes no such line in front of a loop without a condition */
     if (s->unroll == KC_UNROLL_ALL) print_line(p, "%s", p->d->unroll_all);
     else if (s->unroll) print_line(p, "%s %u", p->d->unroll, s->unroll);
 }
